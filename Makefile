@@ -1,0 +1,48 @@
+# Everything a newcomer needs: make demo, make test.  `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: help install demo test check format bench clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
+
+$(STAMP): setup.py pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.2"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+install: $(STAMP)  ## Make the environment in .venv and install zcasync into it
+
+demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on the way
+	$(BIN)/zcasync demo
+
+test: $(STAMP)  ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+coverage: $(STAMP)  ## The test suite with coverage, of children too
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(STAMP)  ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_dependencies.py
+
+format: $(STAMP)  ## Put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## Measure jobs a second against raw commits, and how often writers meet
+	$(BIN)/python -m pip install --quiet zc.queue
+	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/contention.py
+
+clean:  ## Remove what make has made
+	rm -rf $(VENV) build *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

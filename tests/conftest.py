@@ -1,0 +1,54 @@
+"""Fixtures for all tests: folders for homes, and a watch over what tests leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import leftovers
+from tests.support import FOLDERS, RUNNING, short_folder
+from tests.waiting import wait_until
+
+#: A process that was told to end may take a moment.
+LEAVE_SECONDS = 10.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name, for homes."""
+    with short_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """Fails when a module's tests leave a process or a folder behind."""
+    before = set(FOLDERS)
+    yield
+
+    def left() -> list[str]:
+        in_use = {instance.home.parent for instance in RUNNING}  # several modules share one
+        return [*leftovers.left_processes(), *map(str, FOLDERS - before - in_use)]
+
+    wait_until(
+        lambda: not left(),
+        "the processes and folders of this module to be gone",
+        LEAVE_SECONDS,
+        left,
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left_behind() -> Iterator[None]:
+    """Fails when a test leaves a process behind that no running supervisor has started."""
+    yield
+    if psutil.Process().children() or RUNNING:
+        wait_until(
+            lambda: not leftovers.left_processes(),
+            "the processes of this test to be gone",
+            LEAVE_SECONDS,
+            leftovers.left_processes,
+        )

@@ -1,0 +1,1 @@
+"""Tests with real processes: supervisors, children, storage servers, signals."""

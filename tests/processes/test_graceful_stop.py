@@ -1,0 +1,121 @@
+"""A graceful stop: what runs may finish, the rest waits again, nothing stays behind."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests import jobs
+from tests.gates import Gate
+from tests.support import Instance, engine_of, stored
+from tests.waiting import wait_until
+from zcasync.home import Home
+from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.protocol.control import ControlClient, Stop
+
+IMPATIENT = """
+<zcasync>
+  grace-period 0.5
+  poll-seconds 2
+</zcasync>
+"""
+
+
+def ends(process: psutil.Process) -> bool:
+    """Whether the process is gone."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_running_jobs_finish_and_the_others_wait_again(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(config="<zcasync>\n  grace-period 30\n</zcasync>\n").start()
+    client = instance.client
+    client.wait_for(*client.put_many(jobs.nothing, 30))  # now jobs are reserved ahead
+    counter = client.add("counter", jobs.Counter())
+    running = client.put(counter.add_at_gate, gate.path)
+    in_reactor = client.put(jobs.deferred_gate, gate.path, queue="reactor")
+    gate.wait_for(2)
+    waiting = client.put_many(jobs.nothing, 20)
+    family = instance.descendants()
+    instance.send(signal.SIGTERM)
+    wait_until(lambda: instance.status()["wakeup"] is None, "the stop to begin")
+    gate.open()
+    assert instance.wait() == 0, instance.evidence()
+    assert all(map(ends, family))
+    assert "killed" not in instance.log()
+    assert engine_of(instance.home) == ""
+    with stored(instance.home) as client:
+        worker, get = client.worker(instance.home), lambda one: client.connection.get(one._p_oid)
+        assert worker.engineUUID is None
+        assert worker.incarnation.end_reason == "stopped"
+        assert len(worker.thread) == len(worker.reactor) == 0
+        assert get(running).result == 1
+        assert get(running)._interruptions == 0
+        assert get(in_reactor).result == "open"
+        assert {get(partial).state for partial in waiting} == {PENDING}
+        assert {get(partial).attempts for partial in waiting} == {0}
+
+
+def test_a_job_that_outlasts_the_grace_period_is_killed_and_runs_again_at_the_next_start(
+    make_instance: Callable[..., Instance], gate: Gate, tmp_path: Path
+) -> None:
+    instance = make_instance(config=IMPATIENT).start()
+    client = instance.client
+    counter = client.add("counter", jobs.Counter())
+    running = client.put(counter.add_at_gate, gate.path)
+    with_family = Gate(tmp_path / "family")
+    client.worker(instance.home).thread.size = 2
+    parent = client.put(jobs.leave_grandchild, with_family.path)
+    forever = client.put(jobs.deferred_gate, gate.path, queue="reactor")
+    gate.wait_for(2)
+    with_family.wait_for()
+    family = instance.descendants()
+    assert instance.stop(signal.SIGINT) == 0, instance.evidence()
+    assert len(family) == 4  # the server, two children, a grandchild
+    assert all(map(ends, family))
+    assert "grace period of 0.5 s is over" in instance.log()
+    with stored(instance.home) as client:
+        assert client.worker(instance.home).engineUUID is None
+        found = [client.connection.get(partial._p_oid) for partial in (running, parent, forever)]
+        assert [partial.state for partial in found] == [PENDING] * 3
+        assert client.main.root()["counter"].value == 0
+    gate.open()
+    with_family.open()
+    client = instance.start().client
+    found = [client.connection.get(partial._p_oid) for partial in (running, parent, forever)]
+    assert client.wait_for(*found)[::2] == [1, "open"]
+    assert client.main.root()["counter"].value == 1
+
+
+def test_zcasync_stop_and_a_second_signal_end_it_once(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance().start()
+    home = Home(instance.home)
+    running = instance.client.put(jobs.pass_gate, gate.path)
+    gate.wait_for()
+    control = ControlClient(home.control_socket, 10)
+    assert control.call(Stop) == {"pid": instance.pid}
+    control.close()
+    wait_until(lambda: instance.status()["wakeup"] is None, "the stop to begin")
+    instance.send(signal.SIGTERM)
+    instance.send(signal.SIGINT)
+    gate.open()
+    assert instance.wait() == 0
+    assert not home.zeo_socket.exists()
+    assert not home.control_socket.exists()
+    with stored(instance.home) as client:
+        assert client.connection.get(running._p_oid).state == COMPLETED
+
+
+def test_a_stop_before_anything_is_ready_leaves_nothing(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance().launch()
+    wait_until(lambda: "supervisor of" in instance.log(), "the start to begin")
+    assert instance.stop() == 0
+    assert "Traceback" not in instance.output

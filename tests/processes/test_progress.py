@@ -1,0 +1,63 @@
+"""Progress: said inside a job, seen outside while the job is active and uncommitted."""
+
+from __future__ import annotations
+
+from tests import progress_jobs
+from tests.gates import Gate
+from tests.support import Client, Instance
+from tests.waiting import wait_until
+from zcasync import reporting
+from zcasync.ids import hex_oid
+from zcasync.interfaces import ACTIVE
+from zcasync.partial import Partial
+
+
+def said(instance: Instance, partial: Partial) -> dict[str, object] | None:
+    """What the supervisor knows of the progress of a job."""
+    for child in instance.status()["children"]:
+        if child["job"] == hex_oid(partial._p_oid):
+            return child["progress"]
+    return None
+
+
+def test_progress_is_seen_while_the_job_runs(common: Instance, client: Client, gate: Gate) -> None:
+    partial = client.put(progress_jobs.report_at_gate, gate.path)
+    gate.wait_for()
+    wait_until(lambda: said(common, partial), "a report of the job")
+    found = said(common, partial)
+    assert found is not None
+    assert (found["done"], found["total"], found["message"]) == (1, 3, "one of three")
+    client.sync()
+    assert partial.state == ACTIVE
+    gate.open()
+    assert client.wait_for(partial) == "reported"
+    wait_until(lambda: said(common, partial) is None, "the report to be gone with the job")
+
+
+def test_a_thread_of_the_job_reports_for_it(common: Instance, client: Client, gate: Gate) -> None:
+    partial = client.put(progress_jobs.report_from_a_thread, gate.path)
+    wait_until(lambda: said(common, partial), "a report of the job")
+    found = said(common, partial)
+    assert found is not None
+    assert (found["done"], found["total"], found["message"]) == (5, None, "from a thread")
+    gate.open()
+    client.wait_for(partial)
+
+
+def test_a_long_job_leaves_notes_for_other_machines(
+    common: Instance, client: Client, gate: Gate
+) -> None:
+    partial = client.put(progress_jobs.report_at_gate, gate.path)
+    client.wait_until(lambda: reporting.noted(partial), "a note in the annotations")
+    found = reporting.noted(partial)
+    assert found is not None
+    assert (found.done, found.message) == (1, "one of three")
+    gate.open()
+    assert client.wait_for(partial) == "reported"
+
+
+def test_a_coroutine_runs_in_the_reactor_and_knows_its_partial(
+    common: Instance, client: Client
+) -> None:
+    partial = client.put(progress_jobs.report_in_the_reactor, queue="reactor")
+    assert client.wait_for(partial) == "tests.progress_jobs.report_in_the_reactor"

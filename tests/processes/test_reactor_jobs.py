@@ -1,0 +1,62 @@
+"""Reactor jobs: performed in the supervisor's own process, beside its reactor."""
+
+from __future__ import annotations
+
+from tests import jobs
+from tests.gates import Gate
+from tests.support import Client, Instance
+from zcasync.partial import Partial
+
+
+def test_a_reactor_job_runs_in_the_reactor_of_the_supervisor(
+    common: Instance, client: Client
+) -> None:
+    pid, _, in_main_thread = client.wait_for(client.put(jobs.process, queue="reactor"))
+    assert pid == common.pid
+    assert in_main_thread
+
+
+def test_a_deferred_gives_its_result_when_it_fires(client: Client) -> None:
+    assert client.wait_for(client.put(jobs.later, 7, queue="reactor")) == 7
+
+
+def test_a_coroutine_gives_its_result(client: Client) -> None:
+    assert client.wait_for(client.put(jobs.coroutine, 7, queue="reactor")) == 7
+
+
+def test_a_reactor_job_changes_objects_in_the_commit_of_its_result(client: Client) -> None:
+    counter = client.add("reactor", jobs.Counter())
+    partial = client.put(counter.add, 5, queue="reactor")
+    assert client.wait_for(partial) == 5
+    counter._p_activate()
+    partial._p_activate()
+    assert counter._p_serial == partial._p_serial
+
+
+def test_a_reactor_job_that_raises_changes_nothing(client: Client) -> None:
+    counter = client.add("reactor raises", jobs.Counter())
+    failure = client.wait_for(client.put(counter.add_and_fail, 5, queue="reactor"))
+    assert failure.check(ValueError)
+    assert counter.value == 0
+
+
+def test_reactor_jobs_and_thread_jobs_that_change_one_object_add_up(client: Client) -> None:
+    counter = client.add("both", jobs.Counter())
+    partials = [
+        client.manager.queue(queue).put(Partial(counter.add))
+        for queue in ("thread", "reactor")
+        for _ in range(15)
+    ]
+    client.commit()
+    assert sorted(client.wait_for(*partials)) == list(range(1, 31))
+
+
+def test_jobs_that_wait_for_deferreds_leave_the_slots_to_others(
+    common: Instance, client: Client, gate: Gate
+) -> None:
+    waiting = [client.put(jobs.deferred_gate, gate.path, queue="reactor") for _ in range(6)]
+    gate.wait_for(6)  # more than the four slots
+    assert client.wait_for(client.put(jobs.echo, 1, queue="reactor")) == ((1,), {})
+    assert {partial.state for partial in waiting} == {"active"}
+    gate.open()
+    client.wait_for(*waiting)

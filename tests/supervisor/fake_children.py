@@ -1,0 +1,131 @@
+"""Child processes that are none: a starter whose children speak AMP within the test's process."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from typing import Any
+
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from zcasync.protocol import commands
+from zcasync.protocol.outcomes import Ending
+
+#: Above what any kernel gives to a process, so that a signal to it or its group meets nobody.
+pids = itertools.count(5_000_000)
+
+
+class ChildEnd(amp.AMP):
+    """What a child answers."""
+
+    def __init__(self, process: FakeProcess) -> None:
+        super().__init__()
+        self._process = process
+
+    @commands.Perform.responder
+    def perform(self, oids: list[bytes]) -> dict[str, Any]:
+        self._process.jobs += oids
+        return {}
+
+    @commands.TakeBack.responder
+    def take_back(self) -> dict[str, Any]:
+        return {"oids": self._process.take_back()}
+
+    @commands.Finish.responder
+    def finish(self) -> dict[str, Any]:
+        taken = self._process.take_back()
+        self._process.finishing = True
+        self._process.leave_when_done()
+        return {"oids": taken}
+
+
+class FakeProcess:
+    """A child and its process transport.  The first of its jobs runs until the test ends it."""
+
+    def __init__(self, reactor: Clock, connector: Any) -> None:
+        self.pid = next(pids)
+        self.pipes: dict[int, Any] = {}
+        self.jobs: list[bytes] = []
+        self.finishing = False
+        self.is_gone = False
+        self._reactor = reactor
+        self._connector = connector
+        self._end = ChildEnd(self)
+        connector.transport = self
+        connector.connectionMade()
+        self._end.makeConnection(self)
+
+    # what the child does
+
+    def ready(self) -> None:
+        self._end.callRemote(commands.Ready, pid=self.pid, versions={})
+
+    def end_job(self, ending: Ending = Ending.SETTLED) -> None:
+        oid = self.jobs.pop(0)
+        self._end.callRemote(
+            commands.Ended, oid=oid, ending=ending.value, microseconds=1000, detail=""
+        )
+        self.leave_when_done()
+
+    def take_back(self) -> list[bytes]:
+        taken, self.jobs = self.jobs[1:], self.jobs[:1]
+        return taken
+
+    def leave_when_done(self) -> None:
+        if self.finishing and not self.jobs:
+            self._reactor.callLater(0, self.die, ProcessDone(0))
+
+    def say(self, text: str) -> None:
+        """On stderr."""
+        self._connector.childDataReceived(2, text.encode())
+
+    def die(self, how: Exception) -> None:
+        if not self.is_gone:
+            self.is_gone = True
+            self._connector.processExited(Failure(how))
+            self._connector.processEnded(Failure(how))
+
+    def crash(self, code: int = 70) -> None:
+        self.die(ProcessTerminated(code))
+
+    # transports of both sides
+
+    def writeToChild(self, fd: int, data: bytes) -> None:
+        """Arrives when the test lets time pass, as through a pipe: never before this returns."""
+        self._reactor.callLater(0, self._receive, data)
+
+    def _receive(self, data: bytes) -> None:
+        if not self.is_gone:
+            self._end.dataReceived(data)
+
+    def write(self, data: bytes) -> None:
+        self._connector.childDataReceived(4, data)
+
+    def signalProcess(self, name: str) -> None:
+        number = getattr(signal, f"SIG{name}")
+        self._reactor.callLater(0, self.die, ProcessTerminated(signal=number))
+
+    def closeChildFD(self, fd: int) -> None:
+        self.pipes.pop(fd, None)
+
+    def getPeer(self) -> tuple[str]:
+        return ("a child in this process",)
+
+    getHost = getPeer
+
+
+class FakeStarter:
+    """``problem``: raised instead of starting anything."""
+
+    def __init__(self, reactor: Clock) -> None:
+        self.started: list[FakeProcess] = []
+        self.problem: OSError | None = None
+        self._reactor = reactor
+
+    def startAMPProcess(self, module: str, connector: Any, args: tuple[str, ...]) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.started.append(FakeProcess(self._reactor, connector))

@@ -1,0 +1,178 @@
+"""Operators speak to a supervisor over a real unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionDone
+from twisted.internet.selectreactor import SelectReactor
+from twisted.python.failure import Failure
+
+from tests.waiting import TIMEOUT_SECONDS
+from zcasync.errors import NotRunning, StorageAway
+from zcasync.protocol.control import Cancel, ControlClient, Stop
+from zcasync.supervisor.control_socket import ControlSocket
+
+
+class Controlled:
+    """A control socket of a reactor of its own, which runs while an operator asks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.status: dict[str, Any] = {"running": True}
+        self.asked = 0
+        self.stopped = 0
+        self.cancelled: list[tuple[bytes, str]] = []
+        self.reactor: Any = SelectReactor()
+        self.socket = ControlSocket(self.reactor, path, self._status, self._stop, self._cancel)
+        self.socket.start()
+
+    def _status(self) -> dict[str, Any]:
+        self.asked += 1
+        return self.status
+
+    def _stop(self) -> None:
+        self.stopped += 1
+
+    def _cancel(self, oid: bytes, who: str) -> str:
+        self.cancelled.append((oid, who))
+        return "" if who == "jane" else "not yours"
+
+    def ask(self, question: Callable[[ControlClient], Any]) -> Any:
+        """An operator in another thread asks one thing."""
+        answers: list[Any] = []
+
+        def operate() -> None:
+            try:
+                client = ControlClient(self.path, TIMEOUT_SECONDS)
+                with contextlib.closing(client):
+                    answers.append(question(client))
+            except Exception as error:  # whatever it is: raised below, in the test's thread
+                answers.append(error)
+
+        thread = threading.Thread(target=operate, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            self.reactor.iterate(0.01)
+        (answer,) = answers
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.socket.stop()
+        self.reactor.disconnectAll()
+        self.reactor.iterate(0)
+        self.reactor.waker.connectionLost(Failure(ConnectionDone()))
+
+
+@pytest.fixture
+def controlled(folder: Path) -> Iterator[Controlled]:
+    made = Controlled(folder / "control.sock")
+    yield made
+    made.close()
+
+
+def test_the_status_is_what_the_supervisor_says(controlled: Controlled) -> None:
+    assert controlled.ask(lambda client: client.status()) == {"running": True}
+
+
+def test_a_long_status_comes_in_pieces_of_one_moment(controlled: Controlled) -> None:
+    controlled.status = {"children": [{"job": f"0x{number:x}ü"} for number in range(20_000)]}
+
+    assert controlled.ask(lambda client: client.status()) == controlled.status
+    assert controlled.asked == 1
+
+
+def test_a_connection_can_be_asked_again_and_hears_what_is_new(controlled: Controlled) -> None:
+    def ask_twice(client: ControlClient) -> list[Any]:
+        first = client.status()
+        controlled.status = {"running": False}
+        return [first, client.status()]
+
+    assert controlled.ask(ask_twice) == [{"running": True}, {"running": False}]
+
+
+def test_a_stop_is_answered_with_the_pid(controlled: Controlled) -> None:
+    assert controlled.ask(lambda client: client.call(Stop)) == {"pid": os.getpid()}
+    assert controlled.stopped == 1
+
+
+def test_a_cancel_names_the_job_and_who_wants_it(controlled: Controlled) -> None:
+    answers = [
+        controlled.ask(lambda client, who=who: client.call(Cancel, oid=b"\0" * 8, who=who))
+        for who in ("jane", "jöe")
+    ]
+
+    assert answers == [{"problem": ""}, {"problem": "not yours"}]
+    assert controlled.cancelled == [(b"\0" * 8, "jane"), (b"\0" * 8, "jöe")]
+
+
+def test_only_the_owner_may_speak_to_it(controlled: Controlled) -> None:
+    mode = controlled.path.stat().st_mode
+
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_a_socket_that_a_killed_supervisor_left_is_replaced(folder: Path) -> None:
+    path = folder / "control.sock"
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(path))
+    controlled = Controlled(path)
+    try:
+        assert controlled.ask(lambda client: client.status()) == {"running": True}
+    finally:
+        controlled.close()
+
+
+def test_after_a_stop_nobody_listens(controlled: Controlled) -> None:
+    controlled.socket.stop()
+    controlled.socket.stop()
+    controlled.reactor.iterate(0)
+
+    with pytest.raises(NotRunning, match="no supervisor answers"):
+        controlled.ask(lambda client: client.status())
+
+
+def test_where_there_is_no_socket_no_supervisor_runs(folder: Path) -> None:
+    with pytest.raises(NotRunning, match="no supervisor answers at"):
+        ControlClient(folder / "control.sock", 1)
+
+
+@pytest.fixture
+def listener(folder: Path) -> Iterator[socket.socket]:
+    """Takes connections and says nothing."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "control.sock"))
+        made.listen()
+        yield made
+
+
+def test_a_supervisor_that_does_not_answer_in_time_is_away(
+    folder: Path, listener: socket.socket
+) -> None:
+    client = ControlClient(folder / "control.sock", 0.05)
+    try:
+        with pytest.raises(StorageAway, match="does not answer"):
+            client.status()
+    finally:
+        client.close()
+
+
+def test_a_supervisor_that_hangs_up_went_away(folder: Path, listener: socket.socket) -> None:
+    client = ControlClient(folder / "control.sock", TIMEOUT_SECONDS)
+    listener.accept()[0].close()
+    try:
+        with pytest.raises(NotRunning, match="went away"):
+            client.status()
+    finally:
+        client.close()

@@ -1,0 +1,127 @@
+"""The doorbell rings for the commits of others that matter, and for nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from persistent.mapping import PersistentMapping
+from ZODB import DB
+
+from tests.model.sessions import Session
+from zcasync.supervisor.doorbell import Doorbell
+
+Connect = Callable[[], Session]
+
+
+class Rung:
+    """A doorbell at a database, and two records that somebody writes."""
+
+    def __init__(self, db: DB, writer: Session) -> None:
+        self.count = 0
+        self.bell = Doorbell(self._ring)
+        self._writer = writer
+        self.watched = writer.keep(PersistentMapping(), "watched")
+        self.other = writer.keep(PersistentMapping(), "other")
+        assert self.bell.listen(db)
+
+    def _ring(self) -> None:
+        self.count += 1
+
+    def watch(self) -> None:
+        self.bell.watch(frozenset([self.watched._p_oid]))
+
+    def write(self, record: PersistentMapping) -> None:
+        record["n"] = record.get("n", 0) + 1
+        self._writer.commit()
+
+
+@pytest.fixture
+def rung(db: DB, session: Session) -> Iterator[Rung]:
+    made = Rung(db, session)
+    yield made
+    made.bell.close()
+
+
+def test_it_rings_for_what_is_watched_only(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.watch()
+    rung.write(rung.other)
+    assert rung.count == 0
+
+    rung.write(rung.watched)
+    assert rung.count == 1
+
+
+def test_before_the_first_pass_nothing_is_watched(rung: Rung) -> None:
+    rung.write(rung.watched)
+
+    assert rung.count == 0
+
+
+def test_what_came_during_a_pass_rings_at_its_end(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.write(rung.watched)
+    assert rung.count == 0
+    rung.watch()
+    assert rung.count == 1
+
+
+def test_other_commits_during_a_pass_do_not_ring_at_its_end(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.write(rung.other)
+    rung.watch()
+
+    assert rung.count == 0
+
+
+def test_what_came_before_a_pass_is_no_news_after_it(rung: Rung) -> None:
+    rung.write(rung.watched)
+    rung.bell.begin()
+    rung.watch()
+
+    assert rung.count == 0
+
+
+def test_a_lost_cache_rings_because_anything_may_have_happened(rung: Rung) -> None:
+    rung.bell._invalidateCache()
+
+    assert rung.count == 1
+
+
+def test_a_closed_bell_is_silent(rung: Rung) -> None:
+    rung.watch()
+    assert rung.bell.is_live
+    rung.bell.close()
+    rung.bell.close()
+    rung.write(rung.watched)
+
+    assert rung.count == 0
+    assert not rung.bell.is_live
+
+
+def test_it_says_when_a_storage_does_not_tell_of_commits() -> None:
+    class Quiet:
+        _mvcc_storage = object()
+
+    bell = Doorbell(lambda: None)
+    assert bell.listen(Quiet()) is False
+    assert not bell.is_live
+    bell.settle()
+    bell.close()
+
+
+def test_settling_waits_until_everybody_was_told(rung: Rung, db: DB) -> None:
+    settled = threading.Event()
+
+    def settle() -> None:
+        rung.bell.settle()
+        settled.set()
+
+    with db._mvcc_storage._lock:  # an announcement is going on
+        thread = threading.Thread(target=settle)
+        thread.start()
+        assert not settled.wait(0.05)
+    assert settled.wait(10), "the announcement is over"
+    thread.join()

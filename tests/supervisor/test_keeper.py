@@ -1,0 +1,158 @@
+"""An engine is kept running for a worker, whatever happens to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from tests.supervisor.scenes import Said
+from zcasync.errors import FencedError
+from zcasync.supervisor.keeper import LOOK_SECONDS, RETRY_SECONDS, EngineKeeper
+from zcasync.supervisor.startup import AlreadyServed, ServedElsewhere
+
+
+class FakeEngine:
+    """``problem``: what its start fails with."""
+
+    def __init__(self, lost: Callable[[BaseException], None], problem: Exception | None) -> None:
+        self.lost = lost
+        self.calls: list[str] = []
+        self.abandoned: Deferred[None] = Deferred()
+        self._problem = problem
+
+    def start(self) -> Deferred[None]:
+        self.calls.append("start")
+        return succeed(None) if self._problem is None else fail(self._problem)
+
+    def stop(self) -> Deferred[None]:
+        self.calls.append("stop")
+        return succeed(None)
+
+    def abandon(self) -> Deferred[None]:
+        self.calls.append("abandon")
+        return self.abandoned
+
+
+class Kept:
+    """A keeper and the engines that it has made; the first ones fail with ``problems``."""
+
+    def __init__(self, reactor: Clock) -> None:
+        self.engines: list[FakeEngine] = []
+        self.started: list[FakeEngine] = []
+        self.problems: list[Exception] = []
+        self.keeper: Any = EngineKeeper(reactor, self._make, self.started.append)
+
+    def _make(self, lost: Callable[[BaseException], None]) -> Any:
+        problem = self.problems.pop(0) if self.problems else None
+        self.engines.append(FakeEngine(lost, problem))
+        return self.engines[-1]
+
+
+@pytest.fixture
+def kept(reactor: Clock) -> Kept:
+    return Kept(reactor)
+
+
+def outcome(deferred: Deferred[Any]) -> list[Any]:
+    """Becomes non-empty when it fires."""
+    found: list[Any] = []
+    deferred.addBoth(found.append)
+    return found
+
+
+def test_an_engine_is_started_and_stopped(kept: Kept) -> None:
+    assert outcome(kept.keeper.start()) == [None]
+    assert kept.started == kept.engines == [kept.keeper.engine]
+
+    assert outcome(kept.keeper.stop()) == [None]
+    assert kept.engines[0].calls == ["start", "stop"]
+
+
+def test_a_worker_that_is_served_on_this_machine_is_not_waited_for(kept: Kept) -> None:
+    kept.problems = [AlreadyServed("stop it first")]
+
+    (failure,) = outcome(kept.keeper.start())
+    assert failure.type is AlreadyServed
+    assert len(kept.engines) == 1
+
+
+def test_a_worker_that_is_served_elsewhere_is_waited_for_and_that_is_said_once(
+    kept: Kept, reactor: Clock, said: Said
+) -> None:
+    kept.problems = [ServedElsewhere("it is served by far")] * 3
+    started = outcome(kept.keeper.start())
+    reactor.pump([LOOK_SECONDS] * 2)
+    assert started == kept.started == []
+
+    reactor.advance(LOOK_SECONDS)
+    assert started == [None]
+    assert len(kept.engines) == 4
+    assert said.lines == ["it is served by far"]
+
+
+def test_a_stop_ends_the_wait(kept: Kept, reactor: Clock) -> None:
+    kept.problems = [ServedElsewhere("far")] * 3
+    started = outcome(kept.keeper.start())
+    kept.keeper.stop()
+    reactor.advance(LOOK_SECONDS)
+
+    assert started == [None]
+    assert len(kept.engines) == 1
+    assert kept.started == []
+
+
+def test_a_lost_engine_is_abandoned_and_replaced(kept: Kept) -> None:
+    kept.keeper.start()
+    first = kept.engines[0]
+    first.lost(FencedError("it was buried"))
+    first.lost(FencedError("once more"))
+    assert kept.engines == [first], "not before the first has let go"
+
+    first.abandoned.callback(None)
+    assert first.calls == ["start", "abandon"]
+    assert kept.started == kept.engines
+    assert len(kept.engines) == 2
+
+
+def test_a_replacement_can_be_lost_too(kept: Kept) -> None:
+    kept.keeper.start()
+    for number in range(3):
+        kept.engines[number].lost(FencedError("it was buried"))
+        kept.engines[number].abandoned.callback(None)
+
+    assert len(kept.started) == 4
+
+
+def test_a_replacement_that_cannot_start_is_tried_again(kept: Kept, reactor: Clock) -> None:
+    kept.keeper.start()
+    kept.problems = [OSError("no storage"), OSError("no storage")]
+    kept.engines[0].lost(FencedError("it was buried"))
+    kept.engines[0].abandoned.callback(None)
+    reactor.pump([RETRY_SECONDS] * 2)
+
+    assert len(kept.engines) == 4
+    assert kept.started == [kept.engines[0], kept.engines[3]]
+
+
+def test_an_engine_that_is_lost_while_it_stops_is_not_replaced(kept: Kept) -> None:
+    kept.keeper.start()
+    kept.keeper.stop()
+    kept.engines[0].lost(FencedError("it was buried"))
+
+    assert kept.engines[0].calls == ["start", "stop"]
+
+
+def test_a_stop_during_the_renewal_makes_no_new_engine(kept: Kept, reactor: Clock) -> None:
+    kept.keeper.start()
+    kept.problems = [OSError("no storage")]
+    kept.engines[0].lost(FencedError("it was buried"))
+    kept.engines[0].abandoned.callback(None)
+    outcome(kept.keeper.stop())
+    reactor.advance(RETRY_SECONDS)
+
+    assert len(kept.engines) == 2
+    assert reactor.getDelayedCalls() == []

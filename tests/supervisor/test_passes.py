@@ -1,0 +1,397 @@
+"""Poll passes: retiring, recovering, claiming and pinging in one commit, by the records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.model.sessions import ONE, TWO, Session
+from tests.supervisor import scenes
+from tests.supervisor.scenes import ELSEWHERE, Seconds, gone
+from zcasync import Partial
+from zcasync.errors import AbortedError, FencedError
+from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
+from zcasync.protocol.outcomes import Death
+from zcasync.reporting import Progress, noted
+from zcasync.supervisor import passes as passes_module
+from zcasync.supervisor import startup
+from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.passes import IDLE_PING_SECONDS, Passes
+from zcasync.supervisor.work import Done, SlotWork, Work
+
+DEATH = Death(pid=7, signal="SIGKILL")
+Connect = Callable[[], Session]
+
+
+class Scene:
+    """An engine's passes, and a client of the same database."""
+
+    def __init__(self, engine: Session, client: Session, seconds: Seconds) -> None:
+        self.session, self.client, self.seconds = engine, client, seconds
+        self.worker = scenes.serve(engine)
+        scenes.fenced(engine, self.worker)
+        self.passes = Passes(
+            engine.connection, engine.manager, self.worker, self.worker.incarnation, Watch(seconds)
+        )
+
+    def put(self, count: int = 1) -> list[Partial]:
+        """The client puts calls; the partials as the engine sees them."""
+        self.client.sync()
+        oids = [partial._p_oid for partial in scenes.put(self.client, count)]
+        self.session.sync()
+        return [self.session.connection.get(oid) for oid in oids]
+
+    def run(self, work: Work | None = None, **slots: SlotWork) -> Done:
+        """A pass over slots s0, s1 ..."""
+        work = work or Work()
+        work.slots.update({int(name[1:]): slot for name, slot in slots.items()})
+        return self.passes.run(work)
+
+    def size(self, size: int) -> None:
+        self.worker.thread.size = size
+        self.session.commit()
+
+    def held(self, slot: int = 0) -> list[Partial]:
+        return list(self.worker.thread._lists[slot].items)
+
+
+@pytest.fixture
+def scene(connect: Connect, seconds: Seconds, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(passes_module, "time", seconds)
+    return Scene(connect(), connect(), seconds)
+
+
+def ready(room: int = 0, in_hand: list[Partial] | None = None) -> SlotWork:
+    """A slot whose child can take jobs, and has some."""
+    oids = frozenset(partial._p_oid for partial in in_hand or [])
+    return SlotWork(ready=True, room=room, outstanding=oids)
+
+
+def oids(partials: list[Partial]) -> list[bytes]:
+    return [partial._p_oid for partial in partials]
+
+
+# claiming
+
+
+def test_as_much_is_claimed_as_there_is_room(scene: Scene) -> None:
+    partials = scene.put(3)
+    done = scene.run(s0=ready(room=2))
+
+    assert (done.claimed, done.hand_out) == (2, {0: oids(partials[:2])})
+    assert [partial.state for partial in partials] == [ACTIVE, ACTIVE, PENDING]
+    assert all(partial.claim is scene.worker.incarnation for partial in partials[:2])
+    scene.client.sync()
+    assert len(scene.client.queue) == 1, "it is committed"
+
+
+def test_jobs_go_to_whoever_has_least_in_hand(scene: Scene) -> None:
+    scene.size(2)
+    first = scene.put(2)
+    scene.run(s0=ready(room=2), s1=ready())
+    more = scene.put(4)
+    scene.run(s0=ready(room=5, in_hand=first), s1=ready(room=5))
+
+    assert scene.held(0) == [*first, more[2]]
+    assert scene.held(1) == [more[0], more[1], more[3]]
+
+
+def test_dealing_ends_where_the_room_ends(scene: Scene) -> None:
+    scene.size(2)
+    scene.put(5)
+    scene.run(s0=ready(room=1), s1=ready(room=3))
+
+    assert (len(scene.held(0)), len(scene.held(1))) == (1, 3)
+
+
+def test_a_child_that_is_not_ready_is_handed_nothing(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    assert scene.run(s0=SlotWork()).hand_out == {}
+    assert scene.run(s0=ready(in_hand=partials[:1])).hand_out == {0: oids(partials[1:])}
+
+
+def test_nothing_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.size(0)
+    done = scene.run(s0=ready(room=1))
+
+    assert (done.claimed, done.thread_size, partial.state) == (0, 0, PENDING)
+
+
+def test_reactor_jobs_are_limited_by_those_at_work(scene: Scene) -> None:
+    for number in range(6):
+        scene.client.manager.reactor.put(Partial(abs, number))
+    scene.client.commit()
+    scene.worker.reactor.size = 3
+    scene.session.commit()
+    work = Work(reactor=SlotWork(ready=True, outstanding=frozenset([b"a", b"b"])))
+    work.reactor.deferred = frozenset([b"b"])
+    done = scene.run(work)
+
+    assert len(done.start) == 2, "the one that waits for its Deferred takes no room"
+
+
+# retiring
+
+
+def test_what_is_over_is_retired_into_the_completed(scene: Scene) -> None:
+    over, at_work = scene.put(2)
+    scene.run(s0=ready(room=2))
+    scenes.end(over, 1)
+    scene.session.commit()
+    scene.run(s0=ready(in_hand=[at_work]))
+
+    assert scene.held() == [at_work]
+    assert list(scene.worker.completed) == [over]
+
+
+def test_what_a_child_still_has_in_hand_is_not_retired(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scenes.end(partial, 1)
+    scene.session.commit()
+    scene.run(s0=ready(in_hand=[partial]))
+
+    assert scene.held() == [partial]
+    assert len(scene.worker.completed) == 0
+
+
+def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    partial._wait_for(scene.session.keep(Partial(abs, 1)))
+    scene.session.commit()
+    scene.run(s0=ready())
+
+    assert (scene.held(), partial.state, len(scene.worker.completed)) == ([], ACTIVE, 0)
+
+
+def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    partial.addCallback(Partial(abs))
+    scenes.end(partial, 1)
+    scene.session.commit()
+    done = scene.run(s0=ready())
+
+    assert scene.held() == [partial]
+    assert done.hand_out == {0: oids([partial])}
+
+
+# recovering
+
+
+def test_a_death_interrupts_the_job_and_frees_the_reserved(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    done = scene.run(s0=SlotWork(deaths=[(DEATH, False)]))
+
+    assert [partial._interruptions for partial in partials] == [1, 0]
+    assert [partial.state for partial in partials] == [PENDING] * 2
+    assert scene.held() == []
+    assert "SIGKILL" in done.notes[0]
+
+
+def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.run(s0=SlotWork(deaths=[(DEATH, True)]))
+
+    assert (partial.state, partial._interruptions) == (PENDING, 0)
+
+
+def test_what_a_replacement_has_in_hand_already_is_not_taken_from_it(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    slot = ready(in_hand=partials[1:])
+    slot.deaths = [(DEATH, False)]
+    scene.run(s0=slot)
+
+    assert [partial.state for partial in partials] == [PENDING, ACTIVE]
+    assert scene.held() == partials[1:]
+
+
+def test_what_was_taken_back_waits_again(scene: Scene) -> None:
+    partials = scene.put(3)
+    scene.run(s0=ready(room=3))
+    slot = ready(in_hand=partials[:1])
+    slot.returned = oids(partials[1:])
+    scene.run(s0=slot)
+
+    assert [partial.state for partial in partials] == [ACTIVE, PENDING, PENDING]
+    assert scene.held() == partials[:1]
+
+
+def test_a_freed_job_is_claimed_in_the_same_pass_for_who_has_room(scene: Scene) -> None:
+    scene.size(2)
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2), s1=ready())
+    slot = ready(in_hand=partials[:1])
+    slot.returned = oids(partials[1:])
+    done = scene.run(s0=slot, s1=ready(room=1))
+
+    assert done.hand_out == {1: oids(partials[1:])}
+
+
+def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    cancelled = {partial._p_oid: "jane"}
+    done = scene.run(Work(cancelled=cancelled), s0=ready(in_hand=[partial]))
+    assert (partial.state, done.cancelled) == (ACTIVE, [])
+
+    done = scene.run(Work(cancelled=cancelled), s0=SlotWork(deaths=[(DEATH, False)]))
+    assert partial.result.type is AbortedError
+    assert done.cancelled == oids([partial])
+
+
+def test_progress_is_noted_for_jobs_that_run(scene: Scene) -> None:
+    running, over = scene.put(2)
+    scene.run(s0=ready(room=2))
+    scenes.end(over, 1)
+    scene.session.commit()
+    report = Progress(1, 2, "half", 0)
+    scene.run(Work(progress={running._p_oid: report, over._p_oid: report}), s0=ready())
+
+    assert noted(running) == report
+    assert noted(over) is None
+
+
+# other engines
+
+
+def test_an_engine_that_was_buried_may_not_go_on(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.client.sync()
+    startup.take_over(scene.client.manager.workers[ONE], "it was silent", None, None)
+    scene.client.commit()
+
+    with pytest.raises(FencedError, match="it was silent"):
+        scene.run(s0=ready(room=1))
+    scene.session.sync()
+    assert partial.state == PENDING
+
+
+def test_an_engine_may_not_go_on_when_the_record_names_another(scene: Scene) -> None:
+    scene.client.sync()
+    scene.client.manager.workers[ONE].engineUUID = TWO
+    scene.client.commit()
+
+    with pytest.raises(FencedError, match=f"names {TWO}"):
+        scene.run()
+
+
+def test_a_dead_engine_is_buried_and_its_work_claimed_in_one_go(scene: Scene) -> None:
+    scene.client.sync()
+    dead = scenes.serve(scene.client, TWO, gone())
+    partials = scenes.put(scene.client)
+    scenes.claim(scene.client, dead, partials)
+    done = scene.run(s0=ready(room=1))
+
+    assert done.hand_out == {0: oids(partials)}
+    assert "is buried: process" in done.notes[0]
+    scene.client.sync()
+    assert (dead.engineUUID, dead.incarnation.is_over) == (None, True)
+    assert partials[0]._interruptions == 1
+
+
+def test_a_silent_engine_is_buried_only_after_its_promise(scene: Scene) -> None:
+    scene.client.sync()
+    far = scenes.serve(scene.client, TWO, ELSEWHERE)
+    while scene.seconds.now < 1050:
+        scene.run()
+        scene.client.sync()
+        assert far.engineUUID is not None
+        scene.seconds.advance(5)
+    scene.run()
+    scene.seconds.advance(5)
+    scene.run()
+    scene.client.sync()
+
+    assert far.engineUUID is None
+
+
+# pings and pauses
+
+
+def pings(scene: Scene, slot: SlotWork, span: float) -> list[float]:
+    """When the ping record is written while passes are made every second."""
+    found, began, serial = [], scene.seconds.now, b""
+    while scene.seconds.now - began < span:
+        scene.run(s0=slot)
+        scene.worker.ping._p_activate()
+        if scene.worker.ping._p_serial != serial:
+            serial = scene.worker.ping._p_serial
+            found.append(scene.seconds.now - began)
+        scene.seconds.advance(1)
+    return found
+
+
+def test_an_engine_that_holds_claims_pings_twice_an_interval(scene: Scene) -> None:
+    partials = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.seconds.advance(30)
+
+    moments = pings(scene, ready(in_hand=partials), 45)
+    assert moments == [0, 10, 20, 30, 40]
+    assert scene.worker.ping.promise == 40
+
+
+def test_an_idle_engine_writes_seldom_and_promises_accordingly(scene: Scene) -> None:
+    assert pings(scene, ready(), 40) == [0]
+    assert scene.worker.ping.promise == IDLE_PING_SECONDS + 20
+
+
+def test_a_first_claim_is_a_ping_because_the_promise_gets_shorter(scene: Scene) -> None:
+    scene.run(s0=ready())
+    assert scene.worker.ping.promise == IDLE_PING_SECONDS + 20
+
+    scene.put()
+    scene.seconds.advance(1)
+    scene.run(s0=ready(room=1))
+    assert scene.worker.ping.promise == 40
+
+
+def test_the_next_pass_comes_when_the_next_partial_is_due(scene: Scene, fake_clock: object) -> None:
+    assert scene.run(s0=ready(room=1)).delay == 5
+    begin_after = fake_clock.later(seconds=2)
+    scene.client.queue.put(Partial(abs, 1), begin_after=begin_after)
+    scene.client.commit()
+
+    assert scene.run(s0=ready(room=1)).delay == 2
+    assert scene.run(s0=ready(room=0)).delay == 5, "there is nobody to run it"
+
+
+def test_a_put_and_a_change_of_size_write_what_is_watched(scene: Scene) -> None:
+    scene.put()
+    watched = scene.run(s0=ready(room=1)).watched
+    worker = scene.worker
+
+    assert {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid} <= watched
+    pages = {lane.page.last()._p_oid for lane in scene.session.queue.lanes().values()}
+    assert pages <= watched
+
+
+def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (partial,) = scene.put()
+    writes = iter([True, True, False])
+    housekeeping = scene.passes._housekeeping.do
+
+    def do_and_meet(*args: object) -> None:
+        housekeeping(*args)
+        if next(writes, False):  # somebody is quicker at a record that the pass writes
+            scene.client.sync()
+            scene.client.manager.workers[ONE].completed._buckets = ()
+            scene.client.manager.workers[ONE].ping.write(1.0)
+            scene.client.commit()
+
+    monkeypatch.setattr(scene.passes._housekeeping, "do", do_and_meet)
+    done = scene.run(s0=ready(room=1))
+
+    assert done.hand_out == {0: oids([partial])}
+    assert scene.held() == [partial]
+    assert partial.state != COMPLETED

@@ -1,0 +1,48 @@
+"""zcasync: durable asynchronous calls for applications that keep their data in the ZODB."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from zcasync.partial import Partial
+from zcasync.registry import configure
+from zcasync.reporting import current, progress
+
+if TYPE_CHECKING:
+    from ZODB import DB
+
+__all__ = ["Partial", "configure", "current", "open", "progress", "put"]
+
+
+def open(home: str | os.PathLike[str] | None = None) -> DB:
+    """A client of the database of a home: a ``ZODB.DB``; close it when done.
+
+    ``home`` None: ``$INSTANCE_HOME``, else ``./instance``.  Raises NotRunning when the home's
+    database belongs to its supervisor and none runs, ConfigurationError when the home is unusable.
+    """
+    from zcasync.database import open_client
+
+    return open_client(home)
+
+
+def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Partial:
+    """Put ``call`` in a queue of the data manager that serves ``context``; returns its partial.
+
+    ``context``: a persistent object that is stored, a connection, or a data manager.  ``options``:
+    see ``IPartialQueue.put``.  Runs after the caller commits.  Raises LookupError when the database
+    has no data manager yet (a supervisor installs it) or no such queue.
+    """
+    from zcasync.datamanager import find
+    from zcasync.interfaces import IDataManager
+
+    manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
+    if manager is None:
+        connection = context if hasattr(context, "root") else getattr(context, "_p_jar", None)
+        manager = None if connection is None else find(connection)
+    if manager is None:
+        raise LookupError(
+            f"no data manager serves {context!r}: is the object stored, and has a supervisor been "
+            "started for its database once?"
+        )
+    return manager.queue(queue).put(call, **options)  # type: ignore[no-any-return]

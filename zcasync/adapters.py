@@ -1,0 +1,55 @@
+"""Adapters: from a call to a partial, and from an object to the data manager that serves it."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from persistent.interfaces import IPersistent
+from zope.component import adapter
+from zope.interface import implementer
+
+from zcasync.datamanager import find
+from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial
+from zcasync.partial import Partial
+
+
+@adapter(IPersistent)
+@implementer(IDataManager)
+def defaultDataManagerAdapter(obj: Any) -> Any:
+    """The data manager in the root of the object's database; None (no adapter) when it has none."""
+    jar = obj._p_jar
+    return None if jar is None else find(jar)
+
+
+@adapter(IPartial)
+@implementer(IDataManager)
+def partial_to_datamanager(partial: Any) -> Any:
+    """The data manager of the partial's queue; for a callback, that of its partial."""
+    seen: Any = partial
+    while seen is not None:
+        if seen._queue is not None:
+            return seen._queue.__parent__
+        seen = seen._parent
+    return defaultDataManagerAdapter(partial)
+
+
+@adapter(types.MethodType)
+@implementer(IDataManagerPartial)
+def method_to_datamanagerpartial(call: Any) -> Partial:
+    """A partial of a method of a persistent object."""
+    return Partial(call)
+
+
+@adapter(types.FunctionType)
+@implementer(IDataManagerPartial)
+def function_to_datamanagerpartial(call: Any) -> Partial:
+    """A partial of a function."""
+    return Partial(call)
+
+
+@adapter(IPartial)
+@implementer(IDataManagerPartial)
+def DataManagerPartial(partial: Any) -> Any:
+    """The partial itself when it can wait in a queue, else one that calls it."""
+    return partial if IDataManagerPartial.providedBy(partial) else Partial(partial)

@@ -1,0 +1,57 @@
+"""A fenced connection for performing jobs, which can be closed and opened again on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import transaction
+from ZODB import DB
+
+from zcasync.database import manager_database
+from zcasync.fence import fence
+from zcasync.incarnation import Incarnation
+from zcasync.partial import Partial
+
+
+class Attachment:
+    """The connection of the data manager's database, fenced by an incarnation.
+
+    ``manager`` None: the thread's own transaction manager, so that a job's ``transaction.commit()``
+    commits what it changed.  ``db`` is the main database.
+    """
+
+    connection: Any
+    incarnation: Incarnation
+
+    def __init__(self, db: DB, incarnation: bytes, manager: Any = None) -> None:
+        self._db = db
+        self._incarnation_oid = incarnation
+        self._manager = manager or transaction.manager.manager
+        self.open()
+
+    def open(self) -> None:
+        """Open it (again)."""
+        self._main = self._db.open(transaction_manager=self._manager)
+        name = manager_database(self._db).database_name
+        self.connection = self._main.get_connection(name)
+        self.incarnation = self.connection.get(self._incarnation_oid)
+        fence(self.connection, self.incarnation)
+
+    def close(self) -> None:
+        """Give it back to the database's pool; what was not committed is lost."""
+        self._manager.abort()
+        fence(self.connection, None)
+        self._main.close()
+
+    def detach(self, partial: Partial) -> Callable[[], Partial]:
+        """Close it; returns a function that opens it again and finds the partial in it."""
+        oid = partial._p_oid
+        self.close()
+
+        def attach() -> Partial:
+            self.open()
+            found: Partial = self.connection.get(oid)
+            return found
+
+        return attach

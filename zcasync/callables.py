@@ -1,0 +1,150 @@
+"""How a callable is written into a record, and found again by the process that calls it.
+
+A function, class or builtin is stored by name, ``module:qualname``, so that a record can be loaded
+where the module is missing; the error then comes when the call is made, to the one who makes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from zcasync.errors import BadCallable, MissingCallable
+
+
+def is_persistent(obj: object) -> bool:
+    """Whether the object is stored in a record of its own."""
+    return hasattr(obj, "_p_jar") and not isinstance(obj, type)
+
+
+def store_form(call: Any) -> Any:
+    """What to keep for ``call``: a name, an (object, method name) pair, or the object itself.
+
+    Raises BadCallable for what no other process could call: lambdas, closures, functions of
+    ``__main__``, methods of objects that are not persistent.
+    """
+    if not callable(call):
+        raise BadCallable(f"{call!r} is not callable")
+    owner = getattr(call, "__self__", None)
+    if isinstance(call, types.MethodType | types.BuiltinMethodType) and is_persistent(owner):
+        return (owner, call.__name__)
+    if isinstance(call, types.MethodType) and not isinstance(owner, type | types.ModuleType):
+        raise BadCallable(
+            f"{call!r} is a method of an object that is not persistent: it would run on a copy"
+        )
+    if isinstance(call, functools.partial):
+        store_form(call.func)  # raises for what could not be called
+        return call
+    if is_persistent(call):
+        return call
+    return _name_of(call)
+
+
+def _name_of(call: Any) -> str:
+    module = getattr(call, "__module__", None)
+    qualname = getattr(call, "__qualname__", None)
+    if not module or not qualname:
+        raise BadCallable(f"{call!r} has no name by which another process could import it")
+    if module == "__main__":
+        spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+        if spec is None or not _leads_to(spec.name, qualname, None):
+            raise BadCallable(
+                f"{qualname} is defined in the script that runs (__main__): move it to a module "
+                "that the supervisor can import"
+            )
+        return f"{spec.name}:{qualname}"
+    if not _leads_to(module, qualname, call):
+        raise BadCallable(
+            f"{module}.{qualname} does not lead back to {call!r}: lambdas, closures and nested "
+            "functions cannot be called by another process"
+        )
+    return f"{module}:{qualname}"
+
+
+def _leads_to(module: str, qualname: str, call: Any) -> bool:
+    try:
+        found = find(f"{module}:{qualname}")
+    except MissingCallable:
+        return False
+    return call is None or found is call or found == call
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts(name: str) -> tuple[str, tuple[str, ...]]:
+    module, _, qualname = name.partition(":")
+    return module, tuple(qualname.split("."))
+
+
+def find(name: str) -> Callable[..., Any]:
+    """The callable that ``module:qualname`` names; imports the module when needed.
+
+    Raises MissingCallable, with the cause chained, when there is none.
+    """
+    module_name, path = _parts(name)
+    module = sys.modules.get(module_name)
+    if module is None:
+        try:
+            module = import_module(module_name)
+        except Exception as error:  # whatever the module's own code raises is the reason to give
+            raise MissingCallable(
+                f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    found: Any = module
+    for attribute in path:
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            raise MissingCallable(f"module {module_name!r} has no {'.'.join(path)!r}") from None
+    return found  # type: ignore[no-any-return]
+
+
+def load_form(stored: Any) -> Callable[..., Any]:
+    """The callable for what :func:`store_form` returned.  Raises MissingCallable."""
+    if isinstance(stored, str):
+        return find(stored)
+    if isinstance(stored, tuple):
+        owner, name = stored
+        try:
+            return getattr(owner, name)  # type: ignore[no-any-return]
+        except AttributeError:
+            raise MissingCallable(f"{type(owner).__name__} has no method {name!r}") from None
+    return stored  # type: ignore[no-any-return]
+
+
+def dotted(stored: Any) -> str:
+    """A dotted name of a stored callable for people to read; never raises, loads no object."""
+    if isinstance(stored, str):
+        return stored.replace(":", ".")
+    if isinstance(stored, tuple):
+        owner = type(stored[0])
+        return f"{owner.__module__}.{owner.__qualname__}.{stored[1]}"
+    if isinstance(stored, functools.partial):
+        return f"functools.partial({getattr(stored.func, '__qualname__', stored.func)!s})"
+    kind = type(stored)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def from_dotted(name: str) -> Callable[..., Any]:
+    """The callable that a person names as ``package.module.attribute[.attribute]``.
+
+    Raises MissingCallable; no longer module path that can be imported is passed over.
+    """
+    parts = name.replace(":", ".").split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise MissingCallable(f"{name!r} is not a dotted name such as package.module.function")
+    problem: MissingCallable | None = None
+    for cut in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:cut])
+        try:
+            return find(f"{module}:{'.'.join(parts[cut:])}")
+        except MissingCallable as error:
+            problem = problem or error
+            if module in sys.modules:
+                raise
+    assert problem is not None
+    raise problem

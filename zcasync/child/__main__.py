@@ -1,0 +1,40 @@
+"""The child process: ``python -m zcasync.child SPEC``, started by a supervisor only."""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import sys
+from typing import Any
+
+from zcasync.child import output
+from zcasync.protocol import lifeline
+from zcasync.protocol.spec import ChildSpec
+
+TO_CHILD_FD = 3
+FROM_CHILD_FD = 4
+LIFELINE_FD = 5
+
+
+def main() -> None:
+    """Boot, speak to the supervisor until it says to end or goes away."""
+    spec = ChildSpec.from_text(sys.argv[1])
+    lifeline.own_group()
+    lifeline.leave_with_parent(spec.parent, LIFELINE_FD, signal.SIGKILL)
+    faulthandler.enable(all_threads=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's business
+    streams = output.install()
+
+    from twisted.internet import reactor, stdio
+
+    running: Any = reactor
+    connect: Any = stdio.StandardIO
+
+    from zcasync.child.conversation import Conversation
+
+    connect(Conversation(running, spec, streams), TO_CHILD_FD, FROM_CHILD_FD)
+    running.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The child's stdout and stderr: line by line, each job's first line marked with the job's id."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+from zcasync.protocol.output import MARK
+
+
+class JobOutput(io.TextIOWrapper):
+    """A text stream that says, before the first line of a job, whose line it is."""
+
+    _job: str | None = None
+    _at_line_start = True
+
+    def begin(self, job: str) -> None:
+        """The next text belongs to ``job``."""
+        self._job = job
+
+    def write(self, text: str) -> int:
+        if self._job is not None and text:
+            mark = f"{MARK}{self._job}\n"
+            self._job = None
+            super().write(mark if self._at_line_start else f"\n{mark}")
+        if text:
+            self._at_line_start = text.endswith("\n")
+        return super().write(text)
+
+
+def install() -> tuple[JobOutput, JobOutput]:
+    """Replace ``sys.stdout`` and ``sys.stderr``; returns the two."""
+    streams = tuple(
+        JobOutput(
+            open(fd, "wb", buffering=0, closefd=False),  # noqa: SIM115
+            encoding="utf-8",
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+        for fd in (1, 2)
+    )
+    sys.stdout, sys.stderr = streams
+    return streams  # type: ignore[return-value]
+
+
+def begin(streams: tuple[Any, ...], job: str) -> None:
+    """Mark what comes next as ``job``'s."""
+    for stream in streams:
+        stream.begin(job)

@@ -1,0 +1,148 @@
+"""Performs one partial after the other in a thread of its own; knows nothing of a reactor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import transaction
+
+from zcasync import settings
+from zcasync.attachment import Attachment
+from zcasync.child.jobs import Job, Jobs
+from zcasync.claimed import perform_claimed
+from zcasync.database import catch_up, open_databases, open_servers
+from zcasync.errors import FencedError
+from zcasync.home import Home
+from zcasync.partial import Partial
+from zcasync.performing import CONFLICT_PATIENCE, Performer
+from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.spec import ChildSpec
+
+#: Pauses while the storage is away, seconds: 0.1, 0.2 ... at most this.
+LONGEST_PAUSE = 5.0
+
+
+class JobThread:
+    """Performs jobs over a connection that it opens in the thread it runs in.
+
+    ``open_databases()`` returns the main database.  The others are
+    told of what happens, in this thread: ``ready()``; ``begin(oid)``; ``ended(oid, ending,
+    microseconds, detail)``; ``watch(oid, deferred)`` for a Deferred that a job has returned, whose
+    result comes back through ``jobs.add_fired``.
+    """
+
+    def __init__(
+        self,
+        open_databases: Callable[[], Any],
+        incarnation: bytes,
+        jobs: Jobs,
+        *,
+        ready: Callable[[], None],
+        begin: Callable[[bytes], None],
+        ended: Callable[[bytes, Ending, int, str], None],
+        watch: Callable[[bytes, Any], None],
+    ) -> None:
+        self._open_databases = open_databases
+        self._incarnation_oid = incarnation
+        self._jobs = jobs
+        self._ready = ready
+        self._begin = begin
+        self._ended = ended
+        self._watch = watch
+        self._deferred: Any = None
+        self._performer = Performer(
+            self._wait_for_storage,
+            hold=self._hold,
+            detach=self._detach,
+            patience=CONFLICT_PATIENCE,
+        )
+        self._pause = 0.0
+
+    def run(self) -> None:
+        """The thread's work.  Raises what opening the connection raises."""
+        self._attachment = Attachment(self._open_databases(), self._incarnation_oid)
+        self._ready()
+        while (job := self._jobs.next()) is not None:
+            self._begin(job.oid)
+            began = time.monotonic()
+            ending, detail = self._perform(job)
+            took = int((time.monotonic() - began) * 1_000_000)
+            self._ended(job.oid, ending, took, detail)
+            if self._deferred is not None:
+                deferred, self._deferred = self._deferred, None
+                self._watch(job.oid, deferred)
+        self._attachment.close()
+
+    def _perform(self, job: Job) -> tuple[Ending, str]:
+        try:
+            if self._jobs.has_news:
+                self._jobs.has_news = False
+                catch_up(self._attachment.connection.db())
+                transaction.begin()
+                self._prefetch([job.oid, *self._jobs.waiting()])
+            transaction.begin()
+            partial = self._attachment.connection.get(job.oid)
+            if job.has_fired:
+                self._performer.settle(partial, job.value)
+                did = True
+            else:
+                did = perform_claimed(partial, self._attachment.incarnation, self._performer)
+        except FencedError as error:
+            ending, detail = Ending.FENCED, str(error)
+        except Exception as error:  # a storage may raise anything; the supervisor tries again later
+            ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
+        else:
+            self._pause = 0.0
+            if self._deferred is not None:
+                return Ending.DEFERRED, ""
+            return Ending.SETTLED if did else Ending.SKIPPED, ""
+        transaction.abort()
+        return ending, detail[:1000]
+
+    def _prefetch(self, oids: list[bytes]) -> None:
+        """Ask the storage for what a batch of jobs needs at once, instead of one by one."""
+        if len(oids) > 1:
+            connection = self._attachment.connection
+            connection.prefetch(oids)
+            partials = [connection.get(oid) for oid in oids]
+            sidecars = [one._sidecar for one in partials if isinstance(one, Partial)]
+            connection.prefetch([one for one in sidecars if one is not None])
+
+    def _detach(self, partial: Partial) -> Callable[[], Partial]:
+        return self._attachment.detach(partial)
+
+    def _hold(self, partial: Partial, deferred: Any) -> None:
+        self._deferred = deferred
+
+    def _wait_for_storage(self, error: Exception) -> None:
+        """Pause while the storage is away; a commit in doubt is looked up by the caller after."""
+        self._pause = min(LONGEST_PAUSE, self._pause + 0.1)
+        time.sleep(self._pause)
+
+
+def opener(spec: ChildSpec) -> Callable[[], Any]:
+    """A function that opens the databases that a child was told of, and returns the main one."""
+
+    def open_them() -> Any:
+        if spec.servers is not None:
+            return open_servers(spec.servers, spec.storage_timeout)
+        home = Home.find(spec.home)
+        path = None if spec.config is None else Path(spec.config)
+        return open_databases(home, settings.load(home, path), spec.storage_timeout)
+
+    return open_them
+
+
+def thread_target(run: Callable[[], None], failed: Callable[[BaseException], None]) -> Any:
+    """A thread's target that hands on whatever ends it."""
+
+    def target() -> None:
+        try:
+            run()
+        except BaseException as error:  # SystemExit too: the process must not idle without it
+            failed(error)
+
+    return target

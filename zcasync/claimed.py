@@ -1,0 +1,34 @@
+"""Performing a claimed partial: the same in a child, for a reactor job and in a thread."""
+
+from __future__ import annotations
+
+from zcasync.failure import from_exception
+from zcasync.incarnation import Incarnation
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
+from zcasync.lateness import is_too_late, too_late
+from zcasync.partial import Partial
+from zcasync.performing import Performer
+from zcasync.settling import is_done
+
+
+def perform_claimed(partial: Partial, incarnation: Incarnation, performer: Performer) -> bool:
+    """Do what is left to do of a partial that this incarnation claimed; whether anything was.
+
+    In a new transaction of the partial's connection.  Raises what ``Performer.perform`` raises.
+    """
+    if partial.state in (CALLBACKS, COMPLETED):
+        if is_done(partial):
+            return False
+        performer.run_callbacks(partial)
+    elif not is_claimed(partial, incarnation):
+        return False
+    elif is_too_late(partial):
+        performer.finish(partial, from_exception(too_late(partial)))
+    else:
+        performer.perform(partial)
+    return True
+
+
+def is_claimed(partial: Partial, incarnation: Incarnation) -> bool:
+    """Whether the incarnation is to run this partial."""
+    return partial.state == ACTIVE and partial.claim is incarnation and partial._waits_for is None

@@ -1,0 +1,189 @@
+"""Claiming: which waiting partials a worker takes next, over all lanes of a queue."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from transaction.interfaces import TransientError
+from ZODB.POSException import POSKeyError, StorageError
+
+from zcasync import clock
+from zcasync.lanes import BROKEN, Entry, Lane, allows, restriction_of
+from zcasync.lateness import is_too_late
+from zcasync.partial import Partial
+
+if TYPE_CHECKING:
+    from zcasync.queues import PartialQueue
+
+#: One claim looks at no more entries than this, so that it ends soon in a long queue.
+EXAMINE_LIMIT = 1000
+
+
+@dataclass
+class Claimed:
+    """What one claim found: partials to run, and records that cannot be loaded, with the reason."""
+
+    partials: list[Partial] = field(default_factory=list)
+    broken: list[tuple[Partial, str]] = field(default_factory=list)
+    examined: int = 0
+    seen: set[int] = field(default_factory=set)  # one partial can have two entries
+
+    def wants_more(self, limit: int) -> bool:
+        """Whether to look at more entries when up to ``limit`` partials are wanted."""
+        return len(self.partials) < limit and self.examined < EXAMINE_LIMIT
+
+    def add(self, partial: Partial) -> None:
+        """Take a partial."""
+        self.partials.append(partial)
+        self.seen.add(id(partial))
+
+
+def claim(
+    queue: PartialQueue,
+    worker: bytes,
+    limit: int,
+    engine: bytes | None,
+    polite: Callable[[bytes, Lane], bool],
+) -> Claimed:
+    """See ``PartialQueue.claim``."""
+    claimed = Claimed()
+    now = clock.now()
+    lanes = [lane for key, lane in queue._lanes.items() if polite(key, lane)]
+    for lane in lanes:
+        _take_expired(queue, lane, now, limit, claimed)
+    _prefetch(queue, lanes, limit)
+    heads = _Heads(now)
+    for lane in lanes:
+        for entry in _heads(lane, worker):
+            heads.add(lane, entry)
+    while heads and claimed.wants_more(limit):
+        lane, entry = heads.pop()
+        claimed.examined += 1
+        lane.drop(entry)
+        _sort(queue, lane, entry, worker, now, claimed)
+        if engine is not None and lane.owner != engine:
+            lane.owner = engine
+        following = lane.following(entry)
+        if following is not None:
+            heads.add(lane, following)
+    return claimed
+
+
+class _Heads:
+    """The first entries of inboxes and trees, in the order in which to look at them.
+
+    The oldest due one comes first.  An entry of an inbox whose time has not come is only to be
+    filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
+    """
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._due: list[tuple[int, bool, int, Lane, Entry]] = []
+        self._held: deque[tuple[Lane, Entry]] = deque()
+        self._ties = itertools.count()
+        self._is_turn_of_held = False
+
+    def __bool__(self) -> bool:
+        return bool(self._due or self._held)
+
+    def add(self, lane: Lane, entry: Entry) -> None:
+        """One more; of a tree only when it is due, for then nothing else in it is due either."""
+        in_inbox = entry.page is not None
+        if entry.due <= self._now:
+            heapq.heappush(self._due, (entry.due, in_inbox, next(self._ties), lane, entry))
+        elif in_inbox:
+            self._held.append((lane, entry))
+
+    def pop(self) -> tuple[Lane, Entry]:
+        """The next one."""
+        self._is_turn_of_held = not self._is_turn_of_held
+        if self._held and (self._is_turn_of_held or not self._due):
+            return self._held.popleft()
+        return heapq.heappop(self._due)[3:]
+
+
+def _prefetch(queue: PartialQueue, lanes: list[Lane], limit: int) -> None:
+    """Ask the storage for all that is likely to be claimed at once, instead of one by one."""
+    if queue._p_jar is None:
+        return
+    ghosts = [partial for lane in lanes for partial in lane.upcoming(limit) if is_ghost(partial)]
+    if len(ghosts) > 1:
+        queue._p_jar.prefetch(ghosts[: 2 * limit])
+
+
+def is_ghost(partial: Any) -> bool:
+    """Whether its state has not been loaded."""
+    return partial._p_changed is None
+
+
+def _sort(
+    queue: PartialQueue, lane: Lane, entry: Entry, worker: bytes, now: int, claimed: Claimed
+) -> None:
+    """Decide what becomes of one entry that was taken from its place."""
+    problem = broken(entry.partial)
+    if problem is not None:
+        lane.file(entry.due, entry.partial, BROKEN)
+        claimed.broken.append((entry.partial, problem))
+    elif id(entry.partial) in claimed.seen or not queue.waits(entry.partial, entry.due):
+        lane.gone -= 1
+    elif entry.due > now or not (entry.partial.may_run_on(worker) or is_too_late(entry.partial)):
+        lane.file(entry.due, entry.partial, restriction_of(entry.partial))
+    else:
+        claimed.add(entry.partial)
+
+
+def _take_expired(queue: PartialQueue, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
+    """Claim what was not begun by its ``begin_by``: whoever claims it will end it."""
+    while claimed.wants_more(limit):
+        partial = lane.take_expired(now)
+        if partial is None:
+            return
+        claimed.examined += 1
+        waits = broken(partial) is None and queue.waits(partial, partial._due or 0)
+        if waits and is_too_late(partial) and id(partial) not in claimed.seen:
+            lane.gone += 1  # its entry in a tree is still there
+            claimed.add(partial)
+
+
+def next_due(queue: PartialQueue, worker: bytes) -> int | None:
+    """When the next partial that the worker may run is due, microseconds; None: none waits.
+
+    A deadline that passes counts too.
+    """
+    moments = [entry.due for lane in queue._lanes.values() for entry in _heads(lane, worker)]
+    moments += [lane.deadlines.minKey()[0] + 1 for lane in queue._lanes.values() if lane.deadlines]
+    return min(moments, default=None)
+
+
+def _heads(lane: Lane, worker: bytes) -> Iterator[Entry]:
+    """The first entry of the inbox and of each tree that the worker may run."""
+    entry = lane.next_in_inbox()
+    if entry is not None:
+        yield entry
+    for restriction in lane.restrictions:
+        if allows(restriction, worker):
+            filed = lane.first_filed(restriction)
+            if filed is not None:
+                yield filed
+
+
+def broken(partial: Any) -> str | None:
+    """Why a partial's record cannot be used; None when it can."""
+    if not isinstance(partial, Partial):
+        kind = type(partial)
+        return f"its class {kind.__module__}.{kind.__name__} cannot be imported"
+    try:
+        partial._p_activate()
+    except POSKeyError:
+        return "its record is missing"
+    except (TransientError, StorageError):
+        raise  # the storage's trouble, not the record's
+    except Exception as error:  # whatever loading the record's classes raises is the reason
+        cause = error.__cause__ or error  # ZODB's own StateLoadError says nothing
+        return f"its record cannot be loaded: {type(cause).__name__}: {cause}"
+    return None

@@ -1,0 +1,172 @@
+"""``zcasync check``: every problem of a home and its configuration at once, and the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zcasync.cli.errors import EXIT_WRONG
+from zcasync.cli.options import common_options, examples
+
+if TYPE_CHECKING:
+    from zcasync.home import Home
+    from zcasync.settings import Configuration
+
+#: How the files of a file storage begin, as far as ZODB 6 reads them.
+FILE_STORAGE_MAGIC = (b"FS21", b"FS30")
+
+
+@click.command(
+    "check",
+    short_help="Validate home and configuration, list the settings.",
+    epilog=examples("zcasync check", "zcasync check --json"),
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Check this file.  [default: etc/zcasync.conf of the home]",
+)
+@common_options
+def command(config: Path | None, home: str | None, timeout: float, as_json: bool) -> int:
+    """Validate the home and its configuration, and list the settings.
+
+    Names every problem at once, opens no database and asks no supervisor (zcasync status does).
+    Exit code 2 when there is a problem.
+    """
+    from zcasync.cli.output import print_json
+    from zcasync.errors import ConfigurationError
+    from zcasync.home import Home
+    from zcasync.settings import Configuration, Settings, load
+
+    place = Home.find(home)
+    problems = list(_home_problems(place))
+    try:
+        configuration = load(place, config)
+    except ConfigurationError as error:
+        problems += error.problems
+        configuration = Configuration(Settings())
+    problems += _database_problems(place, configuration)
+    settings = _settings(configuration)
+    if as_json:
+        document = {"ok": not problems, "problems": problems, "settings": settings}
+        print_json({"home": str(place.path), **document, "sockets": str(_sockets(place))})
+    else:
+        _print_check(place, problems, settings)
+    return EXIT_WRONG if problems else 0
+
+
+def _home_problems(home: Home) -> Iterator[str]:
+    """What is wrong with the folders and the files in them."""
+    from zcasync.errors import ConfigurationError
+    from zcasync.instanceuuid import readUUID
+
+    try:
+        home.require()
+    except ConfigurationError as error:
+        yield from error.problems
+        return
+    folders = [home.path, home.path / "etc", home.log, home.var, _sockets(home)]
+    for folder in dict.fromkeys(folders):
+        yield from _folder_problems(folder, private=folder in (home.var, _sockets(home)))
+    try:
+        readUUID(home.path)
+    except ConfigurationError as error:
+        yield from error.problems
+
+
+def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
+    """What is wrong with a folder; that it is missing is not, a start makes it."""
+    try:
+        found = folder.lstat() if private else folder.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield f"{folder} cannot be looked at: {error}"
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        yield f"{folder} is not a folder"
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield f"{folder} cannot be read and written by this user"
+    elif private and found.st_uid != os.getuid():
+        yield f"{folder} belongs to another user (uid {found.st_uid})"
+    elif private and stat.S_IMODE(found.st_mode) & 0o077:
+        yield (
+            f"{folder} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}), who could "
+            f"reach its sockets: chmod 700 {folder}"
+        )
+
+
+def _database_problems(home: Home, configuration: Configuration) -> Iterator[str]:
+    """What is wrong with the databases, as far as one can tell without opening them."""
+    from ZODB.config import FileStorage, MappingStorage
+
+    if configuration.is_embedded:
+        yield from _data_fs_problems(home.data_fs)
+    for factory in configuration.databases:
+        if isinstance(factory.config.storage, FileStorage | MappingStorage):
+            kind = type(factory.config.storage).__name__
+            yield (
+                f"database {factory.name or 'main'!r} is a {kind}, which only one process can "
+                "open, so children cannot: use <zeoclient>, or no <zodb> for a server of our own"
+            )
+
+
+def _data_fs_problems(path: Path) -> Iterator[str]:
+    try:
+        with path.open("rb") as file:
+            begin = file.read(4)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield f"{path} cannot be read: {error.strerror}"
+        return
+    if begin and begin not in FILE_STORAGE_MAGIC:
+        yield f"{path} is not a file storage: restore it from a backup"
+    elif not os.access(path, os.W_OK):
+        yield f"{path} cannot be written by this user"
+
+
+def _sockets(home: Home) -> Path:
+    return home.control_socket.parent
+
+
+def _settings(configuration: Configuration) -> dict[str, dict[str, Any]]:
+    """Every setting by its name in the configuration file."""
+    defaults = type(configuration.settings)
+    return {
+        field.name.replace("_", "-"): {
+            "value": getattr(configuration.settings, field.name),
+            "default": field.default,
+            "help": defaults.HELP[field.name],
+        }
+        for field in dataclasses.fields(defaults)
+    }
+
+
+def _print_check(home: Home, problems: list[str], settings: dict[str, dict[str, Any]]) -> None:
+    from zcasync.cli.output import print_facts, print_line, print_table
+
+    sockets = _sockets(home)
+    elsewhere = f"{sockets} (the path of {home.var} is too long for sockets)"
+    print_facts([("Home", home.path), ("Sockets", None if sockets == home.var else elsewhere)])
+    for problem in problems:
+        print_line(f"PROBLEM: {problem}")
+    if not problems:
+        print_line("No problems.")
+    print_line()
+    rows = [
+        (name, _shown(one["value"]), _shown(one["default"]), one["help"])
+        for name, one in settings.items()
+    ]
+    print_table(("SETTING", "VALUE", "DEFAULT", "MEANING"), rows, fold=("MEANING",))
+
+
+def _shown(value: float | None) -> str:
+    return "unset" if value is None else f"{value:g}"

@@ -1,0 +1,135 @@
+"""How a command ends: every error becomes one line on standard error and an exit code, here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+
+import click
+
+EXIT_NO = 1
+EXIT_WRONG = 2
+EXIT_AWAY = 3
+#: What shells say of processes that end by SIGINT and SIGPIPE.
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+@dataclass
+class Invocation:
+    """What is known of the command line when an error is to be reported."""
+
+    home: str | None = None
+    command: str = ""
+
+
+class Refusal(Exception):
+    """Ends a command with a line on standard error."""
+
+    def __init__(self, message: str, code: int = EXIT_NO) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    print(f"zcasync: {' '.join(message.split())}", file=sys.stderr)
+
+
+def exit_code_of(error: BaseException, invocation: Invocation) -> int:
+    """Say what happened, and return the exit code for it."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return EXIT_INTERRUPTED
+    if isinstance(error, BrokenPipeError) or (
+        # what click makes of one that a command has let through
+        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    ):
+        _silence_stdout()
+        return EXIT_BROKEN_PIPE
+    if isinstance(error, click.ClickException):
+        say(_with_hint(error))
+        return EXIT_WRONG
+    code = _code_of_known(error)
+    if code is not None:
+        say(str(error))
+        return code
+    _report_unforeseen(error, invocation)
+    return EXIT_WRONG
+
+
+def _code_of_known(error: BaseException) -> int | None:
+    """The exit code for an error that a command is expected to end with; None: it is not."""
+    from transaction.interfaces import TransientError
+    from ZODB.POSException import StorageError
+
+    from zcasync import errors
+    from zcasync.supervisor.startup import AlreadyServed
+
+    table: list[tuple[type[BaseException] | tuple[type[BaseException], ...], int]] = [
+        # Trying again changes nothing: somebody has to change the call or the configuration.
+        (
+            (
+                errors.ConfigurationError,
+                errors.BadCallable,
+                errors.MissingCallable,
+                AlreadyServed,
+                PermissionError,
+            ),
+            EXIT_WRONG,
+        ),
+        # Trying again later, or after starting a supervisor, may help.
+        (
+            (
+                errors.NotRunning,
+                errors.StorageAway,
+                errors.FencedError,
+                TransientError,
+                StorageError,
+            ),
+            EXIT_AWAY,
+        ),
+        (errors.ZCAsyncError, EXIT_NO),
+    ]
+    if isinstance(error, Refusal):
+        return error.code
+    return next((code for kinds, code in table if isinstance(error, kinds)), None)
+
+
+def _with_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = "" if context is None else f" (see: {context.command_path} --help)"
+    return f"{error.format_message().rstrip('.')}{hint}"
+
+
+def _report_unforeseen(error: BaseException, invocation: Invocation) -> None:
+    """A bug of ours, most likely: one line for people, the traceback into the home's log."""
+    where = _append_traceback(error, invocation)
+    after = f"; the traceback is in {where}" if where else ""
+    say(f"{type(error).__name__}: {error}{after}")
+
+
+def _append_traceback(error: BaseException, invocation: Invocation) -> str | None:
+    from zcasync.home import Home
+
+    log = Home.find(invocation.home).log
+    if not log.is_dir():
+        return None
+    path = log / "zcasync.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"zcasync {invocation.command} failed:\n{text}")
+    except OSError:
+        return None
+    return str(path)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads any more; the interpreter's own flush at the end must not complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

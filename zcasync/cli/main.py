@@ -1,0 +1,118 @@
+"""The entry point of ``zcasync``: its commands, each loaded from its file when needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from zcasync.cli.errors import Invocation, exit_code_of
+from zcasync.cli.options import examples, remember_home
+
+#: Where each command is; a new one is a new line here.
+COMMANDS = {
+    "run": "zcasync.cli.run:command",
+    "put": "zcasync.cli.put:command",
+    "job": "zcasync.cli.inspect:job",
+    "jobs": "zcasync.cli.inspect:jobs",
+    "status": "zcasync.cli.status:status",
+    "ghosts": "zcasync.cli.status:ghosts",
+    "release": "zcasync.cli.release:command",
+    "cancel": "zcasync.cli.cancel:command",
+    "check": "zcasync.cli.check:command",
+    "stop": "zcasync.cli.stop:command",
+    "demo": "zcasync.cli.main:demo",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is used or listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+    epilog=examples(
+        "zcasync run --home instance --children 2",
+        "zcasync put math.factorial --arg 20 --wait --home instance",
+        "zcasync status --home instance",
+    ),
+)
+@click.version_option(package_name="zcasync", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Durable asynchronous calls for applications that keep their data in the ZODB.
+
+    Exit codes: 0 all is well; 1 the answer is no; 2 wrong use, wrong configuration, or an error
+    that was not foreseen; 3 the database or the supervisor cannot be reached.
+    """
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("no command given", ctx)
+
+
+@click.command(
+    short_help="Real work, with a child killed on the way.", epilog=examples("zcasync demo")
+)
+@click.option(
+    "--home",
+    metavar="DIR",
+    callback=remember_home,
+    is_eager=True,
+    help="Instance home.  [default: a temporary one, removed at the end]",
+)
+def demo(home: str | None) -> int:
+    """Index the source of Python's standard library with durable jobs, and show that it is exact.
+
+    A supervisor with two children is started for it, unless one serves the home already; one child
+    is killed on the way.  Exit code 1 when the index and a plain count do not agree.
+    """
+    from zcasync.cli.demo import demo as run_demo
+
+    return run_demo(home)
+
+
+def execute(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit code, errors are said on standard error."""
+    invocation = Invocation()
+    try:
+        code: Any = cli.main(
+            args=arguments, prog_name="zcasync", standalone_mode=False, obj=invocation
+        )
+        sys.stdout.flush()
+    except BaseException as error:  # every end of a command becomes an exit code in one place
+        code = exit_code_of(error, invocation)
+    return int(code or 0)
+
+
+def main() -> None:
+    """The console script."""
+    # Libraries log what they also raise; without a handler that would go to standard error.
+    logging.getLogger().addHandler(logging.NullHandler())
+    code = execute()
+    from zcasync.cli.session import Session
+
+    if Session.is_any_stuck:
+        # A thread waits for a storage that may never answer: leave without asking it.
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

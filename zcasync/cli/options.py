@@ -1,0 +1,74 @@
+"""Options and help texts that the commands share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Longer times than this make the clock functions of the system overflow (it is three years).
+LONGEST_SECONDS = 1e8
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]
+    """A number of seconds above 0, or from 0 on."""
+
+    name = "SECONDS"
+
+    def __init__(self, zero: bool = False) -> None:
+        self._zero = zero
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if math.isnan(seconds) or seconds < 0 or (seconds == 0 and not self._zero):
+            self.fail(f"{value!r} is not a number of seconds{'' if self._zero else ' above 0'}")
+        return min(seconds, LONGEST_SECONDS)
+
+
+def remember_home(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Let the error handling know which home the command is about."""
+    if ctx.obj is not None:
+        ctx.obj.home = value
+        ctx.obj.command = ctx.info_name or ""
+    return value
+
+
+home_option = click.option(
+    "--home",
+    metavar="DIR",
+    callback=remember_home,
+    is_eager=True,
+    help="Instance home.  [default: $INSTANCE_HOME, else ./instance]",
+)
+
+timeout_option = click.option(
+    "--timeout",
+    type=Seconds(),
+    metavar="SECONDS",
+    default=10.0,
+    show_default="10",
+    help="Wait no longer than this for the database and the supervisor.",
+)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
+)
+
+
+def common_options(command: F) -> F:
+    """``--home``, ``--timeout`` and ``--json``."""
+    return home_option(timeout_option(json_option(command)))
+
+
+def examples(*lines: str) -> str:
+    """The end of a help text."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

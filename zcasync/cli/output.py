@@ -1,0 +1,107 @@
+"""What commands print: JSON documents, tables that fit 100 columns, times and texts for people."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from zcasync.verdicts import span
+
+WIDTH = 100
+#: Longer texts are cut where people read them.
+CELL_CHARACTERS = 200
+#: How a text ends that was cut.
+CUT = re.compile(r"\.\.\. \([0-9,]+ characters\)$")
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(document, indent=2))
+
+
+def print_line(text: str = "") -> None:
+    """A line of text on standard output, whatever characters the terminal knows."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], fold: Collection[str] = ()
+) -> None:
+    """A table; numbers are set to the right.
+
+    The columns in ``fold`` take the room that is left and break their lines; others never do.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(rows)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+    for number, name in enumerate(columns):
+        is_number = bool(rows) and all(isinstance(row[number], int) for row in rows)
+        table.add_column(
+            Text(name),
+            justify="right" if is_number else "left",
+            no_wrap=name not in fold,
+            overflow="fold" if name in fold else "ellipsis",
+        )
+    for row in rows:
+        table.add_row(*(Text(printable("-" if cell is None else str(cell))) for cell in row))
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    Console(file=sys.stdout, width=width, highlight=False).print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Names and values under each other, without what is None."""
+    shown = [(name, value) for name, value in facts if value is not None]
+    wide = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        print_line(f"{name:<{wide}}  {value}")
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could confuse a terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def cut(text: str, limit: int = CELL_CHARACTERS) -> str:
+    """The text, shortened to ``limit`` characters with a word on how long it was at first."""
+    if len(text) <= limit:
+        return text
+    before = CUT.search(text)
+    end = before[0] if before else f"... ({len(text):,} characters)"
+    return text[: max(0, limit - len(end))] + end
+
+
+def ago(moment: datetime | str | None) -> str | None:
+    """A moment as distance from now: ``12 s ago``, ``in 5 min``."""
+    if moment is None:
+        return None
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(seconds)}"
+
+
+def at(moment: str | None) -> str | None:
+    """A moment with its distance: ``2026-01-02 03:04:05 UTC (12 s ago)``."""
+    if moment is None:
+        return None
+    shown = datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{shown} ({ago(moment)})"
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count = round(count / 1000)
+    return f"{count:,} GB"

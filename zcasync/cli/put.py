@@ -1,0 +1,220 @@
+"""``zcasync put``: a call from the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from zcasync.cli.errors import EXIT_NO, Refusal, say
+from zcasync.cli.options import Seconds, common_options, examples
+
+#: How long ``--wait`` waits when it is not told.
+WAIT_SECONDS = 60.0
+LOOK_SECONDS = 0.02
+
+
+class PutCommand(click.Command):
+    """Lets ``--wait`` stand alone, also in front of the callable's name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _complete_wait(args))
+
+
+def _complete_wait(args: list[str]) -> list[str]:
+    given: list[str] = []
+    for number, argument in enumerate(args):
+        if argument == "--":
+            return [*given, *args[number:]]
+        following = args[number + 1 : number + 2]
+        if argument == "--wait" and not (following and _is_number(following[0])):
+            argument = f"--wait={WAIT_SECONDS:g}"
+        given.append(argument)
+    return given
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@click.command(
+    "put",
+    cls=PutCommand,
+    short_help="Put a call in a queue.",
+    epilog=examples(
+        "zcasync put operator.add --arg 1 --arg 2",
+        "zcasync put math.factorial --arg 20 --wait",
+        """zcasync put builtins.sorted --arg '["b", "a"]' --kwarg reverse=true --wait 5 --json""",
+    ),
+)
+@click.argument("call", metavar="DOTTED.NAME")
+@click.option("--arg", "args", multiple=True, metavar="JSON", help="A positional argument.")
+@click.option("--kwarg", "kwargs", multiple=True, metavar="NAME=JSON", help="A keyword argument.")
+@click.option(
+    "--queue",
+    type=click.Choice(["thread", "reactor"]),
+    default="thread",
+    show_default=True,
+    help="thread: in a child process; reactor: in the supervisor, must not block.",
+)
+@click.option(
+    "--wait",
+    type=Seconds(zero=True),
+    metavar="[SECONDS]",
+    help=f"Wait for the result, {WAIT_SECONDS:g} seconds unless told.",
+)
+@common_options
+def command(
+    call: str,
+    args: tuple[str, ...],
+    kwargs: tuple[str, ...],
+    queue: str,
+    wait: float | None,
+    home: str | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """Put the call of DOTTED.NAME in a queue, and print the job's id.
+
+    DOTTED.NAME is a function that can be imported here and by the workers.  With --wait the result
+    is printed as JSON instead, once it is there (as a JSON string with its repr, when it has no
+    JSON form); the id goes to standard error.  Exit code 1 when the job failed or has not ended in
+    time; it stays in the queue then.
+    """
+    positional, named = _parse(args, kwargs)
+    found = _find(call)
+    from zcasync.cli.output import print_json, print_line
+    from zcasync.cli.session import writing
+    from zcasync.home import Home
+
+    with writing(Home.find(home), timeout) as session:
+        oid, job_id = _put(session, Home.find(home), queue, found, positional, named)
+        if wait is None:
+            if as_json:
+                print_json({"id": job_id})
+            else:
+                print_line(job_id)
+            return 0
+        if not as_json:
+            say(f"job {job_id}")
+        job = _wait_for(session, oid, job_id, wait)
+    return _print_outcome(job, wait, as_json)
+
+
+def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as Python values.  Raises UsageError with all that is wrong."""
+    problems: list[str] = []
+
+    def value(option: str, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            problems.append(
+                f"{option} {text[:80]!r} is not JSON ({error}); a text needs quotes: '\"text\"'"
+            )
+
+    positional = [value("--arg", text) for text in args]
+    named: dict[str, Any] = {}
+    for text in kwargs:
+        name, equals, given = text.partition("=")
+        if not equals or not name.isidentifier():
+            problems.append(f"--kwarg {text[:80]!r} is not NAME=JSON")
+        elif name in named:
+            problems.append(f"--kwarg {name} is given twice")
+        else:
+            named[name] = value(f"--kwarg {name}:", given)
+    if problems:
+        raise click.UsageError("; ".join(problems), click.get_current_context())
+    return positional, named
+
+
+def _find(name: str) -> Callable[..., Any]:
+    """The callable.  Raises Refusal; what its module prints goes to standard error."""
+    from zcasync.callables import from_dotted, store_form
+    from zcasync.errors import BadCallable, MissingCallable
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            call = from_dotted(name)
+        store_form(call)
+    except MissingCallable as error:
+        raise MissingCallable(f"{error}; folders to import from are named by PYTHONPATH") from error
+    except SystemExit as error:
+        raise BadCallable(f"importing {name} ended with sys.exit({error.code!r})") from error
+    return call
+
+
+def _put(
+    session: Any, home: Any, queue: str, call: Any, args: list[Any], kwargs: dict[str, Any]
+) -> tuple[bytes, str]:
+    """Put and commit; the partial's oid and id."""
+    from zcasync.cli.session import require_manager
+    from zcasync.errors import StorageAway
+    from zcasync.ids import id_of
+    from zcasync.partial import Partial
+
+    def put(connection: Any, manager: Any) -> tuple[bytes, str]:
+        for attempt in connection.transaction_manager.attempts(10):
+            with attempt:
+                partial = manager.queue(queue).put(Partial(call, *args, **kwargs))
+        return partial._p_oid, id_of(partial)
+
+    session.do(lambda connection, manager: require_manager(home, manager))
+    try:
+        oid, job_id = session.do(put)
+    except StorageAway as error:
+        raise StorageAway(
+            f"{error}; the job may have been put all the same: look with zcasync jobs first"
+        ) from error
+    return oid, job_id
+
+
+def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str, Any]:
+    """The whole job once it has ended, or as it is when the time is over."""
+    from zcasync.cli.describe import describe
+    from zcasync.errors import StorageAway
+    from zcasync.interfaces import COMPLETED
+
+    def look(connection: Any, manager: Any) -> dict[str, Any] | None:
+        partial = connection.get(oid)
+        is_over = partial.state == COMPLETED or time.monotonic() >= deadline
+        return describe(partial) if is_over else None
+
+    deadline = time.monotonic() + seconds
+    try:
+        while (job := session.do(look)) is None:
+            time.sleep(LOOK_SECONDS)
+    except StorageAway as error:
+        raise StorageAway(f"{error}; job {job_id} is put and will run") from error
+    return job  # type: ignore[no-any-return]
+
+
+def _print_outcome(job: dict[str, Any], wait: float, as_json: bool) -> int:
+    from zcasync.cli.output import print_json, print_line
+
+    if as_json:
+        print_json(job)
+    if job["state"] != "completed":
+        raise Refusal(
+            f"job {job['id']} is still {job['state']} after {wait:g} s; see: zcasync job "
+            f"{job['id']}"
+        )
+    failure = job["failure"]
+    if failure is not None:
+        say(f"job {job['id']} failed: {failure['type']}: {failure['message']}")
+        if not as_json:
+            print(failure["traceback"], end="", file=sys.stderr)
+        return EXIT_NO
+    if not as_json:
+        has_form = job["result"] is not None or job["result_repr"] == "None"
+        print_line(json.dumps(job["result"] if has_form else job["result_repr"]))
+    return 0

@@ -1,0 +1,69 @@
+"""``zcasync release``: gives up what a stale engine holds, now."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import click
+
+from zcasync.cli.errors import Refusal
+from zcasync.cli.options import common_options, examples
+
+
+@click.command(
+    "release",
+    short_help="Give up a stale engine's claims now.",
+    epilog=examples("zcasync release 0f8fad5b-d9cb-469f-a165-70867728950e"),
+)
+@click.argument("worker_or_engine", metavar="UUID")
+@common_options
+def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bool) -> None:
+    """Bury the engine of a worker (UUID of either) and let what it holds run elsewhere, at once.
+
+    Use it for an engine on a machine that will not come back; zcasync ghosts names them.  Refuses,
+    with exit code 1, while the engine's process provably lives.
+    """
+    from zcasync.cli.output import print_json, print_line
+    from zcasync.cli.session import writing
+    from zcasync.home import Home
+
+    try:
+        wanted = uuid.UUID(worker_or_engine)
+    except ValueError as error:
+        text = f"{worker_or_engine!r} is not a UUID"
+        raise click.UsageError(text, click.get_current_context()) from error
+    with writing(Home.find(home), timeout) as session:
+        released = session.do(lambda connection, manager: _release(connection, manager, wanted))
+    if as_json:
+        print_json(released)
+    else:
+        count = len(released["jobs"])
+        print_line(
+            f"engine {released['engine']} of worker {released['worker']} is buried; "
+            f"{count} {'job' if count == 1 else 'jobs'} given up"
+        )
+
+
+def _release(connection: Any, manager: Any, wanted: uuid.UUID) -> dict[str, Any]:
+    from zcasync.ids import id_of
+    from zcasync.supervisor.startup import take_over
+
+    workers = [] if manager is None else manager.workers.values()
+    found = [one for one in workers if wanted in (one.UUID, one.engineUUID)]
+    if not found:
+        raise Refusal(f"no worker and no engine has the UUID {wanted}")
+    worker = found[0]
+    engine, incarnation = worker.engineUUID, worker.incarnation
+    if engine is None:
+        raise Refusal(f"worker {worker.UUID} has no engine: it was stopped or released before")
+    lives = incarnation is not None and incarnation.engineUUID == engine
+    if lives and not incarnation.is_over and incarnation.identity.is_alive():
+        raise Refusal(
+            f"engine {engine} lives as process {incarnation.identity.pid} of this machine: stop it "
+            "first"
+        )
+    jobs = [id_of(partial) for partial in (*worker.thread, *worker.reactor)]
+    take_over(worker, "released by an operator", None, None)
+    connection.transaction_manager.commit()
+    return {"worker": str(worker.UUID), "engine": str(engine), "jobs": jobs}

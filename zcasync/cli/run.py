@@ -1,0 +1,90 @@
+"""``zcasync run``: the supervisor in the foreground."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zcasync.cli.options import Seconds, examples, home_option
+
+if TYPE_CHECKING:
+    from zcasync.home import Home
+
+
+@click.command(
+    "run",
+    short_help="Be the supervisor of a home, in the foreground.",
+    epilog=examples(
+        "zcasync run --home instance",
+        "zcasync run --home instance --children 4 --grace-period 60",
+    ),
+)
+@home_option
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration file.  [default: etc/zcasync.conf of the home]",
+)
+@click.option(
+    "--children",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Write N to the worker's thread size.  [default: what its record says, 1 when new]",
+)
+@click.option(
+    "--grace-period",
+    type=Seconds(zero=True),
+    metavar="SECONDS",
+    help="Running jobs may finish within this time at a stop.  [default: the setting, 25]",
+)
+def command(
+    home: str | None, config: Path | None, children: int | None, grace_period: float | None
+) -> None:
+    """Be the supervisor of a home, until SIGTERM, SIGINT or zcasync stop.
+
+    Makes the home when it is missing.  Prints a line that begins with "zcasync ready" when the
+    first child can take a job; the log is log/zcasync.log in the home.  twistd zcasync is the same
+    as a daemon.
+    """
+    from zcasync.home import Home
+
+    run(Home.find(home), None if config is None else config.absolute(), children, grace_period)
+
+
+def run(
+    home: Home, path: Path | None, children: int | None, grace_period: float | None = None
+) -> None:
+    """Be the supervisor of ``home`` until told to stop; None leaves a setting as configured.
+
+    Raises ConfigurationError, AlreadyServed or what else kept it from starting or going on.
+    """
+    from twisted.internet import reactor as installed
+
+    from zcasync.settings import load
+    from zcasync.supervisor import logs
+    from zcasync.supervisor.service import Supervisor
+
+    reactor: Any = installed
+    configuration = load(home, path).with_settings(children=children, grace_period=grace_period)
+    home.create()
+    logs.begin(home)
+
+    def ready() -> None:
+        print(f"zcasync ready: serves {home.path}", flush=True)
+
+    def failed(error: BaseException) -> None:
+        reactor.callLater(0, reactor.stop)
+
+    supervisor = Supervisor(
+        reactor, home, configuration, config_path=path, ready=ready, failed=failed
+    )
+    reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
+    reactor.callWhenRunning(supervisor.startService)
+    reactor.run()
+    sys.stdout.flush()
+    if supervisor.problem is not None:
+        raise supervisor.problem

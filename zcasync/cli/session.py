@@ -1,0 +1,153 @@
+"""The database of a home, worked on in a thread of its own: a frozen server holds no command."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, ClassVar, TypeVar
+
+from zcasync.errors import ConfigurationError, NotRunning, StorageAway
+from zcasync.home import Home
+
+T = TypeVar("T")
+
+#: The storage's own timeout ends a little before ours: it knows better what it waited for.
+INNER_SHARE = 0.9
+CLOSE_SECONDS = 2.0
+
+
+class Session:
+    """A connection that is used in one other thread only.
+
+    A ZEO client waits for a frozen server for ever, whatever its timeouts say, so all that touches
+    the storage happens in a daemon thread that can be left behind.
+    """
+
+    #: Whether some thread was left behind in the storage: the process must end without it.
+    is_any_stuck: ClassVar[bool] = False
+
+    def __init__(self, home: Home, timeout: float, opener: Callable[[Home, float], Any]) -> None:
+        self._home = home
+        self._timeout = timeout
+        self._opener = opener
+        self._stack = ExitStack()
+        self._connection: Any = None
+        self._is_stuck = False
+        self._errands: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = (
+            queue.SimpleQueue()
+        )
+        threading.Thread(target=self._serve, name="database", daemon=True).start()
+
+    def do(self, work: Callable[[Any, Any], T]) -> T:
+        """``work(connection, data manager)`` in a new transaction, which it has to commit itself.
+
+        Both are None when nothing was ever stored, the manager alone where none is installed.
+        Raises StorageAway when the timeout passes, and what opening the database or the work
+        raises.
+        """
+        return self._wait_for(lambda: self._work(work), self._timeout)
+
+    def close(self) -> None:
+        """Close the database; one that does not answer is left behind."""
+        if not self._is_stuck:
+            with suppress(StorageAway):
+                self._wait_for(self._stack.close, CLOSE_SECONDS)
+
+    def _wait_for(self, errand: Callable[[], T], seconds: float) -> T:
+        future: Future[T] = Future()
+        self._errands.put((future, errand))
+        try:
+            return future.result(seconds)
+        except BaseException as error:  # KeyboardInterrupt too: the thread may be in the storage
+            if future.done():
+                raise
+            self._is_stuck = Session.is_any_stuck = True
+            if isinstance(error, TimeoutError):
+                raise StorageAway(
+                    f"the database of {self._home.path} did not answer within {seconds:g} s: its "
+                    "server is frozen or busy; --timeout SECONDS waits longer"
+                ) from None
+            raise
+
+    def _serve(self) -> None:
+        while True:
+            future, errand = self._errands.get()
+            try:
+                future.set_result(errand())
+            except BaseException as error:  # raised again where the errand came from
+                future.set_exception(error)
+
+    def _work(self, work: Callable[[Any, Any], T]) -> T:
+        from zcasync.database import connected
+        from zcasync.datamanager import find
+
+        if self._connection is None:
+            db = self._opener(self._home, INNER_SHARE * self._timeout)
+            if db is None:
+                return work(None, None)
+            self._stack.callback(_close_all, db)
+            self._connection = self._stack.enter_context(connected(db))
+        self._connection.transaction_manager.begin()
+        return work(self._connection, find(self._connection))
+
+
+def _close_all(db: Any) -> None:
+    for one in list(db.databases.values()):
+        one.close()
+
+
+def _open_to_read(home: Home, timeout: float) -> Any:
+    """A database to look at; None when there is nothing to look at yet."""
+    from ZODB.POSException import StorageError
+
+    from zcasync.database import is_served, open_for_reading
+    from zcasync.settings import load
+
+    home.require()
+    if load(home).is_embedded and not home.data_fs.exists() and not is_served(home):
+        return None
+    try:
+        return open_for_reading(home, timeout)
+    except (OSError, StorageError) as error:
+        raise ConfigurationError(
+            f"the database of {home.path} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _open_to_write(home: Home, timeout: float) -> Any:
+    from zcasync.database import open_client
+
+    return open_client(home.path, timeout)
+
+
+@contextmanager
+def reading(home: Home, timeout: float) -> Iterator[Session]:
+    """A session that looks, with or without a supervisor."""
+    session = Session(home, timeout, _open_to_read)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@contextmanager
+def writing(home: Home, timeout: float) -> Iterator[Session]:
+    """A session that changes something; its work raises NotRunning where nobody serves the home."""
+    session = Session(home, timeout, _open_to_write)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def require_manager(home: Home, manager: Any) -> Any:
+    """The manager.  Raises NotRunning where no supervisor has installed one yet."""
+    if manager is None:
+        raise NotRunning(
+            "this database has no data manager yet: start a supervisor once, with: "
+            f"zcasync run --home {home.path}"
+        )
+    return manager

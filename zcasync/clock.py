@@ -1,0 +1,49 @@
+"""The one place where the model asks what time it is, so that tests can answer.
+
+Times in records are whole microseconds since 1970 in UTC: small, sortable, without zones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def _system() -> int:
+    return time.time_ns() // 1000
+
+
+_source: Callable[[], int] = _system
+
+
+def now() -> int:
+    """Microseconds since 1970, UTC."""
+    return _source()
+
+
+def set_source(source: Callable[[], int] | None) -> None:
+    """Let ``source()`` (microseconds) tell the time from now on; None: the system's clock."""
+    global _source
+    _source = source or _system
+
+
+def to_datetime(microseconds: int) -> datetime:
+    """The moment as an aware datetime in UTC."""
+    return EPOCH + microseconds * MICROSECOND
+
+
+def from_datetime(moment: datetime, name: str) -> int:
+    """Microseconds of an aware datetime.
+
+    Raises ValueError, with the argument's ``name``, when it has no timezone, and TypeError when it
+    is no datetime.
+    """
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{name} must be a datetime.datetime, not {type(moment).__name__}")
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise ValueError(f"{name} must be timezone-aware, for instance datetime.now(timezone.utc)")
+    return (moment - EPOCH) // MICROSECOND

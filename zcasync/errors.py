@@ -1,0 +1,64 @@
+"""Every exception that zcasync raises, in one tree under :class:`ZCAsyncError`."""
+
+from __future__ import annotations
+
+from ZODB.POSException import InvalidObjectReference
+
+
+class ZCAsyncError(Exception):
+    """Root of the tree: catch it to catch whatever zcasync itself raises."""
+
+
+class AbortedError(ZCAsyncError):
+    """A partial was ended from outside: cancelled, begun too late, interrupted too often."""
+
+
+class BadStateError(ZCAsyncError):
+    """The partial is not in a state that allows the operation."""
+
+
+class FullError(ZCAsyncError):
+    """A sequence holds as many items as its size allows."""
+
+
+class NotRunning(ZCAsyncError):
+    """No supervisor serves this home, so its database cannot be reached."""
+
+
+class BadCallable(ZCAsyncError, TypeError):
+    """The object cannot be called later by another process; the message says why."""
+
+
+class MissingCallable(ZCAsyncError, LookupError):
+    """The name of a partial's callable leads to nothing in the process that should call it."""
+
+
+class UnstorableError(ZCAsyncError):
+    """A result or a change of a job cannot be stored, or could not be loaded again."""
+
+
+class MisplacedError(ZCAsyncError, InvalidObjectReference):
+    """An object that a call is made with is in no database, or in one it cannot be reached from."""
+
+
+class ForeignError(ZCAsyncError):
+    """Stands in for an exception whose class another process may not be able to load.
+
+    The message is the original's ``str()``; the Failure that carries it names the class.
+    """
+
+
+class FencedError(ZCAsyncError):
+    """This process was declared dead and its work given away: it may not commit any more."""
+
+
+class ConfigurationError(ZCAsyncError):
+    """A home or its configuration cannot be used.  ``problems``: list of one-line strings."""
+
+    def __init__(self, problems: list[str] | str) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class StorageAway(ZCAsyncError):
+    """The database did not answer in time."""

@@ -1,0 +1,117 @@
+"""The instance home: where one worker keeps its identity, its sockets, its data and its logs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from zcasync.errors import ConfigurationError
+
+#: The kernel refuses longer paths for unix sockets (108 bytes with the closing zero).
+SOCKET_PATH_LIMIT_BYTES = 107
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths of an instance home; makes nothing by itself."""
+
+    path: Path
+
+    @classmethod
+    def find(cls, home: str | os.PathLike[str] | None = None) -> Home:
+        """``home``, else ``$INSTANCE_HOME``, else ``./instance``; absolute."""
+        return cls(Path(home or os.environ.get("INSTANCE_HOME") or "instance").absolute())
+
+    @property
+    def uuid_file(self) -> Path:
+        return self.path / "etc" / "uuid.txt"
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "etc" / "zcasync.conf"
+
+    @property
+    def var(self) -> Path:
+        return self.path / "var"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def data_fs(self) -> Path:
+        """The embedded default's file storage."""
+        return self.var / "Data.fs"
+
+    @property
+    def blobs(self) -> Path:
+        """The embedded default's blobs."""
+        return self.var / "blobs"
+
+    @property
+    def server_identity(self) -> Path:
+        """Which process is the embedded default's database server."""
+        return self.var / "zeo.json"
+
+    @property
+    def supervisor_identity(self) -> Path:
+        """Which process was the last supervisor, and its engine."""
+        return self.var / "supervisor.json"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Locked by the supervisor for as long as it lives."""
+        return self.var / "supervisor.lock"
+
+    @property
+    def zeo_socket(self) -> Path:
+        """The embedded default's database server."""
+        return self._socket("zeo.sock")
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the supervisor answers operators."""
+        return self._socket("control.sock")
+
+    def _socket(self, name: str) -> Path:
+        path = self.var / name
+        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES:
+            return path
+        key = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"zcasync-{os.getuid()}-{key}" / name
+
+    def create(self) -> None:
+        """Make the folders that are missing, closed to other users.
+
+        Raises ConfigurationError when the home cannot be made or its socket folder is not ours.
+        """
+        try:
+            for folder in (self.path, self.path / "etc", self.log):
+                folder.mkdir(parents=True, exist_ok=True)
+            for folder in {self.var, self.control_socket.parent}:
+                folder.mkdir(mode=0o700, exist_ok=True)
+                self._require_private(folder)
+        except OSError as error:
+            raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
+
+    def _require_private(self, folder: Path) -> None:
+        # A link to another disk is the owner's own doing; in the temporary folder it is a trap.
+        found = folder.stat() if folder == self.var else folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise ConfigurationError(
+                f"{folder} belongs to somebody else: remove it or move the home"
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            folder.chmod(0o700)
+
+    def require(self) -> None:
+        """Raise ConfigurationError when there is no home at this path."""
+        if not self.path.is_dir():
+            raise ConfigurationError(
+                f"there is no instance home at {self.path}: name one with --home or INSTANCE_HOME, "
+                f"or make it with: zcasync run --home {self.path}"
+            )

@@ -1,0 +1,92 @@
+"""Which process is meant: an identity that a later process with the same pid does not share."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+#: The value for what this platform does not tell; such identities are never compared.
+UNKNOWN = ""
+
+
+@lru_cache(maxsize=1)
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return UNKNOWN
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return UNKNOWN
+
+
+def _start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot (field 22 of /proc/PID/stat)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    return int(stat[stat.rindex(b")") + 2 :].split()[19])
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Names one process: machine boot, pid namespace, pid and start time."""
+
+    host: str
+    boot_id: str
+    pid_namespace: str
+    pid: int
+    start_ticks: int
+
+    @classmethod
+    def here(cls) -> Identity:
+        """This process."""
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Identity:
+        """A process of this machine that runs."""
+        return cls(socket.gethostname(), _boot_id(), _pid_namespace(), pid, _start_ticks(pid) or 0)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Identity:
+        """The inverse of ``as_dict``.  Raises KeyError, TypeError, ValueError for anything else."""
+        return cls(
+            str(found["host"]),
+            str(found["boot_id"]),
+            str(found["pid_namespace"]),
+            int(found["pid"]),
+            int(found["start_ticks"]),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return asdict(self)
+
+    def is_alive(self) -> bool | None:
+        """Whether the process runs; None where this process cannot know.
+
+        Another boot id on the same host name still means another machine for all we know (host
+        names repeat), so only a shared boot id and pid namespace decide.
+        """
+        if not self.boot_id or self.boot_id != _boot_id():
+            return None
+        if self.pid_namespace != _pid_namespace():
+            return None
+        if _start_ticks(self.pid) != self.start_ticks:
+            return False
+        try:
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False

@@ -1,0 +1,27 @@
+"""Ids of partials as people and programs write them: ``0x1a2b``, ``DBNAME:0x1a2b``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def id_of(obj: Any) -> str:
+    """The id of a stored object.  ``DBNAME:`` leads where it is in a database with a name."""
+    name = obj._p_jar.db().database_name
+    number = f"{int.from_bytes(obj._p_oid):#x}"
+    return number if name in ("", "main", "unnamed") else f"{name}:{number}"
+
+
+def hex_oid(oid: bytes) -> str:
+    """An oid as ``0x1a2b``."""
+    return f"{int.from_bytes(oid):#x}"
+
+
+def parse(text: str) -> tuple[str, bytes]:
+    """Database name ('' when none is given) and oid.  Raises ValueError."""
+    name, _, number = text.rpartition(":")
+    try:
+        value = int(number, 16)
+        return name, value.to_bytes(8)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not an id such as 0x1a2b") from None

@@ -1,0 +1,20 @@
+"""begin_by: whether a partial was begun in time."""
+
+from __future__ import annotations
+
+from zcasync import clock
+from zcasync.errors import AbortedError
+from zcasync.partial import Partial
+
+
+def is_too_late(partial: Partial) -> bool:
+    """Whether a partial that was never begun has missed its ``begin_by``."""
+    deadline = partial.deadline
+    return deadline is not None and not partial._interruptions and clock.now() > deadline
+
+
+def too_late(partial: Partial) -> AbortedError:
+    """The reason to give."""
+    return AbortedError(
+        f"not begun within {partial.begin_by} of {partial.begin_after}: its begin_by has passed"
+    )

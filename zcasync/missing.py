@@ -1,0 +1,37 @@
+"""Stand-ins for classes that cannot be imported, so that their objects survive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ZODB import broken
+
+
+def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
+    """The class of a record; a stand-in where importing it fails, for whatever reason.
+
+    ZODB's own only expects ImportError, and a module with a syntax error would make every record
+    that refers to it unreadable.
+    """
+    try:
+        return broken.find_global(modulename, globalname)
+    except Exception:  # the module's own code runs on import and may raise anything
+        key = (modulename, globalname)
+        if key not in broken.broken_cache:
+            made = type(globalname, (StandIn,), {"__module__": modulename})
+            broken.broken_cache[key] = made
+        return broken.broken_cache[key]
+
+
+class StandIn(broken.Broken):  # type: ignore[misc]
+    """An object whose class cannot be imported.  Stored again, it remains what it was."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, args, state = super().__reduce__()
+        return rebuild, args, state
+
+
+def rebuild(modulename: str, globalname: str, *args: Any) -> Any:
+    """The object of a stored stand-in, as itself where that is possible now."""
+    kind = class_factory(None, modulename, globalname)
+    return kind.__new__(kind, *args)

@@ -1,0 +1,92 @@
+"""Ready-made patterns: a call that needs a certain environment, and one for every worker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from zcasync import clock
+from zcasync.errors import BadStateError
+from zcasync.partial import Partial
+
+#: How long a partial that found a wrong environment waits before another worker looks.
+DELAY = timedelta(seconds=5)
+
+
+def where(
+    check: Callable[[], bool],
+    call: Callable[..., Any],
+    /,
+    *args: Any,
+    delay: timedelta = DELAY,
+    **kwargs: Any,
+) -> Partial:
+    """A partial that runs ``call`` on a worker on which ``check()`` is true.
+
+    Put it in a queue.  On a worker where the check is false it moves on: a new partial that
+    excludes this worker too is put with ``delay``, and its result becomes the first one's.  When
+    all running workers have looked in vain they may look again, until the first one's ``begin_by``.
+    Workers that were selected or excluded stay so.  Both callables must be importable.
+    """
+    inner = Partial(call, *args, **kwargs)
+    return Partial.bind(run_where, Partial(check), inner, delay.total_seconds())
+
+
+def run_where(
+    outer: Partial,
+    check: Partial,
+    inner: Partial,
+    delay: float,
+    looked: tuple[uuid.UUID, ...] = (),
+) -> Any:
+    """Run ``inner``'s call here, or return a partial that looks on another worker.
+
+    ``looked``: the workers, among those that ``outer`` excludes, that have looked in vain.
+    """
+    if check.callable():
+        return inner.callable(*inner.args, **inner.kwargs)
+    queue, claim = outer.queue, outer.claim
+    if queue is None or claim is None:
+        raise BadStateError("a partial made by where() must be put in a queue")
+    barred = set(outer.excludedUUIDs) - set(looked)
+    vain = {*looked, claim.worker}
+    if vain >= _candidates(queue, outer) - barred:
+        vain = set()
+    again = Partial.bind(run_where, check, inner, delay, tuple(sorted(vain)))
+    again.selectedUUIDs.update(outer.selectedUUIDs)
+    again.excludedUUIDs.update(barred | vain)
+    begin_after = clock.now() + int(delay * 1_000_000)
+    begin_by = None
+    if outer.deadline is not None:  # the whole journey has one deadline
+        begin_after = min(begin_after, outer.deadline)
+        begin_by = (outer.deadline - begin_after) * clock.MICROSECOND
+    queue.put(again, clock.to_datetime(begin_after), begin_by, batch=outer._batch)
+    return again
+
+
+def _candidates(queue: Any, partial: Partial) -> set[uuid.UUID]:
+    """The running workers among those that a partial has selected."""
+    return {
+        worker.UUID
+        for worker in queue.__parent__.workers.values()
+        if worker.engineUUID is not None
+        and (not partial.selectedUUIDs or worker.UUID in partial.selectedUUIDs)
+    }
+
+
+def broadcast(
+    queue: Any, call: Callable[..., Any], /, *args: Any, only_running: bool = True, **kwargs: Any
+) -> list[Partial]:
+    """Put one partial of the call for every worker; returns them.
+
+    ``only_running``: leave workers out that no engine serves now.
+    """
+    partials = []
+    for worker in queue.__parent__.workers.values():
+        if worker.engineUUID is not None or not only_running:
+            partial = Partial(call, *args, **kwargs)
+            partial.selectedUUIDs.add(worker.UUID)
+            partials.append(queue.put(partial))
+    return partials

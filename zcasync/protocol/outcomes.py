@@ -1,0 +1,42 @@
+"""How a job can end, as values that every process shares.
+
+Whatever happens to a job becomes one of these and then goes one way: the supervisor looks at the
+record and retires, resumes, gives back or ends the partial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Ending(StrEnum):
+    """What a child says of a job that it is done with."""
+
+    SETTLED = "settled"  # the record has it: completed, or waiting for another partial
+    DEFERRED = "deferred"  # it returned a Deferred: begun, and neither busy nor over
+    SKIPPED = "skipped"  # nothing was to be done: not active any more
+    STORAGE = "storage"  # could not be stored, not even as a failure; try again later
+    FENCED = "fenced"  # this engine was buried: nothing more may be committed
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a child process ended, with the evidence."""
+
+    pid: int
+    exit_code: int | None = None
+    signal: str | None = None
+    reason: str | None = None  # why we killed it, when we did
+    output: tuple[str, ...] = ()  # its last lines, the Python stack of a crash among them
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        how = f"was killed by {self.signal}" if self.signal else f"exited with {self.exit_code}"
+        return f"child process {self.pid} {how}" + (f" ({self.reason})" if self.reason else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """As evidence on a Failure."""
+        return asdict(self)

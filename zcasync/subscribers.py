@@ -1,0 +1,129 @@
+"""Subscribers: install the data manager when a database is opened, and an engine in this process.
+
+Register them with ``zope.component.provideHandler``, or in ZCML as ``<subscriber handler=.../>``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import transaction
+from twisted.logger import Logger
+from zope.component import adapter, provideUtility, queryUtility
+from zope.event import notify
+from zope.processlifetime import IDatabaseOpened
+
+from zcasync.datamanager import install
+from zcasync.interfaces import (
+    ASYNC_DATABASE,
+    IUUID,
+    DataManagerAvailable,
+    IDataManagerAvailableEvent,
+)
+
+__all__ = [
+    "InstallTwistedEngine",
+    "InstallerAndNotifier",
+    "basicInstallerAndNotifier",
+    "installTwistedEngine",
+    "installerAndNotifier",
+]
+
+log = Logger()
+
+
+class InstallerAndNotifier:
+    """Installs a data manager in the database that was opened, and notifies DataManagerAvailable.
+
+    ``db_name``: keep it in the database of that name, with a reference in the root of the one that
+    was opened; None: in the same.  Safe to repeat; the notification comes each time.
+    """
+
+    def __init__(self, db_name: str | None = None) -> None:
+        self.db_name = db_name
+        adapter(IDatabaseOpened)(self)
+
+    def __call__(self, event: Any) -> None:
+        """Raises LookupError when there is no database of that name."""
+        database = event.database
+        if self.db_name is not None and self.db_name not in database.databases:
+            raise LookupError(
+                f"there is no database named {self.db_name!r} beside "
+                f"{database.database_name!r}: configure a second one, or use "
+                "basicInstallerAndNotifier"
+            )
+        manager = transaction.TransactionManager()
+        connection = database.open(transaction_manager=manager)
+        try:
+            for attempt in manager.attempts(10):
+                with attempt:
+                    data_manager = install(connection, self.db_name)
+            notify(DataManagerAvailable(data_manager))
+        finally:
+            manager.abort()
+            connection.close()
+
+
+class InstallTwistedEngine:
+    """Starts an engine in this process's Twisted reactor when a data manager is available.
+
+    The engine starts when the reactor runs and stops before it shuts down.  Thread jobs run in
+    child processes, which open the database themselves, so it has to be one that several processes
+    can open.  ``in_process=True`` runs them in threads of this process instead: for tests, and for
+    applications that can have no children.  ``reactor`` None: the installed one.
+    """
+
+    def __init__(self, *, in_process: bool = False, reactor: Any = None) -> None:
+        self._in_process = in_process
+        self._reactor = reactor
+        adapter(IDataManagerAvailableEvent)(self)
+
+    def __call__(self, event: Any) -> None:
+        """Raises ConfigurationError when children could not open the database."""
+        reactor = self._reactor
+        if reactor is None:
+            from twisted.internet import reactor
+        db = event.object._p_jar.db()
+        worker = instance_uuid()
+        if self._in_process:
+            from zcasync.testing.story import story_keeper
+
+            keeper = story_keeper(db, worker, reactor)
+        else:
+            from zcasync.supervisor.embedding import embedded_engine
+
+            keeper = embedded_engine(db, worker, reactor)
+        reactor.callLater(0, _start, keeper)
+        reactor.addSystemEventTrigger("before", "shutdown", keeper.stop)
+
+
+def instance_uuid() -> Any:
+    """The UUID of this instance: the utility ``(IUUID, name="instance")``, registered if missing.
+
+    The application may have registered another one.
+    """
+    worker = queryUtility(IUUID, name="instance")
+    if worker is None:
+        from zcasync.instanceuuid import getUUID
+
+        worker = getUUID()
+        provideUtility(worker, IUUID, name="instance")
+    return worker
+
+
+def _start(keeper: Any) -> None:
+    keeper.start().addErrback(
+        lambda failure: log.critical(
+            "no engine runs in this process: {why}", why=failure.getErrorMessage()
+        )
+    )
+
+
+#: Keeps the data manager beside the application's data.
+basicInstallerAndNotifier = InstallerAndNotifier()
+
+#: Keeps the data manager in a second database, so that its churn stays out of the main one.
+installerAndNotifier = InstallerAndNotifier(ASYNC_DATABASE)
+
+#: Starts an engine whose thread jobs run in child processes.
+installTwistedEngine = InstallTwistedEngine()

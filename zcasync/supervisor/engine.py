@@ -1,0 +1,366 @@
+"""The engine: one run of a supervisor; decides when to poll and hands out what polls find."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from ZODB.POSException import ConflictError
+
+from zcasync.database import manager_database
+from zcasync.errors import FencedError
+from zcasync.ids import hex_oid
+from zcasync.protocol.outcomes import Death, Ending
+from zcasync.reporting import Progress, report_to
+from zcasync.settings import Settings
+from zcasync.supervisor.dbthread import DatabaseThread
+from zcasync.supervisor.doorbell import Doorbell
+from zcasync.supervisor.in_hand import InHand
+from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.noting import Noting
+from zcasync.supervisor.pass_loop import PassLoop
+from zcasync.supervisor.pool import PoolFactory
+from zcasync.supervisor.reactor_jobs import ReactorJobs
+from zcasync.supervisor.registration import Registration
+from zcasync.supervisor.reserving import Sharing, room, target
+from zcasync.supervisor.work import Done, SlotWork, Work
+
+log = Logger()
+
+#: The engines of this process by the UUID of their worker.
+engines: dict[uuid.UUID, Engine] = {}
+
+#: Finished jobs are retired together, at the latest after this time.
+RETIRE_SECONDS = 0.05
+#: Pause after a pass that failed, doubled each time up to the longest.
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 5.0
+#: How long the last transaction may take before the supervisor leaves without it, as a ghost.
+FAREWELL_SECONDS = 5.0
+
+
+class Engine:
+    """Polls for one worker of the data manager in ``db``.
+
+    ``make_pool`` makes the performers of thread jobs, ``make_reactor_jobs(reactor, db, incarnation
+    oid, ended)`` that of reactor jobs, ``thread`` does the database work.  ``ready()`` is called
+    when a thread job can be taken, ``lost(error)`` when the engine must not go on.
+    """
+
+    def __init__(
+        self,
+        db: Any,
+        worker: uuid.UUID,
+        *,
+        reactor: Any,
+        settings: Settings,
+        make_pool: PoolFactory,
+        make_reactor_jobs: Callable[..., ReactorJobs] = ReactorJobs,
+        thread: Any = None,
+        watch: Watch | None = None,
+        ready: Callable[[], None] = lambda: None,
+        lost: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self.UUID = uuid.uuid4()
+        self.worker_uuid = uuid.UUID(bytes=worker.bytes)
+        self.pool: Any = None
+        self.reactor_jobs: Any = None
+        self.left_cleanly = False
+        self._is_lost = False
+        self.waiting_for: str | None = None  # what a pass could not do, for status
+        self._db = manager_database(db)
+        self._reactor = reactor
+        self._settings = settings
+        self._make_pool = make_pool
+        self._make_reactor_jobs = make_reactor_jobs
+        self._registration = Registration(
+            self._db, self.worker_uuid, self.UUID, settings, watch or Watch()
+        )
+        self._ready: Callable[[], None] | None = ready
+        self._lost = lost
+        self._thread = thread or DatabaseThread(reactor)
+        self._bell = Doorbell(self._rung)
+        self._work = Work()
+        self._cancelled: dict[bytes, str] = {}
+        self.noting = Noting(reactor.seconds)
+        self._loop = PassLoop(reactor, self._make_pass)
+        self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
+        self._pause = FIRST_PAUSE_SECONDS
+        self._state = "new"
+        self._stopped: Deferred[None] | None = None
+
+    # life
+
+    @inlineCallbacks
+    def start(self) -> Any:
+        """Register the worker, start the children, begin to poll.
+
+        The Deferred fails with AlreadyServed, or with what the storage raises.
+        """
+        assert self._state == "new"
+        self._state = "starting"
+        try:
+            incarnation_oid, notes, thread_size = yield self._thread.run(self._registration.begin)
+        except BaseException:
+            self._state = "stopped"
+            self._thread.close()
+            raise
+        for note in notes:
+            log.warn("{note}", note=note)
+        self._state = "running"
+        engines[self.worker_uuid] = self
+        self.reactor_jobs = self._make_reactor_jobs(
+            self._reactor, self._db, incarnation_oid, self._reactor_job_ended
+        )
+        self.pool = self._make_pool(
+            self.UUID, incarnation_oid, self._child_changed, self._child_died
+        )
+        report_to(self._reported)
+        self.pool.set_size(thread_size)
+        self._bell.listen(self._db)
+        self._loop.start()
+        if self.pool.size == 0:
+            self._say_ready()
+
+    def _reported(self, partial: Any, progress: Progress) -> None:
+        """A job in this process has reported, in whatever thread."""
+        if partial is not None:
+            self._reactor.callFromThread(self.noting.report, partial._p_oid, progress)
+
+    def _say_ready(self) -> None:
+        """Say once that jobs can be taken."""
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            ready()
+
+    def stop(self, grace: float | None = None) -> Deferred[None]:
+        """Claim no more, let running jobs end within ``grace`` seconds, lay the worker down.
+
+        Fires when no process is left.  Safe to repeat.
+        """
+        if self._stopped is None:
+            self._stopped = Deferred()
+            self._stop(self._settings.grace_period if grace is None else grace).addBoth(
+                self._stopped.callback
+            )
+        waiter: Deferred[None] = Deferred()
+        self._stopped.addBoth(_pass_on, waiter)
+        return waiter
+
+    def abandon(self) -> Deferred[None]:
+        """Stop at once, without the last transaction: the engine was buried and may not commit.
+
+        Fires when no child is left.
+        """
+        self._is_lost = True
+        return self.stop(0.0)
+
+    @inlineCallbacks
+    def _stop(self, grace: float) -> Any:
+        was_running = self._state == "running"
+        self._state = "stopping"
+        self._bell.close()
+        self._loop.stop()
+        self._sharing.stop()
+        if was_running:
+            if self._is_lost:
+                self.pool.kill_all("its engine was buried")
+            children = self.pool.stop(grace)
+            yield self.reactor_jobs.stop(grace)
+            yield children
+            yield self._forget() if self._is_lost else self._lay_down()
+        self._thread.close()
+        engines.pop(self.worker_uuid, None)
+        self._state = "stopped"
+
+    def _forget(self) -> Deferred[None]:
+        """Close the connection, without waiting for long."""
+        done: Deferred[Any] = self._thread.run(self._registration.close)
+        return done.addTimeout(FAREWELL_SECONDS, self._reactor).addErrback(
+            lambda failure: log.warn("a connection did not close in time")
+        )
+
+    @inlineCallbacks
+    def _lay_down(self) -> Any:
+        """The last transaction, or none where the storage does not answer in time."""
+        done: Deferred[Any] = self._thread.run(self._registration.end, self._take_work())
+        done.addTimeout(FAREWELL_SECONDS, self._reactor)
+        try:
+            count = yield done
+        except Exception as error:  # whatever it is, the process has to end: as a ghost, then
+            log.error(
+                "the worker could not be laid down, so engine {engine} stays behind as a ghost; "
+                "the next start takes its work over: {why}",
+                engine=self.UUID,
+                why=f"{type(error).__name__}: {error}",
+            )
+        else:
+            self.left_cleanly = True
+            log.info("laid down; {count} claims given back", count=count)
+
+    # polling
+
+    @property
+    def mode(self) -> str | None:
+        """How the engine hears of new jobs: push or poll; None when it does not run."""
+        if self._state != "running":
+            return None
+        return "push" if self._bell.is_live else "poll"
+
+    def wake(self, delay: float = 0.0) -> None:
+        """Make a pass within ``delay`` seconds."""
+        self._loop.wake(delay)
+
+    def _rung(self) -> None:
+        self._reactor.callFromThread(self._hear)
+
+    def _hear(self) -> None:
+        """News in the database: at once where a child could begin it, else with what else is due."""
+        ready = self.pool.ready()
+        hungry = not ready or any(len(one.outstanding) <= target(one) // 2 for one in ready)
+        self.wake(0.0 if hungry else RETIRE_SECONDS)
+
+    def _make_pass(self) -> Deferred[float]:
+        """One pass; fires with the delay until the next."""
+        self._bell.begin()
+        work = self._take_work()
+        passing: Deferred[Any] = self._thread.run(self._run_pass, work)
+        return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
+
+    def _run_pass(self, work: Work) -> Done:
+        self._bell.settle()
+        return self._registration.make_pass(work)
+
+    def _take_work(self) -> Work:
+        """What is to be done now; leaves nothing of it for the next pass."""
+        work, self._work = self._work, Work()
+        if self.pool is None or self.reactor_jobs is None:
+            return work
+        ready = {child.slot for child in self.pool.ready()}
+        for child in self.pool.children.values():
+            slot = work.slot(child.slot)
+            slot.ready = child.slot in ready
+            slot.outstanding = frozenset(child.outstanding) | child.deferred
+            slot.deferred = frozenset(child.deferred)
+            slot.room = room(child, self._reactor.seconds()) if slot.ready else 0
+            if child.unseen_progress and child.outstanding and child.progress is not None:
+                child.unseen_progress = False
+                self.noting.report(child.outstanding[0], child.progress)
+            slot.returned += child.given_back
+            child.given_back = []
+            work.news = work.news or child.has_news
+            child.has_news = False
+        work.cancelled = dict(self._cancelled)
+        work.progress = self.noting.due()
+        running = self.reactor_jobs.running
+        work.reactor.ready = self._state == "running"
+        work.reactor.outstanding = frozenset(running) | self.reactor_jobs.deferred
+        work.reactor.deferred = frozenset(self.reactor_jobs.deferred)
+        return work
+
+    def _passed(self, done: Done) -> float:
+        self._pause = FIRST_PAUSE_SECONDS
+        if self.waiting_for is not None:
+            log.info("polling works again")
+            self.waiting_for = None
+        for note in done.notes:
+            log.warn("{note}", note=note)
+        for oid in done.cancelled:
+            self._cancelled.pop(oid, None)
+        if self._state == "running":
+            self.pool.set_size(done.thread_size)
+            self._hand_out(done)
+            self._bell.watch(done.watched)
+        return done.delay
+
+    def _hand_out(self, done: Done) -> None:
+        ready = {child.slot: child for child in self.pool.ready()}
+        for slot, oids in done.hand_out.items():
+            child = ready.get(slot)
+            if child is not None:
+                child.perform([oid for oid in oids if oid not in child.outstanding])
+        for oid in done.start:
+            self.reactor_jobs.start(oid)
+        self._sharing.look()
+
+    def _pass_failed(self, failure: Failure, work: Work) -> float:
+        self._put_back(work)
+        if failure.check(FencedError):
+            self._lost(FencedError(failure.getErrorMessage()))
+        elif not failure.check(ConflictError):
+            if self.waiting_for is None:
+                log.failure("a poll pass failed; trying again until it works", failure)
+            self.waiting_for = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
+        pause = self._pause
+        self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        return pause
+
+    def _put_back(self, work: Work) -> None:
+        """Keep what a failed pass did not do for the next one."""
+        for number, slot in work.slots.items():
+            mine = self._work.slot(number)
+            mine.returned[:0] = slot.returned
+            mine.deaths[:0] = slot.deaths
+        self._work.news = True
+
+    # children
+
+    def _child_changed(self, child: InHand) -> None:
+        self._say_ready()
+        for oid, ending, detail in child.ended:
+            self.noting.forget(oid)
+            if ending == Ending.STORAGE:
+                log.error("job {job}: {detail}; trying again", job=hex_oid(oid), detail=detail)
+                self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+            elif ending == Ending.FENCED:
+                self._lost(FencedError(detail))
+        failed = any(ending == Ending.STORAGE for _, ending, _ in child.ended)
+        child.ended.clear()
+        if failed:
+            self.wake(self._pause)
+        elif len(child.outstanding) <= target(child) // 2:
+            self.wake()
+        else:
+            self.wake(RETIRE_SECONDS)
+
+    def _reactor_job_ended(self, oid: bytes) -> None:
+        self.noting.forget(oid)
+        self._work.news = True
+        self.wake()
+
+    def cancel(self, oid: bytes, who: str) -> str:
+        """End a claimed job as cancelled; returns '' or the reason why that cannot be done."""
+        if self._state != "running":
+            return f"the engine is {self._state}"
+        if oid in self.reactor_jobs.running:
+            return "it is at work in the reactor, where nothing can be stopped"
+        self._cancelled[oid] = who
+        for child in self.pool.children.values():
+            if oid in child.outstanding:
+                if child.outstanding[0] == oid:
+                    child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
+                else:
+                    self._sharing.take_back(child)
+        self.wake()
+        return ""
+
+    def _returned(self, slot: int, oids: list[bytes]) -> None:
+        self._work.slot(slot).returned += oids
+        self.wake()
+
+    def _child_died(self, slot: int, death: Death, idle: bool) -> None:
+        self._work.slot(slot).deaths.append((death, idle))
+        self._work.news = True
+        self.wake()
+
+
+def _pass_on(result: Any, waiter: Deferred[Any]) -> Any:
+    waiter.callback(result)
+    return None if isinstance(result, Failure) else result
+
+
+__all__ = ["Engine", "SlotWork", "engines"]

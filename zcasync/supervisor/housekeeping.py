@@ -1,0 +1,46 @@
+"""Housekeeping: gives up lanes that nobody uses, and drops what completed long ago."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from zcasync.datamanager import DataManager
+from zcasync.queues import PartialQueue
+from zcasync.workers import Worker
+
+INTERVAL_SECONDS = 60.0
+#: An empty lane that has not changed for so long is given up; its client starts a new one.
+IDLE_LANE_SECONDS = 600.0
+
+
+class Housekeeping:
+    """What an engine does once a minute, within a pass."""
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._last = seconds()
+        self._unchanged: dict[bytes, tuple[bytes, float]] = {}  # page and serial, since when
+
+    def do(self, manager: DataManager, worker: Worker) -> None:
+        """Do it when it is time.  Safe to repeat when the pass has to be."""
+        now = self._seconds()
+        if now - self._last < INTERVAL_SECONDS:
+            return
+        self._last = now
+        worker.completed.prune()
+        for queue in (manager.thread, manager.reactor):
+            queue.drop_idle_lanes(self._idle(queue, now))
+
+    def _idle(self, queue: PartialQueue, now: float) -> list[bytes]:
+        idle = []
+        for key, lane in queue.lanes().items():
+            page = lane.page.last()
+            state = page._p_oid + page._p_serial
+            seen, since = self._unchanged.get(key, (b"", now))
+            if seen != state:
+                self._unchanged[key] = (state, now)
+            elif now - since >= IDLE_LANE_SECONDS and lane.is_empty():
+                idle.append(key)
+                del self._unchanged[key]
+        return idle

@@ -1,0 +1,95 @@
+"""What a performer of thread jobs has in hand: the supervisor's books on one child."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from zcasync.ids import hex_oid
+from zcasync.protocol.outcomes import Ending
+from zcasync.reporting import Progress
+
+#: Every state of a child and where it can lead.
+STATES = {
+    "booting": {"idle", "stopping", "gone"},
+    "idle": {"busy", "stopping", "gone"},
+    "busy": {"idle", "stopping", "gone"},
+    "stopping": {"gone"},
+    "gone": set[str](),
+}
+
+
+class InHand:
+    """The jobs of one slot, in the order in which they will be performed; the first one runs."""
+
+    def __init__(self, reactor: Any, slot: int) -> None:
+        self.slot = slot
+        self.state = "booting"
+        self.pid = 0
+        self.outstanding: deque[bytes] = deque()
+        self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
+        self.ended: list[tuple[bytes, Ending, str]] = []
+        self.has_news = False  # it has committed something that no pass has seen
+        self.jobs_done = 0
+        self.seconds_per_job: float | None = None
+        self.job_since = 0.0
+        self.taking_back = False
+        self.given_back: list[bytes] = []  # returned when it was told to end; no pass has seen it
+        self.was_ready = False
+        self.progress: Progress | None = None  # what the running job last said
+        self.unseen_progress = False  # that no pass has seen
+        self._reactor = reactor
+
+    def move_to(self, state: str) -> None:
+        """Change the state along the table."""
+        assert state in STATES[self.state], f"{self.state} -> {state}"
+        self.state = state
+
+    def job_id(self) -> str | None:
+        """The id of the job it is at."""
+        return hex_oid(self.outstanding[0]) if self.outstanding else None
+
+    def note_ready(self) -> None:
+        """It can take jobs."""
+        self.was_ready = True
+        if self.state == "booting":
+            self.move_to("idle")
+
+    def note_given(self, oids: list[bytes]) -> None:
+        """It was given jobs."""
+        if not self.outstanding:
+            self.job_since = self._reactor.seconds()
+        self.outstanding.extend(oids)
+        if self.state == "idle":
+            self.move_to("busy")
+
+    def note_ended(self, oid: bytes, ending: Ending, seconds: float, detail: str) -> None:
+        """It is done with a job, or the job waits for a Deferred."""
+        if oid in self.outstanding:
+            self.outstanding.remove(oid)
+        if ending == Ending.DEFERRED:
+            self.deferred.add(oid)
+        else:
+            self.deferred.discard(oid)
+            self.jobs_done += 1
+        self.ended.append((oid, ending, detail))
+        self.has_news = True
+        self.progress = None
+        self.job_since = self._reactor.seconds()
+        before = self.seconds_per_job
+        self.seconds_per_job = seconds if before is None else 0.8 * before + 0.2 * seconds
+        if not self.outstanding and self.state == "busy":
+            self.move_to("idle")
+
+    def note_progress(self, progress: Progress) -> None:
+        """The job it is at has reported."""
+        if self.outstanding:
+            self.progress = progress
+            self.unseen_progress = True
+
+    def note_returned(self, oids: list[bytes]) -> None:
+        """It has given jobs back that it had not begun."""
+        for oid in oids:
+            self.outstanding.remove(oid)
+        if not self.outstanding and self.state == "busy":
+            self.move_to("idle")

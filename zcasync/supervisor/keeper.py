@@ -1,0 +1,92 @@
+"""Keeps an engine running for a worker: starts it, and starts another one when it was buried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.startup import ServedElsewhere
+
+log = Logger()
+
+LOOK_SECONDS = 1.0
+RETRY_SECONDS = 5.0
+
+
+class EngineKeeper:
+    """``make(lost)`` makes an engine that calls ``lost(error)`` when it must not go on.
+
+    ``started(engine)`` is called with each engine that has started.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        make: Callable[[Callable[[BaseException], None]], Engine],
+        started: Callable[[Engine], None] = lambda engine: None,
+    ) -> None:
+        self.engine: Engine | None = None
+        self._reactor = reactor
+        self._make = make
+        self._started = started
+        self._stopping = False
+        self._renewing: Deferred[Any] | None = None
+
+    @inlineCallbacks
+    def start(self) -> Any:
+        """Start an engine.
+
+        Where the worker's record names an engine elsewhere, wait until that has been silent for
+        longer than it promised.  Fails with AlreadyServed, or with what the storage raises.
+        """
+        said = False
+        while not self._stopping:
+            self.engine = self._make(self._lost)
+            try:
+                yield self.engine.start()
+            except ServedElsewhere as error:
+                if not said:
+                    log.warn("{why}", why=str(error))
+                    said = True
+                yield deferLater(self._reactor, LOOK_SECONDS)
+            else:
+                self._started(self.engine)
+                return
+
+    @inlineCallbacks
+    def stop(self) -> Any:
+        """Stop the engine gracefully.  Safe to repeat."""
+        self._stopping = True
+        if self._renewing is not None:
+            self._renewing.cancel()
+        if self.engine is not None:
+            yield self.engine.stop()
+
+    def _lost(self, error: BaseException) -> None:
+        if self._renewing is not None or self._stopping:
+            return
+        log.critical("{why}; its children are stopped, and a new engine is started", why=str(error))
+        self._renewing = self._renew()
+        self._renewing.addErrback(lambda failure: log.failure("while renewing the engine", failure))
+        self._renewing.addBoth(self._renewed)
+
+    @inlineCallbacks
+    def _renew(self) -> Any:
+        assert self.engine is not None
+        yield self.engine.abandon()
+        while not self._stopping:
+            try:
+                yield self.start()
+            except Exception as error:  # whatever it is, the worker must not stay without an engine
+                log.error("no new engine yet: {why}", why=f"{type(error).__name__}: {error}")
+                yield deferLater(self._reactor, RETRY_SECONDS)
+            else:
+                return
+
+    def _renewed(self, result: Any) -> None:
+        self._renewing = None

@@ -1,0 +1,91 @@
+"""What a child writes to stdout and stderr: into the log, line by line, with the job's id."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from zcasync.protocol.output import MARK
+
+log = Logger("zcasync.output")
+
+#: Kept for the Failure of a job that kills its child.
+LAST_LINES = 20
+LINE_LIMIT_CHARACTERS = 2000
+#: How the interpreter begins to tell of its own crash; the stack that follows is kept whole.
+CRASH = "Fatal Python error: "
+CRASH_LINES = 100
+
+
+class Lines:
+    """Splits, attributes and limits the output of one child."""
+
+    def __init__(self, slot: int, limit: int, current: Callable[[], str | None]) -> None:
+        self._slot = slot
+        self._limit = limit
+        self._current = current
+        self._rest = {1: b"", 2: b""}
+        self._marked: dict[int, str | None] = {1: None, 2: None}
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._crash: list[str] | None = None
+        self._counts: Counter[str] = Counter()
+
+    def received(self, fd: int, data: bytes) -> None:
+        """Bytes from the child's stdout (1) or stderr (2)."""
+        lines = (self._rest[fd] + data).split(b"\n")
+        self._rest[fd] = lines.pop()
+        if len(self._rest[fd]) > 65536:  # a line without an end
+            lines.append(self._rest[fd])
+            self._rest[fd] = b""
+        for line in lines:
+            self._line(fd, line)
+
+    def _line(self, fd: int, raw: bytes) -> None:
+        text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")
+        if text.startswith(MARK):
+            self._marked[fd] = text[len(MARK) :]
+            return
+        text = text[:LINE_LIMIT_CHARACTERS]
+        job = self._marked[fd] or self._current() or "-"
+        self._keep(text)
+        self._counts[job] += 1
+        if self._counts[job] <= self._limit:
+            log.info("child {slot} job {job}: {line}", slot=self._slot, job=job, line=text)
+
+    def _keep(self, text: str) -> None:
+        if text.startswith(CRASH):
+            self._crash = []
+        if self._crash is None:
+            self._last.append(text)
+        elif len(self._crash) < CRASH_LINES:
+            self._crash.append(text)
+
+    def job_ended(self, job: str) -> None:
+        """What comes now without a mark is not this job's.  Say what was left out of the log."""
+        for fd, marked in self._marked.items():
+            if marked == job:
+                self._marked[fd] = None
+        count = self._counts.pop(job, 0)
+        if count > self._limit:
+            log.info(
+                "child {slot} job {job}: {more} more lines are not shown (output-lines {limit})",
+                slot=self._slot,
+                job=job,
+                more=count - self._limit,
+                limit=self._limit,
+            )
+
+    def flush(self) -> None:
+        """Take unfinished lines as lines: no more will come."""
+        for fd, rest in self._rest.items():
+            if rest:
+                self._rest[fd] = b""
+                self._line(fd, rest)
+        for job in list(self._counts):
+            self.job_ended(job)
+
+    def last(self) -> tuple[str, ...]:
+        """The last lines of both streams, and the stack of a crash, for evidence."""
+        return (*self._last, *(self._crash or ()))

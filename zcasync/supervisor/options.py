@@ -1,0 +1,60 @@
+"""``twistd zcasync``: its options, and the service it makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.python import usage
+
+from zcasync.errors import ConfigurationError
+from zcasync.home import Home
+from zcasync.settings import Configuration, load
+
+
+class Options(usage.Options):  # type: ignore[misc]
+    """The command line of ``twistd zcasync``."""
+
+    longdesc = """Run the supervisor of an instance home: it claims the partials that wait in the
+    home's database and has them performed, reactor jobs in its own reactor and thread jobs in child
+    processes.  Example: twistd --nodaemon zcasync --home /srv/app/instance --children 4"""
+
+    optParameters = [
+        ["home", "H", None, "instance home (default: $INSTANCE_HOME, else ./instance)"],
+        ["config", "c", None, "configuration file (default: HOME/etc/zcasync.conf)"],
+        ["children", "n", None, "write this to the worker's thread size", int],
+        ["grace-period", "g", None, "seconds that running jobs get at a stop", float],
+    ]
+
+    def postOptions(self) -> None:
+        """Read the configuration; every problem becomes a UsageError."""
+        self.home_found = Home.find(self["home"])
+        self.config_path = None if self["config"] is None else Path(self["config"]).absolute()
+        try:
+            self.configuration = load(self.home_found, self.config_path).with_settings(
+                children=self["children"], grace_period=self["grace-period"]
+            )
+        except ConfigurationError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+def makeService(options: Options) -> Service:
+    """The supervisor as a service; a supervisor that cannot go on stops the reactor."""
+    from twisted.internet import reactor
+
+    from zcasync.supervisor.service import Supervisor
+
+    running: Any = reactor
+
+    def failed(error: BaseException) -> None:
+        running.callLater(0, running.stop)
+
+    configuration: Configuration = options.configuration
+    return Supervisor(
+        running,
+        options.home_found,
+        configuration,
+        config_path=options.config_path,
+        failed=failed,
+    )

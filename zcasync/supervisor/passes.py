@@ -1,0 +1,264 @@
+"""The poll pass: retire what is finished, recover what was interrupted, claim more; one commit.
+
+Everything here runs in the database thread.  A pass decides by the records alone: messages of
+children only tell it when to look.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+from transaction import TransactionManager
+from ZODB.POSException import ConflictError
+
+from zcasync import clock
+from zcasync.database import catch_up
+from zcasync.datamanager import DataManager
+from zcasync.errors import FencedError
+from zcasync.incarnation import Incarnation
+from zcasync.interfaces import COMPLETED
+from zcasync.partial import Partial
+from zcasync.reporting import ANNOTATION
+from zcasync.settling import is_done
+from zcasync.supervisor.housekeeping import Housekeeping
+from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.politeness import Politeness
+from zcasync.supervisor.recovering import is_unfinished, recover
+from zcasync.supervisor.startup import has_leftovers, take_over
+from zcasync.supervisor.work import Done, SlotWork, Work
+from zcasync.workers import ClaimList, Worker
+
+CONFLICT_TRIES = 8
+#: How often an engine looks at the others.
+LOOK_SECONDS = 1.0
+#: An engine without claims only says every ten minutes that it lives.
+IDLE_PING_SECONDS = 600.0
+
+
+class Passes:
+    """Makes poll passes for one engine over one connection."""
+
+    def __init__(
+        self,
+        connection: Any,
+        manager: DataManager,
+        worker: Worker,
+        incarnation: Incarnation,
+        watch: Watch,
+    ) -> None:
+        self._connection = connection
+        self._transactions: TransactionManager = connection.transaction_manager
+        self._manager = manager
+        self._worker = worker
+        self._incarnation = incarnation
+        self._engine = incarnation.engineUUID.bytes
+        self._politeness = Politeness(self._engine)
+        self._housekeeping = Housekeeping()
+        self._watch = watch
+        self._looked = float("-inf")
+        self._pinged = float("-inf")
+        self._interval = float("inf")
+        self._finished: list[Partial] = []
+
+    def run(self, work: Work) -> Done:
+        """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
+        notes = self._look_at_others()
+        if work.news:
+            catch_up(self._connection.db())
+        for attempt in range(CONFLICT_TRIES):
+            self._transactions.begin()
+            try:
+                done = self._steps(work)
+                self._transactions.commit()
+            except ConflictError:
+                self._transactions.abort()
+                if attempt == CONFLICT_TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.005 * 2**attempt))
+            except BaseException:
+                self._transactions.abort()
+                raise
+            else:
+                self._politeness.done()
+                done.notes[:0] = notes
+                return done
+        raise AssertionError("unreachable")
+
+    def _look_at_others(self) -> list[str]:
+        """Bury the engines that are dead and take their work over, in a commit of its own."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return []
+        self._looked = now
+        if len(self._manager.workers) > 1:
+            catch_up(self._connection.db())
+        self._transactions.begin()
+        notes = []
+        try:
+            for worker in self._manager.workers.values():
+                notes += self._look_at(worker)
+            self._transactions.commit()
+        except ConflictError:  # another engine was first, or will be next time
+            self._transactions.abort()
+            return []
+        except BaseException:
+            self._transactions.abort()
+            raise
+        return notes
+
+    def _look_at(self, worker: Worker) -> list[str]:
+        if worker is self._worker:
+            return []
+        engine, why = worker.engineUUID, self._watch.why_dead(worker)
+        if why is None and not has_leftovers(worker):
+            return []
+        notes = take_over(worker, why or "left over", self._worker, self._incarnation)
+        if why is not None:
+            notes.insert(0, f"engine {engine} of worker {worker.UUID} is buried: {why}")
+        return notes
+
+    def _require_own(self) -> None:
+        """Raise FencedError unless this engine still is the worker's."""
+        if self._incarnation.is_over or self._worker._engine != self._engine:
+            other = self._worker.engineUUID
+            reason = self._incarnation.end_reason or f"the worker's record names {other}"
+            raise FencedError(
+                f"engine {self._incarnation.engineUUID} is over ({reason}): it may not go on"
+            )
+
+    def _steps(self, work: Work) -> Done:
+        self._require_own()
+        worker = self._worker
+        done = Done(thread_size=worker.thread.size)
+        threads = worker.thread.lists(max([worker.thread.size, *(n + 1 for n in work.slots)]))
+        slots = [work.slots.get(number, SlotWork()) for number in range(len(threads))]
+        pairs = list(zip(threads, slots, strict=True))
+        reactor = worker.reactor.lists(1)[0], work.reactor
+        self._limit_room(slots, work.reactor)
+        self._finished = []
+        self._politeness.look(self._manager)
+        for one, slot in [*pairs, reactor]:
+            self._recover(one, slot, work, done)
+            self._retire(one, slot)
+        self._claim(self._manager.thread, pairs, done)
+        self._claim(self._manager.reactor, [reactor], done)
+        for number, (one, slot) in enumerate(pairs):
+            if slot.ready and (oids := not_in_hand(one, slot)):
+                done.hand_out[number] = oids
+        done.start = not_in_hand(*reactor)
+        if work.cancelled:
+            held = {partial._p_oid for one, _ in [*pairs, reactor] for partial in one.items}
+            done.cancelled = [oid for oid in work.cancelled if oid not in held]
+        if self._finished:
+            worker.completed.extend(self._finished)
+        self._note_progress(work)
+        self._housekeeping.do(self._manager, worker)
+        self._ping(len(worker.thread) + len(worker.reactor) > 0)
+        done.delay = self._delay(work)
+        done.watched = self._watched()
+        return done
+
+    def _limit_room(self, threads: list[SlotWork], reactor: SlotWork) -> None:
+        """Let the sizes count as they are in this transaction: a pause holds at once."""
+        for slot in threads[self._worker.thread.size :]:
+            slot.room = 0
+        if reactor.ready:
+            at_work = reactor.outstanding - reactor.deferred
+            reactor.room = max(0, self._worker.reactor.size - len(at_work))
+
+    def _recover(self, one: ClaimList, slot: SlotWork, work: Work, done: Done) -> None:
+        """Take back what a dead child, or one that was asked, did not begin or end."""
+        # What a replacement has in hand already was claimed after the death.
+        left = [p for p in one.items if self._is_mine(p) and p._p_oid not in slot.outstanding]
+        for death, idle in slot.deaths:
+            recover(left, None if idle else death, done, work.cancelled)
+        if slot.returned:
+            recover([p for p in left if p._p_oid in slot.returned], None, done, work.cancelled)
+        if work.cancelled:
+            at_rest = [p for p in one.items if p in left or p._p_oid in slot.deferred]
+            recover([p for p in at_rest if p._p_oid in work.cancelled], None, done, work.cancelled)
+
+    def _retire(self, one: ClaimList, slot: SlotWork) -> None:
+        """Drop what is over, waits for another partial, or was given back."""
+        kept = []
+        for partial in one.items:
+            if partial._p_oid in slot.outstanding:
+                kept.append(partial)
+            elif not self._is_mine(partial):
+                continue
+            elif not is_done(partial):
+                kept.append(partial)
+            elif partial.state == COMPLETED:
+                self._finished.append(partial)
+        if len(kept) != len(one.items):
+            one.items = tuple(kept)
+
+    def _is_mine(self, partial: Partial) -> bool:
+        return partial._claim is self._incarnation
+
+    def _claim(self, queue: Any, pairs: list[tuple[ClaimList, SlotWork]], done: Done) -> None:
+        """Claim as much as there is room for, and deal it out in turn."""
+        rooms = [slot.room for _, slot in pairs]
+        wanted = sum(room for room in rooms if room > 0)
+        if not wanted:
+            return
+        claimed = queue.claim(
+            self._worker._uuid, wanted, engine=self._engine, polite=self._politeness.allows
+        )
+        for partial, problem in claimed.broken:
+            number = int.from_bytes(partial._p_oid)
+            done.notes.append(f"job {number:#x} cannot be used and is set aside: {problem}")
+        hands: list[list[Partial]] = [[] for _ in pairs]
+        for partial in claimed.partials:
+            partial._claimed_by(self._incarnation)
+            # Whoever has least in hand, so that nobody idles beside a job that waits.
+            best = min(
+                (n for n in range(len(pairs)) if rooms[n] > 0),
+                key=lambda n: len(pairs[n][1].outstanding) + len(hands[n]),
+            )
+            rooms[best] -= 1
+            hands[best].append(partial)
+        for (one, _), hand in zip(pairs, hands, strict=True):
+            if hand:
+                one.items += tuple(hand)
+        done.claimed += len(claimed.partials)
+
+    def _note_progress(self, work: Work) -> None:
+        for oid, progress in work.progress.items():
+            partial = self._connection.get(oid)
+            if self._is_mine(partial) and is_unfinished(partial):
+                partial.annotations[ANNOTATION] = progress.as_dict()
+
+    def _ping(self, holds: bool) -> None:
+        """Say that we live when the last word gets old, or when we now promise to write sooner."""
+        worker = self._worker
+        interval = float(worker.ping_interval) if holds else IDLE_PING_SECONDS
+        now = time.monotonic()
+        if interval < self._interval or now - self._pinged >= self._interval / 2:
+            worker.ping.write(interval + worker.ping_death_interval)
+            self._pinged, self._interval = now, interval
+
+    def _delay(self, work: Work) -> float:
+        delay = float(self._worker.poll_seconds)
+        now = clock.now()
+        for queue, room in (
+            (self._manager.thread, any(slot.room > 0 for slot in work.slots.values())),
+            (self._manager.reactor, work.reactor.room > 0),
+        ):
+            due = queue.next_due(self._worker._uuid) if room else None
+            if due is not None:
+                delay = min(delay, max(0.0, (due - now) / 1e6))
+        return max(delay, self._politeness.pause) if self._politeness.waits else delay
+
+    def _watched(self) -> frozenset[bytes]:
+        worker = self._worker
+        oids = self._manager.thread.watched() | self._manager.reactor.watched()
+        oids |= {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid}
+        return frozenset(oids)
+
+
+def not_in_hand(one: ClaimList, slot: SlotWork) -> list[bytes]:
+    """The oids of what is claimed but not in the hands of whoever performs it."""
+    return [p._p_oid for p in one.items if p._p_oid not in slot.outstanding]

@@ -1,0 +1,70 @@
+"""Which lanes an engine leaves to others for a moment, so that engines seldom meet in a claim.
+
+The engine that worked a lane last goes first, at a new lane one that all agree on; another one
+takes over when the head of the lane has not moved for a while.  This is only about conflicts:
+whoever claims, the storage decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+
+from zcasync.datamanager import DataManager
+from zcasync.lanes import Lane
+
+#: How long the head of another engine's lane may stand before we help, seconds: so many of our own
+#: passes, because where ours take long the other's do too.
+PATIENCE_PASSES = 4.0
+SHORTEST_SECONDS = 0.05
+LONGEST_SECONDS = 0.5
+
+
+class Politeness:
+    """Remembers since when the heads of other engines' lanes have stood still."""
+
+    def __init__(self, engine: bytes) -> None:
+        self._engine = engine
+        self._engines = {engine}
+        self._seen: dict[bytes, tuple[object, float]] = {}
+        self.waits = False
+        self.pause = SHORTEST_SECONDS
+        self._patience = SHORTEST_SECONDS
+        self._began = time.monotonic()
+
+    def look(self, manager: DataManager) -> None:
+        """Begin a pass: see which other engines there are."""
+        self._began = time.monotonic()
+        engines = {worker._engine for worker in manager.workers.values()}
+        self._engines = {engine for engine in engines if engine is not None} | {self._engine}
+        self.waits = False
+        if len(self._engines) == 1:
+            self._seen.clear()
+
+    def done(self) -> None:
+        """A pass is committed: learn how long passes take."""
+        took = PATIENCE_PASSES * (time.monotonic() - self._began)
+        patience = 0.8 * self._patience + 0.2 * took
+        self._patience = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, patience))
+
+    def _first(self, key: bytes) -> bytes:
+        """Which engine goes first at a lane that none of them has worked: all agree on one."""
+        return max(self._engines, key=lambda engine: hashlib.sha1(key + engine).digest())
+
+    def allows(self, key: bytes, lane: Lane) -> bool:
+        """Whether to claim from this lane now."""
+        owner = lane.owner if lane.owner in self._engines else self._first(key)
+        if owner == self._engine:
+            return True
+        head = (owner, lane.page._p_oid, lane.index, lane.seq)
+        now = time.monotonic()
+        seen, since = self._seen.get(key, (None, now))
+        if seen != head:
+            self._seen[key] = (head, now)
+            since = now
+        if now - since >= self._patience:
+            return True
+        self.waits = True
+        self.pause = self._patience * random.uniform(1.0, 1.5)
+        return False

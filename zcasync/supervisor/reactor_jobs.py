@@ -1,0 +1,151 @@
+"""Reactor jobs: the callable runs in the reactor's thread, everything else of it elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+import transaction
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import TimeoutError as Timeout
+from twisted.internet.threads import blockingCallFromThread
+from twisted.logger import Logger
+
+from zcasync.attachment import Attachment
+from zcasync.callables import is_persistent
+from zcasync.claimed import perform_claimed
+from zcasync.database import catch_up
+from zcasync.errors import FencedError
+from zcasync.ids import hex_oid
+from zcasync.performing import CONFLICT_PATIENCE, Performer
+
+log = Logger()
+
+
+def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
+    """Run ``work(oid, do)`` in a daemon thread: one that hangs must not hold up the exit."""
+    threading.Thread(
+        target=work, args=(oid, do), name=f"reactor job {hex_oid(oid)}", daemon=True
+    ).start()
+
+
+class ReactorJobs:
+    """Runs each job in a thread of its own that lends its transaction to the reactor for the call.
+
+    ``ended(oid)`` is called in the reactor's thread, when a job is over and when it begins to wait
+    for a Deferred.  ``threads`` and ``from_thread`` start threads and call into the reactor.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        db: Any,
+        incarnation_oid: bytes,
+        ended: Callable[[bytes], None],
+        threads: Callable[..., None] = start_thread,
+        from_thread: Callable[..., Any] = blockingCallFromThread,
+    ) -> None:
+        self.running: set[bytes] = set()
+        self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
+        self._reactor = reactor
+        self._db = db
+        self._incarnation_oid = incarnation_oid
+        self._ended = ended
+        self._threads = threads
+        self._from_thread = from_thread
+        self._all_over: Deferred[None] | None = None
+
+    def start(self, oid: bytes) -> None:
+        """Run the partial with this oid, whose claim is committed."""
+        self.running.add(oid)
+        self._threads(self._work, oid, perform_claimed)
+
+    def stop(self, grace: float) -> Deferred[None]:
+        """Fires when no job is left, after ``grace`` seconds at the latest."""
+        if not self.running and not self.deferred:
+            return succeed(None)
+        self._all_over = Deferred()
+        self._all_over.addTimeout(grace, self._reactor)
+        return self._all_over.addErrback(lambda failure: failure.trap(Timeout) and None)
+
+    def _work(self, oid: bytes, do: Callable[[Any, Any, Performer], Any]) -> None:
+        held: list[Any] = []
+        try:
+            self._in_connection(oid, do, held)
+        except FencedError as error:
+            why = str(error)
+            log.error("reactor job {oid} is not committed: {why}", oid=hex_oid(oid), why=why)
+        except Exception:  # what the storage raises: the next pass finds the job and tries again
+            log.failure("reactor job {oid} could not be stored", oid=hex_oid(oid))
+            time.sleep(1)
+        finally:
+            self._reactor.callFromThread(self._done, oid, held)
+
+    def _done(self, oid: bytes, held: list[Any]) -> None:
+        self.running.discard(oid)
+        if held:
+            self.deferred.add(oid)
+            held[0].addBoth(self._fired, oid)
+        else:
+            self.deferred.discard(oid)
+        self._ended(oid)
+        if self._all_over is not None and not self.running and not self.deferred:
+            over, self._all_over = self._all_over, None
+            over.callback(None)
+
+    def _fired(self, value: Any, oid: bytes) -> None:
+        """The Deferred of a job has fired: store its result, in a thread again."""
+        self._threads(
+            self._work, oid, lambda partial, _, performer: performer.settle(partial, value)
+        )
+
+    def _in_connection(
+        self, oid: bytes, do: Callable[[Any, Any, Performer], Any], held: list[Any]
+    ) -> None:
+        catch_up(self._db)
+        manager = transaction.TransactionManager()
+        attachment = Attachment(self._db, self._incarnation_oid, manager)
+        try:
+            performer = Performer(
+                invoke=self._in_reactor(manager),
+                hold=lambda _, deferred: held.append(deferred),
+                detach=attachment.detach,
+                patience=CONFLICT_PATIENCE,
+            )
+            do(attachment.connection.get(oid), attachment.incarnation, performer)
+        finally:
+            attachment.close()
+
+    def _in_reactor(self, manager: Any) -> Callable[..., Any]:
+        def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            load(call, *args, *kwargs.values())
+            context = copy_context()  # the reactor's thread knows the current job, too
+            # In a list, so that a Deferred comes back as it is instead of being waited for.
+            return self._from_thread(
+                self._reactor, context.run, call_with_manager, manager, call, args, kwargs
+            )[0]
+
+        return invoke
+
+
+def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:
+    """Call with the job's transaction as the thread's, so that transaction.get() is the job's."""
+    threads = transaction.manager
+    before = threads.manager
+    threads.manager = manager
+    try:
+        value = call(*args, **kwargs)
+        return [Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value]
+    finally:
+        threads.manager = before
+
+
+def load(call: Any, *arguments: Any) -> None:
+    """Load what the call is made with, so that the reactor need not wait for it."""
+    for obj in (getattr(call, "__self__", None), *arguments):
+        if is_persistent(obj):
+            obj._p_activate()

@@ -1,0 +1,159 @@
+"""Keeps the embedded default's database server running for as long as the supervisor lives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import psutil
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+
+from zcasync.errors import ConfigurationError, StorageAway
+from zcasync.home import Home
+from zcasync.identity import Identity
+from zcasync.settings import Settings
+from zcasync.supervisor.storage_server import EXIT_IN_USE, EXIT_UNUSABLE
+
+log = Logger()
+
+KILL_AFTER_SECONDS = 4.0
+FIRST_BACKOFF_SECONDS = 0.25
+LONGEST_BACKOFF_SECONDS = 15.0
+
+
+class _Server(ProcessProtocol):
+    """Hears what one server process says."""
+
+    def __init__(self, keeper: ServerProcess) -> None:
+        self._keeper = keeper
+        self._rest = b""
+        self.last_line = ""
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self.last_line = line.decode("utf-8", "replace")[:500]
+            if childFD == 1 and self.last_line == "listening":
+                self._keeper._listening()
+            else:
+                log.warn("database server: {line}", line=self.last_line)
+
+    def processExited(self, reason: Any) -> None:
+        self._keeper._exited(reason.value, self.last_line)
+
+
+class ServerProcess:
+    """Starts the server, starts it again when it dies, stops it.
+
+    ``start`` fires when it listens; it fails with ConfigurationError when its file cannot be used.
+    """
+
+    def __init__(self, reactor: Any, home: Home, settings: Settings) -> None:
+        self._reactor = reactor
+        self._home = home
+        self._settings = settings
+        self._transport: Any = None
+        self._started: Deferred[None] | None = None
+        self._stopped: Deferred[None] | None = None
+        self._killer: Any = None
+        self._retry: Any = None
+        self._backoff = FIRST_BACKOFF_SECONDS
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running server."""
+        return None if self._transport is None else self._transport.pid
+
+    def start(self) -> Deferred[None]:
+        """Start the server."""
+        self._started = Deferred()
+        self._spawn()
+        return self._started
+
+    def stop(self) -> Deferred[None]:
+        """Stop the server; fires when it is gone.  Safe to repeat."""
+        if self._stopped is None:
+            self._stopped = Deferred()
+            if self._retry is not None and self._retry.active():
+                self._retry.cancel()
+            if self._transport is None:
+                self._stopped.callback(None)
+            else:
+                self._transport.signalProcess("TERM")
+                self._killer = self._reactor.callLater(
+                    KILL_AFTER_SECONDS, self._transport.signalProcess, "KILL"
+                )
+        return self._stopped if not self._stopped.called else succeed(None)
+
+    def _spawn(self) -> None:
+        spec = {
+            "data_fs": os.fspath(self._home.data_fs),
+            "blobs": os.fspath(self._home.blobs),
+            "socket": os.fspath(self._home.zeo_socket),
+            "transaction_timeout": self._settings.transaction_timeout,
+            "parent": os.getpid(),
+        }
+        module = "zcasync.supervisor.storage_server"
+        self._transport = self._reactor.spawnProcess(
+            _Server(self),
+            sys.executable,
+            (sys.executable, "-m", module, json.dumps(spec)),
+            dict(os.environ),
+            childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
+        )
+        identity = Identity.of(self._transport.pid)
+        self._home.server_identity.write_text(json.dumps(identity.as_dict()))
+
+    def _listening(self) -> None:
+        self._backoff = FIRST_BACKOFF_SECONDS
+        log.info("database server {pid} listens", pid=self.pid)
+        if self._started is not None and not self._started.called:
+            self._started.callback(None)
+
+    def _exited(self, status: Any, last_line: str) -> None:
+        self._transport = None
+        if self._stopped is not None:
+            self._home.server_identity.unlink(missing_ok=True)
+            if self._killer is not None and self._killer.active():
+                self._killer.cancel()
+            if not self._stopped.called:
+                self._stopped.callback(None)
+            return
+        code = getattr(status, "exitCode", None)
+        if self._started is not None and not self._started.called:
+            kind = ConfigurationError if code in (EXIT_IN_USE, EXIT_UNUSABLE) else StorageAway
+            self._started.errback(kind(f"the database server cannot run: {last_line or status}"))
+            return
+        log.error(
+            "the database server is gone ({status}); starting it again in {wait} s",
+            status=str(status),
+            wait=self._backoff,
+        )
+        self._retry = self._reactor.callLater(self._backoff, self._spawn)
+        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)
+
+
+def replace_left_behind(home: Home) -> None:
+    """End a database server of this home whose supervisor is gone.  May wait: not for a reactor."""
+    try:
+        found = Identity.from_dict(json.loads(home.server_identity.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if not found.is_alive():
+        return
+    log.warn("database server {pid} was left behind; it is replaced", pid=found.pid)
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        process = psutil.Process(found.pid)
+        os.kill(found.pid, signal.SIGTERM)
+        try:
+            process.wait(KILL_AFTER_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(KILL_AFTER_SECONDS)

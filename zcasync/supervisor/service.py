@@ -1,0 +1,226 @@
+"""The supervisor: starts its parts in order and stops them in the reverse one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
+from twisted.logger import Logger
+
+from zcasync.database import open_databases
+from zcasync.home import Home
+from zcasync.identity import Identity
+from zcasync.ids import hex_oid
+from zcasync.instanceuuid import getUUID
+from zcasync.protocol.spec import ChildSpec
+from zcasync.settings import Configuration
+from zcasync.supervisor.control_socket import ControlSocket
+from zcasync.supervisor.dbthread import DatabaseThread
+from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.home_lock import HomeLock
+from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.pool import child_processes
+from zcasync.supervisor.server_process import ServerProcess, replace_left_behind
+
+log = Logger()
+
+
+class Supervisor(Service):  # type: ignore[misc]
+    """A Twisted service that runs one engine for one home.
+
+    ``failed(error)`` is called when it cannot start or must not go on; ``ready()`` when the first
+    child can take a job (at once when there is to be none).
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        home: Home,
+        configuration: Configuration,
+        *,
+        config_path: Path | None = None,
+        ready: Callable[[], None] = lambda: None,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self._keeper: EngineKeeper | None = None
+        self.problem: BaseException | None = None
+        self._reactor = reactor
+        self._home = home
+        self._configuration = configuration
+        self._config_path = config_path
+        self._ready = ready
+        self._failed = failed
+        self._lock = HomeLock(home)
+        self._server: ServerProcess | None = None
+        self._control = ControlSocket(
+            reactor, home.control_socket, self.status, self._stop_reactor, self._cancel
+        )
+        self._opener = DatabaseThread(reactor, "opener")
+        self._db: Any = None
+        self._starting: Deferred[Any] | None = None
+        self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
+
+    def startService(self) -> None:
+        super().startService()
+        self._starting = self._start()
+        self._starting.addErrback(self._start_failed)
+
+    def _start_failed(self, failure: Any) -> None:
+        if not failure.check(CancelledError):
+            self._give_up(failure.value)
+
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """Stop gracefully; fires when no process is left.  Safe to repeat."""
+        super().stopService()
+        if self._starting is not None:
+            self._starting.cancel()
+        log.info("stopping")
+        while self._parts:
+            try:
+                yield maybeDeferred(self._parts.pop())
+            except Exception:  # each part has to be stopped, whatever another one says
+                log.failure("while stopping")
+        log.info("stopped")
+
+    @inlineCallbacks
+    def _start(self) -> Any:
+        self._home.create()
+        self._lock.acquire()
+        self._parts.append(self._lock.release)
+        worker = getUUID(self._home.path)
+        log.info(
+            "supervisor of {home}, worker {worker}, process {pid}",
+            home=str(self._home.path),
+            worker=str(worker),
+            pid=os.getpid(),
+        )
+        yield self._control.start()
+        self._parts.append(self._control.stop)
+        if self._configuration.is_embedded:
+            yield self._opener.run(replace_left_behind, self._home)
+            self._server = ServerProcess(self._reactor, self._home, self._configuration.settings)
+            self._parts.append(self._server.stop)
+            yield self._server.start()
+        timeout = self._configuration.settings.storage_timeout
+        self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
+        self._parts.append(self._close_databases)
+        yield self._start_engine(worker)
+
+    def _start_engine(self, worker: Any) -> Any:
+        settings = self._configuration.settings
+        watch = Watch()
+
+        def make(lost: Callable[[BaseException], None]) -> Engine:
+            return Engine(
+                self._db,
+                worker,
+                reactor=self._reactor,
+                settings=settings,
+                make_pool=child_processes(self._reactor, settings, self._spec),
+                watch=watch,
+                ready=self._ready,
+                lost=lost,
+            )
+
+        self._keeper = EngineKeeper(
+            self._reactor, make, lambda engine: self._lock.write(str(engine.UUID))
+        )
+        self._parts.append(self._stop_engine)
+        return self._keeper.start()
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that runs now."""
+        return None if self._keeper is None else self._keeper.engine
+
+    @inlineCallbacks
+    def _stop_engine(self) -> Any:
+        assert self._keeper is not None
+        yield self._keeper.stop()
+        if self.engine is not None and self.engine.left_cleanly:
+            self._lock.write("")
+
+    def _spec(self, incarnation: bytes) -> str:
+        return ChildSpec(
+            home=os.fspath(self._home.path),
+            config=None if self._config_path is None else os.fspath(self._config_path),
+            incarnation=incarnation.hex(),
+            parent=os.getpid(),
+            storage_timeout=self._configuration.settings.storage_timeout,
+        ).to_text()
+
+    def _close_databases(self) -> Any:
+        """Close them in a thread, and do not wait long: a storage that is away takes its time."""
+        databases = list(self._db.databases.values())
+        closing = self._opener.run(lambda: [db.close() for db in databases])
+        return closing.addTimeout(3, self._reactor).addErrback(
+            lambda failure: log.warn("a database did not close in time")
+        )
+
+    def _give_up(self, error: BaseException) -> None:
+        if self.problem is None:
+            self.problem = error
+            log.critical("{kind}: {why}", kind=type(error).__name__, why=str(error))
+            self._failed(error)
+
+    def _stop_reactor(self) -> None:
+        self._reactor.callLater(0, self._reactor.stop)
+
+    def _cancel(self, oid: bytes, who: str) -> str:
+        return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
+
+    def status(self) -> dict[str, Any]:
+        """What the supervisor knows of itself without asking the database."""
+        engine = self.engine
+        return {
+            "pid": os.getpid(),
+            "engine": None if engine is None else str(engine.UUID),
+            "identity": Identity.here().as_dict(),
+            "wakeup": None if engine is None else engine.mode,
+            "waiting_for": None if engine is None else engine.waiting_for,
+            "boot_problem": engine.pool.boot_problem if engine and engine.pool else None,
+            "server_pid": None if self._server is None else self._server.pid,
+            "reactor_jobs": [] if engine is None else reactor_job_list(engine),
+            "children": [] if engine is None or engine.pool is None else child_list(engine.pool),
+        }
+
+
+def child_list(pool: Any) -> list[dict[str, Any]]:
+    """The children as ``status --json`` shows them."""
+    return [
+        {
+            "pid": child.pid,
+            "state": child.state,
+            "job": child.job_id(),
+            "progress": None if child.progress is None else child.progress.as_dict(),
+            "jobs_done": child.jobs_done,
+            "rss": _rss(child.pid),
+        }
+        for child in pool.children.values()
+        if child.state != "gone"
+    ]
+
+
+def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
+    """The reactor jobs that run or wait for a Deferred, with what they last said."""
+    jobs = engine.reactor_jobs
+    found = []
+    for oid in sorted(jobs.running | jobs.deferred) if jobs is not None else ():
+        progress = engine.noting.latest(oid)
+        said = None if progress is None else progress.as_dict()
+        found.append({"job": hex_oid(oid), "progress": said})
+    return found
+
+
+def _rss(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

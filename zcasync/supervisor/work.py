@@ -1,0 +1,49 @@
+"""What the reactor and the database thread tell each other about a poll pass: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zcasync.protocol.outcomes import Death
+from zcasync.reporting import Progress
+
+
+@dataclass
+class SlotWork:
+    """The state of one slot, and what happened in it since the last pass."""
+
+    ready: bool = False  # it can be given jobs
+    room: int = 0  # so many more jobs may be claimed for it
+    outstanding: frozenset[bytes] = frozenset()  # what its child has in hand
+    deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
+    returned: list[bytes] = field(default_factory=list)  # taken back, not begun
+    deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
+
+
+@dataclass
+class Work:
+    """What a pass is to do."""
+
+    slots: dict[int, SlotWork] = field(default_factory=dict)
+    reactor: SlotWork = field(default_factory=SlotWork)
+    progress: dict[bytes, Progress] = field(default_factory=dict)  # to be noted
+    cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
+    news: bool = False  # a child has committed, or is gone: the pass has to see it
+
+    def slot(self, number: int) -> SlotWork:
+        """The work of a slot, made when there is none yet."""
+        return self.slots.setdefault(number, SlotWork())
+
+
+@dataclass
+class Done:
+    """What a pass did, and what is to be done now."""
+
+    hand_out: dict[int, list[bytes]] = field(default_factory=dict)
+    start: list[bytes] = field(default_factory=list)  # reactor jobs
+    thread_size: int = 0
+    delay: float = 5.0  # until the next pass, seconds
+    watched: frozenset[bytes] = frozenset()
+    claimed: int = 0
+    cancelled: list[bytes] = field(default_factory=list)  # are over
+    notes: list[str] = field(default_factory=list)  # for the log

@@ -1,0 +1,22 @@
+"""A kit for testing applications that use zcasync, without processes and without waiting.
+
+``FakeReactor`` tells the time and runs what is due; ``Story`` is a data manager with an engine on
+it whose thread jobs run in threads of this process; ``run_inline`` and ``drain`` need no engine at
+all; ``wait_for_result`` fails loudly with what it saw.
+"""
+
+from zcasync.testing.inline import drain, run_inline
+from zcasync.testing.reactor import FakeReactor
+from zcasync.testing.story import Story
+from zcasync.testing.threads import ThreadPool, thread_pool
+from zcasync.testing.waiting import wait_for_result
+
+__all__ = [
+    "FakeReactor",
+    "Story",
+    "ThreadPool",
+    "drain",
+    "run_inline",
+    "thread_pool",
+    "wait_for_result",
+]

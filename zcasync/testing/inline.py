@@ -1,0 +1,53 @@
+"""Performing what waits in a queue here and now, without a supervisor."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import transaction
+
+from zcasync.claimed import perform_claimed
+from zcasync.errors import BadStateError
+from zcasync.identity import Identity
+from zcasync.incarnation import Incarnation
+from zcasync.partial import Partial
+from zcasync.performing import Performer
+
+
+def run_inline(partial: Partial) -> Any:
+    """Perform one partial that waits in a queue, in this thread; returns its result.  Commits.
+
+    Raises BadStateError when it does not wait.
+    """
+    queue = partial._queue
+    if queue is None:
+        raise BadStateError(f"{partial!r} waits in no queue: put it first, or call it")
+    manager = partial._p_jar.transaction_manager
+    queue.withdraw(partial)
+    partial._queue = queue
+    incarnation = Incarnation(uuid.uuid4(), uuid.UUID(int=0), Identity.here())
+    partial._claimed_by(incarnation)
+    manager.commit()
+    perform_claimed(partial, incarnation, Performer())
+    manager.begin()
+    return partial.result
+
+
+def drain(manager: Any, *, limit: int = 10_000) -> list[Partial]:
+    """Perform all due partials of a data manager, those that they put too; returns them in order.
+
+    Commits.  Raises AssertionError when more than ``limit`` were performed.
+    """
+    performed: list[Partial] = []
+    transaction_manager = manager._p_jar.transaction_manager
+    if transaction_manager is None:
+        transaction_manager = transaction.manager
+    transaction_manager.commit()
+    while True:
+        due = next(manager.thread.iterDue(), None) or next(manager.reactor.iterDue(), None)
+        if due is None:
+            return performed
+        assert len(performed) < limit, f"drain: more than {limit} partials; the last: {due!r}"
+        run_inline(due)
+        performed.append(due)

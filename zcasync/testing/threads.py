@@ -1,0 +1,181 @@
+"""Performs thread jobs in threads of this process: no children, and so nothing can be killed."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from zcasync.child.jobs import Jobs
+from zcasync.child.perform import JobThread, thread_target
+from zcasync.protocol.outcomes import Death, Ending
+from zcasync.supervisor.in_hand import InHand
+from zcasync.supervisor.pool import PoolFactory
+
+
+class Performer(InHand):
+    """One thread that performs jobs as a child would."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        slot: int,
+        open_databases: Callable[[], Any],
+        incarnation: bytes,
+        changed: Callable[[Any], None],
+        gone: Callable[[Performer, Death], None],
+    ) -> None:
+        super().__init__(reactor, slot)
+        self._changed = changed
+        self._gone = gone
+        self._jobs = Jobs()
+        job_thread = JobThread(
+            open_databases,
+            incarnation,
+            self._jobs,
+            ready=lambda: self._in_reactor(self._ready),
+            begin=lambda oid: None,
+            ended=lambda *how: self._in_reactor(self._ended, *how),
+            watch=lambda oid, deferred: self._in_reactor(self._watch, oid, deferred),
+        )
+        self.problem: BaseException | None = None
+        work = thread_target(job_thread.run, self._failed)
+
+        def work_and_leave() -> None:
+            work()
+            self._in_reactor(self._left)
+
+        self.thread = threading.Thread(
+            target=work_and_leave, name=f"thread jobs {slot}", daemon=True
+        )
+        self.thread.start()
+
+    def _in_reactor(self, call: Callable[..., Any], *args: Any) -> None:
+        self._reactor.callFromThread(call, *args)
+
+    def _failed(self, error: BaseException) -> None:
+        self.problem = error
+
+    def _ready(self) -> None:
+        self.note_ready()
+        self._changed(self)
+
+    def _ended(self, oid: bytes, ending: Ending, microseconds: int, detail: str) -> None:
+        self.note_ended(oid, ending, microseconds / 1e6, detail)
+        self._changed(self)
+
+    def _watch(self, oid: bytes, deferred: Any) -> None:
+        deferred.addBoth(lambda value: self._jobs.add_fired(oid, value))
+
+    def _left(self) -> None:
+        self.move_to("gone")
+        failed = self.problem is not None
+        self._gone(self, Death(pid=0, exit_code=1 if failed else 0, reason=repr(self.problem)))
+
+    def perform(self, oids: list[bytes]) -> None:
+        """Give it jobs."""
+        self.note_given(oids)
+        self._jobs.add(oids)
+
+    def take_back(self) -> Deferred[list[bytes]]:
+        """Take back what it has not begun."""
+        oids = self._jobs.take_back()
+        self.note_returned(oids)
+        return succeed(oids)
+
+    def finish(self) -> None:
+        """Let it end after the job it is at."""
+        if self.state != "stopping":
+            self.move_to("stopping")
+        self._jobs.take_back()
+        self._jobs.finish()
+
+
+class ThreadPool:
+    """The same as :class:`zcasync.supervisor.pool.Pool`, with threads instead of children."""
+
+    boot_problem = None
+
+    def __init__(
+        self,
+        reactor: Any,
+        open_databases: Callable[[], Any],
+        incarnation: bytes,
+        changed: Callable[[Any], None],
+        died: Callable[[int, Death, bool], None],
+    ) -> None:
+        self.children: dict[int, Performer] = {}
+        self.size = 0
+        self._make = lambda slot: Performer(
+            reactor, slot, open_databases, incarnation, changed, self._child_gone
+        )
+        self._died = died
+        self._all_gone: Deferred[None] | None = None
+
+    def set_size(self, size: int) -> None:
+        """From now on so many threads; surplus ones end after their job."""
+        if self._all_gone is not None:
+            return
+        self.size = size
+        for slot in range(size):
+            if slot not in self.children:
+                self.children[slot] = self._make(slot)
+        for slot, child in self.children.items():
+            if slot >= size and child.state != "stopping":
+                child.finish()
+
+    def ready(self) -> list[Performer]:
+        """The threads that can take jobs."""
+        return [
+            child
+            for child in self.children.values()
+            if child.state in ("idle", "busy") and child.slot < self.size
+        ]
+
+    def stop(self, grace: float) -> Deferred[None]:
+        """Let the threads end their jobs.  A thread cannot be killed: this waits for all of them.
+
+        Threads without a job are gone when this returns.
+        """
+        if self._all_gone is None:
+            self._all_gone = Deferred()
+            idle = [child for child in self.children.values() if not child.outstanding]
+            for child in list(self.children.values()):
+                child.finish()
+            for child in idle:
+                child.thread.join()
+                self._child_gone_now(child)
+            self._fire_when_empty()
+        return self._all_gone
+
+    def _child_gone_now(self, child: Performer) -> None:
+        if self.children.pop(child.slot, None) is not None:
+            self._died(child.slot, Death(pid=0, exit_code=0), True)
+
+    def _child_gone(self, child: Performer, death: Death) -> None:
+        if self.children.get(child.slot) is child:
+            del self.children[child.slot]
+            clean = death.exit_code == 0 and not child.outstanding
+            self._died(child.slot, death, clean)
+            self._fire_when_empty()
+
+    def _fire_when_empty(self) -> None:
+        if self._all_gone is not None and not self.children and not self._all_gone.called:
+            self._all_gone.callback(None)
+
+    def kill_all(self, reason: str) -> None:
+        """Threads cannot be killed; they end after their jobs."""
+        for child in self.children.values():
+            child.finish()
+
+
+def thread_pool(reactor: Any, db: Any) -> PoolFactory:
+    """Makes pools of threads with connections of ``db``."""
+
+    def make(engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any) -> ThreadPool:
+        return ThreadPool(reactor, lambda: db, incarnation, changed, died)
+
+    return make

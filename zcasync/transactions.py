@@ -1,0 +1,56 @@
+"""The transactions that a partial is performed in."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import transaction
+from transaction.interfaces import NoTransaction
+
+if TYPE_CHECKING:
+    from zcasync.partial import Partial
+
+
+class Transactions:
+    """Begins, commits and aborts for one partial.
+
+    Where the manager is explicit (as in Pyramid) there is always a transaction afterwards, so that
+    the caller can go on in it.
+    """
+
+    def __init__(self, partial: Partial) -> None:
+        self._manager = manager_of(partial)
+
+    def begin(self) -> None:
+        """Begin a new transaction; changes that were not committed are lost."""
+        if self._manager.explicit:
+            with contextlib.suppress(NoTransaction):
+                self._manager.abort()
+        self._manager.begin()
+
+    def commit(self) -> None:
+        """Commit."""
+        self._manager.commit()
+        if self._manager.explicit:
+            self._manager.begin()
+
+    def abort(self) -> None:
+        """Take back what was not committed."""
+        self._manager.abort()
+        if self._manager.explicit:
+            self._manager.begin()
+
+
+def manager_of(partial: Partial) -> Any:
+    """The transaction manager of the partial's connection.
+
+    For a partial that is not stored (yet) that of the object whose method it calls; without one the
+    thread's.
+    """
+    call = partial._call
+    for obj in (partial, call[0] if isinstance(call, tuple) else call):
+        jar = getattr(obj, "_p_jar", None)
+        if jar is not None:
+            return jar.transaction_manager
+    return transaction.manager

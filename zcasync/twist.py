@@ -1,0 +1,170 @@
+"""Calls between the Twisted reactor and the ZODB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import transaction
+from persistent.interfaces import IPersistent
+from transaction.interfaces import ITransactionManager
+from ZODB.interfaces import IConnection
+from ZODB.utils import z64
+from zope.component import adapter
+from zope.interface import implementer
+
+from zcasync.callables import is_persistent
+from zcasync.errors import UnstorableError
+from zcasync.failure import from_exception, sanitize
+from zcasync.fence import fence
+from zcasync.storable import has_references
+
+__all__ = ["Partial", "connection", "sanitize", "transactionManager"]
+
+#: A call that conflicts is made at most this often.
+ATTEMPTS = 5
+
+
+@adapter(IPersistent)
+@implementer(IConnection)
+def connection(obj: Any) -> Any:
+    """The connection of a persistent object; None (no adapter) when it is in no database."""
+    return obj._p_jar
+
+
+@adapter(IPersistent)
+@implementer(ITransactionManager)
+def transactionManager(obj: Any) -> Any:
+    """The transaction manager of a persistent object's connection, or of a connection."""
+    jar = obj if IConnection.providedBy(obj) else obj._p_jar
+    return None if jar is None else jar.transaction_manager
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A stored object, to be found again in another connection."""
+
+    database: str
+    oid: bytes
+
+
+class Partial:
+    """A call for the reactor that touches stored objects in a connection of its own.
+
+    Make it anywhere, with functions, methods of persistent objects, and persistent objects among
+    the arguments; all of them must have been committed, and none may be hidden in a container
+    (ValueError).  Call it in the reactor's thread, for instance
+    ``reactor.callFromThread(Partial(note, job, "half done"))`` from a job: it opens a connection,
+    makes the call in a thread of the reactor's pool, commits, closes, and returns a Deferred that
+    fires with the result, or fails with a sanitized Failure.  Conflicts are tried again, five times
+    in all.  Made within a job, its commit is fenced as the job's is.
+    """
+
+    def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
+        self._db: Any = None
+        self._fence: _Reference | None = None
+        owner = getattr(call, "__self__", None)
+        if is_persistent(owner):
+            self._call: Any = (self._refer(owner), call.__name__)
+        else:
+            self._call = call
+        self._args = tuple(map(self._refer, args))
+        self._kwargs = {name: self._refer(value) for name, value in kwargs.items()}
+        #: The reactor to use; None: the installed one.
+        self.reactor: Any = None
+        if self._db is None:
+            raise ValueError("a persistent object must be among the arguments of the call")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the call, with what is given now behind what was given before."""
+        args = tuple(map(self._refer, args))
+        kwargs = {name: self._refer(value) for name, value in kwargs.items()}
+        reactor = self.reactor
+        if reactor is None:
+            from twisted.internet import reactor
+        if getattr(reactor, "getThreadPool", None) is None:  # a fake one: here and now
+            from twisted.internet.defer import Deferred
+
+            done: Any = Deferred()
+            done.callback(self._work(args, kwargs))
+            return done
+        from twisted.internet.threads import deferToThreadPool
+
+        return deferToThreadPool(reactor, reactor.getThreadPool(), self._work, args, kwargs)
+
+    def _refer(self, value: Any) -> Any:
+        if not is_persistent(value):
+            if hides_objects(value):
+                raise ValueError(
+                    f"stored objects inside {value!r} would belong to the wrong connection: make "
+                    "each of them an argument of its own"
+                )
+            return value
+        jar = value._p_jar
+        if jar is None or value._p_serial == z64:
+            raise ValueError(f"{value!r} must be committed before another connection can see it")
+        if self._db is None:
+            self._db = jar.db()
+            self._note_fence(jar)
+        return _Reference(jar.db().database_name, value._p_oid)
+
+    def _note_fence(self, jar: Any) -> None:
+        for one in jar.connections.values():
+            incarnation = getattr(one, "incarnation", None)
+            if incarnation is not None:
+                self._fence = _Reference(one.db().database_name, incarnation._p_oid)
+
+    def _work(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        manager = transaction.TransactionManager()
+        main = self._db.open(transaction_manager=manager)
+
+        def find(value: Any) -> Any:
+            if not isinstance(value, _Reference):
+                return value
+            return main.get_connection(value.database).get(value.oid)
+
+        fenced = main.get_connection(self._fence.database) if self._fence is not None else None
+        threads = (
+            transaction.manager
+        )  # the call's own transaction.commit() is to commit its changes
+        before, threads.manager = threads.manager, manager
+        try:
+            if fenced is not None:
+                fence(fenced, find(self._fence))
+            for attempt in manager.attempts(ATTEMPTS):
+                with attempt:
+                    result = self._make(find, args, kwargs)
+            return result
+        except Exception as error:  # handed on, whatever it is, without what it holds on to
+            return from_exception(error)  # a Deferred takes a Failure for an error
+        finally:
+            threads.manager = before
+            manager.abort()
+            if fenced is not None:
+                fence(fenced, None)
+            main.close()
+
+    def _make(
+        self, find: Callable[[Any], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if isinstance(self._call, tuple):
+            reference, name = self._call
+            call = getattr(find(reference), name)
+        else:
+            call = self._call
+        named = {name: find(value) for name, value in {**self._kwargs, **kwargs}.items()}
+        return call(*map(find, self._args), *map(find, args), **named)
+
+
+def hides_objects(value: Any) -> bool:
+    """Whether a container refers to stored objects.
+
+    Things of this process that cannot be stored at all, such as locks, are welcome.
+    """
+    if not isinstance(value, list | tuple | dict | set | frozenset):
+        return False
+    try:
+        return has_references(value)
+    except UnstorableError:
+        return False

@@ -1,11 +1,11 @@
 """Lanes: how partials wait without two processes writing the same record.
 
 A lane has two sides.  The *inbox* is a chain of pages to which one client connection appends and
-which nobody else writes.  The :class:`Lane` itself is the claimers' side: how far they have read,
-and trees of what they passed by because its time has not come or another worker must run it.  One
-engine at a time works a lane; which one is only a hint (``owner``), safety comes from the conflict
-on the Lane's record.  Nothing here needs conflict resolution by the storage server, except the
-plain BTree that lists the lanes.
+which nobody else writes; it knows its last page, so that nobody has to walk along the chain.  The
+:class:`Lane` itself is the claimers' side: how far they have read, and trees of what they passed by
+because its time has not come or another worker must run it.  One engine at a time works a lane;
+which one is only a hint (``owner``), safety comes from the conflict on the Lane's record.  Nothing
+here needs conflict resolution by the storage server, except the plain BTree that lists the lanes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
+from ZODB.utils import z64
 
 from zcasync.partial import Partial
 
@@ -57,11 +58,19 @@ class Page(Persistent):  # type: ignore[misc]
         """How many entries the lane had in all at the end of this page."""
         return self.start + len(self.partials)
 
-    def last(self) -> Page:
-        """The page at the end of the chain."""
-        page = self
-        while page.next is not None:
-            page = page.next
+
+class Inbox(Persistent):  # type: ignore[misc]
+    """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
+
+    def __init__(self, page: Page) -> None:
+        self.last = page
+
+    def extend(self, page_size: int) -> Page:
+        """A page with room; ``page_size`` counts for pages that are new in this transaction."""
+        page = self.last
+        if len(page.partials) >= (PAGE_SIZE if page._p_serial != z64 else page_size):
+            page.next = Page(page.end)
+            page = self.last = page.next
         return page
 
 
@@ -89,6 +98,7 @@ class Lane(Persistent):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.page = Page()
+        self.inbox = Inbox(self.page)
 
     def next_in_inbox(self) -> Entry | None:
         """The first entry that has not been read; writes nothing."""
@@ -158,7 +168,7 @@ class Lane(Persistent):  # type: ignore[misc]
 
     def count(self) -> int:
         """How many wait here."""
-        unread = self.page.last().end - self.page.start - self.index
+        unread = self.inbox.last.end - self.page.start - self.index
         filed = 0 if self.filed is None else sum(len(tree) for tree in self.filed.values())
         return unread + filed - self.gone
 

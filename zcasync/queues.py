@@ -167,7 +167,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         for key in keys:
             lane = self._lanes.get(key)
             if lane is not None and key != FIRST and lane.is_empty():
-                lane.page.last().closed = True
+                lane.inbox.last.closed = True
                 self._lanes[FIRST].gone += lane.gone
                 del self._lanes[key]
 
@@ -180,7 +180,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         oids = set(_tree_oids(self._lanes))
         for lane in self._lanes.values():
             oids.add(lane._p_oid)
-            oids.add(lane.page.last()._p_oid)
+            oids.add(lane.inbox.last._p_oid)
         return oids
 
     def waits(self, partial: Partial, due: int) -> bool:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
 
-from zcasync.lanes import PAGE_SIZE, Lane, Page
+from zcasync.lanes import PAGE_SIZE, Inbox, Lane
 from zcasync.partial import Partial
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ FIRST = bytes(16)
 
 @dataclass
 class Tail:
-    """Which lane a connection appends to, and its last page once that is committed."""
+    """Which lane a connection appends to, and its inbox once that is committed."""
 
     key: bytes
-    page: Page | None = None
+    inbox: Inbox | None = None
 
 
 #: A connection has one user at a time, so a lane for each has one writer.
@@ -39,12 +39,9 @@ def append(
 
     ``page_size``: how long pages may get that are new in this transaction.
     """
-    page = _last_page(queue)
+    inbox = _own_inbox(queue)
     for due, partial in entries:
-        if len(page.partials) >= (PAGE_SIZE if page._p_serial != z64 else page_size):
-            page.next = Page(page.end)
-            page = page.next
-        page.append(due, partial)
+        inbox.extend(page_size).append(due, partial)
 
 
 def own_lane(queue: PartialQueue) -> Lane:
@@ -63,19 +60,18 @@ def _tail(queue: PartialQueue) -> Tail:
     return tails.setdefault(queue._p_oid, Tail(uuid.uuid4().bytes))
 
 
-def _last_page(queue: PartialQueue) -> Page:
-    """The page that this connection appends to."""
+def _own_inbox(queue: PartialQueue) -> Inbox:
+    """Where this connection appends."""
     tail = _tail(queue)
-    page = tail.page
-    if page is None or page._p_jar is not queue._p_jar:
-        page = own_lane(queue).page
+    inbox = tail.inbox
+    if inbox is None or inbox._p_jar is not queue._p_jar:
+        inbox = own_lane(queue).inbox
     try:
-        page = page.last()
-        if page.closed:
-            raise POSKeyError(page._p_oid)
+        if inbox.last.closed:
+            raise POSKeyError(inbox._p_oid)
     except POSKeyError:  # the lane was given up, perhaps even packed away: start a new one
-        tail.key, tail.page = uuid.uuid4().bytes, None
-        page = own_lane(queue).page
-    if page._p_serial != z64 and page._p_jar is not None:
-        tail.page = page  # only what is committed is remembered: an abort cannot mislead us
-    return page
+        tail.key, tail.inbox = uuid.uuid4().bytes, None
+        inbox = own_lane(queue).inbox
+    if inbox._p_serial != z64 and inbox._p_jar is not None:
+        tail.inbox = inbox  # only what is committed is remembered: an abort cannot mislead us
+    return inbox

@@ -370,7 +370,7 @@ def test_a_put_and_a_change_of_size_write_what_is_watched(scene: Scene) -> None:
     worker = scene.worker
 
     assert {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid} <= watched
-    pages = {lane.page.last()._p_oid for lane in scene.session.queue.lanes().values()}
+    pages = {lane.inbox.last._p_oid for lane in scene.session.queue.lanes().values()}
     assert pages <= watched
 
 

@@ -35,7 +35,7 @@ class Housekeeping:
     def _idle(self, queue: PartialQueue, now: float) -> list[bytes]:
         idle = []
         for key, lane in queue.lanes().items():
-            page = lane.page.last()
+            page = lane.inbox.last
             state = page._p_oid + page._p_serial
             seen, since = self._unchanged.get(key, (b"", now))
             if seen != state:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.waiting import wait_until
 
 #: A process that was told to end may take a moment.
 LEAVE_SECONDS = 10.0
+
+
+# A shell without job control starts what it puts in the background with SIGINT ignored, and what we
+# start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

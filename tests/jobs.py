@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -210,3 +211,12 @@ def deferred_gate(gate: str) -> Any:
 def system_echo(text: str) -> int:
     """Output that does not pass through this process's streams."""
     return subprocess.run(["echo", text], check=True).returncode
+
+
+def kill_after_arrival(gate: str) -> str:
+    """Kill the own process the first three times, in the middle of whatever else is under way."""
+    arrived = Gate(gate)
+    arrived.arrive()
+    if len(arrived.arrivals()) <= 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"

@@ -15,6 +15,7 @@ from ZODB.POSException import POSKeyError, StorageError
 from zcasync import clock
 from zcasync.lanes import BROKEN, Entry, Lane, allows, restriction_of
 from zcasync.lateness import is_too_late
+from zcasync.loading import load_all
 from zcasync.partial import Partial
 
 if TYPE_CHECKING:
@@ -111,14 +112,8 @@ def _prefetch(queue: PartialQueue, lanes: list[Lane], limit: int) -> None:
     """Ask the storage for all that is likely to be claimed at once, instead of one by one."""
     if queue._p_jar is None:
         return
-    ghosts = [partial for lane in lanes for partial in lane.upcoming(limit) if is_ghost(partial)]
-    if len(ghosts) > 1:
-        queue._p_jar.prefetch(ghosts[: 2 * limit])
-
-
-def is_ghost(partial: Any) -> bool:
-    """Whether its state has not been loaded."""
-    return partial._p_changed is None
+    likely = [partial._p_oid for lane in lanes for partial in lane.upcoming(limit)]
+    load_all(queue._p_jar, likely[: 2 * limit])
 
 
 def _sort(

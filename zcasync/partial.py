@@ -287,7 +287,8 @@ class Partial(Persistent):  # type: ignore[misc]
     def _claimed_by(self, incarnation: Incarnation) -> None:
         self._move_to(ACTIVE)
         self._claim = incarnation
-        self._need_sidecar()
+        if not self._batch:  # those are so short that hardly anybody adds a callback meanwhile
+            self._need_sidecar()
 
     def _given_back(self) -> None:
         """Wait again; the caller files it in the queue."""

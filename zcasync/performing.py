@@ -101,7 +101,7 @@ class Performer:
         detach: Callable[[Partial], Callable[[], Partial]] = end_transaction,
         patience: float = 0.0,
     ) -> None:
-        self._storage_lost = storage_lost
+        self.wait_for_storage = storage_lost
         self._invoke = invoke
         self._hold = hold
         self._detach = detach
@@ -129,7 +129,7 @@ class Performer:
         for attempt in itertools.count(1):
             start = Start(attempt, clock.now())
             try:
-                deferred = self._attempt(partial, args, kwargs or {}, start)
+                deferred = self.attempt(partial, args, kwargs or {}, start)
                 transactions.commit()
                 if deferred is not None:
                     self._hold(partial, deferred)
@@ -141,20 +141,20 @@ class Performer:
             except TransientError as error:
                 transactions.abort()
                 if is_storage_lost(error):
-                    self._storage_lost(error)
+                    self.wait_for_storage(error)
                 elif time.monotonic() < patient_until:
                     time.sleep(random.uniform(0, CONFLICT_PAUSE * 2 ** min(attempt, 8)))
                 elif attempt >= CONFLICT_ATTEMPTS:
-                    self._store(partial, from_exception(error, attempts=attempt), start)
+                    self.store(partial, from_exception(error, attempts=attempt), start)
                     break
             except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
                 transactions.abort()
-                self._store(partial, from_exception(error), start)
+                self.store(partial, from_exception(error), start)
                 break
             transactions.begin()
             if partial.state not in (PENDING, ACTIVE) or partial._waits_for is not None:
                 break  # the commit that was in doubt is there
-        self._after(partial)
+        self.after(partial)
 
     def _perform_detached(
         self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -188,8 +188,8 @@ class Performer:
 
     def finish(self, partial: Partial, result: Any) -> None:
         """Give a partial its (storable) result without calling it; run the callbacks."""
-        self._store(partial, result)
-        self._after(partial)
+        self.store(partial, result)
+        self.after(partial)
 
     def settle(self, partial: Partial, value: Any) -> None:
         """Give a partial what the Deferred that it returned has fired with; run the callbacks."""
@@ -206,12 +206,12 @@ class Performer:
                 transactions.abort()
             except TransientError as error:
                 transactions.abort()
-                self._storage_lost(error)
+                self.wait_for_storage(error)
             except (UnstorableError, BadStateError) as error:
                 transactions.abort()
-                self._store(partial, from_exception(error))
+                self.store(partial, from_exception(error))
                 break
-        self._after(partial)
+        self.after(partial)
 
     def run_callbacks(self, partial: Partial) -> None:
         """Run the callbacks that have not run, then complete the partial.  Safe to repeat."""
@@ -230,15 +230,15 @@ class Performer:
                 transactions.abort()
             except TransientError as error:
                 transactions.abort()
-                self._storage_lost(error)
+                self.wait_for_storage(error)
 
     def _run_callback(self, partial: Partial, callback: Partial) -> None:
         if callback.state in (PENDING, ACTIVE):
             self.perform(callback, (partial.result,))
         else:
-            self._after(callback)
+            self.after(callback)
 
-    def _attempt(
+    def attempt(
         self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], start: Start
     ) -> Any:
         """Make the call and take the result; returns a Deferred that has not fired, else None."""
@@ -267,14 +267,15 @@ class Performer:
             Transactions(partial).begin()
         return inner
 
-    def _after(self, partial: Partial) -> None:
+    def after(self, partial: Partial) -> None:
+        """Run what is to be run after it has its result."""
         if not is_done(partial):
             self.run_callbacks(partial)
         waiting = waiter(partial)
         if waiting is not None and not is_done(waiting):
             self.run_callbacks(waiting)
 
-    def _store(self, partial: Partial, result: Any, start: Start | None = None) -> None:
+    def store(self, partial: Partial, result: Any, start: Start | None = None) -> None:
         """End it with this result; ``start`` is for a call that was begun."""
         transactions = Transactions(partial)
         while True:
@@ -295,7 +296,7 @@ class Performer:
                 transactions.abort()
             except TransientError as error:
                 transactions.abort()
-                self._storage_lost(error)
+                self.wait_for_storage(error)
 
 
 _direct = Performer()

@@ -82,6 +82,10 @@ def nothing() -> None:
     """A no-op."""
 
 
+def unpicklable() -> NotPicklable:
+    return NotPicklable()
+
+
 def multiply(*numbers: int) -> int:
     result = 1
     for number in numbers:

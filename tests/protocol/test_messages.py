@@ -91,7 +91,7 @@ def test_the_evidence_of_a_death_is_plain() -> None:
 
 @pytest.mark.parametrize("ending", Ending)
 def test_an_ending_arrives_as_it_was(ending: Ending) -> None:
-    said = {"oid": b"\0" * 8, "ending": ending.value, "microseconds": 5, "detail": "é"}
+    said = {"oids": [b"\0" * 8, b"\1" * 8], "ending": ending.value, "microseconds": 5, "detail": "é"}
     box = commands.Ended.makeArguments(said, None)
     heard = commands.Ended.parseArguments(amp.AmpBox(box), None)
 

@@ -68,10 +68,10 @@ class Conversation(AMPChild):  # type: ignore[misc]
     def _begin(self, oid: bytes) -> None:
         output.begin(self._streams, hex_oid(oid))
 
-    def _ended(self, oid: bytes, ending: Ending, took: int, detail: str) -> None:
+    def _ended(self, oids: list[bytes], ending: Ending, took: int, detail: str) -> None:
         for stream in self._streams:
             stream.flush()
-        self._tell(commands.Ended, oid=oid, ending=ending.value, microseconds=took, detail=detail)
+        self._tell(commands.Ended, oids=oids, ending=ending.value, microseconds=took, detail=detail)
 
     def _report(self, partial: Any, progress: Progress) -> None:
         self._tell(commands.Report, progress=progress.as_dict())

@@ -59,6 +59,16 @@ class Jobs:
             self.busy = True
             return self._waiting.popleft()
 
+    def next_now(self) -> Job | None:
+        """The next job when there is one already."""
+        with self._changed:
+            return self._waiting.popleft() if self._waiting else None
+
+    def put_first(self, job: Job) -> None:
+        """Give one back that has not begun."""
+        with self._changed:
+            self._waiting.appendleft(job)
+
     def take_back(self) -> list[bytes]:
         """Forget what has not begun; returns the oids."""
         with self._changed:

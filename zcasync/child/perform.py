@@ -12,10 +12,12 @@ import transaction
 from zcasync import settings
 from zcasync.attachment import Attachment
 from zcasync.child.jobs import Job, Jobs
+from zcasync.child.together import Together, ending_of
 from zcasync.claimed import perform_claimed
 from zcasync.database import catch_up, open_databases, open_servers
 from zcasync.errors import FencedError
 from zcasync.home import Home
+from zcasync.loading import load_all
 from zcasync.partial import Partial
 from zcasync.performing import CONFLICT_PATIENCE, Performer
 from zcasync.protocol.outcomes import Ending
@@ -29,8 +31,8 @@ class JobThread:
     """Performs jobs over a connection that it opens in the thread it runs in.
 
     ``open_databases()`` returns the main database.  The others are
-    told of what happens, in this thread: ``ready()``; ``begin(oid)``; ``ended(oid, ending,
-    microseconds, detail)``; ``watch(oid, deferred)`` for a Deferred that a job has returned, whose
+    told of what happens, in this thread: ``ready()``; ``begin(oid)``; ``ended(oids, ending,
+    microseconds for one of them, detail)``; ``watch(oid, deferred)`` for a Deferred that a job has returned, whose
     result comes back through ``jobs.add_fired``.
     """
 
@@ -42,7 +44,7 @@ class JobThread:
         *,
         ready: Callable[[], None],
         begin: Callable[[bytes], None],
-        ended: Callable[[bytes, Ending, int, str], None],
+        ended: Callable[[list[bytes], Ending, int, str], None],
         watch: Callable[[bytes, Any], None],
     ) -> None:
         self._open_databases = open_databases
@@ -66,50 +68,92 @@ class JobThread:
         self._attachment = Attachment(self._open_databases(), self._incarnation_oid)
         self._ready()
         while (job := self._jobs.next()) is not None:
-            self._begin(job.oid)
-            began = time.monotonic()
-            ending, detail = self._perform(job)
-            took = int((time.monotonic() - began) * 1_000_000)
-            self._ended(job.oid, ending, took, detail)
-            if self._deferred is not None:
-                deferred, self._deferred = self._deferred, None
-                self._watch(job.oid, deferred)
+            if not self._perform_together(job):
+                self._perform_alone(job)
         self._attachment.close()
 
-    def _perform(self, job: Job) -> tuple[Ending, str]:
+    def _perform_alone(self, job: Job) -> None:
+        self._begin(job.oid)
+        began = time.monotonic()
+        ending, detail = self._guarded(self._perform, job)
+        self._ended([job.oid], ending, _microseconds_since(began), detail)
+        if self._deferred is not None:
+            deferred, self._deferred = self._deferred, None
+            self._watch(job.oid, deferred)
+
+    def _perform(self, job: Job) -> Ending:
+        self._see_news(job.oid)
+        transaction.begin()
+        partial = self._attachment.connection.get(job.oid)
+        if job.has_fired:
+            self._performer.settle(partial, job.value)
+            did = True
+        else:
+            did = perform_claimed(partial, self._attachment.incarnation, self._performer)
+        if self._deferred is not None:
+            return Ending.DEFERRED
+        if not did:
+            return Ending.SKIPPED
+        return ending_of(partial)
+
+    def _guarded(self, work: Callable[..., Ending], *args: Any) -> tuple[Ending, str]:
+        """Do it; what the storage says to it becomes an ending."""
         try:
-            if self._jobs.has_news:
-                self._jobs.has_news = False
-                catch_up(self._attachment.connection.db())
-                transaction.begin()
-                self._prefetch([job.oid, *self._jobs.waiting()])
-            transaction.begin()
-            partial = self._attachment.connection.get(job.oid)
-            if job.has_fired:
-                self._performer.settle(partial, job.value)
-                did = True
-            else:
-                did = perform_claimed(partial, self._attachment.incarnation, self._performer)
+            ending, detail = work(*args), ""
         except FencedError as error:
             ending, detail = Ending.FENCED, str(error)
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:
             self._pause = 0.0
-            if self._deferred is not None:
-                return Ending.DEFERRED, ""
-            return Ending.SETTLED if did else Ending.SKIPPED, ""
+            return ending, detail
         transaction.abort()
         return ending, detail[:1000]
+
+    def _perform_together(self, first: Job) -> bool:
+        """Perform this job and those that follow it in one commit; False: it has to run alone."""
+        if first.has_fired:
+            return False
+        together = Together(self._jobs, self._attachment, self._performer, self._begin)
+        began = time.monotonic()
+        ending, detail = self._guarded(self._work_together, together, first)
+        if not together.begun:
+            return False
+        if ending == Ending.SETTLED:
+            took = _microseconds_since(began) // len(together.begun)
+            for how, oids in together.over.items():
+                self._ended(oids, how, took, "")
+            for job, deferred in together.deferred:
+                self._ended([job.oid], Ending.DEFERRED, 0, "")
+                self._watch(job.oid, deferred)
+            for job in together.alone:
+                self._perform_alone(job)
+        else:
+            self._ended([job.oid for job in together.begun], ending, 0, detail)
+        return True
+
+    def _work_together(self, together: Together, first: Job) -> Ending:
+        self._see_news(first.oid)
+        transaction.begin()
+        together.perform(first)
+        return Ending.SETTLED
+
+    def _see_news(self, oid: bytes) -> None:
+        """Make sure that claims which we were told of can be seen, and load them all at once."""
+        if self._jobs.has_news:
+            self._jobs.has_news = False
+            catch_up(self._attachment.connection.db())
+            transaction.begin()
+            self._prefetch([oid, *self._jobs.waiting()])
 
     def _prefetch(self, oids: list[bytes]) -> None:
         """Ask the storage for what a batch of jobs needs at once, instead of one by one."""
         if len(oids) > 1:
             connection = self._attachment.connection
-            connection.prefetch(oids)
+            load_all(connection, oids)
             partials = [connection.get(oid) for oid in oids]
             sidecars = [one._sidecar for one in partials if isinstance(one, Partial)]
-            connection.prefetch([one for one in sidecars if one is not None])
+            load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: Partial) -> Callable[[], Partial]:
         return self._attachment.detach(partial)
@@ -121,6 +165,10 @@ class JobThread:
         """Pause while the storage is away; a commit in doubt is looked up by the caller after."""
         self._pause = min(LONGEST_PAUSE, self._pause + 0.1)
         time.sleep(self._pause)
+
+
+def _microseconds_since(began: float) -> int:
+    return int((time.monotonic() - began) * 1_000_000)
 
 
 def opener(spec: ChildSpec) -> Callable[[], Any]:

@@ -24,13 +24,14 @@ class Perform(amp.Command):  # type: ignore[misc]
 
 
 class Ended(amp.Command):  # type: ignore[misc]
-    """Child: I am done with this partial, and have begun the next one that I was given.
+    """Child: I am done with these partials, and have begun the next one that I was given.
 
-    ``ending`` is an Ending; ``microseconds``: how long it took.
+    Several ended together when they were committed together.  ``ending`` is an Ending;
+    ``microseconds``: how long one of them took, on an average.
     """
 
     arguments = [
-        (b"oid", amp.String()),
+        (b"oids", Oids()),
         (b"ending", amp.Unicode()),
         (b"microseconds", amp.Integer()),
         (b"detail", amp.Unicode()),

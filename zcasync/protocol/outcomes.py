@@ -14,7 +14,8 @@ from typing import Any
 class Ending(StrEnum):
     """What a child says of a job that it is done with."""
 
-    SETTLED = "settled"  # the record has it: completed, or waiting for another partial
+    COMPLETED = "completed"  # committed, and nothing is left to do for it
+    SETTLED = "settled"  # the record has it: for instance that it waits for another partial
     DEFERRED = "deferred"  # it returned a Deferred: begun, and neither busy nor over
     SKIPPED = "skipped"  # nothing was to be done: not active any more
     STORAGE = "storage"  # could not be stored, not even as a failure; try again later

@@ -42,8 +42,10 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
         return {}
 
     @commands.Ended.responder
-    def ended(self, oid: bytes, ending: str, microseconds: int, detail: str) -> dict[str, Any]:
-        self._child.job_ended(oid, Ending(ending), microseconds / 1e6, detail)
+    def ended(
+        self, oids: list[bytes], ending: str, microseconds: int, detail: str
+    ) -> dict[str, Any]:
+        self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
         return {}
 
     @commands.Report.responder
@@ -131,11 +133,13 @@ class Child(InHand):
         self.note_given(oids)
         self._connector.amp.callRemote(commands.Perform, oids=oids)
 
-    def job_ended(self, oid: bytes, ending: Ending, seconds: float, detail: str) -> None:
-        """The child said that it is done with a job."""
-        self.note_ended(oid, ending, seconds, detail)
-        self.drain(1, 2)  # all that the job has printed is on its way already
-        self.lines.job_ended(hex_oid(oid))
+    def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
+        """The child said that it is done with jobs; ``seconds``: how long each took."""
+        for oid in oids:
+            self.note_ended(oid, ending, seconds, detail)
+        self.drain(1, 2)  # all that the jobs have printed is on its way already
+        for oid in oids:
+            self.lines.job_ended(hex_oid(oid))
         self._changed(self)
 
     def take_back(self) -> Deferred[list[bytes]]:

@@ -30,6 +30,7 @@ class InHand:
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         self.ended: list[tuple[bytes, Ending, str]] = []
         self.has_news = False  # it has committed something that no pass has seen
+        self.completed: list[bytes] = []  # jobs of which nothing is left to do but to retire them
         self.jobs_done = 0
         self.seconds_per_job: float | None = None
         self.job_since = 0.0
@@ -73,7 +74,10 @@ class InHand:
             self.deferred.discard(oid)
             self.jobs_done += 1
         self.ended.append((oid, ending, detail))
-        self.has_news = True
+        if ending == Ending.COMPLETED:
+            self.completed.append(oid)
+        else:
+            self.has_news = True
         self.progress = None
         self.job_since = self._reactor.seconds()
         before = self.seconds_per_job

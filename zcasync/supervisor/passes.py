@@ -170,6 +170,8 @@ class Passes:
 
     def _recover(self, one: ClaimList, slot: SlotWork, work: Work, done: Done) -> None:
         """Take back what a dead child, or one that was asked, did not begin or end."""
+        if not (slot.deaths or slot.returned or work.cancelled):
+            return
         # What a replacement has in hand already was claimed after the death.
         left = [p for p in one.items if self._is_mine(p) and p._p_oid not in slot.outstanding]
         for death, idle in slot.deaths:
@@ -186,6 +188,9 @@ class Passes:
         for partial in one.items:
             if partial._p_oid in slot.outstanding:
                 kept.append(partial)
+            elif partial._p_oid in slot.completed:
+                # Its child has seen the commit, so its record need not be loaded for this.
+                self._finished.append(partial)
             elif not self._is_mine(partial):
                 continue
             elif not is_done(partial):

@@ -63,8 +63,9 @@ class Performer(InHand):
         self.note_ready()
         self._changed(self)
 
-    def _ended(self, oid: bytes, ending: Ending, microseconds: int, detail: str) -> None:
-        self.note_ended(oid, ending, microseconds / 1e6, detail)
+    def _ended(self, oids: list[bytes], ending: Ending, microseconds: int, detail: str) -> None:
+        for oid in oids:
+            self.note_ended(oid, ending, microseconds / 1e6, detail)
         self._changed(self)
 
     def _watch(self, oid: bytes, deferred: Any) -> None:

@@ -1,4 +1,4 @@
-"""The callables behind callbacks: choosing by the outcome, and handing a result on."""
+"""Callbacks: adding them, and the callables behind them that choose or hand a result on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from zcasync.partial import Partial
+from zcasync.interfaces import COMPLETED
+from zcasync.partial import Partial, as_partial
 
 
 @dataclass(frozen=True)
@@ -31,3 +32,44 @@ def adopt(waiting: Partial, result: Any) -> None:
     """
     if waiting._waits_for is not None:
         waiting._settle(result)
+
+
+def choice(success: Any, failure: Any, retry: Any) -> Partial:
+    """A callback that calls one of the two, each under the retry policy."""
+    chosen = [None if call is None else as_partial(call) for call in (success, failure)]
+    callback = Partial(choose, *chosen)
+    for inner in chosen:
+        if inner is not None:
+            set_retry(inner, retry)
+            inner._adopted_by(callback)
+    return callback
+
+
+def add(partial: Partial, added: Partial, retry: Any) -> Partial:
+    """Let ``added`` be called with the partial's result; returns it."""
+    from zcasync.parts import require_placed
+    from zcasync.performing import perform
+
+    if partial._p_jar is not None:
+        require_placed(added, partial._p_jar)
+    set_retry(added, retry)
+    added._adopted_by(partial)
+    sidecar = partial._need_sidecar()
+    sidecar.callbacks += (added,)
+    if partial._p_jar is not None and added._p_jar is None:
+        # So that its commits are those of our connection, and that objects of another database can
+        # refer to it.
+        partial._p_jar.add(added)
+    if partial._state == COMPLETED:
+        perform(added, (partial.result,))
+    elif partial._p_jar is not None and partial._p_oid is not None and not partial._p_changed:
+        # Rule for the instant of completion: whoever completes a partial writes its record, so one
+        # of two concurrent transactions fails here and, tried again, sees the result.
+        partial._p_jar.readCurrent(partial)
+    return added
+
+
+def set_retry(partial: Partial, retry: Any) -> None:
+    """Give a partial the policy that was named for it, if one was."""
+    if retry is not None:
+        partial.retry = retry

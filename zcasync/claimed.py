@@ -31,4 +31,5 @@ def perform_claimed(partial: Partial, incarnation: Incarnation, performer: Perfo
 
 def is_claimed(partial: Partial, incarnation: Incarnation) -> bool:
     """Whether the incarnation is to run this partial."""
-    return partial.state == ACTIVE and partial.claim is incarnation and partial._waits_for is None
+    is_at_rest = partial._waits_for is not None or partial._retry_at is not None
+    return partial.state == ACTIVE and partial.claim is incarnation and not is_at_rest

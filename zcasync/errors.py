@@ -33,6 +33,10 @@ class MissingCallable(ZCAsyncError, LookupError):
     """The name of a partial's callable leads to nothing in the process that should call it."""
 
 
+class MissingPolicy(ZCAsyncError, LookupError):
+    """The retry policy that a partial names cannot be found, or not be made, in this process."""
+
+
 class UnstorableError(ZCAsyncError):
     """A result or a change of a job cannot be stored, or could not be loaded again."""
 

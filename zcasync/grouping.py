@@ -10,15 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from transaction.interfaces import TransientError
+from twisted.python.failure import Failure
 
-from zcasync import clock
 from zcasync.claimed import is_claimed
-from zcasync.errors import FencedError
+from zcasync.errors import FencedError, MissingPolicy
 from zcasync.failure import from_exception
 from zcasync.incarnation import Incarnation
 from zcasync.lateness import is_too_late
 from zcasync.partial import Partial
-from zcasync.performing import Performer, Start, is_storage_lost
+from zcasync.performing import Performer
+from zcasync.policies import policy_of
+from zcasync.retrying import is_storage_lost
+from zcasync.tries import Tries
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
 GROUP_LIMIT = 100
@@ -38,7 +41,15 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         and is_claimed(partial, incarnation)
         and not partial.callbacks
         and not is_too_late(partial)
+        and _may_begin_twice(partial)
     )
+
+
+def _may_begin_twice(partial: Partial) -> bool:
+    try:
+        return not policy_of(partial).at_most_once
+    except MissingPolicy:  # found out and stored by the usual path
+        return False
 
 
 class Group:
@@ -62,9 +73,10 @@ class Group:
 
         Raises FencedError when this process may not commit any more.
         """
-        start = Start(1, clock.now())
+        tries = Tries(partial, policy_of(partial), self._performer.timing)
+        tries.begin()
         try:
-            deferred = self._performer.attempt(partial, (), {}, start)
+            deferred = self._performer.attempt(partial, (), {}, tries)
             if self._manager.get() is self._transaction:
                 # Behind the job, so that what cannot be stored is found out as this job's.
                 self._savepoint = self._transaction.savepoint(optimistic=True)
@@ -74,7 +86,7 @@ class Group:
             self._manager.abort()
             raise
         except BaseException as error:  # SystemExit too: whatever ends a job is its own affair
-            self._failed(partial, error, start)
+            self._failed(partial, error, tries)
             return False
         self._members.append(partial)
         if deferred is not None:
@@ -110,15 +122,16 @@ class Group:
             return partial._started is not None
         return partial.state != "active" or partial._waits_for is not None
 
-    def _failed(self, partial: Partial, error: BaseException, start: Start) -> None:
+    def _failed(self, partial: Partial, error: BaseException, tries: Tries) -> None:
         if self._manager.get() is not self._transaction:
             # It has made a part of its changes durable: it must not be called once more.
             self.is_closed = True
             self._manager.abort()
-            self._performer.store(partial, from_exception(error), start)
+            tries.failed(Failure(error), at_commit=False)
+            self._performer.commits.end(partial, from_exception(error), tries)
             return
         try:
             self._savepoint.rollback()
-        except Exception:  # something that takes part cannot roll back: all of them run alone
+        except Exception:  # something that takes part cannot roll back: they all run alone
             self.is_closed = True
             self._manager.abort()

@@ -14,6 +14,7 @@ from zcasync.errors import (
     FullError,
     MisplacedError,
     MissingCallable,
+    MissingPolicy,
     NotRunning,
     StorageAway,
     UnstorableError,
@@ -41,12 +42,14 @@ __all__ = [
     "IPartial",
     "IPartialFactory",
     "IPartialQueue",
+    "IRetryPolicy",
     "ISizedSequence",
     "IUUIDSet",
     "IWorker",
     "IWorkers",
     "MisplacedError",
     "MissingCallable",
+    "MissingPolicy",
     "NotRunning",
     "StorageAway",
     "UnstorableError",
@@ -117,14 +120,20 @@ class IPartial(Interface):
         "True when the result is a Failure that no callback has handled at a leaf."
     )
 
-    def addCallbacks(success=None, failure=None):
+    retry = Attribute(
+        "The name of the IRetryPolicy, None for the default one.  Setting it (see "
+        "IPartialQueue.put): BadStateError unless PENDING, ValueError for what cannot be found."
+    )
+
+    def addCallbacks(success=None, failure=None, retry=None):
         """Call one of these with the result, by whether it is a Failure; returns a partial.
 
         The returned partial's result is what the chosen one returns, or the result passed on where
         None was given.  On a partial that is COMPLETED the callback runs at once, and commits.
+        ``retry`` is the policy of both; None: the adapter named ``callback``.
         """
 
-    def addCallback(callback):
+    def addCallback(callback, retry=None):
         """Call this with the result, whatever it is; returns a partial.  As addCallbacks."""
 
     def __call__(*args, **kwargs):
@@ -163,6 +172,35 @@ class IDataManagerPartial(IPartial):
     )
     selectedUUIDs = Attribute("Only these workers may run it; empty: any.  See IUUIDSet.")
     excludedUUIDs = Attribute("These workers may not run it.  See IUUIDSet.")
+
+
+class IRetryPolicy(Interface):
+    """Says whether a call that went wrong is tried again: an adapter of IPartial, by name.
+
+    An answer is False (no: it ends with what went wrong), True (yes, at once), a timedelta (not
+    before that time has passed) or an aware datetime (not before then).  A call that has to wait
+    leaves its worker and waits in its queue; callbacks and direct calls, which are in no queue,
+    pause for five seconds at most instead.  Anything else, or an exception, counts as a no, and the
+    Failure's ``evidence`` says so.
+
+    ``counts`` has how often the call went wrong so far, this time included: ``conflicts``,
+    ``interruptions`` and ``exceptions``, which are ints.  Answers must be quick and may not write
+    to the database; ``interrupted`` is asked in the supervisor, the others where the call is made.
+    """
+
+    at_most_once = Attribute(
+        "True: that the call begins is committed before it is made, and then it never is again, "
+        "whatever dies.  One more commit for each call."
+    )
+
+    def jobError(failure, counts):
+        """The call raised this (a twisted Failure), or conflicted, or the storage went away."""
+
+    def commitError(failure, counts):
+        """The call returned, and its changes could not be committed for this reason."""
+
+    def interrupted(counts):
+        """The process that made the call has died, or was declared dead."""
 
 
 class ISizedSequence(Interface):
@@ -273,7 +311,11 @@ class IPartialQueue(Interface):
         ``begin_by``: timedelta from then after which it is ended with an AbortedError instead of
         begun.  Options: ``batch=True`` allows that it is committed together with others;
         ``detached=True`` makes the call without a connection, with plain arguments only
-        (ValueError).  Unknown options: TypeError.  A partial that was put already: ValueError.
+        (ValueError); ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
+        ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
+        or ``"module:attribute"``) and that is called with the partial; None: the adapter without a
+        name, else ``"default"``; one that cannot be found: ValueError.  Unknown options: TypeError.
+        A partial that was put already: ValueError.
         Nothing happens before the caller commits.
         """
 

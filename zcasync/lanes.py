@@ -18,6 +18,7 @@ from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from ZODB.utils import z64
 
+from zcasync.lateness import was_begun
 from zcasync.partial import Partial
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
@@ -154,7 +155,7 @@ class Lane(Persistent):  # type: ignore[misc]
             tree = self.filed[restriction] = OOBTree()
         self.seq += 1
         tree[(due, self.seq)] = partial
-        if restriction != BROKEN and partial.deadline is not None and not partial._interruptions:
+        if restriction != BROKEN and partial.deadline is not None and not was_begun(partial):
             if self.deadlines is None:
                 self.deadlines = OOBTree()
             self.deadlines[(partial.deadline, self.seq)] = partial

@@ -10,7 +10,12 @@ from zcasync.partial import Partial
 def is_too_late(partial: Partial) -> bool:
     """Whether a partial that was never begun has missed its ``begin_by``."""
     deadline = partial.deadline
-    return deadline is not None and not partial._interruptions and clock.now() > deadline
+    return deadline is not None and not was_begun(partial) and clock.now() > deadline
+
+
+def was_begun(partial: Partial) -> bool:
+    """Whether a start of it was recorded, whatever became of it."""
+    return bool(partial._attempts or partial._interruptions)
 
 
 def too_late(partial: Partial) -> AbortedError:

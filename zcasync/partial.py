@@ -28,6 +28,7 @@ from zcasync.interfaces import (
     IDataManagerPartial,
     IPartialFactory,
 )
+from zcasync.policies import RetryName
 from zcasync.storable import Box
 from zcasync.views import Annotations, Args, Kwargs, UUIDSet
 
@@ -72,8 +73,13 @@ class Partial(Persistent):  # type: ignore[misc]
     _detached: bool = False  # the call is made without a connection
     _selected: tuple[bytes, ...] = ()
     _excluded: tuple[bytes, ...] = ()
+    _retry: str | None = None  # the name of the retry policy
+    _retry_at: int | None = None  # ended in vain; the engine is to give it back for this moment
+    _once: bool = False  # has begun, and may not begin again
     _attempts: int = 0  # claims that led to a start
     _interruptions: int = 0
+    _conflicts: int = 0
+    _exceptions: int = 0
     _started: int | None = None
     _ended: int | None = None
 
@@ -147,6 +153,8 @@ class Partial(Persistent):  # type: ignore[misc]
 
     # when and where it may run
 
+    retry = RetryName()
+
     @property
     def queue(self) -> PartialQueue | None:
         return self._queue
@@ -202,37 +210,16 @@ class Partial(Persistent):  # type: ignore[misc]
         self,
         success: Callable[..., Any] | None = None,
         failure: Callable[..., Any] | None = None,
+        retry: Any = None,
     ) -> Partial:
-        from zcasync.callbacks import choose
+        from zcasync.callbacks import choice
 
-        chosen = [None if call is None else as_partial(call) for call in (success, failure)]
-        callback = Partial(choose, *chosen)
-        for inner in chosen:
-            if inner is not None:
-                inner._adopted_by(callback)
-        return self.addCallback(callback)
+        return self.addCallback(choice(success, failure, retry))
 
-    def addCallback(self, callback: Callable[..., Any]) -> Partial:
-        from zcasync.parts import require_placed
-        from zcasync.performing import perform
+    def addCallback(self, callback: Callable[..., Any], retry: Any = None) -> Partial:
+        from zcasync.callbacks import add
 
-        added = as_partial(callback)
-        if self._p_jar is not None:
-            require_placed(added, self._p_jar)
-        added._adopted_by(self)
-        sidecar = self._need_sidecar()
-        sidecar.callbacks += (added,)
-        if self._p_jar is not None and added._p_jar is None:
-            # So that its commits are those of our connection, and that objects of another database
-            # can refer to it.
-            self._p_jar.add(added)
-        if self._state == COMPLETED:
-            perform(added, (self.result,))
-        elif self._p_jar is not None and self._p_oid is not None and not self._p_changed:
-            # Rule for the instant of completion: whoever completes a partial writes its record,
-            # so one of two concurrent transactions fails here and, tried again, sees the result.
-            self._p_jar.readCurrent(self)
-        return added
+        return add(self, as_partial(callback), retry)
 
     def resumeCallbacks(self) -> None:
         from zcasync.performing import run_callbacks
@@ -294,6 +281,10 @@ class Partial(Persistent):  # type: ignore[misc]
         """Wait again; the caller files it in the queue."""
         self._move_to(PENDING)
         self._started = None
+        if self._retry_at is not None:
+            # In its old place when that time has passed already.
+            self._due = self._retry_at if self._retry_at > clock.now() else self._due
+            self._retry_at = None
 
     def _adopted_by(self, parent: Partial) -> None:
         if self._state != PENDING or self._queue is not None or self._parent is not None:

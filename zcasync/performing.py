@@ -6,50 +6,27 @@ This is the same code in a child, in the supervisor's reactor jobs, in tests and
 from __future__ import annotations
 
 import inspect
-import itertools
-import random
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from transaction.interfaces import TransientError
-from ZODB.POSException import ConflictError, POSError
+from twisted.python.failure import Failure
+from ZODB.POSException import ConflictError
 
 from zcasync import clock
 from zcasync.callables import load_form
 from zcasync.callbacks import Delegate
-from zcasync.errors import BadStateError, FencedError, MissingCallable, UnstorableError
-from zcasync.failure import from_exception
+from zcasync.committing import Commits
+from zcasync.errors import AbortedError, BadStateError, FencedError, MissingPolicy
+from zcasync.failure import from_exception, sanitize
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.partial import Partial
+from zcasync.policies import policy_of
 from zcasync.reporting import running
+from zcasync.retrying import is_storage_lost
 from zcasync.settling import complete, fired, is_deferred, is_done, take, waiter
 from zcasync.transactions import Transactions
-
-#: A job that conflicts with others is begun at most this often (RetryCommonFourTimes).
-CONFLICT_ATTEMPTS = 5
-#: How long workers try at least, seconds, and the pause before a try, doubled up to 8 times.
-CONFLICT_PATIENCE = 10.0
-CONFLICT_PAUSE = 0.001
-
-
-@dataclass(frozen=True)
-class Start:
-    """One start of a call: which attempt, and when in microseconds."""
-
-    attempt: int
-    moment: int
-
-    def note(self, partial: Partial) -> None:
-        """Write it in the partial's record."""
-        partial._attempts = partial._interruptions + self.attempt
-        partial._started = self.moment
-
-
-def is_storage_lost(error: Exception) -> bool:
-    """Whether a transient error means that the storage is away; else it is worth another try."""
-    return isinstance(error, POSError) and not isinstance(error, ConflictError)
+from zcasync.tries import Timing, Tries, begun_before, can_wait
 
 
 def give_up(error: Exception) -> None:
@@ -89,8 +66,10 @@ class Performer:
     the job has begun; ``settle`` is to be called with what the Deferred fires with.
     ``detach(partial)`` lets go of the connection and returns a function that gets a connection
     again and finds the partial in it, for calls that need none while they work.
-    ``patience``: a job that conflicts is tried for so many seconds at least, with pauses; several
-    processes that change one object in short jobs would soon use up a number of attempts.
+    ``timing``: the clock, the pauses and the randomness of tries.
+
+    A call whose retry policy wants it to wait is left ACTIVE with ``_retry_at``: whoever claimed it
+    gives it back to its queue, which the performer, one of many writers, leaves alone.
     """
 
     def __init__(
@@ -99,13 +78,14 @@ class Performer:
         invoke: Callable[..., Any] = call_here,
         hold: Callable[[Partial, Any], None] = refuse_deferred,
         detach: Callable[[Partial], Callable[[], Partial]] = end_transaction,
-        patience: float = 0.0,
+        timing: Timing | None = None,
     ) -> None:
         self.wait_for_storage = storage_lost
+        self.commits = Commits(storage_lost)
         self._invoke = invoke
         self._hold = hold
         self._detach = detach
-        self._patience = patience
+        self.timing = timing or Timing()
 
     def call(self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Perform a partial that no worker claimed.  What the caller changed is committed first."""
@@ -121,96 +101,123 @@ class Performer:
         Raises FencedError when this process may not commit any more, and what the storage raises
         when it cannot even store a failure.
         """
-        if partial._detached:
-            self._perform_detached(partial, args, kwargs or {})
-            return
-        transactions = Transactions(partial)
-        patient_until = time.monotonic() + self._patience
-        for attempt in itertools.count(1):
-            start = Start(attempt, clock.now())
-            try:
-                deferred = self.attempt(partial, args, kwargs or {}, start)
-                transactions.commit()
-                if deferred is not None:
-                    self._hold(partial, deferred)
-                    return
-                break
-            except (FencedError, KeyboardInterrupt, GeneratorExit):
-                transactions.abort()
-                raise
-            except TransientError as error:
-                transactions.abort()
-                if is_storage_lost(error):
-                    self.wait_for_storage(error)
-                elif time.monotonic() < patient_until:
-                    time.sleep(random.uniform(0, CONFLICT_PAUSE * 2 ** min(attempt, 8)))
-                elif attempt >= CONFLICT_ATTEMPTS:
-                    self.store(partial, from_exception(error, attempts=attempt), start)
-                    break
-            except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
-                transactions.abort()
-                self.store(partial, from_exception(error), start)
-                break
-            transactions.begin()
-            if partial.state not in (PENDING, ACTIVE) or partial._waits_for is not None:
-                break  # the commit that was in doubt is there
-        self.after(partial)
-
-    def _perform_detached(
-        self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Commit that it has begun, make the call without a connection, store the result."""
-        transactions = Transactions(partial)
         try:
-            call = load_form(partial._call)
-            given = (*partial._args, *args)
-            named = {**(partial._kwargs or {}), **kwargs}
-            if partial.state == PENDING:
-                partial._move_to(ACTIVE)
-            Start(1, clock.now()).note(partial)
-            transactions.commit()
-        except MissingCallable as error:
-            transactions.abort()
+            tries = Tries(partial, policy_of(partial), self.timing)
+            if partial._once:
+                raise begun_before(partial)
+        except (AbortedError, MissingPolicy) as error:
             self.finish(partial, from_exception(error))
             return
-        attach = self._detach(partial)
+        tries.begin()
+        if partial._detached or tries.policy.at_most_once:
+            self.commits.begin(partial, tries)
+            if partial.state != ACTIVE:  # somebody was quicker to end it
+                return
+        if partial._detached:
+            self._perform_detached(partial, args, kwargs or {}, tries)
+            return
+        while self._try(partial, args, kwargs or {}, tries):
+            tries.begin()
+        self.after(partial)
+
+    def _try(
+        self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
+    ) -> bool:
+        """Make the call and commit; whether it is to be tried again, here and now."""
+        transactions = Transactions(partial)
+        has_returned = False
         try:
-            value = self._invoke(call, *given, **named)
+            deferred = self.attempt(partial, args, kwargs, tries)
+            has_returned = True
+            transactions.commit()
+        except (FencedError, KeyboardInterrupt, GeneratorExit):
+            transactions.abort()
+            raise
+        except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
+            transactions.abort()
+            return self._goes_on(partial, tries, error, at_commit=has_returned)
+        if deferred is not None:
+            self._hold(partial, deferred)
+        return False
+
+    def _goes_on(
+        self, partial: Partial, tries: Tries, error: BaseException, at_commit: bool
+    ) -> bool:
+        """What becomes of a call that went wrong; whether it is to be tried again, here and now."""
+        again = tries.failed(Failure(error), at_commit)
+        is_lost = is_storage_lost(error)
+        if is_lost and isinstance(error, Exception):
+            self.wait_for_storage(error)
+        if again is None:
+            self.commits.end(partial, from_exception(error, **tries.evidence(error)), tries)
+            return False
+        if again.at is not None and can_wait(partial):
+            self.commits.put_off(partial, tries, again.at)
+            return False
+        if not is_lost:
+            tries.pause(again)
+        Transactions(partial).begin()
+        # Otherwise the commit that was in doubt is there.
+        return partial.state in (PENDING, ACTIVE) and partial._waits_for is None
+
+    def _perform_detached(
+        self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
+    ) -> None:
+        """Make a call without a connection, whose start is committed, and store the result."""
+        call = partial._call
+        given = (*partial._args, *args)
+        named = {**(partial._kwargs or {}), **kwargs}
+        attach = self._detach(partial)
+        raised = False
+        try:
+            value = self._invoke(load_form(call), *given, **named)
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
-            value = from_exception(error)
+            value, raised = Failure(error), True
         partial = attach()
         if is_deferred(value) and not (value.called and not value.paused):
             self._hold(partial, value)
+        elif is_deferred(value):
+            self.settle(partial, fired(value))
+        elif raised:
+            self._settle_failure(partial, value)
         else:
-            self.settle(partial, fired(value) if is_deferred(value) else value)
+            self.commits.settle(partial, value)
+            self.after(partial)
 
     def finish(self, partial: Partial, result: Any) -> None:
         """Give a partial its (storable) result without calling it; run the callbacks."""
-        self.store(partial, result)
+        self.commits.end(partial, result)
         self.after(partial)
 
     def settle(self, partial: Partial, value: Any) -> None:
-        """Give a partial what the Deferred that it returned has fired with; run the callbacks."""
-        transactions = Transactions(partial)
-        while True:
-            transactions.begin()
-            if partial.state != ACTIVE:
-                break
-            try:
-                take(partial, value)
-                transactions.commit()
-                break
-            except ConflictError:
-                transactions.abort()
-            except TransientError as error:
-                transactions.abort()
-                self.wait_for_storage(error)
-            except (UnstorableError, BadStateError) as error:
-                transactions.abort()
-                self.store(partial, from_exception(error))
-                break
+        """Give a partial what the Deferred that it returned has fired with; run the callbacks.
+
+        A Failure is what the call has raised: the retry policy is asked.
+        """
+        if isinstance(value, Failure):
+            self._settle_failure(partial, value)
+        else:
+            self.commits.settle(partial, value)
+            self.after(partial)
+
+    def _settle_failure(self, partial: Partial, failure: Failure) -> None:
+        Transactions(partial).begin()
+        if partial.state != ACTIVE:
+            self.after(partial)
+            return
+        try:
+            tries = Tries(partial, policy_of(partial), self.timing)
+        except MissingPolicy:
+            self.finish(partial, sanitize(failure))
+            return
+        again = tries.failed(failure, at_commit=False)
+        if again is not None and can_wait(partial):
+            self.commits.put_off(partial, tries, clock.now() if again.at is None else again.at)
+            return
+        assert failure.value is not None
+        self.commits.end(partial, sanitize(failure, **tries.evidence(failure.value)), tries)
         self.after(partial)
 
     def run_callbacks(self, partial: Partial) -> None:
@@ -239,7 +246,7 @@ class Performer:
             self.after(callback)
 
     def attempt(
-        self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], start: Start
+        self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
     ) -> Any:
         """Make the call and take the result; returns a Deferred that has not fired, else None."""
         call = load_form(partial._call)
@@ -250,11 +257,13 @@ class Performer:
             value = self._delegate(partial, value)
         if partial.state == PENDING:
             partial._move_to(ACTIVE)
-        start.note(partial)
+        tries.note(partial)
         if is_deferred(value):
             if not value.called or value.paused:
                 return value
             value = fired(value)
+            if isinstance(value, Failure):
+                value.raiseException()
         take(partial, value)
         if partial._parent is not None and is_done(partial):
             complete(partial._parent)
@@ -265,38 +274,20 @@ class Performer:
         if inner.state == PENDING:
             self.perform(inner, delegate.args)
             Transactions(partial).begin()
+        elif not is_done(inner):
+            self.after(inner)  # its result is there; somebody died before its callbacks had run
+            Transactions(partial).begin()
         return inner
 
     def after(self, partial: Partial) -> None:
-        """Run what is to be run after it has its result."""
+        """Do what is to be done once it has its result."""
+        if partial.state == ACTIVE and partial._waits_for is None:
+            return  # it waits for a Deferred, or to be given back to its queue
         if not is_done(partial):
             self.run_callbacks(partial)
         waiting = waiter(partial)
         if waiting is not None and not is_done(waiting):
             self.run_callbacks(waiting)
-
-    def store(self, partial: Partial, result: Any, start: Start | None = None) -> None:
-        """End it with this result; ``start`` is for a call that was begun."""
-        transactions = Transactions(partial)
-        while True:
-            transactions.begin()
-            if partial.state not in (PENDING, ACTIVE):
-                return
-            if partial.state == PENDING and partial._queue is not None:
-                partial._queue.ended()
-            if start is not None:
-                start.note(partial)
-            partial._settle(result)
-            if partial._parent is not None and is_done(partial):
-                complete(partial._parent)
-            try:
-                transactions.commit()
-                return
-            except ConflictError:
-                transactions.abort()
-            except TransientError as error:
-                transactions.abort()
-                self.wait_for_storage(error)
 
 
 _direct = Performer()

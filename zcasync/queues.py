@@ -20,6 +20,7 @@ from zcasync.interfaces import PENDING, IDataManagerPartial, IPartialQueue
 from zcasync.lanes import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.partial import Partial, as_partial
 from zcasync.parts import require_placed, require_plain
+from zcasync.policies import stored_name
 from zcasync.tails import FIRST, append, own_lane
 
 
@@ -192,7 +193,9 @@ class PartialQueue(Persistent):  # type: ignore[misc]
             and partial._due == due
         )
 
-    def _checked(self, item: Any, *, batch: bool = False, detached: bool = False) -> Partial:
+    def _checked(
+        self, item: Any, *, batch: bool = False, detached: bool = False, retry: Any = None
+    ) -> Partial:
         """The item as a partial that can be put; raises where it cannot, changes nothing."""
         partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
         if partial is None:
@@ -203,6 +206,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
             raise ValueError(f"item {partial!r} has been called already: make a new Partial")
         if detached:
             require_plain(partial)
+        stored_name(partial, retry)
         if self._p_jar is not None:
             require_placed(partial, self._p_jar)
         return partial  # type: ignore[no-any-return]
@@ -215,8 +219,11 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         *,
         batch: bool = False,
         detached: bool = False,
+        retry: Any = None,
     ) -> None:
         """Let the partial know that it waits here."""
+        if retry is not None:
+            partial.retry = retry
         if self._p_jar is not None:
             self._p_jar.add(partial)
         partial._queue = self

@@ -12,38 +12,40 @@ from zope.component import getGlobalSiteManager
 from zope.interface import Interface, implementedBy
 
 from zcasync import adapters, twist
-from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial
+from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial, IRetryPolicy
 from zcasync.partial import Partial
+from zcasync.retrying import STOCK
 
 
-def registrations() -> list[tuple[Any, Any, Any]]:
-    """Every adapter: (factory, what it adapts, what it provides)."""
+def registrations() -> list[tuple[Any, Any, Any, str]]:
+    """Every adapter: (factory, what it adapts, what it provides, name)."""
     function = implementedBy(types.FunctionType)
     method = implementedBy(types.MethodType)
     builtin = implementedBy(types.BuiltinFunctionType)
     return [
-        (adapters.defaultDataManagerAdapter, IPersistent, IDataManager),
-        (adapters.partial_to_datamanager, IPartial, IDataManager),
-        (adapters.function_to_datamanagerpartial, function, IDataManagerPartial),
-        (adapters.function_to_datamanagerpartial, builtin, IDataManagerPartial),
-        (adapters.method_to_datamanagerpartial, method, IDataManagerPartial),
-        (adapters.DataManagerPartial, IPartial, IDataManagerPartial),
-        (Partial, function, IPartial),
-        (Partial, method, IPartial),
-        (Partial, builtin, IPartial),
-        (twist.connection, IPersistent, IConnection),
-        (twist.transactionManager, IPersistent, ITransactionManager),
-        (twist.transactionManager, IConnection, ITransactionManager),
+        (adapters.defaultDataManagerAdapter, IPersistent, IDataManager, ""),
+        (adapters.partial_to_datamanager, IPartial, IDataManager, ""),
+        (adapters.function_to_datamanagerpartial, function, IDataManagerPartial, ""),
+        (adapters.function_to_datamanagerpartial, builtin, IDataManagerPartial, ""),
+        (adapters.method_to_datamanagerpartial, method, IDataManagerPartial, ""),
+        (adapters.DataManagerPartial, IPartial, IDataManagerPartial, ""),
+        (Partial, function, IPartial, ""),
+        (Partial, method, IPartial, ""),
+        (Partial, builtin, IPartial, ""),
+        (twist.connection, IPersistent, IConnection, ""),
+        (twist.transactionManager, IPersistent, ITransactionManager, ""),
+        (twist.transactionManager, IConnection, ITransactionManager, ""),
+        *((factory, IPartial, IRetryPolicy, name) for name, factory in STOCK.items()),
     ]
 
 
 def configure() -> None:
     """Register the adapters.  Safe to repeat; never replaces what the application registered."""
     site = getGlobalSiteManager()
-    for factory, required, provided in registrations():
-        present = site.adapters.registered([_spec(required)], provided, "")
+    for factory, required, provided, name in registrations():
+        present = site.adapters.registered([_spec(required)], provided, name)
         if present is None:
-            site.registerAdapter(factory, [required], provided)
+            site.registerAdapter(factory, [required], provided, name)
 
 
 def _spec(required: Any) -> Any:

@@ -42,7 +42,7 @@ def test_configure_can_be_repeated() -> None:
     zcasync.configure()
 
     assert registered() == first
-    assert len(first) == 12
+    assert len(first) == 17
 
 
 def test_configure_registers_adapters_and_nothing_else() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,7 +30,7 @@ from ZODB.POSException import ConflictError
 from tests.model.actors import Actor, stop_here
 from tests.model.conftest import with_manager
 from tests.model.sessions import ONE, Session
-from zcasync import Partial, performing
+from zcasync import Partial
 from zcasync.claimed import perform_claimed
 from zcasync.errors import BadStateError
 from zcasync.identity import Identity
@@ -43,14 +42,15 @@ from zcasync.protocol.outcomes import Death
 from zcasync.settling import is_done
 from zcasync.supervisor.recovering import recover
 from zcasync.supervisor.work import Done
+from zcasync.tries import Timing
 
 FORTH = [PENDING, ACTIVE, CALLBACKS, COMPLETED]
 NAMES = ["outer", "inner"]
 names = st.sampled_from(NAMES)
 END = "end"
 places = st.sampled_from(["begin", "in the call", "commit", "committed", END])
-#: A worker that conflicts tries for so long: these tests are about results, not about patience.
-FOR_EVER = float("inf")
+#: These tests are about results, not about patience.
+NO_PAUSE = Timing(sleep=lambda seconds: None)
 #: A performer that has to begin so often will never end.
 PERFORMANCES_LIMIT = 30
 #: So many clients at once; more only hide what happens between few.
@@ -102,13 +102,13 @@ class Interleavings(RuleBasedStateMachine):
         self.clients_last = clients_last
         session = self.reader
         session.root["tally"] = tally = Tally()
-        inner = session.queue.put(tally.count)
+        inner = session.queue.put(tally.count, retry="forever")
         outer = {
             "counts": lambda: Partial(tally.count),
             "raises": lambda: Partial(raise_error, tally),
             "returns inner": lambda: Partial(give, inner),
         }[kind]()
-        session.queue.put(outer)
+        session.queue.put(outer, retry="forever")
         session.root.update(outer=outer, inner=inner)
         session.root["incarnation"] = Incarnation(ONE, ONE, Identity.here())
         session.commit()
@@ -159,7 +159,7 @@ class Interleavings(RuleBasedStateMachine):
         session = actor.session
         session.sync()
         incarnation = session.root["incarnation"]
-        perform_claimed(session.root[name], incarnation, Performer(patience=FOR_EVER))
+        perform_claimed(session.root[name], incarnation, Performer(timing=NO_PAUSE))
 
     # the clients
 
@@ -320,8 +320,7 @@ def give(partial: Partial) -> Partial:
     return partial
 
 
-def test_every_callback_is_run_exactly_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(performing, "CONFLICT_PAUSE", 0.0)
+def test_every_callback_is_run_exactly_once() -> None:
     run_state_machine_as_test(
         Interleavings,
         settings=settings(

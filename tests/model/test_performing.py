@@ -17,7 +17,8 @@ from tests.model.sessions import Session
 from zcasync import Partial
 from zcasync.errors import BadStateError, FencedError, UnstorableError
 from zcasync.interfaces import ACTIVE, COMPLETED
-from zcasync.performing import CONFLICT_ATTEMPTS, Performer
+from zcasync.performing import Performer
+from zcasync.retrying import CONFLICT_ATTEMPTS
 from zcasync.storable import Box
 
 Connect = Callable[[], Session]

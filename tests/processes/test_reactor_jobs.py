@@ -43,7 +43,7 @@ def test_a_reactor_job_that_raises_changes_nothing(client: Client) -> None:
 def test_reactor_jobs_and_thread_jobs_that_change_one_object_add_up(client: Client) -> None:
     counter = client.add("both", jobs.Counter())
     partials = [
-        client.manager.queue(queue).put(Partial(counter.add))
+        client.manager.queue(queue).put(Partial(counter.add), retry="forever")
         for queue in ("thread", "reactor")
         for _ in range(15)
     ]

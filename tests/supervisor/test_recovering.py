@@ -12,7 +12,8 @@ from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.protocol.outcomes import Death
-from zcasync.supervisor.recovering import INTERRUPTION_LIMIT, is_unfinished, recover
+from zcasync.retrying import INTERRUPTION_LIMIT
+from zcasync.supervisor.recovering import is_unfinished, recover
 from zcasync.supervisor.work import Done
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))

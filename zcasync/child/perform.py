@@ -19,7 +19,7 @@ from zcasync.errors import FencedError
 from zcasync.home import Home
 from zcasync.loading import load_all
 from zcasync.partial import Partial
-from zcasync.performing import CONFLICT_PATIENCE, Performer
+from zcasync.performing import Performer
 from zcasync.protocol.outcomes import Ending
 from zcasync.protocol.spec import ChildSpec
 
@@ -56,10 +56,7 @@ class JobThread:
         self._watch = watch
         self._deferred: Any = None
         self._performer = Performer(
-            self._wait_for_storage,
-            hold=self._hold,
-            detach=self._detach,
-            patience=CONFLICT_PATIENCE,
+            self._wait_for_storage, hold=self._hold, detach=self._detach
         )
         self._pause = 0.0
 

@@ -19,6 +19,7 @@ from zcasync.failure import StoredFailure
 from zcasync.ids import id_of
 from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.partial import Partial
+from zcasync.policies import UNNAMED, UNNAMED_CALLBACK
 from zcasync.reporting import noted
 from zcasync.storable import Box
 
@@ -29,6 +30,8 @@ REPR_CHARACTERS = 10_000
 #: Callbacks are shown so deep and so many at each place.
 CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
+#: What goes wrong is counted apart.
+COUNTED = ("conflicts", "interruptions", "exceptions")
 #: In place of an id where a record was never stored.
 NO_ID = "?"
 
@@ -76,6 +79,8 @@ def describe(partial: Any) -> dict[str, Any]:
         **_outcome(fields if has_result else None),
         "attempts": fields["_attempts"],
         "interruptions": fields["_interruptions"],
+        "counts": {name: fields[f"_{name}"] for name in COUNTED},
+        "retry": retry_name(fields),
         "worker": _try(lambda: str(fields["_claim"].worker), None),
         "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
         "begin_after": _moment(fields["_due"]),
@@ -122,11 +127,18 @@ def _nothing() -> dict[str, Any]:
     """The form of a record of which nothing can be read."""
     names = (
         "id state queue callable result result_repr failure worker engine begin_after "
-        "begin_by_seconds started ended waits_for callback_of problem progress"
+        "begin_by_seconds started ended waits_for callback_of problem progress retry"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
-    numbers = {"attempts": 0, "interruptions": 0}
+    numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
     return {**dict.fromkeys(names.split()), **lists, "kwargs": {}, **numbers}
+
+
+def retry_name(fields: Fields) -> str:
+    """The name of the retry policy; for one that was not named, that of what applies then."""
+    if fields["_retry"] is not None:
+        return str(fields["_retry"])
+    return UNNAMED if fields["_parent"] is None else UNNAMED_CALLBACK
 
 
 def _outcome(fields: Fields | None) -> dict[str, Any]:

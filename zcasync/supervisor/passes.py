@@ -170,10 +170,10 @@ class Passes:
 
     def _recover(self, one: ClaimList, slot: SlotWork, work: Work, done: Done) -> None:
         """Take back what a dead child, or one that was asked, did not begin or end."""
-        if not (slot.deaths or slot.returned or work.cancelled):
-            return
         # What a replacement has in hand already was claimed after the death.
-        left = [p for p in one.items if self._is_mine(p) and p._p_oid not in slot.outstanding]
+        known = slot.outstanding | slot.completed
+        left = [p for p in one.items if p._p_oid not in known and self._is_mine(p)]
+        recover([p for p in left if p._retry_at is not None], None, done, work.cancelled)
         for death, idle in slot.deaths:
             recover(left, None if idle else death, done, work.cancelled)
         if slot.returned:

@@ -21,7 +21,7 @@ from zcasync.claimed import perform_claimed
 from zcasync.database import catch_up
 from zcasync.errors import FencedError
 from zcasync.ids import hex_oid
-from zcasync.performing import CONFLICT_PATIENCE, Performer
+from zcasync.performing import Performer
 
 log = Logger()
 
@@ -114,7 +114,6 @@ class ReactorJobs:
                 invoke=self._in_reactor(manager),
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
-                patience=CONFLICT_PATIENCE,
             )
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:

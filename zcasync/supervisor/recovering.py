@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from zcasync.errors import AbortedError
+from zcasync.errors import AbortedError, MissingPolicy
 from zcasync.failure import from_exception
 from zcasync.ids import hex_oid
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.partial import Partial
+from zcasync.policies import Again, ask, policy_of, shown_name
 from zcasync.protocol.outcomes import Death
+from zcasync.retrying import Counts, RetryCommonFourTimes
 from zcasync.settling import is_done, waiter
 from zcasync.supervisor.work import Done
-
-#: The tenth interruption ends a job (RetryCommonFourTimes of the ancestor).
-INTERRUPTION_LIMIT = 10
+from zcasync.tries import begun_before, in_vain
 
 
 def is_unfinished(partial: Partial) -> bool:
@@ -33,6 +33,7 @@ def recover(
 
     A death has interrupted the first of them, and those that are known to have begun because they
     wait for a Deferred; the others were only reserved.  Those in ``cancelled`` (oid -> who) end.
+    Those that ended in vain, and are to be tried again later, were in nobody's hands any more.
     """
     first = True
     for partial in list(partials):
@@ -45,8 +46,13 @@ def recover(
         begun = partial._started is not None
         if partial._p_oid in cancelled:
             cancel(partial, cancelled[partial._p_oid], done)
+        elif partial._retry_at is not None:
+            give_back(partial)
+            continue
         elif death is not None and (first or begun):
             interrupt(partial, death, done)
+        elif partial._once:
+            end_begun(partial, done)
         else:
             give_back(partial)
         first = first and begun
@@ -69,20 +75,30 @@ def give_back(partial: Partial) -> None:
     partial._queue.give_back(partial)  # type: ignore[union-attr]
 
 
+def end_begun(partial: Partial, done: Done) -> None:
+    """End what has begun and may not begin again, although no death is known."""
+    error = begun_before(partial)
+    partial._settle(from_exception(error))
+    done.notes.append(f"{name_of(partial)} is ended: {error}")
+
+
+def interrupt(partial: Partial, death: Death, done: Done) -> None:
+    """Count an interruption: let it wait again, or end it, as its retry policy says."""
+    again = count_interruption(partial, death, name_of(partial), done)
+    if again is not None:
+        partial._once = False
+        partial._retry_at = again.at
+        give_back(partial)
+
+
 def interrupt_callback(partial: Partial, death: Death, done: Done) -> None:
     """Count an interruption of a callback: its partial's result is there, the rest is repeated."""
     callback = at_work(partial)
-    callback._interruptions += 1
     name = f"{name_of(callback)}, a callback of {name_of(partial)},"
-    if callback._interruptions >= INTERRUPTION_LIMIT:
-        error = too_often(callback, death)
-        callback._settle(from_exception(error, **death.as_dict()))
-        done.notes.append(f"{name} is ended: {error}")
-    else:
-        done.notes.append(
-            f"{name} was interrupted (number {callback._interruptions}) and will run again: "
-            f"{death.summary}"
-        )
+    again = count_interruption(callback, death, name, done)
+    if again is not None and callback.state == ACTIVE:
+        callback._given_back()
+        callback._once = False
 
 
 def at_work(partial: Partial) -> Partial:
@@ -93,28 +109,59 @@ def at_work(partial: Partial) -> Partial:
         if following is None:
             break
         partial = following
+    for chosen in partial._args:  # of a callback that calls one of two partials
+        if isinstance(chosen, Partial) and chosen._parent is partial and is_unfinished(chosen):
+            return chosen
     return partial
 
 
-def too_often(partial: Partial, death: Death) -> AbortedError:
-    """The reason to give after the last interruption."""
-    return AbortedError(
-        f"interrupted {partial._interruptions} times; the last time: {death.summary}"
-    )
-
-
-def interrupt(partial: Partial, death: Death, done: Done) -> None:
-    """Count an interruption: let it wait again, or end it after too many."""
+def count_interruption(partial: Partial, death: Death, name: str, done: Done) -> Again | None:
+    """Count it, and ask the retry policy; when that says no, the partial is ended."""
     partial._interruptions += 1
-    partial._attempts = partial._interruptions
-    name = name_of(partial)
-    if partial._interruptions >= INTERRUPTION_LIMIT:
-        error = too_often(partial, death)
+    partial._attempts = in_vain(partial)
+    again, problem = ask_policy(partial)
+    if problem:
+        done.notes.append(f"{name}: {problem}")
+    if again is None:
+        error = interrupted(partial, death)
         partial._settle(from_exception(error, **death.as_dict()))
         done.notes.append(f"{name} is ended: {error}")
     else:
-        give_back(partial)
         done.notes.append(
             f"{name} was interrupted (number {partial._interruptions}) and will run again: "
             f"{death.summary}"
         )
+    return again
+
+
+def ask_policy(partial: Partial) -> tuple[Again | None, str]:
+    """Whether it is to run again; with it, what was wrong with the policy.
+
+    What has begun and may not begin again is known by its record.  One that may begin only once and
+    has not is as good as new, but it must not kill children for ever.
+    """
+    if partial._once:
+        return None, ""
+    problem = ""
+    try:
+        policy = policy_of(partial)
+    except MissingPolicy as error:  # where the call is made it will be found, or end the call
+        policy, problem = RetryCommonFourTimes(partial), f"the default policy decides: {error}"
+    else:
+        if policy.at_most_once:
+            policy = RetryCommonFourTimes(partial)
+    counts = Counts(partial._conflicts, partial._interruptions, partial._exceptions)
+    again, wrong = ask(policy, "interrupted", counts)
+    return again, problem or wrong
+
+
+def interrupted(partial: Partial, death: Death) -> AbortedError:
+    """The reason to give after the last interruption."""
+    if partial._once:
+        return AbortedError(
+            f"interrupted, and its retry policy {shown_name(partial)!r} lets it begin only once: "
+            f"{death.summary}"
+        )
+    return AbortedError(
+        f"interrupted {partial._interruptions} times; the last time: {death.summary}"
+    )

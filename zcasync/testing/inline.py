@@ -31,6 +31,10 @@ def run_inline(partial: Partial) -> Any:
     manager.commit()
     perform_claimed(partial, incarnation, Performer())
     manager.begin()
+    if partial._retry_at is not None:  # its retry policy wants it to wait
+        partial._claim = None
+        queue.give_back(partial)
+        manager.commit()
     return partial.result
 
 

@@ -19,8 +19,12 @@ from zope.interface import implementer
 from zcasync.errors import UnstorableError
 from zcasync.interfaces import IPartial, IRetryPolicy
 
-#: A call that conflicts with others is begun at most this often.
+#: A call that conflicts with others is begun at most this often ...
 CONFLICT_ATTEMPTS = 5
+#: ... unless a worker runs it and it conflicts at its commit: somebody else has made progress then,
+#: so it goes on for so many seconds.  Two children that change one object in short jobs meet in half
+#: of their commits, and with five tries a few of a hundred such jobs would fail for nothing.
+COMMIT_PATIENCE = 10.0
 #: The tenth interruption ends a call.
 INTERRUPTION_LIMIT = 10
 #: The longest pause between two tries to commit of ``forever``, seconds.
@@ -48,6 +52,7 @@ class Counts:
     conflicts: int = 0
     interruptions: int = 0
     exceptions: int = 0
+    seconds: float = 0.0  # since the first try of this run
 
 
 def is_storage_lost(error: BaseException | None) -> bool:
@@ -72,6 +77,9 @@ class RetryCommonFourTimes:
         return bool(failure.check(TransientError)) and counts.conflicts < CONFLICT_ATTEMPTS
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        at_work = getattr(self._partial, "claim", None) is not None
+        if at_work and failure.check(ConflictError) and counts.seconds < COMMIT_PATIENCE:
+            return True
         return self.jobError(failure, counts)
 
     def interrupted(self, counts: Counts) -> Answer:
@@ -154,6 +162,8 @@ class _RetryExceptions(RetryCommonFourTimes):
         return self._delays.after(counts.exceptions)
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        if failure.check(TransientError):
+            return super().commitError(failure, counts)
         return not isinstance(failure.value, UNSTORABLE) and self.jobError(failure, counts)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: A pause between two tries takes no longer, seconds; what is to wait longer waits in its queue.
 LONGEST_PAUSE = 5.0
+#: Nor does one after a conflict, unless the policy gives a time.
+LONGEST_CONFLICT_PAUSE = 0.5
 #: A try counts as this long at least, seconds, when the pause after it is chosen.
 SHORTEST_TRY = 0.001
 #: The exponent of the pause grows no further: it is far beyond the longest one then.
@@ -51,6 +53,7 @@ class Tries:
         self._exceptions = partial._exceptions
         self._moment = partial._started or clock.now()
         self._is_open = True  # a try has begun and not ended in vain
+        self._first = timing.seconds()
 
     def begin(self) -> None:
         """A try begins."""
@@ -68,7 +71,8 @@ class Tries:
             self._exceptions += 1
             self._is_open = False
         question = "commitError" if at_commit else "jobError"
-        counts = Counts(self._conflicts, self._interruptions, self._exceptions)
+        seconds = self._timing.seconds() - self._first
+        counts = Counts(self._conflicts, self._interruptions, self._exceptions, seconds)
         answer, self.problem = ask(self.policy, question, failure, counts)
         return answer
 
@@ -93,7 +97,8 @@ class Tries:
             return
         took = max(SHORTEST_TRY, self._timing.seconds() - self._since)
         exponent = min(LARGEST_EXPONENT, self._conflicts + self._exceptions)
-        self._timing.sleep(self._timing.uniform(0, min(LONGEST_PAUSE, took * 2**exponent)))
+        longest = min(LONGEST_CONFLICT_PAUSE, took * 2**exponent)
+        self._timing.sleep(self._timing.uniform(0, longest))
 
     def note(self, partial: Partial) -> None:
         """Write the counts, and when the last try began, in the partial's record."""

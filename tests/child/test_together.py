@@ -120,7 +120,7 @@ class Bench:
             self.jobs,
             ready=lambda: None,
             begin=self.begun.append,
-            ended=lambda oids, ending, took, detail: self.endings.append((len(oids), ending)),
+            ended=lambda ended: self.endings.append((len(ended.oids), ended.ending)),
             watch=lambda oid, deferred: self.watched.append((oid, deferred)),
         )
 

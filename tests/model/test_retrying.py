@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from ZODB.POSException import ConflictError, POSKeyError, ReadConflictError
 from zope.interface.verify import verifyObject
 
 from zcasync import Partial
+from zcasync.identity import Identity
+from zcasync.incarnation import Incarnation
 from zcasync.interfaces import IRetryPolicy
 from zcasync.retrying import STOCK, Counts, RetryExceptions, is_storage_lost
 
@@ -150,3 +153,15 @@ def test_what_leaves_the_process_is_not_tried_again() -> None:
 def test_values_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be at least"):
         RetryExceptions(**wrong)
+
+
+def test_a_worker_is_patient_with_conflicts_at_the_commit() -> None:
+    partial = Partial(abs, 1)
+    partial._claim = Incarnation(uuid.uuid4(), uuid.UUID(int=1), Identity.here())
+    patient = STOCK["default"](partial)
+    conflict = Failure(ConflictError())
+
+    assert patient.commitError(conflict, Counts(conflicts=50, seconds=9.9)) is True
+    assert patient.commitError(conflict, Counts(conflicts=50, seconds=10.1)) is False
+    assert patient.commitError(conflict, Counts(conflicts=4, seconds=10.1)) is True
+    assert patient.jobError(conflict, Counts(conflicts=5, seconds=0.0)) is False

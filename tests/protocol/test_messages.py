@@ -12,7 +12,7 @@ from twisted.protocols import amp
 
 from zcasync.protocol import commands, control
 from zcasync.protocol.arguments import PIECE_BYTES, Json, Oids
-from zcasync.protocol.outcomes import Death, Ending
+from zcasync.protocol.outcomes import Death, Ended, Ending
 from zcasync.protocol.spec import ChildSpec
 
 AMP_LIMIT_BYTES = 65_535
@@ -91,7 +91,7 @@ def test_the_evidence_of_a_death_is_plain() -> None:
 
 @pytest.mark.parametrize("ending", Ending)
 def test_an_ending_arrives_as_it_was(ending: Ending) -> None:
-    said = {"oids": [b"\0" * 8, b"\1" * 8], "ending": ending.value, "microseconds": 5, "detail": "é"}
+    said = Ended([b"\0" * 8, b"\1" * 8], ending, 5, "é", [1, 2**50]).as_dict()
     box = commands.Ended.makeArguments(said, None)
     heard = commands.Ended.parseArguments(amp.AmpBox(box), None)
 

@@ -66,7 +66,12 @@ class FakeProcess:
     def end_job(self, ending: Ending = Ending.SETTLED) -> None:
         oid = self.jobs.pop(0)
         self._end.callRemote(
-            commands.Ended, oids=[oid], ending=ending.value, microseconds=1000, detail=""
+            commands.Ended,
+            oids=[oid],
+            ending=ending.value,
+            microseconds=1000,
+            detail="",
+            moments=[1] if ending == Ending.COMPLETED else [],
         )
         self.leave_when_done()
 

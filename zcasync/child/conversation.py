@@ -16,7 +16,7 @@ from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread, opener, thread_target
 from zcasync.ids import hex_oid
 from zcasync.protocol import commands
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Ended
 from zcasync.protocol.spec import ChildSpec
 from zcasync.reporting import Progress, report_to
 
@@ -68,10 +68,10 @@ class Conversation(AMPChild):  # type: ignore[misc]
     def _begin(self, oid: bytes) -> None:
         output.begin(self._streams, hex_oid(oid))
 
-    def _ended(self, oids: list[bytes], ending: Ending, took: int, detail: str) -> None:
+    def _ended(self, ended: Ended) -> None:
         for stream in self._streams:
             stream.flush()
-        self._tell(commands.Ended, oids=oids, ending=ending.value, microseconds=took, detail=detail)
+        self._tell(commands.Ended, **ended.as_dict())
 
     def _report(self, partial: Any, progress: Progress) -> None:
         self._tell(commands.Report, progress=progress.as_dict())

@@ -20,7 +20,7 @@ from zcasync.home import Home
 from zcasync.loading import load_all
 from zcasync.partial import Partial
 from zcasync.performing import Performer
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.protocol.spec import ChildSpec
 
 #: Pauses while the storage is away, seconds: 0.1, 0.2 ... at most this.
@@ -30,10 +30,9 @@ LONGEST_PAUSE = 5.0
 class JobThread:
     """Performs jobs over a connection that it opens in the thread it runs in.
 
-    ``open_databases()`` returns the main database.  The others are
-    told of what happens, in this thread: ``ready()``; ``begin(oid)``; ``ended(oids, ending,
-    microseconds for one of them, detail)``; ``watch(oid, deferred)`` for a Deferred that a job has returned, whose
-    result comes back through ``jobs.add_fired``.
+    ``open_databases()`` returns the main database.  The others are told of what happens, in this
+    thread: ``ready()``; ``begin(oid)``; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred
+    that a job has returned, whose result comes back through ``jobs.add_fired``.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class JobThread:
         *,
         ready: Callable[[], None],
         begin: Callable[[bytes], None],
-        ended: Callable[[list[bytes], Ending, int, str], None],
+        ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
     ) -> None:
         self._open_databases = open_databases
@@ -73,7 +72,7 @@ class JobThread:
         self._begin(job.oid)
         began = time.monotonic()
         ending, detail = self._guarded(self._perform, job)
-        self._ended([job.oid], ending, _microseconds_since(began), detail)
+        self._tell([job.oid], ending, _microseconds_since(began), detail)
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
             self._watch(job.oid, deferred)
@@ -119,14 +118,14 @@ class JobThread:
         if ending == Ending.SETTLED:
             took = _microseconds_since(began) // len(together.begun)
             for how, oids in together.over.items():
-                self._ended(oids, how, took, "")
+                self._tell(oids, how, took)
             for job, deferred in together.deferred:
-                self._ended([job.oid], Ending.DEFERRED, 0, "")
+                self._tell([job.oid], Ending.DEFERRED)
                 self._watch(job.oid, deferred)
             for job in together.alone:
                 self._perform_alone(job)
         else:
-            self._ended([job.oid for job in together.begun], ending, 0, detail)
+            self._tell([job.oid for job in together.begun], ending, detail=detail)
         return True
 
     def _work_together(self, together: Together, first: Job) -> Ending:
@@ -134,6 +133,14 @@ class JobThread:
         transaction.begin()
         together.perform(first)
         return Ending.SETTLED
+
+    def _tell(
+        self, oids: list[bytes], ending: Ending, microseconds: int = 0, detail: str = ""
+    ) -> None:
+        get, moments = self._attachment.connection.get, []
+        if ending == Ending.COMPLETED:
+            moments = [get(oid)._ended or 0 for oid in oids]
+        self._ended(Ended(oids, ending, microseconds, detail, moments))
 
     def _see_news(self, oid: bytes) -> None:
         """Make sure that claims which we were told of can be seen, and load them all at once."""

@@ -44,10 +44,8 @@ def exit_code_of(error: BaseException, invocation: Invocation) -> int:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return EXIT_INTERRUPTED
-    if isinstance(error, BrokenPipeError) or (
-        # what click makes of one that a command has let through
-        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
-    ):
+    # Commands return their codes: SystemExit is what click makes of a broken pipe.
+    if isinstance(error, BrokenPipeError | SystemExit):
         _silence_stdout()
         return EXIT_BROKEN_PIPE
     if isinstance(error, click.ClickException):

@@ -21,6 +21,18 @@ class Oids(amp.Argument):  # type: ignore[misc]
         return [inString[start : start + 8] for start in range(0, len(inString), 8)]
 
 
+class Moments(amp.Argument):  # type: ignore[misc]
+    """A list of moments, microseconds since 1970."""
+
+    def toString(self, inObject: list[int]) -> bytes:
+        return b"".join(moment.to_bytes(8) for moment in inObject)
+
+    def fromString(self, inString: bytes) -> list[int]:
+        return [
+            int.from_bytes(inString[start : start + 8]) for start in range(0, len(inString), 8)
+        ]
+
+
 class Json(amp.Argument):  # type: ignore[misc]
     """Anything that JSON can say, in fewer than 65,535 bytes."""
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from twisted.protocols import amp
 
-from zcasync.protocol.arguments import Json, Oids
+from zcasync.protocol.arguments import Json, Moments, Oids
 
 
 class Ready(amp.Command):  # type: ignore[misc]
@@ -27,7 +27,8 @@ class Ended(amp.Command):  # type: ignore[misc]
     """Child: I am done with these partials, and have begun the next one that I was given.
 
     Several ended together when they were committed together.  ``ending`` is an Ending;
-    ``microseconds``: how long one of them took, on an average.
+    ``microseconds``: how long one of them took, on an average; ``moments``: when each was completed,
+    for COMPLETED only.
     """
 
     arguments = [
@@ -35,6 +36,7 @@ class Ended(amp.Command):  # type: ignore[misc]
         (b"ending", amp.Unicode()),
         (b"microseconds", amp.Integer()),
         (b"detail", amp.Unicode()),
+        (b"moments", Moments()),
     ]
     requiresAnswer = False
 

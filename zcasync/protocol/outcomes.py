@@ -6,7 +6,7 @@ record and retires, resumes, gives back or ends the partial.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,21 @@ class Ending(StrEnum):
     SKIPPED = "skipped"  # nothing was to be done: not active any more
     STORAGE = "storage"  # could not be stored, not even as a failure; try again later
     FENCED = "fenced"  # this engine was buried: nothing more may be committed
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a child tells of jobs that it is done with, see ``zcasync.protocol.commands.Ended``."""
+
+    oids: list[bytes]
+    ending: Ending
+    microseconds: int
+    detail: str = ""
+    moments: list[int] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As arguments of the command."""
+        return {**asdict(self), "ending": self.ending.value}
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
 
     @commands.Ended.responder
     def ended(
-        self, oids: list[bytes], ending: str, microseconds: int, detail: str
+        self, oids: list[bytes], ending: str, microseconds: int, detail: str, moments: list[int]
     ) -> dict[str, Any]:
+        self._child.note_completed(oids, moments)
         self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
         return {}
 

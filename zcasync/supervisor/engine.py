@@ -252,7 +252,7 @@ class Engine:
                 self.noting.report(child.outstanding[0], child.progress)
             slot.completed.update(child.completed)
             slot.returned += child.given_back
-            child.completed, child.given_back = [], []
+            child.completed, child.given_back = {}, []
             work.news = work.news or child.has_news
             child.has_news = False
         work.cancelled = dict(self._cancelled)
@@ -304,7 +304,7 @@ class Engine:
         """Keep what a failed pass did not do for the next one."""
         for number, slot in work.slots.items():
             mine = self._work.slot(number)
-            mine.completed |= slot.completed
+            mine.completed = {**slot.completed, **mine.completed}
             mine.returned[:0] = slot.returned
             mine.deaths[:0] = slot.deaths
         self._work.news = True

@@ -30,7 +30,8 @@ class InHand:
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         self.ended: list[tuple[bytes, Ending, str]] = []
         self.has_news = False  # it has committed something that no pass has seen
-        self.completed: list[bytes] = []  # jobs of which nothing is left to do but to retire them
+        # Jobs of which nothing is left to do but to retire them, and when they were completed.
+        self.completed: dict[bytes, int] = {}
         self.jobs_done = 0
         self.seconds_per_job: float | None = None
         self.job_since = 0.0
@@ -74,9 +75,7 @@ class InHand:
             self.deferred.discard(oid)
             self.jobs_done += 1
         self.ended.append((oid, ending, detail))
-        if ending == Ending.COMPLETED:
-            self.completed.append(oid)
-        else:
+        if ending != Ending.COMPLETED:
             self.has_news = True
         self.progress = None
         self.job_since = self._reactor.seconds()
@@ -84,6 +83,10 @@ class InHand:
         self.seconds_per_job = seconds if before is None else 0.8 * before + 0.2 * seconds
         if not self.outstanding and self.state == "busy":
             self.move_to("idle")
+
+    def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
+        """Jobs are completed: committed, with nothing left to do for them."""
+        self.completed.update(zip(oids, moments, strict=False))
 
     def note_progress(self, progress: Progress) -> None:
         """The job it is at has reported."""

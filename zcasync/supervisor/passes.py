@@ -60,7 +60,7 @@ class Passes:
         self._looked = float("-inf")
         self._pinged = float("-inf")
         self._interval = float("inf")
-        self._finished: list[Partial] = []
+        self._finished: list[tuple[int, Partial]] = []
 
     def run(self, work: Work) -> Done:
         """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
@@ -152,7 +152,8 @@ class Passes:
             held = {partial._p_oid for one, _ in [*pairs, reactor] for partial in one.items}
             done.cancelled = [oid for oid in work.cancelled if oid not in held]
         if self._finished:
-            worker.completed.extend(self._finished)
+            by_end = sorted(self._finished, key=lambda one: one[0])
+            worker.completed.extend([partial for _, partial in by_end])
         self._note_progress(work)
         self._housekeeping.do(self._manager, worker)
         self._ping(len(worker.thread) + len(worker.reactor) > 0)
@@ -171,7 +172,7 @@ class Passes:
     def _recover(self, one: ClaimList, slot: SlotWork, work: Work, done: Done) -> None:
         """Take back what a dead child, or one that was asked, did not begin or end."""
         # What a replacement has in hand already was claimed after the death.
-        known = slot.outstanding | slot.completed
+        known = slot.outstanding | slot.completed.keys()
         left = [p for p in one.items if p._p_oid not in known and self._is_mine(p)]
         recover([p for p in left if p._retry_at is not None], None, done, work.cancelled)
         for death, idle in slot.deaths:
@@ -190,13 +191,13 @@ class Passes:
                 kept.append(partial)
             elif partial._p_oid in slot.completed:
                 # Its child has seen the commit, so its record need not be loaded for this.
-                self._finished.append(partial)
+                self._finished.append((slot.completed[partial._p_oid], partial))
             elif not self._is_mine(partial):
                 continue
             elif not is_done(partial):
                 kept.append(partial)
             elif partial.state == COMPLETED:
-                self._finished.append(partial)
+                self._finished.append((partial._ended or 0, partial))
         if len(kept) != len(one.items):
             one.items = tuple(kept)
 

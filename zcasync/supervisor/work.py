@@ -16,7 +16,7 @@ class SlotWork:
     room: int = 0  # so many more jobs may be claimed for it
     outstanding: frozenset[bytes] = frozenset()  # what its child has in hand
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
-    completed: set[bytes] = field(default_factory=set)  # committed, says the child: to be retired
+    completed: dict[bytes, int] = field(default_factory=dict)  # says the child: oid -> when
     returned: list[bytes] = field(default_factory=list)  # taken back, not begun
     deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
 

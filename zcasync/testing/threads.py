@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread, thread_target
-from zcasync.protocol.outcomes import Death, Ending
+from zcasync.protocol.outcomes import Death, Ended
 from zcasync.supervisor.in_hand import InHand
 from zcasync.supervisor.pool import PoolFactory
 
@@ -38,7 +38,7 @@ class Performer(InHand):
             self._jobs,
             ready=lambda: self._in_reactor(self._ready),
             begin=lambda oid: None,
-            ended=lambda *how: self._in_reactor(self._ended, *how),
+            ended=lambda ended: self._in_reactor(self._ended, ended),
             watch=lambda oid, deferred: self._in_reactor(self._watch, oid, deferred),
         )
         self.problem: BaseException | None = None
@@ -63,9 +63,10 @@ class Performer(InHand):
         self.note_ready()
         self._changed(self)
 
-    def _ended(self, oids: list[bytes], ending: Ending, microseconds: int, detail: str) -> None:
-        for oid in oids:
-            self.note_ended(oid, ending, microseconds / 1e6, detail)
+    def _ended(self, ended: Ended) -> None:
+        self.note_completed(ended.oids, ended.moments)
+        for oid in ended.oids:
+            self.note_ended(oid, ended.ending, ended.microseconds / 1e6, ended.detail)
         self._changed(self)
 
     def _watch(self, oid: bytes, deferred: Any) -> None:

@@ -5,7 +5,6 @@ This is the same code in a child, in the supervisor's reactor jobs, in tests and
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,8 @@ from zcasync import clock
 from zcasync.callables import load_form
 from zcasync.callbacks import Delegate
 from zcasync.committing import Commits
-from zcasync.errors import AbortedError, BadStateError, FencedError, MissingPolicy
+from zcasync.direct import call_here, end_transaction, give_up, refuse
+from zcasync.errors import AbortedError, FencedError, MissingPolicy
 from zcasync.failure import from_exception, sanitize
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.partial import Partial
@@ -29,33 +29,6 @@ from zcasync.transactions import Transactions
 from zcasync.tries import Timing, Tries, begun_before, can_wait
 
 
-def give_up(error: Exception) -> None:
-    """What to do about a lost storage where nobody waits for it: raise."""
-    raise error
-
-
-def call_here(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Make the call in this thread; a coroutine is run to its end."""
-    value = call(*args, **kwargs)
-    if inspect.iscoroutine(value):
-        import asyncio  # not every application that imports zcasync needs it
-
-        return asyncio.run(value)
-    return value
-
-
-def refuse_deferred(partial: Partial, deferred: Any) -> None:
-    """What to do with a Deferred where no reactor will fire it: end the job with an error."""
-    error = BadStateError(f"{partial!r} returned a Deferred, and no reactor runs here to fire it")
-    finish(partial, from_exception(error))
-
-
-def end_transaction(partial: Partial) -> Callable[[], Partial]:
-    """Let go of the view of the database, where the connection belongs to somebody else."""
-    Transactions(partial).abort()
-    return lambda: partial
-
-
 class Performer:
     """Performs partials.
 
@@ -64,6 +37,9 @@ class Performer:
     ``invoke(call, *args, **kwargs)`` makes the call itself, where it has to be made.
     ``hold(partial, deferred)`` is given a Deferred that a job returned, once it is committed that
     the job has begun; ``settle`` is to be called with what the Deferred fires with.
+    ``wait(deferred)`` returns what the Deferred of a callback fires with, or raises it: callbacks
+    are run one after the other, so this thread has nothing else to do.  Without ``hold`` it is
+    asked for jobs, too.
     ``detach(partial)`` lets go of the connection and returns a function that gets a connection
     again and finds the partial in it, for calls that need none while they work.
     ``timing``: the clock, the pauses and the randomness of tries.
@@ -76,8 +52,9 @@ class Performer:
         self,
         storage_lost: Callable[[Exception], None] = give_up,
         invoke: Callable[..., Any] = call_here,
-        hold: Callable[[Partial, Any], None] = refuse_deferred,
+        hold: Callable[[Partial, Any], None] | None = None,
         detach: Callable[[Partial], Callable[[], Partial]] = end_transaction,
+        wait: Callable[[Any], Any] = refuse,
         timing: Timing | None = None,
     ) -> None:
         self.wait_for_storage = storage_lost
@@ -85,6 +62,7 @@ class Performer:
         self._invoke = invoke
         self._hold = hold
         self._detach = detach
+        self._wait = wait
         self.timing = timing or Timing()
 
     def call(self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -136,7 +114,7 @@ class Performer:
         except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
             transactions.abort()
             return self._goes_on(partial, tries, error, at_commit=has_returned)
-        if deferred is not None:
+        if deferred is not None and self._hold is not None:
             self._hold(partial, deferred)
         return False
 
@@ -168,23 +146,34 @@ class Performer:
         given = (*partial._args, *args)
         named = {**(partial._kwargs or {}), **kwargs}
         attach = self._detach(partial)
-        raised = False
+        is_held = False
         try:
             value = self._invoke(load_form(call), *given, **named)
+            if is_deferred(value):
+                is_held = self._is_to_be_held(partial, value)
+                value = value if is_held else self._outcome(value)
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
-            value, raised = Failure(error), True
+            self._settle_failure(attach(), Failure(error))
+            return
         partial = attach()
-        if is_deferred(value) and not (value.called and not value.paused):
+        if is_held and self._hold is not None:
             self._hold(partial, value)
-        elif is_deferred(value):
-            self.settle(partial, fired(value))
-        elif raised:
-            self._settle_failure(partial, value)
         else:
             self.commits.settle(partial, value)
             self.after(partial)
+
+    def _is_to_be_held(self, partial: Partial, deferred: Any) -> bool:
+        is_open = not deferred.called or deferred.paused
+        return is_open and self._hold is not None and partial._parent is None
+
+    def _outcome(self, deferred: Any) -> Any:
+        """What a Deferred fires with; raises it when it is a Failure."""
+        value = fired(deferred) if deferred.called and not deferred.paused else self._wait(deferred)
+        if isinstance(value, Failure):
+            value.raiseException()
+        return value
 
     def finish(self, partial: Partial, result: Any) -> None:
         """Give a partial its (storable) result without calling it; run the callbacks."""
@@ -259,11 +248,9 @@ class Performer:
             partial._move_to(ACTIVE)
         tries.note(partial)
         if is_deferred(value):
-            if not value.called or value.paused:
+            if self._is_to_be_held(partial, value):
                 return value
-            value = fired(value)
-            if isinstance(value, Failure):
-                value.raiseException()
+            value = self._outcome(value)
         take(partial, value)
         if partial._parent is not None and is_done(partial):
             complete(partial._parent)

@@ -21,9 +21,9 @@ from zcasync.interfaces import IPartial, IRetryPolicy
 
 #: A call that conflicts with others is begun at most this often ...
 CONFLICT_ATTEMPTS = 5
-#: ... unless a worker runs it and it conflicts at its commit: somebody else has made progress then,
-#: so it goes on for so many seconds.  Two children that change one object in short jobs meet in half
-#: of their commits, and with five tries a few of a hundred such jobs would fail for nothing.
+#: ... unless a worker runs it and it conflicts at its commit: then others have made progress, so it
+#: goes on for so many seconds.  Two children that change one object in short jobs meet in half of
+#: their commits, and with five tries a few of a hundred such jobs would fail for nothing.
 COMMIT_PATIENCE = 10.0
 #: The tenth interruption ends a call.
 INTERRUPTION_LIMIT = 10

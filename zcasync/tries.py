@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: A pause between two tries takes no longer, seconds; what is to wait longer waits in its queue.
 LONGEST_PAUSE = 5.0
-#: Nor does one after a conflict, unless the policy gives a time.
-LONGEST_CONFLICT_PAUSE = 0.5
 #: A try counts as this long at least, seconds, when the pause after it is chosen.
 SHORTEST_TRY = 0.001
 #: The exponent of the pause grows no further: it is far beyond the longest one then.
@@ -97,7 +95,7 @@ class Tries:
             return
         took = max(SHORTEST_TRY, self._timing.seconds() - self._since)
         exponent = min(LARGEST_EXPONENT, self._conflicts + self._exceptions)
-        longest = min(LONGEST_CONFLICT_PAUSE, took * 2**exponent)
+        longest = min(LONGEST_PAUSE, took * 2**exponent)
         self._timing.sleep(self._timing.uniform(0, longest))
 
     def note(self, partial: Partial) -> None:

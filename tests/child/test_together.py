@@ -122,6 +122,7 @@ class Bench:
             begin=self.begun.append,
             ended=lambda ended: self.endings.append((len(ended.oids), ended.ending)),
             watch=lambda oid, deferred: self.watched.append((oid, deferred)),
+            wait=samples.give_back,
         )
 
     def claim(self, *calls: Any, batch: bool = True) -> list[Partial]:

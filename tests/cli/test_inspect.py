@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests import jobs
+from tests import jobs, retry_jobs
 from tests.cli.conftest import Result, finish, start
 from tests.gates import Gate
 from tests.support import Client, Instance
@@ -88,7 +89,25 @@ def test_a_job_that_was_interrupted_shows_its_attempts(
     assert client.wait_for(partial) == "second time"
     shown = cli("job", id_of(partial), "--json").json
     assert (shown["attempts"], shown["interruptions"]) == (2, 1)
+    assert shown["counts"] == {"conflicts": 0, "interruptions": 1, "exceptions": 0}
+    assert shown["retry"] == "default"
     assert "Interrupted" in cli("job", id_of(partial)).out
+
+
+def test_a_job_shows_its_retry_policy_and_what_went_wrong(
+    served: Instance, client: Client, cli: Cli, gate: Gate
+) -> None:
+    partial = client.put(retry_jobs.fail_first, gate.path, 2, retry="tests.retry_jobs:QUICK")
+    callback = partial.addCallback(jobs.double, retry="never")
+    client.commit()
+    assert client.wait_for(partial) == 3
+    shown = cli("job", id_of(partial), "--json").json
+    assert shown["counts"] == {"conflicts": 0, "interruptions": 0, "exceptions": 2}
+    assert (shown["attempts"], shown["retry"]) == (3, "tests.retry_jobs:QUICK")
+    assert cli("job", id_of(callback), "--json").json["retry"] == "never"
+    words = cli("job", id_of(partial)).out
+    assert re.search(r"Exceptions +2\n", words)
+    assert re.search(r"Retry policy +tests.retry_jobs:QUICK\n", words)
 
 
 def test_a_running_job_is_active_and_held_by_the_worker(

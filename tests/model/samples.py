@@ -7,6 +7,7 @@ from typing import Any
 
 from persistent import Persistent
 from persistent.mapping import PersistentMapping
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from zcasync.partial import Partial
@@ -161,6 +162,11 @@ def result_of(kind: str) -> Any:
         "5 MB": lambda: "x" * 5_000_000,
         "17 MB": lambda: b"x" * 17_000_000,
     }[kind]()
+
+
+def open_deferred(*ignored: Any) -> Deferred[Any]:
+    """One that has not fired."""
+    return Deferred()
 
 
 def make_seven(*ignored: Any) -> int:

@@ -279,6 +279,28 @@ def test_a_deferred_that_has_not_fired_is_refused_where_no_reactor_would_fire_it
     assert "no reactor runs here" in failure.getErrorMessage()
 
 
+def test_the_deferred_of_a_callback_is_waited_for_in_its_place(session: Session) -> None:
+    values = [succeed(1), fail(ValueError("late")), succeed(3)]
+    waited = []
+
+    def wait(deferred: Deferred[object]) -> object:
+        waited.append(deferred)
+        return values[len(waited) - 1].result
+
+    performer = Performer(hold=lambda partial, deferred: None, wait=wait)
+    partial = session.keep(Partial(samples.nothing), "partial")
+    callbacks = [partial.addCallback(Partial(samples.open_deferred)) for _ in values]
+    either = partial.addCallbacks(Partial(samples.open_deferred))
+    session.commit()
+    values.append(succeed(4))
+    performer.call(partial, (), {})
+
+    assert len(waited) == 4, "each is called once"
+    assert [callbacks[0].result, callbacks[2].result, either.result] == [1, 3, 4]
+    assert callbacks[1].result.check(ValueError)
+    assert partial.state == COMPLETED
+
+
 def test_a_held_deferred_settles_the_partial_later(session: Session) -> None:
     held = []
     performer = Performer(hold=lambda partial, deferred: held.append(deferred))

@@ -8,10 +8,10 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from tests.model.conftest import connect, db, fake_clock, file_db, session
+from tests.model.conftest import connect, db, fake_clock, file_db, registry, session
 from tests.supervisor.scenes import Said, Seconds
 
-__all__ = ["connect", "db", "fake_clock", "file_db", "session"]
+__all__ = ["connect", "db", "fake_clock", "file_db", "registry", "session"]
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.model.sessions import ONE, TWO, Session
+from tests.model.sessions import ONE, TWO, FakeClock, Session
 from tests.supervisor import scenes
 from tests.supervisor.scenes import ELSEWHERE, Seconds, gone
-from zcasync import Partial
+from zcasync import Partial, clock
 from zcasync.errors import AbortedError, FencedError
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.protocol.outcomes import Death
@@ -233,6 +233,40 @@ def test_a_freed_job_is_claimed_in_the_same_pass_for_who_has_room(scene: Scene) 
     done = scene.run(s0=slot, s1=ready(room=1))
 
     assert done.hand_out == {1: oids(partials[1:])}
+
+
+def put_off(scene: Scene, partial: Partial, seconds: int) -> None:
+    """What a child does with a job that is to be tried again later."""
+    scene.client.sync()
+    found = scene.client.same(partial)
+    found._retry_at = clock.now() + seconds * 1_000_000
+    scene.client.commit()
+
+
+def test_a_job_that_was_put_off_leaves_its_worker(scene: Scene, fake_clock: FakeClock) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    put_off(scene, partials[0], 3)
+    scene.run(s0=ready(in_hand=partials))
+    assert partials[0].state == ACTIVE, "the child has not said that it is done with it"
+
+    done = scene.run(s0=ready(room=1, in_hand=partials[1:]))
+    assert (partials[0].state, partials[0].claim, partials[0]._interruptions) == (PENDING, None, 0)
+    assert scene.held() == partials[1:]
+    assert (done.claimed, done.hand_out, done.delay) == (0, {}, 3)
+
+    fake_clock.advance(seconds=3)
+    assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out == {0: oids(partials[:1])}
+
+
+def test_a_job_that_was_put_off_can_be_cancelled(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    put_off(scene, partial, 3)
+    done = scene.run(Work(cancelled={partial._p_oid: "jane"}), s0=ready())
+
+    assert partial.result.type is AbortedError
+    assert done.cancelled == oids([partial])
 
 
 def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:

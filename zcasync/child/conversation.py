@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 from ampoule.child import AMPChild
+from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child import output
 from zcasync.child.jobs import Jobs
@@ -40,6 +41,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
             begin=self._begin,
             ended=self._ended,
             watch=self._watch,
+            wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
         )
 
     def connectionMade(self) -> None:

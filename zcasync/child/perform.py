@@ -32,7 +32,8 @@ class JobThread:
 
     ``open_databases()`` returns the main database.  The others are told of what happens, in this
     thread: ``ready()``; ``begin(oid)``; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred
-    that a job has returned, whose result comes back through ``jobs.add_fired``.
+    that a job has returned, whose result comes back through ``jobs.add_fired``.  ``wait(deferred)``
+    returns what the Deferred of a callback fires with, or raises it.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class JobThread:
         begin: Callable[[bytes], None],
         ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
+        wait: Callable[[Any], Any],
     ) -> None:
         self._open_databases = open_databases
         self._incarnation_oid = incarnation
@@ -55,7 +57,7 @@ class JobThread:
         self._watch = watch
         self._deferred: Any = None
         self._performer = Performer(
-            self._wait_for_storage, hold=self._hold, detach=self._detach
+            self._wait_for_storage, hold=self._hold, detach=self._detach, wait=wait
         )
         self._pause = 0.0
 

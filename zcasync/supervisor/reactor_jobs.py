@@ -114,6 +114,7 @@ class ReactorJobs:
                 invoke=self._in_reactor(manager),
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
+                wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
             )
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread, thread_target
@@ -40,6 +41,7 @@ class Performer(InHand):
             begin=lambda oid: None,
             ended=lambda ended: self._in_reactor(self._ended, ended),
             watch=lambda oid, deferred: self._in_reactor(self._watch, oid, deferred),
+            wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
         )
         self.problem: BaseException | None = None
         work = thread_target(job_thread.run, self._failed)

@@ -1,0 +1,37 @@
+"""How calls are made where no worker is: in the caller's own thread, with nobody to wait."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from zcasync.errors import BadStateError
+from zcasync.partial import Partial
+from zcasync.transactions import Transactions
+
+
+def give_up(error: Exception) -> None:
+    """What to do about a lost storage where nobody waits for it: raise."""
+    raise error
+
+
+def call_here(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Make the call in this thread; a coroutine is run to its end."""
+    value = call(*args, **kwargs)
+    if inspect.iscoroutine(value):
+        import asyncio  # not every application that imports zcasync needs it
+
+        return asyncio.run(value)
+    return value
+
+
+def refuse(deferred: Any) -> Any:
+    """What to do with a Deferred where no reactor will fire it: raise BadStateError."""
+    raise BadStateError("the call returned a Deferred, and no reactor runs here to fire it")
+
+
+def end_transaction(partial: Partial) -> Callable[[], Partial]:
+    """Let go of the view of the database, where the connection belongs to somebody else."""
+    Transactions(partial).abort()
+    return lambda: partial

@@ -185,6 +185,21 @@ def leave_grandchild(gate: str) -> int:
     return grandchild.pid
 
 
+def take_memory(gate: str, megabytes: int) -> int:
+    """Take so much memory, and wait with it until the gate is open."""
+    Gate(gate).arrive()
+    held = b"x" * (megabytes * 2**20)
+    Gate(f"{gate}.held").pass_through()
+    return len(held)
+
+
+def hold_lock(gate: str, seconds: float) -> int:
+    """Keep the interpreter's lock: no other thread of this process runs meanwhile."""
+    Gate(gate).arrive()
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    return os.getpid()
+
+
 def _note(path: str, number: int) -> None:
     with open(path, "w") as file:
         file.write(str(number))

@@ -271,12 +271,25 @@ class Instance:
             client.close()
 
     def child_pids(self, state: str | None = None) -> list[int]:
-        """Of its children, in one state or in any."""
-        children = self.status()["children"]
+        """Of its children in slots, in one state or in any."""
+        children = [child for child in self.status()["children"] if child["slot"] is not None]
         return [child["pid"] for child in children if state in (None, child["state"])]
 
+    def wait_for_spare(self) -> int:
+        """Wait until there is a spare child that could take a job; its pid."""
+
+        def spares() -> list[int]:
+            children = self.status()["children"]
+            return [
+                child["pid"]
+                for child in children
+                if child["state"] == "spare" and child["note"] is None
+            ]
+
+        return wait_until(spares, "a spare child", seen=self.evidence)[0]  # type: ignore[no-any-return]
+
     def wait_for_children(self, count: int, state: str | None = None) -> list[int]:
-        """Wait until there are exactly so many."""
+        """Wait until there are exactly so many in slots."""
         wait_until(
             lambda: len(self.child_pids(state)) == count,
             f"{count} children ({state or 'any state'})",

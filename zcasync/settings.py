@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import ZConfig
+import ZConfig.datatypes
 
 from zcasync.errors import ConfigurationError
 from zcasync.home import Home
@@ -27,6 +28,12 @@ class Settings:
     storage_timeout: float = 30.0
     output_lines: int = 1000
     transaction_timeout: float = 60.0
+    spare: bool = True
+    max_jobs: int = 10_000
+    max_age: float = 24 * 3600.0
+    recycle_memory: int | None = None
+    memory_limit: int | None = None
+    frozen_timeout: float = 60.0
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
@@ -38,6 +45,12 @@ class Settings:
         "storage_timeout": "how long to wait for the database at a start",
         "output_lines": "lines of a job's output that reach the log; the last 20 are always kept",
         "transaction_timeout": "the embedded database server drops a commit that hangs so long",
+        "spare": "keep one more child booted, which takes the place of one that ends",
+        "max_jobs": "a child is replaced after about so many jobs (0: never)",
+        "max_age": "a child is replaced after about this time",
+        "recycle_memory": "a child that keeps more after a job is replaced: 300MB (unset: never)",
+        "memory_limit": "a child that takes more is killed with its job: 1GB (unset: never)",
+        "frozen_timeout": "a child that a signal has stopped for so long is killed",
     }
 
 
@@ -133,6 +146,14 @@ def count(text: str) -> int:
     value = int(text)
     if value < 0:
         raise ValueError(f"{text!r} is less than 0")
+    return value
+
+
+def memory(text: str) -> int:
+    """A number of bytes above 0, as 300MB or 1GB."""
+    value = int(ZConfig.datatypes.stock_datatypes["byte-size"](text))
+    if value <= 0:
+        raise ValueError(f"{text!r} is not a number of bytes above 0")
     return value
 
 

@@ -48,11 +48,12 @@ def test_an_empty_file_says_the_same(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
     fields = [field.name for field in dataclasses.fields(Settings)]
-    lines = [f"{name.replace('_', '-')} {7 + n}" for n, name in enumerate(fields)]
+    values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False}
+    lines = [f"{name.replace('_', '-')} {value}" for name, value in values.items()]
     text = "\n".join(["<zcasync>", *lines, "</zcasync>"])
     settings = loaded(tmp_path, text).settings
 
-    assert dataclasses.asdict(settings) == {name: 7 + n for n, name in enumerate(fields)}
+    assert dataclasses.asdict(settings) == values
     assert set(Settings.HELP) == set(fields), "zcasync check explains each"
 
 
@@ -87,6 +88,13 @@ def test_the_samples_can_be_loaded(tmp_path: Path, name: str) -> None:
     assert configuration.has_second == (name != "zcasync.conf")
 
 
+def test_memory_has_units(tmp_path: Path) -> None:
+    text = "<zcasync>\nmemory-limit 2GB\nrecycle-memory 300mb\n</zcasync>\n"
+    settings = loaded(tmp_path, text).settings
+
+    assert (settings.memory_limit, settings.recycle_memory) == (2 * 2**30, 300 * 2**20)
+
+
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
@@ -101,6 +109,9 @@ def test_the_samples_can_be_loaded(tmp_path: Path, name: str) -> None:
         ("ping-interval soon", "soon"),
         ("childern 2", "childern"),
         ("children 1\nchildren 2", "children"),
+        ("spare perhaps", "perhaps"),
+        ("memory-limit 0", "'0' is not a number of bytes above 0"),
+        ("memory-limit much", "much"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, lines: str, expected: str) -> None:

@@ -73,9 +73,10 @@ def test_a_job_that_outlasts_the_grace_period_is_killed_and_runs_again_at_the_ne
     forever = client.put(jobs.deferred_gate, gate.path, queue="reactor")
     gate.wait_for(2)
     with_family.wait_for()
+    instance.wait_for_spare()
     family = instance.descendants()
     assert instance.stop(signal.SIGINT) == 0, instance.evidence()
-    assert len(family) == 4  # the server, two children, a grandchild
+    assert len(family) == 5  # the server, two children, a spare one, a grandchild
     assert all(map(ends, family))
     assert "grace period of 0.5 s is over" in instance.log()
     with stored(instance.home) as client:

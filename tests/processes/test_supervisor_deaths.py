@@ -35,8 +35,9 @@ def test_nothing_is_lost_and_nothing_happens_twice_when_a_supervisor_is_killed(
     many = client.manager.thread.put_many([other.add] * 80)
     client.commit()
     client.wait_until(lambda: other.value > 20, "some of them to be done")
+    instance.wait_for_spare()
     family = instance.descendants()
-    assert len(family) == 3  # two children and the database server
+    assert len(family) == 4  # two children, a spare one, and the database server
     instance.kill()
     wait_until(
         lambda: not any(process.is_running() for process in family),

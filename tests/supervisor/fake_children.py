@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.output import STACK_END, STACK_SIGNAL
 
 #: Above what any kernel gives to a process, so that a signal to it or its group meets nobody.
 pids = itertools.count(5_000_000)
@@ -50,7 +51,11 @@ class FakeProcess:
         self.pipes: dict[int, Any] = {}
         self.jobs: list[bytes] = []
         self.finishing = False
+        self.lingers = False  # does not end when it could
         self.is_gone = False
+        self.was_ready = False
+        self.is_deaf = False  # to signals other than KILL
+        self.signals: list[str] = []
         self._reactor = reactor
         self._connector = connector
         self._end = ChildEnd(self)
@@ -61,6 +66,7 @@ class FakeProcess:
     # what the child does
 
     def ready(self) -> None:
+        self.was_ready = True
         self._end.callRemote(commands.Ready, pid=self.pid, versions={})
 
     def end_job(self, ending: Ending = Ending.SETTLED) -> None:
@@ -80,7 +86,7 @@ class FakeProcess:
         return taken
 
     def leave_when_done(self) -> None:
-        if self.finishing and not self.jobs:
+        if self.finishing and not self.jobs and not self.lingers:
             self._reactor.callLater(0, self.die, ProcessDone(0))
 
     def say(self, text: str) -> None:
@@ -109,9 +115,17 @@ class FakeProcess:
     def write(self, data: bytes) -> None:
         self._connector.childDataReceived(4, data)
 
-    def signalProcess(self, name: str) -> None:
-        number = getattr(signal, f"SIG{name}")
-        self._reactor.callLater(0, self.die, ProcessTerminated(signal=number))
+    def signalProcess(self, which: str | int) -> None:
+        number = signal.Signals(getattr(signal, f"SIG{which}") if isinstance(which, str) else which)
+        self.signals.append(number.name)
+        if number == signal.SIGKILL:
+            self._reactor.callLater(0, self.die, ProcessTerminated(signal=number))
+        elif number == STACK_SIGNAL and not self.is_deaf:
+            self._reactor.callLater(0, self._say_stack)
+
+    def _say_stack(self) -> None:
+        if not self.is_gone:
+            self.say(f"Thread 0x1:\n  line 7 in work\n\nThread 0x2:\n  line 198 {STACK_END}\n")
 
     def closeChildFD(self, fd: int) -> None:
         self.pipes.pop(fd, None)

@@ -27,6 +27,7 @@ def test_the_states_lead_from_booting_to_gone_and_never_back(child: InHand) -> N
     assert child.state == "booting"
     assert STATES["gone"] == set()
     assert all("gone" in following for state, following in STATES.items() if state != "gone")
+    assert "idle" in STATES["spare"]
     assert not any("booting" in following for following in STATES.values())
     assert STATES["stopping"] == {"gone"}
 

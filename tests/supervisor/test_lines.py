@@ -135,3 +135,25 @@ def test_bytes_that_are_no_text_are_shown_as_such(lines: Lines, said: Said) -> N
     lines.received(OUT, b"\xff{slot}\n")
 
     assert said.lines == ["child 3 job -: \\xff{slot}"]
+
+
+def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_told(lines: Lines) -> None:
+    seen: list[bool] = []
+    lines.received(OUT, b"".join(b"%d\n" % number for number in range(50)))
+    lines.expect_stack(lambda: seen.append(True))
+    stack = [f"  line {number}" for number in range(60)]
+    lines.received(ERR, "\n".join(stack).encode() + b"\n")
+    assert seen == []
+
+    lines.received(ERR, b"  line 198 in _run_module_as_main\n")
+    lines.received(ERR, b"  line 198 in _run_module_as_main\n")
+    assert seen == [True]
+    assert lines.last()[LAST_LINES : LAST_LINES + 60] == tuple(stack)
+
+
+def test_the_end_of_a_very_long_stack_is_seen_too(lines: Lines) -> None:
+    seen: list[bool] = []
+    lines.expect_stack(lambda: seen.append(True))
+    lines.received(ERR, b"  line 1 in work\n" * 500 + b"  line 198 in _run_module_as_main\n")
+
+    assert seen == [True]

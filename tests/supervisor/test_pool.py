@@ -2,69 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from twisted.internet.task import Clock
 
-from tests.supervisor.fake_children import FakeProcess, FakeStarter
+from tests.supervisor.pooled import BOOT_TIMEOUT, Pooled
 from tests.supervisor.scenes import Said
-from zcasync.protocol.outcomes import Death
-from zcasync.settings import Settings
-from zcasync.supervisor.pool import Pool
+from zcasync.supervisor.backoff import STEADY_SECONDS
 
 A, B, C = (number.to_bytes(8) for number in (1, 2, 3))
-BOOT_TIMEOUT = 10.0
-
-
-class Pooled:
-    """A pool and what it tells its engine."""
-
-    def __init__(self, reactor: Clock) -> None:
-        self.reactor = reactor
-        self.starter = FakeStarter(reactor)
-        self.changed: list[int] = []
-        self.deaths: list[tuple[int, Death, bool]] = []
-        self.pool = Pool(
-            reactor,
-            self.starter,
-            "spec",
-            Settings(boot_timeout=BOOT_TIMEOUT, output_lines=100),
-            lambda child: self.changed.append(child.slot),
-            lambda *death: self.deaths.append(death),
-        )
-
-    @property
-    def started(self) -> list[FakeProcess]:
-        return self.starter.started
-
-    def settle(self) -> None:
-        """Let what was said to children arrive, and those that end be gone."""
-        self.reactor.advance(0)
-
-    def perform(self, oids: list[bytes], slot: int = 0) -> Any:
-        """Give a child jobs; the child."""
-        child = self.pool.children[slot]
-        child.perform(oids)
-        self.settle()
-        return child
-
-    def boot(self, size: int) -> list[FakeProcess]:
-        """So many children, all of them ready."""
-        self.pool.set_size(size)
-        for process in self.started:
-            process.ready()
-        return list(self.started)
-
-    def stop(self, grace: float) -> list[Any]:
-        """Becomes non-empty when every child is gone."""
-        over: list[Any] = []
-        self.pool.stop(grace).addCallback(over.append)
-        self.settle()
-        return over
-
-    def states(self) -> dict[int, str]:
-        return {slot: child.state for slot, child in self.pool.children.items()}
 
 
 @pytest.fixture
@@ -139,12 +84,23 @@ def test_children_that_die_before_they_are_ready_come_back_ever_slower(pooled: P
     for number in range(1, 11):
         pooled.started[-1].crash()
         assert pooled.states() == {}
-        (call,) = pooled.reactor.getDelayedCalls()
+        (call,) = pooled.timers()
         pauses.append(call.getTime() - pooled.reactor.seconds())
         pooled.reactor.advance(pauses[-1])
         assert len(pooled.started) == number + 1
 
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_child_that_somebody_kills_is_replaced_at_once_however_young(pooled: Pooled) -> None:
+    pooled.boot(1)
+    for number in range(2, 8):
+        pooled.started[-1].signalProcess("KILL")
+        pooled.settle()
+        assert len(pooled.started) == number
+        pooled.started[-1].ready()
+
+    assert pooled.states() == {0: "idle"}
 
 
 def test_why_no_child_boots_is_known(pooled: Pooled, said: Said) -> None:
@@ -166,6 +122,7 @@ def test_a_child_that_boots_ends_the_pauses(pooled: Pooled) -> None:
     pooled.started[-1].ready()
     assert pooled.pool.boot_problem is None
 
+    pooled.reactor.pump([1] * int(STEADY_SECONDS))
     pooled.started[-1].crash()
     pooled.started[-1].crash()
     pooled.reactor.advance(0.5)
@@ -213,7 +170,7 @@ def test_surplus_children_end_after_their_job_and_give_the_others_back(pooled: P
     pooled.settle()
     assert pooled.states() == {0: "idle"}
     assert pooled.deaths[0][2] is True
-    assert pooled.reactor.getDelayedCalls() == []
+    assert pooled.timers() == []
 
 
 def test_a_surplus_child_that_boots_is_not_waited_for(pooled: Pooled) -> None:
@@ -261,7 +218,7 @@ def test_a_stop_lets_jobs_end_within_the_grace_period(pooled: Pooled) -> None:
     pooled.settle()
     assert over == [None]
     assert pooled.pool.children == {}
-    assert pooled.reactor.getDelayedCalls() == [], "nobody is killed later"
+    assert pooled.timers() == [], "nobody is killed later"
 
 
 def test_what_does_not_end_in_time_is_killed(pooled: Pooled) -> None:
@@ -286,7 +243,7 @@ def test_a_stop_starts_nothing_any_more(pooled: Pooled) -> None:
 
     assert over == [None]
     assert len(pooled.started) == 2
-    assert pooled.reactor.getDelayedCalls() == []
+    assert pooled.timers() == []
 
 
 def test_a_stop_without_children_is_over_at_once_and_can_be_repeated(pooled: Pooled) -> None:

@@ -114,6 +114,8 @@ def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: Done) -> N
     assert partials[0].result.type is AbortedError
     assert partials[0].result.getErrorMessage() == "cancelled by jane"
     assert partials[2].result.getErrorMessage() == "cancelled by joe"
+    assert partials[0].result.evidence == DEATH.as_dict()
+    assert partials[2].result.evidence == {}, "it was in no child"
     assert interruptions(partials) == [0, 0, 0], "the cancelled one was at work"
     assert len(done.notes) == 2
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from zcasync.child import output
 from zcasync.protocol import lifeline
+from zcasync.protocol.output import STACK_SIGNAL
 from zcasync.protocol.spec import ChildSpec
 
 TO_CHILD_FD = 3
@@ -22,6 +23,7 @@ def main() -> None:
     lifeline.own_group()
     lifeline.leave_with_parent(spec.parent, LIFELINE_FD, signal.SIGKILL)
     faulthandler.enable(all_threads=True)
+    faulthandler.register(STACK_SIGNAL, all_threads=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's business
     streams = output.install()
 

@@ -169,4 +169,8 @@ def _print_check(home: Home, problems: list[str], settings: dict[str, dict[str, 
 
 
 def _shown(value: float | None) -> str:
-    return "unset" if value is None else f"{value:g}"
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else f"{value:g}"

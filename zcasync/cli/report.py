@@ -56,6 +56,7 @@ class Supervisor:
             "engine": said.get("engine"),
             "waiting_for": said.get("waiting_for") or self.silence,
             "boot_problem": said.get("boot_problem"),
+            "boot": said.get("boot"),
             "server_pid": said.get("server_pid"),
         }
 

@@ -71,7 +71,7 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Worker", document["instance"] or "none yet: no supervisor has run here"),
             ("Supervisor", runs if supervisor["running"] else "does not run"),
             ("Waits for", supervisor["waiting_for"]),
-            ("Children", supervisor["boot_problem"]),
+            ("Children", _boot(supervisor["boot"])),
         ]
     )
     if document["queues"] is None:
@@ -86,6 +86,14 @@ def _print_status(document: dict[str, Any]) -> None:
     if children:
         print_line()
         _print_children(children)
+
+
+def _boot(found: dict[str, Any] | None) -> str | None:
+    """Why children do not boot."""
+    if found is None:
+        return None
+    often = f"{found['tries']} tries since {found['since']}, next in {found['next_try_seconds']} s"
+    return f"{found['problem']} ({often})"
 
 
 def _print_queues(document: dict[str, Any]) -> None:
@@ -122,10 +130,10 @@ def _print_children(children: list[dict[str, Any]]) -> None:
     from zcasync.cli.output import print_table, size
 
     rows = [
-        (one["pid"], one["state"], one["job"], one["jobs_done"], size(one["rss"]))
+        (one["pid"], one["state"], one["job"], one["jobs_done"], size(one["rss"]), one["note"])
         for one in children
     ]
-    print_table(("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY"), rows)
+    print_table(("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE"), rows)
 
 
 @click.command(

@@ -44,8 +44,8 @@ class Death:
     pid: int
     exit_code: int | None = None
     signal: str | None = None
-    reason: str | None = None  # why we killed it, when we did
-    output: tuple[str, ...] = ()  # its last lines, the Python stack of a crash among them
+    reason: str | None = None  # why it was killed, where that is known
+    output: tuple[str, ...] = ()  # its last lines, the Python stack among them
 
     @property
     def summary(self) -> str:

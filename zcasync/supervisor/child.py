@@ -18,15 +18,21 @@ from twisted.python.failure import Failure
 from zcasync.ids import hex_oid
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Death, Ending
+from zcasync.protocol.output import STACK_SIGNAL
 from zcasync.reporting import Progress
-from zcasync.supervisor.in_hand import InHand
+from zcasync.supervisor.in_hand import SPARE, InHand
 from zcasync.supervisor.lines import Lines
+from zcasync.supervisor.vitals import megabytes
 
 log = Logger()
 
 #: No pipe holds more, unless root has changed the kernel's limit.
 PIPE_LIMIT_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
+#: How long a child that is to be killed may take to tell where its Python code is.
+STACK_SECONDS = 0.5
+#: Why a child is killed that boots when it should end.
+NOT_NEEDED = "not needed any more"
 
 
 class ParentEnd(amp.AMP):  # type: ignore[misc]
@@ -85,10 +91,11 @@ class Connector(AMPConnector):  # type: ignore[misc]
 
 
 class Child(InHand):
-    """A child process in a slot.
+    """A child process in a slot, or the spare one.
 
     ``changed(child)`` is called when it is ready or has ended a job, ``gone(child, death)`` once
-    when the process is gone.
+    when the process is gone; ``oom_killed()`` says whether the kernel has just killed somebody for
+    want of memory.
     """
 
     def __init__(
@@ -98,14 +105,23 @@ class Child(InHand):
         *,
         boot_timeout: float,
         output_lines: int,
+        oom_killed: Callable[[], bool],
         changed: Callable[[Child], None],
         gone: Callable[[Child, Death], None],
     ) -> None:
         super().__init__(reactor, slot)
-        self.lines = Lines(slot, output_lines, self.job_id)
+        self.lines = Lines("spare" if slot == SPARE else slot, output_lines, self.job_id)
+        self.is_unwanted = False  # it was told to end
+        self.leaving_seconds = 0.0  # for so long it could have ended
+        self.ready_at = 0.0
+        self.rss = 0  # resident memory, bytes, when last looked at
+        self.rss_at_rest = 0  # the same, when it was at no job
+        self.looked_at = float("-inf")
+        self._oom_killed = oom_killed
         self._changed = changed
         self._gone = gone
         self._kill_reason: str | None = None
+        self._stack_timer: Any = None
         self._boot_timeout = boot_timeout
         self._boot_timer: Any = None
         self._connector = Connector(self)
@@ -123,11 +139,21 @@ class Child(InHand):
             f"not ready within {self._boot_timeout:g} s",
         )
 
+    @property
+    def should_be_gone(self) -> bool:
+        """Whether it was told to end and has nothing left to do."""
+        return self.is_unwanted and not self.outstanding and not self.deferred
+
     def is_ready(self) -> None:
         """The child said that it can take jobs."""
-        self._cancel_boot_timer()
+        _cancel(self._boot_timer)
         self.note_ready()
+        self.ready_at = self._reactor.seconds()
         self._changed(self)
+
+    def take_slot(self, slot: int) -> None:
+        super().take_slot(slot)
+        self.lines.slot = slot
 
     def perform(self, oids: list[bytes]) -> None:
         """Give it jobs."""
@@ -158,9 +184,13 @@ class Child(InHand):
 
     def finish(self) -> None:
         """Let it end after the job it is at."""
-        if self.state == "booting":
-            self.kill("not needed any more")
-        elif self.state in ("idle", "busy"):
+        self.is_unwanted = True
+        if self.state == "booting":  # it would hear it only when it has booted
+            log.info("child {pid} ({place}) is not needed any more", pid=self.pid, place=self.place)
+            self._kill_reason = NOT_NEEDED
+            self.move_to("stopping")
+            self._kill_now()
+        elif self.state in ("idle", "busy", "spare"):
             self.move_to("stopping")
             asked: Deferred[Any] = self._connector.amp.callRemote(commands.Finish)
             asked.addCallbacks(self._finishes, _died_meanwhile)
@@ -170,16 +200,33 @@ class Child(InHand):
         self.given_back += answer["oids"]
         self._changed(self)
 
-    def kill(self, reason: str) -> None:
-        """Kill it and whatever it has started, now."""
+    def kill(self, reason: str, *, at_once: bool = False) -> None:
+        """Kill it and whatever it has started.
+
+        One that boots or has a job is asked for its Python stack first, for the evidence: that
+        takes milliseconds, and STACK_SECONDS at most.  ``at_once``: do without.
+        """
         if self.state == "gone":
             return
-        self._kill_reason = self._kill_reason or reason
-        log.warn(
-            "child {pid} in slot {slot} is killed: {why}", pid=self.pid, slot=self.slot, why=reason
-        )
+        is_first, self._kill_reason = self._kill_reason is None, self._kill_reason or reason
+        if is_first:
+            log.warn("child {pid} ({place}) is killed: {why}", pid=self.pid, place=self.place, why=reason)
+        has_stack = bool(self.outstanding) or not self.was_ready or self.should_be_gone
         if self.state != "stopping":
             self.move_to("stopping")
+        if is_first and has_stack and not at_once:
+            self._ask_for_stack()
+        elif at_once or self._stack_timer is None:
+            self._kill_now()
+
+    def _ask_for_stack(self) -> None:
+        self._stack_timer = self._reactor.callLater(STACK_SECONDS, self._kill_now)
+        self.lines.expect_stack(self._kill_now)
+        with contextlib.suppress(error.ProcessExitedAlready):
+            self._connector.transport.signalProcess(STACK_SIGNAL)
+
+    def _kill_now(self) -> None:
+        _cancel(self._stack_timer)
         self.kill_group()
         with contextlib.suppress(error.ProcessExitedAlready):
             self._connector.transport.signalProcess("KILL")
@@ -199,24 +246,38 @@ class Child(InHand):
 
     def exited(self, reason: Any) -> None:
         """The process is gone."""
-        self._cancel_boot_timer()
-        self.move_to("gone")
         self.lines.flush()
+        _cancel(self._boot_timer)
+        _cancel(self._stack_timer)
+        self.move_to("gone")
         self._gone(self, self._death(reason.value))
 
     def _death(self, status: Any) -> Death:
         number = getattr(status, "signal", None)
+        reason = self._kill_reason
+        if reason is None and number == signal.SIGKILL and self._oom_killed():
+            took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
+            reason = f"out of memory: the kernel killed it{took}"
         return Death(
             pid=self.pid,
             exit_code=None if number else getattr(status, "exitCode", 0),
-            signal=signal.Signals(number).name if number else None,
-            reason=self._kill_reason,
+            signal=_name(number) if number else None,
+            reason=reason,
             output=self.lines.last(),
         )
 
-    def _cancel_boot_timer(self) -> None:
-        if self._boot_timer is not None and self._boot_timer.active():
-            self._boot_timer.cancel()
+
+def _name(number: int) -> str:
+    """Of a signal; the kernel knows more than have names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _cancel(timer: Any) -> None:
+    if timer is not None and timer.active():
+        timer.cancel()
 
 
 def _died_meanwhile(failure: Failure) -> None:

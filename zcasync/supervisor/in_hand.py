@@ -11,19 +11,23 @@ from zcasync.reporting import Progress
 
 #: Every state of a child and where it can lead.
 STATES = {
-    "booting": {"idle", "stopping", "gone"},
+    "booting": {"idle", "spare", "stopping", "gone"},
+    "spare": {"idle", "stopping", "gone"},
     "idle": {"busy", "stopping", "gone"},
     "busy": {"idle", "stopping", "gone"},
     "stopping": {"gone"},
     "gone": set[str](),
 }
 
+#: Where a spare child is: in no slot.
+SPARE = -1
+
 
 class InHand:
     """The jobs of one slot, in the order in which they will be performed; the first one runs."""
 
     def __init__(self, reactor: Any, slot: int) -> None:
-        self.slot = slot
+        self.slot = slot  # or SPARE
         self.state = "booting"
         self.pid = 0
         self.outstanding: deque[bytes] = deque()
@@ -40,12 +44,18 @@ class InHand:
         self.was_ready = False
         self.progress: Progress | None = None  # what the running job last said
         self.unseen_progress = False  # that no pass has seen
+        self.frozen_seconds: float | None = None  # for so long a signal has stopped it
         self._reactor = reactor
 
     def move_to(self, state: str) -> None:
         """Change the state along the table."""
         assert state in STATES[self.state], f"{self.state} -> {state}"
         self.state = state
+
+    @property
+    def place(self) -> str:
+        """Where it is, for the log."""
+        return "spare" if self.slot == SPARE else f"slot {self.slot}"
 
     def job_id(self) -> str | None:
         """The id of the job it is at."""
@@ -55,6 +65,12 @@ class InHand:
         """It can take jobs."""
         self.was_ready = True
         if self.state == "booting":
+            self.move_to("spare" if self.slot == SPARE else "idle")
+
+    def take_slot(self, slot: int) -> None:
+        """The spare replaces the child of a slot."""
+        self.slot = slot
+        if self.state == "spare":
             self.move_to("idle")
 
     def note_given(self, oids: list[bytes]) -> None:

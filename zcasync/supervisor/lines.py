@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output import MARK
+from zcasync.protocol.output import MARK, STACK_END
 
 log = Logger("zcasync.output")
 
@@ -22,14 +22,15 @@ CRASH_LINES = 100
 class Lines:
     """Splits, attributes and limits the output of one child."""
 
-    def __init__(self, slot: int, limit: int, current: Callable[[], str | None]) -> None:
-        self._slot = slot
+    def __init__(self, slot: int | str, limit: int, current: Callable[[], str | None]) -> None:
+        self.slot = slot
         self._limit = limit
         self._current = current
         self._rest = {1: b"", 2: b""}
         self._marked: dict[int, str | None] = {1: None, 2: None}
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._crash: list[str] | None = None
+        self._stack_seen: Callable[[], None] | None = None
         self._counts: Counter[str] = Counter()
 
     def received(self, fd: int, data: bytes) -> None:
@@ -52,7 +53,7 @@ class Lines:
         self._keep(text)
         self._counts[job] += 1
         if self._counts[job] <= self._limit:
-            log.info("child {slot} job {job}: {line}", slot=self._slot, job=job, line=text)
+            log.info("child {slot} job {job}: {line}", slot=self.slot, job=job, line=text)
 
     def _keep(self, text: str) -> None:
         if text.startswith(CRASH):
@@ -61,6 +62,15 @@ class Lines:
             self._last.append(text)
         elif len(self._crash) < CRASH_LINES:
             self._crash.append(text)
+        if self._stack_seen is not None and STACK_END in text:
+            seen, self._stack_seen = self._stack_seen, None
+            seen()
+
+    def expect_stack(self, seen: Callable[[], None]) -> None:
+        """What comes now is the Python stack that the child was asked for; ``seen()`` at its end."""
+        self._stack_seen = seen
+        if self._crash is None:
+            self._crash = []
 
     def job_ended(self, job: str) -> None:
         """What comes now without a mark is not this job's.  Say what was left out of the log."""
@@ -71,7 +81,7 @@ class Lines:
         if count > self._limit:
             log.info(
                 "child {slot} job {job}: {more} more lines are not shown (output-lines {limit})",
-                slot=self._slot,
+                slot=self.slot,
                 job=job,
                 more=count - self._limit,
                 limit=self._limit,

@@ -45,7 +45,8 @@ def recover(
             continue
         begun = partial._started is not None
         if partial._p_oid in cancelled:
-            cancel(partial, cancelled[partial._p_oid], done)
+            interrupted = death if first or begun else None
+            cancel(partial, cancelled[partial._p_oid], done, interrupted)
         elif partial._retry_at is not None:
             give_back(partial)
             continue
@@ -58,9 +59,10 @@ def recover(
         first = first and begun
 
 
-def cancel(partial: Partial, who: str, done: Done) -> None:
-    """End it: somebody does not want it any more."""
-    partial._settle(from_exception(AbortedError(f"cancelled by {who}")))
+def cancel(partial: Partial, who: str, done: Done, death: Death | None = None) -> None:
+    """End it: somebody does not want it any more; ``death`` is that of the child it ran in."""
+    evidence = {} if death is None else death.as_dict()
+    partial._settle(from_exception(AbortedError(f"cancelled by {who}"), **evidence))
     done.notes.append(f"{name_of(partial)} is ended: cancelled by {who}")
 
 

@@ -19,11 +19,13 @@ from zcasync.ids import hex_oid
 from zcasync.instanceuuid import getUUID
 from zcasync.protocol.spec import ChildSpec
 from zcasync.settings import Configuration
+from zcasync.supervisor.child import Child
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.dbthread import DatabaseThread
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.home_lock import HomeLock
 from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.supervisor.in_hand import SPARE
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.pool import child_processes
 from zcasync.supervisor.server_process import ServerProcess, replace_left_behind
@@ -186,6 +188,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": None if engine is None else engine.waiting_for,
             "boot_problem": engine.pool.boot_problem if engine and engine.pool else None,
+            "boot": engine.pool.backoff.as_dict() if engine and engine.pool else None,
             "server_pid": None if self._server is None else self._server.pid,
             "reactor_jobs": [] if engine is None else reactor_job_list(engine),
             "children": [] if engine is None or engine.pool is None else child_list(engine.pool),
@@ -197,15 +200,24 @@ def child_list(pool: Any) -> list[dict[str, Any]]:
     return [
         {
             "pid": child.pid,
-            "state": child.state,
+            "slot": None if child.slot == SPARE else child.slot,
+            "state": "spare" if child is pool.spare else child.state,
+            "note": note(child),
             "job": child.job_id(),
             "progress": None if child.progress is None else child.progress.as_dict(),
             "jobs_done": child.jobs_done,
             "rss": _rss(child.pid),
         }
-        for child in pool.children.values()
+        for child in pool.processes()
         if child.state != "gone"
     ]
+
+
+def note(child: Child) -> str | None:
+    """What an operator should know of a child besides its state."""
+    if child.frozen_seconds is not None:
+        return f"stopped by a signal for {child.frozen_seconds:.0f} s: kill -CONT {child.pid}"
+    return "boots" if child.slot == SPARE and child.state == "booting" else None
 
 
 def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test simulate check format bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -22,6 +22,13 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest
+
+SECONDS ?= 300
+SEED ?= 1
+
+simulate: $(STAMP)  ## Simulated histories for SECONDS (300), beginning with SEED (1)
+	ZCASYNC_SIMULATE_SECONDS=$(SECONDS) ZCASYNC_SIMULATE_SEED=$(SEED) \
+	$(BIN)/python -m pytest tests/simulation/test_simulation.py
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage erase

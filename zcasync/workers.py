@@ -33,6 +33,7 @@ class ClaimList(Persistent):  # type: ignore[misc]
     """What one child has claimed, in the order in which it will run."""
 
     items: tuple[Partial, ...] = ()
+    deaths = 0  # of children whose jobs were recovered; tells whether a commit in doubt is there
 
 
 @implementer(ISizedSequence)

@@ -117,3 +117,19 @@ def test_nothing_is_done_before_the_interval_is_over(
         seconds.advance(INTERVAL_SECONDS / 4)
 
     assert [moment - began for moment in pruned] == [60, 120, 180]
+
+
+def test_a_lane_that_the_pass_itself_has_made_is_no_obstacle(house: House) -> None:
+    """A pass that gives its first job back makes a lane, which has no record before the commit."""
+    house.client.sync()
+    scenes.put(house.client)
+    house.session.sync()
+    (partial,) = house.session.claim()
+    house.session.activate_claimed(partial)
+    house.session.commit()
+    house._seconds.advance(INTERVAL_SECONDS)
+    house.session.queue.give_back(partial)
+    house._housekeeping.do(house.session.manager, house.worker)
+    house.session.commit()
+
+    assert len(house.session.queue) == 1

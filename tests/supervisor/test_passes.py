@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from ZEO.Exceptions import ClientDisconnected
 
 from tests.model.sessions import ONE, TWO, FakeClock, Session
 from tests.supervisor import scenes
@@ -14,10 +15,10 @@ from zcasync.errors import AbortedError, FencedError
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import Progress, noted
-from zcasync.supervisor import passes as passes_module
 from zcasync.supervisor import startup
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.passes import IDLE_PING_SECONDS, Passes
+from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 
 DEATH = Death(pid=7, signal="SIGKILL")
@@ -32,7 +33,12 @@ class Scene:
         self.worker = scenes.serve(engine)
         scenes.fenced(engine, self.worker)
         self.passes = Passes(
-            engine.connection, engine.manager, self.worker, self.worker.incarnation, Watch(seconds)
+            engine.connection,
+            engine.manager,
+            self.worker,
+            self.worker.incarnation,
+            Watch(seconds),
+            Surroundings(seconds=seconds, sleep=seconds.sleep),
         )
 
     def put(self, count: int = 1) -> list[Partial]:
@@ -57,8 +63,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(connect: Connect, seconds: Seconds, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(passes_module, "time", seconds)
+def scene(connect: Connect, seconds: Seconds) -> Scene:
     return Scene(connect(), connect(), seconds)
 
 
@@ -429,3 +434,29 @@ def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
     assert done.hand_out == {0: oids([partial])}
     assert scene.held() == [partial]
     assert partial.state != COMPLETED
+
+
+def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass is made again, and what it claimed after the death is not taken for interrupted."""
+    first, second = scene.put(2)
+    scene.run(s0=ready(room=2))
+    lost = ready(room=2)
+    lost.deaths = [(DEATH, False)]
+    commit = scene.session.transactions.commit
+
+    def commit_and_lose_the_storage() -> None:
+        commit()
+        raise ClientDisconnected
+
+    with monkeypatch.context() as patch, pytest.raises(ClientDisconnected):
+        patch.setattr(scene.session.transactions, "commit", commit_and_lose_the_storage)
+        scene.run(s0=lost)
+    again = ready()
+    again.deaths = [*lost.deaths, (DEATH, True)]
+    done = scene.run(s0=again)
+
+    assert (first._interruptions, second._interruptions) == (1, 0)
+    assert [partial.state for partial in (first, second)] == [PENDING] * 2, "of the second death"
+    assert done.notes == []

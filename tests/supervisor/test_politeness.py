@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 
@@ -10,15 +11,10 @@ from tests.model.sessions import ONE, TWO, Session
 from tests.supervisor import scenes
 from tests.supervisor.scenes import ELSEWHERE, Seconds
 from zcasync.lanes import Lane
-from zcasync.supervisor import politeness as politeness_module
 from zcasync.supervisor.politeness import LONGEST_SECONDS, SHORTEST_SECONDS, Politeness
+from zcasync.supervisor.surroundings import Surroundings
 
 MINE, OTHER = (name.bytes for name in (ONE, TWO))
-
-
-@pytest.fixture(autouse=True)
-def time_stands_still(seconds: Seconds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(politeness_module, "time", seconds)
 
 
 @pytest.fixture
@@ -43,13 +39,22 @@ def engines(session: Session) -> tuple[bytes, bytes]:
     return engine_of(session, ONE), engine_of(session, TWO)
 
 
-def polite(session: Session, engine: bytes) -> Politeness:
-    made = Politeness(engine)
-    made.look(session.manager)
-    return made
+Polite = Callable[[Session, bytes], Politeness]
 
 
-def test_an_engine_alone_leaves_nothing_to_others(session: Session, lane: Lane) -> None:
+@pytest.fixture
+def polite(seconds: Seconds) -> Polite:
+    """Makes the politeness of an engine that begins a pass."""
+
+    def make(session: Session, engine: bytes) -> Politeness:
+        made = Politeness(engine, Surroundings(seconds=seconds))
+        made.look(session.manager)
+        return made
+
+    return make
+
+
+def test_an_engine_alone_leaves_nothing_to_others(polite: Polite, session: Session, lane: Lane) -> None:
     engine = engine_of(session, ONE)
     lane.owner = b"one that is gone"
     politeness = polite(session, engine)
@@ -59,7 +64,7 @@ def test_an_engine_alone_leaves_nothing_to_others(session: Session, lane: Lane) 
 
 
 def test_the_engine_that_worked_a_lane_last_goes_first(
-    session: Session, lane: Lane, engines: tuple[bytes, bytes]
+    polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes]
 ) -> None:
     lane.owner = engines[0]
     first, second = (polite(session, engine) for engine in engines)
@@ -72,7 +77,7 @@ def test_the_engine_that_worked_a_lane_last_goes_first(
 
 @pytest.mark.parametrize("owner", [None, b"one that is gone"])
 def test_at_a_lane_of_nobody_all_agree_on_who_goes_first(
-    session: Session, lane: Lane, engines: tuple[bytes, bytes], owner: bytes | None
+    polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], owner: bytes | None
 ) -> None:
     lane.owner = owner
     for number in range(20):
@@ -82,7 +87,7 @@ def test_at_a_lane_of_nobody_all_agree_on_who_goes_first(
 
 
 def test_a_lane_whose_head_stands_still_is_taken_over(
-    session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
+    polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
 ) -> None:
     lane.owner = engines[0]
     second = polite(session, engines[1])
@@ -95,7 +100,7 @@ def test_a_lane_whose_head_stands_still_is_taken_over(
 
 
 def test_while_its_head_moves_a_lane_is_left_alone(
-    session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
+    polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
 ) -> None:
     lane.owner = engines[0]
     second = polite(session, engines[1])
@@ -106,7 +111,7 @@ def test_while_its_head_moves_a_lane_is_left_alone(
 
 
 def test_who_makes_slow_passes_is_patient_within_limits(
-    session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
+    polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
 ) -> None:
     lane.owner = engines[0]
     second = polite(session, engines[1])

@@ -27,6 +27,7 @@ from zcasync.supervisor.pool import PoolFactory
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.registration import Registration
 from zcasync.supervisor.reserving import Sharing, room, target
+from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 
 log = Logger()
@@ -62,6 +63,7 @@ class Engine:
         make_reactor_jobs: Callable[..., ReactorJobs] = ReactorJobs,
         thread: Any = None,
         watch: Watch | None = None,
+        surroundings: Surroundings | None = None,
         ready: Callable[[], None] = lambda: None,
         lost: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
@@ -78,7 +80,12 @@ class Engine:
         self._make_pool = make_pool
         self._make_reactor_jobs = make_reactor_jobs
         self._registration = Registration(
-            self._db, self.worker_uuid, self.UUID, settings, watch or Watch()
+            self._db,
+            self.worker_uuid,
+            self.UUID,
+            settings,
+            watch or Watch(),
+            surroundings or Surroundings(),
         )
         self._ready: Callable[[], None] | None = ready
         self._lost = lost

@@ -36,6 +36,8 @@ class Housekeeping:
         idle = []
         for key, lane in queue.lanes().items():
             page = lane.inbox.last
+            if page._p_oid is None:  # this pass has made the lane
+                continue
             state = page._p_oid + page._p_serial
             seen, since = self._unchanged.get(key, (b"", now))
             if seen != state:

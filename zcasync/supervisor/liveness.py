@@ -34,10 +34,18 @@ class Silence:
 
 
 class Watch:
-    """Watches the engines of other workers.  ``seconds`` tells the time, monotonic."""
+    """Watches the engines of other workers.
 
-    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+    ``seconds()`` tells the time, monotonic; ``frozen(identity)``: whether a signal stops it.
+    """
+
+    def __init__(
+        self,
+        seconds: Callable[[], float] = time.monotonic,
+        frozen: Callable[[Identity], bool] | None = None,
+    ) -> None:
         self._seconds = seconds
+        self._is_frozen = frozen or is_frozen
         self._silences: dict[bytes, Silence] = {}
 
     def why_dead(self, worker: Worker) -> str | None:
@@ -55,7 +63,7 @@ class Watch:
         alive = incarnation.identity.is_alive()
         if alive is False:
             return f"process {incarnation.identity.pid} of this machine is gone"
-        if silent and (alive is None or is_frozen(incarnation.identity)):
+        if silent and (alive is None or self._is_frozen(incarnation.identity)):
             seconds = self._silences[engine].seconds
             return f"silent for {seconds:.0f} s; it had promised {worker.ping.promise:g} s"
         return None

@@ -6,8 +6,6 @@ children only tell it when to look.
 
 from __future__ import annotations
 
-import random
-import time
 from typing import Any
 
 from transaction import TransactionManager
@@ -20,6 +18,7 @@ from zcasync.errors import FencedError
 from zcasync.incarnation import Incarnation
 from zcasync.interfaces import COMPLETED
 from zcasync.partial import Partial
+from zcasync.protocol.outcomes import Death
 from zcasync.reporting import ANNOTATION
 from zcasync.settling import is_done
 from zcasync.supervisor.housekeeping import Housekeeping
@@ -27,6 +26,7 @@ from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.politeness import Politeness
 from zcasync.supervisor.recovering import is_unfinished, recover
 from zcasync.supervisor.startup import has_leftovers, take_over
+from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 from zcasync.workers import ClaimList, Worker
 
@@ -35,6 +35,9 @@ CONFLICT_TRIES = 8
 LOOK_SECONDS = 1.0
 #: An engine without claims only says every ten minutes that it lives.
 IDLE_PING_SECONDS = 600.0
+
+#: Deaths of children, each with whether it was idle.
+Deaths = list[tuple[Death, bool]]
 
 
 class Passes:
@@ -47,6 +50,7 @@ class Passes:
         worker: Worker,
         incarnation: Incarnation,
         watch: Watch,
+        surroundings: Surroundings,
     ) -> None:
         self._connection = connection
         self._transactions: TransactionManager = connection.transaction_manager
@@ -54,13 +58,16 @@ class Passes:
         self._worker = worker
         self._incarnation = incarnation
         self._engine = incarnation.engineUUID.bytes
-        self._politeness = Politeness(self._engine)
-        self._housekeeping = Housekeeping()
+        self._surroundings = surroundings
+        self._politeness = Politeness(self._engine, surroundings)
+        self._housekeeping = Housekeeping(surroundings.seconds)
         self._watch = watch
         self._looked = float("-inf")
         self._pinged = float("-inf")
         self._interval = float("inf")
         self._finished: list[tuple[int, Partial]] = []
+        self._deaths: dict[int, int] = {}  # slot -> deaths that we know to be committed
+        self._counted: dict[int, int] = {}  # the same with this pass
 
     def run(self, work: Work) -> Done:
         """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
@@ -76,19 +83,25 @@ class Passes:
                 self._transactions.abort()
                 if attempt == CONFLICT_TRIES - 1:
                     raise
-                time.sleep(random.uniform(0, 0.005 * 2**attempt))
+                self._pause(0.005 * 2**attempt)
             except BaseException:
                 self._transactions.abort()
                 raise
             else:
                 self._politeness.done()
+                self._deaths.update(self._counted)
                 done.notes[:0] = notes
                 return done
         raise AssertionError("unreachable")
 
+    def _pause(self, longest: float) -> None:
+        """Let whoever we met finish."""
+        surroundings = self._surroundings
+        surroundings.sleep(surroundings.chance.uniform(0, longest))
+
     def _look_at_others(self) -> list[str]:
         """Bury the engines that are dead and take their work over, in a commit of its own."""
-        now = time.monotonic()
+        now = self._surroundings.seconds()
         if now - self._looked < LOOK_SECONDS:
             return []
         self._looked = now
@@ -139,8 +152,9 @@ class Passes:
         self._limit_room(slots, work.reactor)
         self._finished = []
         self._politeness.look(self._manager)
-        for one, slot in [*pairs, reactor]:
-            self._recover(one, slot, work, done)
+        for number, (one, slot) in enumerate([*pairs, reactor]):
+            deaths = self._new_deaths(number, one, slot) if slot.deaths else []
+            self._recover(one, slot, deaths, work, done)
             self._retire(one, slot)
         self._claim(self._manager.thread, pairs, done)
         self._claim(self._manager.reactor, [reactor], done)
@@ -169,19 +183,34 @@ class Passes:
             at_work = reactor.outstanding - reactor.deferred
             reactor.room = max(0, self._worker.reactor.size - len(at_work))
 
-    def _recover(self, one: ClaimList, slot: SlotWork, work: Work, done: Done) -> None:
+    def _recover(
+        self, one: ClaimList, slot: SlotWork, deaths: Deaths, work: Work, done: Done
+    ) -> None:
         """Take back what a dead child, or one that was asked, did not begin or end."""
         # What a replacement has in hand already was claimed after the death.
         known = slot.outstanding | slot.completed.keys()
         left = [p for p in one.items if p._p_oid not in known and self._is_mine(p)]
         recover([p for p in left if p._retry_at is not None], None, done, work.cancelled)
-        for death, idle in slot.deaths:
+        for death, idle in deaths:
             recover(left, None if idle else death, done, work.cancelled)
         if slot.returned:
             recover([p for p in left if p._p_oid in slot.returned], None, done, work.cancelled)
         if work.cancelled:
             at_rest = [p for p in one.items if p in left or p._p_oid in slot.deferred]
             recover([p for p in at_rest if p._p_oid in work.cancelled], None, done, work.cancelled)
+
+    def _new_deaths(self, number: int, one: ClaimList, slot: SlotWork) -> Deaths:
+        """The deaths in a slot that no commit has seen.
+
+        A pass that failed is made again with the same deaths, but its commit, when it was in doubt,
+        can be there: then what was claimed in it has nothing to do with them.
+        """
+        known = self._deaths.setdefault(number, one.deaths)
+        found = slot.deaths[one.deaths - known :]
+        if found:
+            one.deaths += len(found)
+        self._counted[number] = one.deaths
+        return found
 
     def _retire(self, one: ClaimList, slot: SlotWork) -> None:
         """Drop what is over, waits for another partial, or was given back."""
@@ -241,7 +270,7 @@ class Passes:
         """Say that we live when the last word gets old, or when we now promise to write sooner."""
         worker = self._worker
         interval = float(worker.ping_interval) if holds else IDLE_PING_SECONDS
-        now = time.monotonic()
+        now = self._surroundings.seconds()
         if interval < self._interval or now - self._pinged >= self._interval / 2:
             worker.ping.write(interval + worker.ping_death_interval)
             self._pinged, self._interval = now, interval

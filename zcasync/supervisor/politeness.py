@@ -8,11 +8,10 @@ whoever claims, the storage decides.
 from __future__ import annotations
 
 import hashlib
-import random
-import time
 
 from zcasync.datamanager import DataManager
 from zcasync.lanes import Lane
+from zcasync.supervisor.surroundings import Surroundings
 
 #: How long the head of another engine's lane may stand before we help, seconds: so many of our own
 #: passes, because where ours take long the other's do too.
@@ -24,18 +23,20 @@ LONGEST_SECONDS = 0.5
 class Politeness:
     """Remembers since when the heads of other engines' lanes have stood still."""
 
-    def __init__(self, engine: bytes) -> None:
+    def __init__(self, engine: bytes, surroundings: Surroundings) -> None:
         self._engine = engine
         self._engines = {engine}
+        self._seconds = surroundings.seconds
+        self._chance = surroundings.chance
         self._seen: dict[bytes, tuple[object, float]] = {}
         self.waits = False
         self.pause = SHORTEST_SECONDS
         self._patience = SHORTEST_SECONDS
-        self._began = time.monotonic()
+        self._began = self._seconds()
 
     def look(self, manager: DataManager) -> None:
         """Begin a pass: see which other engines there are."""
-        self._began = time.monotonic()
+        self._began = self._seconds()
         engines = {worker._engine for worker in manager.workers.values()}
         self._engines = {engine for engine in engines if engine is not None} | {self._engine}
         self.waits = False
@@ -44,7 +45,7 @@ class Politeness:
 
     def done(self) -> None:
         """A pass is committed: learn how long passes take."""
-        took = PATIENCE_PASSES * (time.monotonic() - self._began)
+        took = PATIENCE_PASSES * (self._seconds() - self._began)
         patience = 0.8 * self._patience + 0.2 * took
         self._patience = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, patience))
 
@@ -58,7 +59,7 @@ class Politeness:
         if owner == self._engine:
             return True
         head = (owner, lane.page._p_oid, lane.index, lane.seq)
-        now = time.monotonic()
+        now = self._seconds()
         seen, since = self._seen.get(key, (None, now))
         if seen != head:
             self._seen[key] = (head, now)
@@ -66,5 +67,5 @@ class Politeness:
         if now - since >= self._patience:
             return True
         self.waits = True
-        self.pause = self._patience * random.uniform(1.0, 1.5)
+        self.pause = self._patience * self._chance.uniform(1.0, 1.5)
         return False

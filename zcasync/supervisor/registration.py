@@ -12,6 +12,7 @@ from zcasync.settings import Settings
 from zcasync.supervisor import startup
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.passes import Passes
+from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, Work
 
 
@@ -19,13 +20,20 @@ class Registration:
     """One engine's hold on a worker's record, over one connection; not safe for two threads."""
 
     def __init__(
-        self, db: Any, worker: uuid.UUID, engine: uuid.UUID, settings: Settings, watch: Watch
+        self,
+        db: Any,
+        worker: uuid.UUID,
+        engine: uuid.UUID,
+        settings: Settings,
+        watch: Watch,
+        surroundings: Surroundings,
     ) -> None:
         self._db = db
         self._worker_uuid = worker
         self._engine = engine
         self._settings = settings
         self._watch = watch
+        self._surroundings = surroundings
         self._connection: Any = None
 
     def begin(self) -> tuple[bytes, list[str], int]:
@@ -43,13 +51,20 @@ class Registration:
         }
         try:
             manager, worker, incarnation, notes = startup.begin(
-                self._connection, self._worker_uuid, self._engine, wishes, self._watch
+                self._connection,
+                self._worker_uuid,
+                self._engine,
+                wishes,
+                self._watch,
+                self._surroundings.identity,
             )
         except BaseException:
             self.close()
             raise
         self._worker, self._incarnation = worker, incarnation
-        self._passes = Passes(self._connection, manager, worker, incarnation, self._watch)
+        self._passes = Passes(
+            self._connection, manager, worker, incarnation, self._watch, self._surroundings
+        )
         return incarnation._p_oid, notes, worker.thread.size
 
     def make_pass(self, work: Work) -> Done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from ZODB.POSException import ConflictError
@@ -39,6 +40,7 @@ def begin(
     engine: uuid.UUID,
     wishes: dict[str, Any],
     watch: Watch,
+    identity: Callable[[], Identity] = Identity.here,
 ) -> tuple[DataManager, Worker, Incarnation, list[str]]:
     """Install what is missing and write the new incarnation; returns notes for the log too.
 
@@ -50,7 +52,7 @@ def begin(
     for attempt in range(TRIES):
         manager.begin()
         try:
-            result = _begin(connection, worker_uuid, engine, wishes, watch)
+            result = _begin(connection, worker_uuid, engine, wishes, watch, identity)
             manager.commit()
         except ConflictError:
             manager.abort()
@@ -71,6 +73,7 @@ def _begin(
     engine: uuid.UUID,
     wishes: dict[str, Any],
     watch: Watch,
+    identity: Callable[[], Identity],
 ) -> tuple[DataManager, Worker, Incarnation, list[str]]:
     data_manager = install(connection)
     for name, db in connection.db().databases.items():
@@ -82,7 +85,7 @@ def _begin(
         worker = Worker(plain)
         data_manager.workers.add(worker)
     notes = check_predecessor(worker, watch)
-    incarnation = Incarnation(engine, plain, Identity.here())
+    incarnation = Incarnation(engine, plain, identity())
     connection.add(incarnation)
     notes += take_over(worker, "its process was gone", worker, incarnation)
     worker.engineUUID = engine

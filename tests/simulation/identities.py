@@ -1,0 +1,37 @@
+"""Process identities that the simulation judges: alive, gone, frozen, or out of sight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zcasync.identity import Identity
+
+
+@dataclass
+class Sight:
+    """What can be seen from where the code runs now."""
+
+    machine: str = ""
+    alive: set[int] = field(default_factory=set)
+    frozen: set[int] = field(default_factory=set)
+
+
+#: Of the world that is simulated now; identities are loaded from records and have to find it.
+sight = Sight()
+
+
+class SimulatedIdentity(Identity):
+    """One simulated process."""
+
+    def is_alive(self) -> bool | None:
+        return self.pid in sight.alive if self.host == sight.machine else None
+
+
+def identity_of(machine: str, pid: int) -> SimulatedIdentity:
+    """The identity of a process."""
+    return SimulatedIdentity(machine, machine, "1", pid, pid)
+
+
+def is_frozen(identity: Identity) -> bool:
+    """Whether it is stopped by a signal, seen from its own machine."""
+    return identity.pid in sight.frozen

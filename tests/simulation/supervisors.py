@@ -1,0 +1,198 @@
+"""Simulated supervisors: the real engine and keeper, in a process that can die and freeze."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from tests.simulation.children import SimulatedPool
+from tests.simulation.identities import identity_of, is_frozen, sight
+from tests.simulation.jobs import Crash
+from zcasync.settings import Settings
+from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.surroundings import Surroundings
+from zcasync.testing.story import inline_reactor_jobs
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SETTINGS = Settings()
+#: An engine that made no pass for so long may be taken for dead (its promise is 40 s).
+LATE_SECONDS = 40.0
+#: No worker gets more than this.
+MOST_CHILDREN = 3
+
+
+class Reactor(Clock):
+    """Tells the time of one process."""
+
+    def callFromThread(self, call: Callable[..., Any], *args: Any) -> None:
+        """Soon, in the reactor's thread."""
+        self.callLater(0, call, *args)
+
+
+class DatabaseWork:
+    """Does the engine's database work at once, in the name of its process."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Call it; what would be heard by a process that has died is never heard."""
+        supervisor = self._supervisor
+        try:
+            with supervisor.world.acting(supervisor):
+                result = function(*args)
+        except Crash:
+            supervisor.die()
+        except Exception as error:
+            if supervisor.is_alive:
+                supervisor.world.failed(str(supervisor), error)
+                return fail(Failure())
+        else:
+            if supervisor.is_alive:
+                supervisor.last_wrote = supervisor.world.seconds
+                return succeed(result)
+        return Deferred()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Supervisor:
+    """One run of a supervisor's process, for one worker, on one machine.
+
+    ``offset``: how far the machine's clock is wrong, microseconds.
+    """
+
+    def __init__(self, world: World, worker: uuid.UUID, machine: str, offset: int) -> None:
+        self.world = world
+        self.worker, self.machine, self.offset = worker, machine, offset
+        self.pid = world.new_pid()
+        self.transactions: Any = None  # the engine's connection has its own
+        self.is_alive, self.is_frozen, self.is_doomed = True, False, False
+        self.behind = 0.0  # seconds that its reactor has not seen yet
+        self.last_wrote = world.seconds
+        self.reactor = Reactor()
+        self.reactor.rightNow = 1000.0 * self.pid
+        self._mail: list[Callable[[], None]] = []
+        self._surroundings = Surroundings(
+            seconds=self.reactor.seconds,
+            sleep=lambda seconds: None,
+            chance=random.Random(self.pid),
+            identity=lambda: identity_of(machine, self.pid),
+        )
+        self._watch = Watch(self.reactor.seconds, is_frozen)
+        self.keeper = EngineKeeper(self.reactor, self._make_engine)
+        sight.alive.add(self.pid)
+        with world.acting(self):
+            self.keeper.start().addErrback(self._refused)
+
+    def __str__(self) -> str:
+        return f"supervisor {self.pid} of worker {self.worker.int}"
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that runs now."""
+        engine = self.keeper.engine
+        return engine if self.is_alive and engine is not None and engine.pool is not None else None
+
+    def _make_engine(self, lost: Callable[[BaseException], None]) -> Engine:
+        def report(error: BaseException) -> None:
+            silent = self.world.seconds - self.last_wrote
+            if silent <= LATE_SECONDS:
+                self.world.faults.append(f"{self} wrote {silent} s ago and is buried: {error}")
+            lost(error)
+
+        return Engine(
+            self.world.db,
+            self.worker,
+            reactor=self.reactor,
+            settings=SETTINGS,
+            make_pool=lambda engine, oid, changed, died: SimulatedPool(self, oid, changed, died),
+            make_reactor_jobs=inline_reactor_jobs,
+            thread=DatabaseWork(self),
+            watch=self._watch,
+            surroundings=self._surroundings,
+            lost=report,
+        )
+
+    def _refused(self, failure: Failure) -> None:
+        """It could not start: the process says why and ends."""
+        self.world.note(f"{self} ends: {failure.getErrorMessage()}")
+        self.die()
+
+    # what happens to it
+
+    def post(self, call: Callable[..., None], *args: Any) -> None:
+        """What a child says; heard when the process next listens."""
+        if self.is_alive:
+            self._mail.append(lambda: call(*args))
+
+    def listen(self) -> None:
+        """Hear what the children have said."""
+        with self.world.acting(self):
+            while self._mail and self.is_running:
+                self._mail.pop(0)()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process can do anything now."""
+        return self.is_alive and not self.is_frozen
+
+    def tick(self, seconds: float = 0.0, listen: bool = True) -> None:
+        """Let time pass for the process; due passes are made."""
+        self.behind += seconds
+        if not self.is_running or self.world.is_acting(self):
+            return
+        if listen:
+            self.listen()
+        if self.is_running:
+            with self.world.acting(self):
+                behind, self.behind = self.behind, 0.0
+                self.reactor.advance(behind)
+
+    def pass_now(self, listen: bool = True) -> None:
+        """Make a pass now."""
+        if self.engine is not None and self.is_running:
+            self.engine.wake()
+            self.tick(0.0, listen)
+
+    def die(self) -> None:
+        """SIGKILL."""
+        if not self.is_alive:
+            return
+        self._note_interruptions()
+        self.is_alive = False
+        self._mail.clear()
+        sight.alive.discard(self.pid)
+        sight.frozen.discard(self.pid)
+        self.is_doomed = self.world.is_acting(self)
+
+    def _note_interruptions(self) -> None:
+        """From now on the first job of each child may count as interrupted."""
+        self.world.deaths += MOST_CHILDREN
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self._note_interruptions()
+        self.is_frozen = True
+        sight.frozen.add(self.pid)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.is_frozen = False
+        sight.frozen.discard(self.pid)
+
+    def stop(self) -> None:
+        """A clean stop (SIGTERM); the process ends when the keeper has stopped."""
+        with self.world.acting(self):
+            self.keeper.stop().addBoth(lambda result: self.die())

@@ -53,6 +53,11 @@ class Home:
         return self.var / "blobs"
 
     @property
+    def packed(self) -> Path:
+        """When the embedded default was packed last."""
+        return self.var / "packed.json"
+
+    @property
     def server_identity(self) -> Path:
         """Which process is the embedded default's database server."""
         return self.var / "zeo.json"
@@ -61,6 +66,11 @@ class Home:
     def supervisor_identity(self) -> Path:
         """Which process was the last supervisor, and its engine."""
         return self.var / "supervisor.json"
+
+    @property
+    def last_pass(self) -> Path:
+        """What the last engine held after its last pass."""
+        return self.var / "last_pass.json"
 
     @property
     def supervisor_lock(self) -> Path:

@@ -74,15 +74,18 @@ class Identity:
         """For a JSON file."""
         return asdict(self)
 
+    @property
+    def is_of_this_boot(self) -> bool:
+        """Whether the process runs, or ran, on this machine since it was booted."""
+        return bool(self.boot_id) and self.boot_id == _boot_id()
+
     def is_alive(self) -> bool | None:
         """Whether the process runs; None where this process cannot know.
 
         Another boot id on the same host name still means another machine for all we know (host
         names repeat), so only a shared boot id and pid namespace decide.
         """
-        if not self.boot_id or self.boot_id != _boot_id():
-            return None
-        if self.pid_namespace != _pid_namespace():
+        if not self.is_of_this_boot or self.pid_namespace != _pid_namespace():
             return None
         if _start_ticks(self.pid) != self.start_ticks:
             return False

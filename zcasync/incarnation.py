@@ -7,6 +7,7 @@ engine that was buried cannot commit anything any more.
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import datetime
 
@@ -21,12 +22,21 @@ class Incarnation(Persistent):  # type: ignore[misc]
 
     ended: int | None = None
     end_reason: str | None = None  # None while it lives
+    versions: dict[str, str] | None = None  # name -> version of what it runs on; None: not noted
 
-    def __init__(self, engine: uuid.UUID, worker: uuid.UUID, identity: Identity) -> None:
+    def __init__(
+        self,
+        engine: uuid.UUID,
+        worker: uuid.UUID,
+        identity: Identity,
+        versions: dict[str, str] | None = None,
+    ) -> None:
         self._engine = engine.bytes
         self._worker = worker.bytes
         self.identity = identity
         self.started = clock.now()
+        if versions is not None:
+            self.versions = versions
 
     @property
     def engineUUID(self) -> uuid.UUID:
@@ -49,15 +59,18 @@ class Incarnation(Persistent):  # type: ignore[misc]
 class Ping(Persistent):  # type: ignore[misc]
     """The engine's sign of life: its record's serial is the signal, its content for people.
 
-    ``promise``: the engine writes again within so many seconds, or it is dead.
+    ``promise``: the engine writes again within so many seconds, or it is dead.  ``monotonic``: the
+    clock of the engine's machine, which means something to processes of the same boot only.
     """
 
     at: int | None = None
     promise = 0.0
+    monotonic: float | None = None
 
     def write(self, promise: float) -> None:
         """Say that we live, and for how long this word holds (seconds)."""
         self.at = clock.now()
+        self.monotonic = time.monotonic()
         self.promise = promise
 
     @property

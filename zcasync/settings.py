@@ -17,7 +17,10 @@ from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
 
 @dataclass(frozen=True)
 class Settings:
-    """Validated settings.  All durations are seconds.  None: leave what the database says."""
+    """Validated settings.  None: leave what the database says.
+
+    Durations are seconds, except ``keep_completed`` and ``pack_days``: days.
+    """
 
     children: int | None = None
     poll_seconds: float | None = None
@@ -34,6 +37,8 @@ class Settings:
     recycle_memory: int | None = None
     memory_limit: int | None = None
     frozen_timeout: float = 60.0
+    keep_completed: float = 7.0
+    pack_days: float = 7.0
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
@@ -51,6 +56,8 @@ class Settings:
         "recycle_memory": "a child that keeps more after a job is replaced: 300MB (unset: never)",
         "memory_limit": "a child that takes more is killed with its job: 1GB (unset: never)",
         "frozen_timeout": "a child that a signal has stopped for so long is killed",
+        "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
+        "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
     }
 
 
@@ -138,6 +145,14 @@ def seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < 10**9:
         raise ValueError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def days(text: str) -> float:
+    """A number of days, 0 or more."""
+    value = float(text)
+    if not 0 <= value < 10**5:
+        raise ValueError(f"{text!r} is not a number of days from 0 on")
     return value
 
 

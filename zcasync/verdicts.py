@@ -2,15 +2,18 @@
 
 Proof comes from a process: the supervisor of this home answers, or the identity in the incarnation
 names a process of this machine.  Without proof only the promise counts, the time within which the
-engine said that it would write again.  To see that time pass takes a watcher with a clock of its
-own, so a caller that has watched passes a :class:`Watch`.  One that looks only once gets a hint,
-the ping's time against this machine's clock.  Clocks differ: nobody may be buried by a hint.
+engine said that it would write again.  One look tells that this time has passed where engine and
+looker share a clock: in two containers of one machine, since it was booted.  Elsewhere it takes a
+watcher with a clock of its own, so a caller that has watched passes a :class:`Watch`; one look is
+good for no more than a hint, the ping's time against this machine's clock.  Clocks differ: a hint
+makes an engine overdue, never dead.
 """
 
 from __future__ import annotations
 
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -67,13 +70,19 @@ class Watch:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its reason, in words for people; ``since``: when the engine was last known."""
+    """A verdict with its reason, in words for people; ``since``: when the engine was last known.
+
+    ``overdue``: by its own clock and this machine's a silent engine's promise has run out, and only
+    watching it can tell; ``limit``: after so many seconds of silence it is dead.
+    """
 
     verdict: Verdict
     reason: str
     since: datetime | None = None
     host: str | None = None
     pid: int | None = None
+    overdue: bool = False
+    limit: float | None = None
 
 
 def judge(worker: Any, sighting: Sighting | None = None, watch: Watch | None = None) -> Judgement:
@@ -99,7 +108,32 @@ def judge(worker: Any, sighting: Sighting | None = None, watch: Watch | None = N
     if sighting is not None and sighting.holds_home is False:
         reason = "no supervisor runs for this home, and no process is known to be this engine"
         return _of(worker, Verdict.GHOST, reason)
-    return _judge_promise(worker, watch, f"no process is known to be engine {named}")
+    # An engine registers its incarnation and its name on the worker in one commit.
+    reason = f"no engine {named} has ever registered: somebody else wrote it into the record"
+    return _of(worker, Verdict.DEAD, reason)
+
+
+def judge_holder(sighting: Sighting, holder: dict[str, Any]) -> Judgement:
+    """The verdict on this home's engine by what its last supervisor wrote into the home.
+
+    For a look without the database.  ``holder``: see ``zcasync.supervisor.home_lock.read``.
+    """
+    who = f"process {holder['pid']} on {holder['host']}"
+    if sighting.engine is not None:
+        verdict = Verdict.RUNNING
+        reason = f"process {sighting.pid} answers on the control socket of this home"
+    elif sighting.holds_home:
+        verdict, reason = Verdict.RUNNING, f"{who} lives"
+    elif sighting.holds_home is None:
+        verdict, reason = Verdict.SILENT, f"{who} cannot be seen from here"
+    elif holder["engine"] == "" and not holder["starting"]:
+        verdict, reason = Verdict.STOPPED, "the last engine of this home said that it ended"
+    else:
+        verdict, reason = Verdict.GHOST, f"{who} is gone and did not say so"
+        if holder["starting"]:
+            reason += " when it was about to register its engine"
+    since = None if holder["since"] is None else datetime.fromisoformat(holder["since"])
+    return Judgement(verdict, reason, since, holder["host"], holder["pid"])
 
 
 def _judge_incarnation(worker: Any, incarnation: Incarnation, watch: Watch | None) -> Judgement:
@@ -115,32 +149,45 @@ def _judge_incarnation(worker: Any, incarnation: Incarnation, watch: Watch | Non
         return _of(worker, Verdict.RUNNING, f"{who} lives{began}", incarnation)
     if alive is False:
         return _of(worker, Verdict.GHOST, f"{who} is gone and did not say so", incarnation)
-    return _judge_promise(worker, watch, f"{who} cannot be seen from here", incarnation)
+    return _judge_promise(worker, watch, who, incarnation)
 
 
 def _judge_promise(
-    worker: Any, watch: Watch | None, why: str, incarnation: Incarnation | None = None
+    worker: Any, watch: Watch | None, who: str, incarnation: Incarnation
 ) -> Judgement:
-    """The verdict on an engine of whose process nothing is known."""
+    """The verdict on an engine whose process cannot be seen."""
     ping = worker.ping
     # An engine that has just begun has not promised anything yet.
     promise = max(ping.promise, worker.ping_interval + worker.ping_death_interval)
     limit = PROMISE_FACTOR * promise
-    if watch is not None:
-        seen = f"has not written for {span(watch.unchanged)} while we watched"
-        if watch.has_changed and watch.unchanged < limit:
-            verdict, seen = Verdict.RUNNING, "has written while we watched"
-        elif watch.looks >= LOOKS and watch.unchanged >= limit:
-            verdict = Verdict.DEAD
-        else:
-            verdict = Verdict.SILENT
-    elif ping.at is None:
-        verdict, seen = Verdict.DEAD, "has never written"
+    overdue = False
+    quiet = None
+    if incarnation.identity.is_of_this_boot and ping.monotonic is not None:
+        quiet = time.monotonic() - ping.monotonic
+    if watch is not None and (quiet is None or quiet <= limit):
+        verdict, seen = _watched(watch, limit)
+    elif quiet is not None:
+        verdict = Verdict.DEAD if quiet > limit else Verdict.SILENT
+        seen = f"wrote {span(quiet)} ago by this machine's clock"
     else:
-        seen = f"wrote {span(_age(ping.at))} ago by its own clock"
-        verdict = Verdict.DEAD if _age(ping.at) > limit else Verdict.SILENT
-    reason = f"{why}; it was to write within {span(promise)} and {seen}"
-    return _of(worker, verdict, reason, incarnation)
+        verdict, seen = Verdict.SILENT, "has never written"
+        if ping.at is not None:
+            overdue = _age(ping.at) > limit
+            seen = f"wrote {span(_age(ping.at))} ago by its own clock"
+            seen += ", which proves nothing as clocks differ" if overdue else ""
+    reason = f"{who} cannot be seen from here; it was to write within {span(promise)} and {seen}"
+    judgement = _of(worker, verdict, reason, incarnation)
+    return replace(judgement, overdue=overdue, limit=limit)
+
+
+def _watched(watch: Watch, limit: float) -> tuple[Verdict, str]:
+    """What a watcher may conclude."""
+    if watch.has_changed and watch.unchanged < limit:
+        return Verdict.RUNNING, "has written while we watched"
+    seen = f"has not written for {span(watch.unchanged)} while we watched"
+    if watch.looks >= LOOKS and watch.unchanged >= limit:
+        return Verdict.DEAD, seen
+    return Verdict.SILENT, seen
 
 
 def _usurped(worker: Any, who: str, engine: uuid.UUID, pid: int | None) -> Judgement:

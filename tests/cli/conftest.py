@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from tests import jobs
 from tests.gates import Gate
 from tests.support import ROOT, Client, Instance, short_folder
+from tests.waiting import wait_until
 from zcasync.cli.main import execute
+from zcasync.datamanager import Worker
+from zcasync.ids import id_of
 
 SECONDS = 60.0
 CONFIG = """
@@ -108,6 +116,33 @@ def finish(process: subprocess.Popen[str], timeout: float = SECONDS) -> Result:
         return Result(process.returncode, out, err)
 
 
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process that does not run for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def extra_worker(client: Client, **attributes: Any) -> Iterator[Worker]:
+    """A worker of another instance, in the database for a while."""
+    worker = Worker(uuid.uuid4())
+    for name, value in attributes.items():
+        setattr(worker, name, value)
+    client.sync()
+    client.manager.workers.add(worker)
+    client.commit()
+    try:
+        yield worker
+    finally:
+        client.sync()
+        client.manager.workers.remove(worker)
+        client.commit()
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
     """A gate for the test's jobs; open in the end, so that no job waits for ever."""
@@ -130,3 +165,19 @@ def make_instance(folder: Path) -> Iterator[Callable[..., Instance]]:
     finally:
         for instance in made:
             instance.end()
+
+
+@pytest.fixture
+def ghost(make_instance: Callable[..., Instance], gate: Gate) -> tuple[Instance, str]:
+    """A home whose supervisor was killed at work, and the id of the job that it holds."""
+    instance = make_instance(children=1).start()
+    partial = instance.client.put(jobs.pass_gate, gate.path)
+    gate.wait_for()
+    family = instance.descendants()
+    job_id = id_of(partial)
+    server = instance.status()["server_pid"]
+    os.kill(server, signal.SIGSTOP)  # it cannot clean up either
+    instance.kill()
+    os.kill(server, signal.SIGKILL)
+    wait_until(lambda: not any(map(psutil.Process.is_running, family)), "its processes to be gone")
+    return instance, job_id

@@ -2,74 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from tests import jobs
-from tests.cli.conftest import Result, finish, start
+from tests.cli.conftest import Result, extra_worker, finish, frozen, start
 from tests.gates import Gate
 from tests.support import Client, Instance
-from tests.waiting import wait_until
-from zcasync.datamanager import Worker
 from zcasync.ids import id_of
 
 Cli = Callable[..., Result]
 
 #: A command that has to give up after a second is allowed this much on a busy machine.
 SOON_SECONDS = 20.0
-
-
-@contextmanager
-def frozen(pid: int) -> Iterator[None]:
-    """A process that does not run for a while."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-@contextmanager
-def extra_worker(client: Client, **attributes: Any) -> Iterator[Worker]:
-    """A worker of another instance, in the database for a while."""
-    worker = Worker(uuid.uuid4())
-    for name, value in attributes.items():
-        setattr(worker, name, value)
-    client.sync()
-    client.manager.workers.add(worker)
-    client.commit()
-    try:
-        yield worker
-    finally:
-        client.sync()
-        client.manager.workers.remove(worker)
-        client.commit()
-
-
-@pytest.fixture
-def ghost(make_instance: Callable[..., Instance], gate: Gate) -> tuple[Instance, str]:
-    """A home whose supervisor was killed at work, and the id of the job that it holds."""
-    instance = make_instance(children=1).start()
-    partial = instance.client.put(jobs.pass_gate, gate.path)
-    gate.wait_for()
-    family = instance.descendants()
-    job_id = id_of(partial)
-    server = instance.status()["server_pid"]
-    os.kill(server, signal.SIGSTOP)  # it cannot clean up either
-    instance.kill()
-    os.kill(server, signal.SIGKILL)
-    wait_until(lambda: not any(map(psutil.Process.is_running, family)), "its processes to be gone")
-    return instance, job_id
 
 
 def test_status_as_json_has_the_whole_picture(
@@ -94,6 +44,7 @@ def test_status_as_json_has_the_whole_picture(
     assert worker["uuid"] == str(served.worker().UUID)
     assert worker["engine"] == str(served.worker().engineUUID)
     assert (worker["verdict"], worker["pid"]) == ("running", served.pid)
+    assert set(worker["versions"]) == {"Python", "Twisted", "ZEO", "ZODB", "zcasync"}
     assert datetime.fromisoformat(worker["last_ping"]) <= datetime.now(UTC)
     assert worker["thread"] == {"size": 2, "len": 1}
     assert worker["reactor"] == {"size": 4, "len": 0}
@@ -120,12 +71,6 @@ def test_status_in_words_fits_a_hundred_columns(served: Instance, cli: Cli) -> N
         assert text in shown.out
 
 
-def test_no_ghosts_is_exit_code_0(served: Instance, cli: Cli) -> None:
-    shown = cli("ghosts")
-    assert (shown.code, shown.out) == (0, "no ghosts\n")
-    assert cli("ghosts", "--json").json == {"ghosts": []}
-
-
 def test_the_children_of_other_workers_are_not_known(
     served: Instance, client: Client, cli: Cli
 ) -> None:
@@ -135,18 +80,6 @@ def test_the_children_of_other_workers_are_not_known(
         assert workers[str(other.UUID)]["verdict"] == "stopped"
         assert workers[str(other.UUID)]["engine"] is None
         assert cli("ghosts").code == 0
-
-
-def test_an_engine_of_another_worker_that_nobody_runs_is_listed(
-    served: Instance, client: Client, cli: Cli
-) -> None:
-    # Burying it would be the supervisor's business: let it not look.
-    with frozen(served.pid), extra_worker(client, engineUUID=uuid.uuid4()) as other:
-        shown = cli("ghosts", "--json", "--timeout", "4")
-        assert shown.code == 1
-        assert [one["uuid"] for one in shown.json["ghosts"]] == [str(other.UUID)]
-        assert shown.json["ghosts"][0]["verdict"] == "dead"
-        assert f"zcasync release {other.UUID}" in cli("ghosts", "--timeout", "4").out
 
 
 def test_a_running_supervisor_whose_record_names_another_engine_is_usurped(

@@ -237,3 +237,10 @@ def test_a_ping_changes_its_own_record_only(session: Session, fake_clock: FakeCl
 
     assert ping._p_serial != serial
     assert (ping.moment, ping.promise) == (fake_clock.moment, 40.0)
+
+
+def test_an_incarnation_of_before_versions_were_noted_has_none() -> None:
+    old = Incarnation(TWO, ONE, Identity.here())
+    assert "versions" not in old.__getstate__()
+    assert old.versions is None
+    assert Incarnation(TWO, ONE, Identity.here(), {"Python": "3"}).versions == {"Python": "3"}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 
 from zcasync import clock
 from zcasync.identity import Identity
 from zcasync.incarnation import Incarnation
-from zcasync.verdicts import Judgement, Sighting, Verdict, Watch, judge, span
+from zcasync.verdicts import Judgement, Sighting, Verdict, Watch, judge, judge_holder, span
 from zcasync.workers import Worker
 
 ALIVE = Identity.here()
 GONE = dataclasses.replace(ALIVE, start_ticks=ALIVE.start_ticks + 1)
 ELSEWHERE = dataclasses.replace(ALIVE, host="far", boot_id="of another machine", pid=77)
+CONTAINED = dataclasses.replace(ALIVE, pid_namespace="of another container", pid=77)
 PROMISE = 40.0  # of a worker with the default intervals
 LIMIT = 1.25 * PROMISE
 
@@ -119,39 +121,61 @@ def test_an_engine_written_over_one_whose_process_is_gone_is_a_ghost_in_its_home
 
 
 @pytest.mark.parametrize("sighting", [None, Sighting(holds_home=None), Sighting(holds_home=True)])
-def test_an_engine_that_nobody_can_look_at_and_that_never_wrote_is_dead(
-    sighting: Sighting | None,
-) -> None:
-    judgement = judge(written_by_hand(), sighting)
+def test_an_engine_that_never_registered_is_dead(sighting: Sighting | None) -> None:
+    worker = written_by_hand()
+    assert judge(worker, sighting).verdict == Verdict.DEAD
+    worker.ping.write(PROMISE)  # that was another one
+    judgement = judge(worker, sighting)
     assert judgement.verdict == Verdict.DEAD
-    assert "has never written" in judgement.reason
+    assert f"no engine {worker.engineUUID} has ever registered" in judgement.reason
 
 
-def test_an_engine_elsewhere_is_silent_until_its_promise_and_a_quarter_has_passed(
-    time: Clock,
-) -> None:
+def test_no_two_clocks_make_an_engine_elsewhere_dead(time: Clock) -> None:
     worker = served(ELSEWHERE)
     time.seconds += LIMIT - 1
     judgement = judge(worker)
-    assert judgement.verdict == Verdict.SILENT
+    assert (judgement.verdict, judgement.overdue) == (Verdict.SILENT, False)
+    assert judgement.limit == LIMIT
     assert "process 77 on far cannot be seen from here" in judgement.reason
     assert "was to write within 40 s and wrote 49 s ago" in judgement.reason
-    time.seconds += 2
-    assert judge(worker).verdict == Verdict.DEAD
+    time.seconds += 1e6
+    judgement = judge(worker)
+    assert (judgement.verdict, judgement.overdue) == (Verdict.SILENT, True)
+    assert "proves nothing" in judgement.reason
+
+
+def test_in_another_container_of_this_machine_the_clock_is_the_same(time: Clock) -> None:
+    worker = served(CONTAINED)
+    worker.ping.monotonic = monotonic() - LIMIT + 30
+    time.seconds += 1e6  # somebody has set the machine's clock
+    judgement = judge(worker)
+    assert (judgement.verdict, judgement.overdue) == (Verdict.SILENT, False)
+    worker.ping.monotonic = monotonic() - LIMIT - 1
+    judgement = judge(worker)
+    assert judgement.verdict == Verdict.DEAD
+    assert "wrote 51 s ago by this machine's clock" in judgement.reason
+
+
+def test_a_ping_of_before_such_clocks_were_noted_is_a_hint(time: Clock) -> None:
+    worker = served(CONTAINED)
+    del worker.ping.monotonic
+    time.seconds += LIMIT + 1
+    judgement = judge(worker)
+    assert (judgement.verdict, judgement.overdue) == (Verdict.SILENT, True)
 
 
 def test_an_engine_that_has_just_begun_has_the_time_of_its_workers_intervals(time: Clock) -> None:
     worker = served(ELSEWHERE)
     worker.ping.write(0.0)  # what a start writes, before the first poll
-    time.seconds += LIMIT - 1
-    assert judge(worker).verdict == Verdict.SILENT
+    assert judge(worker).limit == LIMIT
 
 
 def test_an_idle_engine_elsewhere_may_be_silent_for_as_long_as_it_promised(time: Clock) -> None:
     worker = served(ELSEWHERE)
     worker.ping.write(620.0)
     time.seconds += 620
-    assert judge(worker).verdict == Verdict.SILENT
+    assert not judge(worker).overdue
+    assert judge(worker).limit == 775.0
 
 
 def test_the_supervisor_of_this_home_that_runs_another_engine_is_usurped() -> None:
@@ -224,3 +248,31 @@ def test_a_watcher_needs_three_looks_and_all_the_time(
 )
 def test_durations_are_in_words(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+def holder(**said: object) -> dict[str, object]:
+    """What a supervisor that is gone has written into its home."""
+    since = "2026-01-02T03:04:05+00:00"
+    told = {"engine": "some", "starting": False, "since": since, **said}
+    return {**GONE.as_dict(), **told}
+
+
+@pytest.mark.parametrize(
+    ("sighting", "said", "verdict", "reason"),
+    [
+        (Sighting(uuid.uuid4(), 5, True), {}, Verdict.RUNNING, "process 5 answers"),
+        (Sighting(holds_home=True), {}, Verdict.RUNNING, "lives"),
+        (Sighting(holds_home=None), {}, Verdict.SILENT, "cannot be seen"),
+        (Sighting(), {}, Verdict.GHOST, "gone and did not say so"),
+        (Sighting(), {"engine": ""}, Verdict.STOPPED, "said that it ended"),
+        (Sighting(), {"engine": "", "starting": True}, Verdict.GHOST, "about to register"),
+        (Sighting(), {"engine": None, "starting": True}, Verdict.GHOST, "about to register"),
+    ],
+)
+def test_the_files_of_a_home_tell_without_the_database(
+    sighting: Sighting, said: dict[str, object], verdict: Verdict, reason: str
+) -> None:
+    judgement = judge_holder(sighting, holder(**said))
+    assert judgement.verdict == verdict
+    assert reason in judgement.reason
+    assert (judgement.host, judgement.pid) == (GONE.host, GONE.pid)

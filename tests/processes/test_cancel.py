@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
+import pytest
 
-from tests import jobs, load_jobs
+from tests import cancel_jobs, jobs, load_jobs
 from tests.gates import Gate
-from tests.support import ROOT, Instance
+from tests.support import ROOT, Client, Instance
 from tests.waiting import wait_until
+from zcasync.datamanager import Worker
+from zcasync.identity import Identity
 from zcasync.ids import id_of
+from zcasync.incarnation import Incarnation
 from zcasync.interfaces import AbortedError
+from zcasync.partial import Partial
 
 
 def zcasync(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -101,3 +111,132 @@ def test_ghosts_names_a_killed_supervisor_until_it_is_started_again(
     instance.client.wait_for(again)
     assert again._interruptions == 1
     assert zcasync(instance.home, "ghosts").returncode == 0
+
+
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+def test_callbacks_of_a_job_that_waits_are_run_by_a_worker(
+    common: Instance, client: Client, queue: str
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=5)
+    client.sync()
+    partial = client.manager.queue(queue).put(jobs.echo, begin_after=later)
+    noted = partial.addCallback(cancel_jobs.tell_process)
+    client.commit()
+    done = zcasync(common.home, "cancel", id_of(partial))
+    assert done.returncode == 0, done.stderr
+    pid, message = client.wait_for(noted)
+    assert pid in (common.child_pids() if queue == "thread" else [common.pid])
+    assert "cancelled by" in message
+    client.wait_for(partial)
+    client.wait_until(
+        lambda: len(common.worker().thread) + len(common.worker().reactor) == 0, "to be retired"
+    )
+    assert partial in list(common.worker().completed)
+
+
+def test_a_job_that_waits_for_another_one_is_ended_and_the_other_one_is_not(
+    common: Instance, client: Client, gate: Gate
+) -> None:
+    client.sync()
+    inner = client.manager.thread.put(Partial(jobs.pass_gate, gate.path))
+    outer = client.manager.thread.put(Partial(cancel_jobs.hand_on, inner))
+    noted = outer.addCallback(cancel_jobs.tell_process)
+    client.commit()
+    client.wait_until(lambda: outer._waits_for is not None, "it to wait")
+    done = zcasync(common.home, "cancel", id_of(outer))
+    assert done.returncode == 0, done.stderr
+    client.wait_for(outer, noted)
+    assert inner.state == "active"
+    gate.open()
+    client.wait_for(inner)
+    client.sync()
+    assert outer.result.type is AbortedError
+
+
+def test_a_reactor_job_that_waits_for_a_deferred_is_ended_and_its_deferred_cancelled(
+    common: Instance, client: Client, gate: Gate
+) -> None:
+    partial = client.put(cancel_jobs.wait_at_gate, gate.path, queue="reactor")
+    Gate(f"{gate.path}.begun").wait_for()
+    done = zcasync(common.home, "cancel", id_of(partial))
+    assert done.returncode == 0, done.stderr
+    Gate(f"{gate.path}.cancelled").wait_for()
+    failure = client.wait_for(partial)
+    assert failure.type is AbortedError
+    assert "cancelled by" in failure.getErrorMessage()
+    client.wait_until(lambda: len(common.worker().reactor) == 0, "it to be retired")
+
+
+@contextmanager
+def other_worker(
+    instance: Instance, client: Client, identity: Identity, partial: Partial
+) -> Iterator[Worker]:
+    """A worker whose engine holds the partial; the supervisor of this home is frozen meanwhile."""
+    instance.send(signal.SIGSTOP)  # it would bury a ghost at once
+    try:
+        worker = Worker(uuid.uuid4())
+        client.sync()
+        client.manager.workers.add(worker)
+        worker.incarnation = Incarnation(uuid.uuid4(), worker.UUID, identity)
+        worker.engineUUID = worker.incarnation.engineUUID
+        worker.ping.write(1000.0)
+        partial._claimed_by(worker.incarnation)
+        partial._queue.ended()  # type: ignore[union-attr]
+        worker.thread.lists(1)[0].items += (partial,)
+        client.commit()
+        yield worker
+        client.sync()
+        client.manager.workers.remove(worker)
+        client.commit()
+    finally:
+        instance.send(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_job_in_the_hands_of_another_worker(
+    common: Instance, client: Client, is_gone: bool
+) -> None:
+    here = Identity.here()
+    gone = dataclasses.replace(here, start_ticks=here.start_ticks + 1)
+    elsewhere = dataclasses.replace(here, host="far", boot_id="of another machine", pid=77)
+    later = datetime.now(UTC) + timedelta(hours=5)
+    partial = client.put(jobs.echo, begin_after=later)
+    with other_worker(common, client, gone if is_gone else elsewhere, partial) as worker:
+        done = zcasync(common.home, "cancel", id_of(partial), "--timeout", "4")
+        client.sync()
+        if is_gone:
+            assert done.returncode == 0, done.stderr
+            assert partial.result.type is AbortedError
+        else:
+            assert done.returncode == 3
+            assert f"worker {worker.UUID} (process 77 on far)" in done.stderr
+            assert f"zcasync release {worker.UUID}" in done.stderr
+            released = zcasync(common.home, "release", str(worker.UUID), "--json", "--timeout", "4")
+            assert json.loads(released.stdout)["jobs"] == [id_of(partial)]
+            client.sync()
+            assert (partial.state, partial.claim) == ("pending", None)
+            assert worker.engineUUID is None
+            assert worker.incarnation.end_reason == "released by an operator"
+            again = zcasync(common.home, "release", str(worker.UUID), "--timeout", "4")
+            assert again.returncode == 1
+            assert "has no engine" in again.stderr
+            client.manager.thread.withdraw(partial)
+            client.commit()
+
+
+def test_a_worker_whose_record_names_another_engine_than_the_one_that_lives_is_not_released(
+    common: Instance, client: Client
+) -> None:
+    worker = common.worker()
+    engine = worker.engineUUID
+    common.send(signal.SIGSTOP)  # it would notice
+    try:
+        worker.engineUUID = uuid.uuid4()
+        client.commit()
+        done = zcasync(common.home, "release", str(worker.UUID), "--timeout", "4")
+        worker.engineUUID = engine
+        client.commit()
+    finally:
+        common.send(signal.SIGCONT)
+    assert done.returncode == 1
+    assert f"lives as process {common.pid}" in done.stderr

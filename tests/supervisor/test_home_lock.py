@@ -10,7 +10,7 @@ import pytest
 
 from zcasync.home import Home
 from zcasync.identity import Identity
-from zcasync.supervisor.home_lock import HomeLock, read
+from zcasync.supervisor.home_lock import HomeLock, is_held, read
 from zcasync.supervisor.startup import AlreadyServed
 
 
@@ -93,3 +93,44 @@ def test_a_wrong_pid_is_as_good_as_nothing(home: Home) -> None:
     home.supervisor_identity.write_text(json.dumps({**Identity.here().as_dict(), "pid": "many"}))
 
     assert read(home) is None
+
+
+def test_a_supervisor_that_had_no_engine_leaves_what_was_known_before(home: Home) -> None:
+    lock = HomeLock(home)
+    lock.acquire()
+    lock.release()
+    assert read(home) is None
+    lock = HomeLock(home)
+    lock.acquire()
+    lock.write("engine")
+    lock.release()
+    before = read(home)
+
+    lock = HomeLock(home)
+    lock.acquire()
+    assert (read(home) or {})["starting"] is True
+    lock.release()
+    assert read(home) == before
+
+
+def test_one_that_dies_before_it_has_an_engine_leaves_the_name_of_the_last_one(home: Home) -> None:
+    first = HomeLock(home)
+    first.acquire()
+    first.write("engine")
+    first.release()  # without saying that it ended, as the kernel does it
+    second = HomeLock(home)
+    second.acquire()
+    found = read(home)
+    second.release()
+
+    assert found is not None
+    assert (found["engine"], found["starting"]) == ("engine", True)
+
+
+def test_whether_it_is_held_can_be_asked(home: Home) -> None:
+    assert is_held(home) is False
+    lock = HomeLock(home)
+    lock.acquire()
+    assert is_held(home) is True
+    lock.release()
+    assert is_held(home) is False

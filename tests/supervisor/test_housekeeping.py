@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.model.sessions import FakeClock, Session
+from tests.model.sessions import THREE, TWO, FakeClock, Session
 from tests.supervisor import scenes
 from tests.supervisor.scenes import Seconds
 from zcasync.completed import BUCKET, RETENTION
@@ -20,11 +20,13 @@ Connect = Callable[[], Session]
 class House:
     """An engine's housekeeping, and two clients with lanes of their own."""
 
-    def __init__(self, connect: Connect, seconds: Seconds) -> None:
+    def __init__(
+        self, connect: Connect, seconds: Seconds, keep: timedelta = RETENTION
+    ) -> None:
         self.session, self.client, self.other = connect(), connect(), connect()
         self.worker = scenes.serve(self.session)
         self._seconds = seconds
-        self._housekeeping = Housekeeping(seconds)
+        self._housekeeping = Housekeeping(seconds, keep)
 
     def put_and_claim(self, client: Session) -> None:
         client.sync()
@@ -105,12 +107,46 @@ def test_what_completed_long_ago_is_dropped(
     assert list(house.worker.completed) == [new]
 
 
+def test_what_workers_that_are_gone_completed_is_dropped_too(
+    house: House, fake_clock: FakeClock
+) -> None:
+    house.session.sync()
+    gone = scenes.serve(house.session, TWO)
+    other = scenes.serve(house.session, THREE)  # whose engine does it
+    gone.engineUUID = None
+    for worker in (gone, other):
+        (partial,) = scenes.put(house.session)
+        scenes.claim(house.session, worker, [partial])
+        worker.completed.add(partial)
+    house.session.commit()
+    fake_clock.advance(days=(RETENTION + BUCKET) / timedelta(days=1), seconds=1)
+
+    house.keep(INTERVAL_SECONDS)
+    assert (len(gone.completed), len(other.completed)) == (0, 1)
+
+
+def test_how_long_completed_jobs_are_kept_can_be_said(
+    connect: Connect, seconds: Seconds, fake_clock: FakeClock
+) -> None:
+    house = House(connect, seconds, timedelta(days=2))
+    (partial,) = scenes.put(house.session)
+    scenes.claim(house.session, house.worker, [partial])
+    house.worker.completed.add(partial)
+    house.session.commit()
+    fake_clock.advance(days=2.9)
+    house.keep(INTERVAL_SECONDS)
+    assert len(house.worker.completed) == 1
+    fake_clock.advance(days=0.2)
+    house.keep(INTERVAL_SECONDS)
+    assert len(house.worker.completed) == 0
+
+
 def test_nothing_is_done_before_the_interval_is_over(
     house: House, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pruned: list[float] = []
     kind = type(house.worker.completed)
-    monkeypatch.setattr(kind, "prune", lambda self: pruned.append(seconds.now))
+    monkeypatch.setattr(kind, "prune", lambda self, keep: pruned.append(seconds.now))
     began = seconds.now
     for _ in range(13):
         house._housekeeping.do(house.session.manager, house.worker)

@@ -172,3 +172,14 @@ def test_an_engine_without_an_incarnation_dies_of_its_silence(watched: Watched) 
 
     assert watched.silent_for(DEATH_SECONDS) is None
     assert watched.look(STEP) == "no incarnation stands behind it"
+
+
+def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
+    connect: Callable[[], Session]
+) -> None:
+    session = connect()
+    worker = serve(session, ONE, ELSEWHERE, PROMISE)
+    assert "only home" in (Watch(is_alone=True).why_dead(worker) or "")
+    here = serve(session, ONE, Identity.here(), PROMISE)
+    assert Watch(is_alone=True).why_dead(here) is None
+    assert Watch().why_dead(worker) is None

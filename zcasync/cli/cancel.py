@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import socket
 import time
@@ -29,6 +30,7 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     once it is over and its process is gone, 1 when it was over already.
     """
     from zcasync.cli.output import print_json, print_line
+    from zcasync.cli.report import Supervisor
     from zcasync.cli.session import writing
     from zcasync.home import Home
     from zcasync.ids import parse
@@ -41,10 +43,13 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     deadline = time.monotonic() + timeout
     with writing(place, timeout) as session:
-        held = session.do(lambda connection, manager: _end(connection, manager, name, oid, who))
-        if held:
+        supervisor = Supervisor(place, timeout / 2)
+        is_ended = session.change(
+            lambda connection, manager: _end(_find(connection, name, oid), manager, who, supervisor)
+        )
+        if not is_ended:
             _ask_supervisor(place, deadline, oid, who)
-        while not session.do(lambda connection, manager: _is_over(connection, name, oid)):
+        while not session.do(lambda connection, _: _is_over(_find(connection, name, oid), who)):
             if time.monotonic() > deadline:
                 raise Refusal(f"job {job_id} is still being stopped after {timeout:g} s", EXIT_AWAY)
             time.sleep(LOOK_SECONDS)
@@ -58,46 +63,107 @@ def _find(connection: Any, name: str, oid: bytes) -> Any:
     from ZODB.POSException import POSKeyError
 
     from zcasync.cli.describe import looks_like_job
+    from zcasync.ids import hex_oid
 
-    if connection is None or (name and name not in connection.db().databases):
-        return None
-    here = connection.get_connection(name) if name else connection
-    try:
-        obj = here.get(oid)
-    except POSKeyError:
-        return None
-    return obj if looks_like_job(obj) else None
-
-
-def _end(connection: Any, manager: Any, name: str, oid: bytes, who: str) -> bool:
-    """End a job that no process works on; whether some worker of this home holds it instead."""
-    from zcasync.failure import from_exception
-    from zcasync.ids import hex_oid, id_of
-    from zcasync.interfaces import ACTIVE, PENDING, AbortedError
-    from zcasync.performing import finish
-
-    partial = _find(connection, name, oid)
-    if partial is None:
+    obj = None
+    if connection is not None and (not name or name in connection.db().databases):
+        here = connection.get_connection(name) if name else connection
+        with contextlib.suppress(POSKeyError):
+            obj = here.get(oid)
+    if not looks_like_job(obj):
         raise Refusal(f"there is no job {hex_oid(oid)} in this database")
+    return obj
+
+
+def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
+    """End a job that nobody works at; False: the supervisor of this home has to do it.
+
+    Raises Refusal where it is over, or in the hands of somebody who cannot be reached from here.
+    """
+    from zcasync.claiming import broken
+    from zcasync.failure import from_exception
+    from zcasync.ids import id_of
+    from zcasync.interfaces import ACTIVE, PENDING, AbortedError
+    from zcasync.settling import ADOPT, complete, is_done
+
+    problem = broken(partial)
+    if problem is not None:
+        raise Refusal(f"job {id_of(partial)} cannot be cancelled: {problem}")
     if partial.state not in (PENDING, ACTIVE):
         raise Refusal(f"job {id_of(partial)} is over already: it is {partial.state}")
-    if partial.state == ACTIVE and partial._waits_for is None:
+    waits = partial.state == PENDING or partial._waits_for is not None
+    if not waits and partial.claim is not None:
+        if not _is_stale(partial, manager, supervisor):
+            return False
+        # Whoever takes over what is left of its claim runs the callbacks.
+    elif partial.callbacks or partial._call == ADOPT:
+        if partial.queue is None:
+            raise Refusal(
+                f"job {id_of(partial)} is no job of its own that a worker could end: cancel the "
+                "job that it is a callback of"
+            )
+        return False  # a worker must run the callbacks
+    if partial.state == PENDING and partial.queue is not None:
+        partial.queue.ended()
+    partial._settle(from_exception(AbortedError(f"cancelled by {who}")))
+    if partial._parent is not None and is_done(partial):
+        complete(partial._parent)
+    return True
+
+
+def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
+    """Whether the engine that holds a job is gone; False: it is this home's, which can be asked.
+
+    Raises Refusal when it is another one that may live.
+    """
+    from zcasync.ids import id_of
+    from zcasync.verdicts import STALE, judge
+
+    claim = partial.claim
+    worker = manager.workers.get(claim.worker)
+    if worker is None or claim.is_over:
         return True
-    finish(partial, from_exception(AbortedError(f"cancelled by {who}")))
+    is_here = supervisor.worker == worker.UUID
+    judgement = judge(worker, supervisor.sighting if is_here else None)
+    if judgement.verdict in STALE:
+        return True
+    if not is_here:
+        raise Refusal(
+            f"job {id_of(partial)} is in the hands of worker {worker.UUID} (process "
+            f"{claim.identity.pid} on {claim.identity.host}): cancel it in that home; if it will "
+            f"not come back: zcasync release {worker.UUID}",
+            EXIT_AWAY,
+        )
     return False
 
 
-def _is_over(connection: Any, name: str, oid: bytes) -> bool:
+def _is_over(partial: Any, who: str) -> bool:
+    """Whether it is ended.  Raises Refusal when it ended in another way before it was stopped."""
+    from twisted.python.failure import Failure
+
+    from zcasync.ids import id_of
     from zcasync.interfaces import ACTIVE, PENDING
 
-    return _find(connection, name, oid).state not in (PENDING, ACTIVE)
+    if partial.state in (PENDING, ACTIVE):
+        return False
+    result = partial.result
+    if isinstance(result, Failure) and result.getErrorMessage() == f"cancelled by {who}":
+        return True
+    raise Refusal(f"job {id_of(partial)} was over before it could be stopped; its result stands")
 
 
 def _ask_supervisor(place: Any, deadline: float, oid: bytes, who: str) -> None:
     from zcasync.ids import hex_oid
+    from zcasync.interfaces import NotRunning
     from zcasync.protocol.control import Cancel, ControlClient
 
-    client = ControlClient(place.control_socket, max(0.1, deadline - time.monotonic()))
+    try:
+        client = ControlClient(place.control_socket, max(0.1, deadline - time.monotonic()))
+    except NotRunning as error:
+        raise NotRunning(
+            f"job {hex_oid(oid)} can be ended by a supervisor only, and none runs for "
+            f"{place.path}: start one with: zcasync run --home {place.path}"
+        ) from error
     try:
         problem = client.call(Cancel, oid=oid, who=who)["problem"]
     finally:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -58,12 +59,30 @@ def print_table(
     Console(file=sys.stdout, width=width, highlight=False).print(table)
 
 
+class Verbatim(str):
+    """A text to be copied, a command for instance: stays on one line however long it is."""
+
+
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Names and values under each other, without what is None."""
     shown = [(name, value) for name, value in facts if value is not None]
     wide = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        print_line(f"{name:<{wide}}  {value}")
+        text = f"{name:<{wide}}  {value}"
+        is_long = len(text) > WIDTH and not isinstance(value, Verbatim)
+        for line in _wrapped(text, wide + 2) if is_long else [text]:
+            print_line(line)
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """The text in lines of the usual width; words stay whole, to be copied."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def printable(text: str) -> str:

@@ -25,6 +25,7 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     with exit code 1, while the engine's process provably lives.
     """
     from zcasync.cli.output import print_json, print_line
+    from zcasync.cli.report import Supervisor
     from zcasync.cli.session import writing
     from zcasync.home import Home
 
@@ -33,8 +34,10 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     except ValueError as error:
         text = f"{worker_or_engine!r} is not a UUID"
         raise click.UsageError(text, click.get_current_context()) from error
-    with writing(Home.find(home), timeout) as session:
-        released = session.do(lambda connection, manager: _release(connection, manager, wanted))
+    place = Home.find(home)
+    supervisor = Supervisor(place, timeout / 2)
+    with writing(place, timeout) as session:
+        released = session.change(lambda connection, manager: _release(manager, wanted, supervisor))
     if as_json:
         print_json(released)
     else:
@@ -45,25 +48,27 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
         )
 
 
-def _release(connection: Any, manager: Any, wanted: uuid.UUID) -> dict[str, Any]:
+def _release(manager: Any, wanted: uuid.UUID, supervisor: Any) -> dict[str, Any]:
+    """Give up what the engine holds; ``supervisor``: what is known of this home's."""
     from zcasync.ids import id_of
     from zcasync.supervisor.startup import take_over
+    from zcasync.verdicts import Verdict, judge
 
     workers = [] if manager is None else manager.workers.values()
     found = [one for one in workers if wanted in (one.UUID, one.engineUUID)]
     if not found:
         raise Refusal(f"no worker and no engine has the UUID {wanted}")
     worker = found[0]
-    engine, incarnation = worker.engineUUID, worker.incarnation
-    if engine is None:
+    is_here = supervisor.worker == worker.UUID
+    judgement = judge(worker, supervisor.sighting if is_here else None)
+    if judgement.verdict == Verdict.STOPPED:
         raise Refusal(f"worker {worker.UUID} has no engine: it was stopped or released before")
-    lives = incarnation is not None and incarnation.engineUUID == engine
-    if lives and not incarnation.is_over and incarnation.identity.is_alive():
+    engine = worker.engineUUID
+    if judgement.verdict in (Verdict.RUNNING, Verdict.USURPED):
         raise Refusal(
-            f"engine {engine} lives as process {incarnation.identity.pid} of this machine: stop it "
-            "first"
+            f"engine {engine} of worker {worker.UUID} lives as process {judgement.pid} on "
+            f"{judgement.host or 'this machine'}: stop it first, with zcasync stop in its home"
         )
     jobs = [id_of(partial) for partial in (*worker.thread, *worker.reactor)]
     take_over(worker, "released by an operator", None, None)
-    connection.transaction_manager.commit()
     return {"worker": str(worker.UUID), "engine": str(engine), "jobs": jobs}

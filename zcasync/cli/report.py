@@ -7,13 +7,17 @@ from typing import Any
 
 from zcasync.cli.describe import identity
 from zcasync.cli.listing import claimed
+from zcasync.cli.watching import Watcher
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.home import Home
 from zcasync.identity import Identity
 from zcasync.instanceuuid import readUUID
 from zcasync.protocol.control import ControlClient
+from zcasync.settings import load
+from zcasync.supervisor import last_pass
+from zcasync.supervisor.home_lock import is_held
 from zcasync.supervisor.home_lock import read as read_holder
-from zcasync.verdicts import STALE, Sighting, Verdict, judge
+from zcasync.verdicts import STALE, Judgement, Sighting, Verdict, Watch, judge, judge_holder
 
 
 class Supervisor:
@@ -22,12 +26,13 @@ class Supervisor:
     def __init__(self, home: Home, timeout: float) -> None:
         self.status: dict[str, Any] | None = None  # what it says; None: it does not answer
         self.silence: str | None = None  # why it does not, where its process lives
-        holder = read_holder(home)
+        self.worker = readUUID(home.path)
+        self.holder = read_holder(home)
         self.is_alive: bool | None = False  # None: cannot be known from here
         self.pid: int | None = None
-        if holder is not None:
-            self.is_alive = Identity.from_dict(holder).is_alive()
-            self.pid = holder["pid"] if self.is_alive else None
+        if self.holder is not None:
+            self.is_alive = _is_alive(home, Identity.from_dict(self.holder))
+            self.pid = self.holder["pid"] if self.is_alive else None
         try:
             self.status = ask(home, timeout)
         except NotRunning:
@@ -61,6 +66,23 @@ class Supervisor:
         }
 
 
+def _is_alive(home: Home, holder: Identity) -> bool | None:
+    """Whether the process lives that held the home's lock last; None: it may, elsewhere."""
+    alive = holder.is_alive()
+    if alive is not None:
+        return alive
+    # From before a boot, or in another container, where the kernel still knows who holds the lock.
+    if is_held(home):
+        return True
+    # The embedded default's file belongs to this machine; other databases may be used elsewhere.
+    return False if is_alone(home) else None
+
+
+def is_alone(home: Home) -> bool:
+    """Whether no other home can have a worker in this one's database."""
+    return load(home).is_embedded
+
+
 def ask(home: Home, timeout: float) -> dict[str, Any]:
     """The status that the supervisor of a home reports.  Raises NotRunning, StorageAway."""
     client = ControlClient(home.control_socket, timeout)
@@ -72,7 +94,7 @@ def ask(home: Home, timeout: float) -> dict[str, Any]:
 
 def without_database(home: Home, supervisor: Supervisor) -> dict[str, Any]:
     """The part of the status that needs no database."""
-    own = readUUID(home.path)
+    own = supervisor.worker
     return {
         "home": str(home.path),
         "instance": None if own is None else str(own),
@@ -93,46 +115,94 @@ def queues(manager: Any) -> dict[str, dict[str, int]]:
     return found
 
 
-def workers(manager: Any, home: Home, supervisor: Supervisor) -> list[dict[str, Any]]:
+def workers(
+    manager: Any, home: Home, supervisor: Supervisor, watcher: Watcher | None = None
+) -> list[dict[str, Any]]:
     """Every worker with the verdict on its engine; the one of this home first."""
-    own = readUUID(home.path)
+    own = supervisor.worker
     found = [] if manager is None else manager.workers.values()
     reports = []
     for worker in sorted(found, key=lambda one: own != one.UUID):
-        reports.append(_worker(worker, supervisor if own == worker.UUID else None))
+        watch = None if watcher is None else watcher.look(worker)
+        reports.append(_worker(worker, supervisor if own == worker.UUID else None, watch))
     return reports
 
 
-def _worker(worker: Any, supervisor: Supervisor | None) -> dict[str, Any]:
+def _worker(worker: Any, supervisor: Supervisor | None, watch: Watch | None) -> dict[str, Any]:
     """``supervisor``: the one of this home when the worker is this home's."""
-    judgement = judge(worker, None if supervisor is None else supervisor.sighting)
-    engine = worker.engineUUID
+    judgement = judge(worker, None if supervisor is None else supervisor.sighting, watch)
+    incarnation = worker.incarnation
+    database = identity(worker).rpartition(":")[0]
     return {
         "uuid": str(worker.UUID),
-        "engine": None if engine is None else str(engine),
-        "host": judgement.host,
-        "pid": judgement.pid,
-        "verdict": judgement.verdict.value,
-        "reason": judgement.reason,
-        "since": None if judgement.since is None else judgement.since.isoformat(),
+        **_engine(worker.engineUUID, judgement),
         "is_here": supervisor is not None,
         "last_ping": None if worker.last_ping is None else worker.last_ping.isoformat(),
         "thread": {"size": worker.thread.size, "len": len(worker.thread)},
         "reactor": {"size": worker.reactor.size, "len": len(worker.reactor)},
         "completed": len(worker.completed),
-        "children": None if supervisor is None else _children(worker, supervisor),
+        "children": None if supervisor is None else _children(supervisor, database),
+        "versions": None if incarnation is None else incarnation.versions,
+        "source": "database",
     }
 
 
-def _children(worker: Any, supervisor: Supervisor) -> list[dict[str, Any]] | None:
+def _engine(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, Any]:
+    """What is known of an engine."""
+    return {
+        "engine": str(engine) if engine else None,
+        "host": judgement.host,
+        "pid": judgement.pid,
+        "verdict": judgement.verdict.value,
+        "reason": judgement.reason,
+        "since": None if judgement.since is None else judgement.since.isoformat(),
+        "overdue": judgement.overdue,
+        "silence_limit": judgement.limit,
+    }
+
+
+def own_from_files(home: Home, supervisor: Supervisor) -> dict[str, Any] | None:
+    """The worker of this home as the files of its last start tell; None: they do not.
+
+    In the form of ``workers``, with ``jobs``.  What only the database knows is None.
+    """
+    own, holder = supervisor.worker, supervisor.holder
+    if own is None or holder is None:
+        return None
+    held = last_pass.read(home)
+    if held is not None and held.engine != holder["engine"]:
+        held = None  # of another engine
+    return {
+        "uuid": str(own),
+        **_engine(holder["engine"], judge_holder(supervisor.sighting, holder)),
+        "is_here": True,
+        "last_ping": None,
+        "thread": _claims(held.thread if held else None),
+        "reactor": _claims(held.reactor if held else None),
+        "completed": None,
+        "children": _children(supervisor, held.database if held else ""),
+        "versions": None,
+        "source": "files",
+        "jobs": held.jobs if held else [],
+        "jobs_known": held is not None,
+    }
+
+
+def _claims(held: last_pass.Claims | None) -> dict[str, Any]:
+    """In the form of a worker's sequence."""
+    if held is None:
+        return {"size": None, "len": None}
+    return {"size": held.size, "len": len(held.ids(""))}
+
+
+def _children(supervisor: Supervisor, database: str) -> list[dict[str, Any]] | None:
     """The children of this home's worker; None where a supervisor lives and does not tell."""
     if supervisor.status is None:
         return None if supervisor.is_alive else []
-    name = identity(worker).rpartition(":")[0]
     children: list[dict[str, Any]] = supervisor.status["children"]
-    if name:
+    if database:
         # The supervisor speaks of oids alone: an id in a second database has its name in front.
-        children = [{**one, "job": one["job"] and f"{name}:{one['job']}"} for one in children]
+        children = [{**one, "job": one["job"] and f"{database}:{one['job']}"} for one in children]
     return children
 
 
@@ -142,5 +212,6 @@ def stale(reports: list[dict[str, Any]], manager: Any) -> list[dict[str, Any]]:
     for report in reports:
         if Verdict(report["verdict"]) in STALE:
             worker = manager.workers[uuid.UUID(report["uuid"])]
-            found.append({**report, "jobs": [identity(one) for one in claimed(worker)]})
+            jobs = [identity(one) for one in claimed(worker)]
+            found.append({**report, "jobs": jobs, "jobs_known": True})
     return found

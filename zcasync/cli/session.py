@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
@@ -17,6 +18,8 @@ T = TypeVar("T")
 #: The storage's own timeout ends a little before ours: it knows better what it waited for.
 INNER_SHARE = 0.9
 CLOSE_SECONDS = 2.0
+#: Commits of others that were first.
+CONFLICT_TRIES = 8
 
 
 class Session:
@@ -50,6 +53,33 @@ class Session:
         """
         return self._wait_for(lambda: self._work(work), self._timeout)
 
+    def change(self, work: Callable[[Any, Any], T]) -> T:
+        """As ``do``, and commits; tried again when somebody else's commit was first.
+
+        Raises ConflictError when that goes on.
+        """
+        from ZODB.POSException import ConflictError
+
+        def attempt(connection: Any, manager: Any) -> T:
+            result = work(connection, manager)
+            connection.transaction_manager.commit()
+            return result
+
+        for _ in range(CONFLICT_TRIES - 1):
+            with suppress(ConflictError):
+                return self.do(attempt)
+        return self.do(attempt)
+
+    def begin(self, work: Callable[[Any, Any], T]) -> Future[T]:
+        """As ``do``, but does not wait: for work that takes its time."""
+        future: Future[T] = Future()
+        self._errands.put((future, lambda: self._work(work)))
+        return future
+
+    def leave(self) -> None:
+        """Do not wait for what has begun: the process is to end without it."""
+        self._is_stuck = Session.is_any_stuck = True
+
     def close(self) -> None:
         """Close the database; one that does not answer is left behind."""
         if not self._is_stuck:
@@ -64,7 +94,7 @@ class Session:
         except BaseException as error:  # KeyboardInterrupt too: the thread may be in the storage
             if future.done():
                 raise
-            self._is_stuck = Session.is_any_stuck = True
+            self.leave()
             if isinstance(error, TimeoutError):
                 raise StorageAway(
                     f"the database of {self._home.path} did not answer within {seconds:g} s: its "
@@ -81,7 +111,7 @@ class Session:
                 future.set_exception(error)
 
     def _work(self, work: Callable[[Any, Any], T]) -> T:
-        from zcasync.database import connected
+        from zcasync.database import catch_up, connected
         from zcasync.datamanager import find
 
         if self._connection is None:
@@ -90,6 +120,7 @@ class Session:
                 return work(None, None)
             self._stack.callback(_close_all, db)
             self._connection = self._stack.enter_context(connected(db))
+        catch_up(self._connection.db())
         self._connection.transaction_manager.begin()
         return work(self._connection, find(self._connection))
 
@@ -99,16 +130,19 @@ def _close_all(db: Any) -> None:
         one.close()
 
 
-def _open_to_read(home: Home, timeout: float) -> Any:
+def _open_to_read(home: Home, timeout: float, patience: float | None = None) -> Any:
     """A database to look at; None when there is nothing to look at yet."""
     from ZODB.POSException import StorageError
 
+    from zcasync.cli.opening import require_quick
     from zcasync.database import is_served, open_for_reading
     from zcasync.settings import load
 
     home.require()
-    if load(home).is_embedded and not home.data_fs.exists() and not is_served(home):
-        return None
+    if load(home).is_embedded and not is_served(home):
+        if not home.data_fs.exists():
+            return None
+        require_quick(home, timeout if patience is None else patience)
     try:
         return open_for_reading(home, timeout)
     except (OSError, StorageError) as error:
@@ -124,9 +158,13 @@ def _open_to_write(home: Home, timeout: float) -> Any:
 
 
 @contextmanager
-def reading(home: Home, timeout: float) -> Iterator[Session]:
-    """A session that looks, with or without a supervisor."""
-    session = Session(home, timeout, _open_to_read)
+def reading(home: Home, timeout: float, patience: float | None = None) -> Iterator[Session]:
+    """A session that looks, with or without a supervisor.
+
+    Its work raises StorageAway where nobody serves the embedded default and to open its file would
+    take longer than ``patience`` seconds (None: the timeout).
+    """
+    session = Session(home, timeout, partial(_open_to_read, patience=patience))
     try:
         yield session
     finally:

@@ -1,4 +1,4 @@
-"""``zcasync status`` and ``zcasync ghosts``: how things stand, and whose engines are stale."""
+"""``zcasync status``: how things stand, as far as can be known."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from typing import Any
 
 import click
 
-from zcasync.cli.errors import EXIT_AWAY, EXIT_NO, say
+from zcasync.cli.errors import EXIT_AWAY, say
 from zcasync.cli.options import common_options, examples
-
-#: So many of a ghost's jobs are named in the readable form.
-JOBS_SHOWN = 5
 
 
 @click.command(
@@ -23,7 +20,8 @@ def status(home: str | None, timeout: float, as_json: bool) -> int:
 
     Works with and without a running supervisor.  The verdicts: running (proved alive), stopped (no
     engine), ghost (its process is gone), silent (no proof either way), dead (its promise to write
-    has run out), usurped (alive, but the record names another engine).
+    has run out), usurped (alive, but the record names another engine).  Exit code 3, after what is
+    known, when the database does not answer in time.
     """
     from zcasync.cli import report
     from zcasync.cli.output import print_json
@@ -48,6 +46,8 @@ def status(home: str | None, timeout: float, as_json: bool) -> int:
             document |= session.do(look)
     except (StorageAway, NotRunning) as error:
         problem = error
+        own = report.own_from_files(place, supervisor)
+        document["workers"] = None if own is None else [own]
     if as_json:
         print_json(document)
     else:
@@ -74,15 +74,15 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Children", _boot(supervisor["boot"])),
         ]
     )
-    if document["queues"] is None:
-        print_line("Queues and workers are not known: the database does not answer.")
-        return
     print_line()
-    _print_queues(document)
+    if document["queues"] is None:
+        print_line("Queues and other workers are not known without the database.")
+    else:
+        _print_queues(document)
     if document["workers"]:
         print_line()
         _print_workers(document["workers"])
-    children = [one for worker in document["workers"] for one in worker["children"] or ()]
+    children = [one for worker in document["workers"] or () for one in worker["children"] or ()]
     if children:
         print_line()
         _print_children(children)
@@ -107,23 +107,29 @@ def _print_queues(document: dict[str, Any]) -> None:
 
 
 def _print_workers(workers: list[dict[str, Any]]) -> None:
-    from zcasync.cli.output import ago, print_line, print_table
+    from zcasync.cli.output import ago, print_facts, print_line, print_table
 
     rows = [
         (
             worker["uuid"],
             worker["verdict"],
             ago(worker["last_ping"]),
-            f"{worker['thread']['len']}/{worker['thread']['size']}",
-            f"{worker['reactor']['len']}/{worker['reactor']['size']}",
+            _share(worker["thread"]),
+            _share(worker["reactor"]),
             worker["completed"],
         )
         for worker in workers
     ]
     print_table(("WORKER", "ENGINE", "LAST PING", "THREAD", "REACTOR", "COMPLETED"), rows)
     print_line()
-    for worker in workers:
-        print_line(f"{worker['uuid'][:8]} {worker['verdict']}: {worker['reason']}.")
+    print_facts(
+        (worker["uuid"][:8], f"{worker['verdict']}: {worker['reason']}.") for worker in workers
+    )
+
+
+def _share(claims: dict[str, Any]) -> str | None:
+    """How much is claimed of how much can be done at once."""
+    return None if claims["size"] is None else f"{claims['len']}/{claims['size']}"
 
 
 def _print_children(children: list[dict[str, Any]]) -> None:
@@ -134,62 +140,3 @@ def _print_children(children: list[dict[str, Any]]) -> None:
         for one in children
     ]
     print_table(("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE"), rows)
-
-
-@click.command(
-    short_help="Show the engines that are gone without having said so.",
-    epilog=examples("zcasync ghosts", "zcasync ghosts --json"),
-)
-@common_options
-def ghosts(home: str | None, timeout: float, as_json: bool) -> int:
-    """Show the workers whose engine is gone without having said so, and what they hold.
-
-    A worker elsewhere is judged by the time of its last ping, so by two clocks; where they differ a
-    look at the other machine is the better one.  Exit code 1 when there is at least one.
-    """
-    from zcasync.cli import report
-    from zcasync.cli.output import print_json, print_line
-    from zcasync.cli.session import reading
-    from zcasync.home import Home
-
-    place = Home.find(home)
-    place.require()
-    supervisor = report.Supervisor(place, timeout / 2)
-
-    def look(connection: Any, manager: Any) -> list[dict[str, Any]]:
-        return report.stale(report.workers(manager, place, supervisor), manager)
-
-    with reading(place, timeout) as session:
-        found = session.do(look)
-    if as_json:
-        print_json({"ghosts": found})
-    elif found:
-        _print_ghosts(found, str(place.path))
-    else:
-        print_line("no ghosts")
-    return EXIT_NO if found else 0
-
-
-def _print_ghosts(found: list[dict[str, Any]], home: str) -> None:
-    from zcasync.cli.output import ago, print_facts, print_line
-
-    for number, ghost in enumerate(found):
-        if number:
-            print_line()
-        shown = ", ".join(ghost["jobs"][:JOBS_SHOWN])
-        more = len(ghost["jobs"]) - JOBS_SHOWN
-        advice = f"start its supervisor, which takes it over: zcasync run --home {home}"
-        if not ghost["is_here"]:
-            release = f"zcasync release {ghost['uuid']}"
-            advice = f"start its supervisor, or if it will not come back: {release}"
-        print_facts(
-            [
-                ("Worker", ghost["uuid"]),
-                ("Engine", ghost["engine"]),
-                ("Verdict", ghost["verdict"]),
-                ("Last seen", ago(ghost["since"]) or "never"),
-                ("Why", ghost["reason"]),
-                ("Holds", f"{shown} and {more} more" if more > 0 else shown or "nothing"),
-                ("To do", advice),
-            ]
-        )

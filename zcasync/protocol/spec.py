@@ -6,6 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: In the environment of a child and of all that its jobs start: the engine's UUID, and JSON with
+#: the identity of the supervisor's process and its home.
+ENGINE_VARIABLE = "ZCASYNC_ENGINE"
+SUPERVISOR_VARIABLE = "ZCASYNC_SUPERVISOR"
+
 
 @dataclass(frozen=True)
 class ChildSpec:

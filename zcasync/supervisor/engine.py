@@ -20,6 +20,7 @@ from zcasync.settings import Settings
 from zcasync.supervisor.dbthread import DatabaseThread
 from zcasync.supervisor.doorbell import Doorbell
 from zcasync.supervisor.in_hand import InHand
+from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.noting import Noting
 from zcasync.supervisor.pass_loop import PassLoop
@@ -49,7 +50,8 @@ class Engine:
 
     ``make_pool`` makes the performers of thread jobs, ``make_reactor_jobs(reactor, db, incarnation
     oid, ended)`` that of reactor jobs, ``thread`` does the database work.  ``ready()`` is called
-    when a thread job can be taken, ``lost(error)`` when the engine must not go on.
+    when a thread job can be taken, ``lost(error)`` when the engine must not go on.  ``note(held)``
+    is told in the database thread, after each pass, what the engine holds.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Engine:
         thread: Any = None,
         watch: Watch | None = None,
         surroundings: Surroundings | None = None,
+        note: Callable[[Held], None] = lambda held: None,
         ready: Callable[[], None] = lambda: None,
         lost: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
@@ -86,6 +89,7 @@ class Engine:
             settings,
             watch or Watch(),
             surroundings or Surroundings(),
+            note,
         )
         self._ready: Callable[[], None] | None = ready
         self._lost = lost
@@ -279,6 +283,8 @@ class Engine:
             log.warn("{note}", note=note)
         for oid in done.cancelled:
             self._cancelled.pop(oid, None)
+        for oid in done.dropped:
+            self.reactor_jobs.drop(oid)
         if self._state == "running":
             self.pool.set_size(done.thread_size)
             self._hand_out(done)
@@ -342,11 +348,12 @@ class Engine:
         self.wake()
 
     def cancel(self, oid: bytes, who: str) -> str:
-        """End a claimed job as cancelled; returns '' or the reason why that cannot be done."""
+        """End a job as cancelled; returns '' or the reason why that cannot be done.
+
+        A call in the reactor cannot be stopped: its job is ended once it waits for a Deferred.
+        """
         if self._state != "running":
             return f"the engine is {self._state}"
-        if oid in self.reactor_jobs.running:
-            return "it is at work in the reactor, where nothing can be stopped"
         self._cancelled[oid] = who
         for child in self.pool.children.values():
             if oid in child.outstanding:

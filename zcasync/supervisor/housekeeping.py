@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
+from zcasync.completed import RETENTION
 from zcasync.datamanager import DataManager
 from zcasync.queues import PartialQueue
 from zcasync.workers import Worker
@@ -15,10 +17,16 @@ IDLE_LANE_SECONDS = 600.0
 
 
 class Housekeeping:
-    """What an engine does once a minute, within a pass."""
+    """What an engine does once a minute, within a pass.
 
-    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+    ``seconds`` tells the time, monotonic; ``keep``: for how long completed jobs are kept.
+    """
+
+    def __init__(
+        self, seconds: Callable[[], float] = time.monotonic, keep: timedelta = RETENTION
+    ) -> None:
         self._seconds = seconds
+        self._keep = keep
         self._last = seconds()
         self._unchanged: dict[bytes, tuple[bytes, float]] = {}  # page and serial, since when
 
@@ -28,7 +36,10 @@ class Housekeeping:
         if now - self._last < INTERVAL_SECONDS:
             return
         self._last = now
-        worker.completed.prune()
+        for one in manager.workers.values():
+            # A worker without an engine has nobody who would do it; any engine may.
+            if one is worker or one.engineUUID is None:
+                one.completed.prune(self._keep)
         for queue in (manager.thread, manager.reactor):
             queue.drop_idle_lanes(self._idle(queue, now))
 

@@ -37,15 +37,19 @@ class Watch:
     """Watches the engines of other workers.
 
     ``seconds()`` tells the time, monotonic; ``frozen(identity)``: whether a signal stops it.
+    ``is_alone``: this process has the lock of the only home that can reach the database, so
+    whatever engine is named there is gone, from before a boot of this machine for instance.
     """
 
     def __init__(
         self,
         seconds: Callable[[], float] = time.monotonic,
         frozen: Callable[[Identity], bool] | None = None,
+        is_alone: bool = False,
     ) -> None:
         self._seconds = seconds
         self._is_frozen = frozen or is_frozen
+        self._is_alone = is_alone
         self._silences: dict[bytes, Silence] = {}
 
     def why_dead(self, worker: Worker) -> str | None:
@@ -61,6 +65,8 @@ class Watch:
         if incarnation is None or incarnation._engine != engine or incarnation.is_over:
             return "no incarnation stands behind it" if silent else None
         alive = incarnation.identity.is_alive()
+        if alive is None and self._is_alone:
+            return "the lock of the only home that can reach the database is ours"
         if alive is False:
             return f"process {incarnation.identity.pid} of this machine is gone"
         if silent and (alive is None or self._is_frozen(incarnation.identity)):

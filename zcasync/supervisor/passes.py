@@ -21,7 +21,9 @@ from zcasync.partial import Partial
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import ANNOTATION
 from zcasync.settling import is_done
+from zcasync.supervisor.cancelling import end_waiting
 from zcasync.supervisor.housekeeping import Housekeeping
+from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.politeness import Politeness
 from zcasync.supervisor.recovering import is_unfinished, recover
@@ -51,6 +53,7 @@ class Passes:
         incarnation: Incarnation,
         watch: Watch,
         surroundings: Surroundings,
+        housekeeping: Housekeeping | None = None,
     ) -> None:
         self._connection = connection
         self._transactions: TransactionManager = connection.transaction_manager
@@ -60,7 +63,7 @@ class Passes:
         self._engine = incarnation.engineUUID.bytes
         self._surroundings = surroundings
         self._politeness = Politeness(self._engine, surroundings)
-        self._housekeeping = Housekeeping(surroundings.seconds)
+        self._housekeeping = housekeeping or Housekeeping(surroundings.seconds)
         self._watch = watch
         self._looked = float("-inf")
         self._pinged = float("-inf")
@@ -152,6 +155,8 @@ class Passes:
         self._limit_room(slots, work.reactor)
         self._finished = []
         self._politeness.look(self._manager)
+        if work.cancelled:
+            self._end_waiting(work, pairs, reactor, done)
         for number, (one, slot) in enumerate([*pairs, reactor]):
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)
@@ -163,17 +168,40 @@ class Passes:
                 done.hand_out[number] = oids
         done.start = not_in_hand(*reactor)
         if work.cancelled:
-            held = {partial._p_oid for one, _ in [*pairs, reactor] for partial in one.items}
+            held = self._held()
             done.cancelled = [oid for oid in work.cancelled if oid not in held]
+            done.dropped = [oid for oid in work.cancelled if oid in work.reactor.deferred]
         if self._finished:
             by_end = sorted(self._finished, key=lambda one: one[0])
             worker.completed.extend([partial for _, partial in by_end])
         self._note_progress(work)
         self._housekeeping.do(self._manager, worker)
         self._ping(len(worker.thread) + len(worker.reactor) > 0)
+        done.held = Held.of(worker)
         done.delay = self._delay(work)
         done.watched = self._watched()
         return done
+
+    def _end_waiting(
+        self,
+        work: Work,
+        threads: list[tuple[ClaimList, SlotWork]],
+        reactor: tuple[ClaimList, SlotWork],
+        done: Done,
+    ) -> None:
+        """Claim what is cancelled while it waits, as ended, where its callbacks run soonest."""
+        fresh = (self._worker.thread.lists(1)[0], SlotWork())
+        idlest, _ = min(
+            threads or [fresh], key=lambda pair: (not pair[1].ready, len(pair[1].outstanding))
+        )
+        lists = {"thread": idlest, "reactor": reactor[0]}
+        held = self._held()
+        cancelled = {oid: who for oid, who in work.cancelled.items() if oid not in held}
+        end_waiting(self._connection, self._incarnation, cancelled, lists, done)
+
+    def _held(self) -> set[bytes]:
+        """The oids of all that the worker has claimed."""
+        return {p._p_oid for p in (*self._worker.thread, *self._worker.reactor)}
 
     def _limit_room(self, threads: list[SlotWork], reactor: SlotWork) -> None:
         """Let the sizes count as they are in this transaction: a pause holds at once."""

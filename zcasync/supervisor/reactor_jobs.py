@@ -51,6 +51,7 @@ class ReactorJobs:
     ) -> None:
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
+        self._waits: dict[bytes, Any] = {}  # their Deferreds
         self._reactor = reactor
         self._db = db
         self._incarnation_oid = incarnation_oid
@@ -89,6 +90,7 @@ class ReactorJobs:
         self.running.discard(oid)
         if held:
             self.deferred.add(oid)
+            self._waits[oid] = held[0]
             held[0].addBoth(self._fired, oid)
         else:
             self.deferred.discard(oid)
@@ -97,8 +99,14 @@ class ReactorJobs:
             over, self._all_over = self._all_over, None
             over.callback(None)
 
+    def drop(self, oid: bytes) -> None:
+        """Cancel the Deferred of a job whose record says that it has ended."""
+        if oid in self._waits:
+            self._waits[oid].cancel()
+
     def _fired(self, value: Any, oid: bytes) -> None:
         """The Deferred of a job has fired: store its result, in a thread again."""
+        self._waits.pop(oid, None)
         self._threads(
             self._work, oid, lambda partial, _, performer: performer.settle(partial, value)
         )

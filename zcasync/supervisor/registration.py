@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import transaction
@@ -10,6 +12,8 @@ import transaction
 from zcasync.fence import fence
 from zcasync.settings import Settings
 from zcasync.supervisor import startup
+from zcasync.supervisor.housekeeping import Housekeeping
+from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.passes import Passes
 from zcasync.supervisor.surroundings import Surroundings
@@ -17,7 +21,10 @@ from zcasync.supervisor.work import Done, Work
 
 
 class Registration:
-    """One engine's hold on a worker's record, over one connection; not safe for two threads."""
+    """One engine's hold on a worker's record, over one connection; not safe for two threads.
+
+    ``note(held)`` is told after each pass what the engine holds.
+    """
 
     def __init__(
         self,
@@ -27,6 +34,7 @@ class Registration:
         settings: Settings,
         watch: Watch,
         surroundings: Surroundings,
+        note: Callable[[Held], None] = lambda held: None,
     ) -> None:
         self._db = db
         self._worker_uuid = worker
@@ -34,6 +42,7 @@ class Registration:
         self._settings = settings
         self._watch = watch
         self._surroundings = surroundings
+        self._note = note
         self._connection: Any = None
 
     def begin(self) -> tuple[bytes, list[str], int]:
@@ -62,14 +71,25 @@ class Registration:
             self.close()
             raise
         self._worker, self._incarnation = worker, incarnation
+        keep = timedelta(days=settings.keep_completed)
+        housekeeping = Housekeeping(self._surroundings.seconds, keep=keep)
         self._passes = Passes(
-            self._connection, manager, worker, incarnation, self._watch, self._surroundings
+            self._connection,
+            manager,
+            worker,
+            incarnation,
+            self._watch,
+            self._surroundings,
+            housekeeping,
         )
         return incarnation._p_oid, notes, worker.thread.size
 
     def make_pass(self, work: Work) -> Done:
         """One poll pass."""
-        return self._passes.run(work)
+        done = self._passes.run(work)
+        if done.held is not None:
+            self._note(done.held)
+        return done
 
     def end(self, work: Work) -> int:
         """Lay the worker down; returns how many claims were given back."""

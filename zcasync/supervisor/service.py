@@ -26,7 +26,9 @@ from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.home_lock import HomeLock
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.in_hand import SPARE
+from zcasync.supervisor.last_pass import LastPass
 from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.pack_schedule import PackSchedule
 from zcasync.supervisor.pool import child_processes
 from zcasync.supervisor.server_process import ServerProcess, replace_left_behind
 
@@ -59,6 +61,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._ready = ready
         self._failed = failed
         self._lock = HomeLock(home)
+        self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
         self._control = ControlSocket(
             reactor, home.control_socket, self.status, self._stop_reactor, self._cancel
@@ -113,11 +116,16 @@ class Supervisor(Service):  # type: ignore[misc]
         timeout = self._configuration.settings.storage_timeout
         self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
         self._parts.append(self._close_databases)
+        if self._configuration.is_embedded:
+            days = self._configuration.settings.pack_days
+            packing = PackSchedule(self._reactor, self._home, self._db, days)
+            self._parts.append(packing.stop)
+            packing.start()
         yield self._start_engine(worker)
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
-        watch = Watch()
+        watch = Watch(is_alone=self._configuration.is_embedded)
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
             return Engine(
@@ -127,6 +135,7 @@ class Supervisor(Service):  # type: ignore[misc]
                 settings=settings,
                 make_pool=child_processes(self._reactor, settings, self._spec),
                 watch=watch,
+                note=self._last_pass.write,
                 ready=self._ready,
                 lost=lost,
             )
@@ -146,6 +155,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def _stop_engine(self) -> Any:
         assert self._keeper is not None
         yield self._keeper.stop()
+        self._last_pass.close()
         if self.engine is not None and self.engine.left_cleanly:
             self._lock.write("")
 

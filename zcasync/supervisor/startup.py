@@ -21,6 +21,7 @@ from zcasync.settling import is_done
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.recovering import is_unfinished, recover
 from zcasync.supervisor.work import Done
+from zcasync.versions import versions
 from zcasync.workers import SizedSequence, Worker
 
 TRIES = 10
@@ -85,7 +86,7 @@ def _begin(
         worker = Worker(plain)
         data_manager.workers.add(worker)
     notes = check_predecessor(worker, watch)
-    incarnation = Incarnation(engine, plain, identity())
+    incarnation = Incarnation(engine, plain, identity(), versions())
     connection.add(incarnation)
     notes += take_over(worker, "its process was gone", worker, incarnation)
     worker.engineUUID = engine

@@ -13,14 +13,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from zc.lockfile import LockError
 from ZEO.StorageServer import StorageServer, ZEOStorage
-from ZODB.FileStorage import FileStorage
 from ZODB.POSException import POSKeyError
 
 from zcasync.loading import LOAD_MANY
+from zcasync.packing import open_file
 from zcasync.protocol import lifeline
 
 LIFELINE_FD = 5
@@ -97,7 +98,7 @@ def main() -> int:
     # That commits wait for each other is no news where many clients write.
     logging.getLogger("ZEO.StorageServer").setLevel(logging.ERROR)
     try:
-        storage = FileStorage(spec["data_fs"], blob_dir=spec["blobs"])
+        storage = open_file(Path(spec["data_fs"]), Path(spec["blobs"]))
     except LockError:
         print(f"{spec['data_fs']} is in use by another process", flush=True)
         return EXIT_IN_USE

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import Progress
+from zcasync.supervisor.last_pass import Held
 
 
 @dataclass
@@ -47,4 +48,6 @@ class Done:
     watched: frozenset[bytes] = frozenset()
     claimed: int = 0
     cancelled: list[bytes] = field(default_factory=list)  # are over
+    dropped: list[bytes] = field(default_factory=list)  # whose Deferreds nobody wants any more
     notes: list[str] = field(default_factory=list)  # for the log
+    held: Held | None = None  # by the engine, once this is committed

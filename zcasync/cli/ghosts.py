@@ -1,0 +1,189 @@
+"""``zcasync ghosts``: engines that are gone without having said so, and what they left behind."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from zcasync.cli.errors import EXIT_NO, say
+from zcasync.cli.options import Seconds, common_options, examples
+
+#: So many of a ghost's jobs are named in the readable form.
+JOBS_SHOWN = 5
+#: A database that nobody serves is read when that takes no longer than this; else the files of the
+#: last start tell enough about this home.
+PATIENCE_SECONDS = 0.5
+
+
+@click.command(
+    "ghosts",
+    short_help="Show the engines that are gone without having said so.",
+    epilog=examples("zcasync ghosts", "zcasync ghosts --watch 60", "zcasync ghosts --json"),
+)
+@click.option(
+    "--watch",
+    type=Seconds(),
+    metavar="SECONDS",
+    help="Watch engines on other machines for so long, or until their silence or a sign of life "
+    "has decided.",
+)
+@common_options
+def command(watch: float | None, home: str | None, timeout: float, as_json: bool) -> int:
+    """Show the workers whose engine is gone without having said so, and what they hold.
+
+    Engines of this machine are judged by their processes, at once.  One elsewhere can only be
+    judged by its silence, for which --watch takes the time.  Where nobody serves the database and
+    to read it would take long, this home is judged by what its last supervisor has written into it.
+    Also names processes that a supervisor of this home which is gone has left behind.  Exit code 1
+    when there is a ghost or such a process.
+    """
+    from zcasync.cli import report
+    from zcasync.cli.orphans import orphans
+    from zcasync.cli.output import print_json
+    from zcasync.home import Home
+
+    place = Home.find(home)
+    place.require()
+    supervisor = report.Supervisor(place, timeout / 2)
+    found, silent = _look(place, supervisor, timeout, watch)
+    running = (supervisor.status or {}).get("engine")
+    last = (supervisor.holder or {}).get("engine")
+    if supervisor.is_alive and running is None:
+        running = last  # it does not answer, but it lives
+    left = orphans(place, running, last)
+    if as_json:
+        documents = [one.as_dict() for one in left]
+        print_json({"ghosts": found, "silent": silent, "orphans": documents})
+    else:
+        _print(found, silent, left, place)
+    return EXIT_NO if found or left else 0
+
+
+def _look(
+    place: Any, supervisor: Any, timeout: float, seconds: float | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The stale and the silent engines.  Raises StorageAway when nothing can be said."""
+    from zcasync.cli import report
+    from zcasync.cli.session import reading
+    from zcasync.errors import NotRunning, StorageAway
+    from zcasync.verdicts import STALE, Verdict
+
+    try:
+        with reading(place, timeout, PATIENCE_SECONDS) as session:
+            return _judge(session, place, supervisor, seconds)
+    except (StorageAway, NotRunning) as error:
+        own = report.own_from_files(place, supervisor)
+        verdict = None if own is None else Verdict(own["verdict"])
+        # That this home is in order says nothing of others, if there can be others.
+        if verdict in STALE or (verdict == Verdict.STOPPED and report.is_alone(place)):
+            say(f"{error}; this home alone is judged, by what its last supervisor wrote down")
+            return ([own] if own is not None and verdict in STALE else []), []
+        raise
+
+
+def _judge(
+    session: Any, place: Any, supervisor: Any, seconds: float | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Look at the workers' records, again and again while watching can decide something."""
+    from zcasync.cli import report
+    from zcasync.cli.watching import PAUSE_SECONDS, Watcher
+    from zcasync.verdicts import Verdict
+
+    watcher = None if seconds is None else Watcher()
+    until = time.monotonic() + (seconds or 0)
+
+    def look(connection: Any, manager: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        reports = report.workers(manager, place, supervisor, watcher)
+        silent = [one for one in reports if one["verdict"] == Verdict.SILENT]
+        return report.stale(reports, manager), silent
+
+    while True:
+        found, silent = session.do(look)
+        left = until - time.monotonic()
+        if not silent or left <= 0:
+            return found, silent
+        time.sleep(min(left, PAUSE_SECONDS))
+
+
+def _print(
+    found: list[dict[str, Any]], silent: list[dict[str, Any]], left: list[Any], place: Any
+) -> None:
+    from zcasync.cli.output import print_line
+
+    shown = [lambda one=one: _print_ghost(one, place) for one in found]
+    shown += [lambda one=one: _print_overdue(one) for one in silent if one["overdue"]]
+    shown += [lambda one=one: _print_orphan(one) for one in left]
+    if not found:
+        print_line("no ghosts")
+    for number, print_one in enumerate(shown):
+        if number or not found:
+            print_line()
+        print_one()
+
+
+def _print_ghost(ghost: dict[str, Any], place: Any) -> None:
+    from zcasync.cli.output import ago, print_facts
+
+    print_facts(
+        [
+            ("Ghost", f"engine {ghost['engine'] or 'not known'}"),
+            ("Worker", f"{ghost['uuid']}{' (this home)' if ghost['is_here'] else ''}"),
+            ("Process", ghost["pid"] and f"{ghost['pid']} on {ghost['host']}"),
+            ("Verdict", ghost["verdict"]),
+            ("Last seen", ago(ghost["since"]) or "never"),
+            ("Why", ghost["reason"]),
+            ("Holds", _holds(ghost)),
+            *_advice(ghost, place),
+        ]
+    )
+
+
+def _holds(ghost: dict[str, Any]) -> str:
+    if not ghost["jobs_known"]:
+        return "not known without the database"
+    shown = ", ".join(ghost["jobs"][:JOBS_SHOWN])
+    more = len(ghost["jobs"]) - JOBS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "nothing"
+
+
+def _advice(ghost: dict[str, Any], place: Any) -> list[tuple[str, str]]:
+    from zcasync.cli.output import Verbatim
+
+    advice = "start its supervisor, or if it will not come back:"
+    command = f"zcasync release {ghost['uuid']}"
+    if ghost["is_here"]:
+        advice = "start its supervisor, which takes it over:"
+        command = f"zcasync run --home {place.path}"
+    return [("To do", advice), ("", Verbatim(command))]
+
+
+def _print_overdue(worker: dict[str, Any]) -> None:
+    from zcasync.cli.output import Verbatim, print_facts
+
+    seconds = round(worker["silence_limit"]) + 5
+    print_facts(
+        [
+            ("Overdue", f"engine {worker['engine']}"),
+            ("Worker", worker["uuid"]),
+            ("Why", worker["reason"]),
+            ("To do", "look at it there, or watch it from here:"),
+            ("", Verbatim(f"zcasync ghosts --watch {seconds}")),
+        ]
+    )
+
+
+def _print_orphan(orphan: Any) -> None:
+    from zcasync.cli.output import Verbatim, ago, print_facts, printable
+
+    print_facts(
+        [
+            ("Orphan", f"process {orphan.pid}, begun {ago(orphan.since)}"),
+            ("Engine", orphan.engine or "not known"),
+            ("Command", printable(orphan.command)),
+            ("Why", "the supervisor that it belonged to is gone"),
+            ("To do", "end it; a job that it is at runs again elsewhere:"),
+            ("", Verbatim(f"kill -9 {orphan.pid}")),
+        ]
+    )

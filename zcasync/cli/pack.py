@@ -1,0 +1,164 @@
+"""``zcasync pack``: makes the database as small as what is still needed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import click
+
+from zcasync.cli.errors import EXIT_AWAY, EXIT_WRONG, Refusal
+from zcasync.cli.options import common_options, examples
+
+LOOK_SECONDS = 0.5
+#: A wider one of these would not be a number of days that the system's clock knows.
+MOST_DAYS = 10_000
+
+
+@click.command(
+    "pack",
+    short_help="Drop old revisions and what nothing refers to.",
+    epilog=examples("zcasync pack", "zcasync pack --days 0"),
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(0, MOST_DAYS),
+    default=1.0,
+    show_default="1",
+    metavar="N",
+    help="Keep the revisions of the last N days.",
+)
+@common_options
+def command(days: float, home: str | None, timeout: float, as_json: bool) -> None:
+    """Drop old revisions from the database, and objects that nothing refers to.
+
+    Goes through the database server when a supervisor runs, while work goes on; else to the file
+    itself.  Takes as long as it takes: --timeout is for reaching the database.  The supervisor
+    packs the embedded database by itself, see the setting pack-days.
+    """
+    from zcasync.cli.output import print_json, print_line, size
+    from zcasync.cli.session import Session
+    from zcasync.home import Home
+
+    place = Home.find(home)
+    place.require()
+    opener, through = _how(place)
+    session = Session(place, timeout, opener)
+    began = time.monotonic()
+    try:
+        if through != "file":  # to open that may take long, too
+            session.do(_require_one)
+        before, after = _see_through(session.begin(lambda db, _: _pack(db, days, place)), place)
+    except BaseException:
+        session.leave()
+        raise
+    session.close()
+    seconds = time.monotonic() - began
+    if as_json:
+        found = {"before": before, "after": after, "seconds": seconds}
+        print_json({"home": str(place.path), "through": through, "days": days, **found})
+    else:
+        print_line(f"packed in {seconds:.1f} s: {size(before)}, now {size(after)}")
+
+
+def _how(home: Any) -> tuple[Callable[[Any, float], Any], str]:
+    """How to open the database, and what that is: "server", "file" or "configured database"."""
+    from zcasync.database import is_served
+    from zcasync.settings import load
+
+    if not load(home).is_embedded:
+        return _client, "configured database"
+    if is_served(home):
+        return _client, "server"
+    if not home.data_fs.exists():
+        raise Refusal(f"there is no database in {home.path} yet: nothing to pack")
+    return _file, "file"
+
+
+def _client(home: Any, timeout: float) -> Any:
+    from zcasync.database import open_client
+
+    return open_client(home.path, timeout)
+
+
+def _file(home: Any, timeout: float) -> Any:
+    from zc.lockfile import LockError
+    from ZODB import DB
+
+    from zcasync.missing import class_factory
+    from zcasync.packing import open_file
+
+    try:
+        storage = open_file(home.data_fs, home.blobs)
+    except LockError as error:
+        raise Refusal(
+            f"{home.data_fs} is in use by another process; try again", EXIT_AWAY
+        ) from error
+    return DB(storage, class_factory=class_factory)
+
+
+def _require_one(connection: Any, manager: Any) -> None:
+    """Raise Refusal where a pack could lose objects."""
+    names = sorted(connection.db().databases)
+    if len(names) > 1:
+        raise Refusal(
+            f"the databases {' and '.join(map(repr, names))} refer to each other, and a pack looks "
+            "at one of them only: set pack-gc false in the server's configuration and pack them "
+            "there (zeopack, zodbpack)",
+            EXIT_WRONG,
+        )
+
+
+def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
+    """Pack; the sizes before and after, bytes."""
+    from zcasync.packing import drop_old
+    from zcasync.settings import load
+    from zcasync.supervisor.pack_schedule import note_packed
+
+    db = connection.db()
+    is_embedded = load(home).is_embedded
+
+    def size() -> int:
+        return int(home.data_fs.stat().st_size if is_embedded else db.getSize())
+
+    before = size()
+    db.pack(days=days)
+    if is_embedded:
+        drop_old(home)
+        note_packed(home)
+    return before, size()
+
+
+def _see_through(packing: Future[tuple[int, int]], home: Any) -> tuple[int, int]:
+    """Wait for the end, and show on a terminal how far it is."""
+    began = time.monotonic()
+    shows = sys.stderr.isatty()
+    try:
+        while True:
+            try:
+                return packing.result(LOOK_SECONDS)
+            except TimeoutError:
+                if packing.done():
+                    raise
+            if shows:
+                print(f"\r{_progress(home, began)}", end="", file=sys.stderr, flush=True)
+    finally:
+        if shows:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _progress(home: Any, began: float) -> str:
+    """One line: the packed file grows beside the old one."""
+    from zcasync.cli.output import size
+    from zcasync.packing import packed_file
+
+    said = f"packing, {time.monotonic() - began:.0f} s"
+    try:
+        written = packed_file(home.data_fs).stat().st_size
+        whole = home.data_fs.stat().st_size
+    except OSError:
+        return f"{said} ..."
+    return f"{said}: {size(written)} written, {size(whole)} before ..."

@@ -1,0 +1,53 @@
+"""Cancelling what nobody works at: a partial that waits is ended by the pass.
+
+The operator's own process could end it too, but not run its callbacks: their code is importable
+where workers run, and perhaps nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ZODB.POSException import POSKeyError
+
+from zcasync.incarnation import Incarnation
+from zcasync.interfaces import ACTIVE, PENDING
+from zcasync.partial import Partial
+from zcasync.supervisor.recovering import cancel
+from zcasync.supervisor.work import Done
+from zcasync.workers import ClaimList
+
+
+def end_waiting(
+    connection: Any,
+    incarnation: Incarnation,
+    cancelled: Mapping[bytes, str],
+    lists: Mapping[str, ClaimList],
+    done: Done,
+) -> None:
+    """End those that wait in a queue or for another partial; the worker claims their callbacks.
+
+    ``cancelled``: oid -> who wants it; ``lists``: queue's name -> where to put them.
+    """
+    for oid, who in cancelled.items():
+        partial = _find(connection, oid)
+        if partial is None:
+            continue
+        if partial.state == PENDING:
+            partial._queue.ended()  # type: ignore[union-attr]
+        partial._claim = incarnation
+        cancel(partial, who, done)
+        lists[partial._queue.__name__].items += (partial,)  # type: ignore[union-attr]
+
+
+def _find(connection: Any, oid: bytes) -> Partial | None:
+    """The partial with this oid when it waits."""
+    try:
+        partial = connection.get(oid)
+    except POSKeyError:
+        return None
+    if not isinstance(partial, Partial) or partial._queue is None:
+        return None
+    waits = partial.state == ACTIVE and partial._waits_for is not None
+    return partial if waits or partial.state == PENDING else None

@@ -119,7 +119,7 @@ class Bench:
             self.incarnation._p_oid,
             self.jobs,
             ready=lambda: None,
-            begin=self.begun.append,
+            begin=lambda oid, is_one_of_several: self.begun.append(oid),
             ended=lambda ended: self.endings.append((len(ended.oids), ended.ending)),
             watch=lambda oid, deferred: self.watched.append((oid, deferred)),
             wait=samples.give_back,

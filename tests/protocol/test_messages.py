@@ -85,6 +85,7 @@ def test_the_evidence_of_a_death_is_plain() -> None:
         "exit_code": None,
         "signal": "SIGKILL",
         "reason": None,
+        "job": None,
         "output": ["one", "two"],
     }
 

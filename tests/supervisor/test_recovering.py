@@ -10,6 +10,7 @@ from tests.model.sessions import Session
 from tests.supervisor import scenes
 from zcasync import Partial
 from zcasync.errors import AbortedError
+from zcasync.ids import hex_oid
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.protocol.outcomes import Death
 from zcasync.retrying import INTERRUPTION_LIMIT
@@ -71,6 +72,26 @@ def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
     recover(partials, DEATH, done)
 
     assert states(partials) == [COMPLETED, PENDING, PENDING]
+    assert interruptions(partials) == [0, 1, 0]
+
+
+def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
+    claims: Claims, done: Done
+) -> None:
+    partials = claims(4)
+    job = hex_oid(partials[2]._p_oid)
+    recover(partials, Death(pid=7, signal="SIGKILL", job=job), done)
+
+    assert states(partials) == [PENDING] * 4
+    assert interruptions(partials) == [0, 0, 1, 0]
+
+
+def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: Done) -> None:
+    partials = claims(3)
+    scenes.end(partials[0])
+    job = hex_oid(partials[0]._p_oid)
+    recover(partials, Death(pid=7, signal="SIGKILL", job=job), done)
+
     assert interruptions(partials) == [0, 1, 0]
 
 

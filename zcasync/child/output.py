@@ -19,11 +19,19 @@ class JobOutput(io.TextIOWrapper):
         """The next text belongs to ``job``."""
         self._job = job
 
+    def announce(self) -> None:
+        """Say whose lines follow even if none do: whoever reads knows then what we are at."""
+        if self._job is not None:
+            self._write_mark()
+
+    def _write_mark(self) -> None:
+        mark, self._job = f"{MARK}{self._job}\n", None
+        super().write(mark if self._at_line_start else f"\n{mark}")
+        self._at_line_start = True
+
     def write(self, text: str) -> int:
         if self._job is not None and text:
-            mark = f"{MARK}{self._job}\n"
-            self._job = None
-            super().write(mark if self._at_line_start else f"\n{mark}")
+            self._write_mark()
         if text:
             self._at_line_start = text.endswith("\n")
         return super().write(text)
@@ -44,7 +52,9 @@ def install() -> tuple[JobOutput, JobOutput]:
     return streams  # type: ignore[return-value]
 
 
-def begin(streams: tuple[Any, ...], job: str) -> None:
-    """Mark what comes next as ``job``'s."""
+def begin(streams: tuple[Any, ...], job: str, at_once: bool = False) -> None:
+    """Mark what comes next as ``job``'s; ``at_once``: even if nothing comes."""
     for stream in streams:
         stream.begin(job)
+    if at_once:
+        streams[0].announce()

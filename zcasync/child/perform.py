@@ -31,7 +31,7 @@ class JobThread:
     """Performs jobs over a connection that it opens in the thread it runs in.
 
     ``open_databases()`` returns the main database.  The others are told of what happens, in this
-    thread: ``ready()``; ``begin(oid)``; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred
+    thread: ``ready()``; ``begin(oid, is one of several that share a commit)``; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred
     that a job has returned, whose result comes back through ``jobs.add_fired``.  ``wait(deferred)``
     returns what the Deferred of a callback fires with, or raises it.
     """
@@ -43,7 +43,7 @@ class JobThread:
         jobs: Jobs,
         *,
         ready: Callable[[], None],
-        begin: Callable[[bytes], None],
+        begin: Callable[[bytes, bool], None],
         ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
         wait: Callable[[Any], Any],
@@ -70,8 +70,8 @@ class JobThread:
                 self._perform_alone(job)
         self._attachment.close()
 
-    def _perform_alone(self, job: Job) -> None:
-        self._begin(job.oid)
+    def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
+        self._begin(job.oid, is_one_of_several)
         began = time.monotonic()
         ending, detail = self._guarded(self._perform, job)
         self._tell([job.oid], ending, _microseconds_since(began), detail)
@@ -125,7 +125,7 @@ class JobThread:
                 self._tell([job.oid], Ending.DEFERRED)
                 self._watch(job.oid, deferred)
             for job in together.alone:
-                self._perform_alone(job)
+                self._perform_alone(job, True)
         else:
             self._tell([job.oid for job in together.begun], ending, detail=detail)
         return True

@@ -36,7 +36,7 @@ class Together:
         jobs: Jobs,
         attachment: Attachment,
         performer: Performer,
-        begin: Callable[[bytes], None],
+        begin: Callable[[bytes, bool], None],
     ) -> None:
         self.begun: list[Job] = []
         self.over: dict[Ending, list[bytes]] = {}
@@ -61,7 +61,7 @@ class Together:
         job: Job | None = first
         while job is not None and partial is not None:
             self.begun.append(job)
-            self._begin(job.oid)
+            self._begin(job.oid, True)
             if group.add(partial):
                 members.append((job, partial))
             else:

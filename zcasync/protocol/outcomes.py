@@ -45,6 +45,7 @@ class Death:
     exit_code: int | None = None
     signal: str | None = None
     reason: str | None = None  # why it was killed, where that is known
+    job: str | None = None  # the id of the job that it was at, where that is known
     output: tuple[str, ...] = ()  # its last lines, the Python stack among them
 
     @property

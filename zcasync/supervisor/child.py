@@ -246,13 +246,20 @@ class Child(InHand):
 
     def exited(self, reason: Any) -> None:
         """The process is gone."""
+        job = self._job_at_work()
         self.lines.flush()
         _cancel(self._boot_timer)
         _cancel(self._stack_timer)
         self.move_to("gone")
-        self._gone(self, self._death(reason.value))
+        self._gone(self, self._death(reason.value, job))
 
-    def _death(self, status: Any) -> Death:
+    def _job_at_work(self) -> str | None:
+        """Of jobs that share a commit the child says each; of others the first one is at work."""
+        said = self.lines.job
+        known = said is not None and any(hex_oid(oid) == said for oid in self.outstanding)
+        return said if known else self.job_id()
+
+    def _death(self, status: Any, job: str | None) -> Death:
         number = getattr(status, "signal", None)
         reason = self._kill_reason
         if reason is None and number == signal.SIGKILL and self._oom_killed():
@@ -263,6 +270,7 @@ class Child(InHand):
             exit_code=None if number else getattr(status, "exitCode", 0),
             signal=_name(number) if number else None,
             reason=reason,
+            job=job,
             output=self.lines.last(),
         )
 

@@ -87,6 +87,11 @@ class Lines:
                 limit=self._limit,
             )
 
+    @property
+    def job(self) -> str | None:
+        """The id of the job that the child last said to be at."""
+        return self._marked[1]
+
     def flush(self) -> None:
         """Take unfinished lines as lines: no more will come."""
         for fd, rest in self._rest.items():

@@ -31,32 +31,45 @@ def recover(
 ) -> None:
     """Let the unfinished of these partials of one claim list wait again.
 
-    A death has interrupted the first of them, and those that are known to have begun because they
-    wait for a Deferred; the others were only reserved.  Those in ``cancelled`` (oid -> who) end.
-    Those that ended in vain, and are to be tried again later, were in nobody's hands any more.
+    A death has interrupted the one that it names, else the first of them, and those that are known
+    to have begun because they wait for a Deferred; the others were only reserved.  Those in
+    ``cancelled`` (oid -> who) end.  Those that ended in vain, and are to be tried again later, were
+    in nobody's hands any more.
     """
-    first = True
-    for partial in list(partials):
+    partials = list(partials)
+    culprit = None if death is None else at_work_then(partials, death)
+    for partial in partials:
         if not is_unfinished(partial):
-            has_begun = partial.state != PENDING  # else an earlier death has let it wait again
-            if first and death is not None and has_begun and not is_done(partial):
+            if death is not None and partial is culprit:
                 interrupt_callback(partial, death, done)
-                first = False
             continue
-        begun = partial._started is not None
+        interrupted = death if partial is culprit or partial._started is not None else None
         if partial._p_oid in cancelled:
-            interrupted = death if first or begun else None
             cancel(partial, cancelled[partial._p_oid], done, interrupted)
         elif partial._retry_at is not None:
             give_back(partial)
-            continue
-        elif death is not None and (first or begun):
-            interrupt(partial, death, done)
+        elif interrupted is not None:
+            interrupt(partial, interrupted, done)
         elif partial._once:
             end_begun(partial, done)
         else:
             give_back(partial)
-        first = first and begun
+
+
+def at_work_then(partials: list[Partial], death: Death) -> Partial | None:
+    """Which of the partials in the hands of a child it was at when it died."""
+    possible = [partial for partial in partials if _can_be_at_work(partial)]
+    named = [partial for partial in possible if hex_oid(partial._p_oid) == death.job]
+    # One that has begun and is not named waits for a Deferred.
+    not_begun = [one for one in possible if one.state != ACTIVE or one._started is None]
+    return next(iter([*named, *not_begun]), None)
+
+
+def _can_be_at_work(partial: Partial) -> bool:
+    if is_unfinished(partial):
+        return partial._retry_at is None
+    # PENDING: an earlier death has let it wait again.
+    return partial.state != PENDING and not is_done(partial)
 
 
 def cancel(partial: Partial, who: str, done: Done, death: Death | None = None) -> None:

@@ -38,7 +38,7 @@ class Performer(InHand):
             incarnation,
             self._jobs,
             ready=lambda: self._in_reactor(self._ready),
-            begin=lambda oid: None,
+            begin=lambda oid, is_one_of_several: None,
             ended=lambda ended: self._in_reactor(self._ended, ended),
             watch=lambda oid, deferred: self._in_reactor(self._watch, oid, deferred),
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),

@@ -97,7 +97,11 @@ def test_a_job_that_was_interrupted_shows_its_attempts(
 def test_a_job_shows_its_retry_policy_and_what_went_wrong(
     served: Instance, client: Client, cli: Cli, gate: Gate
 ) -> None:
-    partial = client.put(retry_jobs.fail_first, gate.path, 2, retry="tests.retry_jobs:QUICK")
+    client.sync()
+    queue = client.manager.thread
+    partial = queue.put(
+        Partial(retry_jobs.fail_first, gate.path, 2), retry="tests.retry_jobs:QUICK"
+    )
     callback = partial.addCallback(jobs.double, retry="never")
     client.commit()
     assert client.wait_for(partial) == 3

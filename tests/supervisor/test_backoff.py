@@ -75,8 +75,18 @@ def test_a_child_that_is_ready_is_no_problem_but_has_proved_nothing_yet(
 
 def test_a_child_that_works_ends_the_pauses(backoff: Backoff, reactor: Clock) -> None:
     backoff.failed("no")
-    backoff.ends()
+    reactor.advance(0.25)
+    backoff.ends(reactor.seconds())
     assert (backoff.wait, backoff.as_dict()) == (0, None)
 
     backoff.failed("again")
     assert backoff.wait == 0.5
+
+
+def test_a_child_from_before_says_nothing_of_new_ones(backoff: Backoff, reactor: Clock) -> None:
+    before = reactor.seconds()
+    reactor.advance(100)
+    backoff.failed("no")
+    backoff.ends(before)
+
+    assert (backoff.wait, backoff.problem) == (0.5, "no")

@@ -142,6 +142,19 @@ def test_one_that_dies_is_followed_by_another_without_a_spin(pooled: Pooled) -> 
     assert pooled.changed == [0]
 
 
+def test_one_that_cannot_boot_beside_children_that_work_is_no_spin(pooled: Pooled) -> None:
+    (process,) = pooled.boot(1)
+    for _ in range(300):
+        pooled.perform([A])
+        process.end_job()
+        pooled.reactor.advance(1)
+        if not pooled.started[-1].is_gone:
+            pooled.started[-1].crash()
+
+    assert 6 < len(pooled.started) < 15
+    assert pooled.pool.boot_problem is not None
+
+
 def test_children_that_die_as_soon_as_they_are_ready_do_not_spin(pooled: Pooled) -> None:
     pooled.pool.set_size(1)
     for _ in range(300):

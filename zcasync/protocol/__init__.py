@@ -5,7 +5,8 @@ The supervisor sends *Perform* with the ids of claimed partials; the child works
 this order and says *Ended* for each.  What was committed is in the records: who acts on a message
 first makes sure to see what was committed before it (``zcasync.database.catch_up``).  *TakeBack*
 asks for what has not begun; *Finish* asks the child to end after the job it is at.  Nobody waits
-for an answer except to TakeBack and Ping.  A pipe that closes ends the child.
+for an answer except to TakeBack and Ping.  A pipe that closes ends the child.  A child that is to
+be killed at work is asked for its Python stack first, by a signal (``zcasync.protocol.output``).
 
 Operator and supervisor, over the home's control socket: *Status*, *Stop*.
 

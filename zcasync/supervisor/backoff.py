@@ -32,6 +32,7 @@ class Backoff:
         self._since = 0
         self._pause = FIRST_SECONDS
         self._until = 0.0
+        self._failed_at = float("-inf")
 
     @property
     def wait(self) -> float:
@@ -44,6 +45,7 @@ class Backoff:
             self._since = clock.now()
         self._tries += 1
         self.problem = problem
+        self._failed_at = self._seconds()
         if self.wait > 0:
             return  # one of several that were started together
         log.error("{problem}; next try in {wait} s", problem=problem, wait=self._pause)
@@ -54,9 +56,10 @@ class Backoff:
         """A child is ready.  It may still end at once, so the pauses do not begin anew yet."""
         self.problem = None
 
-    def ends(self) -> None:
-        """Children work: forget what was."""
-        self.problem, self._tries, self._pause, self._until = None, 0, FIRST_SECONDS, 0.0
+    def ends(self, ready_at: float) -> None:
+        """A child works that was ready at ``ready_at``; one from before says nothing of new ones."""
+        if self._tries and ready_at > self._failed_at:
+            self.problem, self._tries, self._pause, self._until = None, 0, FIRST_SECONDS, 0.0
 
     def as_dict(self) -> dict[str, Any] | None:
         """For ``status``: what the problem is, since when, how often; None when there is none."""

@@ -166,6 +166,9 @@ class Pool:
 
     def _start(self, slot: int) -> Child | None:
         """Start a child; None when it is too early for that, or impossible."""
+        if self.backoff.wait > 0:
+            self._try_later()
+            return None
         child = Child(
             self._reactor,
             slot,
@@ -175,12 +178,10 @@ class Pool:
             changed=self._child_changed,
             gone=self._child_gone,
         )
-        if self.backoff.wait == 0:
-            try:
-                child.start(self._starter, self._spec_text)
-            except OSError as error:
-                self.backoff.failed(f"a child process cannot be started: {error}")
-        if self.backoff.wait > 0:
+        try:
+            child.start(self._starter, self._spec_text)
+        except OSError as error:
+            self.backoff.failed(f"a child process cannot be started: {error}")
             self._try_later()
             return None
         log.info("child {pid} started ({place})", pid=child.pid, place=child.place)
@@ -225,7 +226,7 @@ class Pool:
     def _child_changed(self, child: Child) -> None:
         has_ended_job = bool(child.ended)
         if has_ended_job:
-            self.backoff.ends()
+            self.backoff.ends(child.ready_at)
             self._health.look_after_job(child)
         elif child.state in ("idle", "spare"):
             self.backoff.eases()
@@ -267,6 +268,7 @@ class Pool:
         """The children have been looked at, which is done once a second."""
         self._oom.look()
         steady = self._reactor.seconds() - STEADY_SECONDS
-        if any(child.was_ready and child.ready_at <= steady for child in self.processes()):
-            self.backoff.ends()
+        for child in self.processes():
+            if child.was_ready and child.ready_at <= steady:
+                self.backoff.ends(child.ready_at)
         self._tend()

@@ -44,13 +44,10 @@ class History:
     def __init__(self) -> None:
         self.world = World()
         self.expected = Expectations(self.world)
-        self.world.start(0)
 
     def close(self) -> None:
         """Forget the world."""
-        clock.set_source(None)
-        for supervisor in self.world.alive():
-            supervisor.die()
+        self.world.close()
 
     # trouble
 
@@ -63,7 +60,8 @@ class History:
         meanwhile: dict[str, Callable[[Any], None]] = {
             "pass": lambda actor: self.make_pass(number),
             "work": lambda actor: self.work(number),
-            "callback": lambda actor: self.add_callback(number),
+            "work and pass": lambda actor: self.work_and_pass(number),
+            "callback": lambda actor: self.add_callback(self._job_at_hand(actor, number)),
             "put": lambda actor: self.put("counts", number),
             "stall": self.stall,
             "kill": self.kill_supervisor_of,
@@ -71,6 +69,12 @@ class History:
             "size": lambda actor: self.set_size(number, number % 4),
         }
         return Twist(nth, "before", meanwhile[what])
+
+    def _job_at_hand(self, actor: Any, number: int) -> int:
+        """The number of the job that a child is at, in half of the cases."""
+        oids = [job.oid for job in self.expected.jobs]
+        current = getattr(actor, "current", None)
+        return oids.index(current) if number % 2 and current in oids else number
 
     def stall(self, actor: Any, seconds: float = 70.0) -> None:
         """The acting process is frozen for longer than its engine has promised to be silent."""
@@ -218,6 +222,13 @@ class History:
         if child is not None:
             with self.world.twisted(child, twist):
                 child.work()
+
+    def work_and_pass(self, number: int) -> None:
+        """A child performs its next job, and its supervisor retires it."""
+        child = self._child(number)
+        if child is not None:
+            child.work()
+            child.supervisor.pass_now()
 
     def begin(self, number: int) -> None:
         """A child begins a job: what is behind it can be taken back, this one not."""

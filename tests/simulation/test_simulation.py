@@ -19,7 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.simulation.machine import Simulation
 
 #: Histories that are made with one seed, and the steps of each.
-HISTORIES = 300
+HISTORIES = 200
 STEPS = 25
 
 SECONDS = float(os.environ.get("ZCASYNC_SIMULATE_SECONDS", "0"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import random
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
@@ -82,6 +83,9 @@ class World:
         sight.alive.clear()
         sight.frozen.clear()
         clock.set_source(self._wall)
+        # Engines and lanes are named by chance, and much depends on the order of their names.
+        self._names = random.Random(1)
+        self._uuid4, uuid.uuid4 = uuid.uuid4, self._new_name
         self.children: list[SimulatedChild] = []
         self.supervisors: dict[uuid.UUID, Supervisor] = {}
         self.clients = [Client(self, offset) for offset in (0, -HOUR, 0)]
@@ -90,6 +94,16 @@ class World:
     def new_pid(self) -> int:
         """The pid of one more process."""
         return next(self._pids)
+
+    def close(self) -> None:
+        """Give the real world its clock and its chance back."""
+        clock.set_source(None)
+        uuid.uuid4 = self._uuid4
+        for supervisor in self.alive():
+            supervisor.die()
+
+    def _new_name(self) -> uuid.UUID:
+        return uuid.UUID(int=self._names.getrandbits(128))
 
     def note(self, what: str) -> None:
         """Remember it for a failure's report."""

@@ -37,6 +37,10 @@ class MissingPolicy(ZCAsyncError, LookupError):
     """The retry policy that a partial names cannot be found, or not be made, in this process."""
 
 
+class MissingClass(MissingCallable):
+    """The class of something that a partial is called with cannot be imported in this process."""
+
+
 class UnstorableError(ZCAsyncError):
     """A result or a change of a job cannot be stored, or could not be loaded again."""
 

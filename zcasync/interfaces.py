@@ -14,6 +14,7 @@ from zcasync.errors import (
     FullError,
     MisplacedError,
     MissingCallable,
+    MissingClass,
     MissingPolicy,
     NotRunning,
     StorageAway,
@@ -49,6 +50,7 @@ __all__ = [
     "IWorkers",
     "MisplacedError",
     "MissingCallable",
+    "MissingClass",
     "MissingPolicy",
     "NotRunning",
     "StorageAway",
@@ -260,7 +262,7 @@ class IWorker(Interface):
     thread = Attribute("Claimed thread jobs; ``size`` is the number of children.  ISizedSequence.")
     reactor = Attribute("Claimed reactor jobs.  ISizedSequence.")
     completed = Attribute("ICompletedCollection.")
-    poll_seconds = Attribute("The longest pause between two polls, seconds.")
+    poll_seconds = Attribute("The longest pause between two polls, seconds, above 0.")
     ping_interval = Attribute("A working engine writes at least this often, seconds.")
     ping_death_interval = Attribute("So much later than promised means dead, seconds.")
     last_ping = Attribute("When the engine last said that it lives: aware datetime or None.")

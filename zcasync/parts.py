@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from zcasync.callables import is_persistent
-from zcasync.errors import MisplacedError
+from ZODB.broken import Broken
+
+from zcasync.callables import is_persistent, load_form
+from zcasync.errors import MisplacedError, MissingClass
 from zcasync.interfaces import ASYNC_DATABASE
 from zcasync.partial import Partial
 from zcasync.storable import SIMPLE, has_references, references
@@ -20,6 +22,23 @@ def parts(partial: Partial) -> Iterator[tuple[str, Any]]:
         yield f"args[{index}]", value
     for name, value in (partial._kwargs or {}).items():
         yield f"kwargs[{name!r}]", value
+
+
+def loaded(partial: Partial) -> Callable[..., Any]:
+    """The callable of a partial that is about to be called.
+
+    Raises MissingCallable; as MissingClass, naming it, for an object whose class is gone: the call
+    would be made with a stand-in.  Looks at arguments, not into containers.
+    """
+    for name, value in parts(partial):
+        if isinstance(value, Broken):
+            kind = type(value)
+            raise MissingClass(
+                f"{name} of {partial.callable_name} is of class {kind.__module__}.{kind.__name__}, "
+                "which cannot be imported here: bring the class back, or give the supervisor the "
+                "PYTHONPATH that has it"
+            )
+    return load_form(partial._call)
 
 
 def require_plain(partial: Partial) -> None:

@@ -28,8 +28,13 @@ def where(
     Put it in a queue.  On a worker where the check is false it moves on: a new partial that
     excludes this worker too is put with ``delay``, and its result becomes the first one's.  When
     all running workers have looked in vain they may look again, until the first one's ``begin_by``.
-    Workers that were selected or excluded stay so.  Both callables must be importable.
+    Workers that were selected or excluded stay so.  Both callables must be importable.  ``delay``:
+    TypeError for what is no timedelta, ValueError for a negative one.
     """
+    if not isinstance(delay, timedelta):
+        raise TypeError(f"delay must be a datetime.timedelta, not {type(delay).__name__}")
+    if delay < timedelta(0):
+        raise ValueError(f"delay must not be negative: {delay}")
     inner = Partial(call, *args, **kwargs)
     return Partial.bind(run_where, Partial(check), inner, delay.total_seconds())
 

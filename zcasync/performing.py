@@ -13,14 +13,14 @@ from twisted.python.failure import Failure
 from ZODB.POSException import ConflictError
 
 from zcasync import clock
-from zcasync.callables import load_form
 from zcasync.callbacks import Delegate
 from zcasync.committing import Commits
 from zcasync.direct import call_here, end_transaction, give_up, refuse
-from zcasync.errors import AbortedError, FencedError, MissingPolicy
+from zcasync.errors import AbortedError, FencedError, MissingCallable, MissingPolicy
 from zcasync.failure import from_exception, sanitize
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.partial import Partial
+from zcasync.parts import loaded
 from zcasync.policies import policy_of
 from zcasync.reporting import running
 from zcasync.retrying import is_storage_lost
@@ -83,7 +83,9 @@ class Performer:
             tries = Tries(partial, policy_of(partial), self.timing)
             if partial._once:
                 raise begun_before(partial)
-        except (AbortedError, MissingPolicy) as error:
+            if partial._detached:
+                loaded(partial)  # what is not there cannot begin
+        except (AbortedError, MissingPolicy, MissingCallable) as error:
             self.finish(partial, from_exception(error))
             return
         tries.begin()
@@ -142,13 +144,13 @@ class Performer:
         self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
     ) -> None:
         """Make a call without a connection, whose start is committed, and store the result."""
-        call = partial._call
+        call = loaded(partial)
         given = (*partial._args, *args)
         named = {**(partial._kwargs or {}), **kwargs}
         attach = self._detach(partial)
         is_held = False
         try:
-            value = self._invoke(load_form(call), *given, **named)
+            value = self._invoke(call, *given, **named)
             if is_deferred(value):
                 is_held = self._is_to_be_held(partial, value)
                 value = value if is_held else self._outcome(value)
@@ -238,7 +240,7 @@ class Performer:
         self, partial: Partial, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
     ) -> Any:
         """Make the call and take the result; returns a Deferred that has not fired, else None."""
-        call = load_form(partial._call)
+        call = loaded(partial)
         named = {**(partial._kwargs or {}), **kwargs}
         with running(partial):
             value = self._invoke(call, *partial._args, *args, **named)

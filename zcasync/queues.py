@@ -22,6 +22,7 @@ from zcasync.partial import Partial, as_partial
 from zcasync.parts import require_placed, require_plain
 from zcasync.policies import stored_name
 from zcasync.tails import FIRST, append, own_lane
+from zcasync.views import uuid_bytes
 
 
 @implementer(IPartialQueue)
@@ -71,7 +72,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         raise IndexError(f"the queue has no partial number {index}")
 
     def pullNext(self, uuid: uuid.UUID) -> Partial | None:
-        found = self.claim(uuid.bytes, 1).partials
+        found = self.claim(uuid_bytes(uuid), 1).partials
         if not found:
             return None
         found[0]._queue = None

@@ -157,11 +157,11 @@ class UUIDSet:
 
     def update(self, workers: Iterable[uuid.UUID]) -> None:
         """Add several.  Raises TypeError for what is no ``uuid.UUID``."""
-        self._write({*self._members, *map(_bytes, workers)})
+        self._write({*self._members, *map(uuid_bytes, workers)})
 
     def remove(self, worker: uuid.UUID) -> None:
         """Take one away.  Raises KeyError when it is not there."""
-        key = _bytes(worker)
+        key = uuid_bytes(worker)
         if key not in self._members:
             raise KeyError(worker)
         self._write(set(self._members) - {key})
@@ -179,7 +179,8 @@ class UUIDSet:
         return f"{{{', '.join(map(str, self))}}}"
 
 
-def _bytes(worker: uuid.UUID) -> bytes:
+def uuid_bytes(worker: uuid.UUID) -> bytes:
+    """The bytes of a worker's UUID.  Raises TypeError for anything else."""
     if not isinstance(worker, uuid.UUID):
         raise TypeError(f"a worker is named by its uuid.UUID, not by {worker!r}")
     return worker.bytes

@@ -21,6 +21,9 @@ from zcasync.incarnation import Incarnation, Ping
 from zcasync.interfaces import ISizedSequence, IWorker, IWorkers
 from zcasync.partial import Partial
 
+#: Attributes of a worker that hold seconds.
+DURATIONS = frozenset({"poll_seconds", "ping_interval", "ping_death_interval"})
+
 
 class Size(Persistent):  # type: ignore[misc]
     """One number in a record of its own."""
@@ -119,6 +122,11 @@ class Worker(Persistent):  # type: ignore[misc]
     incarnation: Incarnation | None = None
     _engine: bytes | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in DURATIONS:
+            _require_seconds(name, value)
+        super().__setattr__(name, value)
+
     def __init__(self, UUID: uuid.UUID) -> None:
         if not isinstance(UUID, uuid.UUID):
             raise TypeError(f"UUID must be a uuid.UUID, not {type(UUID).__name__}")
@@ -196,6 +204,13 @@ class Workers(Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[mi
 
     def items(self) -> list[tuple[uuid.UUID, Worker]]:  # type: ignore[override]
         return [(worker.UUID, worker) for worker in self._workers.values()]
+
+
+def _require_seconds(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be above 0 seconds: {value}")
 
 
 def _key(key: uuid.UUID) -> bytes:

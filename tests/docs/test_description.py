@@ -30,7 +30,7 @@ SECTIONS = [
 ]
 FOOTNOTES = ["uuid", "subscribers", "setup", "handlers", "partial", "resolve", "tear_down"]
 TEST = re.compile(r"``(tests/[\w/]+\.py)::(\w+)``")
-SECTION = re.compile(r'(\w+\.rst), "([^"]+)"')
+SECTION = re.compile(r'([\w-]+\.rst), "([^"]+)"')
 
 
 def rows() -> list[list[str]]:
@@ -74,6 +74,6 @@ def test_what_a_row_names_exists(row: list[str]) -> None:
 
 
 def test_the_index_names_every_guide() -> None:
-    named = set(re.findall(r"`\w[^`]*<(\w+\.rst)>`_", (DOCS / "index.rst").read_text()))
+    named = set(re.findall(r"`\w[^`]*<([\w-]+\.rst)>`_", (DOCS / "index.rst").read_text()))
 
     assert named == {path.name for path in DOCS.glob("*.rst")} - {"index.rst"}

@@ -10,6 +10,7 @@ from zope.interface.verify import verifyClass, verifyObject
 import zcasync
 from tests.model import samples
 from tests.model.sessions import ONE, Session
+from zcasync import instanceuuid
 from zcasync import interfaces as i
 from zcasync.datamanager import (
     Completed,
@@ -21,6 +22,7 @@ from zcasync.datamanager import (
 )
 from zcasync.instanceuuid import getUUID
 from zcasync.partial import Partial
+from zcasync.testing import FakeReactor
 
 
 def put_partial(session: Session) -> Partial:
@@ -103,7 +105,29 @@ NAMES = {
     ),
     "zcasync.instanceuuid": "getUUID",
     "zcasync.twist": "Partial transactionManager connection sanitize",
-    "zcasync.testing": "wait_for_result drain",
+    "zcasync.supervisor.engine": "Engine engines",
+    "zcasync.testing": "FakeReactor Story ThreadPool wait_for_result run_inline drain",
+    "zcasync.testing.plugin": "zcasync_data_manager zcasync_story zcasync_supervisor",
+}
+
+#: Attributes and methods of what the modules have.
+ATTRIBUTES = {
+    "Partial": (
+        lambda session: session.queue.put(samples.nothing),
+        "args kwargs callable state result callbacks annotations unhandled_error addCallbacks "
+        "addCallback fail resumeCallbacks bind begin_after begin_by selectedUUIDs excludedUUIDs",
+    ),
+    "DataManager": (lambda session: session.manager, "thread reactor workers"),
+    "Worker": (
+        lambda session: Worker(ONE),
+        "UUID engineUUID thread reactor poll_seconds ping_interval ping_death_interval last_ping "
+        "completed",
+    ),
+    "PartialQueue": (lambda session: session.queue, "put put_many pull pullNext iterDue"),
+    "SizedSequence": (lambda session: Worker(ONE).thread, "size add remove index"),
+    "Completed": (lambda session: Worker(ONE).completed, "add first last iter"),
+    "UUIDSet": (lambda session: Partial(samples.nothing).selectedUUIDs, "add update remove"),
+    "FakeReactor": (lambda session: FakeReactor(), "time_flies time_passes"),
 }
 
 
@@ -112,6 +136,23 @@ def test_the_public_names_are_there(module: str) -> None:
     found = importlib.import_module(module)
 
     assert [name for name in NAMES[module].split() if not hasattr(found, name)] == []
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_the_public_attributes_are_there(session: Session, kind: str) -> None:
+    make, names = ATTRIBUTES[kind]
+    made = make(session)
+
+    assert type(made).__name__ == kind
+    assert [name for name in names.split() if not hasattr(made, name)] == []
+
+
+def test_the_uuid_of_the_instance_is_read_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTANCE_HOME", str(tmp_path))
+
+    assert getUUID(tmp_path) == instanceuuid.UUID
 
 
 def test_what_the_interfaces_export_is_there() -> None:

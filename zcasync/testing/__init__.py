@@ -2,14 +2,15 @@
 
 ``FakeReactor`` tells the time and runs what is due; ``Story`` is a data manager with an engine on
 it whose thread jobs run in threads of this process; ``run_inline`` and ``drain`` need no engine at
-all; ``wait_for_result`` fails loudly with what it saw.
+all; ``wait_for_result`` and ``wait_until`` fail loudly with what they saw.  Real processes are in
+``zcasync.testing.supervisor``, and ``zcasync.testing.plugin`` has all of this as pytest fixtures.
 """
 
 from zcasync.testing.inline import drain, run_inline
 from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.story import Story
 from zcasync.testing.threads import ThreadPool, thread_pool
-from zcasync.testing.waiting import wait_for_result
+from zcasync.testing.waiting import wait_for_result, wait_until
 
 __all__ = [
     "FakeReactor",
@@ -19,4 +20,5 @@ __all__ = [
     "run_inline",
     "thread_pool",
     "wait_for_result",
+    "wait_until",
 ]

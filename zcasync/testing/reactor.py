@@ -75,7 +75,12 @@ class FakeReactor(Clock):
         return self._step(self.seconds())
 
     def time_flies(self, seconds: float) -> int:
-        """Let so much time pass and make all calls that come due; returns how many."""
+        """Let so much time pass and make all calls that come due; returns how many.
+
+        Raises ValueError for a negative number: time does not fly back.
+        """
+        if seconds < 0:
+            raise ValueError(f"seconds must not be negative: {seconds}")
         end = self.seconds() + seconds
         count = 0
         while self._step(end):

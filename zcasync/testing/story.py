@@ -6,17 +6,19 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import partial as bound
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from zcasync.settings import Settings
-from zcasync.supervisor.engine import Engine
-from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.threads import thread_pool
 from zcasync.testing.waiting import wait_for_result
+
+if TYPE_CHECKING:  # the supervisor's modules load a reactor: not before an engine is made
+    from zcasync.supervisor.engine import Engine
+    from zcasync.supervisor.keeper import EngineKeeper
+    from zcasync.supervisor.reactor_jobs import ReactorJobs
 
 
 class InlineThread:
@@ -32,6 +34,8 @@ class InlineThread:
 
 def inline_reactor_jobs(reactor: Any, db: Any, incarnation: bytes, ended: Any) -> ReactorJobs:
     """Reactor jobs that are performed within the reactor's call that starts them."""
+    from zcasync.supervisor.reactor_jobs import ReactorJobs
+
     return ReactorJobs(
         reactor,
         db,
@@ -49,6 +53,8 @@ def story_engine(
     lost: Callable[[BaseException], None] = lambda error: None,
 ) -> Engine:
     """An engine that does all but thread jobs in the reactor's thread."""
+    from zcasync.supervisor.engine import Engine
+
     return Engine(
         db,
         worker,
@@ -63,17 +69,22 @@ def story_engine(
 
 def story_keeper(db: Any, worker: uuid.UUID, reactor: Any) -> EngineKeeper:
     """Keeps such an engine running."""
+    from zcasync.supervisor.keeper import EngineKeeper
+
     return EngineKeeper(reactor, bound(story_engine, db, worker, reactor))
 
 
 class Story:
     """A fake reactor and an engine for ``db``; use it as a context manager.
 
+    ``worker``: its UUID; None: a new one.  ``reactor`` None: a new one, in which it is now.
     ``time_flies`` and ``time_passes`` are the reactor's.
     """
 
-    def __init__(self, db: Any, worker: uuid.UUID | None = None) -> None:
-        self.reactor = FakeReactor()
+    def __init__(
+        self, db: Any, worker: uuid.UUID | None = None, *, reactor: FakeReactor | None = None
+    ) -> None:
+        self.reactor = FakeReactor() if reactor is None else reactor
         self.time_flies = self.reactor.time_flies
         self.time_passes = self.reactor.time_passes
         self.engine = story_engine(db, worker or uuid.uuid4(), self.reactor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import blockingCallFromThread
@@ -14,7 +14,9 @@ from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread, thread_target
 from zcasync.protocol.outcomes import Death, Ended
 from zcasync.supervisor.in_hand import InHand
-from zcasync.supervisor.pool import PoolFactory
+
+if TYPE_CHECKING:  # it loads a reactor
+    from zcasync.supervisor.pool import PoolFactory
 
 
 class Performer(InHand):

@@ -1,0 +1,69 @@
+"""Each guide runs as it stands, or is known to be a table that other tests hold."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from zope.component.globalregistry import base
+
+from tests.docs.guides import DOCS, ROOT, blocks, reader
+
+#: Guides that run here: how many commands and how many Python lines they have at least.
+GUIDES = {
+    "calls.rst": (0, 40),
+    "processes.rst": (30, 20),
+    "several-workers.rst": (15, 50),
+    "testing.rst": (2, 15),
+}
+#: Runs in test_story.py, twice.
+STORY = "story.rst"
+#: Documents with nothing to run; test_description.py looks at what they name.
+TABLES = {"description.rst", "index.rst"}
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    """The component registry, empty before and after."""
+    base.__init__("base")
+    yield
+    base.__init__("base")
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_guide_does_what_it_says(name: str, folder: Path) -> None:
+    path = DOCS / name
+    with reader(folder) as one:
+        one.follow(path, {":8100": f":{free_port()}"} if ":8100" in path.read_text() else None)
+
+        commands, lines = GUIDES[name]
+        assert (len(one.ran) >= commands, one.typed >= lines) == (True, True)
+
+
+def test_every_document_runs_or_has_nothing_to_run() -> None:
+    documents = {path.name for path in DOCS.glob("*.rst")}
+
+    assert documents == {*GUIDES, STORY, *TABLES}, "name the new document in test_guides.py"
+    for name in TABLES:
+        assert not re.search(r"^(>>> |    \$ )", (DOCS / name).read_text(), re.MULTILINE), name
+
+
+def test_the_guide_to_several_workers_has_the_samples_as_they_are() -> None:
+    quoted = {
+        block.name: block.body
+        for block in blocks((DOCS / "several-workers.rst").read_text())
+        if (block.name or "").startswith("etc/")
+    }
+
+    assert len(quoted) == 4
+    assert quoted == {name: (ROOT / name).read_text() for name in quoted}
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

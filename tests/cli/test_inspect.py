@@ -47,6 +47,7 @@ def test_a_completed_job_is_shown_whole(served: Instance, done: Partial, cli: Cl
     assert set(shown) >= KEYS
     assert shown["id"] == id_of(done)
     assert (shown["state"], shown["queue"]) == ("completed", "thread")
+    assert shown["process"] is None
     assert shown["callable"] == "tests.jobs.echo"
     assert shown["args"] == ["'text'", "5"]
     assert shown["result"] == [["text", 5], {}]
@@ -118,9 +119,11 @@ def test_a_running_job_is_active_and_held_by_the_worker(
     served: Instance, client: Client, cli: Cli, gate: Gate
 ) -> None:
     partial = client.put(jobs.pass_gate, gate.path)
-    gate.wait_for()
+    pid = gate.wait_for()
     shown = cli("job", id_of(partial), "--json").json
-    assert shown["state"] == "active"
+    assert (shown["state"], shown["process"]) == ("active", pid)
+    assert f"process {pid}" in cli("job", id_of(partial)).out
+    assert "at work" in cli("jobs", "--state", "active").out
     assert shown["worker"] == str(served.worker().UUID)
     assert shown["result"] is None
     assert shown["ended"] is None

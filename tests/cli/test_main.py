@@ -172,4 +172,4 @@ def test_version(cli: Cli) -> None:
 
 
 def test_arguments_of_a_process_are_read(served: Instance) -> None:
-    assert finish(start("ghosts", "--json")).json == {"ghosts": []}
+    assert finish(start("ghosts", "--json")).json["ghosts"] == []

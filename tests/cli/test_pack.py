@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from ZODB import DB
+from ZODB.FileStorage.FileStorage import FileStorageError
 
 from tests import jobs
 from tests.cli.conftest import Result
@@ -105,3 +107,15 @@ def test_a_home_without_a_database_has_nothing_to_pack(cli: Cli, tmp_path: objec
     refused = cli("pack", "--home", tmp_path)
     assert refused.code == 1
     assert "nothing to pack" in refused.error
+
+
+def test_a_second_pack_at_a_time_is_refused(
+    served: Instance, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(self: DB, days: float) -> None:
+        raise FileStorageError("Already packing")
+
+    monkeypatch.setattr(DB, "pack", pack)
+    refused = cli("pack")
+    assert refused.code == 1
+    assert "somebody else packs" in refused.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -21,8 +22,8 @@ Cli = Callable[..., Result]
 
 
 def waiting(client: Client) -> int:
-    """How many jobs wait."""
-    client.sync()
+    """How many jobs wait for a later time: what was put before this is claimed first."""
+    client.wait_for(client.put(math.factorial, 1))
     return len(client.manager.thread)
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from ZODB.POSException import ConflictError
 
 from tests.model.sessions import ONE, TWO, Session
 from tests.supervisor import scenes
@@ -221,6 +222,26 @@ def test_a_partial_that_waits_for_another_needs_no_heir(session: Session) -> Non
     startup.take_over(dead, "it is dead", None, None)
 
     assert (partial.state, partial._interruptions, len(dead.thread)) == (ACTIVE, 0, 0)
+
+
+def test_a_job_that_completes_meanwhile_is_not_given_back(
+    session: Session, other: Session
+) -> None:
+    dead = scenes.serve(session, TWO, gone())
+    (partial,) = scenes.put(session)
+    scenes.claim(session, dead, [partial])
+    other.sync()  # an operator's view, before the job ends
+    startup.take_over(other.same(dead), "released by an operator", None, None)
+    session.sync()
+    scenes.end(partial, 3)
+    session.commit()
+
+    with pytest.raises(ConflictError):
+        other.commit()
+    other.sync()
+    startup.take_over(other.same(dead), "released by an operator", None, None)
+    other.commit()
+    assert (other.same(partial).state, other.same(partial).result) == (COMPLETED, 3)
 
 
 # end

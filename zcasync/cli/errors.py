@@ -33,6 +33,10 @@ class Refusal(Exception):
         self.code = code
 
 
+class ReaderLeft(Exception):
+    """Nobody reads standard output any more.  A BrokenPipeError would end in click's hands."""
+
+
 def say(message: str) -> None:
     """One line on standard error."""
     print(f"zcasync: {' '.join(message.split())}", file=sys.stderr)
@@ -44,8 +48,8 @@ def exit_code_of(error: BaseException, invocation: Invocation) -> int:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return EXIT_INTERRUPTED
-    # Commands return their codes: SystemExit is what click makes of a broken pipe.
-    if isinstance(error, BrokenPipeError | SystemExit):
+    # Commands return their codes: SystemExit is what click and rich make of a broken pipe.
+    if isinstance(error, BrokenPipeError | ReaderLeft | SystemExit):
         _silence_stdout()
         return EXIT_BROKEN_PIPE
     if isinstance(error, click.ClickException):

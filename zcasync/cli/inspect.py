@@ -107,6 +107,7 @@ def _print_job(found: dict[str, Any]) -> None:
             ("Excluded", ", ".join(found["excluded"]) or None),
             ("Worker", found["worker"]),
             ("Engine", found["engine"]),
+            ("At work in", found.get("process") and f"process {found['process']}"),
             ("Begun", begun),
             ("Ended", ended),
             ("Took", _took(found)),
@@ -188,6 +189,7 @@ def _print_callbacks(callbacks: list[dict[str, Any]], depth: int) -> None:
     type=click.IntRange(min=1),
     default=20,
     show_default=True,
+    metavar="N",
     help="Show so many at most.",
 )
 @common_options
@@ -242,7 +244,8 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
     if state == "pending":
         when = f"due {ago(one['begin_after'])}"
     elif state == "active":
-        when = f"begun {ago(one['started'])}" if one["started"] else "claimed"
+        claimed = "at work" if one.get("process") else "claimed"
+        when = f"begun {ago(one['started'])}" if one["started"] else claimed
     elif state is None:
         when = None
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from zcasync.cli.errors import Invocation, exit_code_of
+from zcasync.cli.errors import Invocation, ReaderLeft, exit_code_of
 from zcasync.cli.options import examples, remember_home
 
 #: Where each command is; a new one is a new line here.
@@ -43,6 +43,12 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderLeft from error
 
 
 @click.group(

@@ -12,6 +12,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: Longer times than this make the clock functions of the system overflow (it is three years).
 LONGEST_SECONDS = 1e8
+MOST_DAYS = 10_000
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]
@@ -32,6 +33,23 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
         if math.isnan(seconds) or seconds < 0 or (seconds == 0 and not self._zero):
             self.fail(f"{value!r} is not a number of seconds{'' if self._zero else ' above 0'}")
         return min(seconds, LONGEST_SECONDS)
+
+
+class Days(click.ParamType):  # type: ignore[type-arg]
+    """A number of days, 0 or more."""
+
+    name = "DAYS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            days = float(value)
+        except ValueError:
+            days = math.nan
+        if not 0 <= days <= MOST_DAYS:
+            self.fail(f"{value!r} is not a number of days from 0 to {MOST_DAYS}")
+        return days
 
 
 def remember_home(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -55,8 +73,7 @@ timeout_option = click.option(
     type=Seconds(),
     metavar="SECONDS",
     default=10.0,
-    show_default="10",
-    help="Wait no longer than this for the database and the supervisor.",
+    help="Wait no longer than this for the database and the supervisor.  [default: 10]",
 )
 
 json_option = click.option(

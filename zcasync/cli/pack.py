@@ -11,25 +11,24 @@ from typing import Any
 import click
 
 from zcasync.cli.errors import EXIT_AWAY, EXIT_WRONG, Refusal
-from zcasync.cli.options import common_options, examples
+from zcasync.cli.options import Days, common_options, examples
 
 LOOK_SECONDS = 0.5
-#: A wider one of these would not be a number of days that the system's clock knows.
-MOST_DAYS = 10_000
+#: What FileStorage says, also through a server.
+ALREADY = "Already packing"
 
 
 @click.command(
     "pack",
     short_help="Drop old revisions and what nothing refers to.",
-    epilog=examples("zcasync pack", "zcasync pack --days 0"),
+    epilog=examples("zcasync pack --days 7"),
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, MOST_DAYS),
+    type=Days(),
     default=1.0,
-    show_default="1",
     metavar="N",
-    help="Keep the revisions of the last N days.",
+    help="Keep the revisions of the last N days.  [default: 1]",
 )
 @common_options
 def command(days: float, home: str | None, timeout: float, as_json: bool) -> None:
@@ -114,6 +113,8 @@ def _require_one(connection: Any, manager: Any) -> None:
 
 def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
     """Pack; the sizes before and after, bytes."""
+    from ZODB.POSException import StorageError
+
     from zcasync.packing import drop_old
     from zcasync.settings import load
     from zcasync.supervisor.pack_schedule import note_packed
@@ -125,7 +126,12 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
         return int(home.data_fs.stat().st_size if is_embedded else db.getSize())
 
     before = size()
-    db.pack(days=days)
+    try:
+        db.pack(days=days)
+    except StorageError as error:
+        if ALREADY not in str(error):
+            raise
+        raise Refusal(f"somebody else packs the database of {home.path} just now") from error
     if is_embedded:
         drop_old(home)
         note_packed(home)

@@ -8,8 +8,11 @@ from typing import Any
 ASK_SECONDS = 1.0
 
 
-def live(home: Any) -> dict[str, dict[str, Any]]:
-    """Job id -> progress, as the home's supervisor knows it; empty where none answers."""
+def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
+    """What the home's supervisor knows of the jobs at work: id -> process, last report.
+
+    Empty where none answers.
+    """
     from zcasync.errors import NotRunning, StorageAway
     from zcasync.protocol.control import ControlClient
 
@@ -21,17 +24,24 @@ def live(home: Any) -> dict[str, dict[str, Any]]:
             client.close()
     except (NotRunning, StorageAway):
         return {}
-    said = [*found["children"], *found["reactor_jobs"]]
-    return {one["job"]: one["progress"] for one in said if one["job"] and one["progress"]}
+    inside = [{"pid": found["pid"], **one} for one in found["reactor_jobs"]]
+    said = [*found["children"], *inside]
+    return {one["job"]: (one["pid"], one["progress"]) for one in said if one["job"]}
 
 
 def add(jobs: list[dict[str, Any]], home: Any) -> None:
-    """Let the jobs that are active carry the newest report under ``progress``."""
+    """Let all carry ``process``, where they are at work, and active ones their newest report.
+
+    ``process`` is None for a job that is only claimed, and where nobody tells.
+    """
+    for job in jobs:
+        job["process"] = None
     if any(job["state"] == "active" for job in jobs):
-        reports = live(home)
+        known = live(home)
         for job in jobs:
             if job["state"] == "active":
-                job["progress"] = reports.get(job["id"].rpartition(":")[2]) or job["progress"]
+                job["process"], report = known.get(job["id"].rpartition(":")[2], (None, None))
+                job["progress"] = report or job["progress"]
 
 
 def text(progress: dict[str, Any] | None) -> str | None:

@@ -119,7 +119,8 @@ class Report:
         """Where the demo runs."""
         kind = "a temporary one, removed at the end" if temporary else "stays as it is"
         self.say(f"Home: {escape(str(home.path))} ({kind}).")
-        pids = ", ".join(str(child["pid"]) for child in status["children"]) or "none"
+        children = [child for child in status["children"] if child["state"] != "spare"]
+        pids = ", ".join(str(child["pid"]) for child in children) or "none"
         whose = "started for this demo" if own else "was running already"
         self.say(f"Supervisor: process {status['pid']}, {whose}.  Children: {pids}.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,55 @@ def test_a_guide_does_what_it_says(name: str, folder: Path) -> None:
 
         commands, lines = GUIDES[name]
         assert (len(one.ran) >= commands, one.typed >= lines) == (True, True)
+
+
+GUIDE = """
+A file, a command, and a line:
+
+.. code-block:: python
+    :name: sums.py
+
+    NUMBER = {file}
+
+.. code-block:: console
+
+    $ number=7
+    $ echo "it  is $number"; {command}
+    it is {shown}
+
+>>> import sums
+>>> sums.NUMBER
+{line}
+>>> number = sums.NUMBER + 1
+
+And one more line, which knows the ones before:
+
+>>> number
+8
+"""
+RIGHT = {"file": "7", "command": "true", "shown": "...", "line": "7"}
+
+
+def test_a_guide_that_is_right_is_followed_to_its_end(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "guide.rst"
+    path.write_text(GUIDE.format(**RIGHT))
+
+    with reader(folder) as one:
+        one.follow(path)
+
+        assert (len(one.ran), one.typed, one.env["number"]) == (2, 4, "7")
+    assert "sums" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"shown": "8"}, {"line": "8"}, {"command": "false"}, {"file": "8", "line": "8"}]
+)
+def test_a_guide_that_is_wrong_fails(folder: Path, tmp_path: Path, wrong: dict[str, str]) -> None:
+    path = tmp_path / "guide.rst"
+    path.write_text(GUIDE.format(**{**RIGHT, **wrong}))
+
+    with pytest.raises(AssertionError), reader(folder) as one:
+        one.follow(path)
 
 
 def test_every_document_runs_or_has_nothing_to_run() -> None:

@@ -40,7 +40,7 @@ class Supervisor:
     how many jobs at once; None: what the database says.  ``config``: the text of its
     ``etc/zcasync.conf``.  ``import_path``: where children import from; None: where this process
     does.  ``connection``, and so all that is found through it, belongs to this thread's
-    ``transaction.manager``.
+    ``transaction.manager``.  The supervisor ends with the thread that has started it (Linux).
     """
 
     def __init__(

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help install demo test simulate check format bench clean
+.PHONY: help install demo test simulate chaos check format bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -23,12 +23,13 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest
 
-SECONDS ?= 300
-SEED ?= 1
-
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), beginning with SEED (1)
-	ZCASYNC_SIMULATE_SECONDS=$(SECONDS) ZCASYNC_SIMULATE_SEED=$(SEED) \
-	$(BIN)/python -m pytest tests/simulation/test_simulation.py
+	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(or $(SEED),1) \
+		$(BIN)/python -m pytest tests/simulation/test_simulation.py
+
+chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=)
+	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
+		$(BIN)/python -m pytest tests/chaos --capture=no
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage erase

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from transaction.interfaces import TransientError
 from ZODB.POSException import ConflictError
 
+from zcasync.away import NOT_COMMITTED
 from zcasync.errors import BadStateError, UnstorableError
 from zcasync.failure import from_exception
 from zcasync.interfaces import ACTIVE, PENDING
@@ -24,7 +24,7 @@ class Commits:
     raises.  What conflicts, or was in doubt, is done again on what is there then.
     """
 
-    def __init__(self, storage_lost: Callable[[Exception], None]) -> None:
+    def __init__(self, storage_lost: Callable[[BaseException], None]) -> None:
         self._storage_lost = storage_lost
 
     def begin(self, partial: Partial, tries: Tries) -> None:
@@ -95,6 +95,6 @@ class Commits:
                 return
             except ConflictError:
                 transactions.abort()
-            except TransientError as error:
+            except NOT_COMMITTED as error:
                 transactions.abort()
                 self._storage_lost(error)

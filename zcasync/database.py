@@ -24,6 +24,7 @@ from ZODB.POSException import ConflictError, ReadOnlyError
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.home import Home
 from zcasync.missing import class_factory
+from zcasync.oids import forget_ids_at_disconnect
 from zcasync.settings import ASYNC_DATABASE, Configuration, load
 
 #: How often to try where other processes open a new database at the same time.
@@ -56,9 +57,10 @@ def _client(home: Home, timeout: float) -> Any:
     path = os.fspath(home.zeo_socket)
     blobs = os.fspath(home.blobs)
     try:
-        return ClientStorage(path, wait_timeout=timeout, blob_dir=blobs, shared_blob_dir=True)
+        client = ClientStorage(path, wait_timeout=timeout, blob_dir=blobs, shared_blob_dir=True)
     except ClientDisconnected as error:
         raise StorageAway(f"no database server answers at {path}") from error
+    return forget_ids_at_disconnect(client)
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:
@@ -84,6 +86,7 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}") from error
+        forget_ids_at_disconnect(client)
         DB(client, database_name=name, databases=databases, class_factory=class_factory)
     return next(db for name, db in databases.items() if name != ASYNC_DATABASE)
 
@@ -151,7 +154,7 @@ def _open_storage(section: Any, timeout: float) -> Any:
             storage.close()
             raise ClientDisconnected(f"not within {timeout:g} s")
         time.sleep(0.01)
-    return storage
+    return forget_ids_at_disconnect(storage)
 
 
 def _close(databases: dict[str, DB]) -> None:

@@ -11,11 +11,6 @@ from zcasync.partial import Partial
 from zcasync.transactions import Transactions
 
 
-def give_up(error: Exception) -> None:
-    """What to do about a lost storage where nobody waits for it: raise."""
-    raise error
-
-
 def call_here(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Make the call in this thread; a coroutine is run to its end."""
     value = call(*args, **kwargs)

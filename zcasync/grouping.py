@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 
+from zcasync.away import is_storage_lost
 from zcasync.claimed import is_claimed
 from zcasync.errors import FencedError, MissingPolicy
 from zcasync.failure import from_exception
@@ -20,7 +20,6 @@ from zcasync.lateness import is_too_late
 from zcasync.partial import Partial
 from zcasync.performing import Performer
 from zcasync.policies import policy_of
-from zcasync.retrying import is_storage_lost
 from zcasync.tries import Tries
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
@@ -105,7 +104,7 @@ class Group:
             raise
         except Exception as error:  # each of them gets it again, alone, where it is to blame
             self._manager.abort()
-            if isinstance(error, TransientError) and is_storage_lost(error):
+            if is_storage_lost(error):
                 self._performer.wait_for_storage(error)
         self._manager.begin()
         alone = [partial for partial in self._members if not self._is_stored(partial)]

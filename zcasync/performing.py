@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 from ZODB.POSException import ConflictError
 
 from zcasync import clock
+from zcasync.away import NOT_COMMITTED, give_up, is_storage_lost
 from zcasync.callbacks import Delegate
 from zcasync.committing import Commits
-from zcasync.direct import call_here, end_transaction, give_up, refuse
+from zcasync.direct import call_here, end_transaction, refuse
 from zcasync.errors import AbortedError, FencedError, MissingCallable, MissingPolicy
 from zcasync.failure import from_exception, sanitize
 from zcasync.interfaces import ACTIVE, PENDING
@@ -23,7 +23,6 @@ from zcasync.partial import Partial
 from zcasync.parts import loaded
 from zcasync.policies import policy_of
 from zcasync.reporting import running
-from zcasync.retrying import is_storage_lost
 from zcasync.settling import complete, fired, is_deferred, is_done, take, waiter
 from zcasync.transactions import Transactions
 from zcasync.tries import Timing, Tries, begun_before, can_wait
@@ -50,7 +49,7 @@ class Performer:
 
     def __init__(
         self,
-        storage_lost: Callable[[Exception], None] = give_up,
+        storage_lost: Callable[[BaseException], None] = give_up,
         invoke: Callable[..., Any] = call_here,
         hold: Callable[[Partial, Any], None] | None = None,
         detach: Callable[[Partial], Callable[[], Partial]] = end_transaction,
@@ -125,8 +124,8 @@ class Performer:
     ) -> bool:
         """What becomes of a call that went wrong; whether it is to be tried again, here and now."""
         again = tries.failed(Failure(error), at_commit)
-        is_lost = is_storage_lost(error)
-        if is_lost and isinstance(error, Exception):
+        is_lost = is_storage_lost(error, committing=at_commit)
+        if is_lost:
             self.wait_for_storage(error)
         if again is None:
             self.commits.end(partial, from_exception(error, **tries.evidence(error)), tries)
@@ -226,7 +225,7 @@ class Performer:
                 return
             except ConflictError:  # somebody added one more in this instant
                 transactions.abort()
-            except TransientError as error:
+            except NOT_COMMITTED as error:
                 transactions.abort()
                 self.wait_for_storage(error)
 

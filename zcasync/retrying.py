@@ -12,10 +12,11 @@ from typing import Any
 from transaction.interfaces import TransientError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from ZODB.POSException import ConflictError, InvalidObjectReference, POSError
+from ZODB.POSException import ConflictError, InvalidObjectReference
 from zope.component import adapter
 from zope.interface import implementer
 
+from zcasync.away import is_storage_lost
 from zcasync.errors import UnstorableError
 from zcasync.interfaces import IPartial, IRetryPolicy
 
@@ -55,12 +56,6 @@ class Counts:
     seconds: float = 0.0  # since the first try of this run
 
 
-def is_storage_lost(error: BaseException | None) -> bool:
-    """Whether an error means that the storage is away for a while."""
-    transient = isinstance(error, TransientError) and isinstance(error, POSError)
-    return transient and not isinstance(error, ConflictError)
-
-
 @adapter(IPartial)
 @implementer(IRetryPolicy)
 class RetryCommonFourTimes:
@@ -72,7 +67,7 @@ class RetryCommonFourTimes:
         self._partial = partial
 
     def jobError(self, failure: Failure, counts: Counts) -> Answer:
-        if is_storage_lost(failure.value):
+        if is_storage_lost(failure.value, committing=False):
             return True
         return bool(failure.check(TransientError)) and counts.conflicts < CONFLICT_ATTEMPTS
 
@@ -80,7 +75,7 @@ class RetryCommonFourTimes:
         at_work = getattr(self._partial, "claim", None) is not None
         if at_work and failure.check(ConflictError) and counts.seconds < COMMIT_PATIENCE:
             return True
-        return self.jobError(failure, counts)
+        return is_storage_lost(failure.value) or self.jobError(failure, counts)
 
     def interrupted(self, counts: Counts) -> Answer:
         return counts.interruptions < INTERRUPTION_LIMIT
@@ -97,10 +92,11 @@ class RetryCommonForever:
         self._partial = partial
 
     def jobError(self, failure: Failure, counts: Counts) -> Answer:
-        return bool(failure.check(TransientError))
+        lost = is_storage_lost(failure.value, committing=False)
+        return lost or bool(failure.check(TransientError))
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
-        if failure.check(TransientError):
+        if failure.check(TransientError) or is_storage_lost(failure.value):
             return True
         if isinstance(failure.value, UNSTORABLE):
             return False
@@ -162,7 +158,7 @@ class _RetryExceptions(RetryCommonFourTimes):
         return self._delays.after(counts.exceptions)
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
-        if failure.check(TransientError):
+        if failure.check(TransientError) or is_storage_lost(failure.value):
             return super().commitError(failure, counts)
         return not isinstance(failure.value, UNSTORABLE) and self.jobError(failure, counts)
 

@@ -12,9 +12,10 @@ from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 
 from zcasync import clock
+from zcasync.away import is_storage_lost
 from zcasync.errors import AbortedError
 from zcasync.policies import Again, ask, shown_name
-from zcasync.retrying import Counts, is_storage_lost
+from zcasync.retrying import Counts
 
 if TYPE_CHECKING:
     from zcasync.partial import Partial
@@ -61,13 +62,12 @@ class Tries:
 
     def failed(self, failure: Failure, at_commit: bool) -> Again | None:
         """A try has ended in vain: what the policy says to that."""
-        if failure.check(TransientError):
-            if not is_storage_lost(failure.value):
-                self._conflicts += 1
-                self._is_open = False
-        else:
-            self._exceptions += 1
+        if not is_storage_lost(failure.value, committing=at_commit):
             self._is_open = False
+            if failure.check(TransientError):
+                self._conflicts += 1
+            else:
+                self._exceptions += 1
         question = "commitError" if at_commit else "jobError"
         seconds = self._timing.seconds() - self._first
         counts = Counts(self._conflicts, self._interruptions, self._exceptions, seconds)

@@ -18,7 +18,7 @@ from ZODB.POSException import ConflictError
 from tests.model import samples
 from tests.model.sessions import ONE, Session
 from zcasync import Partial
-from zcasync.child import perform
+from zcasync.child import perform, together
 from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread
 from zcasync.datamanager import install
@@ -149,6 +149,7 @@ class Bench:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     CALLS.clear()
     monkeypatch.setattr(perform, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(together, "GROUP_SECONDS", 60.0)  # the machine may be busy
     storage = Storage()
     db = DB(storage)
     made = Bench(db, storage)
@@ -194,6 +195,13 @@ def test_a_group_has_a_limit(bench: Bench) -> None:
     partials = bench.claim(*[samples.nothing] * (GROUP_LIMIT + 1))
 
     assert bench.run(partials) == 2
+
+
+def test_a_group_has_its_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "GROUP_SECONDS", -1.0)
+    partials = bench.claim(*[samples.nothing] * 3)
+
+    assert bench.run(partials) == 3
 
 
 def test_one_that_raises_is_taken_back_and_run_alone(bench: Bench) -> None:

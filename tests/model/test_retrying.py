@@ -15,10 +15,11 @@ from ZODB.POSException import ConflictError, POSKeyError, ReadConflictError
 from zope.interface.verify import verifyObject
 
 from zcasync import Partial
+from zcasync.away import is_storage_lost
 from zcasync.identity import Identity
 from zcasync.incarnation import Incarnation
 from zcasync.interfaces import IRetryPolicy
-from zcasync.retrying import STOCK, Counts, RetryExceptions, is_storage_lost
+from zcasync.retrying import STOCK, Counts, RetryExceptions
 
 
 def policy(name: str) -> Any:
@@ -74,6 +75,17 @@ def test_a_storage_that_is_away_is_waited_for(name: str, answer: bool, question:
 
 
 @pytest.mark.parametrize(
+    ("name", "answer"),
+    [("default", True), ("exceptions", True), ("forever", True), ("never", False)],
+)
+def test_a_storage_that_is_full_is_waited_for(name: str, answer: bool) -> None:
+    full = OSError(28, "No space left on device")
+
+    assert answers(name, "commitError", full, "exceptions", 3) == [answer] * 3
+    assert answers(name, "jobError", full, "exceptions", 1) != [True], "a file of the job's own"
+
+
+@pytest.mark.parametrize(
     ("name", "yes"),
     [("default", 9), ("exceptions", 9), ("callback", 9), ("forever", 1000), ("never", 0)],
 )
@@ -93,7 +105,7 @@ def test_forever_commits_later_each_time_and_says_so_now_and_then() -> None:
     said: list[Any] = []
     globalLogPublisher.addObserver(said.append)
     try:
-        found = answers("forever", "commitError", OSError("disk full"), "exceptions", 70)
+        found = answers("forever", "commitError", RuntimeError("a hook refuses"), "exceptions", 70)
     finally:
         globalLogPublisher.removeObserver(said.append)
 
@@ -105,7 +117,7 @@ def test_forever_commits_later_each_time_and_says_so_now_and_then() -> None:
 
 @pytest.mark.parametrize("name", ["default", "never"])
 def test_others_do_not_try_to_commit_again(name: str) -> None:
-    assert answers(name, "commitError", OSError("disk full"), "exceptions", 1) == [False]
+    assert answers(name, "commitError", RuntimeError("a hook refuses"), "exceptions", 1) == [False]
 
 
 @pytest.mark.parametrize("error", [TypeError("cannot pickle"), AttributeError("local object")])
@@ -115,7 +127,7 @@ def test_what_can_never_be_stored_is_not_tried_again(name: str, error: Exception
 
 
 def test_a_commit_that_fails_counts_as_an_exception_to_be_tried_again() -> None:
-    found = answers("exceptions", "commitError", OSError("disk full"), "exceptions", 8)
+    found = answers("exceptions", "commitError", RuntimeError("a hook refuses"), "exceptions", 8)
 
     assert [answer is False for answer in found] == [False] * 7 + [True]
 

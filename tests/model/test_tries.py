@@ -333,7 +333,7 @@ def test_a_commit_that_fails_is_put_off_under_forever(
 ) -> None:
     demo = session.keep(Demo())
     partial = claimed(session, demo.increase, retry="forever")
-    commit, problems = session.transactions.commit, [OSError("disk full")]
+    commit, problems = session.transactions.commit, [RuntimeError("a hook refuses")]
 
     def full() -> None:
         if problems:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.waiting import wait_until
 CONFIG = """
 <zeo>
   address 127.0.0.1:{port}
-  transaction-timeout 30
+  transaction-timeout {timeout}
   pid-filename {folder}/zeo.pid
 </zeo>
 <filestorage 1>
@@ -38,18 +40,72 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Server:
+    """A database server with files in ``folder``, which can be started again at its port."""
+
+    def __init__(
+        self, folder: Path, import_path: Sequence[Path] = (), transaction_timeout: int = 30
+    ) -> None:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = int(found.getsockname()[1])
+        self.folder = folder
+        self._config = folder / "zeo.conf"
+        self._config.write_text(
+            CONFIG.format(port=self.port, folder=folder, timeout=transaction_timeout)
+        )
+        self._import_path = os.pathsep.join(map(str, import_path))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the one that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def launch(self) -> None:
+        """Start it; does not wait for anything."""
+        with (self.folder / "zeo.out").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ZEO.runzeo", "-C", str(self._config)],
+                env={**os.environ, "PYTHONPATH": self._import_path},
+                stdout=output,
+                stderr=output,
+            )
+
+    def start(self) -> Server:
+        """Start it and wait until it listens."""
+        self.launch()
+        wait_until(lambda: listens(self.port), f"the database server to listen at port {self.port}")
+        return self
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL it and wait until it is gone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Stop it, whatever state it is in.  Safe to repeat."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            self._process.wait(30)
+
+
 @contextmanager
 def database_server(folder: Path) -> Iterator[int]:
     """Serves two storages, 1 and 2, with files in ``folder``; the port."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
-    config = folder / "zeo.conf"
-    config.write_text(CONFIG.format(port=port, folder=folder))
-    process = subprocess.Popen([sys.executable, "-m", "ZEO.runzeo", "-C", str(config)])
+    server = Server(folder)
     try:
-        wait_until(lambda: listens(port), f"the database server to listen at port {port}")
-        yield port
+        yield server.start().port
     finally:
-        process.terminate()
-        process.wait(30)
+        server.stop()

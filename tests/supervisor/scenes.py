@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.logger import formatEvent
+from ZEO.Exceptions import ClientDisconnected
 
 from tests.model.sessions import ONE, Session
 from zcasync import Partial
@@ -58,6 +59,33 @@ class Said:
     def about(self, word: str) -> list[str]:
         """The events whose text has the word."""
         return [line for line in self.lines if word in line]
+
+
+class InDoubt:
+    """The next commit of a session is there, but its client is told that the server is away."""
+
+    def __init__(self, session: Session) -> None:
+        self._storage = session.connection._storage
+        self._finish = self._storage.tpc_finish
+        self._storage.tpc_finish = self._finish_and_raise
+
+    def _finish_and_raise(self, *args: Any) -> None:
+        self._storage.tpc_finish = self._finish
+        self._finish(*args)
+        raise ClientDisconnected("killed after the commit")
+
+
+class Away:
+    """The next vote of a session fails because the server is away."""
+
+    def __init__(self, session: Session) -> None:
+        self._storage = session.connection._storage
+        self._vote = self._storage.tpc_vote
+        self._storage.tpc_vote = self._refuse
+
+    def _refuse(self, *args: Any) -> None:
+        self._storage.tpc_vote = self._vote
+        raise ClientDisconnected("away")
 
 
 def serve(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from ZEO.Exceptions import ClientDisconnected, ServerException
 
 from tests.supervisor.scenes import Said
 from zcasync.errors import FencedError
@@ -92,6 +93,20 @@ def test_a_worker_that_is_served_elsewhere_is_waited_for_and_that_is_said_once(
     assert started == [None]
     assert len(kept.engines) == 4
     assert said.lines == ["it is served by far"]
+
+
+def test_a_storage_that_cannot_take_the_registration_is_waited_for(
+    kept: Kept, reactor: Clock, said: Said
+) -> None:
+    kept.problems = [ClientDisconnected("away"), ServerException("full"), OSError("full")]
+    fired = outcome(kept.keeper.start())
+    for _ in range(3):
+        assert fired == []
+        reactor.advance(LOOK_SECONDS)
+
+    assert fired == [None]
+    assert kept.started == [kept.engines[3]]
+    assert len(said.about("no engine yet")) == 1
 
 
 def test_a_stop_ends_the_wait(kept: Kept, reactor: Clock) -> None:

@@ -286,6 +286,30 @@ def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
     assert done.cancelled == oids([partial])
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_death_counts_once_though_the_commit_about_it_was_in_doubt(
+    scene: Scene, is_there: bool
+) -> None:
+    scene.size(1)
+    partials = scene.put(2)
+    scene.run(s0=ready(room=1))
+    slot = ready(room=2)
+    slot.deaths = [(DEATH, False)]
+    if is_there:
+        scenes.InDoubt(scene.session)
+    else:
+        scenes.Away(scene.session)
+    with pytest.raises(ClientDisconnected):
+        scene.run(s0=slot)
+
+    again = scene.run(s0=slot)
+    assert [partial._interruptions for partial in partials] == [1, 0]
+    assert sorted(again.hand_out[0]) == sorted(oids(partials))
+
+    scene.run(s0=SlotWork(deaths=[(DEATH, False)]))
+    assert sorted(partial._interruptions for partial in partials) in ([1, 1], [0, 2])
+
+
 def test_progress_is_noted_for_jobs_that_run(scene: Scene) -> None:
     running, over = scene.put(2)
     scene.run(s0=ready(room=2))

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
 from tests.model.sessions import ONE, TWO, Session
@@ -84,6 +85,21 @@ def test_a_worker_with_a_live_engine_on_this_machine_is_not_taken(
     assert not isinstance(caught.value, startup.ServedElsewhere)
     session.sync()
     assert worker.engineUUID == engine
+
+
+def test_an_engine_of_this_process_whose_beginning_was_in_doubt_is_taken_over(
+    session: Session, watch: Watch
+) -> None:
+    scenes.InDoubt(session)
+    with pytest.raises(ClientDisconnected):
+        begin(session, watch)
+    session.sync()
+    assert session.manager.workers[ONE].engineUUID == ENGINE  # this process lives, the engine not
+
+    another = uuid.uuid4()
+    _, worker, _, notes = startup.begin(session.connection, ONE, another, {}, watch)
+    assert worker.engineUUID == another
+    assert "left without saying so" in notes[0]
 
 
 def test_an_engine_elsewhere_is_waited_for_until_it_was_silent_too_long(

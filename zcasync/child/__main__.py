@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import Any
 
+from zcasync.away import say_it_once
 from zcasync.child import output
 from zcasync.protocol import lifeline
 from zcasync.protocol.output import STACK_SIGNAL
@@ -26,6 +27,7 @@ def main() -> None:
     faulthandler.register(STACK_SIGNAL, all_threads=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's business
     streams = output.install()
+    say_it_once()
 
     from twisted.internet import reactor, stdio
 

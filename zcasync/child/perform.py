@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -103,7 +104,9 @@ class JobThread:
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:
-            self._pause = 0.0
+            if self._pause:
+                print("the database answers again", file=sys.stderr)
+                self._pause = 0.0
             return ending, detail
         transaction.abort()
         return ending, detail[:1000]
@@ -167,8 +170,11 @@ class JobThread:
     def _hold(self, partial: Partial, deferred: Any) -> None:
         self._deferred = deferred
 
-    def _wait_for_storage(self, error: Exception) -> None:
+    def _wait_for_storage(self, error: BaseException) -> None:
         """Pause while the storage is away; a commit in doubt is looked up by the caller after."""
+        if not self._pause:
+            why = f"{type(error).__name__}: {error}"
+            print(f"waiting for the database, trying until it works: {why}", file=sys.stderr)
         self._pause = min(LONGEST_PAUSE, self._pause + 0.1)
         time.sleep(self._pause)
 

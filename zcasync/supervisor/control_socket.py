@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.protocols import amp
 
 from zcasync.protocol import control
+from zcasync.supervisor.socket_watch import SocketWatch
+
+log = Logger()
 
 
 class ControlProtocol(amp.AMP):  # type: ignore[misc]
@@ -61,6 +66,7 @@ class ControlSocket:
         self._factory = Factory.forProtocol(lambda: ControlProtocol(status, stop, cancel))
         self._factory.noisy = False
         self._port: Any = None
+        self._watch = SocketWatch(reactor, path, self._gone)
 
     def start(self) -> Any:
         """Listen; the home's lock is ours, so a socket that is there is nobody's."""
@@ -75,8 +81,19 @@ class ControlSocket:
 
     def _listens(self, port: Any) -> None:
         self._port = port
+        self._watch.start()
+
+    def _gone(self) -> None:
+        log.error("control socket {path} is gone; it is made anew", path=str(self._path))
+        stopped = maybeDeferred(self.stop)
+        stopped.addCallback(lambda _: self.start())
+        stopped.addErrback(lambda failure: log.failure("no control socket", failure))
 
     def stop(self) -> Any:
         """Stop listening.  Safe to repeat."""
+        self._watch.stop()
         port, self._port = self._port, None
-        return None if port is None else port.stopListening()
+        if port is None:
+            return None
+        stopping = maybeDeferred(port.stopListening)  # fails when the file is gone already
+        return stopping.addErrback(lambda failure: failure.trap(FileNotFoundError) and None)

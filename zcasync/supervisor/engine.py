@@ -29,6 +29,7 @@ from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.registration import Registration
 from zcasync.supervisor.reserving import Sharing, room, target
 from zcasync.supervisor.surroundings import Surroundings
+from zcasync.supervisor.trouble import Trouble
 from zcasync.supervisor.work import Done, SlotWork, Work
 
 log = Logger()
@@ -42,7 +43,7 @@ RETIRE_SECONDS = 0.05
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 #: How long the last transaction may take before the supervisor leaves without it, as a ghost.
-FAREWELL_SECONDS = 5.0
+FAREWELL_SECONDS = 4.0
 
 
 class Engine:
@@ -76,7 +77,8 @@ class Engine:
         self.reactor_jobs: Any = None
         self.left_cleanly = False
         self._is_lost = False
-        self.waiting_for: str | None = None  # what a pass could not do, for status
+        self._passing = Trouble(reactor, "polling")
+        self._performing = Trouble(reactor, "performing jobs")
         self._db = manager_database(db)
         self._reactor = reactor
         self._settings = settings
@@ -175,6 +177,7 @@ class Engine:
         was_running = self._state == "running"
         self._state = "stopping"
         self._bell.close()
+        self._passing.stop()
         self._loop.stop()
         self._sharing.stop()
         if was_running:
@@ -222,6 +225,11 @@ class Engine:
             return None
         return "push" if self._bell.is_live else "poll"
 
+    @property
+    def waiting_for(self) -> str | None:
+        """Why the database keeps it from working; None when it does not."""
+        return self._passing.waiting_for or self._performing.waiting_for
+
     def wake(self, delay: float = 0.0) -> None:
         """Make a pass within ``delay`` seconds."""
         self._loop.wake(delay)
@@ -238,6 +246,7 @@ class Engine:
     def _make_pass(self) -> Deferred[float]:
         """One pass; fires with the delay until the next."""
         self._bell.begin()
+        self._passing.begins()
         work = self._take_work()
         passing: Deferred[Any] = self._thread.run(self._run_pass, work)
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
@@ -276,9 +285,7 @@ class Engine:
 
     def _passed(self, done: Done) -> float:
         self._pause = FIRST_PAUSE_SECONDS
-        if self.waiting_for is not None:
-            log.info("polling works again")
-            self.waiting_for = None
+        self._passing.works()
         for note in done.notes:
             log.warn("{note}", note=note)
         for oid in done.cancelled:
@@ -303,12 +310,11 @@ class Engine:
 
     def _pass_failed(self, failure: Failure, work: Work) -> float:
         self._put_back(work)
+        self._passing.stop()
         if failure.check(FencedError):
             self._lost(FencedError(failure.getErrorMessage()))
         elif not failure.check(ConflictError):
-            if self.waiting_for is None:
-                log.failure("a poll pass failed; trying again until it works", failure)
-            self.waiting_for = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
+            self._passing.fails(failure)
         pause = self._pause
         self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return pause
@@ -329,10 +335,12 @@ class Engine:
         for oid, ending, detail in child.ended:
             self.noting.forget(oid)
             if ending == Ending.STORAGE:
-                log.error("job {job}: {detail}; trying again", job=hex_oid(oid), detail=detail)
+                self._performing.says(f"{detail} (job {hex_oid(oid)})")
                 self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
             elif ending == Ending.FENCED:
                 self._lost(FencedError(detail))
+            else:
+                self._performing.works()
         failed = any(ending == Ending.STORAGE for _, ending, _ in child.ended)
         child.ended.clear()
         if failed:

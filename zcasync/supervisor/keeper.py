@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from zcasync.away import NOT_COMMITTED
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.startup import ServedElsewhere
 
@@ -42,16 +43,17 @@ class EngineKeeper:
         """Start an engine.
 
         Where the worker's record names an engine elsewhere, wait until that has been silent for
-        longer than it promised.  Fails with AlreadyServed, or with what the storage raises.
+        longer than it promised; where the storage cannot take the commit, until it can.  Fails with
+        AlreadyServed.
         """
         said = False
         while not self._stopping:
             self.engine = self._make(self._lost)
             try:
                 yield self.engine.start()
-            except ServedElsewhere as error:
+            except (ServedElsewhere, *NOT_COMMITTED) as error:
                 if not said:
-                    log.warn("{why}", why=str(error))
+                    log.warn("{why}", why=why_not_yet(error))
                     said = True
                 yield deferLater(self._reactor, LOOK_SECONDS)
             else:
@@ -90,3 +92,10 @@ class EngineKeeper:
 
     def _renewed(self, result: Any) -> None:
         self._renewing = None
+
+
+def why_not_yet(error: Exception) -> str:
+    """For the log: why there is no engine yet."""
+    if isinstance(error, ServedElsewhere):
+        return str(error)
+    return f"no engine yet, trying again until the database works: {type(error).__name__}: {error}"

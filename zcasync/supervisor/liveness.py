@@ -51,6 +51,9 @@ class Watch:
         self._is_frozen = frozen or is_frozen
         self._is_alone = is_alone
         self._silences: dict[bytes, Silence] = {}
+        #: Engines of this process that did not come to life; their record may be there all the
+        #: same, because the commit was in doubt.
+        self.stillborn: set[bytes] = set()
 
     def why_dead(self, worker: Worker) -> str | None:
         """Look at a worker's record: the reason why its engine is dead, or None.

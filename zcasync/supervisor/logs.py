@@ -18,6 +18,7 @@ from twisted.logger import (
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+from zcasync.away import say_it_once
 from zcasync.home import Home
 
 ROTATE_BYTES = 10 * 1024 * 1024
@@ -49,6 +50,7 @@ def begin(home: Home) -> Any:
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(asctime)s [%(name)s#%(levelname)s] %(message)s"))
     logging.getLogger().addHandler(handler)
+    say_it_once()
     return file
 
 

@@ -59,6 +59,7 @@ class ReactorJobs:
         self._threads = threads
         self._from_thread = from_thread
         self._all_over: Deferred[None] | None = None
+        self._has_said = False  # that a job could not be stored
 
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
@@ -81,10 +82,18 @@ class ReactorJobs:
             why = str(error)
             log.error("reactor job {oid} is not committed: {why}", oid=hex_oid(oid), why=why)
         except Exception:  # what the storage raises: the next pass finds the job and tries again
-            log.failure("reactor job {oid} could not be stored", oid=hex_oid(oid))
+            self._say_once(oid)
             time.sleep(1)
+        else:
+            self._has_said = False
         finally:
             self._reactor.callFromThread(self._done, oid, held)
+
+    def _say_once(self, oid: bytes) -> None:
+        """Say why a job could not be stored, unless nothing has worked since we said so."""
+        if not self._has_said:
+            self._has_said = True
+            log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
 
     def _done(self, oid: bytes, held: list[Any]) -> None:
         self.running.discard(oid)

@@ -18,11 +18,12 @@ from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.home import Home
 from zcasync.identity import Identity
 from zcasync.settings import Settings
+from zcasync.supervisor.socket_watch import SocketWatch
 from zcasync.supervisor.storage_server import EXIT_IN_USE, EXIT_UNUSABLE
 
 log = Logger()
 
-KILL_AFTER_SECONDS = 4.0
+KILL_AFTER_SECONDS = 3.0
 FIRST_BACKOFF_SECONDS = 0.25
 LONGEST_BACKOFF_SECONDS = 15.0
 
@@ -65,6 +66,7 @@ class ServerProcess:
         self._killer: Any = None
         self._retry: Any = None
         self._backoff = FIRST_BACKOFF_SECONDS
+        self._watch = SocketWatch(reactor, home.zeo_socket, self._socket_gone)
 
     @property
     def pid(self) -> int | None:
@@ -86,11 +88,24 @@ class ServerProcess:
             if self._transport is None:
                 self._stopped.callback(None)
             else:
-                self._transport.signalProcess("TERM")
-                self._killer = self._reactor.callLater(
-                    KILL_AFTER_SECONDS, self._transport.signalProcess, "KILL"
-                )
+                self._end()
         return self._stopped if not self._stopped.called else succeed(None)
+
+    def _end(self) -> None:
+        """Let the running server end; kill it when that takes too long."""
+        self._watch.stop()
+        self._transport.signalProcess("TERM")
+        if self._killer is None:
+            self._killer = self._reactor.callLater(
+                KILL_AFTER_SECONDS, self._transport.signalProcess, "KILL"
+            )
+
+    def _socket_gone(self) -> None:
+        log.error(
+            "the database server's socket {path} is gone; the server is started again",
+            path=str(self._home.zeo_socket),
+        )
+        self._end()
 
     def _spawn(self) -> None:
         spec = {
@@ -114,15 +129,18 @@ class ServerProcess:
     def _listening(self) -> None:
         self._backoff = FIRST_BACKOFF_SECONDS
         log.info("database server {pid} listens", pid=self.pid)
+        self._watch.start()
         if self._started is not None and not self._started.called:
             self._started.callback(None)
 
     def _exited(self, status: Any, last_line: str) -> None:
         self._transport = None
+        self._watch.stop()
+        if self._killer is not None and self._killer.active():
+            self._killer.cancel()
+        self._killer = None
         if self._stopped is not None:
             self._home.server_identity.unlink(missing_ok=True)
-            if self._killer is not None and self._killer.active():
-                self._killer.cancel()
             if not self._stopped.called:
                 self._stopped.callback(None)
             return

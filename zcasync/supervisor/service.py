@@ -34,6 +34,10 @@ from zcasync.supervisor.server_process import ServerProcess, replace_left_behind
 
 log = Logger()
 
+#: How long databases may take to close: with the engine's farewell and the end of the database
+#: server a stop takes less than 10 s more than the grace period, whatever the storage does.
+CLOSE_SECONDS = 2.0
+
 
 class Supervisor(Service):  # type: ignore[misc]
     """A Twisted service that runs one engine for one home.
@@ -70,6 +74,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._db: Any = None
         self._starting: Deferred[Any] | None = None
         self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
+        self._starts: str | None = None  # what the start waits for, for status
 
     def startService(self) -> None:
         super().startService()
@@ -108,6 +113,7 @@ class Supervisor(Service):  # type: ignore[misc]
         )
         yield self._control.start()
         self._parts.append(self._control.stop)
+        self._starts = "the database to be opened"
         if self._configuration.is_embedded:
             yield self._opener.run(replace_left_behind, self._home)
             self._server = ServerProcess(self._reactor, self._home, self._configuration.settings)
@@ -121,7 +127,9 @@ class Supervisor(Service):  # type: ignore[misc]
             packing = PackSchedule(self._reactor, self._home, self._db, days)
             self._parts.append(packing.stop)
             packing.start()
+        self._starts = "the worker to be registered in the database"
         yield self._start_engine(worker)
+        self._starts = None
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
@@ -172,7 +180,7 @@ class Supervisor(Service):  # type: ignore[misc]
         """Close them in a thread, and do not wait long: a storage that is away takes its time."""
         databases = list(self._db.databases.values())
         closing = self._opener.run(lambda: [db.close() for db in databases])
-        return closing.addTimeout(3, self._reactor).addErrback(
+        return closing.addTimeout(CLOSE_SECONDS, self._reactor).addErrback(
             lambda failure: log.warn("a database did not close in time")
         )
 
@@ -196,7 +204,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "engine": None if engine is None else str(engine.UUID),
             "identity": Identity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
-            "waiting_for": None if engine is None else engine.waiting_for,
+            "waiting_for": self._starts or (None if engine is None else engine.waiting_for),
             "boot_problem": engine.pool.boot_problem if engine and engine.pool else None,
             "boot": engine.pool.backoff.as_dict() if engine and engine.pool else None,
             "server_pid": None if self._server is None else self._server.pid,

@@ -60,6 +60,7 @@ def begin(
             if attempt == TRIES - 1:
                 raise
         except BaseException:
+            watch.stillborn.add(engine.bytes)
             manager.abort()
             raise
         else:
@@ -112,7 +113,7 @@ def check_predecessor(worker: Worker, watch: Watch) -> list[str]:
         return []
     old = worker.incarnation
     if old is not None and old.engineUUID == worker.engineUUID and not old.is_over:
-        alive = old.identity.is_alive()
+        alive = old.identity.is_alive() if worker._engine not in watch.stillborn else False
         where = f"process {old.identity.pid} on {old.identity.host}"
         since = to_datetime(old.started).isoformat(timespec="seconds")
         if alive:

@@ -1,0 +1,91 @@
+"""The named points: every commit of the path claim, run, complete, retire, and how to hit it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Where torment/sitecustomize.py is, for PYTHONPATH.
+TORMENT = Path(__file__).parent / "torment"
+VARIABLE = "ZCASYNC_TORMENT"
+
+#: role -> what it commits.  In a supervisor, job to complete are those of reactor jobs.
+COMMITS = {
+    "child": ["job", "callback", "complete", "own", "failure", "detach", "settle"],
+    "supervisor": [
+        *["begin", "claim", "retire", "recover", "burial", "end"],
+        *["job", "callback", "complete", "failure", "detach", "settle"],
+    ],
+}
+#: Before the vote; between vote and finish, when the server is locked; after the finish.
+MOMENTS = ["before", "voted", "finished"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place in one kind of commit of one kind of process."""
+
+    role: str
+    commit: str
+    moment: str
+
+    @property
+    def needs_a_death(self) -> bool:
+        """Whether this commit is only made because something has ended."""
+        return self.commit in ("begin", "recover", "burial", "end")
+
+    def __str__(self) -> str:
+        return f"{self.role}.{self.commit}.{self.moment}"
+
+
+POINTS = [
+    Point(role, commit, moment)
+    for role, commits in COMMITS.items()
+    for commit in commits
+    for moment in MOMENTS
+]
+
+
+class Traps:
+    """The folder of the traps, see torment/sitecustomize.py."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._armed = folder / "armed"
+        self._sprung = folder / "sprung"
+        for each in (self._armed, self._sprung):
+            each.mkdir(parents=True)
+
+    def arm(self, point: Point | str, action: str) -> str:
+        """Set a trap; its name."""
+        name = f"{point}.{action}"
+        (self._armed / name).touch()
+        return name
+
+    def disarm(self, name: str) -> bool:
+        """Take a trap away; False when it was sprung already."""
+        try:
+            os.unlink(self._armed / name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def armed(self) -> list[str]:
+        """The names of those that nobody has sprung yet."""
+        return sorted(os.listdir(self._armed))
+
+    def sprung(self, name: str) -> bool:
+        """Whether somebody sprang a trap of this name."""
+        return any(self._sprung.glob(f"{name}.*"))
+
+    def take(self, name: str) -> int:
+        """Take a trap that was sprung away; the pid of the process that did it."""
+        path = next(self._sprung.glob(f"{name}.*"))
+        path.unlink()
+        return int(path.suffix[1:])
+
+    def take_all(self) -> list[tuple[str, int]]:
+        """All that were sprung, with the pids."""
+        found = [path.name.rsplit(".", 1) for path in self._sprung.iterdir()]
+        return [(name, self.take(name)) for name, _ in found]

@@ -1,0 +1,87 @@
+"""Every commit of the path, hit before its vote, between vote and finish, and after its finish."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.arena import Arena, arena
+from tests.chaos.options import options
+from tests.chaos.points import MOMENTS, POINTS, Point
+from tests.chaos.provoking import Provoker
+from tests.chaos.verdict import judge
+from tests.chaos.workload import Workload
+
+ASKED = options()
+
+
+@pytest.fixture
+def ring(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arena]:
+    with arena(folder, monkeypatch, children=1) as made:
+        yield made
+
+
+@pytest.fixture
+def provoker(ring: Arena) -> Iterator[Provoker]:
+    client = ring.client()
+    try:
+        workload = Workload(client, random.Random(ASKED.seed), ring.restart_the_dead)
+        yield Provoker(ring, workload)
+    finally:
+        client.close()
+
+
+def chosen(points: list[Point]) -> list[Point]:
+    """All in the long version; in the short one a moment of each kind of commit, by the seed."""
+    if ASKED.is_long:
+        return points
+    rng = random.Random(ASKED.seed)
+    commits = sorted({(point.role, point.commit) for point in points})
+    moments = {commit: rng.choice(MOMENTS) for commit in commits}
+    return [one for one in points if one.moment == moments[one.role, one.commit]]
+
+
+def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(
+    ring: Arena, provoker: Provoker
+) -> None:
+    print(f"\nSEED={ASKED.seed}")
+    for point in chosen(POINTS):
+        provoker.spring(point, "kill")
+    provoker.see_all_through()
+    judge(ring, provoker.workload)
+
+
+def test_a_commit_in_doubt_at_any_point_is_looked_up(ring: Arena, provoker: Provoker) -> None:
+    print(f"\nSEED={ASKED.seed}")
+    voted = [point for point in POINTS if point.moment == "voted"]
+    harmless = [point for point in voted if not point.needs_a_death]
+    if not ASKED.is_long:
+        harmless = random.Random(ASKED.seed).sample(harmless, 4)
+    for point in harmless:
+        provoker.spring(point, "doubt")
+    provoker.see_all_through()
+    assert provoker.workload.interruptions() == 0  # the server's end interrupts no job
+    for point in voted:
+        if point.needs_a_death and ASKED.is_long:
+            provoker.spring(point, "doubt")
+    provoker.see_all_through()
+    judge(ring, provoker.workload)
+
+
+@pytest.mark.skipif(not ASKED.is_long, reason="takes minutes: make chaos")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_freeze_at_any_point_is_outlived(ring: Arena, provoker: Provoker, moment: str) -> None:
+    for point in POINTS:
+        if point.moment == moment:
+            pid = provoker.spring(point, "freeze")
+            try:
+                provoker.outlive(point)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+    provoker.see_all_through()
+    judge(ring, provoker.workload)

@@ -1,0 +1,126 @@
+"""Traps at the commits of supervisors, children and database servers: kill or freeze right there.
+
+Every Python process that has this folder on its ``PYTHONPATH`` imports this module when it starts;
+the product's code knows nothing of it.  ``ZCASYNC_TORMENT`` names the folder of the traps: a file
+``armed/ROLE.COMMIT.MOMENT.ACTION`` is a trap, sprung once by the first process that passes there.
+tests/chaos/points.py names them all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+FOLDER = os.environ.get("ZCASYNC_TORMENT", "")
+ROLES = {
+    "zcasync.child": "child",
+    "zcasync.cli.main": "supervisor",
+    "ZEO.runzeo": "server",
+    "zcasync.supervisor.storage_server": "server",
+}
+#: The functions that commit, innermost first, and what their commits are called.
+COMMITS = {
+    ("zcasync.supervisor.startup", "begin"): "begin",
+    ("zcasync.supervisor.startup", "end"): "end",
+    ("zcasync.supervisor.passes", "_look_at_others"): "burial",
+    ("zcasync.supervisor.passes", "run"): "pass",
+    ("zcasync.performing", "perform"): "job",
+    ("zcasync.performing", "_perform_detached"): "detach",
+    ("zcasync.performing", "settle"): "settle",
+    ("zcasync.performing", "_store"): "failure",
+    ("zcasync.performing", "run_callbacks"): "complete",
+}
+
+
+def role() -> str | None:
+    """What this process is: the module that was started with ``-m``."""
+    words = sys.orig_argv
+    return ROLES.get(words[words.index("-m") + 1]) if "-m" in words else None
+
+
+def commits() -> set[str]:
+    """What the commit that this thread is at is called."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module == "tests.chaos.jobs":
+            return {"own"}
+        name = COMMITS.get((module, frame.f_code.co_name))
+        if name is not None:
+            return _refined(name, frame.f_locals)
+        frame = frame.f_back
+    return {"other"}
+
+
+def _refined(name: str, values: dict[str, Any]) -> set[str]:
+    if name == "pass":
+        names = {"claim"} if values["done"].claimed else set()
+        names |= {"retire"} if values["self"]._finished else set()
+        names |= (
+            {"recover"} if any(slot.deaths for slot in values["work"].slots.values()) else set()
+        )
+        return names or {"ping"}
+    if name == "job" and values["partial"]._parent is not None:
+        return {"callback"}
+    return {name}
+
+
+def passing(who: str, names: set[str], moment: str) -> None:
+    """Spring a trap that is armed for this place."""
+    for trap in os.listdir(f"{FOLDER}/armed"):
+        kind, name, when, action = trap.split(".")
+        if (kind, when) == (who, moment) and name in {*names, "any"}:
+            try:
+                os.rename(f"{FOLDER}/armed/{trap}", f"{FOLDER}/sprung/{trap}.{os.getpid()}")
+            except FileNotFoundError:  # another process was first
+                continue
+            act(action)
+
+
+def act(action: str) -> None:
+    """Do what the trap is for."""
+    if action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "freeze":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif action == "doubt":  # the commit that is about to finish will be there; nobody is told
+        with open(f"{FOLDER}/armed/server.any.finished.kill", "w"):
+            pass
+
+
+def watch(who: str, storage: Any, names: Any) -> None:
+    """Wrap a storage class: every commit passes before its vote, between, and after its end."""
+    vote, finish = storage.tpc_vote, storage.tpc_finish
+
+    def tpc_vote(self: Any, *args: Any, **kwargs: Any) -> Any:
+        passing(who, names(), "before")
+        result = vote(self, *args, **kwargs)
+        passing(who, names(), "voted")
+        return result
+
+    def tpc_finish(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = finish(self, *args, **kwargs)
+        passing(who, names(), "finished")
+        return result
+
+    storage.tpc_vote, storage.tpc_finish = tpc_vote, tpc_finish
+
+
+def main() -> None:
+    """Set the traps of this process, when it is one of ours."""
+    who = role()
+    if not FOLDER or who is None:
+        return
+    if who == "server":
+        from ZODB.FileStorage.FileStorage import FileStorage
+
+        watch(who, FileStorage, lambda: {"any"})
+    else:
+        from ZEO.ClientStorage import ClientStorage
+
+        watch(who, ClientStorage, commits)
+
+
+main()

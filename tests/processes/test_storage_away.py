@@ -1,0 +1,288 @@
+"""The database goes away: stopped, killed, frozen, full, unplugged; and comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import jobs
+from tests.gates import Gate
+from tests.processes.servers import Server
+from tests.support import Instance
+from tests.waiting import wait_until
+from zcasync.database import open_servers
+from zcasync.home import Home
+from zcasync.partial import Partial
+from zcasync.supervisor.engine import FAREWELL_SECONDS
+from zcasync.supervisor.server_process import KILL_AFTER_SECONDS
+from zcasync.supervisor.service import CLOSE_SECONDS
+
+GRACE = 2
+SETTINGS = f"""
+<zcasync>
+  grace-period {GRACE}
+  poll-seconds 1
+</zcasync>
+"""
+EXTERNAL = """
+<zodb>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+"""
+#: What the log says when the trouble begins and when it is over.
+BEGINS, OVER = "polling: waiting for the database", "polling: works again"
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    """A database server that belongs to nobody's supervisor."""
+    made = Server(folder, transaction_timeout=5)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def instance(server: Server, make_instance: Callable[..., Instance]) -> Instance:
+    """A supervisor with two children that uses that server."""
+    config = EXTERNAL.format(port=server.port) + SETTINGS
+    return make_instance(children=2, config=config).start()
+
+
+def waiting_for(instance: Instance) -> Any:
+    """What status says the supervisor waits for."""
+    return instance.status()["waiting_for"]
+
+
+def wait_until_it_says_so(instance: Instance) -> None:
+    """Until the supervisor has noticed that its database is away."""
+    wait_until(lambda: waiting_for(instance), "the trouble to be noticed", seen=instance.evidence)
+
+
+def oids(partials: list[Partial]) -> list[bytes]:
+    return [partial._p_oid for partial in partials]
+
+
+def see_through(instance: Instance, wanted: list[bytes]) -> list[Any]:
+    """Wait for these partials with a new client; the results."""
+    instance.close_client()
+    client = instance.client
+    partials = [client.connection.get(oid) for oid in wanted]
+    results = [client.wait_for(partial, timeout=60) for partial in partials]
+    assert [partial._interruptions for partial in partials] == [0] * len(partials)
+    client.wait_until(lambda: len(instance.worker().thread) == 0, "no claim to be left")
+    return results
+
+
+def said_once_each_way(instance: Instance) -> None:
+    """The log tells of the trouble once when it begins and once when it is over."""
+    wait_until(lambda: OVER in instance.log(), "the end of the trouble", seen=instance.evidence)
+    assert (instance.log().count(BEGINS), instance.log().count(OVER)) == (1, 1), instance.log()
+    assert waiting_for(instance) is None
+
+
+def test_ids_of_objects_are_not_given_twice_after_a_server_was_killed(server: Server) -> None:
+    db = open_servers({"main": [[("127.0.0.1", server.port)], "1"]}, 10.0)
+    try:
+        storage = db.storage
+        before = [storage.new_oid() for _ in range(3)]
+        server.kill()
+        server.start()
+        wait_until(lambda: not storage._oids, "the client to notice")
+        wait_until(storage.is_connected, "the client to be connected again")
+        after = [storage.new_oid() for _ in range(150)]
+        assert len({*after}) == 150
+        assert len(before) == 3
+    finally:
+        db.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
+def test_a_server_that_ends_and_comes_back_costs_nothing(
+    instance: Instance, server: Server, gate: Gate, number: signal.Signals
+) -> None:
+    client = instance.client
+    counter = client.add("counter", jobs.Counter())
+    wanted = oids([client.put(counter.add_at_gate, gate.path)])
+    gate.wait_for()
+    wanted += oids(client.put_many(counter.add, 5))
+    children = instance.child_pids()
+    server.send(number)
+    wait_until(lambda: not server.is_alive, "the server's end")
+    gate.open()  # the job ends while there is no database
+    wait_until_it_says_so(instance)
+    server.start()
+    assert sorted(see_through(instance, wanted)) == [1, 2, 3, 4, 5, 6]
+    assert instance.child_pids() == children
+    said_once_each_way(instance)
+
+
+def test_a_frozen_server_is_waited_for_and_said_once(
+    instance: Instance, server: Server, gate: Gate
+) -> None:
+    client = instance.client
+    wanted = oids([client.put(jobs.pass_gate, gate.path)])
+    gate.wait_for()
+    server.send(signal.SIGSTOP)
+    try:
+        gate.open()
+        wait_until_it_says_so(instance)
+        assert "has not answered" in waiting_for(instance)
+    finally:
+        server.send(signal.SIGCONT)
+    assert see_through(instance, wanted)[0] in instance.child_pids()
+    said_once_each_way(instance)
+
+
+def test_a_stop_ends_in_time_though_the_server_is_frozen(
+    instance: Instance, server: Server, gate: Gate
+) -> None:
+    assert FAREWELL_SECONDS + CLOSE_SECONDS + KILL_AFTER_SECONDS < 10
+    client = instance.client
+    wanted = oids([client.put(jobs.pass_gate, gate.path)])
+    gate.wait_for()
+    server.send(signal.SIGSTOP)
+    try:
+        gate.open()  # its commit hangs, and the last one of the supervisor will
+        began = time.monotonic()
+        instance.send(signal.SIGTERM)
+        assert instance.wait() == 0
+        assert time.monotonic() - began < 3 * (GRACE + 10)  # the machine may be busy
+    finally:
+        server.send(signal.SIGCONT)
+    assert "stays behind as a ghost" in instance.log()
+    instance.start()
+    instance.close_client()
+    assert instance.client.wait_for(instance.client.connection.get(wanted[0]))
+
+
+def test_a_supervisor_that_starts_before_its_server_says_so_and_waits(
+    instance: Instance, server: Server
+) -> None:
+    assert instance.stop() == 0
+    server.kill()
+    instance.launch()
+    wait_until(Home(instance.home).control_socket.exists, "the control socket")
+    wait_until(lambda: waiting_for(instance) == "the database to be opened", "it to say so")
+    server.start()
+    instance.wait_until_ready()
+    assert instance.client.wait_for(instance.client.put(jobs.echo, 1)) == ((1,), {})
+    assert waiting_for(instance) is None
+
+
+class FileLimit:
+    """The server's files cannot grow: its disk is full, as far as it can see."""
+
+    def __init__(self, home: Path) -> None:
+        self._size = (home / "var" / "Data.fs").stat().st_size
+
+    def fill(self, pid: int) -> None:
+        """Let nothing be written any more."""
+        psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, (self._size, resource.RLIM_INFINITY))
+
+    def clear(self, pid: int) -> None:
+        """Let things be written again."""
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, unlimited)
+
+
+class SmallDisk:
+    """A disk of its own for ``var``, filled with a file."""
+
+    def __init__(self, home: Path) -> None:
+        self._filler = home / "var" / "filler"
+
+    def fill(self, pid: int) -> None:
+        """Leave no room."""
+        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+
+    def clear(self, pid: int) -> None:
+        """Make room."""
+        self._filler.unlink()
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[None]:
+    """A file system of 4 MB mounted where the home's database will be."""
+    var = folder / "home" / "var"
+    var.mkdir(parents=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "zcasync", str(var)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("only root can mount a small disk")
+    yield
+    subprocess.run(["umount", str(var)], check=True)
+
+
+def test_a_full_disk_fails_no_job(make_instance: Callable[..., Instance], gate: Gate) -> None:
+    instance = make_instance(children=2, config=SETTINGS).start()
+    see_a_full_disk_through(instance, FileLimit(instance.home), gate)
+
+
+def test_a_file_system_without_room_fails_no_job(
+    small_disk: None, make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(children=2, config=SETTINGS).start()
+    try:
+        see_a_full_disk_through(instance, SmallDisk(instance.home), gate)
+    finally:
+        instance.end()
+
+
+def see_a_full_disk_through(instance: Instance, disk: FileLimit | SmallDisk, gate: Gate) -> None:
+    client = instance.client
+    counter = client.add("counter", jobs.Counter())
+    at_gate = client.put(counter.add_at_gate, gate.path)
+    gate.wait_for()
+    many = client.put_many(counter.add, 20)
+    wanted = oids([at_gate, *many])
+    pid = instance.status()["server_pid"]
+    disk.fill(pid)
+    gate.open()
+    wait_until_it_says_so(instance)
+    assert "File too large" in waiting_for(instance) or "No space" in waiting_for(instance)
+    disk.clear(pid)
+    assert sorted(see_through(instance, wanted)) == list(range(1, 22))
+    said_once_each_way(instance)
+
+
+def test_a_database_socket_that_was_removed_comes_back(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(config=SETTINGS).start()
+    wanted = oids([instance.client.put(jobs.echo, 1)])
+    server = instance.status()["server_pid"]
+    Home(instance.home).zeo_socket.unlink()
+    wait_until(lambda: instance.status()["server_pid"] not in (server, None), "a new server")
+    wait_until(Home(instance.home).zeo_socket.exists, "its socket")
+    assert see_through(instance, wanted) == [((1,), {})]
+    assert "zeo.sock is gone; the server is started again" in instance.log()
+
+
+def test_a_control_socket_that_was_removed_comes_back(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(config=SETTINGS).start()
+    socket = Home(instance.home).control_socket
+    socket.unlink()
+    wait_until(socket.exists, "the control socket", seen=instance.evidence)
+    assert instance.status()["pid"] == instance.pid
+    assert instance.log().count("is made anew") == 1
+    assert instance.stop() == 0

@@ -23,6 +23,7 @@ class Attachment:
 
     connection: Any
     incarnation: Incarnation
+    is_open = False
 
     def __init__(self, db: DB, incarnation: bytes, manager: Any = None) -> None:
         self._db = db
@@ -31,18 +32,28 @@ class Attachment:
         self.open()
 
     def open(self) -> None:
-        """Open it (again)."""
-        self._main = self._db.open(transaction_manager=self._manager)
-        name = manager_database(self._db).database_name
-        self.connection = self._main.get_connection(name)
-        self.incarnation = self.connection.get(self._incarnation_oid)
-        fence(self.connection, self.incarnation)
+        """Open it (again), whole or not at all.  Safe to repeat."""
+        if self.is_open:
+            return
+        main = self._db.open(transaction_manager=self._manager)
+        try:
+            connection = main.get_connection(manager_database(self._db).database_name)
+            incarnation = connection.get(self._incarnation_oid)
+            fence(connection, incarnation)
+        except BaseException:
+            self._manager.abort()
+            main.close()
+            raise
+        self._main, self.connection, self.incarnation = main, connection, incarnation
+        self.is_open = True
 
     def close(self) -> None:
-        """Give it back to the database's pool; what was not committed is lost."""
-        self._manager.abort()
-        fence(self.connection, None)
-        self._main.close()
+        """Give it back to the database's pool; what was not committed is lost.  Safe to repeat."""
+        if self.is_open:
+            self.is_open = False
+            self._manager.abort()
+            fence(self.connection, None)
+            self._main.close()
 
     def detach(self, partial: Partial) -> Callable[[], Partial]:
         """Close it; returns a function that opens it again and finds the partial in it."""

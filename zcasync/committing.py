@@ -86,10 +86,10 @@ class Commits:
         """Commit a change of a partial that has no result yet."""
         transactions = Transactions(partial)
         while True:
-            transactions.begin()
-            if partial.state not in (PENDING, ACTIVE):
-                return
             try:
+                transactions.begin()
+                if partial.state not in (PENDING, ACTIVE):
+                    return
                 change()
                 transactions.commit()
                 return

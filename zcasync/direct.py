@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 from zcasync.errors import BadStateError
 from zcasync.partial import Partial
 from zcasync.transactions import Transactions
-
-
-def call_here(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Make the call in this thread; a coroutine is run to its end."""
-    value = call(*args, **kwargs)
-    if inspect.iscoroutine(value):
-        import asyncio  # not every application that imports zcasync needs it
-
-        return asyncio.run(value)
-    return value
 
 
 def refuse(deferred: Any) -> Any:

@@ -13,9 +13,10 @@ from ZODB.POSException import ConflictError
 
 from zcasync import clock
 from zcasync.away import NOT_COMMITTED, give_up, is_storage_lost
+from zcasync.callables import call_here
 from zcasync.callbacks import Delegate
 from zcasync.committing import Commits
-from zcasync.direct import call_here, end_transaction, refuse
+from zcasync.direct import end_transaction, refuse
 from zcasync.errors import AbortedError, FencedError, MissingCallable, MissingPolicy
 from zcasync.failure import from_exception, sanitize
 from zcasync.interfaces import ACTIVE, PENDING
@@ -156,14 +157,22 @@ class Performer:
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
-            self._settle_failure(attach(), Failure(error))
+            self._settle_failure(self._attached(attach), Failure(error))
             return
-        partial = attach()
+        partial = self._attached(attach)
         if is_held and self._hold is not None:
             self._hold(partial, value)
         else:
             self.commits.settle(partial, value)
             self.after(partial)
+
+    def _attached(self, attach: Callable[[], Partial]) -> Partial:
+        """The partial in a connection again; the call is not made anew because that takes long."""
+        while True:
+            try:
+                return attach()
+            except NOT_COMMITTED as error:
+                self.wait_for_storage(error)
 
     def _is_to_be_held(self, partial: Partial, deferred: Any) -> bool:
         is_open = not deferred.called or deferred.paused

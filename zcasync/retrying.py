@@ -53,7 +53,7 @@ class Counts:
     conflicts: int = 0
     interruptions: int = 0
     exceptions: int = 0
-    seconds: float = 0.0  # since the first try of this run
+    seconds: float = 0.0  # that the tries of this run took; of each one second at most
 
 
 @adapter(IPartial)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A pause between two tries takes no longer, seconds; what is to wait longer waits in its queue.
 LONGEST_PAUSE = 5.0
+#: A try uses up no more patience than this, seconds: the process may have been frozen in it.
+LONGEST_TRY = 1.0
 #: A try counts as this long at least, seconds, when the pause after it is chosen.
 SHORTEST_TRY = 0.001
 #: The exponent of the pause grows no further: it is far beyond the longest one then.
@@ -52,7 +54,7 @@ class Tries:
         self._exceptions = partial._exceptions
         self._moment = partial._started or clock.now()
         self._is_open = True  # a try has begun and not ended in vain
-        self._first = timing.seconds()
+        self._mark, self._spent = timing.seconds(), 0.0
 
     def begin(self) -> None:
         """A try begins."""
@@ -69,8 +71,10 @@ class Tries:
             else:
                 self._exceptions += 1
         question = "commitError" if at_commit else "jobError"
-        seconds = self._timing.seconds() - self._first
-        counts = Counts(self._conflicts, self._interruptions, self._exceptions, seconds)
+        now = self._timing.seconds()
+        self._spent += min(now - self._mark, LONGEST_TRY)
+        self._mark = now
+        counts = Counts(self._conflicts, self._interruptions, self._exceptions, self._spent)
         answer, self.problem = ask(self.policy, question, failure, counts)
         return answer
 

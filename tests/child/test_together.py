@@ -18,7 +18,8 @@ from ZODB.POSException import ConflictError
 from tests.model import samples
 from tests.model.sessions import ONE, Session
 from zcasync import Partial
-from zcasync.child import perform, together
+from zcasync import storage_wait
+from zcasync.child import together
 from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread
 from zcasync.datamanager import install
@@ -148,7 +149,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     CALLS.clear()
-    monkeypatch.setattr(perform, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(storage_wait, "LONGEST_PAUSE", 0.0)
     monkeypatch.setattr(together, "GROUP_SECONDS", 60.0)  # the machine may be busy
     storage = Storage()
     db = DB(storage)

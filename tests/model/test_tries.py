@@ -21,9 +21,10 @@ from zcasync.claimed import perform_claimed
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.performing import Performer
+from zcasync.policies import policy_of
 from zcasync.retrying import CONFLICT_ATTEMPTS, NeverRetry, RetryExceptions
 from zcasync.testing.inline import drain, run_inline
-from zcasync.tries import LONGEST_PAUSE, Timing
+from zcasync.tries import LONGEST_PAUSE, Timing, Tries
 
 Connect = Callable[[], Session]
 
@@ -454,3 +455,15 @@ def test_the_callbacks_of_a_chosen_callback_run_after_a_crash_in_between(
 
     assert (below.state, dict(noted)) == (COMPLETED, {"result": 6})
     assert (partial.state, chosen.state) == (COMPLETED, COMPLETED)
+
+
+def test_time_in_which_the_process_was_frozen_uses_up_no_patience(
+    session: Session, pauses: Pauses
+) -> None:
+    partial = claimed(session, samples.nothing)
+    tries = Tries(partial, policy_of(partial), pauses.timing)
+
+    for number in range(1, 3 * CONFLICT_ATTEMPTS):
+        tries.begin()
+        pauses.now += 0.0 if number % CONFLICT_ATTEMPTS else 600.0
+        assert tries.failed(Failure(ConflictError()), at_commit=True) is not None

@@ -129,6 +129,22 @@ def test_a_server_that_ends_and_comes_back_costs_nothing(
     said_once_each_way(instance)
 
 
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+def test_what_a_deferred_gives_while_the_server_is_away_is_not_lost(
+    instance: Instance, server: Server, gate: Gate, queue: str
+) -> None:
+    client = instance.client
+    partial = client.put(jobs.deferred_gate, gate.path, queue=queue)
+    client.wait_until(lambda: partial.started, "it to have begun")
+    wanted = oids([partial])
+    server.kill()
+    gate.open()
+    wait_until_it_says_so(instance)
+    server.start()
+    assert see_through(instance, wanted) == ["open"]
+    assert len(gate.arrivals()) == 1  # it did not run again
+
+
 def test_a_frozen_server_is_waited_for_and_said_once(
     instance: Instance, server: Server, gate: Gate
 ) -> None:

@@ -185,6 +185,28 @@ def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
     assert done.hand_out == {0: oids([partial])}
 
 
+def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
+    scene: Scene, connect: Connect
+) -> None:
+    dead = scenes.serve(scene.session, TWO, gone())
+    partials = scene.put(7)
+    for partial in partials:
+        partial.addCallback(Partial(abs))
+    scene.session.commit()
+    scenes.claim(scene.session, dead, partials)
+    for partial in partials:
+        scenes.end(partial, 1)
+    dead.reactor.lists(1)[0].items, dead.thread._lists[0].items = tuple(partials), ()
+    scene.session.commit()
+
+    done = scene.run(Work(reactor=SlotWork(ready=True)))
+    assert len(scene.worker.reactor) == 7
+    assert done.start == oids(partials[: scene.worker.reactor.size])
+
+    at_work = SlotWork(ready=True, outstanding=frozenset(done.start[1:]))
+    assert len(scene.run(Work(reactor=at_work)).start) == 1
+
+
 # recovering
 
 

@@ -12,6 +12,7 @@ import transaction
 
 from zcasync import settings
 from zcasync.attachment import Attachment
+from zcasync.away import NOT_COMMITTED
 from zcasync.child.jobs import Job, Jobs
 from zcasync.child.together import Together, ending_of
 from zcasync.claimed import perform_claimed
@@ -23,9 +24,7 @@ from zcasync.partial import Partial
 from zcasync.performing import Performer
 from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.protocol.spec import ChildSpec
-
-#: Pauses while the storage is away, seconds: 0.1, 0.2 ... at most this.
-LONGEST_PAUSE = 5.0
+from zcasync.storage_wait import StorageWait
 
 
 class JobThread:
@@ -57,14 +56,15 @@ class JobThread:
         self._ended = ended
         self._watch = watch
         self._deferred: Any = None
+        self._storage_wait = StorageWait(say)
         self._performer = Performer(
-            self._wait_for_storage, hold=self._hold, detach=self._detach, wait=wait
+            self._storage_wait, hold=self._hold, detach=self._detach, wait=wait
         )
-        self._pause = 0.0
 
     def run(self) -> None:
         """The thread's work.  Raises what opening the connection raises."""
-        self._attachment = Attachment(self._open_databases(), self._incarnation_oid)
+        self._storage_wait.db = self._open_databases()
+        self._attachment = Attachment(self._storage_wait.db, self._incarnation_oid)
         self._ready()
         while (job := self._jobs.next()) is not None:
             if not self._perform_together(job):
@@ -81,19 +81,30 @@ class JobThread:
             self._watch(job.oid, deferred)
 
     def _perform(self, job: Job) -> Ending:
+        if job.has_fired:
+            self._settle(job)
+            return ending_of(self._attachment.connection.get(job.oid))
         self._see_news(job.oid)
         transaction.begin()
         partial = self._attachment.connection.get(job.oid)
-        if job.has_fired:
-            self._performer.settle(partial, job.value)
-            did = True
-        else:
-            did = perform_claimed(partial, self._attachment.incarnation, self._performer)
+        did = perform_claimed(partial, self._attachment.incarnation, self._performer)
         if self._deferred is not None:
             return Ending.DEFERRED
         if not did:
             return Ending.SKIPPED
         return ending_of(partial)
+
+    def _settle(self, job: Job) -> None:
+        """Store what a Deferred gave, however long that takes: the job would have to run again."""
+        while True:
+            try:
+                self._attachment.open()
+                transaction.begin()
+                self._performer.settle(self._attachment.connection.get(job.oid), job.value)
+                return
+            except NOT_COMMITTED as error:
+                transaction.abort()
+                self._storage_wait(error)
 
     def _guarded(self, work: Callable[..., Ending], *args: Any) -> tuple[Ending, str]:
         """Do it; what the storage says to it becomes an ending."""
@@ -104,9 +115,7 @@ class JobThread:
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:
-            if self._pause:
-                print("the database answers again", file=sys.stderr)
-                self._pause = 0.0
+            self._storage_wait.works()
             return ending, detail
         transaction.abort()
         return ending, detail[:1000]
@@ -149,6 +158,7 @@ class JobThread:
 
     def _see_news(self, oid: bytes) -> None:
         """Make sure that claims which we were told of can be seen, and load them all at once."""
+        self._attachment.open()
         if self._jobs.has_news:
             self._jobs.has_news = False
             catch_up(self._attachment.connection.db())
@@ -170,13 +180,10 @@ class JobThread:
     def _hold(self, partial: Partial, deferred: Any) -> None:
         self._deferred = deferred
 
-    def _wait_for_storage(self, error: BaseException) -> None:
-        """Pause while the storage is away; a commit in doubt is looked up by the caller after."""
-        if not self._pause:
-            why = f"{type(error).__name__}: {error}"
-            print(f"waiting for the database, trying until it works: {why}", file=sys.stderr)
-        self._pause = min(LONGEST_PAUSE, self._pause + 0.1)
-        time.sleep(self._pause)
+
+def say(text: str) -> None:
+    """Say it in the log, with the job's id."""
+    print(text, file=sys.stderr)
 
 
 def _microseconds_since(began: float) -> int:

@@ -166,7 +166,7 @@ class Passes:
         for number, (one, slot) in enumerate(pairs):
             if slot.ready and (oids := not_in_hand(one, slot)):
                 done.hand_out[number] = oids
-        done.start = not_in_hand(*reactor)
+        done.start = not_in_hand(*reactor)[: self._room_in_reactor(work.reactor)]
         if work.cancelled:
             held = self._held()
             done.cancelled = [oid for oid in work.cancelled if oid not in held]
@@ -208,8 +208,11 @@ class Passes:
         for slot in threads[self._worker.thread.size :]:
             slot.room = 0
         if reactor.ready:
-            at_work = reactor.outstanding - reactor.deferred
-            reactor.room = max(0, self._worker.reactor.size - len(at_work))
+            reactor.room = self._room_in_reactor(reactor)
+
+    def _room_in_reactor(self, reactor: SlotWork) -> int:
+        """How many more reactor jobs may be at work; of a dead engine more can be left over."""
+        return max(0, self._worker.reactor.size - len(reactor.outstanding - reactor.deferred))
 
     def _recover(
         self, one: ClaimList, slot: SlotWork, deaths: Deaths, work: Work, done: Done

@@ -16,12 +16,14 @@ from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 
 from zcasync.attachment import Attachment
+from zcasync.away import NOT_COMMITTED
 from zcasync.callables import is_persistent
 from zcasync.claimed import perform_claimed
 from zcasync.database import catch_up
 from zcasync.errors import FencedError
 from zcasync.ids import hex_oid
 from zcasync.performing import Performer
+from zcasync.storage_wait import StorageWait
 
 log = Logger()
 
@@ -59,7 +61,8 @@ class ReactorJobs:
         self._threads = threads
         self._from_thread = from_thread
         self._all_over: Deferred[None] | None = None
-        self._has_said = False  # that a job could not be stored
+        self._wait = StorageWait(lambda said: log.warn("reactor jobs: {said}", said=said))
+        self._wait.db = db
 
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
@@ -81,19 +84,15 @@ class ReactorJobs:
         except FencedError as error:
             why = str(error)
             log.error("reactor job {oid} is not committed: {why}", oid=hex_oid(oid), why=why)
-        except Exception:  # what the storage raises: the next pass finds the job and tries again
-            self._say_once(oid)
+        except NOT_COMMITTED as error:  # the next pass finds the job and tries again
+            self._wait(error)
+        except Exception:
+            log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
             time.sleep(1)
         else:
-            self._has_said = False
+            self._wait.works()
         finally:
             self._reactor.callFromThread(self._done, oid, held)
-
-    def _say_once(self, oid: bytes) -> None:
-        """Say why a job could not be stored, unless nothing has worked since we said so."""
-        if not self._has_said:
-            self._has_said = True
-            log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
 
     def _done(self, oid: bytes, held: list[Any]) -> None:
         self.running.discard(oid)
@@ -123,11 +122,11 @@ class ReactorJobs:
     def _in_connection(
         self, oid: bytes, do: Callable[[Any, Any, Performer], Any], held: list[Any]
     ) -> None:
-        catch_up(self._db)
         manager = transaction.TransactionManager()
-        attachment = Attachment(self._db, self._incarnation_oid, manager)
+        attachment = self._attach(manager)
         try:
             performer = Performer(
+                self._wait,
                 invoke=self._in_reactor(manager),
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
@@ -136,6 +135,15 @@ class ReactorJobs:
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
             attachment.close()
+
+    def _attach(self, manager: Any) -> Attachment:
+        """A connection; waits for the storage, because a Deferred's value must not get lost."""
+        while True:
+            try:
+                catch_up(self._db)
+                return Attachment(self._db, self._incarnation_oid, manager)
+            except NOT_COMMITTED as error:
+                self._wait(error)
 
     def _in_reactor(self, manager: Any) -> Callable[..., Any]:
         def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

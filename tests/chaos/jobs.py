@@ -13,9 +13,12 @@ from twisted.python.failure import Failure
 
 from zcasync.datamanager import find
 from zcasync.partial import Partial
+from zcasync.retrying import RetryExceptions
 
 #: So many ledgers are shared by all jobs, which therefore conflict.
 LEDGERS = 6
+#: The jobs that this process has begun once to be tried again.
+BEGUN: set[int] = set()
 
 
 class Ledger(Persistent):
@@ -47,6 +50,11 @@ class Cell(Persistent):
         self.ledger.enter(self.number)
         return 2 * self.number
 
+    def count_alone(self) -> int:
+        """Without the ledger, so that a group of these does not conflict."""
+        self.value += 1
+        return 2 * self.number
+
     def count_and_raise(self) -> None:
         self.count()
         raise ValueError(f"number {self.number}")
@@ -54,6 +62,13 @@ class Cell(Persistent):
     def count_and_return_failure(self) -> Failure:
         self.count()
         return Failure(ValueError(f"number {self.number}"))
+
+    def count_the_second_time(self) -> int:
+        """Raises at its first try, which therefore leaves no mark in the database."""
+        if self.number not in BEGUN:
+            BEGUN.add(self.number)
+            raise ValueError(f"number {self.number}")
+        return self.count()
 
     def commit_in_stages(self) -> int:
         """Commits on the way, so it remembers in the database how far it has come."""
@@ -127,10 +142,25 @@ class Kind:
         return partial
 
 
+#: Four tries in all, without a pause worth mentioning.
+SOON = RetryExceptions(limit=4, delay=0.01, jitter=0)
+
+
 REACTOR = {"queue": "reactor"}
 DETACHED = {"detached": True}
+BATCH = {"batch": True}
 KINDS = {
     "count": Kind(lambda cell: cell.count, value=1),
+    "group": Kind(lambda cell: cell.count, value=1, options=BATCH),
+    "group own": Kind(lambda cell: cell.count_alone, value=1, entered=0, options=BATCH),
+    "group raise": Kind(
+        lambda cell: cell.count_and_raise, value=0, entered=0, fails=True, options=BATCH
+    ),
+    "again": Kind(
+        lambda cell: cell.count_the_second_time,
+        value=1,
+        options={"retry": "tests.chaos.jobs:SOON"},
+    ),
     "callback": Kind(lambda cell: cell.count, value=1, called=1),
     "raise": Kind(lambda cell: cell.count_and_raise, called=1, entered=0, fails=True),
     "failure": Kind(lambda cell: cell.count_and_return_failure, value=1, called=1, fails=True),

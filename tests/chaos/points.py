@@ -12,10 +12,13 @@ VARIABLE = "ZCASYNC_TORMENT"
 
 #: role -> what it commits.  In a supervisor, job to complete are those of reactor jobs.
 COMMITS = {
-    "child": ["job", "callback", "complete", "own", "failure", "detach", "settle"],
+    "child": [
+        *["job", "group", "callback", "complete", "own"],
+        *["failure", "start", "put_off", "settle"],
+    ],
     "supervisor": [
         *["begin", "claim", "retire", "recover", "burial", "end"],
-        *["job", "callback", "complete", "failure", "detach", "settle"],
+        *["job", "callback", "complete", "failure", "start", "settle"],
     ],
 }
 #: Before the vote; between vote and finish, when the server is locked; after the finish.

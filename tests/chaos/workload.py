@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +13,14 @@ from transaction.interfaces import TransientError
 
 from tests.chaos.jobs import KINDS, LEDGERS, Cell, Ledger, Record, family
 from tests.support import Client
+from tests.waiting import wait_until
 from zcasync.interfaces import COMPLETED
 
 BATCH = 20
 #: So many batches are under way at once.
 OUTSTANDING = 6
 PAUSE_SECONDS = 0.05
+COMMIT_SECONDS = 180.0
 
 
 class Workload:
@@ -95,20 +96,22 @@ class Workload:
             self._meanwhile()
             return False
 
-    def _surely(self, change: Any, is_there: Any) -> None:
+    def _surely(self, change: Callable[[], None], is_there: Callable[[], bool]) -> None:
         """Make a change and commit, whatever happens on the way."""
-        while True:
+
+        def attempt() -> bool:
             try:
                 self._client.sync()
-                if is_there():
-                    return
-                change()
-                self._client.commit()
-                return
+                if not is_there():
+                    change()
+                    self._client.commit()
+                return True
             except TransientError:
                 self._client.transactions.abort()
                 self._meanwhile()
-                time.sleep(PAUSE_SECONDS)
+                return False
+
+        wait_until(attempt, "the database to take a commit", COMMIT_SECONDS)
 
     # in the end
 

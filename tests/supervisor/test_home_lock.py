@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from tests.supervisor.scenes import Said
 from zcasync.home import Home
 from zcasync.identity import Identity
 from zcasync.supervisor.home_lock import HomeLock, is_held, read
@@ -134,3 +136,18 @@ def test_whether_it_is_held_can_be_asked(home: Home) -> None:
     assert is_held(home) is True
     lock.release()
     assert is_held(home) is False
+
+
+def test_a_full_disk_is_said_and_keeps_nobody_from_working(
+    home: Home, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lock = HomeLock(home)
+    monkeypatch.setattr(Path, "write_text", full)
+    lock.acquire()
+    lock.write("engine")
+    lock.release()
+
+    assert len(said.about("No space left on device")) == 2

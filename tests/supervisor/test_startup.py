@@ -280,3 +280,32 @@ def test_the_end_gives_unfinished_claims_back_uncounted(session: Session, other:
     assert [one._p_oid for one in seen.thread] == [partials[0]._p_oid]
     assert [one._p_oid for one in other.queue] == [one._p_oid for one in partials[1:]]
     assert [one._interruptions for one in partials] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("trouble", [scenes.InDoubt, scenes.Away])
+def test_the_end_is_looked_up_when_its_commit_is_in_doubt(
+    session: Session, trouble: type[scenes.InDoubt | scenes.Away]
+) -> None:
+    worker = scenes.serve(session)
+    partials = scenes.put(session, 2)
+    scenes.claim(session, worker, partials)
+    trouble(session)
+
+    assert startup.end(session.connection, worker, worker.incarnation) == 2
+    session.sync()
+    assert (worker.engineUUID, worker.incarnation.end_reason) == (None, "stopped")
+    assert [partial.state for partial in partials] == [PENDING, PENDING]
+    assert [partial._interruptions for partial in partials] == [0, 0]
+
+
+def test_the_end_of_a_buried_engine_leaves_its_successor_alone(session: Session) -> None:
+    worker = scenes.serve(session)
+    buried = worker.incarnation
+    buried.end("it was silent")
+    session.commit()
+    successor = scenes.serve(session).engineUUID
+
+    assert startup.end(session.connection, worker, buried) == 0
+    session.sync()
+    assert worker.engineUUID == successor
+    assert buried.end_reason == "it was silent"

@@ -8,10 +8,14 @@ import os
 import time
 from typing import Any
 
+from twisted.logger import Logger
+
 from zcasync import clock
 from zcasync.home import Home
 from zcasync.identity import Identity
 from zcasync.supervisor.startup import AlreadyServed
+
+log = Logger()
 
 
 class HomeLock:
@@ -50,9 +54,18 @@ class HomeLock:
         self._put({**Identity.here().as_dict(), **said})
 
     def _put(self, found: dict[str, Any]) -> None:
-        fresh = self._home.supervisor_identity.with_suffix(".new")
-        fresh.write_text(json.dumps(found))
-        fresh.replace(self._home.supervisor_identity)
+        """Write the file.  A disk that is full is no reason not to work."""
+        path = self._home.supervisor_identity
+        fresh = path.with_suffix(".new")
+        try:
+            fresh.write_text(json.dumps(found))
+            fresh.replace(path)
+        except OSError as error:
+            log.error(
+                "{path} is not up to date, so zcasync ghosts may be wrong: {why}",
+                path=str(path),
+                why=str(error),
+            )
 
     def release(self) -> None:
         """Let go; a supervisor that had no engine leaves no trace.  Safe to repeat."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ZODB.POSException import ConflictError
 
+from zcasync.away import NOT_COMMITTED
 from zcasync.clock import to_datetime
 from zcasync.datamanager import DataManager, install
 from zcasync.errors import ZCAsyncError
@@ -175,17 +176,20 @@ def take_over(
 def end(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
     """Lay the worker down: give unfinished claims back and end the incarnation, in one commit.
 
-    Returns how many partials were given back.
+    Returns how many partials were given back.  A commit in doubt is looked up.
     """
     manager = connection.transaction_manager
+    count = 0
     for attempt in range(TRIES):
         manager.begin()
         try:
+            if incarnation.is_over:  # a commit that was in doubt is there, or we were buried
+                return count
             count = give_all_back(worker.thread) + give_all_back(worker.reactor)
             worker.engineUUID = None
             incarnation.end("stopped")
             manager.commit()
-        except ConflictError:
+        except NOT_COMMITTED:
             manager.abort()
             if attempt == TRIES - 1:
                 raise

@@ -26,10 +26,12 @@ COMMITS = {
     ("zcasync.supervisor.startup", "end"): "end",
     ("zcasync.supervisor.passes", "_look_at_others"): "burial",
     ("zcasync.supervisor.passes", "run"): "pass",
-    ("zcasync.performing", "perform"): "job",
-    ("zcasync.performing", "_perform_detached"): "detach",
-    ("zcasync.performing", "settle"): "settle",
-    ("zcasync.performing", "_store"): "failure",
+    ("zcasync.performing", "_try"): "job",
+    ("zcasync.grouping", "commit"): "group",
+    ("zcasync.committing", "begin"): "start",
+    ("zcasync.committing", "put_off"): "put_off",
+    ("zcasync.committing", "settle"): "settle",
+    ("zcasync.committing", "end"): "failure",
     ("zcasync.performing", "run_callbacks"): "complete",
 }
 

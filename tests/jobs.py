@@ -209,6 +209,12 @@ async def coroutine(value: Any) -> Any:
     return value
 
 
+async def add_late(counter: Counter, gate: str) -> None:
+    """Change a stored object after the coroutine has waited."""
+    await deferred_gate(gate)
+    counter.value += 1
+
+
 def deferred_gate(gate: str) -> Any:
     """A Deferred that fires when the gate is open; the reactor is free meanwhile."""
     from twisted.internet import reactor

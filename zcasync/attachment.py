@@ -9,9 +9,21 @@ import transaction
 from ZODB import DB
 
 from zcasync.database import manager_database
+from zcasync.errors import BadStateError
 from zcasync.fence import fence
 from zcasync.incarnation import Incarnation
 from zcasync.partial import Partial
+
+
+class _Over:
+    """Stands for the transaction manager of a connection that was retired."""
+
+    def get(self) -> Any:
+        """What a changed object does first."""
+        raise BadStateError(
+            "the job has returned its Deferred, and with that its connection is closed: change "
+            "stored objects before, or with zcasync.twist.Partial"
+        )
 
 
 class Attachment:
@@ -54,6 +66,22 @@ class Attachment:
             self._manager.abort()
             fence(self.connection, None)
             self._main.close()
+
+    def retire(self) -> None:
+        """Close it for good: no job gets this connection again.
+
+        What still holds on to its objects, a coroutine for instance, would otherwise change what
+        the next job commits.
+        """
+        main = self._main
+        self.close()
+        for one in main.connections.values():
+            db = one.db()
+            with db._lock:
+                pool = db.pool
+                pool.available[:] = [pair for pair in pool.available if pair[1] is not one]
+                pool.all.discard(one)
+            one.transaction_manager = _Over()
 
     def detach(self, partial: Partial) -> Callable[[], Partial]:
         """Close it; returns a function that opens it again and finds the partial in it."""

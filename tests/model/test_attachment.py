@@ -8,10 +8,12 @@ import pytest
 import transaction
 from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
+from ZODB.POSException import ConnectionStateError
 
+from tests.model.samples import Demo
 from tests.model.sessions import ONE, Session
 from zcasync.attachment import Attachment
-from zcasync.errors import FencedError
+from zcasync.errors import BadStateError, FencedError
 from zcasync.identity import Identity
 from zcasync.incarnation import Incarnation
 
@@ -41,3 +43,28 @@ def test_one_that_cannot_be_opened_again_is_closed_until_it_can(
     with pytest.raises(FencedError):
         attachment.connection.transaction_manager.commit()
     attachment.close()
+
+
+def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> None:
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    loaded, ghost = session.keep(Demo(), "loaded"), session.keep(Demo(), "ghost")
+    attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+    late = attachment.connection.get(loaded._p_oid)
+    late._p_activate()
+    never_loaded = attachment.connection.get(ghost._p_oid)
+    never_loaded._p_deactivate()
+    first = attachment.connection
+
+    attachment.retire()
+    with pytest.raises(BadStateError, match=r"zcasync\.twist\.Partial"):
+        late.counter = 5
+    with pytest.raises(ConnectionStateError):
+        _ = never_loaded.counter
+
+    attachment.open()
+    assert attachment.connection is not first
+    attachment.connection.get(loaded._p_oid).counter = 1
+    attachment.connection.transaction_manager.commit()
+    attachment.close()
+    session.sync()
+    assert loaded.counter == 1

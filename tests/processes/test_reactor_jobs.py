@@ -60,3 +60,18 @@ def test_jobs_that_wait_for_deferreds_leave_the_slots_to_others(
     assert {partial.state for partial in waiting} == {"active"}
     gate.open()
     client.wait_for(*waiting)
+
+
+def test_a_coroutine_that_changes_a_stored_object_after_it_waited_is_told_why_not(
+    client: Client, gate: Gate
+) -> None:
+    counter = client.add("late", jobs.Counter())
+    late = client.put(jobs.add_late, counter, gate.path, queue="reactor")
+    gate.wait_for()
+    others = [client.put(counter.add, queue="reactor") for _ in range(5)]
+    client.wait_for(*others)
+    gate.open()
+    failure = client.wait_for(late)
+    assert "zcasync.twist.Partial" in failure.getErrorMessage()
+    client.wait_for(client.put(counter.add, queue="reactor"))
+    assert counter.value == 6

@@ -78,6 +78,7 @@ class JobThread:
         self._tell([job.oid], ending, _microseconds_since(began), detail)
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
+            self._attachment.retire()
             self._watch(job.oid, deferred)
 
     def _perform(self, job: Job) -> Ending:
@@ -133,6 +134,8 @@ class JobThread:
             took = _microseconds_since(began) // len(together.begun)
             for how, oids in together.over.items():
                 self._tell(oids, how, took)
+            if together.deferred:
+                self._attachment.retire()
             for job, deferred in together.deferred:
                 self._tell([job.oid], Ending.DEFERRED)
                 self._watch(job.oid, deferred)

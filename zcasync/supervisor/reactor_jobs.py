@@ -134,7 +134,7 @@ class ReactorJobs:
             )
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
-            attachment.close()
+            attachment.retire() if held else attachment.close()
 
     def _attach(self, manager: Any) -> Attachment:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""

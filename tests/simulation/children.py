@@ -169,7 +169,9 @@ class SimulatedChild(InHand):
         self.is_doomed = not at_work and self.world.is_acting(self)
         self.jobs.clear()
         self.current = None
-        self.world.deaths += 1
+        if self.supervisor.is_alive and (self.outstanding or death.signal):
+            # An idle one may be given a job before its supervisor hears that it is gone.
+            self.world.deaths += 1
         self.world.children.remove(self)
         if not self.is_doomed:
             self.transactions.abort()

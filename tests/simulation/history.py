@@ -29,8 +29,6 @@ KINDS: dict[str, tuple[Callable[..., Any], int]] = {
     "kills its child": (jobs.kill_the_child, 1),
     "waits for another": (jobs.wait_for_another, 2),
 }
-#: Everything must be over after so many times this many seconds.
-REST_STEPS = 400
 #: What can happen to a process at a commit, or while it is at one.
 PLANS = (
     "crash before", "crash after", "doubt lost", "doubt after",
@@ -288,53 +286,6 @@ class History:
         alive = [one for one in self.world.alive() if one.is_running]
         if alive:
             alive[number % len(alive)].stop()
-
-    # the end
-
-    def come_to_rest(self) -> None:
-        """All but one supervisor die; that one has to bring everything to its end."""
-        self.thaw()
-        for worker, supervisor in self.world.supervisors.items():
-            if supervisor.is_alive and worker != PLACES[0][0]:
-                supervisor.die()
-        for step in range(REST_STEPS):
-            self.world.start(0)  # also when it was about to stop
-            self.set_size(0, 2)
-            for _ in range(100):
-                child = self._child(0)
-                if child is None:
-                    break
-                child.work()
-            self.world.advance(STEP)
-            if self._is_at_rest():
-                break
-            if step == 1:  # those that wait for a time that some clock has not reached yet
-                self.world.microseconds += 3 * 3_600_000_000
-        self._judge()
-
-    def _is_at_rest(self) -> bool:
-        if any(map(self._can_run, self.expected.unfinished())):
-            return False
-        workers = self.world.reader.manager.workers.values()
-        return not sum(len(worker.thread) for worker in workers)
-
-    def _can_run(self, job: Job) -> bool:
-        """Whether the last worker may run it, or has to do something else for it."""
-        partial = self.world.reader.connection.get(job.oid)
-        survivor = PLACES[0][0].bytes
-        return partial.state != PENDING or partial.may_run_on(survivor)
-
-    def _judge(self) -> None:
-        self.expected.look()
-        self.expected.jobs = [
-            job
-            for job in self.expected.jobs
-            if self.world.reader.connection.get(job.oid).state != PENDING or self._can_run(job)
-        ]
-        self.expected.judge()
-
-
-STEP = 5.0
 
 
 def supervisor_of(actor: Any) -> Supervisor | None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.simulation.history import KINDS, PLANS, History
+from tests.simulation.rest import Rest
 
 numbers = st.integers(0, 11)
 #: At which commit of a piece of work something happens; most have one.
@@ -117,6 +118,6 @@ class Simulation(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.history.come_to_rest()
+            Rest(self.history).come_to_rest()
         finally:
             self.history.close()

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 SETTINGS = Settings()
 #: An engine that made no pass for so long may be taken for dead (its promise is 40 s).
 LATE_SECONDS = 40.0
-#: No worker gets more than this.
-MOST_CHILDREN = 3
 
 
 class Reactor(Clock):
@@ -179,7 +177,7 @@ class Supervisor:
 
     def _note_interruptions(self) -> None:
         """From now on the first job of each child may count as interrupted."""
-        self.world.deaths += MOST_CHILDREN
+        self.world.deaths += self.world.lists_at_work(self.worker)
 
     def freeze(self) -> None:
         """SIGSTOP."""

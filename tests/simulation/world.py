@@ -23,6 +23,7 @@ from tests.simulation.storage import new_database
 from tests.simulation.supervisors import Supervisor
 from zcasync import clock
 from zcasync.errors import FencedError
+from zcasync.settling import is_done
 from zcasync.supervisor.startup import AlreadyServed
 
 HOUR = 3_600_000_000  # microseconds
@@ -79,7 +80,7 @@ class World:
         self.twist: tuple[Any, Twist] | None = None
         self.notes: list[str] = []
         self.faults: list[str] = []
-        self.deaths = 0
+        self.deaths = 0  # in which a job each may count as interrupted
         sight.alive.clear()
         sight.frozen.clear()
         clock.set_source(self._wall)
@@ -192,6 +193,13 @@ class World:
     def alive(self) -> list[Supervisor]:
         """The processes that live."""
         return [one for one in self.supervisors.values() if one.is_alive]
+
+    def lists_at_work(self, worker: uuid.UUID) -> int:
+        """How many of a worker's claim lists have something unfinished: one job each is at work."""
+        self.reader.sync()
+        found = self.reader.manager.workers.get(worker)
+        lists = () if found is None else found.thread._lists
+        return sum(not all(map(is_done, one.items)) for one in lists)
 
     def advance(self, seconds: float) -> None:
         """Let time pass everywhere.  Children whose supervisor is gone leave within a second."""

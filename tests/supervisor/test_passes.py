@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
 from ZEO.Exceptions import ClientDisconnected
+from ZODB.POSException import ConflictError
 
 from tests.model.sessions import ONE, TWO, FakeClock, Session
 from tests.supervisor import scenes
@@ -506,3 +508,28 @@ def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
     assert (first._interruptions, second._interruptions) == (1, 0)
     assert [partial.state for partial in (first, second)] == [PENDING] * 2, "of the second death"
     assert done.notes == []
+
+
+@pytest.mark.parametrize("trouble", [ConflictError, ClientDisconnected])
+def test_a_ping_that_was_not_committed_is_written_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    """Else a live engine is silent for longer than its record promises, and is buried."""
+    commit = scene.session.transactions.commit
+    troubles = [trouble]
+
+    def commit_in_trouble() -> None:
+        if troubles:
+            raise troubles.pop()
+        commit()
+
+    scene.seconds.advance(30)
+    # Not the commit of the look at the others, which comes before.
+    monkeypatch.setattr(scene.passes, "_look_at_others", list)
+    monkeypatch.setattr(scene.session.transactions, "commit", commit_in_trouble)
+    with contextlib.suppress(ClientDisconnected):
+        scene.run(s0=ready())
+    scene.run(s0=ready())
+    scene.client.sync()
+
+    assert scene.client.manager.workers[ONE].ping.promise == IDLE_PING_SECONDS + 20

@@ -68,6 +68,7 @@ class Passes:
         self._looked = float("-inf")
         self._pinged = float("-inf")
         self._interval = float("inf")
+        self._said: tuple[float, float] | None = None  # the same of this pass
         self._finished: list[tuple[int, Partial]] = []
         self._deaths: dict[int, int] = {}  # slot -> deaths that we know to be committed
         self._counted: dict[int, int] = {}  # the same with this pass
@@ -92,10 +93,16 @@ class Passes:
                 raise
             else:
                 self._politeness.done()
-                self._deaths.update(self._counted)
+                self._committed()
                 done.notes[:0] = notes
                 return done
         raise AssertionError("unreachable")
+
+    def _committed(self) -> None:
+        """Believe what this pass has written: before its commit it may have to be written again."""
+        self._deaths.update(self._counted)
+        if self._said is not None:
+            self._pinged, self._interval = self._said
 
     def _pause(self, longest: float) -> None:
         """Let whoever we met finish."""
@@ -153,7 +160,7 @@ class Passes:
         pairs = list(zip(threads, slots, strict=True))
         reactor = worker.reactor.lists(1)[0], work.reactor
         self._limit_room(slots, work.reactor)
-        self._finished = []
+        self._finished, self._said = [], None
         self._politeness.look(self._manager)
         if work.cancelled:
             self._end_waiting(work, pairs, reactor, done)
@@ -304,7 +311,7 @@ class Passes:
         now = self._surroundings.seconds()
         if interval < self._interval or now - self._pinged >= self._interval / 2:
             worker.ping.write(interval + worker.ping_death_interval)
-            self._pinged, self._interval = now, interval
+            self._said = now, interval
 
     def _delay(self, work: Work) -> float:
         delay = float(self._worker.poll_seconds)

@@ -1,0 +1,61 @@
+"""The end of a history: one supervisor is left, and has to bring everything to its end."""
+
+from __future__ import annotations
+
+from tests.simulation.expectations import Job
+from tests.simulation.history import History
+from tests.simulation.world import HOUR, PLACES, STEP_SECONDS
+from zcasync.interfaces import PENDING
+
+#: Everything must be over after so many steps of time.
+REST_STEPS = 400
+
+
+class Rest:
+    """Lets a history come to rest."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._world, self._expected = history.world, history.expected
+
+    def come_to_rest(self) -> None:
+        """All but one supervisor die; that one has to bring everything to its end."""
+        self._history.thaw()
+        for worker, supervisor in self._world.supervisors.items():
+            if supervisor.is_alive and worker != PLACES[0][0]:
+                supervisor.die()
+        for step in range(REST_STEPS):
+            self._world.start(0)  # also when it was about to stop
+            self._history.set_size(0, 2)
+            for _ in range(100):
+                child = self._history._child(0)
+                if child is None:
+                    break
+                child.work()
+            self._world.advance(STEP_SECONDS)
+            if self._is_at_rest():
+                break
+            if step == 1:  # those that wait for a time that some clock has not reached yet
+                self._world.microseconds += 3 * HOUR
+        self._judge()
+
+    def _is_at_rest(self) -> bool:
+        if any(map(self._can_run, self._expected.unfinished())):
+            return False
+        workers = self._world.reader.manager.workers.values()
+        return not sum(len(worker.thread) for worker in workers)
+
+    def _can_run(self, job: Job) -> bool:
+        """Whether the last worker may run it, or has to do something else for it."""
+        partial = self._world.reader.connection.get(job.oid)
+        survivor = PLACES[0][0].bytes
+        return partial.state != PENDING or partial.may_run_on(survivor)
+
+    def _judge(self) -> None:
+        self._expected.look()
+        self._expected.jobs = [
+            job
+            for job in self._expected.jobs
+            if self._world.reader.connection.get(job.oid).state != PENDING or self._can_run(job)
+        ]
+        self._expected.judge()

@@ -35,7 +35,7 @@ class Arena:
     """Two homes on one server, each with so many children."""
 
     def __init__(self, folder: Path, traps: Traps, children: int) -> None:
-        self.server = Server(folder, [TORMENT, ROOT], transaction_timeout=4)
+        self.server = Server(folder, [TORMENT, ROOT], 4, "zcasync.zeo")
         self.traps = traps
         self.restarts = 0
         config = HOME.format(port=self.server.port)

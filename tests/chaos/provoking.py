@@ -13,7 +13,7 @@ from tests.chaos.points import Point
 from tests.chaos.workload import Workload
 from tests.support import Instance
 from tests.waiting import wait_until
-from zcasync.interfaces import NotRunning
+from zcasync.interfaces import NotRunning, StorageAway
 
 #: The trap that the action "doubt" sets for the server.
 SERVER = "server.any.finished.kill"
@@ -73,9 +73,13 @@ class Provoker:
         """
         self._ring.restart_the_dead()
         numbers = self.workload.put(sorted(KINDS))
+
+        def done() -> bool:
+            self._ring.restart_the_dead()  # the one that an earlier point has let end
+            return self.workload.are_done(numbers)
+
         if point.role == "supervisor":
-            done = self.workload.are_done
-            wait_until(lambda: done(numbers), f"jobs during {point}", DONE_SECONDS, self._seen)
+            wait_until(done, f"jobs during {point}", DONE_SECONDS, self._seen)
 
     def _wait_for_both_supervisors(self) -> None:
         """Where one is dead, nobody could see the other one's end."""
@@ -101,10 +105,10 @@ class Provoker:
                 return
 
     def _busy_children(self, instance: Instance) -> list[int]:
-        """None where the supervisor does not answer, because it is dead or starts."""
+        """None where the supervisor does not answer: it is dead, frozen, or starts."""
         try:
             return instance.child_pids("busy")
-        except NotRunning:
+        except (NotRunning, StorageAway):
             return []
 
     def _is_gone(self, pid: int) -> bool:

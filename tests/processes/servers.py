@@ -44,8 +44,13 @@ class Server:
     """A database server with files in ``folder``, which can be started again at its port."""
 
     def __init__(
-        self, folder: Path, import_path: Sequence[Path] = (), transaction_timeout: int = 30
+        self,
+        folder: Path,
+        import_path: Sequence[Path] = (),
+        transaction_timeout: int = 30,
+        module: str = "ZEO.runzeo",
     ) -> None:
+        self._module = module
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = int(found.getsockname()[1])
@@ -71,7 +76,7 @@ class Server:
         """Start it; does not wait for anything."""
         with (self.folder / "zeo.out").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ZEO.runzeo", "-C", str(self._config)],
+                [sys.executable, "-m", self._module, "-C", str(self._config)],
                 env={**os.environ, "PYTHONPATH": self._import_path},
                 stdout=output,
                 stderr=output,

@@ -11,77 +11,18 @@ import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from zc.lockfile import LockError
-from ZEO.StorageServer import StorageServer, ZEOStorage
-from ZODB.POSException import POSKeyError
 
-from zcasync.loading import LOAD_MANY
 from zcasync.packing import open_file
 from zcasync.protocol import lifeline
+from zcasync.zeo import Server
 
 LIFELINE_FD = 5
 EXIT_IN_USE = 71
 EXIT_UNUSABLE = 72
-
-
-class BulkHandler(ZEOStorage):  # type: ignore[misc]
-    """Serves one client; knows how to load many records at once (see :mod:`zcasync.loading`)."""
-
-    def get_info(self) -> dict[str, Any]:
-        return {**super().get_info(), LOAD_MANY: True}
-
-    def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
-        answer = super().register(storage_id, read_only, *args)
-        self.connection.methods = {*self.connection.methods, LOAD_MANY}
-        return answer
-
-    def load_many(self, oids: list[bytes], tid: bytes) -> list[tuple[bytes, bytes] | None]:
-        """(data, serial) of each record as it was before ``tid``; None where there is none."""
-        return [self._load_one(oid, tid) for oid in oids]
-
-    def _load_one(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes] | None:
-        try:
-            found = self.loadBefore(oid, tid)
-        except POSKeyError:
-            return None
-        return None if found is None else found[:2]
-
-
-class OrderedServer(StorageServer):  # type: ignore[misc]
-    """Announces commits in their order.
-
-    ZEO's own server puts the news of a commit behind what its loop is about to do, so that a client
-    could hear of its own commit before somebody's older one, complain about the order and, for a
-    moment, read an old state.
-    """
-
-    def create_client_handler(self) -> Any:
-        handler = BulkHandler(self, self.read_only)
-        connected = handler.notify_connected
-
-        def notify_connected(connection: Any) -> None:
-            connected(connection)
-            handler.async_threadsafe = self._at_once(connection, handler.async_threadsafe)
-
-        handler.notify_connected = notify_connected
-        return handler
-
-    @staticmethod
-    def _at_once(connection: Any, later: Callable[..., None]) -> Callable[..., None]:
-        loop_thread = threading.get_ident()
-
-        def tell(method: str, *args: Any) -> None:
-            if threading.get_ident() == loop_thread:
-                connection.call_async(method, args)
-            else:
-                later(method, *args)
-
-        return tell
 
 
 def main() -> int:
@@ -107,7 +48,7 @@ def main() -> int:
         return EXIT_UNUSABLE
     server = None
     try:
-        server = OrderedServer(
+        server = Server(
             spec["socket"], {"1": storage}, transaction_timeout=spec["transaction_timeout"]
         )
         os.chmod(spec["socket"], 0o600)

@@ -17,7 +17,7 @@ FOLDER = os.environ.get("ZCASYNC_TORMENT", "")
 ROLES = {
     "zcasync.child": "child",
     "zcasync.cli.main": "supervisor",
-    "ZEO.runzeo": "server",
+    "zcasync.zeo": "server",
     "zcasync.supervisor.storage_server": "server",
 }
 #: The functions that commit, innermost first, and what their commits are called.

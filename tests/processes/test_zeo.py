@@ -1,0 +1,60 @@
+"""Our ZEO server: a client that is cut off in the middle of a commit holds nobody up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from persistent.mapping import PersistentMapping
+from ZEO.ClientStorage import ClientStorage
+from ZEO.Exceptions import ClientDisconnected
+from ZODB.Connection import TransactionMetaData
+from ZODB.utils import z64
+from zodbpickle import pickle
+
+from tests.processes.servers import Server
+from tests.support import ROOT
+
+RECORD = pickle.dumps(PersistentMapping, 3) + pickle.dumps({}, 3)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    made = Server(folder, [ROOT], transaction_timeout=1, module="zcasync.zeo")
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+def voted(storage: ClientStorage) -> TransactionMetaData:
+    """A transaction with one new object, after its vote."""
+    transaction = TransactionMetaData()
+    storage.tpc_begin(transaction)
+    storage.store(storage.new_oid(), z64, RECORD, "", transaction)
+    storage.tpc_vote(transaction)
+    return transaction
+
+
+def test_a_client_that_is_cut_off_after_its_vote_lets_the_others_commit(server: Server) -> None:
+    stuck, other = (ClientStorage(("127.0.0.1", server.port)) for _ in range(2))
+    done = threading.Event()
+
+    def commit() -> None:
+        other.tpc_finish(voted(other))
+        done.set()
+
+    try:
+        transaction = voted(stuck)
+        waiting = threading.Thread(target=commit, daemon=True)
+        waiting.start()
+        assert done.wait(30)
+        with pytest.raises(ClientDisconnected):
+            stuck.tpc_finish(transaction)
+        stuck.tpc_abort(transaction)
+        stuck.tpc_finish(voted(stuck))  # it can go on with a new one
+    finally:
+        stuck.close()
+        other.close()

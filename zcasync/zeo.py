@@ -1,0 +1,98 @@
+"""A ZEO server that keeps the order of commits and lets go of those that it cuts off.
+
+``python -m zcasync.zeo -C etc/zeo.conf`` is ``runzeo`` which answers for many records at once, with
+two repairs that ZEO 6.2 needs:
+
+- A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
+  then forgets to release the commit lock, so that nobody can ever commit again.
+- ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
+  its own commit before somebody's older one, complain about the order and, for a moment, read an
+  old state.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ZEO.StorageServer
+from ZODB.POSException import POSKeyError
+
+from zcasync.loading import LOAD_MANY
+
+
+class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
+    """Serves one client; knows how to load many records at once (see :mod:`zcasync.loading`)."""
+
+    def get_info(self) -> dict[str, Any]:
+        return {**super().get_info(), LOAD_MANY: True}
+
+    def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
+        answer = super().register(storage_id, read_only, *args)
+        self.connection.methods = {*self.connection.methods, LOAD_MANY}
+        return answer
+
+    def load_many(self, oids: list[bytes], tid: bytes) -> list[tuple[bytes, bytes] | None]:
+        """(data, serial) of each record as it was before ``tid``; None where there is none."""
+        return [self._load_one(oid, tid) for oid in oids]
+
+    def _load_one(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes] | None:
+        try:
+            found = self.loadBefore(oid, tid)
+        except POSKeyError:
+            return None
+        return None if found is None else found[:2]
+
+
+class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
+    """The storage server with these repairs."""
+
+    def create_client_handler(self) -> Any:
+        handler = Handler(self, self.read_only)
+        connected = handler.notify_connected
+
+        def notify_connected(connection: Any) -> None:
+            connected(connection)
+            connection.close = self._closing(connection, handler)
+            handler.async_threadsafe = self._at_once(connection, handler.async_threadsafe)
+
+        handler.notify_connected = notify_connected
+        return handler
+
+    @staticmethod
+    def _closing(connection: Any, handler: Any) -> Callable[[], None]:
+        """Closing a connection that ends whatever its client was about to commit."""
+        close = connection.close
+
+        def close_and_abort() -> None:
+            was_closed = connection.closed
+            close()
+            if not was_closed and handler.connected:
+                handler.notify_disconnected()
+
+        return close_and_abort
+
+    @staticmethod
+    def _at_once(connection: Any, later: Callable[..., None]) -> Callable[..., None]:
+        loop_thread = threading.get_ident()
+
+        def tell(method: str, *args: Any) -> None:
+            if threading.get_ident() == loop_thread:
+                connection.call_async(method, args)
+            else:
+                later(method, *args)
+
+        return tell
+
+
+def main() -> None:
+    """Be ``runzeo``, with the repairs."""
+    import ZEO.runzeo
+
+    ZEO.StorageServer.StorageServer = Server
+    ZEO.runzeo.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help install demo test simulate chaos check format bench clean
+.PHONY: help install demo test simulate chaos check format bench figures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -47,10 +47,12 @@ format: $(STAMP)  ## Put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## Measure jobs a second against raw commits, and how often writers meet
-	$(BIN)/python -m pip install --quiet zc.queue
-	$(BIN)/python bench/throughput.py
-	$(BIN)/python bench/contention.py
+bench: $(STAMP)  ## Measure all that docs/performance.rst claims, in about five minutes
+	$(BIN)/python -m bench --json bench.json
+
+figures: $(STAMP)  ## Put the figures of bench.json and two plots into docs/
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python -m bench.document bench.json
 
 clean:  ## Remove what make has made
 	rm -rf $(VENV) build *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -1,145 +1,125 @@
-"""Jobs a second, as ratios to raw commits through the same database server in the same run.
-
-``python bench/throughput.py`` starts a supervisor with two children in a temporary home, measures
-raw commits of two small records before and after (the floor), puts, bulk puts, the drain of no-op
-jobs, the time from a commit to the start of its job, and the growth of the file a job.
-"""
+"""Jobs a second: put, bulk put, drain, group commit, and chains of callbacks."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
+from collections import defaultdict
 from typing import Any
 
-import transaction
-from persistent.mapping import PersistentMapping
+from bench import calls
+from bench.place import Levels, Place, timed
+from bench.rows import Need, Row, Say, middle, per_second
+from bench.scale import Scale
+from zcasync.loading import load_all
+from zcasync.partial import Partial
 
-import zcasync
-from zcasync.datamanager import find
-from zcasync.interfaces import COMPLETED
-
-#: The call of the no-op jobs: does nothing, has no arguments, lives in every Python.
-NOOP = time.time
-
-
-def floor(connection: Any, count: int) -> float:
-    """Raw commits of two small records a second."""
-    root = connection.root()
-    one = root["bench one"] = PersistentMapping()
-    two = root["bench two"] = PersistentMapping()
-    transaction.commit()
-    began = time.perf_counter()
-    for number in range(count):
-        one["value"] = two["value"] = number
-        transaction.commit()
-    return count / (time.perf_counter() - began)
+#: The children have just passed a gate, and it takes some jobs until they are handed many at once.
+WARM_UP = 0.1
 
 
-def latency(manager: Any, count: int) -> list[float]:
-    """Milliseconds from the end of a put's commit to the start of its job."""
-    found = []
-    for _ in range(count):
-        partial = manager.thread.put(NOOP)
-        transaction.commit()
-        committed = time.time_ns() // 1000
-        wait([partial])
-        found.append((partial._started - committed) / 1000)
-    return sorted(found)
+class Rounds:
+    """Rates by name, each with its ratio to the floor around it."""
+
+    def __init__(self, place: Place, scale: Scale) -> None:
+        self._levels = Levels(place, scale.commits)
+        self._rates: dict[str, list[float]] = defaultdict(list)
+        self._ratios: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, **rates: float) -> None:
+        """Rates that were measured since the last time."""
+        level = self._levels.around()
+        for name, rate in rates.items():
+            self._rates[name].append(rate)
+            self._ratios[name].append(rate / level)
+
+    def row(self, key: str, name: str, unit: str, need: Need | None = None) -> Row:
+        """The middle of all rounds."""
+        return Row(name, middle(self._rates[key]), unit, middle(self._ratios[key]), need)
 
 
-def wait(partials: list[Any]) -> None:
-    """Until the last of them is completed."""
-    while partials[-1].state != COMPLETED:
-        time.sleep(0.001)
-        transaction.begin()
+def drain(place: Place, partials: list[Any]) -> float:
+    """Jobs a second of what was put behind the gate, once it is open."""
+    place.wait_for(partials)
+    return per_second((partial._ended for partial in partials), WARM_UP)
 
 
-def drained(manager: Any, partials: list[Any]) -> None:
-    """Until all are completed and retired."""
-    worker = manager.workers.values()[0]
-    wait(partials)
-    while len(manager.thread) or len(worker.thread):
-        time.sleep(0.002)
-        transaction.begin()
-    assert all(partial.state == COMPLETED for partial in partials)
-
-
-def measure(home: Path, count: int) -> dict[str, float]:
-    """All figures."""
-    db = zcasync.open(home)
-    connection = db.open()
-    manager: Any = find(connection)
-    data = home / "var" / "Data.fs"
-    rows: dict[str, float] = {"floor before, commits/s": floor(connection, count)}
-    delays = latency(manager, 30)
-    rows["commit to start p50, ms"] = statistics.median(delays)
-    rows["commit to start p95, ms"] = delays[int(0.95 * len(delays))]
-    worker = manager.workers.values()[0]
-    worker.thread.size = 0
-    transaction.commit()
-    began = time.perf_counter()
-    before = data.stat().st_size
-    partials = []
-    for _ in range(count):
-        partials.append(manager.thread.put(NOOP))
-        transaction.commit()
-    rows["put/s"] = count / (time.perf_counter() - began)
-    worker.thread.size = 2
-    transaction.commit()
-    wait(partials[:1])  # the children have booted
-    began, left = time.perf_counter(), len(manager.thread) + len(worker.thread)
-    drained(manager, partials)
-    rows["drain/s"] = left / (time.perf_counter() - began)
-    rows["bytes a job"] = (data.stat().st_size - before) / count
-    began = time.perf_counter()
-    many = manager.thread.put_many([NOOP] * count)
-    transaction.commit()
-    rows["put_many/s"] = count / (time.perf_counter() - began)
-    drained(manager, many)
-    rows["floor after, commits/s"] = floor(connection, count)
-    level = (rows["floor before, commits/s"] + rows["floor after, commits/s"]) / 2
-    rows["put / floor"] = rows["put/s"] / level
-    rows["drain / floor"] = rows["drain/s"] / level
-    transaction.abort()
-    connection.close()
-    db.close()
+def measure(place: Place, scale: Scale, say: Say) -> list[Row]:
+    """Puts and drains, of isolated and of grouped jobs."""
+    cores = os.cpu_count() or 1
+    rounds = Rounds(place, scale)
+    for number in range(scale.rounds):
+        say(f"round {number + 1} of {scale.rounds}")
+        _one_round(place, scale, rounds)
+    rows = [
+        rounds.row("put", "put, a commit each", "/s", Need(0.75)),
+        rounds.row("drain", "drain of no-ops, 2 children", "/s", Need(0.65)),
+        rounds.row("group", "drain with group commit, 2 children", "/s", Need(2.5)),
+    ]
+    if cores > 2:
+        say(f"{cores} children")
+        place.resize(cores)
+        for _ in range(scale.rounds):
+            with place.held_up():
+                partials = place.put(calls.noop, scale.puts)
+                rounds.add()
+            rounds.add(wide=drain(place, partials))
+        place.resize(2)
+        rows.append(rounds.row("wide", f"drain of no-ops, {cores} children", "/s"))
     return rows
 
 
-def main() -> None:
-    """Start a supervisor, measure, stop it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="zc"))
-    home = folder / "home"
-    command = [sys.executable, "-m", "zcasync.cli.main", "run", "--children", "2"]
-    supervisor = subprocess.Popen(
-        [*command, "--home", os.fspath(home)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert supervisor.stdout is not None
-        assert supervisor.stdout.readline().startswith("zcasync ready")
-        rows = measure(home, options.jobs)
-    finally:
-        supervisor.terminate()
-        supervisor.wait(60)
-        shutil.rmtree(folder)
-    if options.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        for name, value in rows.items():
-            print(f"{name:<26}{value:>12,.2f}")
+def _one_round(place: Place, scale: Scale, rounds: Rounds) -> None:
+    partials: list[Any] = []
+    with place.held_up():
+        rounds.add()
+        took = timed(lambda: partials.extend(place.put(calls.noop, scale.puts)))
+        rounds.add(put=scale.puts / took)
+    rounds.add(drain=drain(place, partials))
+    with place.held_up():
+        grouped = place.manager.thread.put_many([calls.noop] * scale.grouped, batch=True)
+        place.commit()
+        rounds.add()
+    rounds.add(group=drain(place, grouped))
 
 
-if __name__ == "__main__":
-    main()
+def measure_bulk(place: Place, scale: Scale, say: Say) -> list[Row]:
+    """put_many with its commit, while nobody claims."""
+    place.resize(0)
+    rounds = Rounds(place, scale)
+    for number in range(scale.rounds):
+        say(f"round {number + 1} of {scale.rounds}")
+        place.sync()
+
+        def put() -> None:
+            place.manager.thread.put_many([calls.noop] * scale.bulk)
+            place.commit()
+
+        took = timed(put)
+        rounds.add(bulk=scale.bulk / took)
+    row = rounds.row("bulk", f"put_many of {scale.bulk:,} in one commit", "/s")
+    aim = Need(15_000, is_aim=True)
+    return [row, Row("put_many, jobs a second", row.value, "/s", None, aim)]
+
+
+def measure_chains(place: Place, scale: Scale, say: Say) -> list[Row]:
+    """Jobs that have a chain of callbacks behind them: calls a second."""
+    rounds = Rounds(place, scale)
+    for number in range(scale.rounds):
+        say(f"round {number + 1} of {scale.rounds}")
+        with place.held_up():
+            chains = [_chain(scale.links) for _ in range(scale.chains)]
+            place.manager.thread.put_many(chain[0] for chain in chains)
+            place.commit()
+            rounds.add()
+        place.wait_for([chain[0] for chain in chains])
+        every = [partial for chain in chains for partial in chain]
+        load_all(place.connection, [partial._p_oid for partial in every])
+        rounds.add(calls=per_second((partial._ended for partial in every), WARM_UP))
+    return [rounds.row("calls", f"calls in chains of {scale.links} callbacks", "/s")]
+
+
+def _chain(links: int) -> list[Partial]:
+    chain = [Partial(calls.noop)]
+    for _ in range(links):
+        chain.append(chain[-1].addCallback(calls.pass_on))
+    return chain

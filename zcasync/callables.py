@@ -28,6 +28,8 @@ def store_form(call: Any) -> Any:
     Raises BadCallable for what no other process could call: lambdas, closures, functions of
     ``__main__``, methods of objects that are not persistent.
     """
+    if type(call) is types.FunctionType:  # nearly all are, and many may be put at once
+        return _name_of(call)
     if not callable(call):
         raise BadCallable(f"{call!r} is not callable")
     owner = getattr(call, "__self__", None)

@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from transaction.interfaces import TransientError
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 #: One claim looks at no more entries than this, so that it ends soon in a long queue.
 EXAMINE_LIMIT = 1000
+
+
+class Access(IntEnum):
+    """Whether a claimer may take from a lane; True and False will do for NOW and NO."""
+
+    NO = 0
+    NOW = 1
+    IF_IDLE = 2  # when the others do not give enough
 
 
 @dataclass
@@ -49,12 +58,29 @@ def claim(
     worker: bytes,
     limit: int,
     engine: bytes | None,
-    polite: Callable[[bytes, Lane], bool],
+    polite: Callable[[bytes, Lane], int],
 ) -> Claimed:
     """See ``PartialQueue.claim``."""
     claimed = Claimed()
+    access: dict[int, list[Lane]] = {Access.NO: [], Access.NOW: [], Access.IF_IDLE: []}
+    for key, lane in queue._lanes.items():
+        access[polite(key, lane)].append(lane)
+    for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
+        if lanes and claimed.wants_more(limit):
+            _claim_from(queue, lanes, worker, limit, engine, claimed)
+    return claimed
+
+
+def _claim_from(
+    queue: PartialQueue,
+    lanes: list[Lane],
+    worker: bytes,
+    limit: int,
+    engine: bytes | None,
+    claimed: Claimed,
+) -> None:
+    """Claim from these lanes, oldest first."""
     now = clock.now()
-    lanes = [lane for key, lane in queue._lanes.items() if polite(key, lane)]
     for lane in lanes:
         _take_expired(queue, lane, now, limit, claimed)
     _prefetch(queue, lanes, limit)
@@ -72,7 +98,6 @@ def claim(
         following = lane.following(entry)
         if following is not None:
             heads.add(lane, following)
-    return claimed
 
 
 class _Heads:
@@ -148,9 +173,15 @@ def _take_expired(queue: PartialQueue, lane: Lane, now: int, limit: int, claimed
 def next_due(queue: PartialQueue, worker: bytes) -> int | None:
     """When the next partial that the worker may run is due, microseconds; None: none waits.
 
-    A deadline that passes counts too.
+    A deadline that passes counts too.  An inbox that was not read to its end is due now, whatever
+    comes next in it, for behind that may be something that is.
     """
-    moments = [entry.due for lane in queue._lanes.values() for entry in _heads(lane, worker)]
+    now = clock.now()
+    moments = [
+        entry.due if entry.page is None else min(now, entry.due)
+        for lane in queue._lanes.values()
+        for entry in _heads(lane, worker)
+    ]
     moments += [lane.deadlines.minKey()[0] + 1 for lane in queue._lanes.values() if lane.deadlines]
     return min(moments, default=None)
 

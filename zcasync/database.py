@@ -25,6 +25,7 @@ from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.home import Home
 from zcasync.missing import class_factory
 from zcasync.oids import forget_ids_at_disconnect
+from zcasync.sending import SendingTogether
 from zcasync.settings import ASYNC_DATABASE, Configuration, load
 
 #: How often to try where other processes open a new database at the same time.
@@ -57,7 +58,7 @@ def _client(home: Home, timeout: float) -> Any:
     path = os.fspath(home.zeo_socket)
     blobs = os.fspath(home.blobs)
     try:
-        client = ClientStorage(path, wait_timeout=timeout, blob_dir=blobs, shared_blob_dir=True)
+        client = SendingTogether(path, wait_timeout=timeout, blob_dir=blobs, shared_blob_dir=True)
     except ClientDisconnected as error:
         raise StorageAway(f"no database server answers at {path}") from error
     return forget_ids_at_disconnect(client)

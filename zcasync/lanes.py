@@ -22,7 +22,7 @@ from zcasync.lateness import was_begun
 from zcasync.partial import Partial
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
-PAGE_SIZE = 20
+PAGE_SIZE = 10
 #: Pages that are filled in one transaction may be longer.
 BULK_PAGE_SIZE = 500
 #: Key of the tree in ``Lane.filed`` for records that cannot be loaded: a restriction that no worker

@@ -263,8 +263,10 @@ class Partial(Persistent):  # type: ignore[misc]
 
     def _settle(self, result: Any) -> None:
         """Take the result (already storable) and end, or go on to the callbacks."""
-        self._result = result
-        self._waits_for = None
+        if result is not None:
+            self._result = result
+        if self._waits_for is not None:
+            del self._waits_for
         self._ended = clock.now()
         self._move_to(CALLBACKS if self.callbacks else COMPLETED)
 

@@ -58,7 +58,25 @@ def require_placed(partial: Partial, jar: Any) -> None:
     call is meant; and a new object that nothing else refers to would quietly go to the database of
     the queue.
     """
+    if partial._p_jar is None and is_bare(partial):
+        return  # there is nothing that could be in the wrong place
     _Placing(jar).look(partial, "item")
+
+
+def is_bare(partial: Partial) -> bool:
+    """Whether it is nothing but a new call of something that is stored by name."""
+    return (
+        type(partial) is Partial
+        and vars(partial).keys() == {"_call"}
+        and isinstance(partial._call, str)
+    )
+
+
+def twin(partial: Partial) -> Partial:
+    """Another bare partial of the same call, which needs no check any more."""
+    made: Partial = Partial.__new__(Partial)
+    made._call = partial._call
+    return made
 
 
 class _Placing:
@@ -89,11 +107,13 @@ class _Placing:
             self.look(callback, f"{within}callbacks[{number}]")
 
     def _look_at(self, name: str, value: Any) -> None:
+        if type(value) in SIMPLE:
+            return
         if isinstance(value, Partial) and value._p_jar is None:
             self.look(value, name)
         elif is_persistent(value):
             self._place(name, value)
-        elif self._apart and type(value) not in SIMPLE:
+        elif self._apart:
             for found in references(value, name):
                 if is_persistent(found):
                     self._look_at(name, found)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
+from types import FunctionType
 from typing import Any
 
 from BTrees.OOBTree import OOBTree
@@ -14,12 +15,12 @@ from persistent import Persistent
 from zope.interface import implementer
 
 from zcasync import clock
-from zcasync.claiming import Claimed, broken, claim, next_due
+from zcasync.claiming import Access, Claimed, broken, claim, next_due
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IDataManagerPartial, IPartialQueue
 from zcasync.lanes import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.partial import Partial, as_partial
-from zcasync.parts import require_placed, require_plain
+from zcasync.parts import is_bare, require_placed, require_plain, twin
 from zcasync.policies import stored_name
 from zcasync.tails import FIRST, append, own_lane
 from zcasync.views import uuid_bytes
@@ -56,7 +57,8 @@ class PartialQueue(Persistent):  # type: ignore[misc]
 
     def put_many(self, items: Iterable[Any], **options: Any) -> list[Partial]:
         now = clock.now()
-        partials = [self._checked(item, **options) for item in items]
+        known: dict[Any, Partial] = {}  # functions that were checked once
+        partials = [self._checked_once(item, known, **options) for item in items]
         if len({id(partial) for partial in partials}) < len(partials):
             raise ValueError("one of the items is there twice: make a new Partial for each call")
         for partial in partials:
@@ -112,12 +114,12 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         limit: int,
         *,
         engine: bytes | None = None,
-        polite: Callable[[bytes, Lane], bool] = lambda key, lane: True,
+        polite: Callable[[bytes, Lane], int] = lambda key, lane: Access.NOW,
     ) -> Claimed:
         """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
 
         Their own records are not changed.  ``engine`` is written on the lanes they come from;
-        lanes for which ``polite(key, lane)`` is false are left alone.
+        which lanes are left alone ``polite(key, lane)`` says, an Access.
         """
         return claim(self, worker, limit, engine, polite)
 
@@ -211,6 +213,18 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         if self._p_jar is not None:
             require_placed(partial, self._p_jar)
         return partial  # type: ignore[no-any-return]
+
+    def _checked_once(self, item: Any, known: dict[Any, Partial], **options: Any) -> Partial:
+        """As _checked; a function that is there many times is looked at the first time only."""
+        if type(item) is not FunctionType:
+            return self._checked(item, **options)
+        first = known.get(item)
+        if first is not None:
+            return twin(first)
+        partial = self._checked(item, **options)
+        if is_bare(partial):
+            known[item] = partial
+        return partial
 
     def _enter(
         self,

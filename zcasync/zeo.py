@@ -20,18 +20,31 @@ import ZEO.StorageServer
 from ZODB.POSException import POSKeyError
 
 from zcasync.loading import LOAD_MANY
+from zcasync.sending import COLLECTED, TOGETHER, Message
 
 
 class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
-    """Serves one client; knows how to load many records at once (see :mod:`zcasync.loading`)."""
+    """Serves one client.
+
+    Knows how to load many records at once (see :mod:`zcasync.loading`), and to read a commit that
+    comes in one message (see :mod:`zcasync.sending`).
+    """
 
     def get_info(self) -> dict[str, Any]:
-        return {**super().get_info(), LOAD_MANY: True}
+        return {**super().get_info(), LOAD_MANY: True, TOGETHER: True}
 
     def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
         answer = super().register(storage_id, read_only, *args)
-        self.connection.methods = {*self.connection.methods, LOAD_MANY}
+        self.connection.methods = {*self.connection.methods, LOAD_MANY, TOGETHER}
         return answer
+
+    def together(self, messages: list[Message], question: str = "", *args: Any) -> Any:
+        """Take note of the messages of a commit; the answer is that to the vote, if it is there."""
+        for method, given in messages:
+            if method not in COLLECTED:
+                raise ValueError(f"{method!r} is no message of a commit")
+            getattr(self, method)(*given)
+        return self.vote(*args) if question == "vote" else None
 
     def load_many(self, oids: list[bytes], tid: bytes) -> list[tuple[bytes, bytes] | None]:
         """(data, serial) of each record as it was before ``tid``; None where there is none."""

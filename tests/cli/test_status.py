@@ -37,6 +37,7 @@ def test_status_as_json_has_the_whole_picture(
     assert shown["wakeup"] == "push"
     assert shown["supervisor"]["running"] is True
     assert shown["supervisor"]["pid"] == served.pid
+    assert shown["supervisor"]["passes"]["claimed"] >= 1
     assert set(shown["queues"]) == {"thread", "reactor"}
     assert shown["queues"]["thread"]["held"] >= 1
     assert set(shown["queues"]["reactor"]) == {"due", "held"}

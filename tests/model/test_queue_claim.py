@@ -8,6 +8,7 @@ import pytest
 from tests.model import samples
 from tests.model.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, claiming
+from zcasync.claiming import Access
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
 from zcasync.lanes import Lane
@@ -117,6 +118,19 @@ def test_what_comes_next_is_known(session: Session, fake_clock: FakeClock) -> No
 
     assert queue.next_due(ONE.bytes) == late._due
     assert queue.next_due(TWO.bytes) == not_mine._due
+
+
+def test_what_no_claim_has_read_is_to_be_looked_at_now(
+    session: Session, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claiming, "EXAMINE_LIMIT", 10)
+    late = put(session, 15, begin_after=fake_clock.later(minutes=9))
+    behind = put(session)
+
+    assert session.claim() == []
+    assert session.queue.next_due(ONE.bytes) == fake_clock.microseconds
+    assert session.claim() == behind
+    assert session.queue.next_due(ONE.bytes) == late[0]._due
 
 
 @pytest.mark.parametrize("how", ["selected", "excluded"])
@@ -347,3 +361,26 @@ def test_an_interrupted_partial_has_no_deadline_any_more(
     assert session.claim(worker=ONE) == []
     assert session.claim(worker=TWO) == [partial]
     assert len(session.queue) == 0
+
+
+@pytest.mark.parametrize(("limit", "helped"), [(3, 0), (5, 2)])
+def test_a_lane_that_is_for_the_idle_is_read_when_the_others_do_not_give_enough(
+    connect: Connect, fake_clock: FakeClock, limit: int, helped: int
+) -> None:
+    other, mine = connect(), connect()
+    theirs = put(other, 4)
+    fake_clock.advance(seconds=1)
+    mine.sync()
+    own = put(mine, 3)
+    engine = connect()
+    oids = {partial._p_oid for partial in theirs}
+
+    def polite(key: bytes, lane: Lane) -> Access:
+        entry = lane.next_in_inbox()
+        is_theirs = entry is not None and entry.partial._p_oid in oids
+        return Access.IF_IDLE if is_theirs else Access.NOW
+
+    claimed = engine.queue.claim(ONE.bytes, limit, polite=polite)
+
+    expected = [partial._p_oid for partial in [*own, *theirs[:helped]]]
+    assert [partial._p_oid for partial in claimed.partials] == expected

@@ -42,8 +42,8 @@ def test_a_put_writes_one_short_page_and_the_partial(session: Session) -> None:
         assert written == {"Partial", "Page"} | new_page, number
         session.commit()
 
-    assert pages(session) == [20, 20, 20, 1]
-    assert len(session.queue) == 61
+    assert pages(session) == [PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 1]
+    assert len(session.queue) == 3 * PAGE_SIZE + 1
 
 
 def test_put_many_writes_long_pages_and_single_puts_go_on_with_short_ones(
@@ -53,12 +53,14 @@ def test_put_many_writes_long_pages_and_single_puts_go_on_with_short_ones(
     session.commit()
     session.queue.put_many([samples.nothing] * (2 * BULK_PAGE_SIZE + 100))
     session.commit()
-    put(session, 25)
+    put(session, PAGE_SIZE + 5)
     session.commit()
 
-    assert pages(session) == [20, 500, 500, 81, 20, 5]
+    # The first page and the last of the bulk are as long as single puts leave them.
+    bulk = [BULK_PAGE_SIZE, BULK_PAGE_SIZE, 100 - (PAGE_SIZE - 1)]
+    assert pages(session) == [PAGE_SIZE, *bulk, PAGE_SIZE, 5]
     everything = list(session.queue)
-    assert len(session.queue) == len(everything) == 1126
+    assert len(session.queue) == len(everything) == 2 * BULK_PAGE_SIZE + 106 + PAGE_SIZE
     assert session.claim(600) + session.claim(600) == everything
 
 

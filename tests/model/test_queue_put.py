@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from tests.model import samples
 from tests.model.samples import Demo
 from tests.model.sessions import FakeClock, Session
-from zcasync import Partial
+from zcasync import Partial, queues
 from zcasync.datamanager import PartialQueue
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING
@@ -161,6 +162,31 @@ def test_put_many_puts_all_of_them_in_order(queue: PartialQueue, fake_clock: Fak
     assert all(partial._batch for partial in partials)
     assert {partial.begin_after for partial in partials} == {fake_clock.moment}
     assert queue.put_many([]) == []
+
+
+def test_a_function_that_is_put_many_times_is_another_partial_each_time(
+    session: Session, queue: PartialQueue
+) -> None:
+    partials = queue.put_many([samples.nothing] * 3, batch=True, retry="never")
+    session.commit()
+
+    assert len({partial._p_oid for partial in partials}) == 3
+    assert [vars(partial) for partial in partials[1:]] == [vars(partials[0])] * 2
+    assert partials[2].callable is samples.nothing
+    assert (partials[2]._batch, partials[2].retry) == (True, "never")
+
+
+def test_what_an_adapter_makes_of_a_function_is_made_for_each_put(
+    queue: PartialQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def adapt(call: Any, default: None) -> Partial:
+        return Partial(call, "an argument of the adapter's")
+
+    monkeypatch.setattr(queues, "IDataManagerPartial", adapt)
+    partials = queue.put_many([samples.nothing] * 2)
+
+    assert partials[0] is not partials[1]
+    assert [list(partial.args) for partial in partials] == [["an argument of the adapter's"]] * 2
 
 
 def test_put_many_puts_all_or_none(session: Session, queue: PartialQueue) -> None:

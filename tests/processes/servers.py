@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.waiting import wait_until
+from zcasync.supervisor.storage_server import LIFELINE_FD
 
 CONFIG = """
 <zeo>
@@ -114,3 +116,37 @@ def database_server(folder: Path) -> Iterator[int]:
         yield server.start().port
     finally:
         server.stop()
+
+
+#: The server expects the pipe that ties it to its supervisor as a certain descriptor.
+BECOME_SERVER = f"""
+import os, sys
+os.dup2(int(sys.argv[1]), {LIFELINE_FD})
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[str]:
+    """The embedded default's server with a new storage in ``folder``; its socket."""
+    path = folder / "s"
+    spec = {
+        "data_fs": str(folder / "Data.fs"),
+        "blobs": str(folder / "blobs"),
+        "socket": str(path),
+        "transaction_timeout": 30,
+        "parent": os.getpid(),
+    }
+    lifeline, ours = os.pipe()
+    module = ["-m", "zcasync.supervisor.storage_server", json.dumps(spec)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", BECOME_SERVER, str(lifeline), *module], pass_fds=[lifeline]
+    )
+    try:
+        wait_until(path.exists, "the server's socket")
+        yield str(path)
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(lifeline)
+        os.close(ours)

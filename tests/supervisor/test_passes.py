@@ -479,6 +479,7 @@ def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
     monkeypatch.setattr(scene.passes._housekeeping, "do", do_and_meet)
     done = scene.run(s0=ready(room=1))
 
+    assert done.conflicts >= 1
     assert done.hand_out == {0: oids([partial])}
     assert scene.held() == [partial]
     assert partial.state != COMPLETED

@@ -10,6 +10,7 @@ import pytest
 from tests.model.sessions import ONE, TWO, Session
 from tests.supervisor import scenes
 from tests.supervisor.scenes import ELSEWHERE, Seconds
+from zcasync.claiming import Access
 from zcasync.lanes import Lane
 from zcasync.supervisor.politeness import LONGEST_SECONDS, SHORTEST_SECONDS, Politeness
 from zcasync.supervisor.surroundings import Surroundings
@@ -95,8 +96,11 @@ def test_a_lane_whose_head_stands_still_is_taken_over(
 
     seconds.advance(1.01 * SHORTEST_SECONDS)
     second.look(session.manager)
-    assert second.allows(KEY, lane)
+    assert second.allows(KEY, lane) == Access.IF_IDLE
     assert not second.waits
+
+    seconds.advance(LONGEST_SECONDS)
+    assert second.allows(KEY, lane) == Access.NOW
 
 
 def test_while_its_head_moves_a_lane_is_left_alone(
@@ -124,4 +128,31 @@ def test_who_makes_slow_passes_is_patient_within_limits(
     assert not second.allows(KEY, lane)
 
     seconds.advance(LONGEST_SECONDS)
+    assert second.allows(KEY, lane)
+
+
+def test_after_a_conflict_nobody_is_helped_and_then_less_soon(
+    polite: Polite,
+    session: Session,
+    lane: Lane,
+    engines: tuple[bytes, bytes],
+    seconds: Seconds,
+) -> None:
+    lane.owner = engines[0]
+    second = polite(session, engines[1])
+    assert not second.allows(KEY, lane)
+    seconds.advance(1.01 * SHORTEST_SECONDS)
+    assert second.allows(KEY, lane)
+
+    second.met()
+    seconds.advance(LONGEST_SECONDS)
+    second.look(session.manager)
+    assert not second.allows(KEY, lane)
+
+    second.done()
+    lane.index = 1
+    assert not second.allows(KEY, lane)
+    seconds.advance(1.01 * SHORTEST_SECONDS)
+    assert not second.allows(KEY, lane)
+    seconds.advance(SHORTEST_SECONDS)
     assert second.allows(KEY, lane)

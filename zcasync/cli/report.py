@@ -63,6 +63,7 @@ class Supervisor:
             "boot_problem": said.get("boot_problem"),
             "boot": said.get("boot"),
             "server_pid": said.get("server_pid"),
+            "passes": said.get("passes"),
         }
 
 

@@ -27,9 +27,11 @@ from zcasync.supervisor.pass_loop import PassLoop
 from zcasync.supervisor.pool import PoolFactory
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.registration import Registration
+from zcasync.supervisor.passes import CONFLICT_TRIES
 from zcasync.supervisor.reserving import Sharing, room, target
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.trouble import Trouble
+from zcasync.supervisor.tally import Tally
 from zcasync.supervisor.work import Done, SlotWork, Work
 
 log = Logger()
@@ -100,6 +102,7 @@ class Engine:
         self._work = Work()
         self._cancelled: dict[bytes, str] = {}
         self.noting = Noting(reactor.seconds)
+        self.tally = Tally()
         self._loop = PassLoop(reactor, self._make_pass)
         self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
         self._pause = FIRST_PAUSE_SECONDS
@@ -286,6 +289,7 @@ class Engine:
     def _passed(self, done: Done) -> float:
         self._pause = FIRST_PAUSE_SECONDS
         self._passing.works()
+        self.tally.add(done)
         for note in done.notes:
             log.warn("{note}", note=note)
         for oid in done.cancelled:
@@ -313,7 +317,9 @@ class Engine:
         self._passing.stop()
         if failure.check(FencedError):
             self._lost(FencedError(failure.getErrorMessage()))
-        elif not failure.check(ConflictError):
+        elif failure.check(ConflictError):
+            self.tally.conflicts += CONFLICT_TRIES
+        else:
             self._passing.fails(failure)
         pause = self._pause
         self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -85,6 +85,7 @@ class Passes:
                 self._transactions.commit()
             except ConflictError:
                 self._transactions.abort()
+                self._politeness.met()
                 if attempt == CONFLICT_TRIES - 1:
                     raise
                 self._pause(0.005 * 2**attempt)
@@ -95,6 +96,7 @@ class Passes:
                 self._politeness.done()
                 self._committed()
                 done.notes[:0] = notes
+                done.conflicts = attempt
                 return done
         raise AssertionError("unreachable")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
+from zcasync.claiming import Access
 from zcasync.datamanager import DataManager
 from zcasync.lanes import Lane
 from zcasync.supervisor.surroundings import Surroundings
@@ -17,7 +18,7 @@ from zcasync.supervisor.surroundings import Surroundings
 #: passes, because where ours take long the other's do too.
 PATIENCE_PASSES = 4.0
 SHORTEST_SECONDS = 0.05
-LONGEST_SECONDS = 0.5
+LONGEST_SECONDS = 2.0
 
 
 class Politeness:
@@ -32,6 +33,7 @@ class Politeness:
         self.waits = False
         self.pause = SHORTEST_SECONDS
         self._patience = SHORTEST_SECONDS
+        self._has_met = False
         self._began = self._seconds()
 
     def look(self, manager: DataManager) -> None:
@@ -45,27 +47,37 @@ class Politeness:
 
     def done(self) -> None:
         """A pass is committed: learn how long passes take."""
+        self._has_met = False
         took = PATIENCE_PASSES * (self._seconds() - self._began)
         patience = 0.8 * self._patience + 0.2 * took
         self._patience = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, patience))
+
+    def met(self) -> None:
+        """A commit conflicted: help nobody when the pass is tried again, and later less soon."""
+        self._has_met = True
+        self._patience = min(LONGEST_SECONDS, 2 * self._patience)
 
     def _first(self, key: bytes) -> bytes:
         """Which engine goes first at a lane that none of them has worked: all agree on one."""
         return max(self._engines, key=lambda engine: hashlib.sha1(key + engine).digest())
 
-    def allows(self, key: bytes, lane: Lane) -> bool:
-        """Whether to claim from this lane now."""
+    def allows(self, key: bytes, lane: Lane) -> Access:
+        """Whether to claim from this lane now.
+
+        While our own lanes have enough for us, helping an engine that is merely slower than we are
+        wins nothing, and costs conflicts; one that stands still for long is helped in any case.
+        """
         owner = lane.owner if lane.owner in self._engines else self._first(key)
         if owner == self._engine:
-            return True
+            return Access.NOW
         head = (owner, lane.page._p_oid, lane.index, lane.seq)
         now = self._seconds()
         seen, since = self._seen.get(key, (None, now))
         if seen != head:
             self._seen[key] = (head, now)
             since = now
-        if now - since >= self._patience:
-            return True
+        if not self._has_met and now - since >= self._patience:
+            return Access.NOW if now - since >= LONGEST_SECONDS else Access.IF_IDLE
         self.waits = True
         self.pause = self._patience * self._chance.uniform(1.0, 1.5)
-        return False
+        return Access.NO

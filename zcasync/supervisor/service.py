@@ -205,6 +205,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "identity": Identity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._starts or (None if engine is None else engine.waiting_for),
+            "passes": None if engine is None else engine.tally.as_dict(),
             "boot_problem": engine.pool.boot_problem if engine and engine.pool else None,
             "boot": engine.pool.backoff.as_dict() if engine and engine.pool else None,
             "server_pid": None if self._server is None else self._server.pid,

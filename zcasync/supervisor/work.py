@@ -47,6 +47,7 @@ class Done:
     delay: float = 5.0  # until the next pass, seconds
     watched: frozenset[bytes] = frozenset()
     claimed: int = 0
+    conflicts: int = 0  # tries that were refused before it committed
     cancelled: list[bytes] = field(default_factory=list)  # are over
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds nobody wants any more
     notes: list[str] = field(default_factory=list)  # for the log

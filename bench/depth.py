@@ -1,0 +1,150 @@
+"""Whether a queue gets slower with what waits in it: due jobs, and jobs held for later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench import calls
+from bench.place import Place, served, timed
+from bench.rows import Need, Row, Say, middle, per_second
+from bench.scale import Scale
+from zcasync import clock
+from zcasync.interfaces import COMPLETED
+from zcasync.loading import load_all
+
+#: So many are put in one transaction to fill the queue.
+FILL = 2000
+#: A window of draining may end so many jobs a second; more wait for it in any case.
+FASTEST = 1500
+CLAIM = 20
+#: The children have just started, and it takes some jobs until they are handed many at once.
+WARM_UP = 0.2
+CLAIMS = 15
+
+
+class Queue:
+    """One supervisor's queue; paused, but for the moments in which it is drained."""
+
+    def __init__(self, place: Place, scale: Scale) -> None:
+        self._place = place
+        self._scale = scale
+        self._waiting: list[Any] = []  # due jobs, in the order in which they will run
+        place.resize(0)
+
+    def fill(self, count: int, kind: str) -> None:
+        """Let so many more jobs wait: due ones (pending), or ones for tomorrow (held)."""
+        place = self._place
+        for portion in _portions(count):
+            if kind == "held":
+                later = datetime.now(UTC) + timedelta(days=1)
+                for _ in range(portion):
+                    place.manager.thread.put(calls.noop, begin_after=later)
+            else:
+                self._waiting += place.manager.thread.put_many([calls.noop] * portion)
+            place.commit()
+            place.connection.cacheMinimize()
+
+    def read(self) -> None:
+        """Let the supervisor read what is held, as it does when it first comes by."""
+        self._place.resize(2)
+        lanes = self._place.manager.thread.lanes
+        self._place.wait_until(
+            lambda: all(lane.next_in_inbox() is None for lane in lanes().values()),
+            "held jobs to be read",
+        )
+        self._place.resize(0)
+
+    def puts(self) -> float:
+        """Seconds for some puts with a commit each."""
+        count = self._scale.puts // self._scale.windows
+        return timed(lambda: self._waiting.extend(self._place.put(calls.noop, count)))
+
+    def drain(self) -> float:
+        """Jobs a second for a moment; what is left waits again."""
+        place, scale = self._place, self._scale
+        missing = int(FASTEST * (scale.window + 1)) - len(self._waiting)
+        if missing > 0:
+            self.fill(missing, "pending")
+        place.resize(2)
+        began = clock.now()
+        time.sleep(scale.window)
+        place.resize(0)
+        ended = [partial._ended for partial in self._take_completed()]
+        return per_second((moment for moment in ended if moment > began), WARM_UP)
+
+    def claim(self) -> float:
+        """Seconds to find the next jobs, with nothing loaded before; changes nothing."""
+        place = self._place
+        place.sync()
+        worker, queue = place.worker, place.manager.thread
+        place.connection.cacheMinimize()
+        took = timed(lambda: queue.claim(worker._uuid, CLAIM, engine=worker._engine))
+        place.transactions.abort()
+        return took
+
+    def _take_completed(self) -> Iterator[Any]:
+        """Forget the jobs that have run, which are the first ones but for a few."""
+        place = self._place
+        place.sync()
+        left: list[Any] = []
+        while len(left) < 2 * FILL // 10 and self._waiting:
+            portion, self._waiting = self._waiting[:FILL], self._waiting[FILL:]
+            load_all(place.connection, [partial._p_oid for partial in portion])
+            done = [partial for partial in portion if partial.state == COMPLETED]
+            left += [partial for partial in portion if partial.state != COMPLETED]
+            yield from done
+            if not done:
+                break
+        self._waiting = left + self._waiting
+
+
+def compare(deep: Queue, empty: Queue, what: str, scale: Scale, say: Say) -> list[Row]:
+    """The same with both queues in turn; what counts is the ratio within a turn."""
+    puts, drains = [], []
+    for number in range(scale.windows):
+        say(f"{what}: window {number + 1} of {scale.windows}")
+        puts.append(deep.puts() / empty.puts())
+        drains.append(empty.drain() / deep.drain())
+    turns = [(deep.claim(), empty.claim()) for _ in range(CLAIMS)]
+    # The promise is about 20,000; beyond that it is told, but not promised.
+    need = Need(20.0, at_most=True) if _depth_of(what) <= 20_000 else None
+    return [
+        Row(f"put with {what}, dearer by", 100 * (middle(puts) - 1), "%", None, need),
+        Row(f"drain with {what}, dearer by", 100 * (middle(drains) - 1), "%", None, need),
+        Row(f"claim of {CLAIM} with {what}", 1000 * middle(one for one, _ in turns), "ms"),
+        Row(
+            f"claim of {CLAIM} beside {what}, without", 1000 * middle(one for _, one in turns), "ms"
+        ),
+    ]
+
+
+def _depth_of(what: str) -> int:
+    return int(what.split()[0].replace(",", ""))
+
+
+def _portions(count: int) -> Iterator[int]:
+    while count > 0:
+        yield min(FILL, count)
+        count -= FILL
+
+
+def measure(scale: Scale, say: Say) -> list[Row]:
+    """For each kind two databases of their own, one of them without what waits in the other."""
+    rows = []
+    for kind in scale.kinds:
+        with served() as deep_place, served() as empty_place:
+            deep, empty = Queue(deep_place, scale), Queue(empty_place, scale)
+            depth = 0
+            for goal in scale.depths:
+                what = f"{goal:,} {kind}"
+                say(f"{what}: filling")
+                deep.fill(goal - depth, kind)
+                depth = goal
+                if kind == "held":
+                    say(f"{what}: the supervisor reads them")
+                    deep.read()
+                rows += compare(deep, empty, what, scale, say)
+    return rows

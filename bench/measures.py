@@ -1,0 +1,49 @@
+"""All measures by name, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from bench import cpu, depth, floor, footprint, latency, throughput, writers
+from bench.place import Place, served
+from bench.rows import Row, Say
+from bench.scale import Scale
+
+#: These share one supervisor with two children.
+SHARED: dict[str, Callable[[Place, Scale, Say], list[Row]]] = {
+    "floor": floor.measure,
+    "throughput": throughput.measure,
+    "latency": latency.measure,
+    "trips": latency.measure_trips,
+    "chains": throughput.measure_chains,
+    "bytes": footprint.measure_bytes,
+    "memory": footprint.measure_memory,
+    "idle": footprint.measure_idle,
+    "cpu": cpu.measure,
+    "bulk": throughput.measure_bulk,  # behind it a lot waits and the children are gone
+}
+#: These have supervisors of their own.
+APART: dict[str, Callable[[Scale, Say], list[Row]]] = {
+    "contention": writers.measure,
+    "depth": depth.measure,
+}
+NAMES = [*SHARED, *APART]
+
+
+def run(names: list[str], scale: Scale, say: Say) -> Iterator[tuple[str, list[Row]]]:
+    """Each of the named measures with its rows."""
+    with ExitStack() as stack:
+        place: Place | None = None
+        for name, measure in SHARED.items():
+            if name in names:
+                say(f"{name}: ")
+                place = place or stack.enter_context(served())
+                yield name, measure(place, scale, _within(name, say))
+    for name, apart in APART.items():
+        if name in names:
+            yield name, apart(scale, _within(name, say))
+
+
+def _within(name: str, say: Say) -> Say:
+    return lambda what: say(f"{name}: {what}")

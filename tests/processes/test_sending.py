@@ -1,0 +1,190 @@
+"""Commits in one message: to the embedded default's server, and as ever to any other one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import transaction
+from persistent.mapping import PersistentMapping
+from ZEO.Exceptions import ServerException
+from ZODB import DB
+from ZODB.POSException import ConflictError, ReadConflictError
+
+from tests.processes.servers import database_server, own_server
+from zcasync.database import catch_up
+from zcasync.sending import PART_BYTES, PART_MESSAGES, TOGETHER, SendingTogether
+
+Connect = Callable[[], Any]
+
+
+@pytest.fixture(params=["embedded", "runzeo"])
+def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
+    """Where a server listens: ours, or ZEO's own, which can read no commit in one message."""
+    if request.param == "embedded":
+        with own_server(folder) as path:
+            yield path
+    else:
+        with database_server(folder) as port:
+            yield ("127.0.0.1", port)
+
+
+@pytest.fixture
+def connect(address: Any) -> Iterator[Connect]:
+    """Makes connections to the server, each of a client of its own."""
+    opened: list[Any] = []
+
+    def open_one() -> Any:
+        db = DB(SendingTogether(address, wait_timeout=30))
+        connection = db.open(transaction_manager=transaction.TransactionManager())
+        opened.append(connection)
+        return connection
+
+    yield open_one
+    for connection in opened:
+        connection.transaction_manager.abort()
+        connection.close()
+        connection.db().close()
+
+
+def commit(connection: Any) -> None:
+    connection.transaction_manager.commit()
+
+
+def begin(connection: Any) -> None:
+    catch_up(connection.db())
+    connection.transaction_manager.begin()
+
+
+def says(connection: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the client will say and ask, by the names of the messages."""
+    server, found = connection.db().storage._server, []
+    for name in ("async_", "call"):
+        original = getattr(server, name)
+
+        def noted(method: str, *args: Any, original: Any = original, **options: Any) -> Any:
+            found.append(method)
+            return original(method, *args, **options)
+
+        monkeypatch.setattr(server, name, noted)
+    return found
+
+
+def test_what_is_committed_is_there_for_others(connect: Connect) -> None:
+    one, two = connect(), connect()
+    root = one.root()
+    root["many"] = [PersistentMapping({"number": number}) for number in range(PART_MESSAGES + 7)]
+    root["large"] = [PersistentMapping({"data": b"x" * (PART_BYTES // 2)}) for _ in range(4)]
+    commit(one)
+
+    begin(two)
+    assert [found["number"] for found in two.root()["many"]] == list(range(PART_MESSAGES + 7))
+    assert [len(found["data"]) for found in two.root()["large"]] == [PART_BYTES // 2] * 4
+    two.root()["many"][3]["number"] = "changed"
+    commit(two)
+    begin(one)
+    assert root["many"][3]["number"] == "changed"
+
+
+@pytest.mark.parametrize("address", ["embedded"], indirect=True)
+def test_a_small_commit_is_one_question(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connect()
+    said = says(connection, monkeypatch)
+    connection.root()["one"] = PersistentMapping()
+    commit(connection)
+
+    assert [method for method in said if method not in ("new_oids", "iterator_gc")] == [TOGETHER]
+
+
+@pytest.mark.parametrize("address", ["runzeo"], indirect=True)
+def test_another_server_hears_what_zeo_says(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = connect()
+    said = says(connection, monkeypatch)
+    connection.root()["one"] = PersistentMapping()
+    commit(connection)
+
+    expected = ["tpc_begin", "storea", "storea", "vote"]
+    assert [method for method in said if method not in ("new_oids", "iterator_gc")] == expected
+
+
+def test_two_that_write_the_same_conflict(connect: Connect) -> None:
+    one, two = connect(), connect()
+    one.root()["shared"] = PersistentMapping()
+    commit(one)
+    begin(two)
+    two.root()["shared"]["by"] = "two"
+    one.root()["shared"]["by"] = "one"
+    commit(one)
+
+    with pytest.raises(ConflictError):
+        commit(two)
+    two.transaction_manager.abort()
+    assert two.root()["shared"]["by"] == "one"
+    two.root()["shared"]["by"] = "two"
+    commit(two)
+
+
+def test_what_must_be_current_is_checked(connect: Connect) -> None:
+    one, two = connect(), connect()
+    one.root()["token"], one.root()["data"] = PersistentMapping(), PersistentMapping()
+    commit(one)
+    begin(two)
+    two.root()["data"]["by"] = "two"
+    assert dict(two.root()["token"]) == {}
+    two.readCurrent(two.root()["token"])
+    one.root()["token"]["is"] = "another one"
+    commit(one)
+
+    with pytest.raises(ReadConflictError):
+        commit(two)
+    two.transaction_manager.abort()
+    assert dict(two.root()["data"]) == {}
+
+
+class Spoilsport:
+    """Takes part in a transaction and refuses after the storage has been told of it."""
+
+    def __init__(self, transactions: Any) -> None:
+        self.transaction_manager = transactions
+
+    def sortKey(self) -> str:
+        return "~ behind all others"
+
+    def tpc_begin(self, txn: Any) -> None:
+        pass
+
+    def commit(self, txn: Any) -> None:
+        raise ZeroDivisionError
+
+    def abort(self, txn: Any) -> None:
+        pass
+
+    tpc_abort = abort
+
+
+@pytest.mark.parametrize("count", [1, PART_MESSAGES + 7])
+def test_nothing_is_left_of_a_commit_that_ends_before_the_vote(
+    connect: Connect, count: int
+) -> None:
+    connection, other = connect(), connect()
+    connection.root()["lost"] = [PersistentMapping() for _ in range(count)]
+    connection.transaction_manager.get().join(Spoilsport(connection.transaction_manager))
+    with pytest.raises(ZeroDivisionError):
+        commit(connection)
+    connection.transaction_manager.abort()
+
+    connection.root()["kept"] = PersistentMapping()
+    commit(connection)
+    begin(other)
+    assert list(other.root()) == ["kept"]
+
+
+@pytest.mark.parametrize("address", ["embedded"], indirect=True)
+def test_only_messages_of_a_commit_are_read(connect: Connect) -> None:
+    storage = connect().db().storage
+    with pytest.raises(ServerException, match="'pack' is no message of a commit"):
+        storage._server.call(TOGETHER, [("pack", (0.0,))])

@@ -23,6 +23,8 @@ CLAIM = 20
 #: The children have just started, and it takes some jobs until they are handed many at once.
 WARM_UP = 0.2
 CLAIMS = 15
+#: Puts take turns more often than drains, which have to start children.
+TURNS = 4
 
 
 class Queue:
@@ -59,7 +61,7 @@ class Queue:
 
     def puts(self) -> float:
         """Seconds for some puts with a commit each."""
-        count = self._scale.puts // self._scale.windows
+        count = max(1, self._scale.puts // self._scale.windows // TURNS)
         return timed(lambda: self._waiting.extend(self._place.put(calls.noop, count)))
 
     def drain(self) -> float:
@@ -106,7 +108,7 @@ def compare(deep: Queue, empty: Queue, what: str, scale: Scale, say: Say) -> lis
     puts, drains = [], []
     for number in range(scale.windows):
         say(f"{what}: window {number + 1} of {scale.windows}")
-        puts.append(deep.puts() / empty.puts())
+        puts += [deep.puts() / empty.puts() for _ in range(TURNS)]
         drains.append(empty.drain() / deep.drain())
     turns = [(deep.claim(), empty.claim()) for _ in range(CLAIMS)]
     # The promise is about 20,000; beyond that it is told, but not promised.

@@ -1,8 +1,8 @@
 """Completed: finished partials in the order of their end, in pages, dropped by age.
 
 Only the worker's engine writes here, so pages need no conflict resolution.  A page is rewritten by
-each transaction that adds to it, so pages are short; a day of pages hangs on one record, and days
-are dropped as a whole.
+each transaction that adds to it, so pages are short; a day of pages hangs on a tree, so that a new
+page costs the same on a busy day, and days are dropped as a whole.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from BTrees.IOBTree import IOBTree
 from persistent import Persistent
-from persistent.list import PersistentList
 from zope.interface import implementer
 
 from zcasync import clock
@@ -36,27 +36,31 @@ class Bucket(Persistent):  # type: ignore[misc]
 
     def __init__(self, began: int) -> None:
         self.began = began
-        self.pages = PersistentList([Page()])
+        self.pages = IOBTree()  # by number, from 0
+        self.pages[0] = Page()
         self.full = 0  # how many partials the pages before the last one hold
 
     def add(self, partials: list[Partial]) -> None:
         """Add finished partials."""
         rest = tuple(partials)
+        number = self.pages.maxKey()
+        page = self.pages[number]
         while rest:
-            if len(self.pages[-1].partials) >= PAGE_SIZE:
-                self.full += len(self.pages[-1].partials)
-                self.pages.append(Page())
-            room = PAGE_SIZE - len(self.pages[-1].partials)
-            self.pages[-1].partials += rest[:room]
+            if len(page.partials) >= PAGE_SIZE:
+                self.full += len(page.partials)
+                number += 1
+                page = self.pages[number] = Page()
+            room = PAGE_SIZE - len(page.partials)
+            page.partials += rest[:room]
             rest = rest[room:]
 
     def __iter__(self) -> Iterator[Partial]:
         """Newest first."""
-        for page in reversed(self.pages):
-            yield from reversed(page.partials)
+        for number in range(self.pages.maxKey(), -1, -1):
+            yield from reversed(self.pages[number].partials)
 
     def __len__(self) -> int:
-        return self.full + len(self.pages[-1].partials)
+        return self.full + len(self.pages[self.pages.maxKey()].partials)
 
 
 @implementer(ICompletedCollection)
@@ -90,7 +94,7 @@ class Completed(Persistent):  # type: ignore[misc]
 
     def last(self) -> Partial:
         for bucket in self._buckets:
-            for page in bucket.pages:
+            for page in bucket.pages.values():
                 if page.partials:
                     return page.partials[0]  # type: ignore[no-any-return]
         raise LookupError("no partial has completed")

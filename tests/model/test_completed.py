@@ -59,7 +59,22 @@ def test_several_are_added_at_once(fake_clock: FakeClock) -> None:
     assert list(completed) == made[::-1]
     assert len(completed) == 100
     [bucket] = completed._buckets
-    assert [len(page.partials) for page in bucket.pages] == [32, 32, 32, 4]
+    assert [len(page.partials) for page in bucket.pages.values()] == [32, 32, 32, 4]
+
+
+def test_what_a_new_page_writes_does_not_grow_with_the_day(session: Session) -> None:
+    completed = Completed()
+    session.connection.add(completed)
+    completed.extend([Partial(samples.nothing) for _ in range(32 * 300)])
+    session.commit()
+    completed.extend([Partial(samples.nothing) for _ in range(33)])
+    written = list(session.connection._registered_objects)
+    session.commit()
+
+    sizes = {type(obj).__name__: len(session.connection._storage.load(obj._p_oid)[0])
+             for obj in written}  # fmt: skip
+    assert "IOBucket" in sizes
+    assert max(sizes.values()) < 2500, sizes
 
 
 def test_a_stretch_of_time_can_be_read(fake_clock: FakeClock) -> None:

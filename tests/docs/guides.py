@@ -33,7 +33,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST
 #: For one command: one of them runs several supervisors, and the machine may be busy.
 SECONDS = 300
 #: Commands that do not return: each has a terminal of its own.
-SERVERS = ("zcasync run", "runzeo")
+SERVERS = ("zcasync run", "python -m zcasync.zeo")
 #: Runs a command and says which variables the shell has afterwards.
 WRAPPED = 'set -a\n{command}\ncode=$?\nenv -0 > "{variables}"\nexit $code\n'
 

@@ -104,7 +104,7 @@ def test_the_table_is_true(name: str) -> None:
     assert ask("jobError", ConflictError(), "conflicts") == cells["Conflicts"]
     raises = ask("jobError", ValueError(), "exceptions")
     assert raises == cells["The call raises"].split(",")[0]
-    fails = ask("commitError", OSError(), "exceptions")
+    fails = ask("commitError", RuntimeError(), "exceptions")
     assert fails == cells["The commit fails"].split(",")[0].replace("as when it raises", raises)
     dies = said([policy.interrupted(Counts(interruptions=n)) for n in range(1, 100)])
     ordinal = {"ends": "the first ends it", "10 tries": "the tenth ends it"}

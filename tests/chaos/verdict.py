@@ -19,7 +19,8 @@ def judge(ring: Arena, workload: Workload) -> None:
     """Every effect, result and callback exactly once, no claim left, a sound storage; ends all."""
     claims = workload.claims
     wait_until(lambda: not claims(), "no claim to be left", CLAIM_SECONDS, claims)
-    assert workload.problems() == [], ring.evidence()
+    problems = workload.problems()
+    assert not problems, "\n".join([*problems, ring.evidence()])
     workload.close()
     assert ring.stop() == [0, 0], ring.evidence()
     assert storage_problems(ring.server.folder / "Data.fs") == ""

@@ -44,6 +44,7 @@ def test_it_is_told_and_ends_when_the_cause_is_gone(
         timeout=60,
         check=True,
     ).stdout
+    shown = " ".join(shown.split())  # long lines are wrapped
     assert "before it was ready: this machine is broken (" in shown
     assert " tries since " in shown
     assert instance.log().count("next try in") < 10, "no flood"

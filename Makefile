@@ -21,7 +21,7 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 	$(BIN)/zcasync demo
 
 test: $(STAMP)  ## Run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), beginning with SEED (1)
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(or $(SEED),1) \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.waiting import wait_until
 LEAVE_SECONDS = 10.0
 
 
+# What commands print must not depend on the terminal that the tests were started from.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 # A shell without job control starts what it puts in the background with SIGINT ignored, and what we
 # start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

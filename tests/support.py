@@ -31,6 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 #: In the environment of every process that comes from this test run; names the run.
 SESSION_VARIABLE = "ZCASYNC_TEST_SESSION"
 SESSION = os.environ.setdefault(SESSION_VARIABLE, uuid.uuid4().hex)
+if "PYTEST_XDIST_WORKER" in os.environ and not SESSION.endswith(os.environ["PYTEST_XDIST_WORKER"]):
+    # Each of several test processes looks after what it has started itself.
+    SESSION += os.environ["PYTEST_XDIST_WORKER"]
+    os.environ[SESSION_VARIABLE] = SESSION
 
 START_SECONDS = 60.0
 #: Longer than any grace period in the tests, and what a stop may take besides.

@@ -153,8 +153,11 @@ def test_starting_loads_neither_reactor_nor_tables(served: Instance) -> None:
     assert done.stdout == "set()\n"
 
 
-def test_text_is_printed_on_a_terminal_that_knows_only_ascii(served: Instance) -> None:
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_text_is_printed_on_a_terminal_that_knows_only_ascii(
+    served: Instance, columns: str
+) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "COLUMNS": columns}
     process = subprocess.Popen(
         [sys.executable, "-m", "zcasync.cli.main", "status"],
         env=environment,

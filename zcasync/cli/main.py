@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -111,6 +112,10 @@ def main() -> None:
     """The console script."""
     # Libraries log what they also raise; without a handler that would go to standard error.
     logging.getLogger().addHandler(logging.NullHandler())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that does not know a character shows another one; that is no error.
+            stream.reconfigure(errors="replace")
     code = execute()
     from zcasync.cli.session import Session
 

@@ -41,6 +41,8 @@ engines: dict[uuid.UUID, Engine] = {}
 
 #: Finished jobs are retired together, at the latest after this time.
 RETIRE_SECONDS = 0.05
+#: Where no child can take a job only reactor jobs can be news: many puts are looked at together.
+PAUSED_SECONDS = 0.01
 #: Pause after a pass that failed, doubled each time up to the longest.
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -243,8 +245,10 @@ class Engine:
     def _hear(self) -> None:
         """News in the database: at once where a child could begin it, else with what else is due."""
         ready = self.pool.ready()
-        hungry = not ready or any(len(one.outstanding) <= target(one) // 2 for one in ready)
-        self.wake(0.0 if hungry else RETIRE_SECONDS)
+        if any(len(one.outstanding) <= target(one) // 2 for one in ready):
+            self.wake()
+        else:
+            self.wake(RETIRE_SECONDS if ready else PAUSED_SECONDS)
 
     def _make_pass(self) -> Deferred[float]:
         """One pass; fires with the delay until the next."""

@@ -22,6 +22,7 @@ from zcasync.protocol.outcomes import Death
 from zcasync.reporting import ANNOTATION
 from zcasync.settling import is_done
 from zcasync.supervisor.cancelling import end_waiting
+from zcasync.supervisor.dealing import Dealer
 from zcasync.supervisor.housekeeping import Housekeeping
 from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
@@ -63,6 +64,7 @@ class Passes:
         self._engine = incarnation.engineUUID.bytes
         self._surroundings = surroundings
         self._politeness = Politeness(self._engine, surroundings)
+        self._dealer = Dealer(incarnation, self._politeness)
         self._housekeeping = housekeeping or Housekeeping(surroundings.seconds)
         self._watch = watch
         self._looked = float("-inf")
@@ -170,8 +172,9 @@ class Passes:
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)
             self._retire(one, slot)
-        self._claim(self._manager.thread, pairs, done)
-        self._claim(self._manager.reactor, [reactor], done)
+        manager, deal = self._manager, self._dealer.deal
+        queues = [(manager.thread, pairs), (manager.reactor, [reactor])]
+        hungry = [queue for queue, takers in queues if deal(queue, takers, done)]
         for number, (one, slot) in enumerate(pairs):
             if slot.ready and (oids := not_in_hand(one, slot)):
                 done.hand_out[number] = oids
@@ -187,7 +190,7 @@ class Passes:
         self._housekeeping.do(self._manager, worker)
         self._ping(len(worker.thread) + len(worker.reactor) > 0)
         done.held = Held.of(worker)
-        done.delay = self._delay(work)
+        done.delay = self._delay(hungry)
         done.watched = self._watched()
         return done
 
@@ -273,33 +276,6 @@ class Passes:
     def _is_mine(self, partial: Partial) -> bool:
         return partial._claim is self._incarnation
 
-    def _claim(self, queue: Any, pairs: list[tuple[ClaimList, SlotWork]], done: Done) -> None:
-        """Claim as much as there is room for, and deal it out in turn."""
-        rooms = [slot.room for _, slot in pairs]
-        wanted = sum(room for room in rooms if room > 0)
-        if not wanted:
-            return
-        claimed = queue.claim(
-            self._worker._uuid, wanted, engine=self._engine, polite=self._politeness.allows
-        )
-        for partial, problem in claimed.broken:
-            number = int.from_bytes(partial._p_oid)
-            done.notes.append(f"job {number:#x} cannot be used and is set aside: {problem}")
-        hands: list[list[Partial]] = [[] for _ in pairs]
-        for partial in claimed.partials:
-            partial._claimed_by(self._incarnation)
-            # Whoever has least in hand, so that nobody idles beside a job that waits.
-            best = min(
-                (n for n in range(len(pairs)) if rooms[n] > 0),
-                key=lambda n: len(pairs[n][1].outstanding) + len(hands[n]),
-            )
-            rooms[best] -= 1
-            hands[best].append(partial)
-        for (one, _), hand in zip(pairs, hands, strict=True):
-            if hand:
-                one.items += tuple(hand)
-        done.claimed += len(claimed.partials)
-
     def _note_progress(self, work: Work) -> None:
         for oid, progress in work.progress.items():
             partial = self._connection.get(oid)
@@ -315,14 +291,12 @@ class Passes:
             worker.ping.write(interval + worker.ping_death_interval)
             self._said = now, interval
 
-    def _delay(self, work: Work) -> float:
+    def _delay(self, hungry: list[Any]) -> float:
+        """How long the next pass can wait; ``hungry``: the queues for whose jobs there is room."""
         delay = float(self._worker.poll_seconds)
         now = clock.now()
-        for queue, room in (
-            (self._manager.thread, any(slot.room > 0 for slot in work.slots.values())),
-            (self._manager.reactor, work.reactor.room > 0),
-        ):
-            due = queue.next_due(self._worker._uuid) if room else None
+        for queue in hungry:
+            due = queue.next_due(self._worker._uuid)
             if due is not None:
                 delay = min(delay, max(0.0, (due - now) / 1e6))
         return max(delay, self._politeness.pause) if self._politeness.waits else delay

@@ -23,7 +23,7 @@ class Scale:
     kinds: tuple[str, ...] = ("pending", "held")
     window: float = 2.0
     writing: float = 12.0  # how long the eight clients put
-    spins: int = 24  # CPU-bound jobs
+    spins: int = 60  # CPU-bound jobs
     spin: int = 2_000_000  # steps of each
     kept: int = 500  # jobs whose bytes are counted
     idle: float = 25.0

@@ -29,7 +29,7 @@ simulate: $(STAMP)  ## Simulated histories for SECONDS (300), beginning with SEE
 
 chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=)
 	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
-		$(BIN)/python -m pytest tests/chaos --capture=no
+		$(BIN)/python -m pytest tests/chaos tests/processes/test_storage_away.py --capture=no
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage erase

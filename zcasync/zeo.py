@@ -1,10 +1,12 @@
 """A ZEO server that keeps the order of commits and lets go of those that it cuts off.
 
 ``python -m zcasync.zeo -C etc/zeo.conf`` is ``runzeo`` which answers for many records at once, with
-two repairs that ZEO 6.2 needs:
+repairs that ZEO 6.2 needs:
 
 - A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
   then forgets to release the commit lock, so that nobody can ever commit again.
+- A file storage that fails in the last step of a commit, for want of room for instance, closes
+  itself, and ZEO goes on to serve it, with an error for everybody.
 - ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
   its own commit before somebody's older one, complain about the order and, for a moment, read an
   old state.
@@ -12,6 +14,8 @@ two repairs that ZEO 6.2 needs:
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +25,11 @@ from ZODB.POSException import POSKeyError
 
 from zcasync.loading import LOAD_MANY
 from zcasync.sending import COLLECTED, TOGETHER, Message
+
+log = logging.getLogger(__name__)
+
+#: A storage that closed itself in the middle of a commit would answer nobody any more.
+EXIT_STORAGE_CLOSED = 73
 
 
 class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
@@ -60,6 +69,33 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
 
 class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     """The storage server with these repairs."""
+
+    _is_closing = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, storage in self.storages.items():
+            storage.close = self._leaving_with(name, storage.close)
+
+    def _leaving_with(self, name: str, close: Callable[[], None]) -> Callable[[], None]:
+        """Closing a storage, and ending the process when it was the storage that did it."""
+
+        def close_and_leave() -> None:
+            close()
+            if not self._is_closing:
+                log.critical(
+                    "storage %r has closed itself, perhaps because its disk is full; this server "
+                    "ends, and whoever starts it again opens the storage anew",
+                    name,
+                )
+                os._exit(EXIT_STORAGE_CLOSED)
+
+        return close_and_leave
+
+    def close(self, *args: Any, **options: Any) -> None:
+        """Close the storages and end the connections."""
+        self._is_closing = True
+        super().close(*args, **options)
 
     def create_client_handler(self) -> Any:
         handler = Handler(self, self.read_only)

@@ -25,7 +25,7 @@ SOON_SECONDS = 20.0
 def test_status_as_json_has_the_whole_picture(
     served: Instance, client: Client, cli: Cli, gate: Gate
 ) -> None:
-    served.wait_for_children(2)
+    served.wait_for_children(2, "idle")
     held = client.put(jobs.echo, begin_after=datetime.now(UTC) + timedelta(hours=5))
     running = client.put(jobs.pass_gate, gate.path)
     child = gate.wait_for()

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests import jobs
+from tests.chaos.options import options
 from tests.gates import Gate
 from tests.processes.servers import Server
 from tests.support import Instance
@@ -211,7 +212,8 @@ class FileLimit:
     def clear(self, pid: int) -> None:
         """Let things be written again."""
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, unlimited)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, unlimited)
 
 
 class SmallDisk:
@@ -247,11 +249,13 @@ def small_disk(folder: Path) -> Iterator[None]:
     subprocess.run(["umount", str(var)], check=True)
 
 
+@pytest.mark.skipif(not options().is_long, reason="part of make chaos: see docs/reliability.rst")
 def test_a_full_disk_fails_no_job(make_instance: Callable[..., Instance], gate: Gate) -> None:
     instance = make_instance(children=2, config=SETTINGS).start()
     see_a_full_disk_through(instance, FileLimit(instance.home), gate)
 
 
+@pytest.mark.skipif(not options().is_long, reason="part of make chaos: see docs/reliability.rst")
 def test_a_file_system_without_room_fails_no_job(
     small_disk: None, make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
@@ -273,7 +277,9 @@ def see_a_full_disk_through(instance: Instance, disk: FileLimit | SmallDisk, gat
     disk.fill(pid)
     gate.open()
     wait_until_it_says_so(instance)
-    assert "File too large" in waiting_for(instance) or "No space" in waiting_for(instance)
+    # A server whose storage has closed itself has ended, and is started again.
+    reasons = ("File too large", "No space", "Disconnected", "Connection")
+    assert any(reason in waiting_for(instance) for reason in reasons), waiting_for(instance)
     disk.clear(pid)
     assert sorted(see_through(instance, wanted)) == list(range(1, 22))
     said_once_each_way(instance)

@@ -156,7 +156,11 @@ class JobThread:
     ) -> None:
         get, moments = self._attachment.connection.get, []
         if ending == Ending.COMPLETED:
-            moments = [get(oid)._ended or 0 for oid in oids]
+            try:
+                moments = [get(oid)._ended or 0 for oid in oids]
+            except NOT_COMMITTED:  # the storage has just gone away: the records will tell
+                transaction.abort()
+                ending = Ending.SETTLED
         self._ended(Ended(oids, ending, microseconds, detail, moments))
 
     def _see_news(self, oid: bytes) -> None:

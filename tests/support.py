@@ -142,6 +142,7 @@ class Instance:
         self.home = home
         self.children = children
         self.import_path = [ROOT]
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self._output = home.with_name(f"{output or home.name}.out")
         self._client: Client | None = None
@@ -161,7 +162,8 @@ class Instance:
     def launch(self, command: list[str] | None = None) -> Instance:
         """Start the supervisor; does not wait for anything."""
         assert not self.is_alive, "it runs already"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, self.import_path))}
+        path = os.pathsep.join(map(str, self.import_path))
+        environment = {**os.environ, "PYTHONPATH": path, **self.environment}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 command or self.command,

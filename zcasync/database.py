@@ -21,11 +21,12 @@ from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import FileStorageError
 from ZODB.POSException import ConflictError, ReadOnlyError
 
+from zcasync.alone import Connection
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.home import Home
 from zcasync.missing import class_factory
 from zcasync.oids import forget_ids_at_disconnect
-from zcasync.sending import SendingTogether
+from zcasync.sending import SendingTogether, sending_together
 from zcasync.settings import ASYNC_DATABASE, Configuration, load
 
 #: How often to try where other processes open a new database at the same time.
@@ -43,6 +44,16 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
         db = _first_of_several(lambda: DB(storage, class_factory=class_factory))
     else:
         db = _from_factories(configuration, timeout)
+    return _at_once(db)
+
+
+def _at_once(db: DB) -> DB:
+    """Let the connections of a database and its companions commit at once, where that can be."""
+    for one in db.databases.values():
+        if isinstance(one.storage, SendingTogether):
+            one.klass = Connection
+            for connection in one.pool:  # it has been used already, to look for the root
+                connection.__class__ = Connection
     return db
 
 
@@ -83,13 +94,13 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
     for name, (addresses, storage) in servers.items():
         where = [tuple(address) if isinstance(address, list) else address for address in addresses]
         try:
-            client = ClientStorage(where, storage=storage, wait_timeout=timeout)
+            client = SendingTogether(where, storage=storage, wait_timeout=timeout)
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}") from error
         forget_ids_at_disconnect(client)
         DB(client, database_name=name, databases=databases, class_factory=class_factory)
-    return next(db for name, db in databases.items() if name != ASYNC_DATABASE)
+    return _at_once(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
 
 
 def _from_factories(configuration: Configuration, timeout: float) -> DB:
@@ -155,7 +166,7 @@ def _open_storage(section: Any, timeout: float) -> Any:
             storage.close()
             raise ClientDisconnected(f"not within {timeout:g} s")
         time.sleep(0.01)
-    return forget_ids_at_disconnect(storage)
+    return forget_ids_at_disconnect(sending_together(storage))
 
 
 def _close(databases: dict[str, DB]) -> None:

@@ -10,12 +10,11 @@ import pytest
 import transaction
 from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ServerException
-from ZODB import DB
 from ZODB.POSException import ConflictError, ReadConflictError
 
 from tests.processes.servers import database_server, own_server
-from zcasync.database import catch_up
-from zcasync.sending import PART_BYTES, PART_MESSAGES, TOGETHER, SendingTogether
+from zcasync.database import catch_up, open_servers
+from zcasync.sending import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
 
 Connect = Callable[[], Any]
 
@@ -37,7 +36,7 @@ def connect(address: Any) -> Iterator[Connect]:
     opened: list[Any] = []
 
     def open_one() -> Any:
-        db = DB(SendingTogether(address, wait_timeout=30))
+        db = open_servers({"main": [[address], "1"]}, 30.0)
         connection = db.open(transaction_manager=transaction.TransactionManager())
         opened.append(connection)
         return connection
@@ -56,6 +55,19 @@ def commit(connection: Any) -> None:
 def begin(connection: Any) -> None:
     catch_up(connection.db())
     connection.transaction_manager.begin()
+
+
+def questions(connection: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the client's protocol will ask, by the names; of a commit the question behind it."""
+    protocol, found = connection.db().storage._server.client.protocol, []
+    original = protocol.call_sync
+
+    def noted(method: str, args: Any, *more: Any) -> Any:
+        found.append(args[1] if method == TOGETHER else method)
+        return original(method, args, *more)
+
+    monkeypatch.setattr(protocol, "call_sync", noted)
+    return found
 
 
 def says(connection: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -91,11 +103,78 @@ def test_what_is_committed_is_there_for_others(connect: Connect) -> None:
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)
 def test_a_small_commit_is_one_question(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = connect()
-    said = says(connection, monkeypatch)
+    asked = questions(connection, monkeypatch)
     connection.root()["one"] = PersistentMapping()
     commit(connection)
 
-    assert [method for method in said if method not in ("new_oids", "iterator_gc")] == [TOGETHER]
+    assert [question for question in asked if question != "new_oids"] == [COMMIT]
+
+
+@pytest.mark.parametrize("address", ["embedded"], indirect=True)
+def test_where_others_take_part_there_are_two_phases(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = connect()
+    asked = questions(connection, monkeypatch)
+    connection.transaction_manager.get().join(Companion(connection.transaction_manager))
+    connection.root()["one"] = PersistentMapping()
+    commit(connection)
+
+    assert [one for one in asked if one != "new_oids"] == [VOTE, "tpc_finish"]
+
+
+@pytest.mark.parametrize("address", ["embedded"], indirect=True)
+def test_a_client_that_freezes_behind_its_vote_holds_nobody_up(connect: Connect) -> None:
+    frozen, other = connect(), connect()
+    frozen.root()["frozen"] = PersistentMapping()
+    transaction = frozen.transaction_manager.get()
+    for phase in (frozen.tpc_begin, frozen.commit, frozen.tpc_vote):
+        phase(transaction)
+
+    begin(other)
+    assert list(other.root()) == ["frozen"], "it is committed"
+    other.root()["other"] = PersistentMapping()
+    commit(other)
+    frozen.tpc_finish(transaction)
+    begin(frozen)
+    assert sorted(frozen.root()) == ["frozen", "other"]
+
+
+def test_other_connections_of_the_same_client_hear_of_a_commit(connect: Connect) -> None:
+    one = connect()
+    two = one.db().open(transaction_manager=transaction.TransactionManager())
+    assert dict(two.root()) == {}
+    for number in range(20):
+        one.root()["number"] = number
+        commit(one)
+        two.transaction_manager.begin()
+        assert two.root()["number"] == number
+    two.close()
+
+
+def test_a_commit_that_is_interrupted_when_it_is_there_stays_there(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = connect()
+    connection.root()["kept"] = 1
+    monkeypatch.setattr(connection, "tpc_finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        commit(connection)
+    monkeypatch.undo()
+    connection.transaction_manager.abort()
+    begin(connection)
+    is_there = connection.root().get("kept") == 1
+    connection.root()["more"] = 2
+    commit(connection)
+
+    other = connect()
+    begin(other)
+    assert ("kept" in other.root(), other.root()["more"]) == (is_there, 2)
+
+
+def interrupted(transaction: Any) -> None:
+    """Stands for a finish that a signal's handler breaks off."""
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("address", ["runzeo"], indirect=True)
@@ -145,8 +224,8 @@ def test_what_must_be_current_is_checked(connect: Connect) -> None:
     assert dict(two.root()["data"]) == {}
 
 
-class Spoilsport:
-    """Takes part in a transaction and refuses after the storage has been told of it."""
+class Companion:
+    """Takes part in a transaction, too."""
 
     def __init__(self, transactions: Any) -> None:
         self.transaction_manager = transactions
@@ -154,25 +233,34 @@ class Spoilsport:
     def sortKey(self) -> str:
         return "~ behind all others"
 
-    def tpc_begin(self, txn: Any) -> None:
+    def commit(self, txn: Any) -> None:
         pass
+
+    tpc_begin = tpc_vote = tpc_finish = abort = tpc_abort = commit
+
+
+class Spoilsport(Companion):
+    """Refuses after the storage has been told of it."""
 
     def commit(self, txn: Any) -> None:
         raise ZeroDivisionError
 
-    def abort(self, txn: Any) -> None:
-        pass
 
-    tpc_abort = abort
+class LateSpoilsport(Companion):
+    """Refuses when all others have voted."""
+
+    def tpc_vote(self, txn: Any) -> None:
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("count", [1, PART_MESSAGES + 7])
-def test_nothing_is_left_of_a_commit_that_ends_before_the_vote(
-    connect: Connect, count: int
+@pytest.mark.parametrize("spoilsport", [Spoilsport, LateSpoilsport])
+def test_nothing_is_left_of_a_commit_that_ends_before_the_finish(
+    connect: Connect, count: int, spoilsport: type[Companion]
 ) -> None:
     connection, other = connect(), connect()
     connection.root()["lost"] = [PersistentMapping() for _ in range(count)]
-    connection.transaction_manager.get().join(Spoilsport(connection.transaction_manager))
+    connection.transaction_manager.get().join(spoilsport(connection.transaction_manager))
     with pytest.raises(ZeroDivisionError):
         commit(connection)
     connection.transaction_manager.abort()

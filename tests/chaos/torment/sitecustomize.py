@@ -120,9 +120,11 @@ def main() -> None:
 
         watch(who, FileStorage, lambda: {"any"})
     else:
-        from ZEO.ClientStorage import ClientStorage
+        from zcasync.sending import SendingTogether
 
-        watch(who, ClientStorage, commits)
+        watch(who, SendingTogether, commits)
+        if os.environ.get("ZCASYNC_TORMENT_PHASES") == "2":
+            SendingTogether._is_alone = staticmethod(lambda txn: False)
 
 
 main()

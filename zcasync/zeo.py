@@ -5,8 +5,8 @@ repairs that ZEO 6.2 needs:
 
 - A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
   then forgets to release the commit lock, so that nobody can ever commit again.
-- A file storage that fails in the last step of a commit, for want of room for instance, closes
-  itself, and ZEO goes on to serve it, with an error for everybody.
+- A file storage that fails in the last step of a commit closes itself, and ZEO goes on to serve
+  it, with an error for everybody; for a full disk see :mod:`zcasync.full_disk`.
 - ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
   its own commit before somebody's older one, complain about the order and, for a moment, read an
   old state.
@@ -18,15 +18,23 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ZEO.StorageServer
-from ZODB.POSException import POSKeyError
+from ZEO.asyncio.server import Result
+from ZODB.FileStorage import FileStorage
+from ZODB.POSException import POSKeyError, StorageTransactionError
 
+from zcasync.commit_log import CommitLog
+from zcasync.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
 from zcasync.loading import LOAD_MANY
-from zcasync.sending import COLLECTED, TOGETHER, Message
+from zcasync.sending import COLLECTED, COMMIT, TOGETHER, VOTE, Message
 
 log = logging.getLogger(__name__)
+
+# ZEO's handler of a client makes its log by this name, and nowhere else.
+ZEO.StorageServer.CommitLog = CommitLog
 
 #: A storage that closed itself in the middle of a commit would answer nobody any more.
 EXIT_STORAGE_CLOSED = 73
@@ -48,12 +56,30 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
         return answer
 
     def together(self, messages: list[Message], question: str = "", *args: Any) -> Any:
-        """Take note of the messages of a commit; the answer is that to the vote, if it is there."""
+        """Take note of the messages of a commit; the answer is that to the question behind them.
+
+        To the vote it is that of ZEO; to the commit the same, and the transaction's id.
+        """
         for method, given in messages:
             if method not in COLLECTED:
                 raise ValueError(f"{method!r} is no message of a commit")
             getattr(self, method)(*given)
-        return self.vote(*args) if question == "vote" else None
+        if question == COMMIT:
+            return self.commit(*args)
+        return self.vote(*args) if question == VOTE else None
+
+    def commit(self, tid: int) -> Any:
+        """Vote and finish as soon as nobody else commits; no client is waited for in between."""
+        self._check_tid(tid, exc=StorageTransactionError)
+        return self.lock_manager.lock(self, lambda: self._commit(tid))
+
+    def _commit(self, tid: int) -> Any:
+        resolved = self._vote()
+        if not self.locked:  # there are conflicts that the client is to resolve, or no client
+            return resolved, None
+        serial, release = self.tpc_finish(tid).args
+        # The lock is released behind the answer, so that clients hear of commits in their order.
+        return Result((resolved, serial), release)
 
     def load_many(self, oids: list[bytes], tid: bytes) -> list[tuple[bytes, bytes] | None]:
         """(data, serial) of each record as it was before ``tid``; None where there is none."""
@@ -75,7 +101,18 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for name, storage in self.storages.items():
+            self._require_room(storage)
             storage.close = self._leaving_with(name, storage.close)
+            end_when_full(name, storage)
+
+    @staticmethod
+    def _require_room(storage: Any) -> None:
+        """Raise SystemExit where the file of a storage cannot grow."""
+        if isinstance(storage, FileStorage) and not storage.isReadOnly():
+            why = why_no_room(Path(storage.getName()))
+            if why is not None:
+                log.critical(why)
+                raise SystemExit(EXIT_NO_ROOM)
 
     def _leaving_with(self, name: str, close: Callable[[], None]) -> Callable[[], None]:
         """Closing a storage, and ending the process when it was the storage that did it."""
@@ -84,8 +121,8 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
             close()
             if not self._is_closing:
                 log.critical(
-                    "storage %r has closed itself, perhaps because its disk is full; this server "
-                    "ends, and whoever starts it again opens the storage anew",
+                    "storage %r has closed itself: this server ends, and whoever starts it again "
+                    "opens the storage anew",
                     name,
                 )
                 os._exit(EXIT_STORAGE_CLOSED)

@@ -15,6 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 
 from zcasync.errors import ConfigurationError, StorageAway
+from zcasync.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
 from zcasync.home import Home
 from zcasync.identity import Identity
 from zcasync.settings import Settings
@@ -26,6 +27,10 @@ log = Logger()
 KILL_AFTER_SECONDS = 3.0
 FIRST_BACKOFF_SECONDS = 0.25
 LONGEST_BACKOFF_SECONDS = 15.0
+#: A server that waits for room on its disk looks at least so often.
+LONGEST_WAIT_SECONDS = 3.0
+#: Of a server for which something has to be done before it can run at all.
+EXITS_FOR_GOOD = (EXIT_IN_USE, EXIT_UNUSABLE, EXIT_NO_ROOM)
 
 
 class _Server(ProcessProtocol):
@@ -43,7 +48,7 @@ class _Server(ProcessProtocol):
             self.last_line = line.decode("utf-8", "replace")[:500]
             if childFD == 1 and self.last_line == "listening":
                 self._keeper._listening()
-            else:
+            elif self.last_line != self._keeper.waiting_for:
                 log.warn("database server: {line}", line=self.last_line)
 
     def processExited(self, reason: Any) -> None:
@@ -57,6 +62,7 @@ class ServerProcess:
     """
 
     def __init__(self, reactor: Any, home: Home, settings: Settings) -> None:
+        self.waiting_for: str | None = None  # why it cannot run now, for status
         self._reactor = reactor
         self._home = home
         self._settings = settings
@@ -128,6 +134,7 @@ class ServerProcess:
 
     def _listening(self) -> None:
         self._backoff = FIRST_BACKOFF_SECONDS
+        self.waiting_for = None
         log.info("database server {pid} listens", pid=self.pid)
         self._watch.start()
         if self._started is not None and not self._started.called:
@@ -146,15 +153,20 @@ class ServerProcess:
             return
         code = getattr(status, "exitCode", None)
         if self._started is not None and not self._started.called:
-            kind = ConfigurationError if code in (EXIT_IN_USE, EXIT_UNUSABLE) else StorageAway
+            kind = ConfigurationError if code in EXITS_FOR_GOOD else StorageAway
             self._started.errback(kind(f"the database server cannot run: {last_line or status}"))
             return
-        log.error(
-            "the database server is gone ({status}); starting it again in {wait} s",
-            status=str(status),
-            wait=self._backoff,
-        )
-        self._retry = self._reactor.callLater(self._backoff, self._spawn)
+        is_full = code in (EXIT_CANNOT_WRITE, EXIT_NO_ROOM)
+        longest = LONGEST_WAIT_SECONDS if is_full else LONGEST_BACKOFF_SECONDS
+        wait = min(self._backoff, longest)
+        if code != EXIT_NO_ROOM or last_line != self.waiting_for:
+            log.error(
+                "the database server is gone ({status}); starting it again in {wait} s",
+                status=str(status),
+                wait=wait,
+            )
+        self.waiting_for = last_line if is_full else None
+        self._retry = self._reactor.callLater(wait, self._spawn)
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)
 
 

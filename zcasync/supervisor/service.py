@@ -196,6 +196,12 @@ class Supervisor(Service):  # type: ignore[misc]
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
 
+    def _waiting_for(self) -> str | None:
+        """What keeps it from working: the best reason there is."""
+        of_server = None if self._server is None else self._server.waiting_for
+        of_engine = None if self.engine is None else self.engine.waiting_for
+        return self._starts or of_server or of_engine
+
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""
         engine = self.engine
@@ -204,7 +210,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "engine": None if engine is None else str(engine.UUID),
             "identity": Identity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
-            "waiting_for": self._starts or (None if engine is None else engine.waiting_for),
+            "waiting_for": self._waiting_for(),
             "passes": None if engine is None else engine.tally.as_dict(),
             "boot_problem": engine.pool.boot_problem if engine and engine.pool else None,
             "boot": engine.pool.backoff.as_dict() if engine and engine.pool else None,

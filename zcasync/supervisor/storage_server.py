@@ -16,6 +16,7 @@ from typing import Any
 
 from zc.lockfile import LockError
 
+from zcasync.full_disk import EXIT_NO_ROOM, why_no_room
 from zcasync.packing import open_file
 from zcasync.protocol import lifeline
 from zcasync.zeo import Server
@@ -39,6 +40,10 @@ def main() -> int:
     # That commits wait for each other is no news where many clients write.
     logging.getLogger("ZEO.StorageServer").setLevel(logging.ERROR)
     try:
+        no_room = why_no_room(Path(spec["data_fs"]))
+        if no_room is not None:
+            print(no_room, flush=True)
+            return EXIT_NO_ROOM
         storage = open_file(Path(spec["data_fs"]), Path(spec["blobs"]))
     except LockError:
         print(f"{spec['data_fs']} is in use by another process", flush=True)

@@ -41,6 +41,7 @@ class Claimed:
     partials: list[Partial] = field(default_factory=list)
     broken: list[tuple[Partial, str]] = field(default_factory=list)
     examined: int = 0
+    left: int = 0  # due ones that ``may_take`` was against
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
 
     def wants_more(self, limit: int) -> bool:
@@ -59,6 +60,7 @@ def claim(
     limit: int,
     engine: bytes | None,
     polite: Callable[[bytes, Lane], int],
+    may_take: Callable[[Partial, int], bool],
 ) -> Claimed:
     """See ``PartialQueue.claim``."""
     claimed = Claimed()
@@ -67,7 +69,7 @@ def claim(
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, claimed)
+            _claim_from(queue, lanes, worker, limit, engine, may_take, claimed)
     return claimed
 
 
@@ -77,6 +79,7 @@ def _claim_from(
     worker: bytes,
     limit: int,
     engine: bytes | None,
+    may_take: Callable[[Partial, int], bool],
     claimed: Claimed,
 ) -> None:
     """Claim from these lanes, oldest first."""
@@ -91,6 +94,9 @@ def _claim_from(
     while heads and claimed.wants_more(limit):
         lane, entry = heads.pop()
         claimed.examined += 1
+        if _could_run(entry, worker, now) and not may_take(entry.partial, len(claimed.partials)):
+            claimed.left += 1
+            continue
         lane.drop(entry)
         _sort(queue, lane, entry, worker, now, claimed)
         if engine is not None and lane.owner != engine:
@@ -98,6 +104,11 @@ def _claim_from(
         following = lane.following(entry)
         if following is not None:
             heads.add(lane, following)
+
+
+def _could_run(entry: Entry, worker: bytes, now: int) -> bool:
+    partial = entry.partial
+    return entry.due <= now and broken(partial) is None and partial.may_run_on(worker)
 
 
 class _Heads:

@@ -13,13 +13,13 @@ from twisted.python.failure import Failure
 
 from zcasync.away import is_storage_lost
 from zcasync.claimed import is_claimed
-from zcasync.errors import FencedError, MissingPolicy
+from zcasync.errors import FencedError
 from zcasync.failure import from_exception
 from zcasync.incarnation import Incarnation
 from zcasync.lateness import is_too_late
 from zcasync.partial import Partial
 from zcasync.performing import Performer
-from zcasync.policies import policy_of
+from zcasync.policies import is_at_most_once, policy_of
 from zcasync.tries import Tries
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
@@ -40,15 +40,8 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         and is_claimed(partial, incarnation)
         and not partial.callbacks
         and not is_too_late(partial)
-        and _may_begin_twice(partial)
+        and not is_at_most_once(partial)
     )
-
-
-def _may_begin_twice(partial: Partial) -> bool:
-    try:
-        return not policy_of(partial).at_most_once
-    except MissingPolicy:  # found out and stored by the usual path
-        return False
 
 
 class Group:

@@ -69,6 +69,14 @@ def stored_name(partial: Partial, retry: Any) -> str | None:
     return retry
 
 
+def is_at_most_once(partial: Partial) -> bool:
+    """Whether a partial's policy lets it begin only once; a missing policy is found out later."""
+    try:
+        return bool(policy_of(partial).at_most_once)
+    except MissingPolicy:
+        return False
+
+
 def policy_of(partial: Partial) -> Any:
     """The IRetryPolicy of a partial.  Raises MissingPolicy where this process cannot find it."""
     name = partial._retry

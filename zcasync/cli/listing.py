@@ -23,7 +23,8 @@ def listing(manager: Any, state: str | None, queue: str | None, limit: int) -> l
             break
         if _is_wanted(one, state, queue):
             found.append(one)
-    return found
+    # Those that ended within one poll pass of each other were not kept in order.
+    return sorted(found, key=lambda one: (_ended(one) > 0, -_ended(one)))
 
 
 def _all(manager: Any, state: str | None, names: list[str]) -> Iterator[Any]:

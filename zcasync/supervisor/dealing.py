@@ -6,6 +6,7 @@ from typing import Any
 
 from zcasync.incarnation import Incarnation
 from zcasync.partial import Partial
+from zcasync.policies import is_at_most_once
 from zcasync.supervisor.politeness import Politeness
 from zcasync.supervisor.work import Done, SlotWork
 from zcasync.workers import ClaimList
@@ -18,17 +19,33 @@ class Dealer:
         self._incarnation = incarnation
         self._politeness = politeness
 
-    def deal(self, queue: Any, pairs: list[tuple[ClaimList, SlotWork]], done: Done) -> bool:
-        """Claim as much as the slots have room for; whether room is left."""
+    def deal(
+        self,
+        queue: Any,
+        pairs: list[tuple[ClaimList, SlotWork]],
+        done: Done,
+        reserves: bool = True,
+    ) -> bool:
+        """Claim as much as the slots have room for; whether there is room for what is due next.
+
+        ``reserves``: each slot works on one job at a time.
+        """
         rooms = [slot.room for _, slot in pairs]
         wanted = sum(room for room in rooms if room > 0)
         if not wanted:
             return False
+        loads = [sum(p._p_oid not in slot.deferred for p in one.items) for one, slot in pairs]
+        # So many of what is dealt out first find empty hands; what may begin only once waits for
+        # that, so that it is never reserved behind another job.
+        empty = sum(room > 0 and not load for room, load in zip(rooms, loads, strict=True))
         claimed = queue.claim(
             self._incarnation.worker.bytes,
             wanted,
             engine=self._incarnation.engineUUID.bytes,
             polite=self._politeness.allows,
+            may_take=lambda partial, count: (
+                not reserves or count < empty or not is_at_most_once(partial)
+            ),
         )
         for partial, problem in claimed.broken:
             number = int.from_bytes(partial._p_oid)
@@ -39,7 +56,7 @@ class Dealer:
             # Whoever has least in hand, so that nobody idles beside a job that waits.
             best = min(
                 (n for n in range(len(pairs)) if rooms[n] > 0),
-                key=lambda n: len(pairs[n][1].outstanding) + len(hands[n]),
+                key=lambda n: loads[n] + len(hands[n]),
             )
             rooms[best] -= 1
             hands[best].append(partial)
@@ -47,4 +64,4 @@ class Dealer:
             if hand:
                 one.items += tuple(hand)
         done.claimed += len(claimed.partials)
-        return any(room > 0 for room in rooms)
+        return any(room > 0 for room in rooms) and not claimed.left

@@ -173,8 +173,9 @@ class Passes:
             self._recover(one, slot, deaths, work, done)
             self._retire(one, slot)
         manager, deal = self._manager, self._dealer.deal
-        queues = [(manager.thread, pairs), (manager.reactor, [reactor])]
-        hungry = [queue for queue, takers in queues if deal(queue, takers, done)]
+        hungry = [manager.thread] if deal(manager.thread, pairs, done) else []
+        if deal(manager.reactor, [reactor], done, reserves=False):
+            hungry.append(manager.reactor)
         for number, (one, slot) in enumerate(pairs):
             if slot.ready and (oids := not_in_hand(one, slot)):
                 done.hand_out[number] = oids

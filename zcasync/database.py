@@ -68,11 +68,17 @@ def _first_of_several(make: Callable[[], DB]) -> DB:
 def _client(home: Home, timeout: float) -> Any:
     path = os.fspath(home.zeo_socket)
     blobs = os.fspath(home.blobs)
-    try:
-        client = SendingTogether(path, wait_timeout=timeout, blob_dir=blobs, shared_blob_dir=True)
-    except ClientDisconnected as error:
-        raise StorageAway(f"no database server answers at {path}") from error
-    return forget_ids_at_disconnect(client)
+    deadline = time.monotonic() + timeout
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            client = SendingTogether(path, wait_timeout=left, blob_dir=blobs, shared_blob_dir=True)
+        except ClientDisconnected as error:
+            if time.monotonic() >= deadline:
+                raise StorageAway(f"no database server answers at {path}") from error
+            time.sleep(0.05)  # it has just ended while we came; the next one may be on its way
+        else:
+            return forget_ids_at_disconnect(client)
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:

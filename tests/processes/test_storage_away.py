@@ -198,27 +198,6 @@ def test_a_supervisor_that_starts_before_its_server_says_so_and_waits(
     assert waiting_for(instance) is None
 
 
-class FileLimit:
-    """No file of the server may grow, nor of one that the supervisor starts in its place."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._size = (instance.home / "var" / "Data.fs").stat().st_size
-        self._pids = [instance.pid, instance.status()["server_pid"]]
-
-    def fill(self) -> None:
-        """Let nothing be written any more."""
-        self._limit(self._size)
-
-    def clear(self) -> None:
-        """Let things be written again."""
-        self._limit(resource.RLIM_INFINITY)
-
-    def _limit(self, size: int) -> None:
-        for pid in self._pids:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
 class SmallDisk:
     """A disk of its own for ``var``, filled with a file."""
 
@@ -252,43 +231,53 @@ def small_disk(folder: Path) -> Iterator[None]:
     subprocess.run(["umount", str(var)], check=True)
 
 
-def test_a_full_disk_fails_no_job(make_instance: Callable[..., Instance], gate: Gate) -> None:
-    instance = make_instance(children=2, config=SETTINGS).start()
-    see_a_full_disk_through(instance, FileLimit(instance), gate)
-
-
-def test_a_file_system_without_room_fails_no_job(
-    small_disk: None, make_instance: Callable[..., Instance], gate: Gate
-) -> None:
-    instance = make_instance(children=2, config=SETTINGS).start()
-    try:
-        see_a_full_disk_through(instance, SmallDisk(instance), gate)
-    finally:
-        instance.end()
-
-
-def see_a_full_disk_through(instance: Instance, disk: FileLimit | SmallDisk, gate: Gate) -> None:
+def put_some(instance: Instance, gate: Gate) -> list[bytes]:
+    """Put jobs of which one is at work, at the gate; their oids."""
     client = instance.client
     counter = client.add("counter", jobs.Counter())
     at_gate = client.put(counter.add_at_gate, gate.path)
     gate.wait_for()
-    many = client.put_many(counter.add, 20)
-    wanted = oids([at_gate, *many])
-    disk.fill()
+    return oids([at_gate, *client.put_many(counter.add, 20)])
+
+
+def test_a_server_whose_file_may_not_grow_makes_way_for_another_one(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(children=2, config=SETTINGS).start()
+    wanted = put_some(instance, gate)
+    size = Home(instance.home).data_fs.stat().st_size
+    server = psutil.Process(instance.status()["server_pid"])
+    server.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     gate.open()
-    wait_until(
-        lambda: BEGINS in instance.log(), "the trouble to be noticed", seen=instance.evidence
-    )
-    reasons = ("File too large", "No space")
-    wait_until(
-        lambda: any(reason in (waiting_for(instance) or "") for reason in reasons),
-        "status to say why",
-        seen=instance.evidence,
-    )
-    assert "make room" in waiting_for(instance)
-    disk.clear()
+    wait_until(lambda: instance.log().count("listens") == 2, "a new server", seen=instance.evidence)
     assert sorted(see_through(instance, wanted)) == list(range(1, 22))
-    said_once_each_way(instance)
+    assert instance.log().count("cannot be written (File too large)") == 1
+    assert instance.status()["server_pid"] != server.pid
+
+
+def test_a_full_disk_fails_no_job(
+    small_disk: None, make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(children=2, config=SETTINGS).start()
+    try:
+        wanted = put_some(instance, gate)
+        disk = SmallDisk(instance)
+        disk.fill()
+        gate.open()
+        wait_until(
+            lambda: BEGINS in instance.log(), "the trouble to be noticed", seen=instance.evidence
+        )
+        wait_until(
+            lambda: "No space left on device; make room" in (waiting_for(instance) or ""),
+            "status to say why",
+            seen=instance.evidence,
+        )
+        disk.clear()
+        assert sorted(see_through(instance, wanted)) == list(range(1, 22))
+        said_once_each_way(instance)
+        assert instance.log().count("make room") == 1
+    finally:
+        instance.end()
 
 
 def test_a_database_socket_that_was_removed_comes_back(

@@ -297,6 +297,22 @@ def test_what_was_taken_back_waits_again(scene: Scene) -> None:
     assert scene.held() == partials[:1]
 
 
+def test_callbacks_of_a_slot_that_was_given_up_are_run_in_the_first_one(scene: Scene) -> None:
+    scene.size(2)
+    partials = scene.put(2)
+    scene.run(s0=ready(room=1), s1=ready(room=1))
+    for partial in partials:
+        partial.addCallback(Partial(abs))
+        scenes.end(partial, 3)
+    scene.size(1)
+    leaving = SlotWork(outstanding=frozenset(oids(partials[1:])))
+    assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out == {}
+
+    done = scene.run(s0=ready(in_hand=partials[:1]), s1=SlotWork(deaths=[(DEATH, False)]))
+    assert done.hand_out == {0: oids(partials[1:])}
+    assert (scene.held(0), scene.held(1)) == (partials, [])
+
+
 def test_a_freed_job_is_claimed_in_the_same_pass_for_who_has_room(scene: Scene) -> None:
     scene.size(2)
     partials = scene.put(2)

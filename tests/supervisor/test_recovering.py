@@ -186,6 +186,20 @@ def test_the_tenth_interruption_of_a_callback_ends_the_callback(claims: Claims, 
     assert partial.result == 3
 
 
+def test_a_death_when_only_the_end_has_to_be_written_interrupts_nothing(
+    claims: Claims, done: Done
+) -> None:
+    (partial,) = claims(1)
+    callback = partial.addCallback(Partial(abs))
+    partial._once = True
+    scenes.end(partial, 3)
+    scenes.end(callback, 3)
+    recover([partial], DEATH, done)
+
+    assert (partial.state, partial.result) == (CALLBACKS, 3)
+    assert interruptions([partial, callback]) == [0, 0]
+
+
 def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, done: Done) -> None:
     partials = claims(2)
     recover(partials, DEATH, done)

@@ -27,7 +27,7 @@ from zcasync.supervisor.housekeeping import Housekeeping
 from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.politeness import Politeness
-from zcasync.supervisor.recovering import is_unfinished, recover
+from zcasync.supervisor.recovering import is_unfinished, recover, rehome
 from zcasync.supervisor.startup import has_leftovers, take_over
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
@@ -172,6 +172,7 @@ class Passes:
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)
             self._retire(one, slot)
+        rehome(pairs, worker.thread.size)
         manager, deal = self._manager, self._dealer.deal
         hungry = [manager.thread] if deal(manager.thread, pairs, done) else []
         if deal(manager.reactor, [reactor], done, reserves=False):

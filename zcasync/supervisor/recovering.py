@@ -14,8 +14,9 @@ from zcasync.policies import Again, ask, policy_of, shown_name
 from zcasync.protocol.outcomes import Death
 from zcasync.retrying import Counts, RetryCommonFourTimes
 from zcasync.settling import is_done, waiter
-from zcasync.supervisor.work import Done
+from zcasync.supervisor.work import Done, SlotWork
 from zcasync.tries import begun_before, in_vain
+from zcasync.workers import ClaimList
 
 
 def is_unfinished(partial: Partial) -> bool:
@@ -79,6 +80,19 @@ def cancel(partial: Partial, who: str, done: Done, death: Death | None = None) -
     done.notes.append(f"{name_of(partial)} is ended: cancelled by {who}")
 
 
+def rehome(slots: list[tuple[ClaimList, SlotWork]], size: int) -> None:
+    """Let the first slot run the callbacks that are left in slots that there are no more."""
+    for one, slot in slots[size:] if size else ():
+        left = tuple(
+            partial
+            for partial in one.items
+            if partial.state in (CALLBACKS, COMPLETED) and partial._p_oid not in slot.outstanding
+        )
+        if left:
+            one.items = tuple(partial for partial in one.items if partial not in left)
+            slots[0][0].items += left
+
+
 def name_of(partial: Partial) -> str:
     """For the log."""
     return f"job {hex_oid(partial._p_oid)} ({partial.callable_name})"
@@ -109,6 +123,8 @@ def interrupt(partial: Partial, death: Death, done: Done) -> None:
 def interrupt_callback(partial: Partial, death: Death, done: Done) -> None:
     """Count an interruption of a callback: its partial's result is there, the rest is repeated."""
     callback = at_work(partial)
+    if callback.state in (CALLBACKS, COMPLETED):
+        return  # no call is left to be made, only that it is over has to be written
     name = f"{name_of(callback)}, a callback of {name_of(partial)},"
     again = count_interruption(callback, death, name, done)
     if again is not None and callback.state == ACTIVE:

@@ -262,6 +262,12 @@ def catch_up(db: DB) -> None:
         ping()
 
 
+def catch_up_all(db: DB) -> None:
+    """The same for ``db`` and its companions: what a job finds in all of them belongs together."""
+    for one in db.databases.values():
+        catch_up(one)
+
+
 @contextlib.contextmanager
 def connected(db: DB) -> Iterator[Any]:
     """A connection of the data manager's database, in a transaction manager of its own."""

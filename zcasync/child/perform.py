@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from zcasync.away import NOT_COMMITTED
 from zcasync.child.jobs import Job, Jobs
 from zcasync.child.together import Together, ending_of
 from zcasync.claimed import perform_claimed
-from zcasync.database import catch_up, open_databases, open_servers
+from zcasync.database import catch_up_all, open_databases, open_servers
 from zcasync.errors import FencedError
 from zcasync.home import Home
 from zcasync.loading import load_all
@@ -25,6 +24,7 @@ from zcasync.performing import Performer
 from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.protocol.spec import ChildSpec
 from zcasync.storage_wait import StorageWait
+from zcasync.tries import Timing
 
 
 class JobThread:
@@ -33,7 +33,8 @@ class JobThread:
     ``open_databases()`` returns the main database.  The others are told of what happens, in this
     thread: ``ready()``; ``begin(oid, is one of several that share a commit)``; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred
     that a job has returned, whose result comes back through ``jobs.add_fired``.  ``wait(deferred)``
-    returns what the Deferred of a callback fires with, or raises it.
+    returns what the Deferred of a callback fires with, or raises it.  ``say(text)`` logs,
+    ``timing`` is its clock, as of the tries.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class JobThread:
         ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
         wait: Callable[[Any], Any],
+        say: Callable[[str], None] | None = None,
+        timing: Timing | None = None,
     ) -> None:
         self._open_databases = open_databases
         self._incarnation_oid = incarnation
@@ -56,26 +59,39 @@ class JobThread:
         self._ended = ended
         self._watch = watch
         self._deferred: Any = None
-        self._storage_wait = StorageWait(say)
+        self._timing = timing or Timing()
+        self._storage_wait = StorageWait(say or say_in_log, self._timing.sleep)
         self._performer = Performer(
-            self._storage_wait, hold=self._hold, detach=self._detach, wait=wait
+            self._storage_wait,
+            hold=self._hold,
+            detach=self._detach,
+            wait=wait,
+            timing=self._timing,
         )
 
     def run(self) -> None:
         """The thread's work.  Raises what opening the connection raises."""
-        self._storage_wait.db = self._open_databases()
-        self._attachment = Attachment(self._storage_wait.db, self._incarnation_oid)
+        self.open()
         self._ready()
         while (job := self._jobs.next()) is not None:
-            if not self._perform_together(job):
-                self._perform_alone(job)
+            self.perform(job)
         self._attachment.close()
+
+    def open(self) -> None:
+        """Open the connection."""
+        self._storage_wait.db = self._open_databases()
+        self._attachment = Attachment(self._storage_wait.db, self._incarnation_oid)
+
+    def perform(self, job: Job) -> None:
+        """Perform a job; with those behind it where they can share its commit."""
+        if not self._perform_together(job):
+            self._perform_alone(job)
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
         self._begin(job.oid, is_one_of_several)
-        began = time.monotonic()
+        began = self._timing.seconds()
         ending, detail = self._guarded(self._perform, job)
-        self._tell([job.oid], ending, _microseconds_since(began), detail)
+        self._tell([job.oid], ending, self._microseconds_since(began), detail)
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
             self._attachment.retire()
@@ -126,12 +142,12 @@ class JobThread:
         if first.has_fired:
             return False
         together = Together(self._jobs, self._attachment, self._performer, self._begin)
-        began = time.monotonic()
+        began = self._timing.seconds()
         ending, detail = self._guarded(self._work_together, together, first)
         if not together.begun:
             return False
         if ending == Ending.SETTLED:
-            took = _microseconds_since(began) // len(together.begun)
+            took = self._microseconds_since(began) // len(together.begun)
             for how, oids in together.over.items():
                 self._tell(oids, how, took)
             if together.deferred:
@@ -168,7 +184,7 @@ class JobThread:
         self._attachment.open()
         if self._jobs.has_news:
             self._jobs.has_news = False
-            catch_up(self._attachment.connection.db())
+            catch_up_all(self._attachment.connection.db())
             transaction.begin()
             self._prefetch([oid, *self._jobs.waiting()])
 
@@ -187,14 +203,13 @@ class JobThread:
     def _hold(self, partial: Partial, deferred: Any) -> None:
         self._deferred = deferred
 
+    def _microseconds_since(self, began: float) -> int:
+        return int((self._timing.seconds() - began) * 1_000_000)
 
-def say(text: str) -> None:
+
+def say_in_log(text: str) -> None:
     """Say it in the log, with the job's id."""
     print(text, file=sys.stderr)
-
-
-def _microseconds_since(began: float) -> int:
-    return int((time.monotonic() - began) * 1_000_000)
 
 
 def opener(spec: ChildSpec) -> Callable[[], Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +56,8 @@ class Together:
             return
         group = Group(self._performer, transaction.manager)
         members: list[tuple[Job, Partial]] = []
-        until = time.monotonic() + GROUP_SECONDS
+        seconds = self._performer.timing.seconds
+        until = seconds() + GROUP_SECONDS
         job: Job | None = first
         while job is not None and partial is not None:
             self.begun.append(job)
@@ -66,7 +66,7 @@ class Together:
                 members.append((job, partial))
             else:
                 self.alone.append(job)
-            if group.is_closed or len(members) >= GROUP_LIMIT or time.monotonic() > until:
+            if group.is_closed or len(members) >= GROUP_LIMIT or seconds() > until:
                 break
             job = self._jobs.next_now()
             partial = None if job is None else self._partial(job)

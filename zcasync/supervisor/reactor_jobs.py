@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import threading
-import time
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
@@ -19,11 +18,12 @@ from zcasync.attachment import Attachment
 from zcasync.away import NOT_COMMITTED
 from zcasync.callables import is_persistent
 from zcasync.claimed import perform_claimed
-from zcasync.database import catch_up
+from zcasync.database import catch_up_all
 from zcasync.errors import FencedError
 from zcasync.ids import hex_oid
 from zcasync.performing import Performer
 from zcasync.storage_wait import StorageWait
+from zcasync.tries import Timing
 
 log = Logger()
 
@@ -39,7 +39,8 @@ class ReactorJobs:
     """Runs each job in a thread of its own that lends its transaction to the reactor for the call.
 
     ``ended(oid)`` is called in the reactor's thread, when a job is over and when it begins to wait
-    for a Deferred.  ``threads`` and ``from_thread`` start threads and call into the reactor.
+    for a Deferred.  ``threads`` and ``from_thread`` start threads and call into the reactor,
+    ``timing`` is their clock.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ReactorJobs:
         ended: Callable[[bytes], None],
         threads: Callable[..., None] = start_thread,
         from_thread: Callable[..., Any] = blockingCallFromThread,
+        timing: Timing | None = None,
     ) -> None:
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
@@ -61,7 +63,10 @@ class ReactorJobs:
         self._threads = threads
         self._from_thread = from_thread
         self._all_over: Deferred[None] | None = None
-        self._wait = StorageWait(lambda said: log.warn("reactor jobs: {said}", said=said))
+        self._timing = timing or Timing()
+        self._wait = StorageWait(
+            lambda said: log.warn("reactor jobs: {said}", said=said), self._timing.sleep
+        )
         self._wait.db = db
 
     def start(self, oid: bytes) -> None:
@@ -88,7 +93,7 @@ class ReactorJobs:
             self._wait(error)
         except Exception:
             log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
-            time.sleep(1)
+            self._timing.sleep(1)
         else:
             self._wait.works()
         finally:
@@ -131,6 +136,7 @@ class ReactorJobs:
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
                 wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
+                timing=self._timing,
             )
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
@@ -140,7 +146,7 @@ class ReactorJobs:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""
         while True:
             try:
-                catch_up(self._db)
+                catch_up_all(self._db)
                 return Attachment(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
                 self._wait(error)

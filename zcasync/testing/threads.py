@@ -20,7 +20,10 @@ if TYPE_CHECKING:  # it loads a reactor
 
 
 class Performer(InHand):
-    """One thread that performs jobs as a child would."""
+    """One thread that performs jobs as a child would.
+
+    A subclass may have it done in another way: with the same books, but no thread.
+    """
 
     def __init__(
         self,
@@ -35,30 +38,45 @@ class Performer(InHand):
         self._changed = changed
         self._gone = gone
         self._jobs = Jobs()
-        job_thread = JobThread(
+        self._job_thread = self._make_job_thread(open_databases, incarnation)
+        self.problem: BaseException | None = None
+        self._start()
+
+    def _make_job_thread(
+        self, open_databases: Callable[[], Any], incarnation: bytes, **options: Any
+    ) -> JobThread:
+        return JobThread(
             open_databases,
             incarnation,
             self._jobs,
             ready=lambda: self._in_reactor(self._ready),
-            begin=lambda oid, is_one_of_several: None,
+            begin=self._begin,
             ended=lambda ended: self._in_reactor(self._ended, ended),
-            watch=lambda oid, deferred: self._in_reactor(self._watch, oid, deferred),
-            wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
+            watch=self._watch,
+            wait=self._wait,
+            **options,
         )
-        self.problem: BaseException | None = None
-        work = thread_target(job_thread.run, self._failed)
+
+    def _start(self) -> None:
+        work = thread_target(self._job_thread.run, self._failed)
 
         def work_and_leave() -> None:
             work()
             self._in_reactor(self._left)
 
         self.thread = threading.Thread(
-            target=work_and_leave, name=f"thread jobs {slot}", daemon=True
+            target=work_and_leave, name=f"thread jobs {self.slot}", daemon=True
         )
         self.thread.start()
 
     def _in_reactor(self, call: Callable[..., Any], *args: Any) -> None:
         self._reactor.callFromThread(call, *args)
+
+    def _begin(self, oid: bytes, is_one_of_several: bool) -> None:
+        """Nobody asks what it is at."""
+
+    def _wait(self, deferred: Any) -> Any:
+        return blockingCallFromThread(self._reactor, lambda: deferred)
 
     def _failed(self, error: BaseException) -> None:
         self.problem = error
@@ -74,7 +92,7 @@ class Performer(InHand):
         self._changed(self)
 
     def _watch(self, oid: bytes, deferred: Any) -> None:
-        deferred.addBoth(lambda value: self._jobs.add_fired(oid, value))
+        self._in_reactor(deferred.addBoth, lambda value: self._jobs.add_fired(oid, value))
 
     def _left(self) -> None:
         self.move_to("gone")
@@ -101,7 +119,10 @@ class Performer(InHand):
 
 
 class ThreadPool:
-    """The same as :class:`zcasync.supervisor.pool.Pool`, with threads instead of children."""
+    """The same as :class:`zcasync.supervisor.pool.Pool`, with threads instead of children.
+
+    Or with other performers that a subclass makes.
+    """
 
     boot_problem = None
 
@@ -115,11 +136,23 @@ class ThreadPool:
     ) -> None:
         self.children: dict[int, Performer] = {}
         self.size = 0
-        self._make = lambda slot: Performer(
-            reactor, slot, open_databases, incarnation, changed, self._child_gone
-        )
+        self._reactor = reactor
+        self._open_databases = open_databases
+        self._incarnation = incarnation
+        self._changed = changed
         self._died = died
         self._all_gone: Deferred[None] | None = None
+
+    def _make(self, slot: int) -> Performer:
+        """The performer of a slot."""
+        return Performer(
+            self._reactor,
+            slot,
+            self._open_databases,
+            self._incarnation,
+            self._changed,
+            self._child_gone,
+        )
 
     def set_size(self, size: int) -> None:
         """From now on so many threads; surplus ones end after their job."""

@@ -7,6 +7,9 @@ from twisted.internet.task import Clock
 
 from tests.supervisor.pooled import BOOT_TIMEOUT, Pooled
 from tests.supervisor.scenes import Said
+from zcasync.ids import hex_oid
+from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.output import MARK
 from zcasync.supervisor.backoff import STEADY_SECONDS
 
 A, B, C = (number.to_bytes(8) for number in (1, 2, 3))
@@ -68,6 +71,16 @@ def test_a_child_that_died_at_work_is_replaced_at_once(pooled: Pooled) -> None:
     assert (death.signal, death.exit_code, death.output) == ("SIGKILL", None, ("last words",))
     assert pooled.states() == {0: "booting"}
     assert pooled.pool.boot_problem is None
+
+
+def test_a_death_at_what_comes_after_a_deferred_is_not_that_of_the_next_job(pooled: Pooled) -> None:
+    (process,) = pooled.boot(1)
+    child = pooled.perform([A, B])
+    process.end_job(Ending.DEFERRED)
+    child.lines.received(1, f"{MARK}{hex_oid(A)}\n".encode())
+    process.crash()
+
+    assert pooled.deaths[0][1].job == hex_oid(A)
 
 
 def test_an_idle_childs_death_interrupted_nothing(pooled: Pooled) -> None:

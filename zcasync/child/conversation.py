@@ -67,8 +67,8 @@ class Conversation(AMPChild):  # type: ignore[misc]
         versions = {"python": platform.python_version()}
         self._tell(commands.Ready, pid=os.getpid(), versions=versions)
 
-    def _begin(self, oid: bytes, is_one_of_several: bool) -> None:
-        output.begin(self._streams, hex_oid(oid), at_once=is_one_of_several)
+    def _begin(self, oid: bytes, at_once: bool) -> None:
+        output.begin(self._streams, hex_oid(oid), at_once=at_once)
 
     def _ended(self, ended: Ended) -> None:
         for stream in self._streams:

@@ -31,10 +31,11 @@ class JobThread:
     """Performs jobs over a connection that it opens in the thread it runs in.
 
     ``open_databases()`` returns the main database.  The others are told of what happens, in this
-    thread: ``ready()``; ``begin(oid, is one of several that share a commit)``; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred
-    that a job has returned, whose result comes back through ``jobs.add_fired``.  ``wait(deferred)``
-    returns what the Deferred of a callback fires with, or raises it.  ``say(text)`` logs,
-    ``timing`` is its clock, as of the tries.
+    thread: ``ready()``; ``begin(oid, at once)``, at once where the supervisor could take another
+    one for the one at work; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred that a job
+    has returned, whose result comes back through ``jobs.add_fired``.  ``wait(deferred)`` returns
+    what the Deferred of a callback fires with, or raises it.  ``say(text)`` logs, ``timing`` is its
+    clock, as of the tries.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class JobThread:
             self._perform_alone(job)
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
-        self._begin(job.oid, is_one_of_several)
+        # One that has fired is said, too: others, which wait in front of it for all that is known,
+        # must not lose an attempt for it.
+        self._begin(job.oid, is_one_of_several or job.has_fired)
         began = self._timing.seconds()
         ending, detail = self._guarded(self._perform, job)
         self._tell([job.oid], ending, self._microseconds_since(began), detail)

@@ -254,10 +254,12 @@ class Child(InHand):
         self._gone(self, self._death(reason.value, job))
 
     def _job_at_work(self) -> str | None:
-        """Of jobs that share a commit the child says each; of others the first one is at work."""
+        """Of jobs that share a commit, and those whose Deferred has fired, the child says each; of
+        others the first one is at work.
+        """
         said = self.lines.job
-        known = said is not None and any(hex_oid(oid) == said for oid in self.outstanding)
-        return said if known else self.job_id()
+        in_hand = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
+        return said if said in in_hand else self.job_id()
 
     def _death(self, status: Any, job: str | None) -> Death:
         number = getattr(status, "signal", None)

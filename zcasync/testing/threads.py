@@ -72,7 +72,7 @@ class Performer(InHand):
     def _in_reactor(self, call: Callable[..., Any], *args: Any) -> None:
         self._reactor.callFromThread(call, *args)
 
-    def _begin(self, oid: bytes, is_one_of_several: bool) -> None:
+    def _begin(self, oid: bytes, at_once: bool) -> None:
         """Nobody asks what it is at."""
 
     def _wait(self, deferred: Any) -> Any:

@@ -171,3 +171,12 @@ def test_a_stop_during_the_renewal_makes_no_new_engine(kept: Kept, reactor: Cloc
 
     assert len(kept.engines) == 2
     assert reactor.getDelayedCalls() == []
+
+
+def test_a_stop_while_the_lost_engine_leaves_is_no_trouble(kept: Kept, said: Said) -> None:
+    kept.keeper.start()
+    kept.engines[0].lost(FencedError("it was buried"))
+    outcome(kept.keeper.stop())
+
+    assert len(kept.engines) == 1
+    assert said.about("while renewing") == []

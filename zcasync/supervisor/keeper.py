@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from zcasync.away import NOT_COMMITTED
 from zcasync.supervisor.engine import Engine
@@ -74,7 +75,7 @@ class EngineKeeper:
             return
         log.critical("{why}; its children are stopped, and a new engine is started", why=str(error))
         self._renewing = self._renew()
-        self._renewing.addErrback(lambda failure: log.failure("while renewing the engine", failure))
+        self._renewing.addErrback(_not_renewed)
         self._renewing.addBoth(self._renewed)
 
     @inlineCallbacks
@@ -92,6 +93,11 @@ class EngineKeeper:
 
     def _renewed(self, result: Any) -> None:
         self._renewing = None
+
+
+def _not_renewed(failure: Failure) -> None:
+    if failure.check(CancelledError) is None:  # a stop is no trouble
+        log.failure("while renewing the engine", failure)
 
 
 def why_not_yet(error: Exception) -> str:

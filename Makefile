@@ -23,8 +23,9 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-simulate: $(STAMP)  ## Simulated histories for SECONDS (300), beginning with SEED (1)
-	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(or $(SEED),1) \
+simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
+	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \
+		$(if $(WALK),ZCASYNC_SIMULATE_WALK=$(WALK)) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py
 
 chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=)

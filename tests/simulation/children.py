@@ -1,35 +1,29 @@
-"""Fake children: they perform jobs with the real code, one at a time, whenever they are told to."""
+"""Simulated children: the real thread of jobs, without a thread, performs when it is told to."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import transaction
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
-from tests.simulation.jobs import Crash
-from zcasync.attachment import Attachment
-from zcasync.child.together import ending_of
-from zcasync.claimed import perform_claimed
-from zcasync.errors import FencedError
-from zcasync.performing import Performer
-from zcasync.protocol.outcomes import Death, Ending
-from zcasync.supervisor.in_hand import InHand
+from tests.simulation.databases import Databases
+from tests.simulation.jobs import Crash, here
+from zcasync.child.jobs import Job
+from zcasync.child.perform import JobThread
+from zcasync.ids import hex_oid
+from zcasync.protocol.outcomes import Death, Ended, Ending
+from zcasync.testing.threads import Performer, ThreadPool
 
 if TYPE_CHECKING:
     from tests.simulation.supervisors import Supervisor
 
 #: How long a job takes, as children say: some are reserved ahead.
-JOB_SECONDS = 0.04
+JOB_SECONDS = 0.02
 
 
-def again_at_once(error: Exception) -> None:
-    """The storage is back already."""
-
-
-class SimulatedChild(InHand):
+class SimulatedChild(Performer):
     """A child in a slot of a supervisor.  What it says arrives when the supervisor next listens."""
 
     def __init__(
@@ -38,52 +32,57 @@ class SimulatedChild(InHand):
         slot: int,
         incarnation: bytes,
         changed: Callable[[Any], None],
-        gone: Callable[[SimulatedChild, Death], None],
+        gone: Callable[[Any, Death], None],
     ) -> None:
-        super().__init__(supervisor.reactor, slot)
         self.supervisor = supervisor
         self.world = supervisor.world
         self.machine, self.offset = supervisor.machine, supervisor.offset
         self.transactions = transaction.TransactionManager()
-        self.jobs: deque[bytes] = deque()
-        self.current: bytes | None = None
         self.is_gone = self.is_frozen = False
         self.is_doomed = False  # it was killed while it is at work
-        self.pid = self.world.new_pid()
-        self._attachment: Attachment | None = None
-        self._incarnation = incarnation
-        self._changed = changed
-        self._gone = gone
+        self.current: Job | None = None
+        self._at: bytes | None = None  # the job that it has begun last
+        self._said: bytes | None = None  # the same, where its output has told of it
+        self._attached = False
+        self.databases = Databases(self.world.servers)
+        super().__init__(
+            supervisor.reactor, slot, lambda: self.databases.db, incarnation, changed, gone
+        )
+        self.pid = self.world.new_number()
         self.world.children.append(self)
-        supervisor.post(self._ready)
 
     # what the supervisor does
 
+    def _make_job_thread(self, *args: Any, **options: Any) -> JobThread:
+        timing, say = self.world.timing, self.world.note
+        return super()._make_job_thread(*args, timing=timing, say=say)
+
+    def _start(self) -> None:
+        self._in_reactor(self._ready)
+
+    def _in_reactor(self, call: Callable[..., Any], *args: Any) -> None:
+        self.supervisor.post(call, *args)
+
     def _ready(self) -> None:
         if self.state == "booting":
-            self.note_ready()
-            self._changed(self)
+            super()._ready()
 
     def perform(self, oids: list[bytes]) -> None:
         self.note_given(oids)
         if not self.is_gone:
-            self.jobs.extend(oids)
+            self._jobs.add(oids)
 
     def take_back(self) -> Deferred[list[bytes]]:
-        if self.is_gone:
-            return Deferred()  # its death will tell
-        taken = list(self.jobs)
-        self.jobs.clear()
-        self.note_returned(taken)
-        return succeed(taken)
+        # When it is gone, its death will tell.
+        return Deferred() if self.is_gone else super().take_back()
 
     def finish(self) -> None:
         if self.state == "booting":
             self.kill("not needed any more")
         elif self.state in ("idle", "busy") and not self.is_gone:
             self.move_to("stopping")
-            taken = list(self.jobs)
-            self.jobs.clear()
+            taken = self._jobs.take_back()
+            self._jobs.finish()
             self.note_returned(taken)
             self.given_back += taken
             self._changed(self)
@@ -99,61 +98,56 @@ class SimulatedChild(InHand):
     @property
     def can_work(self) -> bool:
         """Whether there is a job for it to begin or to end."""
-        return (
-            not self.is_gone
-            and not self.is_frozen
-            and (self.current is not None or bool(self.jobs))
-        )
+        has_work = self.current is not None or self._jobs._waiting
+        return bool(has_work) and not self.is_gone and not self.is_frozen
 
     def begin(self) -> None:
         """Begin the next job: from now on it cannot be taken back."""
-        if self.current is None and self.jobs:
-            self.current = self.jobs.popleft()
+        if self.current is None:
+            self.current = self._jobs.next_now()
+            self._at = None if self.current is None else self.current.oid
 
     def work(self) -> None:
-        """Perform the next job, or die of it."""
+        """Perform the next job, with what can share its commit, or die of it."""
         self.begin()
-        oid = self.current
-        assert oid is not None
+        job = self.current
+        assert job is not None
         with self.world.acting(self):
             try:
-                ending, moment = self._perform(oid)
+                if not self._attached:
+                    self._job_thread.open()
+                    self._attached = True
+                self._job_thread.perform(job)
             except Crash:
                 self.transactions.abort()
                 self.die(Death(pid=self.pid, signal="SIGKILL"), at_work=True)
                 return
-        self.current = None
+        self.current = self._at = None
+        self.world.count("jobs")
         if not self.is_gone:
-            self.supervisor.post(self._ended, oid, ending, moment)
             self._leave_when_done()
 
-    def _perform(self, oid: bytes) -> tuple[Ending, int]:
-        if self._attachment is None:
-            self._attachment = Attachment(self.world.db, self._incarnation, self.transactions)
-        performer = Performer(again_at_once, detach=self._attachment.detach)
-        self.transactions.begin()
-        try:
-            partial = self._attachment.connection.get(oid)
-            did = perform_claimed(partial, self._attachment.incarnation, performer)
-        except FencedError:
-            ending = Ending.FENCED
-        except Exception as error:  # as a child does: the supervisor tries again
-            self.world.failed(f"child {self.pid}", error)
-            ending = Ending.STORAGE
-        else:
-            ending = ending_of(partial) if did else Ending.SKIPPED
-        moment = (partial._ended or 0) if ending == Ending.COMPLETED else 0
-        self.transactions.abort()
-        return ending, moment
+    def _begin(self, oid: bytes, at_once: bool) -> None:
+        self._at, self._said = oid, oid if at_once else None
 
-    def _ended(self, oid: bytes, ending: Ending, moment: int) -> None:
-        if ending == Ending.COMPLETED:
-            self.note_completed([oid], [moment])
-        self.note_ended(oid, ending, JOB_SECONDS, "")
+    def _wait(self, deferred: Any) -> Any:
+        return here.wait(deferred)
+
+    def _watch(self, oid: bytes, deferred: Any) -> None:
+        self._jobs.hold(oid)
+        deferred.addBoth(lambda value: self._jobs.add_fired(oid, value))
+
+    def _ended(self, ended: Ended) -> None:
+        if ended.ending == Ending.STORAGE:
+            self.world.failed_with(f"child {self.pid}", ended.detail)
+        self.note_completed(ended.oids, ended.moments)
+        for oid in ended.oids:
+            self.note_ended(oid, ended.ending, JOB_SECONDS, ended.detail)
         self._changed(self)
 
     def _leave_when_done(self) -> None:
-        if self.state == "stopping" and self.current is None:
+        held = self._jobs._held or self._jobs._waiting
+        if self.state == "stopping" and self.current is None and not held:
             self.die(Death(pid=self.pid, exit_code=0))
 
     def leave(self) -> None:
@@ -167,25 +161,27 @@ class SimulatedChild(InHand):
             return
         self.is_gone = True
         self.is_doomed = not at_work and self.world.is_acting(self)
-        self.jobs.clear()
         self.current = None
-        if self.supervisor.is_alive and (self.outstanding or death.signal):
-            # An idle one may be given a job before its supervisor hears that it is gone.
-            self.world.deaths += 1
         self.world.children.remove(self)
+        self.databases.close()
+        if death.signal:
+            self.world.count("deaths of children")
         if not self.is_doomed:
             self.transactions.abort()
-        self.supervisor.post(self._exited, death)
+        self._in_reactor(self._exited, death)
 
     def _exited(self, death: Death) -> None:
+        job = self._said if self._said in {*self.outstanding, *self.deferred} else None
+        if job is None and self.outstanding:
+            job = self.outstanding[0]
+        if self.outstanding or self.deferred:
+            self.world.die_at(self.supervisor.worker, self.slot, self._at)
         self.move_to("gone")
-        self._gone(self, death)
+        self._gone(self, Death(**{**death.as_dict(), "job": job and hex_oid(job)}))
 
 
-class SimulatedPool:
+class SimulatedPool(ThreadPool):
     """The same as :class:`zcasync.supervisor.pool.Pool`, with simulated children."""
-
-    boot_problem = None
 
     def __init__(
         self,
@@ -194,32 +190,13 @@ class SimulatedPool:
         changed: Callable[[Any], None],
         died: Callable[[int, Death, bool], None],
     ) -> None:
-        self.children: dict[int, SimulatedChild] = {}
-        self.size = 0
-        self._make = lambda slot: SimulatedChild(
-            supervisor, slot, incarnation, changed, self._child_gone
+        super().__init__(supervisor.reactor, lambda: None, incarnation, changed, died)
+        self._supervisor = supervisor
+
+    def _make(self, slot: int) -> SimulatedChild:
+        return SimulatedChild(
+            self._supervisor, slot, self._incarnation, self._changed, self._child_gone
         )
-        self._died = died
-        self._reactor = supervisor.reactor
-        self._all_gone: Deferred[None] | None = None
-
-    def set_size(self, size: int) -> None:
-        if self._all_gone is not None:
-            return
-        self.size = size
-        for slot in range(size):
-            if slot not in self.children:
-                self.children[slot] = self._make(slot)
-        for slot, child in list(self.children.items()):
-            if slot >= size:
-                child.finish()
-
-    def ready(self) -> list[SimulatedChild]:
-        return [
-            child
-            for child in self.children.values()
-            if child.state in ("idle", "busy") and child.slot < self.size
-        ]
 
     def stop(self, grace: float) -> Deferred[None]:
         if self._all_gone is None:
@@ -240,7 +217,3 @@ class SimulatedPool:
         if self._all_gone is None and child.slot < self.size:
             self.children[child.slot] = self._make(child.slot)
         self._fire_when_empty()
-
-    def _fire_when_empty(self) -> None:
-        if self._all_gone is not None and not self.children and not self._all_gone.called:
-            self._all_gone.callback(None)

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.python.failure import Failure
 
+from tests.simulation.clients import WHO, Call, Job
+from tests.simulation.databases import SHARED
+from tests.simulation.jobs import here
 from tests.simulation.world import World
 from zcasync.errors import AbortedError
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
-from zcasync.retrying import INTERRUPTION_LIMIT
-from zcasync.settling import is_done
+from zcasync.settling import is_done, waiter
+from zcasync.tries import in_vain
 
-
-@dataclass
-class Job:
-    """A job that was put, and what it is to have done in the end: counters by oid."""
-
-    kind: str
-    oid: bytes
-    due: int
-    counters: list[bytes]  # its own first
-    callbacks: list[bytes] = field(default_factory=list)
-    has_deadline: bool = False
-    was_cancelled: bool = False
+#: What a commit has failed with that may not be tried again.
+LOST_COMMITS = (
+    "ZODB.POSException.ConflictError",
+    "ZODB.POSException.ReadConflictError",
+    "ZEO.Exceptions.ClientDisconnected",
+)
 
 
 class Expectations:
@@ -34,99 +30,164 @@ class Expectations:
     def __init__(self, world: World) -> None:
         self.world = world
         self.jobs: list[Job] = []
+        self._seen: list[bytes] = []
 
-    def _get(self, oid: bytes) -> Any:
-        return self.world.reader.connection.get(oid)
+    @property
+    def manager(self) -> Any:
+        """The data manager as it was when last looked at."""
+        return self.world.reader.session.manager
 
     def look(self) -> None:
         """What must hold after every step."""
         assert not self.world.faults, "\n".join(self.world.faults)
+        newest = [server.last_tid for server in self.world.servers]
+        if newest == self._seen:
+            return
+        self._seen = newest
         self.world.reader.sync()
-        manager = self.world.reader.manager
-        waiting = list(manager.thread)
-        assert len(manager.thread) == len(waiting) >= 0
-        dues = [partial._due for partial in waiting]
-        assert dues == sorted(dues), "those that wait are in the order of their times"
-        in_queue = Counts(partial._p_oid for partial in waiting)
+        in_queue: Counts[bytes] = Counts()
+        for queue in (self.manager.thread, self.manager.reactor):
+            waiting = list(queue)
+            assert len(queue) == len(waiting) >= 0
+            dues = [partial._due for partial in waiting]
+            assert dues == sorted(dues), "those that wait are in the order of their times"
+            in_queue.update(partial._p_oid for partial in waiting)
         claims: Counts[bytes] = Counts()
-        for worker in manager.workers.values():
-            for partial in worker.thread:
+        for worker in self.manager.workers.values():
+            for partial in (*worker.thread, *worker.reactor):
                 if not is_done(partial):
                     claims[partial._p_oid] += 1
                     assert partial._claim is worker.incarnation, "held by who may not run it"
         for job in self.jobs:
             self._look_at(job, in_queue[job.oid], claims[job.oid])
-        interruptions = sum(self._get(job.oid)._interruptions for job in self.jobs)
-        assert interruptions <= self.world.deaths, "a job that was only reserved lost an attempt"
 
     def _look_at(self, job: Job, in_queue: int, claims: int) -> None:
-        partial = self._get(job.oid)
+        partial = self.world.reader.partial(job.oid)
         held = (partial.state, in_queue, claims)
         if partial.state == PENDING:
-            assert held == (PENDING, 1, 0), f"{job.kind}: waits once, held by nobody: {held}"
-            assert partial._due == job.due, "it has kept its place"
+            assert held == (PENDING, 1, 0), f"{job.name}: waits once, held by nobody: {held}"
+            has_kept = partial._due == job.due or (job.kind.exceptions and partial._due > job.due)
+            assert has_kept, f"{job.name} has lost its place"
         elif is_done(partial):
-            assert held[1:] == (0, 0), f"{job.kind}: nothing is left to do: {held}"
-        elif partial.state == CALLBACKS and job.kind == "waits for another":
+            assert held[1:] == (0, 0), f"{job.name}: nothing is left to do: {held}"
+        elif partial.state == CALLBACKS and job.kind.waits:
             # Who holds the partial that it has waited for runs its callbacks too.
             assert in_queue == 0
-            assert claims <= 1, f"{job.kind}: held by more than one: {held}"
+            assert claims <= 1, f"{job.name}: held by more than one: {held}"
         else:
-            assert held == (partial.state, 0, 1), f"{job.kind}: held by one engine: {held}"
-        for oid in [*job.counters, *job.callbacks]:
-            limit = 99 if job.kind == "commits itself" and oid == job.counters[1] else 1
-            assert self._get(oid).value <= limit, f"{job.kind} took effect twice"
-        assert partial._interruptions <= INTERRUPTION_LIMIT
+            assert held == (partial.state, 0, 1), f"{job.name}: held by one engine: {held}"
+        counted = self._look_at_call(job, partial)
+        for callback in job.callbacks:
+            counted += self._look_at_call(callback, self.world.reader.partial(callback.oid))
+        known = self.world.interruptions[job.oid]
+        if job.waits:  # its callbacks are run by who holds what it has waited for
+            others = {one.oid for one in self.jobs}
+            known += sum(n for oid, n in self.world.interruptions.items() if oid not in others)
+        assert counted <= known, f"{job.name} lost an attempt that others lost: {counted} > {known}"
+
+    def _look_at_call(self, call: Call, partial: Any) -> int:
+        """How often it was interrupted."""
+        kind = call.kind
+        for number, oid in enumerate(call.counters):
+            value = self.world.reader.counter(oid).value
+            most = 1 if number not in kind.repeats or kind.once else 99
+            assert value <= most, f"{call.name} took effect {value} times"
+        if kind.once:
+            assert here.outside[call.outside] <= 1, f"{call.name} was made twice"
+        assert partial._interruptions <= (kind.limit or 99)
+        interruptions: int = partial._interruptions
+        return interruptions
 
     # at rest
 
     def unfinished(self) -> list[Job]:
-        """The jobs that some worker still has to do something for."""
+        """The jobs that are not over, or have a callback that is not."""
         self.world.reader.sync()
-        return [job for job in self.jobs if self._get(job.oid).state != COMPLETED]
+        return [job for job in self.jobs if not all(map(self._is_over, [job, *job.callbacks]))]
+
+    def _is_over(self, call: Call) -> bool:
+        is_over: bool = self.world.reader.partial(call.oid).state == COMPLETED
+        return is_over
 
     def judge(self) -> None:
         """What must hold when nothing moves any more."""
         self.world.reader.sync()
-        for job in self.jobs:
-            self._judge(job)
-        manager = self.world.reader.manager
-        for worker in manager.workers.values():
+        shared = sum(self._judge(job) for job in self.jobs)
+        found = self.world.reader.session.root[SHARED].value
+        assert found == shared, f"{found} of {shared} changes of one object are there"
+        for worker in self.manager.workers.values():
             assert not len(worker.thread) + len(worker.reactor), "a claim is left"
 
-    def _judge(self, job: Job) -> None:
-        partial = self._get(job.oid)
-        assert partial.state == COMPLETED, f"{job.kind} is {partial.state}"
-        values = [self._get(oid).value for oid in job.counters]
-        result = partial.result
-        if isinstance(result, Failure):
-            # One that was cancelled while it waited had made its own change before.
-            limit = 1 if job.kind == "waits for another" and _was_cancelled(result) else 0
-            why = f"{job.kind} failed, but its effect is there: {result.getErrorMessage()}"
-            assert values[0] <= limit, why
-            self._judge_failure(job, partial, result)
-        else:
-            assert job.kind not in ("fails", "kills its child")
-            assert values[0] == 1, f"{job.kind}: its effect is there {values[0]} times"
-            assert result == 1
-            assert all(values)
-        for oid in job.callbacks:
-            assert self._get(oid).value == 1, "a callback ran not once"
-        assert all(callback.state == COMPLETED for callback in partial.callbacks)
+    def _judge(self, job: Job) -> int:
+        """Judge a job and its callbacks; returns how often it has changed the shared object."""
+        partial = self.world.reader.partial(job.oid)
+        self._judge_call(job, partial, job.was_cancelled)
+        for callback in job.callbacks:
+            self._judge_callback(callback, partial)
+        assert all(map(is_done, partial.callbacks)), f"a callback of {job.name} is not over"
+        return int(job.kind.shares and not isinstance(partial.result, Failure))
 
-    def _judge_failure(self, job: Job, partial: Any, result: Failure) -> None:
-        if result.type is ZeroDivisionError:
-            assert job.kind == "fails"
+    def _judge_callback(self, callback: Call, parent: Any) -> None:
+        partial = self.world.reader.partial(callback.oid)
+        if callback.name != "either":
+            self._judge_call(callback, partial, False)
             return
-        assert result.type is AbortedError, result.getErrorMessage()
+        assert partial.state == COMPLETED
+        values = [self.world.reader.counter(oid).value for oid in callback.counters]
+        failed = isinstance(parent.result, Failure)
+        assert values == [int(not failed), int(failed)], "the wrong one of two callbacks ran"
+
+    def _judge_call(self, call: Call, partial: Any, cancelled: bool) -> None:
+        kind = call.kind
+        assert partial.state == COMPLETED, f"{call.name} is {partial.state}"
+        if self.world.has_calm_supervisors and not cancelled:  # else nobody may have seen it
+            killed = here.kills[call.oid]
+            assert partial._interruptions >= killed, f"{call.name} has killed {killed} processes"
+        values = [self.world.reader.counter(oid).value for oid in call.counters]
+        if isinstance(partial.result, Failure):
+            self._judge_failure(call, partial, values, cancelled)
+            return
+        assert not kind.fails, f"{call.name} succeeded"
+        assert partial.result == 1, f"{call.name}: {partial.result!r}"
+        for number, value in enumerate(values):
+            repeats = number in kind.repeats and not kind.once
+            assert value == 1 or (repeats and value > 1), f"{call.name}: effects: {values}"
+        if kind.outside:
+            told = here.outside[call.outside]
+            assert told == 1 or (told > 1 and not kind.once), f"{call.name}: {told} effects"
+        assert partial._exceptions == (0 if kind.fails else kind.exceptions)
+        fewest = 1 + in_vain(partial)
+        if partial._parent is not None and partial._interruptions:
+            fewest -= 1  # it may have been taken over from a client that was at it, and went on
+        assert fewest <= partial._attempts <= 1 + in_vain(partial), f"{call.name}: {vars(partial)}"
+
+    def _judge_failure(self, call: Call, partial: Any, values: list[int], cancelled: bool) -> None:
+        kind, result = call.kind, partial.result
         reason = result.getErrorMessage()
-        if "interrupted" in reason:
-            assert partial._interruptions == INTERRUPTION_LIMIT
-        elif "begin_by" in reason:
-            assert job.has_deadline
+        was_cancelled = result.type is AbortedError and reason == f"cancelled by {WHO}"
+        # One that was cancelled while it waited had made its own change before.
+        most = 1 if kind.waits and was_cancelled else 0
+        for number, value in enumerate(values):
+            if number not in kind.repeats:
+                assert value <= most, f"{call.name} failed, but not its effect: {values}: {reason}"
+        assert waiter(partial) is None
+        if result.type is ZeroDivisionError:
+            assert kind.fails or kind.defers, reason
+            assert partial._exceptions == max(1, kind.exceptions)
+        elif result.check(*LOST_COMMITS):
+            assert kind.once, f"{call.name}: {reason}"
         else:
-            assert job.was_cancelled, reason
+            assert result.type is AbortedError, f"{call.name}: {result.type} {reason}"
+            self._judge_abortion(call, partial, reason, cancelled)
 
-
-def _was_cancelled(result: Failure) -> bool:
-    return result.getErrorMessage().startswith("cancelled by")
+    def _judge_abortion(self, call: Call, partial: Any, reason: str, cancelled: bool) -> None:
+        kind = call.kind
+        if "interrupted" in reason or "begun before" in reason:
+            number = partial._interruptions
+            is_right = number >= 1 or "begun" in reason if kind.once else number == kind.limit
+            assert is_right, f"{call.name}: {reason}: {number}"
+        elif "begin_by" in reason:
+            assert isinstance(call, Job)
+            assert call.has_deadline
+        else:
+            assert cancelled, f"{call.name}: {reason}"

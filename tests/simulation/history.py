@@ -1,80 +1,86 @@
-"""One history: everything that can happen in a simulated world, step by step, and its end."""
+"""One history: everything that can happen in a simulated world, step by step.
+
+Numbers choose among what there is.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-from ZEO.Exceptions import ClientDisconnected
-from ZODB.POSException import ConflictError
-
-from tests.simulation import jobs
 from tests.simulation.children import SimulatedChild
-from tests.simulation.expectations import Expectations, Job
-from tests.simulation.jobs import Counter
-from tests.simulation.supervisors import Supervisor
-from tests.simulation.world import PLACES, Client, Twist, World, crash, doubt
-from zcasync import Partial, clock
-from zcasync.errors import AbortedError
-from zcasync.interfaces import COMPLETED, PENDING
+from tests.simulation.clients import WHO, Job
+from tests.simulation.expectations import Expectations
+from tests.simulation.jobs import here
+from tests.simulation.supervisors import DEADLY_SECONDS, Supervisor
+from tests.simulation.world import PLACES, Twist, World, crash, doubt
+from zcasync.interfaces import COMPLETED
 from zcasync.protocol.outcomes import Death
 
-#: Kind of job: its callable, and how many counters it is given.
-KINDS: dict[str, tuple[Callable[..., Any], int]] = {
-    "counts": (jobs.count, 1),
-    "fails": (jobs.fail, 1),
-    "commits itself": (jobs.commit_itself, 2),
-    "kills its child": (jobs.kill_the_child, 1),
-    "waits for another": (jobs.wait_for_another, 2),
-}
 #: What can happen to a process at a commit, or while it is at one.
-PLANS = (
-    "crash before", "crash after", "doubt lost", "doubt after",
-    "pass", "work", "callback", "put", "stall", "kill", "restart", "size",
-)  # fmt: skip
+BEFORE = ("crash", "pass", "work", "callback", "put", "stall", "kill", "restart", "size")
+#: It is held up between its vote and the end of its commit.
+VOTED = ("crash", "pass", "work", "put", "stall", "kill", "restart", "cancel")
+#: At the end of its commit; more often, because less can happen there.
+LOST, AFTER = ("doubt",) * 3, ("doubt", "crash") * 3
+#: In a call that takes long.
+CALL = ("crash", "kill", "stall", "cancel", "pass")
+
+
+def plans(**places: tuple[str, ...]) -> tuple[str, ...]:
+    """Plans by what and where."""
+    return tuple(f"{what} {place}" for place, plans in places.items() for what in plans)
+
+
+PLANS = plans(before=BEFORE, voted=VOTED, lost=LOST, after=AFTER, call=CALL)
+#: Where one storage may have what the other one lacks, the promises are others.
+PLANS_APART = plans(before=BEFORE, call=CALL)
 
 
 class History:
-    """A world and what is expected of it.  Numbers choose among what there is."""
+    """A world and what is expected of it."""
 
-    def __init__(self) -> None:
-        self.world = World()
+    def __init__(self, apart: bool = False) -> None:
+        self.world = World(apart)
         self.expected = Expectations(self.world)
 
     def close(self) -> None:
         """Forget the world."""
         self.world.close()
 
+    def _job(self, number: int) -> Job | None:
+        jobs = self.expected.jobs
+        return jobs[number % len(jobs)] if jobs else None
+
     # trouble
 
-    def plan(self, what: str, nth: int, number: int) -> Twist:
+    def plan(self, plan: str, nth: int, number: int) -> Twist:
         """What is to happen at a commit of the acting process."""
-        if what.startswith("crash"):
-            return Twist(nth, what.split()[1], crash)
-        if what.startswith("doubt"):
-            return Twist(nth, what.split()[1], doubt)
-        meanwhile: dict[str, Callable[[Any], None]] = {
+        what, place = plan.split()
+        doings: dict[str, Callable[[Any], None]] = {
+            "crash": crash,
+            "doubt": doubt,
             "pass": lambda actor: self.make_pass(number),
             "work": lambda actor: self.work(number),
-            "work and pass": lambda actor: self.work_and_pass(number),
-            "callback": lambda actor: self.add_callback(self._job_at_hand(actor, number)),
-            "put": lambda actor: self.put("counts", number),
+            "work+pass": lambda actor: self.work_and_pass(number),
+            "callback": lambda actor: self.add_callback(self._at_hand(actor, number)),
+            "cancel": lambda actor: self.cancel(self._at_hand(actor, number)),
+            "put": lambda actor: self.put(["counts"], number),
             "stall": self.stall,
             "kill": self.kill_supervisor_of,
             "restart": lambda actor: self.kill_and_restart(actor, number),
             "size": lambda actor: self.set_size(number, number % 4),
         }
-        return Twist(nth, "before", meanwhile[what])
+        return Twist(nth, place, doings[what])
 
-    def _job_at_hand(self, actor: Any, number: int) -> int:
+    def _at_hand(self, actor: Any, number: int) -> int:
         """The number of the job that a child is at, in half of the cases."""
         oids = [job.oid for job in self.expected.jobs]
         current = getattr(actor, "current", None)
-        return oids.index(current) if number % 2 and current in oids else number
+        is_known = number % 2 and current is not None and current.oid in oids
+        return oids.index(current.oid) if is_known else number
 
-    def stall(self, actor: Any, seconds: float = 70.0) -> None:
+    def stall(self, actor: Any, seconds: float = DEADLY_SECONDS) -> None:
         """The acting process is frozen for longer than its engine has promised to be silent."""
         supervisor = supervisor_of(actor)
         if supervisor is not None:
@@ -91,114 +97,70 @@ class History:
 
     def kill_and_restart(self, actor: Any, number: int) -> None:
         """Its supervisor dies, and the next one takes over at once."""
-        supervisor = supervisor_of(actor)
-        if supervisor is not None:
-            supervisor.die()
-            self.restart(number)
+        self.kill_supervisor_of(actor)
+        self.restart(number)
 
     # clients
 
     def put(
-        self, kind: str, who: int = 0, after: int = 0, by: int | None = None,
-        workers: tuple[int, bool] | None = None, twist: Twist | None = None,
+        self, names: list[str], who: int = 0, after: int = 0, by: int | None = None,
+        worker: tuple[int, bool] | None = None, twist: Twist | None = None,
     ) -> None:  # fmt: skip
-        """A client puts one job; ``workers``: one's number, and whether it is the only one."""
+        """A client puts jobs; ``worker``: one's number, and whether it is the only one."""
         client = self.world.client(who)
-        partial, counters = self._new(client, kind)
-        if workers is not None:
-            uuids = partial.selectedUUIDs if workers[1] else partial.excludedUUIDs
-            uuids.add(PLACES[workers[0]][0])
+        workers = None if worker is None else (PLACES[worker[0]][0], worker[1])
         with self.world.acting(client), self.world.twisted(client, twist):
-            begin_after = clock.to_datetime(clock.now()) + timedelta(seconds=after)
-            begin_by = None if by is None else timedelta(seconds=by)
-            client.session.queue.put(partial, begin_after, begin_by)
-            self._commit_puts(client, [(kind, partial, counters)], by is not None)
+            self.expected.jobs += client.put(names, after, by, workers)
+        self.world.count("puts")
 
-    def put_many(self, who: int, count: int, twist: Twist | None = None) -> None:
-        """A client puts several jobs at once."""
-        client = self.world.client(who)
-        made = [self._new(client, "counts") for _ in range(count)]
-        with self.world.acting(client), self.world.twisted(client, twist):
-            client.session.queue.put_many([partial for partial, _ in made])
-            self._commit_puts(client, [("counts", *one) for one in made], False)
-
-    def _new(self, client: Client, kind: str) -> tuple[Partial, list[Counter]]:
-        call, count = KINDS[kind]
-        counters = [Counter() for _ in range(count)]
-        for counter in counters:
-            client.session.connection.add(counter)
-        return Partial(call, *counters), counters
-
-    def _commit_puts(
-        self, client: Client, made: list[tuple[str, Partial, list[Counter]]], has_deadline: bool
+    def add_callback(
+        self, number: int, name: str = "counts", who: int = 0, twist: Twist | None = None
     ) -> None:
-        self.world.microseconds += 1
-        found = [
-            Job(kind, partial._p_oid, partial._due or 0, [one._p_oid for one in counters])
-            for kind, partial, counters in made
-        ]
-        for job in found:
-            job.has_deadline = has_deadline
-        try:
-            client.session.commit()
-        except ConflictError:
-            client.session.abort()
-            return
-        except ClientDisconnected:  # in doubt: the record tells
-            client.session.abort()
-            if made and found[0].oid not in self.world.storage._data:
-                return
-        self.expected.jobs += found
-
-    def add_callback(self, number: int, who: int = 0, twist: Twist | None = None) -> None:
         """A client adds a callback, whatever state the job is in."""
-        if not self.expected.jobs:
-            return
-        job = self.expected.jobs[number % len(self.expected.jobs)]
-        client = self.world.client(who)
-        with self.world.acting(client), self.world.twisted(client, twist):
-            for _ in range(3):
-                counter = Counter()
-                try:
-                    client.session.connection.add(counter)
-                    client.session.connection.get(job.oid).addCallback(Partial(jobs.count, counter))
-                    oid = counter._p_oid
-                    client.session.commit()
-                except ConflictError:  # tried again, it sees what the other one did
-                    client.session.sync()
-                else:
-                    job.callbacks.append(oid)
-                    return
+        job, client = self._job(number), self.world.client(who)
+        if job is not None:
+            with self.world.acting(client), self.world.twisted(client, twist):
+                client.add_callback(job, name)
 
-    def cancel(self, number: int) -> None:
-        """Somebody does not want a job any more."""
-        if not self.expected.jobs:
-            return
-        job = self.expected.jobs[number % len(self.expected.jobs)]
-        client = self.world.client(0)
-        partial = client.session.connection.get(job.oid)
-        if partial.state == PENDING:
+    def fail(self, number: int) -> None:
+        """The application itself ends a job that waits."""
+        job, client = self._job(number), self.world.client(0)
+        if job is not None:
             with self.world.acting(client):
-                job.was_cancelled = True
-                with contextlib.suppress(ConflictError):  # somebody was quicker
-                    partial.fail(AbortedError("cancelled by a client"))
-                client.session.abort()
-        elif partial.state != COMPLETED:
+                client.fail(job)
+
+    def cancel(self, number: int, who: int = 0) -> None:
+        """An operator does not want a job any more."""
+        job, client = self._job(number), self.world.client(who)
+        if job is None or client.partial(job.oid).state == COMPLETED:
+            return
+        with self.world.acting(client):
+            is_ended = client.cancel(job)
+        self.world.count("cancelled")
+        if not is_ended:
             for supervisor in self.world.alive():
-                engine, claim = supervisor.engine, partial.claim
-                if engine is not None and claim is not None and claim.engineUUID == engine.UUID:
-                    job.was_cancelled = True
+                engine = supervisor.engine
+                if engine is not None and supervisor.is_running:
                     with self.world.acting(supervisor):
-                        engine.cancel(job.oid, "jane")
+                        engine.cancel(job.oid, WHO)
 
-    def set_size(self, number: int, size: int) -> None:
-        """Somebody changes how many children a worker has."""
+    def release(self, number: int, who: int = 0) -> None:
+        """An operator takes an engine for dead, and perhaps it is not."""
+        client = self.world.client(who)
+        with self.world.acting(client):
+            buried = client.release(PLACES[number % len(PLACES)][0])
+        engines = [] if buried is None else self.world.alive()
+        for supervisor in engines:
+            engine = supervisor.keeper.engine
+            if engine is not None and buried == engine.UUID:
+                supervisor.is_released = True
+                self.world.count("released alive")
+
+    def set_size(self, number: int, size: int, kind: str = "thread") -> None:
+        """Somebody changes how many jobs a worker performs at once."""
         client = self.world.client(1)
-        worker = client.session.manager.workers.get(PLACES[number % 3][0])
-        if worker is not None:
-            with self.world.acting(client):
-                worker.thread.size = size
-                client.session.commit()
+        with self.world.acting(client):
+            client.set_size(PLACES[number % len(PLACES)][0], kind, size)
 
     # processes
 
@@ -211,7 +173,7 @@ class History:
                 supervisor.pass_now(listen)
 
     def _child(self, number: int) -> SimulatedChild | None:
-        able = self.world.workers_at_rest()
+        able = self.world.at_rest()
         return able[number % len(able)] if able else None
 
     def work(self, number: int, twist: Twist | None = None) -> None:
@@ -227,6 +189,18 @@ class History:
         if child is not None:
             child.work()
             child.supervisor.pass_now()
+
+    def work_in_reactor(self, number: int, twist: Twist | None = None) -> None:
+        """A supervisor performs a reactor job, or stores what one has come to."""
+        able = [one for one in self.world.alive() if one.threads.waiting and one.is_running]
+        if able:
+            supervisor = able[number % len(able)]
+            with self.world.twisted(supervisor, twist):
+                supervisor.threads.go_on(number)
+
+    def fire(self, number: int, is_well: bool = True) -> None:
+        """What a job waits for happens, or goes wrong."""
+        self.world.fire(number, None if is_well else ZeroDivisionError("went wrong"))
 
     def begin(self, number: int) -> None:
         """A child begins a job: what is behind it can be taken back, this one not."""
@@ -250,22 +224,25 @@ class History:
             with self.world.acting(child.supervisor):
                 engine._sharing.take_back(child)
 
+    def delay_news(self, number: int) -> None:
+        """What others commit takes its time to reach a process."""
+        processes = self.world.processes()
+        if processes:
+            processes[number % len(processes)].databases.be_late()
+
     def kill(self, number: int, children_freeze: bool = False) -> None:
         """A supervisor dies; its children leave soon, unless they are frozen."""
-        alive = self.world.alive()
-        if alive:
-            supervisor = alive[number % len(alive)]
-            supervisor.die()
-            for child in self.world.children:
-                if child.supervisor is supervisor:
-                    child.is_frozen = children_freeze
+        self._stop(number, Supervisor.die, children_freeze)
 
     def freeze(self, number: int, children_too: bool) -> None:
         """A machine stands still: no passes, and perhaps no work."""
+        self._stop(number, Supervisor.freeze, children_too)
+
+    def _stop(self, number: int, stop: Callable[[Supervisor], None], children_too: bool) -> None:
         alive = self.world.alive()
         if alive:
             supervisor = alive[number % len(alive)]
-            supervisor.freeze()
+            stop(supervisor)
             for child in self.world.children:
                 if child.supervisor is supervisor:
                     child.is_frozen = children_too
@@ -279,13 +256,18 @@ class History:
 
     def restart(self, number: int) -> None:
         """A supervisor is started for a worker that has none."""
-        self.world.start(number % 3)
+        self.world.start(number % len(PLACES))
 
     def stop(self, number: int) -> None:
         """A supervisor is stopped cleanly."""
         alive = [one for one in self.world.alive() if one.is_running]
         if alive:
             alive[number % len(alive)].stop()
+
+    def end_waits(self) -> None:
+        """All that jobs wait for happens."""
+        while here.deferreds:
+            self.world.fire(0)
 
 
 def supervisor_of(actor: Any) -> Supervisor | None:

@@ -23,6 +23,10 @@ sight = Sight()
 class SimulatedIdentity(Identity):
     """One simulated process."""
 
+    @property
+    def is_of_this_boot(self) -> bool:
+        return False  # nobody asks but for the clock of the machine, which is a real one
+
     def is_alive(self) -> bool | None:
         return self.pid in sight.alive if self.host == sight.machine else None
 

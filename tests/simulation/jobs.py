@@ -1,18 +1,57 @@
-"""What the simulated children perform: effects are counts in records of their own."""
+"""What the simulated workers perform: effects are counts in records of their own."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter as Counts
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import transaction
 from persistent import Persistent
+from twisted.internet.defer import Deferred
 
 from zcasync import Partial
+from zcasync.datamanager import find
 from zcasync.reporting import current
+from zcasync.retrying import Counts as InVain
+from zcasync.retrying import RetryCommonFourTimes, RetryExceptions
 
 
 class Crash(KeyboardInterrupt):
     """The end of a process, as the code that runs in it sees it: not even callbacks run."""
+
+
+def _nothing(place: str) -> None:
+    """No hook."""
+
+
+@dataclass
+class Here:
+    """The world that jobs run in.
+
+    ``at("call")`` is called in the middle of calls that take long.
+    """
+
+    at: Callable[[str], None] = _nothing
+    process: Callable[[], Any] = lambda: None  # whose turn it is
+    deferreds: list[tuple[Any, Deferred[int]]] = field(default_factory=list)
+    outside: Counts[str] = field(default_factory=Counts)  # effects outside of the database
+    kills: Counts[bytes] = field(default_factory=Counts)  # how many processes a call has killed
+    failed: Callable[[str, BaseException], None] = lambda who, error: None
+
+    def wait(self, deferred: Deferred[Any]) -> Any:
+        """What a Deferred fires with; our own ones fire now, for somebody waits for them."""
+        for pair in list(self.deferreds):
+            if pair[1] is deferred:
+                self.deferreds.remove(pair)
+                deferred.callback(1)
+        found: list[Any] = []
+        deferred.addBoth(found.append)
+        return found[0]
+
+
+here = Here()
 
 
 class Counter(Persistent):  # type: ignore[misc]
@@ -31,10 +70,26 @@ def count(counter: Counter, *result: Any) -> int:
     return counter.count()
 
 
-def fail(counter: Counter) -> None:
+def count_shared(counter: Counter, shared: Counter) -> int:
+    """Many jobs change the same object."""
+    shared.count()
+    return counter.count()
+
+
+def fail(counter: Counter, *result: Any) -> None:
     """Its change must not be kept."""
     counter.count()
     raise ZeroDivisionError("meant to fail")
+
+
+def fail_at_first(counter: Counter, times: int) -> int:
+    """Raises so often, which its retry policy takes for no reason to give up."""
+    counter.count()
+    partial = current()
+    assert partial is not None
+    if partial._exceptions < times:
+        raise ZeroDivisionError("meant to fail")
+    return counter.value
 
 
 def commit_itself(counter: Counter, first: Counter) -> int:
@@ -44,16 +99,81 @@ def commit_itself(counter: Counter, first: Counter) -> int:
     return counter.count()
 
 
-def kill_the_child(counter: Counter) -> None:
-    """No child survives this job."""
-    counter.count()
-    raise Crash
-
-
-def wait_for_another(counter: Counter, inner: Counter) -> Partial:
-    """Waits for a job that it puts in the same queue."""
+def kill_the_process(counter: Counter, *result: Any) -> None:
+    """No process survives this job."""
     counter.count()
     partial = current()
     assert partial is not None
-    assert partial.queue is not None
-    return partial.queue.put(Partial(count, inner))
+    _crash(partial)
+
+
+def kill_at_first(counter: Counter, times: int, *result: Any) -> int:
+    """So many processes do not survive it."""
+    counter.count()
+    partial = current()
+    assert partial is not None
+    if partial._interruptions < times:
+        _crash(partial)
+    return counter.value
+
+
+def _crash(partial: Partial) -> NoReturn:
+    here.kills[partial._p_oid] += 1
+    raise Crash
+
+
+def put_another(counter: Counter, inner: Counter, *result: Any) -> int:
+    """Puts a job."""
+    _put(Partial(count, inner))
+    return counter.count()
+
+
+def wait_for_another(counter: Counter, inner: Counter, *result: Any) -> Partial:
+    """Waits for a job that it puts."""
+    counter.count()
+    return _put(Partial(count, inner))
+
+
+def _put(made: Partial) -> Partial:
+    partial = current()
+    assert partial is not None
+    manager = find(partial._p_jar)
+    assert manager is not None
+    return manager.thread.put(made)
+
+
+def defer(counter: Counter, *result: Any) -> Deferred[int]:
+    """Counts that it has begun, and waits for what somebody else does."""
+    counter.count()
+    return _deferred()
+
+
+def _deferred() -> Deferred[int]:
+    made: Deferred[int] = Deferred()
+    here.deferreds.append((here.process(), made))
+    return made
+
+
+def tell(name: str) -> int:
+    """A detached call, whose effect is outside of the database."""
+    here.at("call")
+    here.outside[name] += 1
+    here.at("call")
+    return 1
+
+
+def tell_and_defer(name: str) -> Deferred[int]:
+    """The same, and it is not over when it returns."""
+    here.outside[name] += 1
+    return _deferred()
+
+
+class Impatient(RetryCommonFourTimes):
+    """A policy of the application's own: the third interruption ends a job."""
+
+    def interrupted(self, counts: InVain) -> bool:
+        return counts.interruptions < 3
+
+
+#: Another one: four tries in all, some seconds apart.
+patient = RetryExceptions(limit=4, delay=2.0, jitter=0.0)

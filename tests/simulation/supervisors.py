@@ -12,21 +12,24 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from tests.simulation.children import SimulatedPool
+from tests.simulation.databases import Databases
 from tests.simulation.identities import identity_of, is_frozen, sight
-from tests.simulation.jobs import Crash
+from tests.simulation.jobs import Crash, here
 from zcasync.settings import Settings
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.liveness import MARGIN, Watch
+from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.surroundings import Surroundings
-from zcasync.testing.story import inline_reactor_jobs
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SETTINGS = Settings()
-#: An engine that made no pass for so long may be taken for dead (its promise is 40 s).
-LATE_SECONDS = 40.0
+#: A working engine promises to be silent for 12 s at most, so that its silence of 15 s is death.
+SETTINGS = Settings(ping_interval=6.0, ping_death_interval=6.0)
+PROMISE_SECONDS = 12.0
+#: More than enough silence to be buried.
+DEADLY_SECONDS = 2 * MARGIN * PROMISE_SECONDS
 
 
 class Reactor(Clock):
@@ -58,11 +61,42 @@ class DatabaseWork:
         else:
             if supervisor.is_alive:
                 supervisor.last_wrote = supervisor.world.seconds
+                supervisor.world.count("passes")
                 return succeed(result)
         return Deferred()
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+class ReactorThreads:
+    """The threads of reactor jobs: each goes on when it is told to, whatever else happens."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self.waiting: list[Callable[[], None]] = []
+
+    def start(self, work: Callable[..., None], oid: bytes, do: Any) -> None:
+        """Begin a thread, which waits."""
+        self.waiting.append(lambda: work(oid, do))
+
+    def from_thread(self, reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
+        """Call in the reactor's thread; a Deferred is waited for."""
+        value = call(*args)
+        return here.wait(value) if isinstance(value, Deferred) else value
+
+    def go_on(self, number: int) -> None:
+        """Let one of them run to its end, or the process die of it."""
+        supervisor = self._supervisor
+        if not self.waiting or not supervisor.is_running:
+            return
+        work = self.waiting.pop(number % len(self.waiting))
+        try:
+            with supervisor.world.acting(supervisor):
+                work()
+        except Crash:
+            supervisor.die()
+        supervisor.world.count("jobs")
 
 
 class Supervisor:
@@ -74,8 +108,11 @@ class Supervisor:
     def __init__(self, world: World, worker: uuid.UUID, machine: str, offset: int) -> None:
         self.world = world
         self.worker, self.machine, self.offset = worker, machine, offset
-        self.pid = world.new_pid()
+        self.pid = world.new_number()
         self.transactions: Any = None  # the engine's connection has its own
+        self.databases = Databases(world.servers)
+        self.threads = ReactorThreads(self)
+        self.is_released = False  # somebody has buried its engine although it lives
         self.is_alive, self.is_frozen, self.is_doomed = True, False, False
         self.behind = 0.0  # seconds that its reactor has not seen yet
         self.last_wrote = world.seconds
@@ -106,21 +143,31 @@ class Supervisor:
     def _make_engine(self, lost: Callable[[BaseException], None]) -> Engine:
         def report(error: BaseException) -> None:
             silent = self.world.seconds - self.last_wrote
-            if silent <= LATE_SECONDS:
+            if silent <= PROMISE_SECONDS and not self.is_released:
                 self.world.faults.append(f"{self} wrote {silent} s ago and is buried: {error}")
+            self.is_released = False
+            self.world.count("buried alive")
             lost(error)
 
         return Engine(
-            self.world.db,
+            self.databases.db,
             self.worker,
             reactor=self.reactor,
             settings=SETTINGS,
             make_pool=lambda engine, oid, changed, died: SimulatedPool(self, oid, changed, died),
-            make_reactor_jobs=inline_reactor_jobs,
+            make_reactor_jobs=self._make_reactor_jobs,
             thread=DatabaseWork(self),
             watch=self._watch,
             surroundings=self._surroundings,
             lost=report,
+        )
+
+    def _make_reactor_jobs(self, *args: Any) -> ReactorJobs:
+        return ReactorJobs(
+            *args,
+            threads=self.threads.start,
+            from_thread=self.threads.from_thread,
+            timing=self.world.timing,
         )
 
     def _refused(self, failure: Failure) -> None:
@@ -130,7 +177,7 @@ class Supervisor:
 
     # what happens to it
 
-    def post(self, call: Callable[..., None], *args: Any) -> None:
+    def post(self, call: Callable[..., Any], *args: Any) -> None:
         """What a child says; heard when the process next listens."""
         if self.is_alive:
             self._mail.append(lambda: call(*args))
@@ -168,20 +215,16 @@ class Supervisor:
         """SIGKILL."""
         if not self.is_alive:
             return
-        self._note_interruptions()
+        self.world.count("deaths of supervisors")
         self.is_alive = False
         self._mail.clear()
         sight.alive.discard(self.pid)
         sight.frozen.discard(self.pid)
         self.is_doomed = self.world.is_acting(self)
-
-    def _note_interruptions(self) -> None:
-        """From now on the first job of each child may count as interrupted."""
-        self.world.deaths += self.world.lists_at_work(self.worker)
+        self.databases.close()
 
     def freeze(self) -> None:
         """SIGSTOP."""
-        self._note_interruptions()
         self.is_frozen = True
         sight.frozen.add(self.pid)
 

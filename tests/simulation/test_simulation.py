@@ -1,78 +1,110 @@
 """Histories of supervisors, children and clients in all sorts of trouble: nothing lost or twice.
 
-``ZCASYNC_SIMULATE_SECONDS`` makes it longer and ``ZCASYNC_SIMULATE_SEED`` chooses other histories;
-``make simulate`` sets both.
+``make simulate SECONDS=... SEED=...`` makes more of them; ``WALK=...`` repeats one walk.
 """
 
 from __future__ import annotations
 
-import itertools
+import gc
 import logging
 import os
+import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
 from twisted.logger import globalLogPublisher
 
-from tests.simulation.machine import Simulation
-from tests.simulation.walks import Walk
+from tests.simulation.jobs import here
+from tests.simulation.machine import explore
+from tests.simulation.tally import Tally
+from tests.simulation.walks import Walk, shortest
 
-SECONDS = float(os.environ.get("ZCASYNC_SIMULATE_SECONDS", "0"))
-SEED = int(os.environ.get("ZCASYNC_SIMULATE_SEED", "1"))
+GIVEN = os.environ.get("ZCASYNC_SIMULATE_SECONDS")
+SECONDS = float(GIVEN or "9")
+SEED = int(os.environ.get("ZCASYNC_SIMULATE_SEED") or random.SystemRandom().randrange(10**6))
+WALK = os.environ.get("ZCASYNC_SIMULATE_WALK")
 
-#: Walks that are made at least, and the steps of each.
-WALKS = 80
-STEPS = 40
-
-#: Histories of the state machine: a few, or as many as the walks take time.
-PROFILE = settings(
-    max_examples=40 if not SECONDS else 600,
-    stateful_step_count=25,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate, Phase.shrink],
-)
+#: The share of the time that hypothesis gets, which is much slower.
+SHARE_OF_HYPOTHESIS = 0.25
+#: So much garbage is left to the collector at once: a world is a lot of objects.
+GARBAGE = 50_000
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """The storage's trouble is logged each time, with tracebacks, which is much."""
-    observers, globalLogPublisher._observers = globalLogPublisher._observers, []
+    observers, globalLogPublisher._observers = globalLogPublisher._observers, [observe]
+    thresholds = gc.get_threshold()
     logging.disable(logging.CRITICAL)
+    gc.freeze()
+    gc.set_threshold(GARBAGE, *thresholds[1:])
     yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
     logging.disable(logging.NOTSET)
     globalLogPublisher._observers = observers
 
 
-def test_random_walks(capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
-    for done in itertools.count():
-        if done >= WALKS and time.monotonic() - began >= SECONDS:
-            break
-        try:
-            Walk(SEED * 1_000_000 + done).run(STEPS)
-        except AssertionError as error:
-            error.add_note(f"walk {SEED * 1_000_000 + done}")
-            raise
-    rate = 60 * done / (time.monotonic() - began)
+def observe(event: dict[str, Any]) -> None:
+    """An error that the product only logs may be a fault all the same."""
+    failure = event.get("log_failure")
+    if failure is not None and event["log_namespace"].startswith("zcasync"):
+        here.failed(event["log_namespace"], failure.value)
+
+
+def walk(number: int) -> Walk:
+    """Make a walk; a failure is made again, as short as possible, and says how to repeat it."""
+    made = Walk(number)
+    try:
+        made.run()
+    except BaseException as error:
+        error.add_note(f"make simulate WALK={number}")
+        shortest(made).run()
+        raise
+    return made
+
+
+def make_walks(seed: int, seconds: float) -> Tally:
+    """As many as the time allows."""
+    tally = Tally()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        tally.add(walk(seed * 1_000_000 + tally.histories).steps)
+    return tally
+
+
+@pytest.mark.skipif(WALK is not None, reason="one walk only")
+@pytest.mark.parametrize("seed", [1, SEED], ids=["always the same", "by chance"])
+def test_random_walks(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    if GIVEN is not None and seed != SEED:
+        pytest.skip("a seed is given")
+    share = (1 - SHARE_OF_HYPOTHESIS) / (1 if GIVEN is not None else 2)
+    tally = make_walks(seed, SECONDS * share)
     with capsys.disabled():
-        print(f"\nZCASYNC_SIMULATE_SEED={SEED}: {done} walks, {rate:.0f} a minute", end=" ")
+        print(f"\nseed {seed}:", tally.told("random walks"))
+    assert tally.histories > 10 * SECONDS * share
 
 
-def test_histories_that_hypothesis_chooses() -> None:
-    run_state_machine_as_test(seed(SEED)(Simulation), settings=PROFILE)
+@pytest.mark.skipif(WALK is not None, reason="one walk only")
+def test_histories_that_hypothesis_chooses(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = explore(SEED, SECONDS * SHARE_OF_HYPOTHESIS)
+    with capsys.disabled():
+        print(f"\nseed {SEED}:", tally.told("histories of hypothesis"))
+
+
+@pytest.mark.skipif(WALK is None, reason="no walk was named")
+def test_one_walk() -> None:
+    walk(int(WALK or "0"))
 
 
 def test_a_walk_can_be_repeated() -> None:
     """The same seed means the same history, or a failure could not be looked into."""
     told = []
     for _ in range(2):
-        walk = Walk(SEED)
-        walk.run(STEPS)
-        told.append((walk.taken, walk.history.world.notes, walk.history.world.storage._ltid))
+        steps = walk(3).steps
+        world = steps.history.world
+        told.append((steps.taken, world.notes, world.tally, world.servers[-1].log))
 
     assert told[0] == told[1]

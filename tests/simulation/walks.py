@@ -1,111 +1,79 @@
-"""Random walks: the same histories as the state machine's, by plain chance, and so much faster.
+"""Random walks: histories by plain chance, as many as time allows.
 
-A failure names its seed; what hypothesis adds is that it shrinks.
+A failure names its seed, and the shortest history that was found to end in the same way.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
-from tests.simulation.history import KINDS, PLANS, History
+from tests.simulation.history import History
 from tests.simulation.rest import Rest
-from tests.simulation.world import Twist
+from tests.simulation.steps import HOW_OFTEN, Steps
 
-#: How often each kind of step is chosen.
-WEIGHTS = {
-    "put": 10,
-    "put_many": 4,
-    "add_callback": 10,
-    "interfere": 3,
-    "make_pass": 20,
-    "work": 28,
-    "touch_a_child": 4,
-    "stop_a_supervisor": 5,
-    "go_on": 8,
-    "advance": 8,
-}
+#: A step and the seed of its chance, so that others can be left out.
+Plan = list[tuple[str, int]]
+
+#: How many steps a history has.
+FEWEST, MOST = 4, 24
+#: Looking costs as much as a step: it is done after so many, and always when a plan is given.
+LOOK_EVERY = 3
+#: The data manager is in a database of its own in one of so many histories.
+APART_EVERY = 8
 
 
 class Walk:
-    """One history, chosen by the seed."""
+    """One history: of this plan, or chosen by the seed."""
 
-    def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.history = History()
-        self.taken: list[str] = []
+    def __init__(self, seed: int, plan: Plan | None = None) -> None:
+        chance = random.Random(seed)
+        self.seed = seed
+        self.is_apart = chance.randrange(APART_EVERY) == 0
+        self.begins = [0, *chance.sample(range(3), chance.randint(0, 2))]
+        steps = chance.randint(FEWEST, MOST)
+        names = chance.choices(list(HOW_OFTEN), list(HOW_OFTEN.values()), k=steps)
+        names[:0] = ["put", "put"]
+        self.plan = [(name, chance.getrandbits(32)) for name in names] if plan is None else plan
+        self.look_every = LOOK_EVERY if plan is None else 1
 
-    def run(self, steps: int) -> None:
-        """Take so many steps, come to rest, and judge.  Raises AssertionError."""
+    def run(self) -> None:
+        """Take the steps, come to rest, and judge.  Raises AssertionError."""
+        history = History(self.is_apart)
+        self.steps = steps = Steps(history)
         try:
-            self.history.restart(0)
-            for number in self.chance.sample(range(3), 2):
-                self.history.restart(number)
-            for name in self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()), k=steps):
-                self.taken.append(name)
-                step: Callable[[], None] = getattr(self, f"_{name}")
-                step()
-                self.history.expected.look()
-            Rest(self.history).come_to_rest()
+            for number in self.begins:
+                history.restart(number)
+            for number, (name, seed) in enumerate(self.plan, 1):
+                steps.take(name, random.Random(seed))
+                if number % self.look_every == 0:
+                    history.expected.look()
+            Rest(history).come_to_rest()
         except BaseException as error:
-            error.add_note("\n".join(["steps:", *self.taken, *self.history.world.notes]))
+            error.add_note("\n".join(["steps:", *steps.taken, *history.world.notes]))
             raise
         finally:
-            self.history.close()
+            history.close()
 
-    def _number(self) -> int:
-        return self.chance.randrange(12)
 
-    def _twist(self, plans: tuple[str, ...] = PLANS, often: float = 0.4) -> Twist | None:
-        if self.chance.random() > often:
-            return None
-        plan, nth = self.chance.choice(plans), self.chance.choice([0, 0, 0, 1, 2])
-        self.taken[-1] += f" ({plan} at {nth})"
-        return self.history.plan(plan, nth, self._number())
+def shortest(walk: Walk) -> Walk:
+    """Leave out what is not needed for a walk to fail; its error may become another one."""
+    size = len(walk.plan)
+    while size:
+        begin = 0
+        while begin < len(walk.plan):
+            tried = Walk(walk.seed, walk.plan[:begin] + walk.plan[begin + size :])
+            if fails(tried):
+                walk = tried
+            else:
+                begin += size
+        size //= 2
+    return walk
 
-    def _put(self) -> None:
-        kind = self.chance.choice(["counts", *KINDS])
-        after = self.chance.choice([0, 0, 0, 0, 3, 3600])
-        by = self.chance.choice([None] * 7 + [0, 30])
-        worker = (self.chance.randrange(3), self.chance.random() < 0.5)
-        workers = worker if self.chance.random() < 0.2 else None
-        twist = self._twist(("doubt lost", "doubt after", "pass", "work", "put"), 0.2)
-        self.history.put(kind, self._number(), after, by, workers, twist)
 
-    def _put_many(self) -> None:
-        self.history.put_many(self._number(), self.chance.randint(2, 6))
-
-    def _add_callback(self) -> None:
-        twist = self._twist(("work", "work and pass", "work and pass", "pass"), 0.6)
-        self.history.add_callback(self._number(), self._number(), twist)
-
-    def _interfere(self) -> None:
-        if self.chance.random() < 0.5:
-            self.history.cancel(self._number())
-        else:
-            self.history.set_size(self._number(), self.chance.choice([0, 1, 2, 3, 3]))
-
-    def _make_pass(self) -> None:
-        self.history.make_pass(self._number(), self.chance.random() < 0.8, self._twist(often=0.3))
-
-    def _work(self) -> None:
-        self.history.work(self._number(), self._twist())
-
-    def _touch_a_child(self) -> None:
-        what = self.chance.choice(["begin", "kill_child", "take_back"])
-        getattr(self.history, what)(self._number())
-
-    def _stop_a_supervisor(self) -> None:
-        what = self.chance.choice(["kill", "freeze", "kill", "freeze", "stop"])
-        if what == "stop":
-            self.history.stop(self._number())
-        else:
-            getattr(self.history, what)(self._number(), self.chance.random() < 0.5)
-
-    def _go_on(self) -> None:
-        self.history.thaw()
-        self.history.restart(self._number())
-
-    def _advance(self) -> None:
-        self.history.world.storage_offset = self.chance.choice([-1e6, 0.0, 1e6])
-        self.history.world.advance(self.chance.choice([0.4, 3.0, 12.0, 55.0]))
+def fails(walk: Walk) -> bool:
+    """Whether a history ends badly."""
+    try:
+        walk.run()
+    except Exception:  # whatever it is, it is what is looked for
+        return True
+    return False

@@ -7,6 +7,7 @@ import itertools
 import random
 import traceback
 import uuid
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +16,17 @@ import transaction
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
-from tests.model.sessions import Session
+from tests.simulation.burials import suspects, watched
 from tests.simulation.children import SimulatedChild
+from tests.simulation.clients import Client
+from tests.simulation.databases import new_servers
 from tests.simulation.identities import sight
-from tests.simulation.jobs import Crash
-from tests.simulation.storage import new_database
+from tests.simulation.jobs import Crash, here
 from tests.simulation.supervisors import Supervisor
 from zcasync import clock
 from zcasync.errors import FencedError
-from zcasync.settling import is_done
 from zcasync.supervisor.startup import AlreadyServed
+from zcasync.tries import Timing
 
 HOUR = 3_600_000_000  # microseconds
 #: The workers: name, machine, how wrong its clock is.
@@ -37,13 +39,14 @@ PLACES = (
 STEP_SECONDS = 5.0
 #: Errors that simulated trouble leads to.
 EXPECTED = (ConflictError, ClientDisconnected, FencedError, AlreadyServed)
+EXPECTED_NAMES = ("ConflictError", "ReadConflictError", "ClientDisconnected", "FencedError")
 
 
 @dataclass
 class Twist:
     """What happens to the acting process at its commit number ``nth``, or between two of them.
 
-    ``place``: before it, in it (so that its outcome is in doubt) or after it.
+    ``place``: see ``Server.at``; or in a ``call`` that takes long.
     """
 
     nth: int
@@ -51,73 +54,85 @@ class Twist:
     do: Callable[[Any], None]
 
 
-class Client:
-    """An application process."""
-
-    def __init__(self, world: World, offset: int) -> None:
-        self.world = world
-        self.offset = offset
-        self.machine = "application"
-        self.is_doomed = False
-        self.session = Session(world.db)
-        self.transactions = self.session.transactions
-
-
 class World:
-    """Everything there is, and whose turn it is."""
+    """Everything there is, and whose turn it is.
 
-    def __init__(self) -> None:
+    ``apart``: the data manager has a database of its own.
+    """
+
+    def __init__(self, apart: bool = False) -> None:
         self.seconds = 0.0
         self.microseconds = 1_155_222_000_000_000
         self.storage_offset = 0.0
-        self.storage, self.db = new_database()
-        self.storage.before = lambda: self._at("before")
-        self.storage.finishing = lambda: self._at("lost")
-        self.storage.finished = lambda: self._at("after")
-        self.storage.seconds = lambda: 1e9 + self.seconds + self.storage_offset
-        self._pids = itertools.count(1)
-        self._actors: list[Any] = []
+        self.apart = apart
+        self.tally: Counts[str] = Counts()
         self.twist: tuple[Any, Twist] | None = None
         self.notes: list[str] = []
         self.faults: list[str] = []
-        self.deaths = 0  # in which a job each may count as interrupted
-        sight.alive.clear()
-        sight.frozen.clear()
-        clock.set_source(self._wall)
-        # Engines and lanes are named by chance, and much depends on the order of their names.
-        self._names = random.Random(1)
-        self._uuid4, uuid.uuid4 = uuid.uuid4, self._new_name
+        self.interruptions: Counts[bytes] = Counts()  # of each job: so many at most
+        self.timing = Timing(lambda: self.seconds, lambda seconds: None, lambda low, high: low)
         self.children: list[SimulatedChild] = []
         self.supervisors: dict[uuid.UUID, Supervisor] = {}
-        self.clients = [Client(self, offset) for offset in (0, -HOUR, 0)]
-        self.reader = Session(self.db)
+        self._actors: list[Any] = []
+        self._numbers = itertools.count(1)
+        self.servers = new_servers(apart)
+        for server in self.servers:
+            server.at = self._at
+            server.seconds = self._storage_seconds
+        self._undo = contextlib.ExitStack()
+        self._rule()
+        self.reader = Client(self, 0)
+        self.clients = [Client(self, 0), Client(self, -HOUR), Client(self, 0, "near")]
 
-    def new_pid(self) -> int:
-        """The pid of one more process."""
-        return next(self._pids)
+    def _rule(self) -> None:
+        """Take over the real world's clock and chance, and what else there is once only."""
+        sight.alive.clear()
+        sight.frozen.clear()
+        self._undo.callback(clock.set_source, None)
+        clock.set_source(self._wall)
+        # Engines and lanes are named by chance, and much depends on the order of their names.
+        names = random.Random(1)
+        self._undo.callback(setattr, uuid, "uuid4", uuid.uuid4)
+        uuid.uuid4 = lambda: uuid.UUID(int=names.getrandbits(128))
+        self._undo.enter_context(watched(self.interruptions.update))
+        here.at, here.process, here.failed = self._at, lambda: self._actors[-1], self.failed
+        here.deferreds, here.outside, here.kills = [], Counts(), Counts()
 
     def close(self) -> None:
-        """Give the real world its clock and its chance back."""
-        clock.set_source(None)
-        uuid.uuid4 = self._uuid4
+        """Give all that back."""
+        self._undo.close()
         for supervisor in self.alive():
             supervisor.die()
 
-    def _new_name(self) -> uuid.UUID:
-        return uuid.UUID(int=self._names.getrandbits(128))
+    def new_number(self) -> int:
+        """A number that nothing else has: a pid for instance."""
+        return next(self._numbers)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count what happens."""
+        self.tally[what] += number
 
     def note(self, what: str) -> None:
         """Remember it for a failure's report."""
         self.notes.append(f"{self.seconds:8.2f} {what}")
 
-    def failed(self, who: str, error: Exception) -> None:
+    def failed(self, who: str, error: BaseException) -> None:
         """A process met this error; only what belongs to the simulated trouble is expected."""
         self.note(f"{who}: {type(error).__name__}: {error}")
         if not isinstance(error, EXPECTED):
             self.faults.append("".join(traceback.format_exception(error)))
 
+    def failed_with(self, who: str, what: str) -> None:
+        """The same with the error as a text that begins with its name."""
+        self.note(f"{who}: {what}")
+        if what.split(":")[0] not in EXPECTED_NAMES:
+            self.faults.append(what)
+
     def _wall(self) -> int:
         return self.microseconds + (self._actors[-1].offset if self._actors else 0)
+
+    def _storage_seconds(self) -> float:
+        return 1e9 + self.seconds + self.storage_offset
 
     # whose turn it is
 
@@ -141,7 +156,7 @@ class World:
         return actor in self._actors
 
     def _at(self, place: str) -> None:
-        """The acting process has come to a commit: do to it what is planned."""
+        """The acting process has come to this place: do to it what is planned."""
         if not self._actors:
             return
         actor = self._actors[-1]
@@ -173,10 +188,10 @@ class World:
         """A client that is not in the middle of something, up to date."""
         free = [client for client in self.clients if not self.is_acting(client)]
         client = free[number % len(free)]
-        client.session.sync()
+        client.sync()
         return client
 
-    # supervisors
+    # processes
 
     def start(self, number: int) -> None:
         """Start a supervisor for a worker, where none runs."""
@@ -185,21 +200,18 @@ class World:
         if running is None or not running.is_alive:
             self.supervisors[worker] = Supervisor(self, worker, machine, offset)
 
-    def supervisor(self, number: int) -> Supervisor | None:
-        """The process that lives for a worker."""
-        found = self.supervisors.get(PLACES[number][0])
-        return found if found is not None and found.is_alive else None
-
     def alive(self) -> list[Supervisor]:
-        """The processes that live."""
+        """The supervisors that live."""
         return [one for one in self.supervisors.values() if one.is_alive]
 
-    def lists_at_work(self, worker: uuid.UUID) -> int:
-        """How many of a worker's claim lists have something unfinished: one job each is at work."""
-        self.reader.sync()
-        found = self.reader.manager.workers.get(worker)
-        lists = () if found is None else found.thread._lists
-        return sum(not all(map(is_done, one.items)) for one in lists)
+    @property
+    def has_calm_supervisors(self) -> bool:
+        """Whether no supervisor has died or was taken for dead."""
+        return not self.tally["deaths of supervisors"] and not self.tally["buried alive"]
+
+    def processes(self) -> list[Any]:
+        """The supervisors and children that live."""
+        return [*self.alive(), *self.children]
 
     def advance(self, seconds: float) -> None:
         """Let time pass everywhere.  Children whose supervisor is gone leave within a second."""
@@ -208,15 +220,41 @@ class World:
             seconds -= step
             self.seconds += step
             self.microseconds += int(step * 1_000_000)
-            for one in self.alive():
-                one.tick(step)
+            for one in self.processes():
+                one.databases.hear()
+            for supervisor in self.alive():
+                supervisor.tick(step)
             for child in list(self.children):
                 if not child.supervisor.is_alive and not self.is_acting(child):
                     child.leave()
 
-    def workers_at_rest(self) -> list[SimulatedChild]:
+    def at_rest(self) -> list[SimulatedChild]:
         """The children that could go on with a job."""
         return [one for one in self.children if one.can_work and not self.is_acting(one)]
+
+    def die_at(self, worker: uuid.UUID, slot: int, job: bytes | None) -> None:
+        """A child that was at this job is dead: work out who may have been interrupted by that."""
+        self.reader.sync()
+        lists = self.reader.session.manager.workers[worker].thread._lists
+        if slot < len(lists):
+            self.interruptions.update(suspects(lists[slot].items, job))
+
+    # Deferreds
+
+    def fire(self, number: int, error: Exception | None = None) -> None:
+        """What a job waits for happens, or goes wrong."""
+        here.deferreds = [pair for pair in here.deferreds if _lives(pair[0])]
+        able = [pair for pair in here.deferreds if not pair[0].is_frozen]
+        if able:
+            process, deferred = able[number % len(able)]
+            here.deferreds.remove((process, deferred))
+            self.count("Deferreds fired")
+            with self.acting(process):
+                deferred.callback(1) if error is None else deferred.errback(error)
+
+
+def _lives(process: Any) -> bool:
+    return process.is_alive if isinstance(process, Supervisor) else not process.is_gone
 
 
 def crash(actor: Any) -> None:
@@ -226,4 +264,5 @@ def crash(actor: Any) -> None:
 
 def doubt(actor: Any) -> None:
     """The connection to the storage is lost here."""
+    actor.world.count("commits in doubt")
     raise ClientDisconnected("the storage went away in a commit")

@@ -1,0 +1,219 @@
+"""Simulated clients: application processes that put jobs and change their minds, and operators."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ZEO.Exceptions import ClientDisconnected
+from ZODB.POSException import ConflictError
+
+from tests.model.sessions import Session
+from tests.simulation.databases import SHARED, Databases
+from tests.simulation.jobs import Counter, Crash
+from tests.simulation.kinds import CALLBACKS, HARMLESS, KINDS, Kind
+from zcasync import Partial, clock
+from zcasync.cli import cancel, release
+from zcasync.cli.errors import Refusal
+from zcasync.database import manager_database
+from zcasync.errors import AbortedError
+from zcasync.interfaces import COMPLETED, PENDING
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+#: Who cancels.
+WHO = "jane"
+
+
+@dataclass
+class Call:
+    """A job or a callback: its partial, and what it changes, by oid; ``outside``: by name."""
+
+    name: str
+    kind: Kind
+    oid: bytes
+    counters: list[bytes]
+    outside: str = ""
+
+
+@dataclass
+class Job(Call):
+    """A job that was put."""
+
+    due: int = 0
+    callbacks: list[Call] = field(default_factory=list)
+    has_deadline: bool = False
+    was_cancelled: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it, or a callback of it, waits for another partial."""
+        return any(call.kind.waits for call in [self, *self.callbacks])
+
+
+class Client:
+    """A process with a connection that changes the databases."""
+
+    def __init__(self, world: World, offset: int, machine: str = "application") -> None:
+        self.world = world
+        self.offset, self.machine = offset, machine
+        self.is_doomed = False
+        self.databases = Databases(world.servers)
+        self.session = Session(self.databases.db)
+        self.transactions = self.session.transactions
+        name = manager_database(self.databases.db).database_name
+        self._partials = self.session.connection.get_connection(name)
+
+    def sync(self) -> None:
+        """See what others have done."""
+        self.databases.hear()
+        self.session.sync()
+
+    def partial(self, oid: bytes) -> Any:
+        """A partial as this client sees it."""
+        return self._partials.get(oid)
+
+    def counter(self, oid: bytes) -> Any:
+        """A counter as this client sees it."""
+        return self.session.connection.get(oid)
+
+    # jobs
+
+    def put(
+        self,
+        names: list[str],
+        after: int = 0,
+        by: int | None = None,
+        workers: tuple[uuid.UUID, bool] | None = None,
+    ) -> list[Job]:
+        """Put jobs of these kinds, several with ``put_many``; returns those that are there."""
+        self.world.microseconds += 1
+        made = [self._make(name, KINDS[name]) for name in names]
+        kind = made[0][1].kind
+        queue = self.session.manager.queue(kind.queue)
+        if len(made) > 1:
+            queue.put_many([partial for partial, _ in made], **kind.options)
+        else:
+            (partial, job), *_ = made
+            if workers is not None:
+                uuids = partial.selectedUUIDs if workers[1] else partial.excludedUUIDs
+                uuids.add(workers[0])
+            begin_after = clock.to_datetime(clock.now()) + timedelta(seconds=after)
+            begin_by = None if by is None else timedelta(seconds=by)
+            queue.put(partial, begin_after, begin_by, **kind.options)
+            job.has_deadline = by is not None
+        for partial, job in made:
+            job.oid, job.due = partial._p_oid, partial._due or 0
+        return [job for _, job in made] if self._commit(made[0][1].oid) else []
+
+    def _commit(self, new: bytes) -> bool:
+        """Commit; whether the commit is there.  In doubt the record of what is new tells."""
+        try:
+            self.session.commit()
+        except ConflictError:
+            self.session.abort()
+            return False
+        except ClientDisconnected:
+            self.session.abort()
+            return new in self.world.servers[-1].revisions
+        return True
+
+    def _make(self, name: str, kind: Kind) -> tuple[Partial, Job]:
+        args, oids = self._counters(kind)
+        outside = ""
+        if kind.outside:
+            outside = f"note {self.world.new_number()}"
+            args = [outside]
+        return Partial(kind.call, *args, *kind.args), Job(name, kind, b"", oids, outside)
+
+    def _counters(self, kind: Kind) -> tuple[list[Any], list[bytes]]:
+        made: list[Any] = [Counter() for _ in range(kind.counters)]
+        for one in made:
+            self.session.connection.add(one)
+        oids = [one._p_oid for one in made]
+        return made + ([self.session.root[SHARED]] if kind.shares else []), oids
+
+    def add_callback(self, job: Job, name: str) -> None:
+        """Add a callback, whatever state the job is in."""
+        kind = CALLBACKS[name]
+        for _ in range(3):
+            try:
+                partial = self.partial(job.oid)
+                if partial.state == COMPLETED and name not in HARMLESS:
+                    return
+                args, oids = self._counters(kind)
+                if name == "either":
+                    added = partial.addCallbacks(*(Partial(kind.call, one) for one in args))
+                else:
+                    call = Partial(kind.call, *args, *kind.args)
+                    added = partial.addCallback(call, **kind.options)
+                oid = added._p_oid
+                self.session.commit()
+            except ConflictError:  # tried again, it sees what the other one did
+                self.session.sync()
+            except Crash:
+                self.session.abort()
+                raise
+            else:
+                job.callbacks.append(Call(name, kind, oid, oids))
+                return
+
+    # changes of mind
+
+    def fail(self, job: Job) -> None:
+        """The application itself ends a job that waits, and runs its callbacks."""
+        partial = self.partial(job.oid)
+        are_harmless = all(callback.name in HARMLESS for callback in job.callbacks)
+        if partial.state == PENDING and are_harmless:
+            job.was_cancelled = True
+            with contextlib.suppress(ConflictError):  # somebody was quicker
+                partial.fail(AbortedError(f"cancelled by {WHO}"))
+            self.session.abort()
+
+    def cancel(self, job: Job) -> bool:
+        """As ``zcasync cancel`` in a home; False: its supervisor is to be asked."""
+        try:
+            is_ended = cancel._end(
+                self.partial(job.oid), self.session.manager, WHO, _Nobody(self.machine)
+            )
+            self.session.commit()
+        except (ConflictError, Refusal):
+            self.session.abort()
+            return True
+        job.was_cancelled = True
+        return is_ended
+
+    def release(self, worker: uuid.UUID) -> uuid.UUID | None:
+        """As ``zcasync release``: returns the engine that was buried, dead or not."""
+        try:
+            done = release._release(self.session.manager, worker, _Nobody(self.machine))
+            self.session.commit()
+        except (ConflictError, Refusal):
+            self.session.abort()
+            return None
+        return uuid.UUID(done["engine"])
+
+    def set_size(self, worker: uuid.UUID, kind: str, size: int) -> None:
+        """Change how many jobs a worker performs at once."""
+        found = self.session.manager.workers.get(worker)
+        if found is not None:
+            getattr(found, kind).size = size
+            with contextlib.suppress(ConflictError):
+                self.session.commit()
+            self.session.abort()
+
+
+class _Nobody:
+    """What an operator knows of the supervisor of a home that has none."""
+
+    worker = None
+
+    def __init__(self, machine: str) -> None:
+        self.machine = machine
+
+
+__all__ = ["WHO", "Call", "Client", "Job"]

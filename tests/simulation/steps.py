@@ -1,0 +1,158 @@
+"""The steps that histories are made of, chosen by chance: plain chance, or that of hypothesis."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tests.simulation.history import PLANS, PLANS_APART, History, plans
+from tests.simulation.kinds import CALLBACKS, KINDS, MANY
+from tests.simulation.world import Twist
+
+NAMES, WEIGHTS = list(KINDS), [kind.weight for kind in KINDS.values()]
+CALLBACK_NAMES, CALLBACK_WEIGHTS = list(CALLBACKS), [one.weight for one in CALLBACKS.values()]
+CLIENT_PLANS = plans(
+    before=("pass", "work", "put"), voted=("pass", "work"), lost=("doubt",), after=("doubt",)
+)
+CLIENT_PLANS_APART = plans(before=("pass", "work", "put"))
+CALLBACK_PLANS = plans(before=("work", "work+pass", "work+pass", "pass"))
+
+
+class Steps:
+    """Takes steps in a history; ``taken`` says which."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.chance: random.Random = random.Random()
+        self.taken: list[str] = []
+
+    def take(self, name: str, chance: random.Random) -> None:
+        """Take a step."""
+        self.chance = chance
+        self.taken.append(name)
+        step: Callable[[], None] = getattr(self, name)
+        step()
+
+    def _number(self) -> int:
+        return self.chance.randrange(12)
+
+    def _say(self, what: object) -> None:
+        self.taken[-1] += f" {what}"
+
+    def _one_of(self, names: list[str], weights: list[int]) -> str:
+        found = self.chance.choices(names, weights)[0]
+        self._say(found)
+        return found
+
+    def _twist(
+        self,
+        often: float = 0.4,
+        plans: tuple[str, ...] = PLANS,
+        apart: tuple[str, ...] = PLANS_APART,
+    ) -> Twist | None:
+        if self.chance.random() >= often:
+            return None
+        plan = self.chance.choice(apart if self.history.world.apart else plans)
+        nth = self.chance.choice([0, 0, 0, 1, 2])
+        self._say(f"({plan} at {nth})")
+        return self.history.plan(plan, nth, self._number())
+
+    # clients
+
+    def put(self) -> None:
+        """One job."""
+        name = self._one_of(NAMES, WEIGHTS)
+        after = self.chance.choice([0, 0, 0, 0, 3, 3600])
+        by = self.chance.choice([None] * 7 + [0, 30])
+        worker = None
+        if self.chance.random() < 0.2:
+            worker = (self.chance.randrange(3), self.chance.random() < 0.5)
+        twist = self._twist(0.2, CLIENT_PLANS, CLIENT_PLANS_APART)
+        self.history.put([name], self._number(), after, by, worker, twist)
+
+    def put_many(self) -> None:
+        """Several at once."""
+        name = self.chance.choice(MANY)
+        self._say(name)
+        self.history.put([name] * self.chance.randint(2, 6), self._number())
+
+    def add_callback(self) -> None:
+        """One more callback."""
+        name = self._one_of(CALLBACK_NAMES, CALLBACK_WEIGHTS)
+        twist = self._twist(0.6, CALLBACK_PLANS, CALLBACK_PLANS)
+        self.history.add_callback(self._number(), name, self._number(), twist)
+
+    def interfere(self) -> None:
+        """Somebody changes their mind."""
+        what = self.chance.choice(["fail", "cancel", "cancel", "size", "size", "size", "release"])
+        self._say(what)
+        if what == "size":
+            kind = self.chance.choice(["thread", "thread", "reactor"])
+            self.history.set_size(self._number(), self.chance.choice([0, 1, 2, 3, 3]), kind)
+        elif what == "fail":
+            self.history.fail(self._number())
+        else:
+            getattr(self.history, what)(self._number(), self._number())
+
+    # processes
+
+    def make_pass(self) -> None:
+        """A poll pass."""
+        self.history.make_pass(self._number(), self.chance.random() < 0.8, self._twist(0.4))
+
+    def work(self) -> None:
+        """A thread job; where no child has one, a pass that may change that."""
+        if self.history.world.at_rest():
+            self.history.work(self._number(), self._twist(0.5))
+        else:
+            self.make_pass()
+
+    def work_in_reactor(self) -> None:
+        """A reactor job."""
+        self.history.work_in_reactor(self._number(), self._twist())
+
+    def fire(self) -> None:
+        """A Deferred."""
+        self.history.fire(self._number(), self.chance.random() < 0.8)
+
+    def touch_a_child(self) -> None:
+        """Something happens to a child."""
+        what = self.chance.choice(["begin", "kill_child", "take_back", "delay_news", "delay_news"])
+        self._say(what)
+        getattr(self.history, what)(self._number())
+
+    def stop_a_supervisor(self) -> None:
+        """In this or that way."""
+        what = self.chance.choice(["kill", "freeze", "kill", "freeze", "stop"])
+        self._say(what)
+        if what == "stop":
+            self.history.stop(self._number())
+        else:
+            getattr(self.history, what)(self._number(), self.chance.random() < 0.5)
+
+    def go_on(self) -> None:
+        """What stood still goes on, what was dead is started."""
+        self.history.thaw()
+        self.history.restart(self._number())
+
+    def advance(self) -> None:
+        """Time passes, and the storage's clock jumps to wherever it likes."""
+        self.history.world.storage_offset = self.chance.choice([-1e6, 0.0, 1e6])
+        self.history.world.advance(self.chance.choice([0.4, 3.0, 6.0, 22.0]))
+
+
+#: How often each step is taken.
+HOW_OFTEN = {
+    "put": 14,
+    "put_many": 3,
+    "add_callback": 8,
+    "interfere": 6,
+    "make_pass": 14,
+    "work": 28,
+    "work_in_reactor": 7,
+    "fire": 4,
+    "touch_a_child": 6,
+    "stop_a_supervisor": 4,
+    "go_on": 6,
+    "advance": 6,
+}

@@ -1,0 +1,102 @@
+"""Histories that ended badly once, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.simulation.history import History
+from tests.simulation.rest import Rest
+
+Begin = Callable[..., History]
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """Begins a history with one supervisor, whose children are ready."""
+    histories = []
+
+    def made(children: int = 1, apart: bool = False) -> History:
+        history = History(apart)
+        histories.append(history)
+        history.restart(0)
+        history.set_size(0, children)
+        for _ in range(3):
+            history.make_pass(0)
+        assert [child.state for child in history.world.children] == ["idle"] * children
+        return history
+
+    yield made
+    for history in histories:
+        history.close()
+
+
+def interruptions(history: History) -> list[int]:
+    """Of each job."""
+    history.world.reader.sync()
+    return [history.world.reader.partial(job.oid)._interruptions for job in history.expected.jobs]
+
+
+@pytest.mark.parametrize("kind", ["counts", "once"])
+def test_a_death_when_callbacks_are_over_interrupts_nothing(begin: Begin, kind: str) -> None:
+    history = begin()
+    history.put([kind])
+    history.add_callback(0, "kills, once")
+    history.make_pass(0)
+    history.work(0)  # the callback kills the child ...
+    history.make_pass(0)  # ... and may not begin again
+    history.make_pass(0)
+    history.work(0, history.plan("crash before", 0, 0))  # at the commit that says so
+    history.make_pass(0)
+    history.expected.look()
+
+    Rest(history).come_to_rest()
+
+    assert interruptions(history) == [0]
+
+
+def test_a_callback_after_a_deferred_takes_no_attempt_from_the_next_job(begin: Begin) -> None:
+    history = begin()
+    history.put(["defers"])
+    history.add_callback(0, "kills twice")
+    history.make_pass(0)
+    history.work(0)  # to the Deferred
+    history.make_pass(0)
+    history.put(["counts"])
+    history.make_pass(0)
+    history.fire(0)
+    history.work(0)  # to the callback, which kills the child that has the other one in hand
+
+    Rest(history).come_to_rest()
+
+    assert interruptions(history) == [0, 0]
+
+
+def test_callbacks_go_on_although_their_slot_is_given_up(begin: Begin) -> None:
+    history = begin(children=2)
+    history.put(["counts", "counts"])
+    for number in range(2):
+        history.add_callback(number, "kills twice")
+    history.make_pass(0)
+    for _ in range(2):
+        history.work(0)  # to the callback, which kills the child
+    history.set_size(0, 1)
+
+    Rest(history).come_to_rest()
+
+
+@pytest.mark.parametrize("kind", ["once", "reactor once"])
+def test_a_job_sees_what_was_committed_with_it_in_another_database(begin: Begin, kind: str) -> None:
+    history = begin(apart=True)
+    for process in history.world.processes():
+        process.databases.be_late()
+    history.put([kind])
+    (job,) = history.expected.jobs
+    history.world.alive()[0].databases._storages[-1].ping()  # it has heard of the job
+    history.make_pass(0)
+    history.work(0)
+    history.work_in_reactor(0)
+
+    history.world.reader.sync()
+    assert history.world.reader.partial(job.oid).result == 1

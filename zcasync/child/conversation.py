@@ -14,6 +14,7 @@ from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child import output
 from zcasync.child.jobs import Jobs
+from zcasync.child.outbox import Outbox
 from zcasync.child.perform import JobThread, opener, thread_target
 from zcasync.ids import hex_oid
 from zcasync.protocol import commands
@@ -33,6 +34,9 @@ class Conversation(AMPChild):  # type: ignore[misc]
         self._reactor = reactor
         self._streams = streams
         self._jobs = Jobs()
+        self._outbox = Outbox(
+            reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
+        )
         self._thread = JobThread(
             opener(spec),
             bytes.fromhex(spec.incarnation),
@@ -73,7 +77,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
     def _ended(self, ended: Ended) -> None:
         for stream in self._streams:
             stream.flush()
-        self._tell(commands.Ended, **ended.as_dict())
+        self._outbox.add(ended, is_last=self._jobs.is_empty)
 
     def _report(self, partial: Any, progress: Progress) -> None:
         self._tell(commands.Report, progress=progress.as_dict())
@@ -85,9 +89,13 @@ class Conversation(AMPChild):  # type: ignore[misc]
         )
 
     def _tell(self, command: Any, **arguments: Any) -> None:
-        self._reactor.callFromThread(self.callRemote, command, **arguments)
+        self._reactor.callFromThread(self._say, command, **arguments)
 
     # in the reactor's thread
+
+    def _say(self, command: Any, **arguments: Any) -> None:
+        self._outbox.flush()  # what was before comes first
+        self.callRemote(command, **arguments)
 
     @commands.Perform.responder
     def perform(self, oids: list[bytes]) -> dict[str, Any]:
@@ -96,10 +104,12 @@ class Conversation(AMPChild):  # type: ignore[misc]
 
     @commands.TakeBack.responder
     def take_back(self) -> dict[str, Any]:
+        self._outbox.flush()
         return {"oids": self._jobs.take_back()}
 
     @commands.Finish.responder
     def finish(self) -> dict[str, Any]:
+        self._outbox.flush()
         oids = self._jobs.take_back()
         self._jobs.finish()
         return {"oids": oids}
@@ -109,6 +119,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
         return {"busy": self._jobs.busy}
 
     def _leave(self) -> None:
+        self._outbox.flush()
         self.shutdown = True
         sys.stdout.flush()
         self.transport.loseConnection()

@@ -76,6 +76,11 @@ class Jobs:
             self._waiting = deque(job for job in self._waiting if job.has_fired)
             return oids
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be begun."""
+        return not self._waiting
+
     def waiting(self) -> list[bytes]:
         """The oids of what has not begun."""
         with self._changed:

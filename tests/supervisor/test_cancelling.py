@@ -63,6 +63,25 @@ def test_one_that_waits_for_another_partial_ends(session: Session, worker: Worke
     assert len(session.queue) == 0
 
 
+def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
+    session: Session, worker: Worker
+) -> None:
+    other = scenes.serve(session, TWO)
+    theirs, stays = scenes.put(session, 2)
+    scenes.claim(session, other, [theirs, stays])
+    theirs._wait_for(session.keep(Partial(abs, 1)))
+    theirs.addCallback(Partial(abs))
+    session.commit()
+    done = Done()
+    lists = {kind: getattr(worker, kind).lists(1)[0] for kind in ("thread", "reactor")}
+    holders = [*other.thread._lists, *worker.thread._lists]
+    wanted = {theirs._p_oid: "somebody"}
+    end_waiting(session.connection, worker.incarnation, wanted, lists, done, holders)
+    session.commit()
+    assert (theirs.state, theirs.claim) == (CALLBACKS, worker.incarnation)
+    assert (list(worker.thread), list(other.thread)) == ([theirs], [stays])
+
+
 def test_what_another_worker_has_what_is_over_and_what_is_no_job_is_left_alone(
     session: Session, worker: Worker
 ) -> None:

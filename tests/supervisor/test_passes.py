@@ -358,6 +358,19 @@ def test_a_job_that_was_put_off_can_be_cancelled(scene: Scene) -> None:
     assert done.cancelled == oids([partial])
 
 
+def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.client.sync()
+    theirs = scene.client.same(partial)
+    theirs._wait_for(scene.client.keep(Partial(abs, 1)))
+    scene.client.commit()
+    done = scene.run(Work(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
+    assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
+    assert partial.result.check(AbortedError)
+    assert (scene.held(), list(scene.worker.completed)) == ([], [partial])
+
+
 def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))

@@ -6,7 +6,7 @@ where workers run, and perhaps nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ZODB.POSException import POSKeyError
@@ -25,17 +25,24 @@ def end_waiting(
     cancelled: Mapping[bytes, str],
     lists: Mapping[str, ClaimList],
     done: Done,
+    holders: Iterable[ClaimList] = (),
 ) -> None:
     """End those that wait in a queue or for another partial; the worker claims their callbacks.
 
-    ``cancelled``: oid -> who wants it; ``lists``: queue's name -> where to put them.
+    ``cancelled``: oid -> who wants it; ``lists``: queue's name -> where to put them.  ``holders``:
+    all claim lists there are, because one that has just begun to wait for another partial is still
+    in that of the engine that ran it, until that engine looks.
     """
+    holders = list(holders)
     for oid, who in cancelled.items():
         partial = _find(connection, oid)
         if partial is None:
             continue
         if partial.state == PENDING:
             partial._queue.ended()  # type: ignore[union-attr]
+        for one in holders:
+            if partial in one.items:
+                one.items = tuple(held for held in one.items if held is not partial)
         partial._claim = incarnation
         cancel(partial, who, done)
         lists[partial._queue.__name__].items += (partial,)  # type: ignore[union-attr]

@@ -211,11 +211,18 @@ class Passes:
         lists = {"thread": idlest, "reactor": reactor[0]}
         held = self._held()
         cancelled = {oid: who for oid, who in work.cancelled.items() if oid not in held}
-        end_waiting(self._connection, self._incarnation, cancelled, lists, done)
+        holders = [
+            one
+            for worker in self._manager.workers.values()
+            for sequence in (worker.thread, worker.reactor)
+            for one in sequence._lists
+        ]
+        end_waiting(self._connection, self._incarnation, cancelled, lists, done, holders)
 
     def _held(self) -> set[bytes]:
-        """The oids of all that the worker has claimed."""
-        return {p._p_oid for p in (*self._worker.thread, *self._worker.reactor)}
+        """The oids of all that the worker has claimed and that does not wait for another partial."""
+        claimed = (*self._worker.thread, *self._worker.reactor)
+        return {p._p_oid for p in claimed if p._waits_for is None}
 
     def _limit_room(self, threads: list[SlotWork], reactor: SlotWork) -> None:
         """Let the sizes count as they are in this transaction: a pause holds at once."""

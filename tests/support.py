@@ -111,7 +111,8 @@ class Client:
             return all(partial.state == COMPLETED for partial in partials)
 
         def seen() -> str:
-            return "\n".join(f"{partial!r}: {partial.result!r}" for partial in partials[:20])
+            found = [f"{partial!r}: {partial.result!r}" for partial in partials[:20]]
+            return "\n".join([*found, *(instance.evidence() for instance in RUNNING)])
 
         wait_until(all_done, f"{len(partials)} partials to complete", timeout, seen)
         results = [partial.result for partial in partials]
@@ -266,7 +267,11 @@ class Instance:
     def evidence(self) -> str:
         """For a failed wait."""
         state = "runs" if self.is_alive else f"ended: {self.process and self.process.returncode}"
-        return f"supervisor {state}\n{self.output[-3000:]}\n--- log\n{self.log()[-6000:]}"
+        status = self.status() if self.is_alive else None
+        return (
+            f"supervisor {state}\n{self.output[-3000:]}\n--- log\n{self.log()[-6000:]}"
+            f"\n--- status\n{status}"
+        )
 
     def status(self, timeout: float = 10.0) -> dict[str, Any]:
         """What it answers at its control socket."""

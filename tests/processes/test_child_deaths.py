@@ -129,6 +129,8 @@ def test_an_idle_child_that_is_killed_is_replaced_and_interrupts_nothing(
 ) -> None:
     victim = common.wait_for_children(2, "idle")[0]
     os.kill(victim, signal.SIGKILL)
+    # Before the supervisor knows, it may hand a job to the dead.
+    wait_until(lambda: victim not in common.child_pids(), "its death to be known")
     partials = [client.put(jobs.process) for _ in range(6)]
     client.wait_for(*partials)
     assert victim not in common.wait_for_children(2, "idle")

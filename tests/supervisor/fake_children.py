@@ -6,6 +6,7 @@ import itertools
 import signal
 from typing import Any
 
+from ampoule.main import TO_CHILD
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.protocols import amp
@@ -48,7 +49,7 @@ class FakeProcess:
 
     def __init__(self, reactor: Clock, connector: Any) -> None:
         self.pid = next(pids)
-        self.pipes: dict[int, Any] = {}
+        self.pipes: dict[int, Any] = {TO_CHILD: self}
         self.jobs: list[bytes] = []
         self.finishing = False
         self.lingers = False  # does not end when it could
@@ -106,6 +107,8 @@ class FakeProcess:
 
     def writeToChild(self, fd: int, data: bytes) -> None:
         """Arrives when the test lets time pass, as through a pipe: never before this returns."""
+        if fd not in self.pipes:  # as Twisted's
+            raise KeyError(fd)
         self._reactor.callLater(0, self._receive, data)
 
     def _receive(self, data: bytes) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, globalLogPublisher
 
-from zcasync.supervisor.pass_loop import PassLoop
+from zcasync.supervisor.pass_loop import AFTER_FAULT_SECONDS, PassLoop
 
 
 class Looped:
@@ -25,6 +28,10 @@ class Looped:
     def end(self, delay: float) -> None:
         """The pass under way ends."""
         self._passing.callback(delay)
+
+    def fail(self, error: Exception) -> None:
+        """The pass under way fails."""
+        self._passing.errback(error)
 
 
 @pytest.fixture
@@ -120,3 +127,24 @@ def test_a_pass_that_ends_after_the_stop_begins_no_other(reactor: Clock, looped:
 
     assert reactor.getDelayedCalls() == []
     assert looped.begun == [0]
+
+
+def test_a_fault_in_a_pass_is_logged_and_not_the_last_of_all(
+    reactor: Clock, looped: Looped, logged: list[dict[str, object]]
+) -> None:
+    looped.loop.start()
+    reactor.advance(0)
+    looped.fail(KeyError(3))
+    assert [event["log_level"] for event in logged] == [LogLevel.critical]
+    reactor.advance(AFTER_FAULT_SECONDS)
+
+    assert looped.begun == [0, AFTER_FAULT_SECONDS]
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, object]]]:
+    """What is logged."""
+    events: list[dict[str, object]] = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)

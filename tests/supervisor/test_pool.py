@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ampoule.main import TO_CHILD
 from twisted.internet.task import Clock
 
 from tests.supervisor.pooled import BOOT_TIMEOUT, Pooled
@@ -272,3 +273,14 @@ def test_a_stop_can_be_repeated_while_it_goes_on(pooled: Pooled) -> None:
     pooled.settle()
 
     assert (first, second) == ([None], [None])
+
+
+def test_a_child_whose_pipe_is_closed_is_given_nothing(pooled: Pooled) -> None:
+    (process,) = pooled.boot(1)
+    process.closeChildFD(TO_CHILD)  # it ends, and the news of that is still on its way
+    child = pooled.perform([A])
+    assert (list(child.outstanding), child.state) == ([], "idle")
+    child.take_back()
+    child.finish()
+    process.crash()
+    assert [idle for _, _, idle in pooled.deaths] == [True], "no job was interrupted"

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ampoule.main import AMPConnector
+from ampoule.main import TO_CHILD, AMPConnector
 from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -70,6 +70,15 @@ class Connector(AMPConnector):  # type: ignore[misc]
 
     def connectionMade(self) -> None:
         self.amp.makeConnection(self)
+
+    @property
+    def can_write(self) -> bool:
+        """Whether its pipe is open: that of a process that ends is closed before its end is known."""
+        return TO_CHILD in self.transport.pipes
+
+    def write(self, data: bytes) -> None:
+        if self.can_write:
+            super().write(data)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == 4:
@@ -156,7 +165,9 @@ class Child(InHand):
         self.lines.slot = slot
 
     def perform(self, oids: list[bytes]) -> None:
-        """Give it jobs."""
+        """Give it jobs; none when it is about to be gone, which gives them back."""
+        if not self._connector.can_write:
+            return
         self.note_given(oids)
         self._connector.amp.callRemote(commands.Perform, oids=oids)
 

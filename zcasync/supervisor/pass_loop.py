@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+log = Logger()
+
+#: Until the next pass after one that has failed in a way that nobody had thought of.
+AFTER_FAULT_SECONDS = 1.0
 
 
 class PassLoop:
     """Calls ``make_pass()``, whose Deferred fires with the delay until the next one, seconds.
 
-    It must not fail.  Nothing happens before ``start`` and after ``stop``.
+    It should not fail, but a fault in it must not be the end of all passes.  Nothing happens before
+    ``start`` and after ``stop``.
     """
 
     def __init__(self, reactor: Any, make_pass: Callable[[], Deferred[float]]) -> None:
@@ -49,8 +57,12 @@ class PassLoop:
 
     def _pass(self) -> None:
         self._again = None
-        self._passing = self._make_pass()
-        self._passing.addCallback(self._over)
+        self._passing = maybeDeferred(self._make_pass)
+        self._passing.addErrback(self._broken).addCallback(self._over)
+
+    def _broken(self, failure: Failure) -> float:
+        log.failure("a poll pass has failed; please report this", failure)
+        return AFTER_FAULT_SECONDS
 
     def _over(self, delay: float) -> None:
         self._passing = None

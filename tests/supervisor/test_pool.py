@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ampoule.main import TO_CHILD
+from twisted.internet.error import ProcessTerminated
 from twisted.internet.task import Clock
 
 from tests.supervisor.pooled import BOOT_TIMEOUT, Pooled
@@ -280,7 +281,7 @@ def test_a_child_whose_pipe_is_closed_is_given_nothing(pooled: Pooled) -> None:
     process.closeChildFD(TO_CHILD)  # it ends, and the news of that is still on its way
     child = pooled.perform([A])
     assert (list(child.outstanding), child.state) == ([], "idle")
-    child.take_back()
+    child.take_back().addErrback(lambda failure: failure.trap(ProcessTerminated))
     child.finish()
     process.crash()
     assert [idle for _, _, idle in pooled.deaths] == [True], "no job was interrupted"

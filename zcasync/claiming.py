@@ -7,7 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, Any
 
 from transaction.interfaces import TransientError
@@ -18,6 +18,7 @@ from zcasync.lanes import BROKEN, Entry, Lane, allows, restriction_of
 from zcasync.lateness import is_too_late
 from zcasync.loading import load_all
 from zcasync.partial import Partial
+from zcasync.policies import begins_only_once
 
 if TYPE_CHECKING:
     from zcasync.queues import PartialQueue
@@ -41,12 +42,12 @@ class Claimed:
     partials: list[Partial] = field(default_factory=list)
     broken: list[tuple[Partial, str]] = field(default_factory=list)
     examined: int = 0
-    left: int = 0  # due ones that ``may_take`` was against
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
+    is_barred: bool = False  # by one that has to wait for somebody who has nothing in hand
 
     def wants_more(self, limit: int) -> bool:
         """Whether to look at more entries when up to ``limit`` partials are wanted."""
-        return len(self.partials) < limit and self.examined < EXAMINE_LIMIT
+        return len(self.partials) < limit and self.examined < EXAMINE_LIMIT and not self.is_barred
 
     def add(self, partial: Partial) -> None:
         """Take a partial."""
@@ -60,7 +61,7 @@ def claim(
     limit: int,
     engine: bytes | None,
     polite: Callable[[bytes, Lane], int],
-    may_take: Callable[[Partial, int], bool],
+    idle: int | None,
 ) -> Claimed:
     """See ``PartialQueue.claim``."""
     claimed = Claimed()
@@ -69,7 +70,7 @@ def claim(
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, may_take, claimed)
+            _claim_from(queue, lanes, worker, limit, engine, idle, claimed)
     return claimed
 
 
@@ -79,7 +80,7 @@ def _claim_from(
     worker: bytes,
     limit: int,
     engine: bytes | None,
-    may_take: Callable[[Partial, int], bool],
+    idle: int | None,
     claimed: Claimed,
 ) -> None:
     """Claim from these lanes, oldest first."""
@@ -93,22 +94,20 @@ def _claim_from(
             heads.add(lane, entry)
     while heads and claimed.wants_more(limit):
         lane, entry = heads.pop()
+        fate = _fate(queue, entry, worker, now, claimed)
+        if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
+            # Nobody is passed by: what is behind it would keep the others from ever being idle.
+            claimed.is_barred = begins_only_once(entry.partial)
+            if claimed.is_barred:
+                return
         claimed.examined += 1
-        if _could_run(entry, worker, now) and not may_take(entry.partial, len(claimed.partials)):
-            claimed.left += 1
-            continue
         lane.drop(entry)
-        _sort(queue, lane, entry, worker, now, claimed)
+        _sort(lane, entry, fate, claimed)
         if engine is not None and lane.owner != engine:
             lane.owner = engine
         following = lane.following(entry)
         if following is not None:
             heads.add(lane, following)
-
-
-def _could_run(entry: Entry, worker: bytes, now: int) -> bool:
-    partial = entry.partial
-    return entry.due <= now and broken(partial) is None and partial.may_run_on(worker)
 
 
 class _Heads:
@@ -152,17 +151,35 @@ def _prefetch(queue: PartialQueue, lanes: list[Lane], limit: int) -> None:
     load_all(queue._p_jar, likely[: 2 * limit])
 
 
-def _sort(
-    queue: PartialQueue, lane: Lane, entry: Entry, worker: bytes, now: int, claimed: Claimed
-) -> None:
-    """Decide what becomes of one entry that was taken from its place."""
-    problem = broken(entry.partial)
-    if problem is not None:
+class Fate(Enum):
+    """What becomes of an entry."""
+
+    BROKEN = auto()
+    GONE = auto()
+    FILED = auto()
+    TAKEN = auto()
+
+
+def _fate(queue: PartialQueue, entry: Entry, worker: bytes, now: int, claimed: Claimed) -> Fate:
+    """Decide; changes nothing."""
+    partial = entry.partial
+    if broken(partial) is not None:
+        return Fate.BROKEN
+    if id(partial) in claimed.seen or not queue.waits(partial, entry.due):
+        return Fate.GONE
+    if entry.due > now or not (partial.may_run_on(worker) or is_too_late(partial)):
+        return Fate.FILED
+    return Fate.TAKEN
+
+
+def _sort(lane: Lane, entry: Entry, fate: Fate, claimed: Claimed) -> None:
+    """Do with an entry, which was taken from its place, what has been decided."""
+    if fate == Fate.BROKEN:
         lane.file(entry.due, entry.partial, BROKEN)
-        claimed.broken.append((entry.partial, problem))
-    elif id(entry.partial) in claimed.seen or not queue.waits(entry.partial, entry.due):
+        claimed.broken.append((entry.partial, broken(entry.partial) or ""))
+    elif fate == Fate.GONE:
         lane.gone -= 1
-    elif entry.due > now or not (entry.partial.may_run_on(worker) or is_too_late(entry.partial)):
+    elif fate == Fate.FILED:
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
         claimed.add(entry.partial)

@@ -19,7 +19,7 @@ from zcasync.incarnation import Incarnation
 from zcasync.lateness import is_too_late
 from zcasync.partial import Partial
 from zcasync.performing import Performer
-from zcasync.policies import is_at_most_once, policy_of
+from zcasync.policies import begins_only_once, policy_of
 from zcasync.tries import Tries
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
@@ -40,7 +40,7 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         and is_claimed(partial, incarnation)
         and not partial.callbacks
         and not is_too_late(partial)
-        and not is_at_most_once(partial)
+        and not begins_only_once(partial)
     )
 
 

@@ -69,14 +69,6 @@ def stored_name(partial: Partial, retry: Any) -> str | None:
     return retry
 
 
-def is_at_most_once(partial: Partial) -> bool:
-    """Whether a partial's policy lets it begin only once; a missing policy is found out later."""
-    try:
-        return bool(policy_of(partial).at_most_once)
-    except MissingPolicy:
-        return False
-
-
 def policy_of(partial: Partial) -> Any:
     """The IRetryPolicy of a partial.  Raises MissingPolicy where this process cannot find it."""
     name = partial._retry
@@ -99,6 +91,16 @@ def policy_of(partial: Partial) -> Any:
     if policy is None:
         raise MissingPolicy(f"{factory!r} has no retry policy for {partial!r}")
     return policy
+
+
+def begins_only_once(partial: Partial) -> bool:
+    """Whether the policy of a partial lets it begin once at most; where nobody knows: yes."""
+    try:
+        return bool(policy_of(partial).at_most_once)
+    except TransientError:
+        raise
+    except Exception:  # no policy, or a bad one: found out and stored where the call is to be made
+        return True
 
 
 def shown_name(partial: Partial) -> str:

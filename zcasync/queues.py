@@ -115,16 +115,16 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         *,
         engine: bytes | None = None,
         polite: Callable[[bytes, Lane], int] = lambda key, lane: Access.NOW,
-        may_take: Callable[[Partial, int], bool] = lambda partial, count: True,
+        idle: int | None = None,
     ) -> Claimed:
         """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
 
         Their own records are not changed.  ``engine`` is written on the lanes they come from;
-        which lanes are left alone ``polite(key, lane)`` says, an Access.  A due partial for which
-        ``may_take(partial, how many are taken before it)`` is false keeps its place, and what is
-        behind it in its lane waits with it.
+        which lanes are left alone ``polite(key, lane)`` says, an Access.  ``idle``: they are for
+        so many who have nothing in hand, one for each, and the rest is reserved ahead; no partial
+        that may begin only once is taken for that.
         """
-        return claim(self, worker, limit, engine, polite, may_take)
+        return claim(self, worker, limit, engine, polite, idle)
 
     def next_due(self, worker: bytes) -> int | None:
         """When the next partial that the worker may run is due, microseconds; None: none waits.

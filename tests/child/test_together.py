@@ -23,6 +23,7 @@ from zcasync.child import together
 from zcasync.child.jobs import Jobs
 from zcasync.child.perform import JobThread
 from zcasync.datamanager import install
+from zcasync.errors import MissingPolicy
 from zcasync.grouping import GROUP_LIMIT
 from zcasync.identity import Identity
 from zcasync.incarnation import Incarnation
@@ -190,6 +191,17 @@ def test_one_that_cannot_share_ends_the_group_and_keeps_its_place(bench: Bench) 
 
     assert bench.run(order) == 3
     assert results(order) == [1, 2, 3, 4, 5]
+
+
+def test_one_whose_policy_nobody_finds_fails_alone_and_holds_nobody_up(bench: Bench) -> None:
+    partials = bench.claim(*[bench.account.add] * 3)
+    partials[1]._retry = "tests.nowhere:policy"
+    bench.client.commit()
+    bench.run(partials)
+
+    first, failure, last = results(partials)
+    assert (first, last) == (1, 2)
+    assert failure.check(MissingPolicy)
 
 
 def test_a_group_has_a_limit(bench: Bench) -> None:

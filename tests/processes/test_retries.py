@@ -40,7 +40,9 @@ def test_a_job_under_never_whose_child_is_killed_is_not_begun_again(
     assert arrivals_after(client, gate) == 1
 
 
-def test_jobs_under_never_that_were_only_reserved_run_once(client: Client, gate: Gate) -> None:
+def test_jobs_under_never_behind_one_that_ends_its_process_run_once(
+    client: Client, gate: Gate
+) -> None:
     client.wait_for(*(client.put(jobs.nothing) for _ in range(20)))  # so that jobs are reserved
     fatal = client.manager.thread.put(Partial(jobs.exit_in_first_process, gate.path, 3))
     traces = Gate(f"{gate.path}-traces")
@@ -54,6 +56,32 @@ def test_jobs_under_never_that_were_only_reserved_run_once(client: Client, gate:
     assert len(traces.arrivals()) == 20
     assert {partial._interruptions for partial in behind} == {0}
     assert {partial.attempts for partial in behind} == {1}
+
+
+def test_a_job_under_never_is_reserved_for_no_child_that_has_something_in_hand(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance().start()
+    client = instance.client
+    client.wait_for(*client.put_many(jobs.nothing, 200))  # so that jobs are reserved
+    traces = Gate(f"{gate.path}-traces")
+    thread = client.manager.thread
+    busy = thread.put(Partial(jobs.pass_gate, gate.path))
+    reserved = thread.put(jobs.nothing)
+    never = thread.put(Partial(jobs.arrive, traces.path, 1), retry="never")
+    behind = thread.put(jobs.nothing)
+    client.commit()
+    victim = gate.wait_for()
+    client.sync()
+    assert [one.state for one in (busy, reserved)] == ["active", "active"]
+    assert [one.state for one in (never, behind)] == ["pending", "pending"]
+    os.kill(victim, signal.SIGKILL)
+    gate.wait_for(2)
+    client.sync()
+    assert (never.state, never.claim) == ("pending", None), "no engine has ever claimed it"
+    gate.open()
+    client.wait_for(busy, reserved, never, behind)
+    assert (never.attempts, never._interruptions, len(traces.arrivals())) == (1, 0, 1)
 
 
 def test_a_job_under_never_is_not_begun_again_when_its_supervisor_was_killed(

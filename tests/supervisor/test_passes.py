@@ -93,50 +93,6 @@ def test_as_much_is_claimed_as_there_is_room(scene: Scene) -> None:
     assert len(scene.client.queue) == 1, "it is committed"
 
 
-def put_never(scene: Scene) -> Partial:
-    """The client puts a call that may begin only once."""
-    scene.client.sync()
-    partial = scene.client.queue.put(Partial(print), retry="never")
-    scene.client.commit()
-    scene.session.sync()
-    return scene.session.same(partial)
-
-
-def test_what_may_begin_only_once_is_never_reserved_behind_another_job(scene: Scene) -> None:
-    first = scene.put(1)
-    never = put_never(scene)
-    behind = scene.put(1)
-    done = scene.run(s0=ready(room=5))
-    assert (done.hand_out, never.state) == ({0: oids(first)}, PENDING)
-
-    done = scene.run(s0=ready(room=4, in_hand=first))
-    assert (done.claimed, never.state) == (0, PENDING)
-    assert done.delay > 0.5, "there is nothing to do until the child has empty hands"
-
-    finished = ready(room=5)
-    finished.completed[first[0]._p_oid] = clock.now()
-    done = scene.run(s0=finished)
-    assert done.hand_out == {0: oids([never, *behind])}, "it keeps its place before what came later"
-
-
-def test_what_may_begin_only_once_goes_to_a_child_with_empty_hands(scene: Scene) -> None:
-    scene.size(2)
-    first = scene.put(1)
-    scene.run(s0=ready(room=3), s1=SlotWork())
-    never = put_never(scene)
-    done = scene.run(s0=ready(room=2, in_hand=first), s1=ready(room=3))
-    assert done.hand_out == {1: [never._p_oid]}
-
-
-def test_a_job_that_waits_for_its_deferred_is_in_nobodys_hands(scene: Scene) -> None:
-    (held,) = scene.put(1)
-    scene.run(s0=ready(room=3))
-    never = put_never(scene)
-    slot = ready(room=3, in_hand=[held])
-    slot.deferred = frozenset([held._p_oid])
-    assert scene.run(s0=slot).hand_out == {0: [never._p_oid]}
-
-
 def test_jobs_go_to_whoever_has_least_in_hand(scene: Scene) -> None:
     scene.size(2)
     first = scene.put(2)

@@ -6,7 +6,6 @@ from typing import Any
 
 from zcasync.incarnation import Incarnation
 from zcasync.partial import Partial
-from zcasync.policies import is_at_most_once
 from zcasync.supervisor.politeness import Politeness
 from zcasync.supervisor.work import Done, SlotWork
 from zcasync.workers import ClaimList
@@ -20,32 +19,26 @@ class Dealer:
         self._politeness = politeness
 
     def deal(
-        self,
-        queue: Any,
-        pairs: list[tuple[ClaimList, SlotWork]],
-        done: Done,
-        reserves: bool = True,
+        self, queue: Any, pairs: list[tuple[ClaimList, SlotWork]], done: Done, *, ahead: bool = True
     ) -> bool:
-        """Claim as much as the slots have room for; whether there is room for what is due next.
+        """Claim as much as the slots have room for; whether more would have been claimed.
 
-        ``reserves``: each slot works on one job at a time.
+        ``ahead``: a slot does one job after the other.  Then what may begin only once goes to one
+        that has nothing in hand, or waits until there is one: when a slot ends its last job there
+        is a pass anyway.
         """
         rooms = [slot.room for _, slot in pairs]
+        in_hand = [count_in_hand(one, slot) for one, slot in pairs]
+        idle = sum(room > 0 and not held for room, held in zip(rooms, in_hand, strict=True))
         wanted = sum(room for room in rooms if room > 0)
         if not wanted:
             return False
-        loads = [sum(p._p_oid not in slot.deferred for p in one.items) for one, slot in pairs]
-        # So many of what is dealt out first find empty hands; what may begin only once waits for
-        # that, so that it is never reserved behind another job.
-        empty = sum(room > 0 and not load for room, load in zip(rooms, loads, strict=True))
         claimed = queue.claim(
             self._incarnation.worker.bytes,
             wanted,
             engine=self._incarnation.engineUUID.bytes,
             polite=self._politeness.allows,
-            may_take=lambda partial, count: (
-                not reserves or count < empty or not is_at_most_once(partial)
-            ),
+            idle=idle if ahead else None,
         )
         for partial, problem in claimed.broken:
             number = int.from_bytes(partial._p_oid)
@@ -56,7 +49,7 @@ class Dealer:
             # Whoever has least in hand, so that nobody idles beside a job that waits.
             best = min(
                 (n for n in range(len(pairs)) if rooms[n] > 0),
-                key=lambda n: loads[n] + len(hands[n]),
+                key=lambda n: in_hand[n] + len(hands[n]),
             )
             rooms[best] -= 1
             hands[best].append(partial)
@@ -64,4 +57,9 @@ class Dealer:
             if hand:
                 one.items += tuple(hand)
         done.claimed += len(claimed.partials)
-        return any(room > 0 for room in rooms) and not claimed.left
+        return any(room > 0 for room in rooms) and not claimed.is_barred
+
+
+def count_in_hand(one: ClaimList, slot: SlotWork) -> int:
+    """How many jobs a slot has to do before it does another one."""
+    return sum(partial._p_oid not in slot.deferred for partial in one.items)

@@ -174,9 +174,8 @@ class Passes:
             self._retire(one, slot)
         rehome(pairs, worker.thread.size)
         manager, deal = self._manager, self._dealer.deal
-        hungry = [manager.thread] if deal(manager.thread, pairs, done) else []
-        if deal(manager.reactor, [reactor], done, reserves=False):
-            hungry.append(manager.reactor)
+        queues = [(manager.thread, pairs), (manager.reactor, [reactor])]
+        hungry = [one for one, to in queues if deal(one, to, done, ahead=to is pairs)]
         for number, (one, slot) in enumerate(pairs):
             if slot.ready and (oids := not_in_hand(one, slot)):
                 done.hand_out[number] = oids

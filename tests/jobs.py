@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import transaction
@@ -39,6 +40,11 @@ class Counter(Persistent):
         self.value += number
         Gate(gate).pass_through()
         return self.value
+
+    def add_slowly(self, seconds: float) -> int:
+        """Work for so long, then add one."""
+        time.sleep(seconds)
+        return self.add()
 
     def add_and_commit_twice(self) -> int:
         """A job that commits by itself; the last change goes with the result."""

@@ -184,8 +184,9 @@ def die_with_grandchild(gate: str) -> int:
 
 
 def leave_grandchild(gate: str) -> int:
-    """Start a process in our group, say which, and wait at the gate."""
-    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    """Start a process in our group that holds our pipes, say which, and wait at the gate."""
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    grandchild = subprocess.Popen(command, close_fds=False)
     _note(f"{gate}.pid", grandchild.pid)
     Gate(gate).pass_through()
     return grandchild.pid
@@ -203,6 +204,15 @@ def hold_lock(gate: str, seconds: float) -> int:
     """Keep the interpreter's lock: no other thread of this process runs meanwhile."""
     Gate(gate).arrive()
     ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    return os.getpid()
+
+
+def ignore_signals(gate: str) -> int:
+    """Let this process ignore what it can, and wait at the gate."""
+    libc = ctypes.CDLL(None)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+        libc.signal(number, ctypes.c_void_p(signal.SIG_IGN.value))
+    Gate(gate).pass_through()
     return os.getpid()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
@@ -19,14 +20,14 @@ def own_group() -> None:
 
 
 def leave_with_parent(parent: int, pipe: int, with_signal: signal.Signals) -> None:
-    """Get ``with_signal`` when the process ``parent`` is gone; at once where it is gone already.
+    """Let our group get ``with_signal`` when the process ``parent`` is gone; at once where it is
+    gone already.
 
-    The kernel sends it where it can (Linux).  Elsewhere a thread sends it to the whole group when
-    ``pipe``, whose other end only the parent holds, ends.
+    It is known by the end of ``pipe``, whose other end only the parent holds.  The kernel sends the
+    signal where it can (Linux); elsewhere a thread does, when it gets to run.
     """
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(PR_SET_PDEATHSIG, with_signal, 0, 0, 0)
+        _let_the_kernel_send(pipe, with_signal)
 
     def wait_for_end() -> None:
         while os.read(pipe, 1):
@@ -36,3 +37,16 @@ def leave_with_parent(parent: int, pipe: int, with_signal: signal.Signals) -> No
     threading.Thread(target=wait_for_end, name="lifeline", daemon=True).start()
     if os.getppid() != parent:
         os.killpg(0, with_signal)
+
+
+def _let_the_kernel_send(pipe: int, with_signal: signal.Signals) -> None:
+    """The whole group gets the signal when the pipe ends, whatever any of us is doing then.
+
+    The death signal is for us alone, and would leave behind what was started from here.  It comes
+    later than the other one, and is there for kernels that do not send that.
+    """
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgid(0))
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, with_signal)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, with_signal, 0, 0, 0)

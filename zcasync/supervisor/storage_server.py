@@ -66,6 +66,7 @@ def main() -> int:
     except SystemExit:
         pass
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already, and may be told twice
         if server is not None:
             with contextlib.suppress(FileNotFoundError):  # clients need not try it any more
                 os.unlink(spec["socket"])

@@ -1,0 +1,121 @@
+"""How soon a SIGKILL is known, the slot works again, and nobody is left, whatever jobs are doing.
+
+Each test allows ten times what is promised, because the machine may be slow and busy; what it took
+is printed, for ``--capture=no``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import jobs
+from tests.gates import Gate
+from tests.support import Instance
+from tests.waiting import wait_until
+
+KNOWN_SECONDS = 0.1
+AGAIN_SECONDS = 2.0
+LEAVE_SECONDS = 2.0
+ON_A_SLOW_MACHINE = 10
+NO_SPARE = """
+<zcasync>
+  grace-period 5
+  spare false
+</zcasync>
+"""
+
+
+@contextmanager
+def within(seconds: float, what: str) -> Iterator[None]:
+    """Fails when this takes much longer than promised."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    print(f"\n{what}: {took:.3f} s, promised {seconds:g} s")
+    assert took < ON_A_SLOW_MACHINE * seconds, what
+
+
+def wait_for_end(processes: list[psutil.Process]) -> None:
+    """Wait until none of them runs."""
+
+    def left() -> list[psutil.Process]:
+        return [one for one in processes if one.is_running() and not is_zombie(one)]
+
+    wait_until(lambda: not left(), "these to be gone", seen=left)
+
+
+def is_zombie(process: psutil.Process) -> bool:
+    """Whether it has ended, and only its parent has not asked yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize("config", ["<zcasync>\n</zcasync>\n", NO_SPARE], ids=["spare", "no spare"])
+def test_the_death_of_a_child_is_known_at_once_and_its_slot_works_again(
+    make_instance: Callable[..., Instance], gate: Gate, config: str
+) -> None:
+    instance = make_instance(config=config).start()
+    if config != NO_SPARE:
+        instance.wait_for_spare()
+    partial = instance.client.put(jobs.pass_gate, gate.path)
+    victim = gate.wait_for()
+    began = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    with within(KNOWN_SECONDS, "known"):
+        wait_until(lambda: victim not in instance.child_pids(), "the death to be known")
+    assert gate.wait_for(2) != victim
+    took = time.monotonic() - began
+    print(f"at work again: {took:.3f} s, promised {AGAIN_SECONDS:g} s")
+    assert took < ON_A_SLOW_MACHINE * AGAIN_SECONDS
+    gate.open()
+    instance.client.wait_for(partial)
+    assert partial._interruptions == 1
+
+
+def stopped(gate: str) -> int:
+    """As pass_gate; the test stops its child by a signal."""
+    return jobs.pass_gate(gate)
+
+
+@pytest.mark.parametrize(
+    ("job", "arguments"),
+    [
+        (jobs.pass_gate, ()),
+        (jobs.hold_lock, (20.0,)),
+        (jobs.ignore_signals, ()),
+        (jobs.leave_grandchild, ()),
+        (stopped, ()),
+    ],
+    ids=["waits", "holds the interpreter", "ignores signals", "has a grandchild", "is frozen"],
+)
+def test_all_that_a_killed_supervisor_had_started_is_gone_at_once(
+    make_instance: Callable[..., Instance],
+    gate: Gate,
+    job: Callable[..., Any],
+    arguments: tuple[Any, ...],
+) -> None:
+    instance = make_instance(children=2).start()
+    spare = instance.wait_for_spare()
+    for _ in range(2):
+        instance.client.put(job, gate.path, *arguments)
+    gate.wait_for(2)
+    if job is stopped:
+        for pid in gate.arrivals():
+            os.kill(pid, signal.SIGSTOP)
+    family = instance.descendants()
+    assert {spare, *gate.arrivals()} < {process.pid for process in family}
+    assert len(family) == (6 if job is jobs.leave_grandchild else 4)  # one is the database server
+    instance.close_client()
+    with within(LEAVE_SECONDS, "gone"):
+        instance.kill()
+        wait_for_end(family)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import transaction
@@ -201,19 +200,30 @@ def is_served(home: Home) -> bool:
     A killed supervisor leaves its sockets there, so that they exist means nothing.  One that runs
     may be about to start its database server (again): then waiting for that makes sense.
     """
-    return any(map(_listens, (home.control_socket, home.zeo_socket)))
+    sockets = (home.control_socket, home.zeo_socket)
+    return any(_listens(socket.AF_UNIX, os.fspath(path)) for path in sockets)
 
 
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+def is_any_server_away(configuration: Configuration) -> bool:
+    """Whether nobody listens, just now, where one of the configured ZEO servers should."""
+    sections = [factory.config.storage for factory in configuration.databases]
+    return any(
+        isinstance(section, ZEOClient)
+        and not any(_listens(server.family, server.address) for server in section.config.server)
+        for section in sections
+    )
+
+
+def _listens(family: int, address: Any) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
-            probe.connect(os.fspath(path))
+            probe.connect(address)
         except (TimeoutError, BlockingIOError):  # somebody has it, and is too busy to accept
             return True
         except PermissionError as error:
             raise ConfigurationError(
-                f"{path} belongs to another user: be the one who runs the supervisor"
+                f"{address} belongs to another user: be the one who runs the supervisor"
             ) from error
         except OSError:
             return False

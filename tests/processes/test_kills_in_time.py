@@ -6,11 +6,15 @@ is printed, for ``--capture=no``.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,17 +22,32 @@ import pytest
 
 from tests import jobs
 from tests.gates import Gate
+from tests.processes.servers import database_server
 from tests.support import Instance
 from tests.waiting import wait_until
+from zcasync.home import Home
+from zcasync.ids import id_of
 
 KNOWN_SECONDS = 0.1
 AGAIN_SECONDS = 2.0
 LEAVE_SECONDS = 2.0
+TELL_SECONDS = 1.0
+RUNNING_SECONDS = 5.0
 ON_A_SLOW_MACHINE = 10
 NO_SPARE = """
 <zcasync>
   grace-period 5
   spare false
+</zcasync>
+"""
+ELSEWHERE = """
+<zodb>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+<zcasync>
+  grace-period 5
 </zcasync>
 """
 
@@ -119,3 +138,59 @@ def test_all_that_a_killed_supervisor_had_started_is_gone_at_once(
     with within(LEAVE_SECONDS, "gone"):
         instance.kill()
         wait_for_end(family)
+
+
+def test_a_supervisor_that_is_started_again_has_its_jobs_running_soon(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(children=2).start()
+    partials = [instance.client.put(jobs.pass_gate, gate.path) for _ in range(2)]
+    gate.wait_for(2)
+    instance.kill()
+    instance.start()
+    with within(RUNNING_SECONDS, "running again after ready"):
+        gate.wait_for(4)
+    gate.open()
+    client = instance.client
+    client.wait_for(*(client.connection.get(partial._p_oid) for partial in partials))
+
+
+def stale_engines(instance: Instance) -> list[dict[str, Any]]:
+    """What the operator's command says, as a process of its own, and that it says so soon."""
+    command = [sys.executable, "-m", "zcasync.cli.main", "ghosts", "--home", str(instance.home)]
+    with within(TELL_SECONDS, "told"):
+        asked = subprocess.run([*command, "--json", "--timeout", "60"], stdout=subprocess.PIPE)
+    assert asked.returncode == 1
+    return json.loads(asked.stdout)["ghosts"]  # type: ignore[no-any-return]
+
+
+def test_a_supervisor_that_was_killed_is_told_of_at_once(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance().start()
+    partial = instance.client.put(jobs.pass_gate, gate.path)
+    gate.wait_for()
+    engine, job = str(instance.worker().engineUUID), id_of(partial)
+    family = instance.descendants()
+    instance.kill()
+    (ghost,) = stale_engines(instance)
+    assert (ghost["engine"], ghost["jobs"], ghost["verdict"]) == (engine, [job], "ghost")
+    wait_for_end(family)
+    data_fs = Home(instance.home).data_fs
+    data_fs.with_name("Data.fs.index").unlink(missing_ok=True)
+    os.truncate(data_fs, 10 * 10**9)  # a file without blocks behind it
+    (ghost,) = stale_engines(instance)
+    assert (ghost["engine"], ghost["jobs"], ghost["source"]) == (engine, [job], "files")
+
+
+def test_a_supervisor_that_was_killed_with_its_database_server_is_told_of_at_once(
+    make_instance: Callable[..., Instance], folder: Path
+) -> None:
+    with database_server(folder) as port:
+        instance = make_instance(config=ELSEWHERE.format(port=port)).start()
+        engine = str(instance.worker().engineUUID)
+        instance.kill()
+        (ghost,) = stale_engines(instance)
+        assert (ghost["engine"], ghost["source"]) == (engine, "database")
+    (ghost,) = stale_engines(instance)
+    assert (ghost["engine"], ghost["source"]) == (engine, "files")

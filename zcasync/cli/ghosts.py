@@ -67,15 +67,20 @@ def _look(
     """The stale and the silent engines.  Raises StorageAway when nothing can be said."""
     from zcasync.cli import report
     from zcasync.cli.session import reading
+    from zcasync.database import is_any_server_away
     from zcasync.errors import NotRunning, StorageAway
+    from zcasync.settings import load
     from zcasync.verdicts import STALE, Verdict
 
+    own = report.own_from_files(place, supervisor)
+    verdict = None if own is None else Verdict(own["verdict"])
     try:
+        # A ghost is told of at once.  Where there may be none a server is worth waiting for.
+        if verdict in STALE and is_any_server_away(load(place)):
+            raise StorageAway("nobody listens where the database's server should")
         with reading(place, timeout, PATIENCE_SECONDS) as session:
             return _judge(session, place, supervisor, seconds)
     except (StorageAway, NotRunning) as error:
-        own = report.own_from_files(place, supervisor)
-        verdict = None if own is None else Verdict(own["verdict"])
         # That this home is in order says nothing of others, if there can be others.
         if verdict in STALE or (verdict == Verdict.STOPPED and report.is_alone(place)):
             say(f"{error}; this home alone is judged, by what its last supervisor wrote down")

@@ -43,8 +43,10 @@ def why_no_room(file: Path) -> str | None:
     try:
         if limit != resource.RLIM_INFINITY and size + ROOM_BYTES > limit:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        with tempfile.TemporaryFile(dir=file.parent) as trial:
-            os.posix_fallocate(trial.fileno(), 0, ROOM_BYTES)
+        with tempfile.TemporaryFile(dir=file.parent, buffering=0) as trial:
+            left = ROOM_BYTES
+            while left:
+                left -= trial.write(bytes(left))
     except OSError as error:
         if error.errno not in REASONS:
             raise

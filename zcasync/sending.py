@@ -83,6 +83,13 @@ class SendingTogether(ClientStorage):  # type: ignore[misc]
             tid, oids = getattr(txn, COMMITTED)
             announce(getattr(txn, VIEW), tid, oids, to_itself=True)
 
+    def tpc_end(self, txn: Any) -> None:
+        """Let the next one commit, also where the temporary file had no room for all of this."""
+        try:
+            super().tpc_end(txn)
+        except OSError:
+            super().tpc_end(txn)  # the file is closed now, whatever was still to be written to it
+
     # what is said to the server
 
     def _can_read(self) -> bool:

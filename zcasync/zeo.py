@@ -7,6 +7,10 @@ repairs that ZEO 6.2 needs:
   then forgets to release the commit lock, so that nobody can ever commit again.
 - A file storage that fails in the last step of a commit closes itself, and ZEO goes on to serve
   it, with an error for everybody; for a full disk see :mod:`zcasync.full_disk`.
+- ZEO tells the other clients of a commit just before its last step.  If the server dies there, or
+  that fails, they know of a commit that is not there, and are not let in any more.
+- A file storage that finds an unfinished commit takes it off, and still gives its time for that of
+  the last commit; clients who believe that are not let in by the next server either.
 - ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
   its own commit before somebody's older one, complain about the order and, for a moment, read an
   old state.
@@ -24,7 +28,9 @@ from typing import Any
 import ZEO.StorageServer
 from ZEO.asyncio.server import Result
 from ZODB.FileStorage import FileStorage
+from ZODB.FileStorage.FileStorage import packed_version as MAGIC
 from ZODB.POSException import POSKeyError, StorageTransactionError
+from ZODB.utils import u64
 
 from zcasync.commit_log import CommitLog
 from zcasync.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
@@ -81,6 +87,20 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
         # The lock is released behind the answer, so that clients hear of commits in their order.
         return Result((resolved, serial), release)
 
+    def tpc_finish(self, tid: int) -> Any:
+        """End a commit; others hear of it when it is on the disk.
+
+        Nobody can have read anything in between: all clients are served in one thread.
+        """
+        self._news: list[bytes] = []
+        answer = super().tpc_finish(tid)
+        for each in self._news:
+            super()._invalidate(each)
+        return answer
+
+    def _invalidate(self, tid: bytes) -> None:
+        self._news.append(tid)
+
     def load_many(self, oids: list[bytes], tid: bytes) -> list[tuple[bytes, bytes] | None]:
         """(data, serial) of each record as it was before ``tid``; None where there is none."""
         return [self._load_one(oid, tid) for oid in oids]
@@ -102,6 +122,7 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
         super().__init__(*args, **options)
         for name, storage in self.storages.items():
             self._require_room(storage)
+            self._know_the_last_commit(storage)
             storage.close = self._leaving_with(name, storage.close)
             end_when_full(name, storage)
 
@@ -113,6 +134,15 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
             if why is not None:
                 log.critical(why)
                 raise SystemExit(EXIT_NO_ROOM)
+
+    @staticmethod
+    def _know_the_last_commit(storage: Any) -> None:
+        """Let a file storage say of its last commit what is in the file."""
+        if isinstance(storage, FileStorage) and storage.getSize() > len(MAGIC):
+            with open(storage.getName(), "rb") as file:
+                file.seek(storage.getSize() - 8)  # the length of the transaction in front of it
+                file.seek(storage.getSize() - 8 - u64(file.read(8)))
+                storage._ltid = file.read(8)
 
     def _leaving_with(self, name: str, close: Callable[[], None]) -> Callable[[], None]:
         """Closing a storage, and ending the process when it was the storage that did it."""

@@ -23,6 +23,10 @@ COMMITS = {
 }
 #: Before the vote; between vote and finish, when the server is locked; after the finish.
 MOMENTS = ["before", "voted", "finished"]
+#: In a server besides: in the finish, when nothing is written yet that makes the commit count.
+FINISHING = "finishing"
+#: In a server whose disk is full: when a vote has failed, before anything is done about it.
+FAILED = "failed"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 
 from tests.chaos.arena import Arena
-from tests.chaos.points import MOMENTS, POINTS, Point
+from tests.chaos.points import FINISHING, MOMENTS, POINTS, Point
 from tests.waiting import wait_until
 
 #: How often each thing is done, relative to the others.
@@ -95,7 +95,7 @@ class Tormentor:
 
     def _act(self, action: str, target: str) -> None:
         if action.startswith("trap"):
-            anywhere = Point("server", "any", self._rng.choice(MOMENTS))
+            anywhere = Point("server", "any", self._rng.choice([*MOMENTS, FINISHING]))
             point = anywhere if target == "server" else self._rng.choice(POINTS)
             self._ring.traps.arm(point, action.split()[1])
             return

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import resource
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests import jobs
@@ -196,88 +192,6 @@ def test_a_supervisor_that_starts_before_its_server_says_so_and_waits(
     instance.wait_until_ready()
     assert instance.client.wait_for(instance.client.put(jobs.echo, 1)) == ((1,), {})
     assert waiting_for(instance) is None
-
-
-class SmallDisk:
-    """A disk of its own for ``var``, filled with a file."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._filler = instance.home / "var" / "filler"
-
-    def fill(self) -> None:
-        """Leave no room."""
-        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"x" * 4096)
-
-    def clear(self) -> None:
-        """Make room."""
-        self._filler.unlink()
-
-
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of 8 MB mounted where the home's database will be."""
-    var = folder / "home" / "var"
-    var.mkdir(parents=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "zcasync", str(var)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("only root can mount a small disk")
-    yield
-    subprocess.run(["umount", str(var)], check=True)
-
-
-def put_some(instance: Instance, gate: Gate) -> list[bytes]:
-    """Put jobs of which one is at work, at the gate; their oids."""
-    client = instance.client
-    counter = client.add("counter", jobs.Counter())
-    at_gate = client.put(counter.add_at_gate, gate.path)
-    gate.wait_for()
-    return oids([at_gate, *client.put_many(counter.add, 20)])
-
-
-def test_a_server_whose_file_may_not_grow_makes_way_for_another_one(
-    make_instance: Callable[..., Instance], gate: Gate
-) -> None:
-    instance = make_instance(children=2, config=SETTINGS).start()
-    wanted = put_some(instance, gate)
-    size = Home(instance.home).data_fs.stat().st_size
-    server = psutil.Process(instance.status()["server_pid"])
-    server.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    gate.open()
-    wait_until(lambda: instance.log().count("listens") == 2, "a new server", seen=instance.evidence)
-    assert sorted(see_through(instance, wanted)) == list(range(1, 22))
-    assert instance.log().count("cannot be written (File too large)") == 1
-    assert instance.status()["server_pid"] != server.pid
-
-
-def test_a_full_disk_fails_no_job(
-    small_disk: None, make_instance: Callable[..., Instance], gate: Gate
-) -> None:
-    instance = make_instance(children=2, config=SETTINGS).start()
-    try:
-        wanted = put_some(instance, gate)
-        disk = SmallDisk(instance)
-        disk.fill()
-        gate.open()
-        wait_until(
-            lambda: BEGINS in instance.log(), "the trouble to be noticed", seen=instance.evidence
-        )
-        wait_until(
-            lambda: "No space left on device; make room" in (waiting_for(instance) or ""),
-            "status to say why",
-            seen=instance.evidence,
-        )
-        disk.clear()
-        assert sorted(see_through(instance, wanted)) == list(range(1, 22))
-        said_once_each_way(instance)
-        assert instance.log().count("make room") == 1
-    finally:
-        instance.end()
 
 
 def test_a_database_socket_that_was_removed_comes_back(

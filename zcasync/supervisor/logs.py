@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twisted.logger import (
@@ -31,7 +32,7 @@ def begin(home: Home) -> Any:
     The standard library's log (ZODB, ZEO and the jobs' own libraries) goes there from WARNING on.
     """
     home.log.mkdir(parents=True, exist_ok=True)
-    file: Any = LogFile("zcasync.log", str(home.log), ROTATE_BYTES, maxRotatedFiles=KEEP_FILES)
+    file: Any = _Log("zcasync.log", str(home.log), ROTATE_BYTES, maxRotatedFiles=KEEP_FILES)
     predicates: Any = [
         _not_what_ends_the_process,
         LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn),
@@ -52,6 +53,14 @@ def begin(home: Home) -> Any:
     logging.getLogger().addHandler(handler)
     say_it_once()
     return file
+
+
+class _Log(LogFile):  # type: ignore[misc]
+    """A full disk is no reason to complain at each line: what matters is on the terminal as well."""
+
+    def write(self, data: str) -> None:
+        with suppress(OSError):
+            super().write(data)
 
 
 @implementer(ILogFilterPredicate)

@@ -129,8 +129,16 @@ class ServerProcess:
             dict(os.environ),
             childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
         )
-        identity = Identity.of(self._transport.pid)
-        self._home.server_identity.write_text(json.dumps(identity.as_dict()))
+        self._note_identity(Identity.of(self._transport.pid))
+
+    def _note_identity(self, identity: Identity) -> None:
+        """Write down who the server is, for who finds it left behind; it leaves by itself, too."""
+        try:
+            self._home.server_identity.write_text(json.dumps(identity.as_dict()))
+        except OSError as error:
+            if self.waiting_for is None:  # otherwise the same full disk, at each try
+                path = str(self._home.server_identity)
+                log.warn("{path} cannot be written: {why}", path=path, why=error.strerror)
 
     def _listening(self) -> None:
         self._backoff = FIRST_BACKOFF_SECONDS

@@ -110,6 +110,24 @@ def watch(who: str, storage: Any, names: Any) -> None:
     storage.tpc_vote, storage.tpc_finish = tpc_vote, tpc_finish
 
 
+def watch_the_file(storage: Any) -> None:
+    """Wrap the server's storage: where a vote has failed, and where the end of a commit is near."""
+    vote, finish = storage.tpc_vote, storage._finish
+
+    def tpc_vote(self: Any, *args: Any) -> Any:
+        try:
+            return vote(self, *args)
+        except OSError:
+            passing("server", {"any"}, "failed")
+            raise
+
+    def _finish(self: Any, *args: Any) -> Any:
+        passing("server", {"any"}, "finishing")
+        return finish(self, *args)
+
+    storage.tpc_vote, storage._finish = tpc_vote, _finish
+
+
 def main() -> None:
     """Set the traps of this process, when it is one of ours."""
     who = role()
@@ -119,6 +137,7 @@ def main() -> None:
         from ZODB.FileStorage.FileStorage import FileStorage
 
         watch(who, FileStorage, lambda: {"any"})
+        watch_the_file(FileStorage)
     else:
         from zcasync.sending import SendingTogether
 

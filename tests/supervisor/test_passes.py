@@ -555,7 +555,7 @@ def test_a_ping_that_was_not_committed_is_written_again(
 
     scene.seconds.advance(30)
     # Not the commit of the look at the others, which comes before.
-    monkeypatch.setattr(scene.passes, "_look_at_others", list)
+    monkeypatch.setattr(scene.passes._others, "look", list)
     monkeypatch.setattr(scene.session.transactions, "commit", commit_in_trouble)
     with contextlib.suppress(ClientDisconnected):
         scene.run(s0=ready())

@@ -8,11 +8,9 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ampoule.main import TO_CHILD, AMPConnector
 from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from zcasync.ids import hex_oid
@@ -20,6 +18,7 @@ from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Death, Ending
 from zcasync.protocol.output import STACK_SIGNAL
 from zcasync.reporting import Progress
+from zcasync.supervisor.connector import Connector
 from zcasync.supervisor.in_hand import SPARE, InHand
 from zcasync.supervisor.lines import Lines
 from zcasync.supervisor.vitals import megabytes
@@ -33,70 +32,6 @@ READ_BYTES = 64 * 1024
 STACK_SECONDS = 0.5
 #: Why a child is killed that boots when it should end.
 NOT_NEEDED = "not needed any more"
-
-
-class ParentEnd(amp.AMP):  # type: ignore[misc]
-    """The supervisor's end of the conversation with one child."""
-
-    def __init__(self, child: Child) -> None:
-        super().__init__()
-        self._child = child
-
-    @commands.Ready.responder
-    def ready(self, pid: int, versions: dict[str, str]) -> dict[str, Any]:
-        self._child.is_ready()
-        return {}
-
-    @commands.Ended.responder
-    def ended(
-        self, oids: list[bytes], ending: str, microseconds: int, detail: str, moments: list[int]
-    ) -> dict[str, Any]:
-        self._child.note_completed(oids, moments)
-        self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
-        return {}
-
-    @commands.Report.responder
-    def report(self, progress: dict[str, Any]) -> dict[str, Any]:
-        self._child.note_progress(Progress.from_dict(progress))
-        return {}
-
-
-class Connector(AMPConnector):  # type: ignore[misc]
-    """Death is decided by ``processExited``: a grandchild that holds a pipe cannot hide it."""
-
-    def __init__(self, child: Child) -> None:
-        super().__init__(ParentEnd(child), name=f"child {child.slot}")
-        self._child = child
-
-    def connectionMade(self) -> None:
-        self.amp.makeConnection(self)
-
-    @property
-    def can_write(self) -> bool:
-        """Whether its pipe is open: that of a process that ends is closed before its end is known."""
-        return TO_CHILD in self.transport.pipes
-
-    def write(self, data: bytes) -> None:
-        if self.can_write:
-            super().write(data)
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        if childFD == 4:
-            self.amp.dataReceived(data)
-        else:
-            self._child.lines.received(childFD, data)
-
-    def processExited(self, reason: Any) -> None:
-        # Killed before the pipes close: what a job started must neither live on nor hold them.
-        self._child.kill_group()
-        self._child.drain(4, 1, 2)
-        for fd in list(self.transport.pipes):
-            self.transport.closeChildFD(fd)
-        self._child.exited(reason)
-
-    def processEnded(self, status: Any) -> None:
-        self.amp.connectionLost(status)
-        self.finished.callback(None)
 
 
 class Child(InHand):

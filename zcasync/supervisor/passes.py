@@ -26,16 +26,14 @@ from zcasync.supervisor.dealing import Dealer
 from zcasync.supervisor.housekeeping import Housekeeping
 from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
+from zcasync.supervisor.others import Others
 from zcasync.supervisor.politeness import Politeness
 from zcasync.supervisor.recovering import is_unfinished, recover, rehome
-from zcasync.supervisor.startup import has_leftovers, take_over
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 from zcasync.workers import ClaimList, Worker
 
 CONFLICT_TRIES = 8
-#: How often an engine looks at the others.
-LOOK_SECONDS = 1.0
 #: An engine without claims only says every ten minutes that it lives.
 IDLE_PING_SECONDS = 600.0
 
@@ -66,8 +64,7 @@ class Passes:
         self._politeness = Politeness(self._engine, surroundings)
         self._dealer = Dealer(incarnation, self._politeness)
         self._housekeeping = housekeeping or Housekeeping(surroundings.seconds)
-        self._watch = watch
-        self._looked = float("-inf")
+        self._others = Others(connection, manager, worker, incarnation, watch, surroundings)
         self._pinged = float("-inf")
         self._interval = float("inf")
         self._said: tuple[float, float] | None = None  # the same of this pass
@@ -77,7 +74,7 @@ class Passes:
 
     def run(self, work: Work) -> Done:
         """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
-        notes = self._look_at_others()
+        notes = self._others.look()
         if work.news:
             catch_up(self._connection.db())
         for attempt in range(CONFLICT_TRIES):
@@ -112,39 +109,6 @@ class Passes:
         """Let whoever we met finish."""
         surroundings = self._surroundings
         surroundings.sleep(surroundings.chance.uniform(0, longest))
-
-    def _look_at_others(self) -> list[str]:
-        """Bury the engines that are dead and take their work over, in a commit of its own."""
-        now = self._surroundings.seconds()
-        if now - self._looked < LOOK_SECONDS:
-            return []
-        self._looked = now
-        if len(self._manager.workers) > 1:
-            catch_up(self._connection.db())
-        self._transactions.begin()
-        notes = []
-        try:
-            for worker in self._manager.workers.values():
-                notes += self._look_at(worker)
-            self._transactions.commit()
-        except ConflictError:  # another engine was first, or will be next time
-            self._transactions.abort()
-            return []
-        except BaseException:
-            self._transactions.abort()
-            raise
-        return notes
-
-    def _look_at(self, worker: Worker) -> list[str]:
-        if worker is self._worker:
-            return []
-        engine, why = worker.engineUUID, self._watch.why_dead(worker)
-        if why is None and not has_leftovers(worker):
-            return []
-        notes = take_over(worker, why or "left over", self._worker, self._incarnation)
-        if why is not None:
-            notes.insert(0, f"engine {engine} of worker {worker.UUID} is buried: {why}")
-        return notes
 
     def _require_own(self) -> None:
         """Raise FencedError unless this engine still is the worker's."""

@@ -24,7 +24,7 @@ ROLES = {
 COMMITS = {
     ("zcasync.supervisor.startup", "begin"): "begin",
     ("zcasync.supervisor.startup", "end"): "end",
-    ("zcasync.supervisor.passes", "_look_at_others"): "burial",
+    ("zcasync.supervisor.others", "look"): "burial",
     ("zcasync.supervisor.passes", "run"): "pass",
     ("zcasync.performing", "_try"): "job",
     ("zcasync.grouping", "commit"): "group",

@@ -8,7 +8,7 @@ from typing import Any
 
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
 from zcasync.settling import is_done
-from zcasync.supervisor import passes, startup
+from zcasync.supervisor import others, startup
 
 
 def suspects(claimed: Iterable[Any], named: bytes | None = None) -> set[bytes]:
@@ -17,10 +17,10 @@ def suspects(claimed: Iterable[Any], named: bytes | None = None) -> set[bytes]:
     """
     unfinished = [one for one in claimed if _is_unfinished(one)]
     begun = {one._p_oid for one in unfinished if one.state == ACTIVE and one._started is not None}
-    others = [one._p_oid for one in unfinished if one._p_oid not in begun]
-    if named is not None and (named in others or named in begun):
+    rest = [one._p_oid for one in unfinished if one._p_oid not in begun]
+    if named is not None and (named in rest or named in begun):
         return {named, *begun}
-    return {*others[:1], *begun}
+    return {*rest[:1], *begun}
 
 
 def _is_unfinished(partial: Any) -> bool:
@@ -39,8 +39,8 @@ def watched(tell: Callable[[set[bytes]], None]) -> Iterator[None]:
             tell(suspects(one.items))
         return take_over(dead, *args)
 
-    startup.take_over = passes.take_over = watching
+    startup.take_over = others.take_over = watching
     try:
         yield
     finally:
-        startup.take_over = passes.take_over = take_over
+        startup.take_over = others.take_over = take_over

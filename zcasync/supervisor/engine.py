@@ -19,20 +19,20 @@ from zcasync.reporting import Progress, report_to
 from zcasync.settings import Settings
 from zcasync.supervisor.dbthread import DatabaseThread
 from zcasync.supervisor.doorbell import Doorbell
+from zcasync.supervisor.gathering import Gathering
 from zcasync.supervisor.in_hand import InHand
 from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
-from zcasync.supervisor.noting import Noting
 from zcasync.supervisor.pass_loop import PassLoop
 from zcasync.supervisor.pool import PoolFactory
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.registration import Registration
 from zcasync.supervisor.passes import CONFLICT_TRIES
-from zcasync.supervisor.reserving import Sharing, room, target
+from zcasync.supervisor.reserving import Sharing, target
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.trouble import Trouble
 from zcasync.supervisor.tally import Tally
-from zcasync.supervisor.work import Done, SlotWork, Work
+from zcasync.supervisor.work import Done, Work
 
 log = Logger()
 
@@ -101,9 +101,8 @@ class Engine:
         self._lost = lost
         self._thread = thread or DatabaseThread(reactor)
         self._bell = Doorbell(self._rung)
-        self._work = Work()
-        self._cancelled: dict[bytes, str] = {}
-        self.noting = Noting(reactor.seconds)
+        self._gathering = Gathering(reactor.seconds)
+        self.noting = self._gathering.noting
         self.tally = Tally()
         self._loop = PassLoop(reactor, self._make_pass)
         self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
@@ -206,7 +205,7 @@ class Engine:
     @inlineCallbacks
     def _lay_down(self) -> Any:
         """The last transaction, or none where the storage does not answer in time."""
-        done: Deferred[Any] = self._thread.run(self._registration.end, self._take_work())
+        done: Deferred[Any] = self._thread.run(self._registration.end, self._gather())
         done.addTimeout(FAREWELL_SECONDS, self._reactor)
         try:
             count = yield done
@@ -254,41 +253,16 @@ class Engine:
         """One pass; fires with the delay until the next."""
         self._bell.begin()
         self._passing.begins()
-        work = self._take_work()
+        work = self._gather()
         passing: Deferred[Any] = self._thread.run(self._run_pass, work)
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
+
+    def _gather(self) -> Work:
+        return self._gathering.take(self.pool, self.reactor_jobs, self._state == "running")
 
     def _run_pass(self, work: Work) -> Done:
         self._bell.settle()
         return self._registration.make_pass(work)
-
-    def _take_work(self) -> Work:
-        """What is to be done now; leaves nothing of it for the next pass."""
-        work, self._work = self._work, Work()
-        if self.pool is None or self.reactor_jobs is None:
-            return work
-        ready = {child.slot for child in self.pool.ready()}
-        for child in self.pool.children.values():
-            slot = work.slot(child.slot)
-            slot.ready = child.slot in ready
-            slot.outstanding = frozenset(child.outstanding) | child.deferred
-            slot.deferred = frozenset(child.deferred)
-            slot.room = room(child, self._reactor.seconds()) if slot.ready else 0
-            if child.unseen_progress and child.outstanding and child.progress is not None:
-                child.unseen_progress = False
-                self.noting.report(child.outstanding[0], child.progress)
-            slot.completed.update(child.completed)
-            slot.returned += child.given_back
-            child.completed, child.given_back = {}, []
-            work.news = work.news or child.has_news
-            child.has_news = False
-        work.cancelled = dict(self._cancelled)
-        work.progress = self.noting.due()
-        running = self.reactor_jobs.running
-        work.reactor.ready = self._state == "running"
-        work.reactor.outstanding = frozenset(running) | self.reactor_jobs.deferred
-        work.reactor.deferred = frozenset(self.reactor_jobs.deferred)
-        return work
 
     def _passed(self, done: Done) -> float:
         self._pause = FIRST_PAUSE_SECONDS
@@ -296,8 +270,7 @@ class Engine:
         self.tally.add(done)
         for note in done.notes:
             log.warn("{note}", note=note)
-        for oid in done.cancelled:
-            self._cancelled.pop(oid, None)
+        self._gathering.note_cancelled(done.cancelled)
         for oid in done.dropped:
             self.reactor_jobs.drop(oid)
         if self._state == "running":
@@ -317,7 +290,7 @@ class Engine:
         self._sharing.look()
 
     def _pass_failed(self, failure: Failure, work: Work) -> float:
-        self._put_back(work)
+        self._gathering.put_back(work)
         self._passing.stop()
         if failure.check(FencedError):
             self._lost(FencedError(failure.getErrorMessage()))
@@ -328,15 +301,6 @@ class Engine:
         pause = self._pause
         self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return pause
-
-    def _put_back(self, work: Work) -> None:
-        """Keep what a failed pass did not do for the next one."""
-        for number, slot in work.slots.items():
-            mine = self._work.slot(number)
-            mine.completed = {**slot.completed, **mine.completed}
-            mine.returned[:0] = slot.returned
-            mine.deaths[:0] = slot.deaths
-        self._work.news = True
 
     # children
 
@@ -362,7 +326,7 @@ class Engine:
 
     def _reactor_job_ended(self, oid: bytes) -> None:
         self.noting.forget(oid)
-        self._work.news = True
+        self._gathering.note_news()
         self.wake()
 
     def cancel(self, oid: bytes, who: str) -> str:
@@ -372,7 +336,7 @@ class Engine:
         """
         if self._state != "running":
             return f"the engine is {self._state}"
-        self._cancelled[oid] = who
+        self._gathering.cancel(oid, who)
         for child in self.pool.children.values():
             if oid in child.outstanding:
                 if child.outstanding[0] == oid:
@@ -383,12 +347,11 @@ class Engine:
         return ""
 
     def _returned(self, slot: int, oids: list[bytes]) -> None:
-        self._work.slot(slot).returned += oids
+        self._gathering.note_returned(slot, oids)
         self.wake()
 
     def _child_died(self, slot: int, death: Death, idle: bool) -> None:
-        self._work.slot(slot).deaths.append((death, idle))
-        self._work.news = True
+        self._gathering.note_death(slot, death, idle)
         self.wake()
 
 
@@ -397,4 +360,4 @@ def _pass_on(result: Any, waiter: Deferred[Any]) -> Any:
     return None if isinstance(result, Failure) else result
 
 
-__all__ = ["Engine", "SlotWork", "engines"]
+__all__ = ["Engine", "engines"]

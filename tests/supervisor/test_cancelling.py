@@ -13,7 +13,7 @@ from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
 from zcasync.supervisor.cancelling import end_waiting
 from zcasync.supervisor.work import Done
-from zcasync.workers import Worker
+from zcasync.workers import ClaimList, Worker
 
 
 @pytest.fixture
@@ -26,11 +26,13 @@ def worker(session: Session) -> Worker:
     return scenes.serve(session)
 
 
-def cancel(session: Session, worker: Worker, *partials: Partial) -> Done:
+def cancel(
+    session: Session, worker: Worker, *partials: Partial, holders: list[ClaimList] | None = None
+) -> Done:
     done = Done()
     lists = {kind: getattr(worker, kind).lists(1)[0] for kind in ("thread", "reactor")}
     wanted = {partial._p_oid: "somebody" for partial in partials}
-    end_waiting(session.connection, worker.incarnation, wanted, lists, done)
+    end_waiting(session.connection, worker.incarnation, wanted, lists, done, holders or [])
     session.commit()
     return done
 
@@ -72,12 +74,7 @@ def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
     theirs._wait_for(session.keep(Partial(abs, 1)))
     theirs.addCallback(Partial(abs))
     session.commit()
-    done = Done()
-    lists = {kind: getattr(worker, kind).lists(1)[0] for kind in ("thread", "reactor")}
-    holders = [*other.thread._lists, *worker.thread._lists]
-    wanted = {theirs._p_oid: "somebody"}
-    end_waiting(session.connection, worker.incarnation, wanted, lists, done, holders)
-    session.commit()
+    cancel(session, worker, theirs, holders=[*other.thread._lists, *worker.thread._lists])
     assert (theirs.state, theirs.claim) == (CALLBACKS, worker.incarnation)
     assert (list(worker.thread), list(other.thread)) == ([theirs], [stays])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from zope.component.globalregistry import base
 
 from tests.docs.guides import DOCS, ROOT, blocks, reader
+from tests.ports import free_port
 
 #: Guides that run here: how many commands and how many Python lines they have at least.
 GUIDES = {
@@ -116,10 +116,3 @@ def test_the_guide_to_several_workers_has_the_samples_as_they_are() -> None:
 
     assert len(quoted) == 4
     assert quoted == {name: (ROOT / name).read_text() for name in quoted}
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

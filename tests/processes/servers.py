@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.waiting import wait_until
 from zcasync.supervisor.storage_server import LIFELINE_FD
 
@@ -53,9 +54,7 @@ class Server:
         module: str = "ZEO.runzeo",
     ) -> None:
         self._module = module
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = int(found.getsockname()[1])
+        self.port = free_port()
         self.folder = folder
         self._config = folder / "zeo.conf"
         self._config.write_text(

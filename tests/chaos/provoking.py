@@ -82,10 +82,28 @@ class Provoker:
             wait_until(done, f"jobs during {point}", DONE_SECONDS, self._seen)
 
     def _wait_for_both_supervisors(self) -> None:
-        """Where one is dead, nobody could see the other one's end."""
+        """Where one is dead, nobody could see the other one's end.
+
+        One that was frozen until it was buried has nothing left to be buried before it has noticed
+        that and begun anew.
+        """
         self._ring.restart_the_dead()
         for instance in self._ring.pair:
             instance.wait_until_ready()
+            wait_until(
+                lambda one=instance: self._serves(one), "its engine to count", seen=self._seen
+            )
+
+    def _wait_for_its_engine(self, instance: Instance) -> None:
+        wait_until(lambda: self._serves(instance), "its engine to count", seen=self._seen)
+
+    def _serves(self, instance: Instance) -> bool:
+        """Whether the engine that a supervisor believes to be is the one in its worker's record."""
+        try:
+            engine = instance.status()["engine"]
+        except (NotRunning, StorageAway):
+            return False
+        return engine is not None and engine == self.workload.engine_of(instance.home)
 
     def _keep_going(self, point: Point) -> None:
         """Restart what is to be restarted, and give them something to do."""

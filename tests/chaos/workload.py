@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from BTrees.IOBTree import IOBTree
@@ -95,6 +96,16 @@ class Workload:
         except TransientError:
             self._meanwhile()
             return False
+
+    def engine_of(self, home: Path) -> str | None:
+        """The engine that the record of a home's worker names; None where nobody tells, too."""
+        try:
+            self._client.sync()
+            engine = self._client.worker(home).engineUUID
+        except TransientError:
+            self._client.transactions.abort()
+            return None
+        return None if engine is None else str(engine)
 
     def _surely(self, change: Callable[[], None], is_there: Callable[[], bool]) -> None:
         """Make a change and commit, whatever happens on the way."""

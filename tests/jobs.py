@@ -257,3 +257,10 @@ def kill_after_arrival(gate: str) -> str:
     if len(arrived.arrivals()) <= 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return "survived"
+
+
+def eat_memory(count: int) -> None:
+    """Take so many bytes, a little at a time, and use them."""
+    eaten = []
+    while sum(map(len, eaten)) < count:
+        eaten.append(b"x" * 2**20)

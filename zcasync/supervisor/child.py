@@ -21,6 +21,7 @@ from zcasync.reporting import Progress
 from zcasync.supervisor.connector import Connector
 from zcasync.supervisor.in_hand import SPARE, InHand
 from zcasync.supervisor.lines import Lines
+from zcasync.supervisor.oom import expose
 from zcasync.supervisor.vitals import megabytes
 
 log = Logger()
@@ -74,6 +75,7 @@ class Child(InHand):
         """Start the process.  Raises OSError when it cannot be started."""
         starter.startAMPProcess("zcasync.child", self._connector, (spec_text,))
         self.pid = self._connector.transport.pid
+        expose(self.pid)
         # Both sides do this, so that the group exists whoever looks first.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.setpgid(self.pid, self.pid)

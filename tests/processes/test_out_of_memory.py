@@ -1,0 +1,65 @@
+"""The kernel kills a child for want of memory, in a cgroup that is ours alone; its job tells so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests import jobs
+from tests.support import Instance
+from tests.waiting import wait_until
+from zcasync.errors import AbortedError
+from zcasync.partial import Partial
+
+#: Where a cgroup can be made, and what limits its memory: of version 2, and of version 1.
+HIERARCHIES = [("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")]
+LIMIT_BYTES = 400 * 2**20
+#: Puts itself in the cgroup that is its first argument, and becomes the command that follows.
+IN_GROUP = 'echo $$ > "$0"/cgroup.procs && exec "$@"'
+
+
+def make_group() -> Path | None:
+    """A cgroup with little memory; None where none can be made."""
+    for where, limit in HIERARCHIES:
+        made = Path(where) / f"zcasync-test-{os.getpid()}"
+        try:
+            if (Path(where) / "cgroup.procs").exists():
+                made.mkdir()
+                (made / limit).write_text(str(LIMIT_BYTES))
+                return made
+        except OSError:
+            with suppress(OSError):
+                made.rmdir()
+    return None
+
+
+@pytest.fixture
+def group() -> Iterator[Path]:
+    made = make_group()
+    if made is None:
+        pytest.skip("no cgroup with a limit of its memory can be made here")
+    yield made
+    wait_until(lambda: not (made / "cgroup.procs").read_text(), "the cgroup to be empty")
+    made.rmdir()
+
+
+def test_a_child_that_the_kernel_kills_for_want_of_memory_leaves_the_reason(
+    group: Path, make_instance: Callable[..., Instance]
+) -> None:
+    instance = make_instance(children=1)
+    instance.launch(["sh", "-c", IN_GROUP, str(group), *instance.command]).wait_until_ready()
+    client = instance.client
+    partial = client.manager.thread.put(Partial(jobs.eat_memory, 4 * LIMIT_BYTES))
+    partial._interruptions = 9  # the next one is the last
+    client.commit()
+    failure = client.wait_for(partial, timeout=60)
+    assert failure.type is AbortedError
+    assert failure.evidence["signal"] == "SIGKILL"
+    assert "out of memory: the kernel killed it" in failure.getErrorMessage()
+    assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {}), "the slot works again"
+    assert instance.is_alive, "the kernel has not taken the supervisor, too"
+    instance.end()

@@ -19,6 +19,7 @@ from ZODB.config import ZEOClient
 from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import FileStorageError
 from ZODB.POSException import ConflictError, ReadOnlyError
+from ZODB.utils import p64, u64
 
 from zcasync.alone import Connection
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
@@ -260,22 +261,44 @@ def open_for_reading(home: Home, timeout: float) -> DB:
         raise not_running(home) from error
 
 
-def catch_up(db: DB) -> None:
+def catch_up(db: DB, tid: bytes | None = None) -> None:
     """Make sure that the next transaction on ``db`` sees all that was committed before this call.
 
+    ``tid``: or only what was committed up to this transaction.
+
     A message of another process can overtake the storage server's news of what that process
-    committed, and ``lastTransaction`` does not tell: a ZEO server may announce our own newer commit
-    before somebody's older one.  A round trip to the server puts everything in order.
+    committed.  ``lastTransaction`` does not tell either: a ZEO server, unless it is ours, may
+    announce our own newer commit before somebody's older one.  A round trip to the server puts
+    everything in order.
     """
-    ping = getattr(db.storage, "ping", None)
+    storage = db.storage
+    if tid is not None and isinstance(storage, SendingTogether) and storage.has_heard_of(tid):
+        return
+    ping = getattr(storage, "ping", None)
     if ping is not None:
         ping()
 
 
-def catch_up_all(db: DB) -> None:
-    """The same for ``db`` and its companions: what a job finds in all of them belongs together."""
+def last_seen(connection: Any) -> bytes | None:
+    """The id of the last transaction that the connection's present one sees, where one can know."""
+    start = getattr(connection._storage, "_start", None)
+    return None if start is None else p64(u64(start) - 1)
+
+
+def commit(connection: Any) -> bytes | None:
+    """Commit; returns the transaction's id, None when nothing was written."""
+    written = connection._registered_objects[:1]
+    connection.transaction_manager.commit()
+    return written[0]._p_serial if written else None
+
+
+def catch_up_all(db: DB, tid: bytes | None = None) -> None:
+    """The same for ``db`` and its companions: what a job finds in all of them belongs together.
+
+    ``tid`` is one of ``db``.
+    """
     for one in db.databases.values():
-        catch_up(one)
+        catch_up(one, tid if one is db else None)
 
 
 @contextlib.contextmanager

@@ -90,6 +90,13 @@ class SendingTogether(ClientStorage):  # type: ignore[misc]
         except OSError:
             super().tpc_end(txn)  # the file is closed now, whatever was still to be written to it
 
+    def has_heard_of(self, tid: bytes) -> bool:
+        """Whether all that was committed up to this transaction is known here.
+
+        Our server, and no other one, tells of commits in their order.
+        """
+        return self._can_read() and self.lastTransaction() >= tid
+
     # what is said to the server
 
     def _can_read(self) -> bool:

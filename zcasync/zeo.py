@@ -101,9 +101,17 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
     def _invalidate(self, tid: bytes) -> None:
         self._news.append(tid)
 
-    def load_many(self, oids: list[bytes], tid: bytes) -> list[tuple[bytes, bytes] | None]:
-        """(data, serial) of each record as it was before ``tid``; None where there is none."""
-        return [self._load_one(oid, tid) for oid in oids]
+    def load_many(
+        self, oids: list[bytes], tid: bytes, limit: int | None = None
+    ) -> list[tuple[bytes, bytes] | None]:
+        """(data, serial) of each record as it was before ``tid``; None where there is none.
+
+        None also for one of more than ``limit`` bytes.
+        """
+        found = [self._load_one(oid, tid) for oid in oids]
+        if limit is None:
+            return found
+        return [None if one is not None and len(one[0]) > limit else one for one in found]
 
     def _load_one(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes] | None:
         try:

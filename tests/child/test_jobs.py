@@ -9,6 +9,7 @@ import pytest
 from zcasync.child.jobs import Job, Jobs
 
 A, B, C = b"a", b"b", b"c"
+TID = b"\0" * 8
 
 
 @pytest.fixture
@@ -58,9 +59,12 @@ def test_it_is_busy_while_it_is_at_a_job(jobs: Jobs) -> None:
 
 
 def test_what_is_added_is_news_to_the_jobs_thread(jobs: Jobs) -> None:
-    assert not jobs.has_news
-    jobs.add([A])
-    assert jobs.has_news
+    assert jobs.take_news() == []
+    jobs.add([A], TID)
+    jobs.add([B, C])
+
+    assert jobs.take_news() == [TID, None]
+    assert jobs.take_news() == []
 
 
 def test_what_has_not_begun_is_taken_back_once(jobs: Jobs) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import transaction
 
 from tests.gates import Gate
+from tests.processes.servers import database_server, own_server
 from tests.support import Client, Instance, short_folder
+from zcasync.database import open_servers
 
 #: For supervisors that tests stop: nobody wants to wait.
 SHORT = """
@@ -69,3 +73,32 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
     made = Gate(tmp_path / "gate")
     yield made
     made.open()
+
+
+@pytest.fixture(params=["embedded", "runzeo"])
+def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
+    """Where a server listens: ours, or ZEO's own, which can read no commit in one message."""
+    if request.param == "embedded":
+        with own_server(folder) as path:
+            yield path
+    else:
+        with database_server(folder) as port:
+            yield ("127.0.0.1", port)
+
+
+@pytest.fixture
+def connect(address: Any) -> Iterator[Callable[[], Any]]:
+    """Makes connections to the server, each of a client of its own."""
+    opened: list[Any] = []
+
+    def open_one() -> Any:
+        db = open_servers({"main": [[address], "1"]}, 30.0)
+        connection = db.open(transaction_manager=transaction.TransactionManager())
+        opened.append(connection)
+        return connection
+
+    yield open_one
+    for connection in opened:
+        connection.transaction_manager.abort()
+        connection.close()
+        connection.db().close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,40 +11,10 @@ from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ServerException
 from ZODB.POSException import ConflictError, ReadConflictError
 
-from tests.processes.servers import database_server, own_server
-from zcasync.database import catch_up, open_servers
+from zcasync.database import catch_up
 from zcasync.sending import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
 
 Connect = Callable[[], Any]
-
-
-@pytest.fixture(params=["embedded", "runzeo"])
-def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
-    """Where a server listens: ours, or ZEO's own, which can read no commit in one message."""
-    if request.param == "embedded":
-        with own_server(folder) as path:
-            yield path
-    else:
-        with database_server(folder) as port:
-            yield ("127.0.0.1", port)
-
-
-@pytest.fixture
-def connect(address: Any) -> Iterator[Connect]:
-    """Makes connections to the server, each of a client of its own."""
-    opened: list[Any] = []
-
-    def open_one() -> Any:
-        db = open_servers({"main": [[address], "1"]}, 30.0)
-        connection = db.open(transaction_manager=transaction.TransactionManager())
-        opened.append(connection)
-        return connection
-
-    yield open_one
-    for connection in opened:
-        connection.transaction_manager.abort()
-        connection.close()
-        connection.db().close()
 
 
 def commit(connection: Any) -> None:

@@ -102,7 +102,8 @@ def test_an_ending_arrives_as_it_was(ending: Ending) -> None:
 
 def test_a_message_with_a_full_reserve_of_jobs_fits() -> None:
     oids = [number.to_bytes(8) for number in range(101)]
-    box = commands.Perform.makeArguments({"oids": oids}, None)
+    box = commands.Perform.makeArguments({"oids": oids, "tid": b"\0" * 8}, None)
+    heard = commands.Perform.parseArguments(amp.AmpBox(box), None)
 
-    assert commands.Perform.parseArguments(amp.AmpBox(box), None) == {"oids": oids}
+    assert heard == {"oids": oids, "tid": b"\0" * 8}
     assert all(len(value) < AMP_LIMIT_BYTES for value in box.values())

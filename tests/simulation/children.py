@@ -67,10 +67,10 @@ class SimulatedChild(Performer):
         if self.state == "booting":
             super()._ready()
 
-    def perform(self, oids: list[bytes]) -> None:
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
         self.note_given(oids)
         if not self.is_gone:
-            self._jobs.add(oids)
+            self._jobs.add(oids, tid)
 
     def take_back(self) -> Deferred[list[bytes]]:
         # When it is gone, its death will tell.

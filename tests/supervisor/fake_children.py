@@ -28,7 +28,7 @@ class ChildEnd(amp.AMP):
         self._process = process
 
     @commands.Perform.responder
-    def perform(self, oids: list[bytes]) -> dict[str, Any]:
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
         self._process.jobs += oids
         return {}
 

@@ -10,7 +10,7 @@ from persistent.mapping import PersistentMapping
 from ZODB import DB
 
 from tests.model.sessions import Session
-from zcasync.supervisor.doorbell import Doorbell
+from zcasync.supervisor.doorbell import HEARD_LIMIT, Doorbell
 
 Connect = Callable[[], Session]
 
@@ -82,6 +82,67 @@ def test_what_came_before_a_pass_is_no_news_after_it(rung: Rung) -> None:
     rung.watch()
 
     assert rung.count == 0
+
+
+def test_what_the_pass_has_written_itself_is_no_news(rung: Rung) -> None:
+    rung.watch()
+    rung.bell.begin()
+    rung.write(rung.watched)
+    own = rung.watched._p_serial
+    rung.bell.watch(frozenset([rung.watched._p_oid]), own)
+    assert rung.count == 0
+
+    rung.bell.begin()
+    rung.write(rung.watched)
+    rung.bell.watch(frozenset([rung.watched._p_oid]), own)
+    assert rung.count == 1
+
+
+def test_during_a_pass_it_is_silent_and_rings_once_at_its_end(rung: Rung) -> None:
+    rung.watch()
+    rung.bell.begin()
+    rung.write(rung.watched)
+    rung.write(rung.watched)
+    assert rung.count == 0
+
+    rung.watch()
+    assert rung.count == 1
+
+
+def test_after_a_pass_that_has_failed_it_rings_for_what_was_watched_before(rung: Rung) -> None:
+    rung.watch()
+    rung.bell.begin()
+    rung.write(rung.watched)
+    rung.bell.missed()
+    assert rung.count == 1
+
+    rung.write(rung.watched)
+    assert rung.count == 2
+
+
+def test_a_pass_hears_what_was_written_with_that_for_which_it_has_rung(rung: Rung) -> None:
+    oids = {rung.watched._p_oid, rung.other._p_oid}
+    rung.watch()
+    rung.write(rung.other)
+    assert rung.bell.begin() == set()
+    rung.other["n"] = -1
+    rung.write(rung.watched)
+    rung.watch()
+    assert rung.bell.begin() == oids, "it came during the pass"
+
+    rung.watch()
+    rung.other["n"] = -2
+    rung.write(rung.watched)
+    assert rung.bell.begin() == oids
+    assert rung.bell.begin() == set()
+
+
+def test_what_is_heard_while_no_pass_comes_is_not_collected_for_ever(rung: Rung) -> None:
+    rung.bell.watch(frozenset([b"watched"]))
+    for number in range(HEARD_LIMIT):
+        rung.bell._invalidate(b"tid", [b"watched", number.to_bytes(8)])
+
+    assert len(rung.bell.begin()) <= HEARD_LIMIT
 
 
 def test_a_lost_cache_rings_because_anything_may_have_happened(rung: Rung) -> None:

@@ -98,8 +98,8 @@ class Conversation(AMPChild):  # type: ignore[misc]
         self.callRemote(command, **arguments)
 
     @commands.Perform.responder
-    def perform(self, oids: list[bytes]) -> dict[str, Any]:
-        self._jobs.add(oids)
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
+        self._jobs.add(oids, tid)
         return {}
 
     @commands.TakeBack.responder

@@ -27,14 +27,20 @@ class Jobs:
         self._held: set[bytes] = set()  # begun, and waiting for a Deferred
         self._finished = False
         self.busy = False
-        self.has_news = False  # claims that the job's thread may not see yet
+        self._news: list[bytes | None] = []  # claims that the job's thread may not see yet
 
-    def add(self, oids: Iterable[bytes]) -> None:
-        """Append jobs whose claim is committed."""
+    def add(self, oids: Iterable[bytes], tid: bytes | None = None) -> None:
+        """Append jobs whose claim is committed, by this transaction."""
         with self._changed:
             self._waiting.extend(map(Job, oids))
-            self.has_news = True
+            self._news.append(tid)
             self._changed.notify()
+
+    def take_news(self) -> list[bytes | None]:
+        """The transactions that have claimed what was added since the last call."""
+        with self._changed:
+            news, self._news = self._news, []
+            return news
 
     def hold(self, oid: bytes) -> None:
         """A job waits for a Deferred: there will be more to do even after ``finish``."""

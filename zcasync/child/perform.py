@@ -185,9 +185,11 @@ class JobThread:
     def _see_news(self, oid: bytes) -> None:
         """Make sure that claims which we were told of can be seen, and load them all at once."""
         self._attachment.open()
-        if self._jobs.has_news:
-            self._jobs.has_news = False
-            catch_up_all(self._attachment.connection.db())
+        news = self._jobs.take_news()
+        if news:
+            known = [tid for tid in news if tid is not None]
+            last = max(known) if len(known) == len(news) else None
+            catch_up_all(self._attachment.connection.db(), last)
             transaction.begin()
             self._prefetch([oid, *self._jobs.waiting()])
 

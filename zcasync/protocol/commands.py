@@ -17,9 +17,12 @@ class Ready(amp.Command):  # type: ignore[misc]
 
 
 class Perform(amp.Command):  # type: ignore[misc]
-    """Supervisor: these partials, whose claim is committed, are yours, in this order."""
+    """Supervisor: these partials, whose claim is committed, are yours, in this order.
 
-    arguments = [(b"oids", Oids())]
+    ``tid``: by this transaction, where the storage has such ids.
+    """
+
+    arguments = [(b"oids", Oids()), (b"tid", amp.String(optional=True))]
     requiresAnswer = False
 
 

@@ -101,12 +101,15 @@ class Child(InHand):
         super().take_slot(slot)
         self.lines.slot = slot
 
-    def perform(self, oids: list[bytes]) -> None:
-        """Give it jobs; none when it is about to be gone, which gives them back."""
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
+        """Give it jobs; none when it is about to be gone, which gives them back.
+
+        ``tid``: the transaction that claimed them.
+        """
         if not self._connector.can_write:
             return
         self.note_given(oids)
-        self._connector.amp.callRemote(commands.Perform, oids=oids)
+        self._connector.amp.callRemote(commands.Perform, oids=oids, tid=tid)
 
     def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
         """The child said that it is done with jobs; ``seconds``: how long each took."""

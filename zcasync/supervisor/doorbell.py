@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
+
+#: A pass is told what has rung, up to so many oids, so that it can ask for all of it at once.
+HEARD_LIMIT = 100
 
 
 class Doorbell:
     """Listens to a database's invalidations, which arrive on the storage's thread.
 
     ``ring()`` is called there when one of the watched oids was written.  What comes while a pass is
-    running is remembered, because the pass may not have seen it.
+    running is kept until its end, because the pass may not have seen it: then it rings for what the
+    pass has not written itself.
     """
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
+        self._lock = threading.Lock()
         self._watched: frozenset[bytes] = frozenset()
-        self._recent: set[bytes] = set()
+        self._heard: set[bytes] = set()  # what was written with that for which it has rung
+        self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
         self.is_live = False
         self._announcing: Any = nullcontext()
         self._remove: Callable[[], None] = lambda: None
@@ -41,9 +48,15 @@ class Doorbell:
         self._remove = lambda: None
         self.is_live = False
 
-    def begin(self) -> None:
-        """A pass begins: what is heard from now on may be news to it."""
-        self._recent = set()
+    def begin(self) -> frozenset[bytes]:
+        """A pass begins: what is heard from now on may be news to it.
+
+        Returns the oids that were written by the commits for which it has rung since the last pass.
+        """
+        with self._lock:
+            heard, self._heard = frozenset(self._heard), set()
+            self._meanwhile = {}
+        return heard
 
     def settle(self) -> None:
         """Wait until what has rung is known to every connection; call it before a pass begins.
@@ -53,18 +66,43 @@ class Doorbell:
         with self._announcing:
             pass
 
-    def watch(self, oids: frozenset[bytes]) -> None:
-        """A pass has ended: ring for these from now on, and at once for what came meanwhile."""
-        self._watched = oids
-        if not self._recent.isdisjoint(oids):
+    def watch(self, oids: frozenset[bytes], own: bytes | None = None) -> None:
+        """A pass has ended: ring for these from now on, and at once for what came meanwhile.
+
+        ``own``: the transaction id of what the pass has written.
+        """
+        self._end_of_pass(oids, own)
+
+    def missed(self) -> None:
+        """A pass has failed: ring for what was watched before, and for what came meanwhile."""
+        self._end_of_pass(self._watched, None)
+
+    def _end_of_pass(self, oids: frozenset[bytes], own: bytes | None) -> None:
+        with self._lock:
+            self._watched = oids
+            meanwhile, self._meanwhile = self._meanwhile or {}, None
+            matters = [self._note(heard) for tid, heard in meanwhile.items() if tid != own]
+        if any(matters):
             self._ring()
+
+    def _note(self, heard: set[bytes]) -> bool:
+        """Keep what was written together; whether it matters."""
+        if self._watched.isdisjoint(heard):
+            return False
+        if len(self._heard) + len(heard) <= HEARD_LIMIT:
+            self._heard |= heard
+        return True
 
     # what the MVCC adapter calls, on any thread
 
     def _invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
-        oids = set(oids)
-        self._recent |= oids
-        if not self._watched.isdisjoint(oids):
+        heard = set(oids)
+        with self._lock:
+            if self._meanwhile is not None:
+                self._meanwhile[tid] = heard
+                return
+            matters = self._note(heard)
+        if matters:
             self._ring()
 
     def _invalidateCache(self) -> None:

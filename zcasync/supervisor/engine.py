@@ -251,9 +251,10 @@ class Engine:
 
     def _make_pass(self) -> Deferred[float]:
         """One pass; fires with the delay until the next."""
-        self._bell.begin()
+        heard = self._bell.begin()
         self._passing.begins()
         work = self._gather()
+        work.heard = heard
         passing: Deferred[Any] = self._thread.run(self._run_pass, work)
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
 
@@ -276,21 +277,23 @@ class Engine:
         if self._state == "running":
             self.pool.set_size(done.thread_size)
             self._hand_out(done)
-            self._bell.watch(done.watched)
+            self._bell.watch(done.watched, done.own)
         return done.delay
 
     def _hand_out(self, done: Done) -> None:
         ready = {child.slot: child for child in self.pool.ready()}
+        tid = done.own or done.seen
         for slot, oids in done.hand_out.items():
             child = ready.get(slot)
             if child is not None:
-                child.perform([oid for oid in oids if oid not in child.outstanding])
+                child.perform([oid for oid in oids if oid not in child.outstanding], tid)
         for oid in done.start:
             self.reactor_jobs.start(oid)
         self._sharing.look()
 
     def _pass_failed(self, failure: Failure, work: Work) -> float:
         self._gathering.put_back(work)
+        self._bell.missed()
         self._passing.stop()
         if failure.check(FencedError):
             self._lost(FencedError(failure.getErrorMessage()))

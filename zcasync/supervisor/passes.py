@@ -12,11 +12,12 @@ from transaction import TransactionManager
 from ZODB.POSException import ConflictError
 
 from zcasync import clock
-from zcasync.database import catch_up
+from zcasync.database import catch_up, commit, last_seen
 from zcasync.datamanager import DataManager
 from zcasync.errors import FencedError
 from zcasync.incarnation import Incarnation
 from zcasync.interfaces import COMPLETED
+from zcasync.loading import at_hand
 from zcasync.partial import Partial
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import ANNOTATION
@@ -80,8 +81,10 @@ class Passes:
         for attempt in range(CONFLICT_TRIES):
             self._transactions.begin()
             try:
-                done = self._steps(work)
-                self._transactions.commit()
+                with at_hand(self._connection, work.heard if attempt == 0 else ()):
+                    done = self._steps(work)
+                done.seen = last_seen(self._connection)
+                done.own = commit(self._connection)
             except ConflictError:
                 self._transactions.abort()
                 self._politeness.met()

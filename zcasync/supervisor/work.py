@@ -31,6 +31,7 @@ class Work:
     progress: dict[bytes, Progress] = field(default_factory=dict)  # to be noted
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
     news: bool = False  # a child has committed, or is gone: the pass has to see it
+    heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
 
     def slot(self, number: int) -> SlotWork:
         """The work of a slot, made when there is none yet."""
@@ -46,6 +47,8 @@ class Done:
     thread_size: int = 0
     delay: float = 5.0  # until the next pass, seconds
     watched: frozenset[bytes] = frozenset()
+    own: bytes | None = None  # the id of the transaction that it has written
+    seen: bytes | None = None  # the last transaction that it knows of, before that
     claimed: int = 0
     conflicts: int = 0  # tries that were refused before it committed
     cancelled: list[bytes] = field(default_factory=list)  # are over

@@ -99,10 +99,10 @@ class Performer(InHand):
         failed = self.problem is not None
         self._gone(self, Death(pid=0, exit_code=1 if failed else 0, reason=repr(self.problem)))
 
-    def perform(self, oids: list[bytes]) -> None:
-        """Give it jobs."""
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
+        """Give it jobs, which were claimed by this transaction."""
         self.note_given(oids)
-        self._jobs.add(oids)
+        self._jobs.add(oids, tid)
 
     def take_back(self) -> Deferred[list[bytes]]:
         """Take back what it has not begun."""

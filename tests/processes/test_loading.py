@@ -1,0 +1,173 @@
+"""Many records with one question, as the transaction sees them; and news that came in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from persistent.mapping import PersistentMapping
+from ZODB.utils import p64, u64
+
+from zcasync.database import catch_up, commit, last_seen
+from zcasync.loading import LARGE_BYTES, LOAD_MANY, at_hand, load_all
+from zcasync.sending import TOGETHER
+
+Connect = Callable[[], Any]
+
+
+class Reader:
+    """A client that counts what it asks its server for."""
+
+    def __init__(self, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connection, self.questions = connection, 0
+        self.storage = connection.db().storage
+        self.is_ours = TOGETHER in self.storage._info
+        server = self.storage._server
+        for name in ("call", "load_before"):
+            monkeypatch.setattr(server, name, self._counting(getattr(server, name)))
+
+    def _counting(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **options: Any) -> Any:
+            self.questions += 1
+            return ask(*args, **options)
+
+        return counted
+
+    def begin(self) -> None:
+        catch_up(self.connection.db())
+        self.connection.transaction_manager.begin()
+        self.questions = 0
+
+
+@pytest.fixture
+def writer(connect: Connect) -> Any:
+    """A connection that has stored three objects, and one that is large."""
+    connection = connect()
+    root = connection.root()
+    for name in ("a", "b", "c"):
+        root[name] = PersistentMapping({"name": name})
+    root["large"] = PersistentMapping({"name": "large", "data": "x" * LARGE_BYTES})
+    commit(connection)
+    return connection
+
+
+@pytest.fixture
+def reader(connect: Connect, writer: Any, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    made = Reader(connect(), monkeypatch)
+    made.begin()
+    made.connection.root()["a"]
+    made.begin()
+    return made
+
+
+def oids(writer: Any, *names: str) -> list[bytes]:
+    return [writer.root()[name]._p_oid for name in names]
+
+
+def test_what_is_at_hand_is_not_asked_for_again(reader: Reader, writer: Any) -> None:
+    root = reader.connection.root()
+    with at_hand(reader.connection, oids(writer, "a", "b", "c")):
+        load_all(reader.connection, oids(writer, "a", "b"))
+        assert [root[name]["name"] for name in "abc"] == ["a", "b", "c"]
+
+    assert reader.questions == (1 if reader.is_ours else 3)
+    assert "load" not in vars(reader.connection._storage)
+
+
+def test_what_is_not_needed_is_forgotten(reader: Reader, writer: Any) -> None:
+    with at_hand(reader.connection, oids(writer, "a", "b")):
+        pass
+    root, asked = reader.connection.root(), reader.questions
+    assert root["a"]._p_changed is None, "nobody has touched it"
+
+    assert root["a"]["name"] == "a"
+    assert reader.questions == asked + 1, "it comes from the storage, as ever"
+
+
+def test_a_large_record_comes_when_it_is_needed(reader: Reader, writer: Any) -> None:
+    root = reader.connection.root()
+    with at_hand(reader.connection, oids(writer, "a", "large")):
+        assert root["a"]["name"] == "a"
+        asked = reader.questions
+        assert root["large"]["name"] == "large"
+
+    assert reader.questions == asked + 1
+
+
+def test_what_is_at_hand_is_what_the_transaction_sees(reader: Reader, writer: Any) -> None:
+    writer.root()["a"]["name"] = "changed"
+    commit(writer)
+    root = reader.connection.root()
+    with at_hand(reader.connection, oids(writer, "a", "b")):
+        assert [root["a"]["name"], root["b"]["name"]] == ["a", "b"]
+
+    reader.begin()
+    with at_hand(reader.connection, oids(writer, "a", "b")):
+        assert [root["a"]["name"], root["b"]["name"]] == ["changed", "b"]
+        root["b"]["name"] = "mine"
+    assert commit(reader.connection) is not None
+
+
+def test_what_does_not_exist_and_a_single_record_ask_nothing_more(reader: Reader) -> None:
+    with at_hand(reader.connection, [p64(2**40), p64(2**40 + 1)]):
+        assert reader.connection.root()["a"]["name"] == "a"
+    asked = reader.questions
+    with at_hand(reader.connection, [p64(2**40)]):
+        pass
+
+    assert reader.questions == asked
+
+
+def test_a_failure_in_the_block_leaves_the_connection_as_it_was(
+    reader: Reader, writer: Any
+) -> None:
+    with (
+        pytest.raises(KeyError, match="mine"),
+        at_hand(reader.connection, oids(writer, "a", "b")),
+    ):
+        raise KeyError("mine")
+
+    assert "load" not in vars(reader.connection._storage)
+    assert reader.connection.root()["b"]["name"] == "b"
+
+
+def test_a_server_answers_only_for_what_is_small_enough(reader: Reader, writer: Any) -> None:
+    if not reader.is_ours:
+        pytest.skip("ZEO's own server loads one record at a time")
+    start = reader.connection._storage._start
+    wanted = oids(writer, "a", "large")
+    found = reader.storage._call(LOAD_MANY, wanted, start, LARGE_BYTES)
+    assert found[0] is not None
+    assert found[1] is None
+
+    assert None not in reader.storage._call(LOAD_MANY, wanted, start)
+
+
+def test_a_commit_that_was_heard_of_needs_no_question(reader: Reader, writer: Any) -> None:
+    writer.root()["a"]["name"] = "changed"
+    tid = commit(writer)
+    assert tid is not None
+    catch_up(reader.connection.db())
+    assert reader.storage.lastTransaction() >= tid
+    reader.questions = 0
+
+    catch_up(reader.connection.db(), tid)
+    assert reader.questions == (0 if reader.is_ours else 1)
+    catch_up(reader.connection.db(), p64(u64(tid) + 2**40))
+    assert reader.questions == (1 if reader.is_ours else 2), "it has not been heard of yet"
+    reader.connection.transaction_manager.begin()
+    assert reader.connection.root()["a"]["name"] == "changed"
+
+
+def test_a_commit_tells_its_id(writer: Any) -> None:
+    before = last_seen(writer)
+    assert commit(writer) is None, "nothing was written"
+    writer.root()["a"]["name"] = "changed"
+    tid = commit(writer)
+
+    assert tid == writer.root()["a"]._p_serial
+    writer.transaction_manager.begin()
+    assert last_seen(writer) == tid
+    assert before is not None
+    assert before < tid

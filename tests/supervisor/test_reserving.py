@@ -17,6 +17,7 @@ from zcasync.supervisor.reserving import (
     Sharing,
     room,
     target,
+    wants_more,
 )
 
 
@@ -162,3 +163,28 @@ def test_a_stop_leaves_no_timer(reactor: Clock, shared: Shared) -> None:
     shared.sharing.stop()
     shared.sharing.stop()
     assert reactor.getDelayedCalls() == []
+
+
+def test_news_is_worth_a_pass_while_a_child_would_soon_have_nothing_to_do(
+    reactor: Clock, child: FakeChild
+) -> None:
+    assert wants_more(child, reactor.seconds())
+    child.note_given(oids(0))
+    child.note_ended(oids(0)[0], Ending.SETTLED, RESERVE_SECONDS / 10, "")
+    child.note_given(oids(1, 2))
+    assert wants_more(child, reactor.seconds()), "ten are ahead of it when all is well"
+
+    child.note_given(oids(3, 4, 5, 6))
+    assert not wants_more(child, reactor.seconds())
+
+
+def test_news_is_not_worth_a_pass_for_a_child_whose_job_takes_long(
+    reactor: Clock, child: FakeChild
+) -> None:
+    child.note_given(oids(0))
+    child.note_ended(oids(0)[0], Ending.SETTLED, RESERVE_SECONDS / 10, "")
+    child.note_given(oids(1))
+    assert wants_more(child, reactor.seconds())
+
+    reactor.advance(2 * RESERVE_SECONDS)
+    assert not wants_more(child, reactor.seconds())

@@ -28,7 +28,7 @@ from zcasync.supervisor.pool import PoolFactory
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.registration import Registration
 from zcasync.supervisor.passes import CONFLICT_TRIES
-from zcasync.supervisor.reserving import Sharing, target
+from zcasync.supervisor.reserving import Sharing, target, wants_more
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.trouble import Trouble
 from zcasync.supervisor.tally import Tally
@@ -243,8 +243,8 @@ class Engine:
 
     def _hear(self) -> None:
         """News in the database: at once where a child could begin it, else with what else is due."""
-        ready = self.pool.ready()
-        if any(len(one.outstanding) <= target(one) // 2 for one in ready):
+        ready, now = self.pool.ready(), self._reactor.seconds()
+        if any(wants_more(one, now) for one in ready):
             self.wake()
         else:
             self.wake(RETIRE_SECONDS if ready else PAUSED_SECONDS)

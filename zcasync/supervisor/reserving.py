@@ -31,6 +31,11 @@ def room(child: InHand, now: float) -> int:
     return max(0, target(child) - len(child.outstanding))
 
 
+def wants_more(child: InHand, now: float) -> bool:
+    """Whether jobs for a child are worth a pass at once: soon it would have nothing to do."""
+    return room(child, now) > 0 and len(child.outstanding) <= target(child) // 2
+
+
 class Sharing:
     """Takes back what long jobs sit on while another child is idle.
 

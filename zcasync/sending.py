@@ -12,10 +12,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import ZEO.ClientStorage
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 
 from zcasync.alone import VIEW, announce
+from zcasync.commit_buffer import CommitBuffer
+
+# ZEO's client makes its buffer by this name, and nowhere else.
+ZEO.ClientStorage.TransactionBuffer = CommitBuffer
 
 #: The name of the server's method, and the key that says in the server's info that it has it.
 TOGETHER = "together"

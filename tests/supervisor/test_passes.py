@@ -14,7 +14,7 @@ from tests.supervisor import scenes
 from tests.supervisor.scenes import ELSEWHERE, Seconds, gone
 from zcasync import Partial, clock
 from zcasync.errors import AbortedError, FencedError
-from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import Progress, noted
 from zcasync.supervisor import startup
@@ -325,6 +325,22 @@ def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scen
     assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
     assert partial.result.check(AbortedError)
     assert (scene.held(), list(scene.worker.completed)) == ([], [partial])
+
+
+def test_the_callback_of_a_job_that_was_cancelled_before_it_began_is_not_blamed_for_a_death(
+    scene: Scene,
+) -> None:
+    (waiting,) = scene.put()
+    scene.client.sync()
+    callback = scene.client.same(waiting).addCallbacks(None, abs)
+    scene.client.commit()
+    scene.run(
+        Work(cancelled={waiting._p_oid: "jane"}), s0=SlotWork(ready=True, deaths=[(DEATH, False)])
+    )
+
+    scene.client.sync()
+    assert scene.client.same(waiting).state == CALLBACKS
+    assert (callback.state, callback._interruptions) == (PENDING, 0)
 
 
 def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:

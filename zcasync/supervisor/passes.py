@@ -133,11 +133,12 @@ class Passes:
         self._limit_room(slots, work.reactor)
         self._finished, self._said = [], None
         self._politeness.look(self._manager)
-        if work.cancelled:
-            self._end_waiting(work, pairs, reactor, done)
         for number, (one, slot) in enumerate([*pairs, reactor]):
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)
+        if work.cancelled:  # behind that: what is claimed for this has nothing to do with a death
+            self._end_waiting(work, pairs, reactor, done)
+        for one, slot in [*pairs, reactor]:
             self._retire(one, slot)
         rehome(pairs, worker.thread.size)
         manager, deal = self._manager, self._dealer.deal

@@ -32,6 +32,7 @@ def adopt(waiting: Partial, result: Any) -> None:
     """
     if waiting._waits_for is not None:
         waiting._settle(result)
+        require_all_callbacks(waiting)
 
 
 def choice(success: Any, failure: Any, retry: Any) -> Partial:
@@ -67,6 +68,16 @@ def add(partial: Partial, added: Partial, retry: Any) -> Partial:
         # of two concurrent transactions fails here and, tried again, sees the result.
         partial._p_jar.readCurrent(partial)
     return added
+
+
+def require_all_callbacks(partial: Partial) -> None:
+    """Let the commit fail with a ConflictError when a callback is added at the same time.
+
+    For whoever settles a partial and will not look at it again.
+    """
+    sidecar = partial._sidecar
+    if sidecar is not None and sidecar._p_jar is not None and not sidecar._p_changed:
+        sidecar._p_jar.readCurrent(sidecar)
 
 
 def set_retry(partial: Partial, retry: Any) -> None:

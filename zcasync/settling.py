@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from zcasync.callbacks import adopt
+from zcasync.callbacks import adopt, require_all_callbacks
 from zcasync.errors import BadStateError
 from zcasync.failure import sanitize
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -74,9 +74,7 @@ def complete(partial: Partial) -> bool:
     if partial.state != CALLBACKS or not all(map(is_done, partial.callbacks)):
         return False
     partial._move_to(COMPLETED)
-    sidecar = partial._sidecar
-    if sidecar is not None and sidecar._p_jar is not None and not sidecar._p_changed:
-        sidecar._p_jar.readCurrent(sidecar)
+    require_all_callbacks(partial)
     return True
 
 

@@ -1,4 +1,7 @@
-"""The named points: every commit of the path claim, run, complete, retire, and how to hit it."""
+"""The named points: every commit of the path claim, run, complete, retire, and how to hit it.
+
+And the two messages of that path: here is a job for you, and it is done.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,10 @@ COMMITS = {
 }
 #: Before the vote; between vote and finish, when the server is locked; after the finish.
 MOMENTS = ["before", "voted", "finished"]
+#: role -> what it says to the other one.
+MESSAGES = {"child": "Ended", "supervisor": "Perform"}
+#: Before it is said; after it is written to the pipe.
+MOMENTS_OF_MESSAGES = ["before", "finished"]
 #: In a server besides: in the finish, when nothing is written yet that makes the commit count.
 FINISHING = "finishing"
 #: In a server whose disk is full: when a vote has failed, before anything is done about it.
@@ -31,7 +38,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True)
 class Point:
-    """One place in one kind of commit of one kind of process."""
+    """One place in one kind of commit, or message, of one kind of process."""
 
     role: str
     commit: str
@@ -51,6 +58,10 @@ POINTS = [
     for role, commits in COMMITS.items()
     for commit in commits
     for moment in MOMENTS
+] + [
+    Point(role, message, moment)
+    for role, message in MESSAGES.items()
+    for moment in MOMENTS_OF_MESSAGES
 ]
 
 

@@ -1,4 +1,7 @@
-"""Every commit of the path, hit before its vote, between vote and finish, and after its finish."""
+"""Every commit of the path, hit before its vote, between vote and finish, and after its finish.
+
+And both messages, before they are sent and after.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,10 @@ def chosen(points: list[Point]) -> list[Point]:
     if ASKED.is_long:
         return points
     rng = random.Random(ASKED.seed)
-    commits = sorted({(point.role, point.commit) for point in points})
-    moments = {commit: rng.choice(MOMENTS) for commit in commits}
-    return [one for one in points if one.moment == moments[one.role, one.commit]]
+    moments: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        moments.setdefault((point.role, point.commit), []).append(point)
+    return [rng.choice(several) for several in moments.values()]
 
 
 def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(

@@ -8,8 +8,10 @@ from ZODB.POSException import ConflictError
 from tests.model import samples
 from tests.model.sessions import Session
 from zcasync import Partial
+from zcasync.callbacks import adopt
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.performing import Performer, is_done
+from zcasync.settling import take
 
 Connect = Callable[[], Session]
 
@@ -169,6 +171,27 @@ def test_a_callback_that_is_added_in_the_instant_of_completion_is_run(
     assert samples.NOTED == [("late", None)]
     assert [callback.state for callback in partial.callbacks] == [COMPLETED, COMPLETED]
     assert is_done(partial)
+
+
+def test_a_callback_that_comes_while_the_result_of_another_partial_is_adopted_is_seen(
+    worker: Session, client: Session, partial: Partial
+) -> None:
+    """Who adopts it may die right after that commit, and then nobody would look any more."""
+    inner = worker.queue.put(samples.nothing)
+    worker.commit()
+    worker.activate(inner)
+    take(partial, inner)
+    worker.commit()
+    assert partial._sidecar.callbacks == ()
+    adopt(partial, None)
+    add(client, partial)
+    with pytest.raises(ConflictError):
+        worker.commit()
+    worker.abort()
+
+    Performer().perform(inner)
+
+    check(worker, partial)
 
 
 def test_a_callback_on_a_pending_partial_and_a_claim_conflict(

@@ -343,6 +343,38 @@ def test_the_callback_of_a_job_that_was_cancelled_before_it_began_is_not_blamed_
     assert (callback.state, callback._interruptions) == (PENDING, 0)
 
 
+@pytest.mark.parametrize("how", ["cancelled", "interrupted", "waits"])
+def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
+    scene: Scene, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass retires what it has ended in the same commit, so it has to know all callbacks."""
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    partial._interruptions = 9
+    if how == "waits":
+        partial._wait_for(scene.session.keep(Partial(abs, 1)))
+    scene.session.commit()
+    look = scene.passes._politeness.look
+    added: list[Partial] = []
+
+    def look_late(manager: object) -> None:
+        look(manager)
+        assert partial.callbacks == () or added
+        if not added:
+            scene.client.sync()
+            added.append(scene.client.same(partial).addCallback(abs))
+            scene.client.commit()
+
+    monkeypatch.setattr(scene.passes._politeness, "look", look_late)
+    cancelled = {} if how == "interrupted" else {partial._p_oid: "jane"}
+    deaths = [] if how == "waits" else [(DEATH, False)]
+    done = scene.run(Work(cancelled=cancelled), s0=SlotWork(ready=True, deaths=deaths))
+
+    assert done.conflicts == 1
+    assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
+    assert (scene.held(), done.hand_out) == ([partial], {0: oids([partial])})
+
+
 def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))

@@ -80,6 +80,7 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
 
     Raises Refusal where it is over, or in the hands of somebody who cannot be reached from here.
     """
+    from zcasync.callbacks import require_all_callbacks
     from zcasync.claiming import broken
     from zcasync.failure import from_exception
     from zcasync.ids import id_of
@@ -106,6 +107,7 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
     if partial.state == PENDING and partial.queue is not None:
         partial.queue.ended()
     partial._settle(from_exception(AbortedError(f"cancelled by {who}")))
+    require_all_callbacks(partial)
     if partial._parent is not None and is_done(partial):
         complete(partial._parent)
     return True

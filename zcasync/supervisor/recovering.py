@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from twisted.python.failure import Failure
+
+from zcasync.callbacks import require_all_callbacks
 from zcasync.errors import AbortedError, MissingPolicy
 from zcasync.failure import from_exception
 from zcasync.ids import hex_oid
@@ -76,8 +79,14 @@ def _can_be_at_work(partial: Partial) -> bool:
 def cancel(partial: Partial, who: str, done: Done, death: Death | None = None) -> None:
     """End it: somebody does not want it any more; ``death`` is that of the child it ran in."""
     evidence = {} if death is None else death.as_dict()
-    partial._settle(from_exception(AbortedError(f"cancelled by {who}"), **evidence))
+    end(partial, from_exception(AbortedError(f"cancelled by {who}"), **evidence))
     done.notes.append(f"{name_of(partial)} is ended: cancelled by {who}")
+
+
+def end(partial: Partial, result: Failure) -> None:
+    """Give it this result.  It may be retired in the same commit, so no callback may be missed."""
+    partial._settle(result)
+    require_all_callbacks(partial)
 
 
 def rehome(slots: list[tuple[ClaimList, SlotWork]], size: int) -> None:
@@ -107,7 +116,7 @@ def give_back(partial: Partial) -> None:
 def end_begun(partial: Partial, done: Done) -> None:
     """End what has begun and may not begin again, although no death is known."""
     error = begun_before(partial)
-    partial._settle(from_exception(error))
+    end(partial, from_exception(error))
     done.notes.append(f"{name_of(partial)} is ended: {error}")
 
 
@@ -155,7 +164,7 @@ def count_interruption(partial: Partial, death: Death, name: str, done: Done) ->
         done.notes.append(f"{name}: {problem}")
     if again is None:
         error = interrupted(partial, death)
-        partial._settle(from_exception(error, **death.as_dict()))
+        end(partial, from_exception(error, **death.as_dict()))
         done.notes.append(f"{name} is ended: {error}")
     else:
         done.notes.append(

@@ -1,4 +1,4 @@
-"""Traps at the commits of supervisors, children and database servers: kill or freeze right there.
+"""Traps at commits and messages of supervisors, children and servers: kill or freeze right there.
 
 Every Python process that has this folder on its ``PYTHONPATH`` imports this module when it starts;
 the product's code knows nothing of it.  ``ZCASYNC_TORMENT`` names the folder of the traps: a file
@@ -128,6 +128,26 @@ def watch_the_file(storage: Any) -> None:
     storage.tpc_vote, storage._finish = tpc_vote, _finish
 
 
+def watch_messages(who: str) -> None:
+    """Wrap AMP: each message passes before it is sent, and after it is written."""
+    from twisted.protocols.amp import BoxDispatcher
+
+    call = BoxDispatcher.callRemote
+
+    def callRemote(self: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
+        names = {command.__name__}
+        passing(who, names, "before")
+        result = call(self, command, *args, **kwargs)
+        from twisted.internet import reactor
+
+        # The next turn of the reactor writes it.
+        later: Any = reactor.callLater
+        later(0, later, 0, passing, who, names, "finished")
+        return result
+
+    BoxDispatcher.callRemote = callRemote
+
+
 def main() -> None:
     """Set the traps of this process, when it is one of ours."""
     who = role()
@@ -142,6 +162,7 @@ def main() -> None:
         from zcasync.sending import SendingTogether
 
         watch(who, SendingTogether, commits)
+        watch_messages(who)
         if os.environ.get("ZCASYNC_TORMENT_PHASES") == "2":
             SendingTogether._is_alone = staticmethod(lambda txn: False)
 

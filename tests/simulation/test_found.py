@@ -86,22 +86,6 @@ def test_callbacks_go_on_although_their_slot_is_given_up(begin: Begin) -> None:
     Rest(history).come_to_rest()
 
 
-def test_a_callback_is_run_though_the_pass_that_cancels_its_job_has_not_heard_of_it(
-    begin: Begin,
-) -> None:
-    history = begin()
-    history.put(["waits for another"])
-    history.make_pass(0)
-    history.work(0)
-    history.world.alive()[0].databases.be_late()
-    history.add_callback(0)
-    history.cancel(0)
-    history.make_pass(0)
-    history.expected.look()
-
-    Rest(history).come_to_rest()
-
-
 @pytest.mark.parametrize("kind", ["once", "reactor once"])
 def test_a_job_sees_what_was_committed_with_it_in_another_database(begin: Begin, kind: str) -> None:
     history = begin(apart=True)

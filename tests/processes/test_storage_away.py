@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 from zcasync.database import open_servers
 from zcasync.home import Home
 from zcasync.partial import Partial
-from zcasync.supervisor.engine import FAREWELL_SECONDS
+from zcasync.supervisor.farewell import FAREWELL_SECONDS
 from zcasync.supervisor.server_process import KILL_AFTER_SECONDS
 from zcasync.supervisor.service import CLOSE_SECONDS
 

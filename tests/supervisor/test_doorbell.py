@@ -20,14 +20,16 @@ class Rung:
 
     def __init__(self, db: DB, writer: Session) -> None:
         self.count = 0
+        self.heard: set[bytes] = set()
         self.bell = Doorbell(self._ring)
         self._writer = writer
         self.watched = writer.keep(PersistentMapping(), "watched")
         self.other = writer.keep(PersistentMapping(), "other")
         assert self.bell.listen(db)
 
-    def _ring(self) -> None:
+    def _ring(self, oids: set[bytes]) -> None:
         self.count += 1
+        self.heard = oids
 
     def watch(self) -> None:
         self.bell.watch(frozenset([self.watched._p_oid]))
@@ -128,6 +130,7 @@ def test_a_pass_hears_what_was_written_with_that_for_which_it_has_rung(rung: Run
     rung.other["n"] = -1
     rung.write(rung.watched)
     rung.watch()
+    assert rung.heard == oids, "whoever rings says for what"
     assert rung.bell.begin() == oids, "it came during the pass"
 
     rung.watch()
@@ -148,7 +151,7 @@ def test_what_is_heard_while_no_pass_comes_is_not_collected_for_ever(rung: Rung)
 def test_a_lost_cache_rings_because_anything_may_have_happened(rung: Rung) -> None:
     rung.bell._invalidateCache()
 
-    assert rung.count == 1
+    assert (rung.count, rung.heard) == (1, set())
 
 
 def test_a_closed_bell_is_silent(rung: Rung) -> None:
@@ -166,7 +169,7 @@ def test_it_says_when_a_storage_does_not_tell_of_commits() -> None:
     class Quiet:
         _mvcc_storage = object()
 
-    bell = Doorbell(lambda: None)
+    bell = Doorbell(lambda oids: None)
     assert bell.listen(Quiet()) is False
     assert not bell.is_live
     bell.settle()

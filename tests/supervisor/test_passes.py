@@ -530,12 +530,14 @@ def test_the_next_pass_comes_when_the_next_partial_is_due(scene: Scene, fake_clo
 
 def test_a_put_and_a_change_of_size_write_what_is_watched(scene: Scene) -> None:
     scene.put()
-    watched = scene.run(s0=ready(room=1)).watched
-    worker = scene.worker
+    done, worker = scene.run(s0=ready(room=1)), scene.worker
+    watched = done.watched
 
     assert {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid} <= watched
     pages = {lane.inbox.last._p_oid for lane in scene.session.queue.lanes().values()}
     assert pages <= watched
+    assert done.for_reactor == scene.session.manager.reactor.watched()
+    assert not pages & done.for_reactor
 
 
 def test_a_conflict_is_tried_again_and_nothing_is_done_twice(

@@ -14,12 +14,13 @@ HEARD_LIMIT = 100
 class Doorbell:
     """Listens to a database's invalidations, which arrive on the storage's thread.
 
-    ``ring()`` is called there when one of the watched oids was written.  What comes while a pass is
-    running is kept until its end, because the pass may not have seen it: then it rings for what the
-    pass has not written itself.
+    ``ring(oids)`` is called there when one of the watched oids was written, with all that was written
+    with it; empty where that is not known.  What comes while a pass is running is kept until its
+    end, because the pass may not have seen it: then it rings for what the pass has not written
+    itself.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, ring: Callable[[set[bytes]], None]) -> None:
         self._ring = ring
         self._lock = threading.Lock()
         self._watched: frozenset[bytes] = frozenset()
@@ -81,9 +82,10 @@ class Doorbell:
         with self._lock:
             self._watched = oids
             meanwhile, self._meanwhile = self._meanwhile or {}, None
-            matters = [self._note(heard) for tid, heard in meanwhile.items() if tid != own]
-        if any(matters):
-            self._ring()
+            others = [heard for tid, heard in meanwhile.items() if tid != own]
+            news = set().union(*filter(self._note, others))
+        if news:
+            self._ring(news)
 
     def _note(self, heard: set[bytes]) -> bool:
         """Keep what was written together; whether it matters."""
@@ -103,7 +105,7 @@ class Doorbell:
                 return
             matters = self._note(heard)
         if matters:
-            self._ring()
+            self._ring(heard)
 
     def _invalidateCache(self) -> None:
-        self._ring()
+        self._ring(set())

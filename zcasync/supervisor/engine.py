@@ -19,6 +19,7 @@ from zcasync.reporting import Progress, report_to
 from zcasync.settings import Settings
 from zcasync.supervisor.dbthread import DatabaseThread
 from zcasync.supervisor.doorbell import Doorbell
+from zcasync.supervisor.farewell import Farewell
 from zcasync.supervisor.gathering import Gathering
 from zcasync.supervisor.in_hand import InHand
 from zcasync.supervisor.last_pass import Held
@@ -41,13 +42,9 @@ engines: dict[uuid.UUID, Engine] = {}
 
 #: Finished jobs are retired together, at the latest after this time.
 RETIRE_SECONDS = 0.05
-#: Where no child can take a job only reactor jobs can be news: many puts are looked at together.
-PAUSED_SECONDS = 0.01
 #: Pause after a pass that failed, doubled each time up to the longest.
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
-#: How long the last transaction may take before the supervisor leaves without it, as a ghost.
-FAREWELL_SECONDS = 4.0
 
 
 class Engine:
@@ -100,12 +97,14 @@ class Engine:
         self._ready: Callable[[], None] | None = ready
         self._lost = lost
         self._thread = thread or DatabaseThread(reactor)
+        self._farewell = Farewell(reactor, self._thread, self._registration, self.UUID)
         self._bell = Doorbell(self._rung)
         self._gathering = Gathering(reactor.seconds)
         self.noting = self._gathering.noting
         self.tally = Tally()
         self._loop = PassLoop(reactor, self._make_pass)
         self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
+        self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
         self._pause = FIRST_PAUSE_SECONDS
         self._state = "new"
         self._stopped: Deferred[None] | None = None
@@ -190,35 +189,13 @@ class Engine:
             children = self.pool.stop(grace)
             yield self.reactor_jobs.stop(grace)
             yield children
-            yield self._forget() if self._is_lost else self._lay_down()
+            if self._is_lost:
+                yield self._farewell.forget()
+            else:
+                self.left_cleanly = yield self._farewell.lay_down(self._gather())
         self._thread.close()
         engines.pop(self.worker_uuid, None)
         self._state = "stopped"
-
-    def _forget(self) -> Deferred[None]:
-        """Close the connection, without waiting for long."""
-        done: Deferred[Any] = self._thread.run(self._registration.close)
-        return done.addTimeout(FAREWELL_SECONDS, self._reactor).addErrback(
-            lambda failure: log.warn("a connection did not close in time")
-        )
-
-    @inlineCallbacks
-    def _lay_down(self) -> Any:
-        """The last transaction, or none where the storage does not answer in time."""
-        done: Deferred[Any] = self._thread.run(self._registration.end, self._gather())
-        done.addTimeout(FAREWELL_SECONDS, self._reactor)
-        try:
-            count = yield done
-        except Exception as error:  # whatever it is, the process has to end: as a ghost, then
-            log.error(
-                "the worker could not be laid down, so engine {engine} stays behind as a ghost; "
-                "the next start takes its work over: {why}",
-                engine=self.UUID,
-                why=f"{type(error).__name__}: {error}",
-            )
-        else:
-            self.left_cleanly = True
-            log.info("laid down; {count} claims given back", count=count)
 
     # polling
 
@@ -238,16 +215,17 @@ class Engine:
         """Make a pass within ``delay`` seconds."""
         self._loop.wake(delay)
 
-    def _rung(self) -> None:
-        self._reactor.callFromThread(self._hear)
+    def _rung(self, oids: set[bytes]) -> None:
+        self._reactor.callFromThread(self._hear, oids)
 
-    def _hear(self) -> None:
-        """News in the database: at once where a child could begin it, else with what else is due."""
-        ready, now = self.pool.ready(), self._reactor.seconds()
-        if any(wants_more(one, now) for one in ready):
+    def _hear(self, oids: set[bytes]) -> None:
+        """News in the database: at once where it can be begun, else with what else is due."""
+        now = self._reactor.seconds()
+        is_for_reactor = not self._for_reactor.isdisjoint(oids)
+        if is_for_reactor or any(wants_more(one, now) for one in self.pool.ready()):
             self.wake()
         else:
-            self.wake(RETIRE_SECONDS if ready else PAUSED_SECONDS)
+            self.wake(RETIRE_SECONDS)
 
     def _make_pass(self) -> Deferred[float]:
         """One pass; fires with the delay until the next."""
@@ -277,6 +255,7 @@ class Engine:
         if self._state == "running":
             self.pool.set_size(done.thread_size)
             self._hand_out(done)
+            self._for_reactor = done.for_reactor
             self._bell.watch(done.watched, done.own)
         return done.delay
 

@@ -160,7 +160,7 @@ class Passes:
         self._ping(len(worker.thread) + len(worker.reactor) > 0)
         done.held = Held.of(worker)
         done.delay = self._delay(hungry)
-        done.watched = self._watched()
+        self._say_what_to_watch(done)
         return done
 
     def _end_waiting(
@@ -277,11 +277,11 @@ class Passes:
                 delay = min(delay, max(0.0, (due - now) / 1e6))
         return max(delay, self._politeness.pause) if self._politeness.waits else delay
 
-    def _watched(self) -> frozenset[bytes]:
+    def _say_what_to_watch(self, done: Done) -> None:
         worker = self._worker
-        oids = self._manager.thread.watched() | self._manager.reactor.watched()
-        oids |= {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid}
-        return frozenset(oids)
+        sizes = {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid}
+        done.for_reactor = frozenset(self._manager.reactor.watched())
+        done.watched = done.for_reactor | self._manager.thread.watched() | sizes
 
 
 def not_in_hand(one: ClaimList, slot: SlotWork) -> list[bytes]:

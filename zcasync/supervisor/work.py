@@ -46,7 +46,8 @@ class Done:
     start: list[bytes] = field(default_factory=list)  # reactor jobs
     thread_size: int = 0
     delay: float = 5.0  # until the next pass, seconds
-    watched: frozenset[bytes] = frozenset()
+    watched: frozenset[bytes] = frozenset()  # oids: one that is written means news
+    for_reactor: frozenset[bytes] = frozenset()  # those of them that mean a reactor job
     own: bytes | None = None  # the id of the transaction that it has written
     seen: bytes | None = None  # the last transaction that it knows of, before that
     claimed: int = 0

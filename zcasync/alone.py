@@ -11,11 +11,13 @@ from typing import Any
 from ZODB.Connection import Connection as Original
 from ZODB.mvccadapter import MVCCAdapterInstance
 
+from zcasync.oids import IdsOfOneServer
+
 #: The attribute of a transaction's metadata with the view of the only connection that commits.
 VIEW = "zcasync_alone"
 
 
-class Connection(Original):  # type: ignore[misc]
+class Connection(IdsOfOneServer, Original):  # type: ignore[misc]
     """A connection to a database whose storage can commit at once."""
 
     def tpc_vote(self, transaction: Any) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import transaction
+from persistent.mapping import PersistentMapping
+from ZEO.Exceptions import ClientDisconnected
 
 from tests import jobs
 from tests.gates import Gate
@@ -102,6 +105,36 @@ def test_ids_of_objects_are_not_given_twice_after_a_server_was_killed(server: Se
         assert len({*after}) == 150
         assert len(before) == 3
     finally:
+        db.close()
+
+
+@pytest.mark.parametrize("is_savepoint", [False, True])
+def test_new_objects_of_one_transaction_never_have_the_same_id(
+    server: Server, is_savepoint: bool
+) -> None:
+    """The next server does not know of ids that were used in a commit to come."""
+    db = open_servers({"main": [[("127.0.0.1", server.port)], "1"]}, 10.0)
+    transactions = transaction.TransactionManager()
+    connection = db.open(transaction_manager=transactions)
+    try:
+        connection.add(PersistentMapping())
+        if is_savepoint:
+            transactions.savepoint()
+        server.kill()
+        server.start()
+        wait_until(lambda: not db.storage._oids, "the client to notice")
+        wait_until(db.storage.is_connected, "the client to be connected again")
+        with pytest.raises(ClientDisconnected, match="try it again"):
+            connection.add(PersistentMapping())
+        transactions.abort()
+
+        connection.root()["one"] = PersistentMapping()
+        connection.add(PersistentMapping())
+        transactions.commit()
+        assert connection.root()["one"]._p_oid
+    finally:
+        transactions.abort()
+        connection.close()
         db.close()
 
 

@@ -285,11 +285,13 @@ def last_seen(connection: Any) -> bytes | None:
     return None if start is None else p64(u64(start) - 1)
 
 
-def commit(connection: Any) -> bytes | None:
-    """Commit; returns the transaction's id, None when nothing was written."""
-    written = connection._registered_objects[:1]
+def commit(connection: Any) -> tuple[bool, bytes | None]:
+    """Commit; returns whether anything was written, and where it is known the transaction's id."""
+    written, seen = list(connection._registered_objects), last_seen(connection)
     connection.transaction_manager.commit()
-    return written[0]._p_serial if written else None
+    # An object whose conflict the server has resolved keeps its old serial until it is loaded.
+    tid = max((obj._p_serial for obj in written), default=None)
+    return bool(written), tid if seen is None or tid is None or tid > seen else None
 
 
 def catch_up_all(db: DB, tid: bytes | None = None) -> None:

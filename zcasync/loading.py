@@ -11,10 +11,12 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ZEO.ClientStorage import ClientStorage
+
 #: The name of the server's method, and the key that says in the server's info that it has it.
 LOAD_MANY = "load_many"
 #: What is larger is not worth asking for unless it is needed.
-LARGE_BYTES = 65536
+LARGE_BYTES = 16384
 
 #: Data and serial.
 Record = tuple[bytes, bytes]
@@ -70,8 +72,10 @@ def _is_loaded(connection: Any, oid: bytes) -> bool:
 
 def _can_load_many(connection: Any) -> bool:
     # Behind a savepoint the records come from a temporary storage, too.
-    info = getattr(connection.db().storage, "_info", {})
-    return LOAD_MANY in info and connection._savepoint_storage is None
+    storage = connection.db().storage
+    if not isinstance(storage, ClientStorage):  # one around it may change what is stored
+        return False
+    return LOAD_MANY in (storage._info or ()) and connection._savepoint_storage is None
 
 
 def _ask(connection: Any, oids: list[bytes], *limit: int) -> dict[bytes, Record]:

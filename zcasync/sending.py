@@ -100,7 +100,7 @@ class SendingTogether(ClientStorage):  # type: ignore[misc]
 
         Our server, and no other one, tells of commits in their order.
         """
-        return self._can_read() and self.lastTransaction() >= tid
+        return self._can_read() and self.is_connected() and self.lastTransaction() >= tid
 
     # what is said to the server
 

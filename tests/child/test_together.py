@@ -20,7 +20,7 @@ from tests.model.sessions import ONE, Session
 from zcasync import Partial
 from zcasync import storage_wait
 from zcasync.child import together
-from zcasync.child.jobs import Jobs
+from zcasync.child.jobs import Job, Jobs
 from zcasync.child.perform import JobThread
 from zcasync.datamanager import install
 from zcasync.errors import MissingPolicy
@@ -191,6 +191,47 @@ def test_one_that_cannot_share_ends_the_group_and_keeps_its_place(bench: Bench) 
 
     assert bench.run(order) == 3
     assert results(order) == [1, 2, 3, 4, 5]
+
+
+def test_one_that_comes_while_the_group_is_at_work_is_done_by_the_next_one(bench: Bench) -> None:
+    """It is newer than all that the group's transaction can see."""
+    late: list[Partial] = []
+
+    def claim_another(call: Any, *args: Any, **kwargs: Any) -> Any:
+        if not late:
+            bench.client.sync()
+            late.extend(bench.claim(bench.account.add))
+            bench.jobs.add([late[0]._p_oid])
+        return call(*args, **kwargs)
+
+    partials = bench.claim(*[bench.account.add] * 2)
+    bench._thread._performer._invoke = claim_another
+
+    bench.run(partials)
+    assert results([*partials, *late]) == [1, 2, 3]
+    assert bench.endings == [(2, Ending.COMPLETED), (1, Ending.COMPLETED)]
+
+
+def test_one_that_comes_when_the_storage_goes_away_keeps_its_place(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partials = bench.claim(*[bench.account.add] * 2)
+    partial_of = together.Together._partial
+
+    def lost(self: together.Together, job: Job) -> Any:
+        if job.oid == partials[1]._p_oid:
+            raise ClientDisconnected("while its record was asked for")
+        return partial_of(self, job)
+
+    monkeypatch.setattr(together.Together, "_partial", lost)
+    bench.jobs.add([partial._p_oid for partial in partials])
+    bench._thread.open()
+    job = bench.jobs.next()
+    assert job is not None
+    bench._thread.perform(job)
+
+    assert bench.endings == [(1, Ending.STORAGE)]
+    assert bench.jobs.waiting() == [partials[1]._p_oid]
 
 
 def test_one_whose_policy_nobody_finds_fails_alone_and_holds_nobody_up(bench: Bench) -> None:

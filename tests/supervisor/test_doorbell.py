@@ -100,6 +100,15 @@ def test_what_the_pass_has_written_itself_is_no_news(rung: Rung) -> None:
     assert rung.count == 1
 
 
+def test_a_pass_that_has_made_new_records_may_have_missed_news_of_them(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.write(rung.watched)
+    oids = frozenset([rung.watched._p_oid, None])
+    rung.bell.watch(oids, rung.watched._p_serial)
+
+    assert rung.count == 1
+
+
 def test_during_a_pass_it_is_silent_and_rings_once_at_its_end(rung: Rung) -> None:
     rung.watch()
     rung.bell.begin()

@@ -198,7 +198,8 @@ class JobThread:
         if len(oids) > 1:
             connection = self._attachment.connection
             load_all(connection, oids)
-            partials = [connection.get(oid) for oid in oids]
+            # One that has come just now may be newer than what this transaction sees.
+            partials = [connection._cache.get(oid) for oid in oids]
             sidecars = [one._sidecar for one in partials if isinstance(one, Partial)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 

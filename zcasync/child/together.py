@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import transaction
+from ZODB.POSException import ConflictError, POSKeyError
 
 from zcasync.attachment import Attachment
 from zcasync.child.jobs import Job, Jobs
@@ -68,10 +69,7 @@ class Together:
                 self.alone.append(job)
             if group.is_closed or len(members) >= GROUP_LIMIT or seconds() > until:
                 break
-            job = self._jobs.next_now()
-            partial = None if job is None else self._partial(job)
-            if job is not None and partial is None:
-                self._jobs.put_first(job)
+            job, partial = self._following()
         undone = group.commit()
         self._sort(members, undone, group)
 
@@ -83,6 +81,21 @@ class Together:
                 self.deferred.append((job, group.deferred[partial]))
             else:
                 self.over.setdefault(ending_of(partial), []).append(job.oid)
+
+    def _following(self) -> tuple[Job | None, Partial | None]:
+        """The next job when it can share the commit; otherwise it is left where it is."""
+        job = self._jobs.next_now()
+        if job is None:
+            return None, None
+        partial = None
+        try:
+            partial = self._partial(job)
+        except (ConflictError, POSKeyError):
+            pass  # its claim is newer than what this transaction sees
+        finally:
+            if partial is None:
+                self._jobs.put_first(job)
+        return (None, None) if partial is None else (job, partial)
 
     def _partial(self, job: Job) -> Partial | None:
         """The job's partial when it can share a commit."""

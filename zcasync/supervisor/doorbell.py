@@ -39,7 +39,12 @@ class Doorbell:
         self._announcing = adapter._lock
         with adapter._lock:
             instances.add(self)
-        self._remove = lambda: instances.discard(self)
+
+        def remove() -> None:
+            with adapter._lock:
+                instances.discard(self)
+
+        self._remove = remove
         self.is_live = True
         return True
 
@@ -70,9 +75,10 @@ class Doorbell:
     def watch(self, oids: frozenset[bytes], own: bytes | None = None) -> None:
         """A pass has ended: ring for these from now on, and at once for what came meanwhile.
 
-        ``own``: the transaction id of what the pass has written.
+        ``own``: the transaction id of what the pass has written.  None among the oids: some of that
+        has got an oid only now, which the next pass has to say.
         """
-        self._end_of_pass(oids, own)
+        self._end_of_pass(oids, None if None in oids else own)
 
     def missed(self) -> None:
         """A pass has failed: ring for what was watched before, and for what came meanwhile."""

@@ -261,11 +261,10 @@ class Engine:
 
     def _hand_out(self, done: Done) -> None:
         ready = {child.slot: child for child in self.pool.ready()}
-        tid = done.own or done.seen
         for slot, oids in done.hand_out.items():
             child = ready.get(slot)
             if child is not None:
-                child.perform([oid for oid in oids if oid not in child.outstanding], tid)
+                child.perform([oid for oid in oids if oid not in child.outstanding], done.last)
         for oid in done.start:
             self.reactor_jobs.start(oid)
         self._sharing.look()

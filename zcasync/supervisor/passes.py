@@ -83,8 +83,9 @@ class Passes:
             try:
                 with at_hand(self._connection, work.heard if attempt == 0 else ()):
                     done = self._steps(work)
-                done.seen = last_seen(self._connection)
-                done.own = commit(self._connection)
+                seen = last_seen(self._connection)
+                is_written, done.own = commit(self._connection)
+                done.last = done.own if is_written else seen
             except ConflictError:
                 self._transactions.abort()
                 self._politeness.met()

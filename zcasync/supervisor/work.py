@@ -49,7 +49,7 @@ class Done:
     watched: frozenset[bytes] = frozenset()  # oids: one that is written means news
     for_reactor: frozenset[bytes] = frozenset()  # those of them that mean a reactor job
     own: bytes | None = None  # the id of the transaction that it has written
-    seen: bytes | None = None  # the last transaction that it knows of, before that
+    last: bytes | None = None  # that of the last one that it knows of
     claimed: int = 0
     conflicts: int = 0  # tries that were refused before it committed
     cancelled: list[bytes] = field(default_factory=list)  # are over

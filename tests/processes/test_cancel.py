@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ZODB.POSException import ConflictError
 
 from tests import cancel_jobs, jobs, load_jobs
 from tests.gates import Gate
@@ -174,22 +176,30 @@ def other_worker(
     """A worker whose engine holds the partial; the supervisor of this home is frozen meanwhile."""
     instance.send(signal.SIGSTOP)  # it would bury a ghost at once
     try:
-        worker = Worker(uuid.uuid4())
-        client.sync()
-        client.manager.workers.add(worker)
-        worker.incarnation = Incarnation(uuid.uuid4(), worker.UUID, identity)
-        worker.engineUUID = worker.incarnation.engineUUID
-        worker.ping.write(1000.0)
-        partial._claimed_by(worker.incarnation)
-        partial._queue.ended()  # type: ignore[union-attr]
-        worker.thread.lists(1)[0].items += (partial,)
-        client.commit()
+        worker = None
+        while worker is None:
+            with contextlib.suppress(ConflictError):  # its last commit may be on its way still
+                worker = _claimed(client, identity, partial)
         yield worker
         client.sync()
         client.manager.workers.remove(worker)
         client.commit()
     finally:
         instance.send(signal.SIGCONT)
+
+
+def _claimed(client: Client, identity: Identity, partial: Partial) -> Worker:
+    client.sync()
+    worker = Worker(uuid.uuid4())
+    client.manager.workers.add(worker)
+    worker.incarnation = Incarnation(uuid.uuid4(), worker.UUID, identity)
+    worker.engineUUID = worker.incarnation.engineUUID
+    worker.ping.write(1000.0)
+    partial._claimed_by(worker.incarnation)
+    partial._queue.ended()  # type: ignore[union-attr]
+    worker.thread.lists(1)[0].items += (partial,)
+    client.commit()
+    return worker
 
 
 @pytest.mark.parametrize("is_gone", [True, False])

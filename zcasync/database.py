@@ -25,7 +25,6 @@ from zcasync.alone import Connection
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.home import Home
 from zcasync.missing import class_factory
-from zcasync.oids import forget_ids_at_disconnect
 from zcasync.sending import SendingTogether, sending_together
 from zcasync.settings import ASYNC_DATABASE, Configuration, load
 
@@ -78,7 +77,7 @@ def _client(home: Home, timeout: float) -> Any:
                 raise StorageAway(f"no database server answers at {path}") from error
             time.sleep(0.05)  # it has just ended while we came; the next one may be on its way
         else:
-            return forget_ids_at_disconnect(client)
+            return client
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:
@@ -104,7 +103,6 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}") from error
-        forget_ids_at_disconnect(client)
         DB(client, database_name=name, databases=databases, class_factory=class_factory)
     return _at_once(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
 
@@ -172,7 +170,7 @@ def _open_storage(section: Any, timeout: float) -> Any:
             storage.close()
             raise ClientDisconnected(f"not within {timeout:g} s")
         time.sleep(0.01)
-    return forget_ids_at_disconnect(sending_together(storage))
+    return sending_together(storage)
 
 
 def _close(databases: dict[str, DB]) -> None:

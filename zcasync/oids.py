@@ -10,23 +10,26 @@ from __future__ import annotations
 from typing import Any
 
 from ZEO.Exceptions import ClientDisconnected
+from ZODB.POSException import ReadOnlyError
 
 
-def forget_ids_at_disconnect(storage: Any) -> Any:
-    """Let a ZEO client fetch new ids after each disconnect; returns the storage.
+class IdsOfThisServer:
+    """Mixed into a ZEO client: uses no ids that were fetched before a disconnect."""
 
-    Any other storage is left as it is.
-    """
-    fetched = getattr(storage, "_oids", None)
-    if isinstance(fetched, list) and hasattr(storage, "notify_disconnected"):
-        disconnected = storage.notify_disconnected
+    #: When they were fetched, in the client's count of connects and disconnects, and what is left.
+    _fetched: tuple[int, list[bytes]] = (0, [])
 
-        def notify_disconnected() -> None:
-            disconnected()
-            fetched.clear()
-
-        storage.notify_disconnected = notify_disconnected
-    return storage
+    def new_oid(self: Any) -> bytes:
+        """An id for a new object."""
+        if self._is_read_only:
+            raise ReadOnlyError()
+        while True:
+            generation, left = self._fetched
+            if left and generation == self._connection_generation:
+                oid: bytes = left.pop()
+                return oid
+            generation = self._connection_generation
+            self._fetched = generation, list(reversed(self._call("new_oids")))
 
 
 class IdsOfOneServer:

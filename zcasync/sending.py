@@ -18,6 +18,7 @@ from ZEO.Exceptions import ClientDisconnected
 
 from zcasync.alone import VIEW, announce
 from zcasync.commit_buffer import CommitBuffer
+from zcasync.oids import IdsOfThisServer
 
 # ZEO's client makes its buffer by this name, and nowhere else.
 ZEO.ClientStorage.TransactionBuffer = CommitBuffer
@@ -39,7 +40,7 @@ PART_BYTES = 1024 * 1024
 Message = tuple[str, tuple[Any, ...]]
 
 
-class SendingTogether(ClientStorage):  # type: ignore[misc]
+class SendingTogether(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
     """See the module.  Only one thread commits at a time, so that what waits belongs to one."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

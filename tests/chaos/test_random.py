@@ -51,7 +51,7 @@ def torment(tormentor: Tormentor, workload: Workload, seconds: float, jobs: int 
         over.set()
         application.join(CALM_SECONDS)  # it may be in the middle of a commit
     assert not application.is_alive(), "the application hangs"
-    assert workload.errors == []
+    assert not workload.errors, "\n".join(workload.errors)
 
 
 def see_through(ring: Arena, workload: Workload) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,7 @@ class Workload:
         self._rng = rng
         self._meanwhile = meanwhile
         self._under_way: dict[int, range] = {}
-        self.errors: list[BaseException] = []
+        self.errors: list[str] = []  # tracebacks
 
         def install() -> None:
             root = client.main.root()
@@ -78,8 +79,8 @@ class Workload:
                 self._under_way[numbers[0]] = numbers
                 while len(self._under_way) >= OUTSTANDING and not over.wait(PAUSE_SECONDS):
                     self._look()
-        except BaseException as error:  # for whoever waits for the thread
-            self.errors.append(error)
+        except BaseException:  # for whoever waits for the thread
+            self.errors.append(traceback.format_exc())
 
     def _look(self) -> None:
         """Forget the batches that are done."""

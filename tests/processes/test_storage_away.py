@@ -97,15 +97,41 @@ def test_ids_of_objects_are_not_given_twice_after_a_server_was_killed(server: Se
     try:
         storage = db.storage
         before = [storage.new_oid() for _ in range(3)]
-        server.kill()
-        server.start()
-        wait_until(lambda: not storage._oids, "the client to notice")
-        wait_until(storage.is_connected, "the client to be connected again")
+        restart(server, storage)
         after = [storage.new_oid() for _ in range(150)]
-        assert len({*after}) == 150
-        assert len(before) == 3
+        assert after == sorted({*after})
+        assert after[:3] == before, "the next server knows nothing of them"
     finally:
         db.close()
+
+
+def test_ids_that_are_on_their_way_when_the_server_is_killed_are_not_used(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = open_servers({"main": [[("127.0.0.1", server.port)], "1"]}, 10.0)
+    try:
+        storage, asked = db.storage, db.storage._call
+
+        def killed_at_once(*args: Any, **options: Any) -> Any:
+            answer = asked(*args, **options)
+            monkeypatch.setattr(storage, "_call", asked)
+            restart(server, storage)
+            return answer
+
+        monkeypatch.setattr(storage, "_call", killed_at_once)
+        found = [storage.new_oid() for _ in range(150)]
+        assert found == sorted({*found})
+    finally:
+        db.close()
+
+
+def restart(server: Server, storage: Any) -> None:
+    """Kill the server and start the next one; returns when the client has noticed both."""
+    generation = storage._connection_generation
+    server.kill()
+    server.start()
+    wait_until(lambda: storage._connection_generation > generation, "the client to notice")
+    wait_until(storage.is_connected, "the client to be connected again")
 
 
 @pytest.mark.parametrize("is_savepoint", [False, True])
@@ -120,10 +146,7 @@ def test_new_objects_of_one_transaction_never_have_the_same_id(
         connection.add(PersistentMapping())
         if is_savepoint:
             transactions.savepoint()
-        server.kill()
-        server.start()
-        wait_until(lambda: not db.storage._oids, "the client to notice")
-        wait_until(db.storage.is_connected, "the client to be connected again")
+        restart(server, db.storage)
         with pytest.raises(ClientDisconnected, match="try it again"):
             connection.add(PersistentMapping())
         transactions.abort()

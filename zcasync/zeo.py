@@ -35,6 +35,7 @@ from ZODB.utils import u64
 from zcasync.commit_log import CommitLog
 from zcasync.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
 from zcasync.loading import LOAD_MANY
+from zcasync.oids import ONCE, give_none_twice
 from zcasync.sending import COLLECTED, COMMIT, TOGETHER, VOTE, Message
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,13 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
     """
 
     def get_info(self) -> dict[str, Any]:
-        return {**super().get_info(), LOAD_MANY: True, TOGETHER: True}
+        gives_once = self.storage_id in self.server.gives_once
+        return {
+            **super().get_info(),
+            LOAD_MANY: True,
+            TOGETHER: True,
+            **({ONCE: True} if gives_once else {}),
+        }
 
     def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
         answer = super().register(storage_id, read_only, *args)
@@ -128,9 +135,12 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.gives_once: set[str] = set()  # names of storages
         for name, storage in self.storages.items():
             self._require_room(storage)
             self._know_the_last_commit(storage)
+            if give_none_twice(storage):
+                self.gives_once.add(name)
             storage.close = self._leaving_with(name, storage.close)
             end_when_full(name, storage)
 

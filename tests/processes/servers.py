@@ -53,7 +53,7 @@ class Server:
         transaction_timeout: int = 30,
         module: str = "ZEO.runzeo",
     ) -> None:
-        self._module = module
+        self.module = module
         self.port = free_port()
         self.folder = folder
         self._config = folder / "zeo.conf"
@@ -77,7 +77,7 @@ class Server:
         """Start it; does not wait for anything."""
         with (self.folder / "zeo.out").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module, "-C", str(self._config)],
+                [sys.executable, "-m", self.module, "-C", str(self._config)],
                 env={**os.environ, "PYTHONPATH": self._import_path},
                 stdout=output,
                 stderr=output,

@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import transaction
-from persistent.mapping import PersistentMapping
-from ZEO.Exceptions import ClientDisconnected
 
 from tests import jobs
 from tests.gates import Gate
 from tests.processes.servers import Server
 from tests.support import Instance
 from tests.waiting import wait_until
-from zcasync.database import open_servers
 from zcasync.home import Home
 from zcasync.partial import Partial
 from zcasync.supervisor.farewell import FAREWELL_SECONDS
@@ -90,75 +86,6 @@ def said_once_each_way(instance: Instance) -> None:
     wait_until(lambda: OVER in instance.log(), "the end of the trouble", seen=instance.evidence)
     assert (instance.log().count(BEGINS), instance.log().count(OVER)) == (1, 1), instance.log()
     assert waiting_for(instance) is None
-
-
-def test_ids_of_objects_are_not_given_twice_after_a_server_was_killed(server: Server) -> None:
-    db = open_servers({"main": [[("127.0.0.1", server.port)], "1"]}, 10.0)
-    try:
-        storage = db.storage
-        before = [storage.new_oid() for _ in range(3)]
-        restart(server, storage)
-        after = [storage.new_oid() for _ in range(150)]
-        assert after == sorted({*after})
-        assert after[:3] == before, "the next server knows nothing of them"
-    finally:
-        db.close()
-
-
-def test_ids_that_are_on_their_way_when_the_server_is_killed_are_not_used(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    db = open_servers({"main": [[("127.0.0.1", server.port)], "1"]}, 10.0)
-    try:
-        storage, asked = db.storage, db.storage._call
-
-        def killed_at_once(*args: Any, **options: Any) -> Any:
-            answer = asked(*args, **options)
-            monkeypatch.setattr(storage, "_call", asked)
-            restart(server, storage)
-            return answer
-
-        monkeypatch.setattr(storage, "_call", killed_at_once)
-        found = [storage.new_oid() for _ in range(150)]
-        assert found == sorted({*found})
-    finally:
-        db.close()
-
-
-def restart(server: Server, storage: Any) -> None:
-    """Kill the server and start the next one; returns when the client has noticed both."""
-    generation = storage._connection_generation
-    server.kill()
-    server.start()
-    wait_until(lambda: storage._connection_generation > generation, "the client to notice")
-    wait_until(storage.is_connected, "the client to be connected again")
-
-
-@pytest.mark.parametrize("is_savepoint", [False, True])
-def test_new_objects_of_one_transaction_never_have_the_same_id(
-    server: Server, is_savepoint: bool
-) -> None:
-    """The next server does not know of ids that were used in a commit to come."""
-    db = open_servers({"main": [[("127.0.0.1", server.port)], "1"]}, 10.0)
-    transactions = transaction.TransactionManager()
-    connection = db.open(transaction_manager=transactions)
-    try:
-        connection.add(PersistentMapping())
-        if is_savepoint:
-            transactions.savepoint()
-        restart(server, db.storage)
-        with pytest.raises(ClientDisconnected, match="try it again"):
-            connection.add(PersistentMapping())
-        transactions.abort()
-
-        connection.root()["one"] = PersistentMapping()
-        connection.add(PersistentMapping())
-        transactions.commit()
-        assert connection.root()["one"]._p_oid
-    finally:
-        transactions.abort()
-        connection.close()
-        db.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)

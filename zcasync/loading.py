@@ -8,15 +8,19 @@ prefetched, which at least asks for all of them before waiting.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
+from ZODB.utils import p64, u64
 
 #: The name of the server's method, and the key that says in the server's info that it has it.
 LOAD_MANY = "load_many"
 #: What is larger is not worth asking for unless it is needed.
 LARGE_BYTES = 16384
+#: How long to wait for what was asked for ahead before it is asked for again.
+AHEAD_SECONDS = 1.0
 
 #: Data and serial.
 Record = tuple[bytes, bytes]
@@ -45,18 +49,68 @@ def load_all(connection: Any, oids: Iterable[bytes]) -> None:
                 connection.get(oid)._p_activate()
 
 
+class Ahead:
+    """Records that were asked for when a commit was heard of, as it has left them."""
+
+    def __init__(self, tid: bytes) -> None:
+        self._start = p64(u64(tid) + 1)
+        self._answered = threading.Event()
+        self._found: dict[bytes, Record] | None = None
+
+    def answer(self, oids: list[bytes], future: Any) -> None:
+        """The server has answered, or is gone."""
+        with contextlib.suppress(Exception):  # then they are asked for when they are needed
+            self._found = _pairs(oids, future.result())
+        self._answered.set()
+
+    def seen_by(self, connection: Any) -> dict[bytes, Record] | None:
+        """The records, if they are what the connection's present transaction sees."""
+        if connection._storage._start != self._start or not self._answered.wait(AHEAD_SECONDS):
+            return None
+        return self._found
+
+
+def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> Ahead | None:
+    """Ask for what a commit has written when it is heard of, in the network's thread.
+
+    Nobody waits for that yet: other threads have to wake up first.  None where it cannot be asked.
+    """
+    storage = db.storage
+    if not isinstance(storage, ClientStorage) or LOAD_MANY not in (storage._info or ()):
+        return None
+    client, wanted, made = storage._server.client, list(oids), Ahead(tid)
+    if not client.operational:
+        return None
+    future = client.protocol.server_call(LOAD_MANY, wanted, made._start, LARGE_BYTES)
+    future.add_done_callback(lambda future: made.answer(wanted, future))
+    return made
+
+
+def load_ahead(connection: Any, oids: Iterable[bytes], ahead: Ahead | None) -> None:
+    """Load the objects with these oids from what was asked for, as far as it is good for that."""
+    found = None if ahead is None else ahead.seen_by(connection)
+    if found and _can_load_many(connection):
+        with _answering(connection, found):
+            for oid in found.keys() & set(oids):
+                with contextlib.suppress(Exception):  # its user will hear of it
+                    connection.get(oid)._p_activate()
+
+
 @contextlib.contextmanager
-def at_hand(connection: Any, oids: Iterable[bytes]) -> Iterator[None]:
+def at_hand(connection: Any, oids: Iterable[bytes], ahead: Ahead | None = None) -> Iterator[None]:
     """Ask for all of these at once, before the first of them is needed in this block.
 
     For what is known to be needed soon, in part: records of which no object is made are forgotten.
-    A record of more than LARGE_BYTES is only loaded when it is needed.
+    A record of more than LARGE_BYTES is only loaded when it is needed.  ``ahead``: what was asked
+    for already.
     """
     missing = [oid for oid in oids if not _is_loaded(connection, oid)]
     if len(missing) < 2 or not _can_load_many(connection):
         yield
         return
-    found = _ask(connection, missing, LARGE_BYTES)
+    found = None if ahead is None else ahead.seen_by(connection)
+    if found is None:
+        found = _ask(connection, missing, LARGE_BYTES)
     setattr(connection, AT_HAND, found)
     try:
         with _answering(connection, found):
@@ -81,7 +135,10 @@ def _can_load_many(connection: Any) -> bool:
 def _ask(connection: Any, oids: list[bytes], *limit: int) -> dict[bytes, Record]:
     """What the connection's present transaction sees of these, as far as there is anything."""
     ask = connection.db().storage._call
-    answers = ask(LOAD_MANY, oids, connection._storage._start, *limit)
+    return _pairs(oids, ask(LOAD_MANY, oids, connection._storage._start, *limit))
+
+
+def _pairs(oids: list[bytes], answers: list[Record | None]) -> dict[bytes, Record]:
     pairs = zip(oids, answers, strict=True)
     return {oid: answer for oid, answer in pairs if answer is not None}
 

@@ -13,8 +13,17 @@ from ZODB import DB
 from ZODB.tests.hexstorage import HexStorage
 from ZODB.utils import p64, u64
 
+from zcasync.child.listener import Listener
 from zcasync.database import catch_up, commit, last_seen
-from zcasync.loading import LARGE_BYTES, LOAD_MANY, at_hand, load_all
+from zcasync.loading import (
+    LARGE_BYTES,
+    LOAD_MANY,
+    Ahead,
+    ask_ahead,
+    at_hand,
+    load_ahead,
+    load_all,
+)
 from zcasync.sending import TOGETHER, SendingTogether
 
 Connect = Callable[[], Any]
@@ -134,6 +143,93 @@ def test_a_failure_in_the_block_leaves_the_connection_as_it_was(
 
     assert "load" not in vars(reader.connection._storage)
     assert reader.connection.root()["b"]["name"] == "b"
+
+
+def heard(reader: Reader, writer: Any, *names: str) -> tuple[Ahead | None, Any]:
+    """What is asked for when the reader's client hears of a commit of these; and the root."""
+    found: list[Ahead | None] = []
+
+    class Listens:
+        def _invalidate(self, tid: bytes, oids: Any) -> None:
+            found.append(ask_ahead(reader.connection.db(), tid, oids))
+
+    adapter, listens = reader.connection.db()._mvcc_storage, Listens()
+    with adapter._lock:
+        adapter._instances.add(listens)
+    for name in names:
+        writer.root()[name]["name"] = "changed"
+    commit(writer)
+    catch_up(reader.connection.db())
+    with adapter._lock:
+        adapter._instances.discard(listens)
+    return found[0], reader.connection.root()
+
+
+def test_what_was_asked_for_when_a_commit_was_heard_of_is_what_it_has_left(
+    reader: Reader, writer: Any
+) -> None:
+    ahead, root = heard(reader, writer, "a", "b")
+    assert (ahead is not None) == reader.is_ours
+    reader.begin()
+    with at_hand(reader.connection, oids(writer, "a", "b"), ahead):
+        assert [root["a"]["name"], root["b"]["name"]] == ["changed", "changed"]
+
+    assert reader.questions == 0 or not reader.is_ours
+
+
+def test_one_object_can_be_loaded_from_what_was_asked_for(reader: Reader, writer: Any) -> None:
+    ahead, root = heard(reader, writer, "a")
+    reader.begin()
+    load_ahead(reader.connection, oids(writer, "a", "b"), ahead)
+    assert root["a"]["name"] == "changed"
+    assert reader.questions == 0 or not reader.is_ours
+
+    assert root["b"]["name"] == "b"
+    assert root["a"]._p_serial == writer.root()["a"]._p_serial
+
+
+def test_what_was_asked_for_is_of_no_use_once_something_else_is_committed(
+    reader: Reader, writer: Any
+) -> None:
+    ahead, root = heard(reader, writer, "a", "b")
+    writer.root()["a"]["name"] = "newer"
+    commit(writer)
+    reader.begin()
+    load_ahead(reader.connection, oids(writer, "a"), ahead)
+    with at_hand(reader.connection, oids(writer, "a", "b"), ahead):
+        assert [root["a"]["name"], root["b"]["name"]] == ["newer", "changed"]
+
+
+def test_what_was_asked_for_of_a_later_commit_is_of_no_use_to_an_older_transaction(
+    reader: Reader, writer: Any
+) -> None:
+    ahead, root = heard(reader, writer, "a", "b")
+    load_ahead(reader.connection, oids(writer, "a", "b"), ahead)
+
+    assert [root["a"]["name"], root["b"]["name"]] == ["a", "b"]
+
+
+def test_a_child_asks_for_what_the_claim_of_its_next_job_has_written(
+    reader: Reader, writer: Any
+) -> None:
+    listener, db = Listener(reader.connection.db()), reader.connection.db()
+    claims: list[bytes] = []
+    for _ in range(2):
+        writer.root()["a"]["name"] = "claimed"
+        claims.append(commit(writer)[1] or b"")
+        catch_up(db)
+        ahead = listener.take(claims[-1])
+    assert (ahead is not None) == reader.is_ours, "it knows now what a claim writes"
+    reader.begin()
+    load_ahead(reader.connection, oids(writer, "a"), ahead)
+    assert reader.connection.root()["a"]["name"] == "claimed"
+
+    writer.root()["b"]["name"] = "something else"
+    commit(writer)
+    catch_up(db)
+    assert listener.take(None) is None
+    listener.close()
+    assert listener not in db._mvcc_storage._instances
 
 
 def test_a_server_answers_only_for_what_is_small_enough(reader: Reader, writer: Any) -> None:

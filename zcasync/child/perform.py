@@ -13,12 +13,13 @@ from zcasync import settings
 from zcasync.attachment import Attachment
 from zcasync.away import NOT_COMMITTED
 from zcasync.child.jobs import Job, Jobs
+from zcasync.child.listener import Listener
 from zcasync.child.together import Together, ending_of
 from zcasync.claimed import perform_claimed
-from zcasync.database import catch_up_all, open_databases, open_servers
+from zcasync.database import catch_up_all, manager_database, open_databases, open_servers
 from zcasync.errors import FencedError
 from zcasync.home import Home
-from zcasync.loading import load_all
+from zcasync.loading import load_ahead, load_all
 from zcasync.partial import Partial
 from zcasync.performing import Performer
 from zcasync.protocol.outcomes import Ended, Ending
@@ -76,12 +77,14 @@ class JobThread:
         self._ready()
         while (job := self._jobs.next()) is not None:
             self.perform(job)
+        self._listener.close()
         self._attachment.close()
 
     def open(self) -> None:
         """Open the connection."""
         self._storage_wait.db = self._open_databases()
         self._attachment = Attachment(self._storage_wait.db, self._incarnation_oid)
+        self._listener = Listener(manager_database(self._storage_wait.db))
 
     def perform(self, job: Job) -> None:
         """Perform a job; with those behind it where they can share its commit."""
@@ -191,6 +194,7 @@ class JobThread:
             last = max(known) if len(known) == len(news) else None
             catch_up_all(self._attachment.connection.db(), last)
             transaction.begin()
+            load_ahead(self._attachment.connection, [oid], self._listener.take(last))
             self._prefetch([oid, *self._jobs.waiting()])
 
     def _prefetch(self, oids: list[bytes]) -> None:

@@ -17,11 +17,18 @@ class Doorbell:
     ``ring(oids)`` is called there when one of the watched oids was written, with all that was written
     with it; empty where that is not known.  What comes while a pass is running is kept until its
     end, because the pass may not have seen it: then it rings for what the pass has not written
-    itself.
+    itself.  ``ask(tid, oids)`` is called there, too, for the first commit that it rings for after a
+    pass, when nobody has woken up yet; what it returns is for the pass.
     """
 
-    def __init__(self, ring: Callable[[set[bytes]], None]) -> None:
+    def __init__(
+        self,
+        ring: Callable[[set[bytes]], None],
+        ask: Callable[[bytes, set[bytes]], Any] = lambda tid, oids: None,
+    ) -> None:
         self._ring = ring
+        self._ask = ask
+        self._asked: Any = None
         self._lock = threading.Lock()
         self._watched: frozenset[bytes] = frozenset()
         self._heard: set[bytes] = set()  # what was written with that for which it has rung
@@ -54,15 +61,17 @@ class Doorbell:
         self._remove = lambda: None
         self.is_live = False
 
-    def begin(self) -> frozenset[bytes]:
+    def begin(self) -> tuple[frozenset[bytes], Any]:
         """A pass begins: what is heard from now on may be news to it.
 
-        Returns the oids that were written by the commits for which it has rung since the last pass.
+        Returns the oids that were written by the commits for which it has rung since the last pass,
+        and what ``ask`` has returned.
         """
         with self._lock:
             heard, self._heard = frozenset(self._heard), set()
+            asked, self._asked = self._asked, None
             self._meanwhile = {}
-        return heard
+        return heard, asked
 
     def settle(self) -> None:
         """Wait until what has rung is known to every connection; call it before a pass begins.
@@ -109,7 +118,10 @@ class Doorbell:
             if self._meanwhile is not None:
                 self._meanwhile[tid] = heard
                 return
+            is_first = not self._heard
             matters = self._note(heard)
+            if matters and is_first and len(heard) <= HEARD_LIMIT:
+                self._asked = self._ask(tid, heard)
         if matters:
             self._ring(heard)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from ZODB.POSException import ConflictError
 from zcasync.database import manager_database
 from zcasync.errors import FencedError
 from zcasync.ids import hex_oid
+from zcasync.loading import ask_ahead
 from zcasync.protocol.outcomes import Death, Ending
 from zcasync.reporting import Progress, report_to
 from zcasync.settings import Settings
@@ -98,7 +100,7 @@ class Engine:
         self._lost = lost
         self._thread = thread or DatabaseThread(reactor)
         self._farewell = Farewell(reactor, self._thread, self._registration, self.UUID)
-        self._bell = Doorbell(self._rung)
+        self._bell = Doorbell(self._rung, functools.partial(ask_ahead, self._db))
         self._gathering = Gathering(reactor.seconds)
         self.noting = self._gathering.noting
         self.tally = Tally()
@@ -229,10 +231,10 @@ class Engine:
 
     def _make_pass(self) -> Deferred[float]:
         """One pass; fires with the delay until the next."""
-        heard = self._bell.begin()
+        heard, ahead = self._bell.begin()
         self._passing.begins()
         work = self._gather()
-        work.heard = heard
+        work.heard, work.ahead = heard, ahead
         passing: Deferred[Any] = self._thread.run(self._run_pass, work)
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
 

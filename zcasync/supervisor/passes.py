@@ -81,7 +81,8 @@ class Passes:
         for attempt in range(CONFLICT_TRIES):
             self._transactions.begin()
             try:
-                with at_hand(self._connection, work.heard if attempt == 0 else ()):
+                heard = work.heard if attempt == 0 else ()
+                with at_hand(self._connection, heard, work.ahead):
                     done = self._steps(work)
                 seen = last_seen(self._connection)
                 is_written, done.own = commit(self._connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import Progress
@@ -32,6 +33,7 @@ class Work:
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
     news: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
+    ahead: Any = None  # the records that were asked for then, see zcasync.loading
 
     def slot(self, number: int) -> SlotWork:
         """The work of a slot, made when there is none yet."""

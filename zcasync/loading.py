@@ -7,12 +7,14 @@ prefetched, which at least asks for all of them before waiting.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
+from ZEO.Exceptions import ClientDisconnected
 from ZODB.utils import p64, u64
 
 #: The name of the server's method, and the key that says in the server's info that it has it.
@@ -73,15 +75,20 @@ class Ahead:
 def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> Ahead | None:
     """Ask for what a commit has written when it is heard of, in the network's thread.
 
-    Nobody waits for that yet: other threads have to wake up first.  None where it cannot be asked.
+    Nobody waits for that yet: other threads have to wake up first.  None where it cannot be asked;
+    raises nothing, for that would keep the others who listen from hearing of the commit.
     """
     storage = db.storage
     if not isinstance(storage, ClientStorage) or LOAD_MANY not in (storage._info or ()):
         return None
     client, wanted, made = storage._server.client, list(oids), Ahead(tid)
-    if not client.operational:
+    # Who is interrupted in a commit tells of it in its own thread, where nothing may be sent.
+    if not client.operational or asyncio._get_running_loop() is not client.loop:
         return None
-    future = client.protocol.server_call(LOAD_MANY, wanted, made._start, LARGE_BYTES)
+    try:
+        future = client.protocol.server_call(LOAD_MANY, wanted, made._start, LARGE_BYTES)
+    except ClientDisconnected:
+        return None
     future.add_done_callback(lambda future: made.answer(wanted, future))
     return made
 

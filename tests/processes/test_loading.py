@@ -177,6 +177,14 @@ def test_what_was_asked_for_when_a_commit_was_heard_of_is_what_it_has_left(
     assert reader.questions == 0 or not reader.is_ours
 
 
+def test_nothing_is_asked_for_in_another_thread_than_that_of_the_network(
+    reader: Reader, writer: Any
+) -> None:
+    """Who was interrupted in its commit tells of it in its own thread."""
+    (oid,) = oids(writer, "a")
+    assert ask_ahead(reader.connection.db(), last_seen(reader.connection) or b"", [oid]) is None
+
+
 def test_one_object_can_be_loaded_from_what_was_asked_for(reader: Reader, writer: Any) -> None:
     ahead, root = heard(reader, writer, "a")
     reader.begin()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from zcasync.loading import Ahead
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import Progress
 from zcasync.supervisor.last_pass import Held
@@ -33,7 +33,7 @@ class Work:
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
     news: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
-    ahead: Any = None  # the records that were asked for then, see zcasync.loading
+    ahead: Ahead | None = None  # the records that were asked for then
 
     def slot(self, number: int) -> SlotWork:
         """The work of a slot, made when there is none yet."""

@@ -15,6 +15,7 @@ from ZODB.utils import p64, u64
 
 from zcasync.child.listener import Listener
 from zcasync.database import catch_up, commit, last_seen
+from zcasync.invalidations import listen
 from zcasync.loading import (
     LARGE_BYTES,
     LOAD_MANY,
@@ -153,15 +154,13 @@ def heard(reader: Reader, writer: Any, *names: str) -> tuple[Ahead | None, Any]:
         def _invalidate(self, tid: bytes, oids: Any) -> None:
             found.append(ask_ahead(reader.connection.db(), tid, oids))
 
-    adapter, listens = reader.connection.db()._mvcc_storage, Listens()
-    with adapter._lock:
-        adapter._instances.add(listens)
+    end = listen(reader.connection.db(), Listens())
+    assert end is not None
     for name in names:
         writer.root()[name]["name"] = "changed"
     commit(writer)
     catch_up(reader.connection.db())
-    with adapter._lock:
-        adapter._instances.discard(listens)
+    end()
     return found[0], reader.connection.root()
 
 

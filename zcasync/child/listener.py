@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
+from zcasync.invalidations import listen
 from zcasync.loading import Ahead, ask_ahead
 
 #: Larger commits are not looked at, and of others so many are remembered.
@@ -25,18 +26,12 @@ class Listener:
         self._recent: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
         self._watched: frozenset[bytes] = frozenset()
         self._asked: Ahead | None = None
-        adapter = db._mvcc_storage
-        self._instances = getattr(adapter, "_instances", None)
-        if self._instances is not None:  # a storage with MVCC of its own tells nobody
-            self._lock = adapter._lock
-            with self._lock:
-                self._instances.add(self)
+        self._end = listen(db, self)
 
     def close(self) -> None:
         """Listen no more."""
-        if self._instances is not None:
-            with self._lock:
-                self._instances.discard(self)
+        if self._end is not None:
+            self._end()
 
     def take(self, tid: bytes | None) -> Ahead | None:
         """What was asked for when the last claim was heard of; ``tid``: of that which is known now."""

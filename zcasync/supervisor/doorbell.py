@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
+from zcasync.invalidations import listen
+
 #: A pass is told what has rung, up to so many oids, so that it can ask for all of it at once.
 HEARD_LIMIT = 100
 
@@ -35,30 +37,21 @@ class Doorbell:
         self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
         self.is_live = False
         self._announcing: Any = nullcontext()
-        self._remove: Callable[[], None] = lambda: None
+        self._end: Callable[[], None] = lambda: None
 
     def listen(self, db: Any) -> bool:
         """Begin to listen; whether this storage tells of commits at all."""
-        adapter = db._mvcc_storage
-        instances = getattr(adapter, "_instances", None)
-        if instances is None:  # a storage with MVCC of its own (RelStorage): nobody tells, so poll
+        end = listen(db, self)
+        if end is None:  # so poll
             return False
-        self._announcing = adapter._lock
-        with adapter._lock:
-            instances.add(self)
-
-        def remove() -> None:
-            with adapter._lock:
-                instances.discard(self)
-
-        self._remove = remove
+        self._announcing = db._mvcc_storage._lock
+        self._end = end
         self.is_live = True
         return True
 
     def close(self) -> None:
         """Stop listening."""
-        self._remove()
-        self._remove = lambda: None
+        self._end()
         self.is_live = False
 
     def begin(self) -> tuple[frozenset[bytes], Any]:

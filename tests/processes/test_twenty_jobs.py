@@ -48,6 +48,24 @@ class Twenty:
         self.family = instance.descendants()
         self._killed = time.monotonic()
 
+    def catch_a_child_at_work(self) -> psutil.Process:
+        """One that has a job in hand, frozen so that it cannot end the job before it is killed.
+
+        Jobs of one length end at one time: there are instants in which no child has a job.
+        """
+        instance = self.instance
+
+        def catch() -> psutil.Process | None:
+            for pid in instance.child_pids("busy"):
+                child = psutil.Process(pid)
+                child.suspend()
+                if pid in instance.child_pids("busy"):
+                    return child
+                child.resume()
+            return None
+
+        return wait_until(catch, "a child at work", seen=instance.evidence)
+
     def finish(self) -> None:
         """Wait for all of them, without helping, and look what they did."""
         client = self.instance.client
@@ -93,7 +111,7 @@ def test_all_finish_when_the_supervisor_is_killed_and_started_again(twenty: Twen
 
 
 def test_all_finish_when_a_child_is_killed(twenty: Twenty) -> None:
-    victim = psutil.Process(twenty.instance.child_pids("busy")[0])
+    victim = twenty.catch_a_child_at_work()
     victim.kill()
     twenty.finish()
     twenty.no_process_is_left([victim])

@@ -138,7 +138,9 @@ class Supervisor:
     def engine(self) -> Engine | None:
         """The engine that runs now."""
         engine = self.keeper.engine
-        return engine if self.is_alive and engine is not None and engine.pool is not None else None
+        if not self.is_alive or engine is None or engine.performers.pool is None:
+            return None
+        return engine
 
     def _make_engine(self, lost: Callable[[BaseException], None]) -> Engine:
         def report(error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""The engine: one run of a supervisor; decides when to poll and hands out what polls find."""
+"""The engine: one run of a supervisor; decides when to poll, and has done what polls find."""
 
 from __future__ import annotations
 
@@ -14,27 +14,23 @@ from ZODB.POSException import ConflictError
 
 from zcasync.database import manager_database
 from zcasync.errors import FencedError
-from zcasync.ids import hex_oid
 from zcasync.loading import ask_ahead
-from zcasync.protocol.outcomes import Death, Ending
-from zcasync.reporting import Progress, report_to
+from zcasync.reporting import report_to
 from zcasync.settings import Settings
 from zcasync.supervisor.dbthread import DatabaseThread
 from zcasync.supervisor.doorbell import Doorbell
 from zcasync.supervisor.farewell import Farewell
-from zcasync.supervisor.gathering import Gathering
-from zcasync.supervisor.in_hand import InHand
 from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.pass_loop import PassLoop
+from zcasync.supervisor.passes import CONFLICT_TRIES
+from zcasync.supervisor.performers import RETIRE_SECONDS, Performers
 from zcasync.supervisor.pool import PoolFactory
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.registration import Registration
-from zcasync.supervisor.passes import CONFLICT_TRIES
-from zcasync.supervisor.reserving import Sharing, target, wants_more
 from zcasync.supervisor.surroundings import Surroundings
-from zcasync.supervisor.trouble import Trouble
 from zcasync.supervisor.tally import Tally
+from zcasync.supervisor.trouble import Trouble
 from zcasync.supervisor.work import Done, Work
 
 log = Logger()
@@ -42,8 +38,6 @@ log = Logger()
 #: The engines of this process by the UUID of their worker.
 engines: dict[uuid.UUID, Engine] = {}
 
-#: Finished jobs are retired together, at the latest after this time.
-RETIRE_SECONDS = 0.05
 #: Pause after a pass that failed, doubled each time up to the longest.
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -76,12 +70,11 @@ class Engine:
     ) -> None:
         self.UUID = uuid.uuid4()
         self.worker_uuid = uuid.UUID(bytes=worker.bytes)
-        self.pool: Any = None
-        self.reactor_jobs: Any = None
         self.left_cleanly = False
+        self.performers = Performers(reactor, wake=self.wake, ready=ready, fenced=self._fenced)
+        self.tally = Tally()
         self._is_lost = False
         self._passing = Trouble(reactor, "polling")
-        self._performing = Trouble(reactor, "performing jobs")
         self._db = manager_database(db)
         self._reactor = reactor
         self._settings = settings
@@ -96,16 +89,11 @@ class Engine:
             surroundings or Surroundings(),
             note,
         )
-        self._ready: Callable[[], None] | None = ready
         self._lost = lost
         self._thread = thread or DatabaseThread(reactor)
         self._farewell = Farewell(reactor, self._thread, self._registration, self.UUID)
         self._bell = Doorbell(self._rung, functools.partial(ask_ahead, self._db))
-        self._gathering = Gathering(reactor.seconds)
-        self.noting = self._gathering.noting
-        self.tally = Tally()
         self._loop = PassLoop(reactor, self._make_pass)
-        self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
         self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
         self._pause = FIRST_PAUSE_SECONDS
         self._state = "new"
@@ -131,29 +119,14 @@ class Engine:
             log.warn("{note}", note=note)
         self._state = "running"
         engines[self.worker_uuid] = self
-        self.reactor_jobs = self._make_reactor_jobs(
-            self._reactor, self._db, incarnation_oid, self._reactor_job_ended
+        report_to(self.performers.reported)
+        self.performers.start(
+            functools.partial(self._make_pool, self.UUID, incarnation_oid),
+            functools.partial(self._make_reactor_jobs, self._reactor, self._db, incarnation_oid),
+            thread_size,
         )
-        self.pool = self._make_pool(
-            self.UUID, incarnation_oid, self._child_changed, self._child_died
-        )
-        report_to(self._reported)
-        self.pool.set_size(thread_size)
         self._bell.listen(self._db)
         self._loop.start()
-        if self.pool.size == 0:
-            self._say_ready()
-
-    def _reported(self, partial: Any, progress: Progress) -> None:
-        """A job in this process has reported, in whatever thread."""
-        if partial is not None:
-            self._reactor.callFromThread(self.noting.report, partial._p_oid, progress)
-
-    def _say_ready(self) -> None:
-        """Say once that jobs can be taken."""
-        ready, self._ready = self._ready, None
-        if ready is not None:
-            ready()
 
     def stop(self, grace: float | None = None) -> Deferred[None]:
         """Claim no more, let running jobs end within ``grace`` seconds, lay the worker down.
@@ -184,13 +157,8 @@ class Engine:
         self._bell.close()
         self._passing.stop()
         self._loop.stop()
-        self._sharing.stop()
         if was_running:
-            if self._is_lost:
-                self.pool.kill_all("its engine was buried")
-            children = self.pool.stop(grace)
-            yield self.reactor_jobs.stop(grace)
-            yield children
+            yield self.performers.stop(grace, "its engine was buried" if self._is_lost else "")
             if self._is_lost:
                 yield self._farewell.forget()
             else:
@@ -211,7 +179,7 @@ class Engine:
     @property
     def waiting_for(self) -> str | None:
         """Why the database keeps it from working; None when it does not."""
-        return self._passing.waiting_for or self._performing.waiting_for
+        return self._passing.waiting_for or self.performers.trouble.waiting_for
 
     def wake(self, delay: float = 0.0) -> None:
         """Make a pass within ``delay`` seconds."""
@@ -222,9 +190,8 @@ class Engine:
 
     def _hear(self, oids: set[bytes]) -> None:
         """News in the database: at once where it can be begun, else with what else is due."""
-        now = self._reactor.seconds()
         is_for_reactor = not self._for_reactor.isdisjoint(oids)
-        if is_for_reactor or any(wants_more(one, now) for one in self.pool.ready()):
+        if is_for_reactor or self.performers.want_more():
             self.wake()
         else:
             self.wake(RETIRE_SECONDS)
@@ -239,7 +206,7 @@ class Engine:
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
 
     def _gather(self) -> Work:
-        return self._gathering.take(self.pool, self.reactor_jobs, self._state == "running")
+        return self.performers.gather(self._state == "running")
 
     def _run_pass(self, work: Work) -> Done:
         self._bell.settle()
@@ -251,28 +218,15 @@ class Engine:
         self.tally.add(done)
         for note in done.notes:
             log.warn("{note}", note=note)
-        self._gathering.note_cancelled(done.cancelled)
-        for oid in done.dropped:
-            self.reactor_jobs.drop(oid)
+        self.performers.forget(done)
         if self._state == "running":
-            self.pool.set_size(done.thread_size)
-            self._hand_out(done)
+            self.performers.hand_out(done)
             self._for_reactor = done.for_reactor
             self._bell.watch(done.watched, done.own)
         return done.delay
 
-    def _hand_out(self, done: Done) -> None:
-        ready = {child.slot: child for child in self.pool.ready()}
-        for slot, oids in done.hand_out.items():
-            child = ready.get(slot)
-            if child is not None:
-                child.perform([oid for oid in oids if oid not in child.outstanding], done.last)
-        for oid in done.start:
-            self.reactor_jobs.start(oid)
-        self._sharing.look()
-
     def _pass_failed(self, failure: Failure, work: Work) -> float:
-        self._gathering.put_back(work)
+        self.performers.put_back(work)
         self._bell.missed()
         self._passing.stop()
         if failure.check(FencedError):
@@ -285,57 +239,15 @@ class Engine:
         self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return pause
 
-    # children
-
-    def _child_changed(self, child: InHand) -> None:
-        self._say_ready()
-        for oid, ending, detail in child.ended:
-            self.noting.forget(oid)
-            if ending == Ending.STORAGE:
-                self._performing.says(f"{detail} (job {hex_oid(oid)})")
-                self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-            elif ending == Ending.FENCED:
-                self._lost(FencedError(detail))
-            else:
-                self._performing.works()
-        failed = any(ending == Ending.STORAGE for _, ending, _ in child.ended)
-        child.ended.clear()
-        if failed:
-            self.wake(self._pause)
-        elif len(child.outstanding) <= target(child) // 2:
-            self.wake()
-        else:
-            self.wake(RETIRE_SECONDS)
-
-    def _reactor_job_ended(self, oid: bytes) -> None:
-        self.noting.forget(oid)
-        self._gathering.note_news()
-        self.wake()
+    def _fenced(self, why: str) -> None:
+        self._lost(FencedError(why))
 
     def cancel(self, oid: bytes, who: str) -> str:
-        """End a job as cancelled; returns '' or the reason why that cannot be done.
-
-        A call in the reactor cannot be stopped: its job is ended once it waits for a Deferred.
-        """
+        """End a job as cancelled; returns '' or the reason why that cannot be done."""
         if self._state != "running":
             return f"the engine is {self._state}"
-        self._gathering.cancel(oid, who)
-        for child in self.pool.children.values():
-            if oid in child.outstanding:
-                if child.outstanding[0] == oid:
-                    child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
-                else:
-                    self._sharing.take_back(child)
-        self.wake()
+        self.performers.cancel(oid, who)
         return ""
-
-    def _returned(self, slot: int, oids: list[bytes]) -> None:
-        self._gathering.note_returned(slot, oids)
-        self.wake()
-
-    def _child_died(self, slot: int, death: Death, idle: bool) -> None:
-        self._gathering.note_death(slot, death, idle)
-        self.wake()
 
 
 def _pass_on(result: Any, waiter: Deferred[Any]) -> Any:

@@ -24,8 +24,8 @@ from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.dbthread import DatabaseThread
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.home_lock import HomeLock
-from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.in_hand import SPARE
+from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.last_pass import LastPass
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.pack_schedule import PackSchedule
@@ -205,6 +205,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""
         engine = self.engine
+        pool = None if engine is None else engine.performers.pool
         return {
             "pid": os.getpid(),
             "engine": None if engine is None else str(engine.UUID),
@@ -212,11 +213,11 @@ class Supervisor(Service):  # type: ignore[misc]
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
             "passes": None if engine is None else engine.tally.as_dict(),
-            "boot_problem": engine.pool.boot_problem if engine and engine.pool else None,
-            "boot": engine.pool.backoff.as_dict() if engine and engine.pool else None,
+            "boot_problem": None if pool is None else pool.boot_problem,
+            "boot": None if pool is None else pool.backoff.as_dict(),
             "server_pid": None if self._server is None else self._server.pid,
             "reactor_jobs": [] if engine is None else reactor_job_list(engine),
-            "children": [] if engine is None or engine.pool is None else child_list(engine.pool),
+            "children": [] if pool is None else child_list(pool),
         }
 
 
@@ -247,10 +248,10 @@ def note(child: Child) -> str | None:
 
 def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
     """The reactor jobs that run or wait for a Deferred, with what they last said."""
-    jobs = engine.reactor_jobs
+    jobs = engine.performers.reactor_jobs
     found = []
     for oid in sorted(jobs.running | jobs.deferred) if jobs is not None else ():
-        progress = engine.noting.latest(oid)
+        progress = engine.performers.noting.latest(oid)
         said = None if progress is None else progress.as_dict()
         found.append({"job": hex_oid(oid), "progress": said})
     return found

@@ -14,6 +14,8 @@ repairs that ZEO 6.2 needs:
 - ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
   its own commit before somebody's older one, complain about the order and, for a moment, read an
   old state.
+- A server that is killed forgets which object ids it had given out and gives them once more, see
+  :mod:`zcasync.oids`.
 """
 
 from __future__ import annotations

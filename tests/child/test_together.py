@@ -17,8 +17,7 @@ from ZODB.POSException import ConflictError
 
 from tests.model import samples
 from tests.model.sessions import ONE, Session
-from zcasync import Partial
-from zcasync import storage_wait
+from zcasync import Partial, storage_wait
 from zcasync.child import together
 from zcasync.child.jobs import Job, Jobs
 from zcasync.child.perform import JobThread

@@ -38,7 +38,9 @@ class Engines:
             self._passes(session, worker)
             for session, worker in zip(self.sessions, self.workers, strict=True)
         ]
-        self._next = [self.seconds.now + rng.uniform(0, worker.poll_seconds) for worker in self.workers]
+        self._next = [
+            self.seconds.now + rng.uniform(0, worker.poll_seconds) for worker in self.workers
+        ]
 
     def _passes(self, session: Session, worker: Worker) -> Passes:
         surroundings = Surroundings(self.seconds, self.seconds.sleep)

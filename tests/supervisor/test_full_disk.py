@@ -32,7 +32,7 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         raise Exited
 
     monkeypatch.setattr(os, "_exit", leave)
-    yield codes
+    return codes
 
 
 @pytest.fixture
@@ -54,7 +54,9 @@ def test_a_file_that_may_not_grow_is_told_of(folder: Path, limit: Any) -> None:
     limit(ROOM_BYTES + 999)
     why = why_no_room(file)
     assert why is not None
-    assert str(file) in why and "File too large" in why and "make room" in why
+    assert str(file) in why
+    assert "File too large" in why
+    assert "make room" in why
     limit(ROOM_BYTES + 1001)
     assert why_no_room(file) is None
 

@@ -141,9 +141,7 @@ def test_vitals_of_a_stopped_and_of_a_gone_process() -> None:
     assert vitals.look(process.pid) is None
 
 
-def test_a_child_that_does_not_end_after_its_last_job_is_killed(
-    pooled: Pooled, said: Said
-) -> None:
+def test_a_child_that_does_not_end_after_its_last_job_is_killed(pooled: Pooled, said: Said) -> None:
     process, _ = pooled.boot(2)
     other = pooled.started[1]
     other.lingers = True

@@ -20,9 +20,7 @@ Connect = Callable[[], Session]
 class House:
     """An engine's housekeeping, and two clients with lanes of their own."""
 
-    def __init__(
-        self, connect: Connect, seconds: Seconds, keep: timedelta = RETENTION
-    ) -> None:
+    def __init__(self, connect: Connect, seconds: Seconds, keep: timedelta = RETENTION) -> None:
         self.session, self.client, self.other = connect(), connect(), connect()
         self.worker = scenes.serve(self.session)
         self._seconds = seconds

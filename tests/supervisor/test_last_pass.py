@@ -60,7 +60,9 @@ def test_nothing_is_written_while_nothing_changes(home: Home) -> None:
     assert home.last_pass.read_bytes() == b""
 
 
-@pytest.mark.parametrize("text", [b"", b"1 2", b"x y\n{}", b"2 0\n{}", b"99 0\n{}", b"2 2745614147\n{}"])
+@pytest.mark.parametrize(
+    "text", [b"", b"1 2", b"x y\n{}", b"2 0\n{}", b"99 0\n{}", b"2 2745614147\n{}"]
+)
 def test_what_is_not_readable_is_as_good_as_nothing(home: Home, text: bytes) -> None:
     home.last_pass.write_bytes(text)
     assert read(home) is None

@@ -175,7 +175,7 @@ def test_an_engine_without_an_incarnation_dies_of_its_silence(watched: Watched) 
 
 
 def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
-    connect: Callable[[], Session]
+    connect: Callable[[], Session],
 ) -> None:
     session = connect()
     worker = serve(session, ONE, ELSEWHERE, PROMISE)

@@ -47,9 +47,7 @@ def test_the_unified_hierarchy_counts_in_memory_events(machine: Machine) -> None
 
 
 def test_the_old_hierarchy_counts_in_oom_control(machine: Machine) -> None:
-    machine.has(
-        ["5:devices:/", "4:cpu,memory:/jobs", "0::/"], [V2_MOUNT, OTHER_MOUNT, V1_MOUNT]
-    )
+    machine.has(["5:devices:/", "4:cpu,memory:/jobs", "0::/"], [V2_MOUNT, OTHER_MOUNT, V1_MOUNT])
     machine.counts("jobs/memory.oom_control", 0)
 
     assert counter_file(machine.process) == machine.counter

@@ -578,9 +578,10 @@ def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
         commit()
         raise ClientDisconnected
 
-    with monkeypatch.context() as patch, pytest.raises(ClientDisconnected):
+    with monkeypatch.context() as patch:
         patch.setattr(scene.session.transactions, "commit", commit_and_lose_the_storage)
-        scene.run(s0=lost)
+        with pytest.raises(ClientDisconnected):
+            scene.run(s0=lost)
     again = ready()
     again.deaths = [*lost.deaths, (DEATH, True)]
     done = scene.run(s0=again)

@@ -55,7 +55,9 @@ def polite(seconds: Seconds) -> Polite:
     return make
 
 
-def test_an_engine_alone_leaves_nothing_to_others(polite: Polite, session: Session, lane: Lane) -> None:
+def test_an_engine_alone_leaves_nothing_to_others(
+    polite: Polite, session: Session, lane: Lane
+) -> None:
     engine = engine_of(session, ONE)
     lane.owner = b"one that is gone"
     politeness = polite(session, engine)

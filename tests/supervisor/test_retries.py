@@ -148,9 +148,7 @@ def test_a_policy_that_only_others_know_does_not_stop_the_pass(
     assert problem in done.notes[0]
 
 
-def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(
-    session: Session, done: Done
-) -> None:
+def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(session: Session, done: Done) -> None:
     partial = claimed(session, Raising)
     recover([partial], DEATH, done)
 

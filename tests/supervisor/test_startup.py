@@ -240,9 +240,7 @@ def test_a_partial_that_waits_for_another_needs_no_heir(session: Session) -> Non
     assert (partial.state, partial._interruptions, len(dead.thread)) == (ACTIVE, 0, 0)
 
 
-def test_a_job_that_completes_meanwhile_is_not_given_back(
-    session: Session, other: Session
-) -> None:
+def test_a_job_that_completes_meanwhile_is_not_given_back(session: Session, other: Session) -> None:
     dead = scenes.serve(session, TWO, gone())
     (partial,) = scenes.put(session)
     scenes.claim(session, dead, [partial])

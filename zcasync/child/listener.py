@@ -34,7 +34,7 @@ class Listener:
             self._end()
 
     def take(self, tid: bytes | None) -> Ahead | None:
-        """What was asked for when the last claim was heard of; ``tid``: of that which is known now."""
+        """What was asked for when the last claim was heard of; ``tid``: of the one known now."""
         if tid is not None:
             self._watched = self._recent.get(tid, self._watched)
         asked, self._asked = self._asked, None

@@ -11,8 +11,8 @@ from zcasync.protocol.outcomes import Ended
 
 #: The end of a job that took no longer than this may wait for those of the jobs behind it.
 SHORT_MICROSECONDS = 10_000
-#: For so long at most.  A supervisor that hears 20 ms later what is finished loses nothing by it: it
-#: judges by the records, and has given the child work for longer.
+#: For so long at most.  A supervisor that hears 20 ms later what is finished loses nothing by it:
+#: it judges by the records, and has given the child work for longer.
 WAIT_SECONDS = 0.02
 
 

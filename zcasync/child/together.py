@@ -27,8 +27,8 @@ def ending_of(partial: Partial) -> Ending:
 class Together:
     """One group of jobs.
 
-    After ``perform``: ``over`` (oids by how they ended) are committed, ``deferred`` are too and wait
-    for their Deferred, ``alone`` have to be run alone; ``begun`` are all of them, in order.
+    After ``perform``: ``over`` (oids by how they ended) are committed, ``deferred`` are too and
+    wait for their Deferred, ``alone`` have to be run alone; ``begun`` are all of them, in order.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class Together:
         undone = group.commit()
         self._sort(members, undone, group)
 
-    def _sort(self, members: list[tuple[Job, Partial]], undone: list[Partial], group: Group) -> None:
+    def _sort(
+        self, members: list[tuple[Job, Partial]], undone: list[Partial], group: Group
+    ) -> None:
         for job, partial in members:
             if partial in undone:
                 self.alone.append(job)

@@ -28,9 +28,7 @@ class Moments(amp.Argument):  # type: ignore[misc]
         return b"".join(moment.to_bytes(8) for moment in inObject)
 
     def fromString(self, inString: bytes) -> list[int]:
-        return [
-            int.from_bytes(inString[start : start + 8]) for start in range(0, len(inString), 8)
-        ]
+        return [int.from_bytes(inString[start : start + 8]) for start in range(0, len(inString), 8)]
 
 
 class Json(amp.Argument):  # type: ignore[misc]

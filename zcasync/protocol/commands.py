@@ -30,8 +30,8 @@ class Ended(amp.Command):  # type: ignore[misc]
     """Child: I am done with these partials, and have begun the next one that I was given.
 
     Several ended together when they were committed together.  ``ending`` is an Ending;
-    ``microseconds``: how long one of them took, on an average; ``moments``: when each was completed,
-    for COMPLETED only.
+    ``microseconds``: how long one of them took, on an average; ``moments``: when each was
+    completed, for COMPLETED only.
     """
 
     arguments = [

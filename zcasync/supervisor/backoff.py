@@ -57,7 +57,7 @@ class Backoff:
         self.problem = None
 
     def ends(self, ready_at: float) -> None:
-        """A child works that was ready at ``ready_at``; one from before says nothing of new ones."""
+        """A child works that was ready at ``ready_at``; an older one says nothing of new ones."""
         if self._tries and ready_at > self._failed_at:
             self.problem, self._tries, self._pause, self._until = None, 0, FIRST_SECONDS, 0.0
 

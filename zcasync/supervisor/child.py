@@ -17,7 +17,6 @@ from zcasync.ids import hex_oid
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Death, Ending
 from zcasync.protocol.output import STACK_SIGNAL
-from zcasync.reporting import Progress
 from zcasync.supervisor.connector import Connector
 from zcasync.supervisor.in_hand import SPARE, InHand
 from zcasync.supervisor.lines import Lines
@@ -161,7 +160,9 @@ class Child(InHand):
             return
         is_first, self._kill_reason = self._kill_reason is None, self._kill_reason or reason
         if is_first:
-            log.warn("child {pid} ({place}) is killed: {why}", pid=self.pid, place=self.place, why=reason)
+            log.warn(
+                "child {pid} ({place}) is killed: {why}", pid=self.pid, place=self.place, why=reason
+            )
         has_stack = bool(self.outstanding) or not self.was_ready or self.should_be_gone
         if self.state != "stopping":
             self.move_to("stopping")

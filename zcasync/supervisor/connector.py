@@ -53,7 +53,7 @@ class Connector(AMPConnector):  # type: ignore[misc]
 
     @property
     def can_write(self) -> bool:
-        """Whether its pipe is open: that of a process that ends is closed before its end is known."""
+        """Whether its pipe is open: a process that ends closes it before its end is known."""
         return TO_CHILD in self.transport.pipes
 
     def write(self, data: bytes) -> None:

@@ -16,11 +16,11 @@ HEARD_LIMIT = 100
 class Doorbell:
     """Listens to a database's invalidations, which arrive on the storage's thread.
 
-    ``ring(oids)`` is called there when one of the watched oids was written, with all that was written
-    with it; empty where that is not known.  What comes while a pass is running is kept until its
-    end, because the pass may not have seen it: then it rings for what the pass has not written
-    itself.  ``ask(tid, oids)`` is called there, too, for the first commit that it rings for after a
-    pass, when nobody has woken up yet; what it returns is for the pass.
+    ``ring(oids)`` is called there when one of the watched oids was written, with all that was
+    written with it; empty where that is not known.  What comes while a pass is running is kept
+    until its end, because the pass may not have seen it: then it rings for what the pass has not
+    written itself.  ``ask(tid, oids)`` is called there, too, for the first commit that it rings
+    for after a pass, when nobody has woken up yet; what it returns is for the pass.
     """
 
     def __init__(

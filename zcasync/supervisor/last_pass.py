@@ -113,7 +113,9 @@ def read(home: Home) -> Held | None:
         if len(body) != length or zlib.crc32(body) != checksum:
             return None
         found: dict[str, Any] = json.loads(body)
-        claims = [Claims(found[kind]["size"], found[kind]["oids"]) for kind in ("thread", "reactor")]
+        claims = [
+            Claims(found[kind]["size"], found[kind]["oids"]) for kind in ("thread", "reactor")
+        ]
         return Held(found["engine"], found["database"], *claims)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -67,7 +67,7 @@ class Lines:
             seen()
 
     def expect_stack(self, seen: Callable[[], None]) -> None:
-        """What comes now is the Python stack that the child was asked for; ``seen()`` at its end."""
+        """What comes now is the Python stack the child was asked for; ``seen()`` at its end."""
         self._stack_seen = seen
         if self._crash is None:
             self._crash = []

@@ -56,7 +56,7 @@ def begin(home: Home) -> Any:
 
 
 class _Log(LogFile):  # type: ignore[misc]
-    """A full disk is no reason to complain at each line: what matters is on the terminal as well."""
+    """A full disk is no reason to complain at each line: what matters is on the terminal too."""
 
     def write(self, data: str) -> None:
         with suppress(OSError):

@@ -17,15 +17,15 @@ CHILD_SCORE = 500
 def expose(pid: int) -> None:
     """Let the kernel kill this child before its supervisor and the database server.
 
-    What it kills takes a moment to give its memory back, and meanwhile it may kill one more: with the
-    supervisor all children would be gone.
+    What it kills takes a moment to give its memory back, and meanwhile it may kill one more: with
+    the supervisor all children would be gone.
     """
     with suppress(OSError):  # not Linux, or gone already
         Path(f"/proc/{pid}/oom_score_adj").write_text(str(CHILD_SCORE))
 
 
 class OutOfMemory:
-    """Watches how often the kernel has killed in the cgroup that this process and its children are in.
+    """Watches how often the kernel has killed in the cgroup of this process and its children.
 
     Where there is no such counter it never grows: then nothing is said, rather than guessed.
     """

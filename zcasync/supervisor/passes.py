@@ -189,7 +189,7 @@ class Passes:
         end_waiting(self._connection, self._incarnation, cancelled, lists, done, holders)
 
     def _held(self) -> set[bytes]:
-        """The oids of all that the worker has claimed and that does not wait for another partial."""
+        """The oids of all that the worker has claimed and that waits for no other partial."""
         claimed = (*self._worker.thread, *self._worker.reactor)
         return {p._p_oid for p in claimed if p._waits_for is None}
 

@@ -204,7 +204,12 @@ class Pool:
             return
         why = self._recycling.why(child)
         if why is not None and spare is not None and spare.state == "spare":
-            log.info("child {pid} ({place}) is replaced: {why}", pid=child.pid, place=child.place, why=why)
+            log.info(
+                "child {pid} ({place}) is replaced: {why}",
+                pid=child.pid,
+                place=child.place,
+                why=why,
+            )
             child.finish()
 
     def _keep_spare(self) -> None:

@@ -1,5 +1,4 @@
-"""Surroundings: the time, the chance and the process that an engine has, so that tests give others.
-"""
+"""Surroundings: the time, chance and process that an engine has, so that tests give others."""
 
 from __future__ import annotations
 

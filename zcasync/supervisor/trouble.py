@@ -54,7 +54,11 @@ class Trouble:
         is_new = self.waiting_for is None
         if is_new:
             self._since = self._reactor.seconds()
-            log.error("{what}: waiting for the database, trying again until it works: {why}", what=self._what, why=why)
+            log.error(
+                "{what}: waiting for the database, trying again until it works: {why}",
+                what=self._what,
+                why=why,
+            )
         self.waiting_for = why
         return is_new
 

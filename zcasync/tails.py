@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
@@ -28,8 +27,10 @@ class Tail:
     inbox: Inbox | None = None
 
 
-#: A connection has one user at a time, so a lane for each has one writer.
-_tails: WeakKeyDictionary[Any, dict[bytes, Tail]] = WeakKeyDictionary()
+#: The attribute of a connection with its tails, by the queue's oid.  A connection has one user at a
+#: time, so a lane for each has one writer.  Kept there, because an inbox knows its connection: what
+#: anything else refers to would keep the connection, and all that it has loaded, for ever.
+TAILS = "_zcasync_tails"
 
 
 def append(
@@ -56,7 +57,10 @@ def own_lane(queue: PartialQueue) -> Lane:
 def _tail(queue: PartialQueue) -> Tail:
     if queue._p_jar is None:
         return Tail(FIRST)
-    tails = _tails.setdefault(queue._p_jar, {})
+    tails: dict[bytes, Tail] | None = getattr(queue._p_jar, TAILS, None)
+    if tails is None:
+        tails = {}
+        setattr(queue._p_jar, TAILS, tails)
     return tails.setdefault(queue._p_oid, Tail(uuid.uuid4().bytes))
 
 

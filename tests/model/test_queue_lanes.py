@@ -1,5 +1,7 @@
 """Lanes: pages, savepoints and aborts, lanes that are given up; nothing is ever lost."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -351,3 +353,20 @@ def test_the_pages_that_were_read_are_no_longer_referred_to(session: Session) ->
     lanes = session.queue.lanes().values()
     reachable = [lane.page for lane in lanes]
     assert all(isinstance(page, Page) and page.next is None for page in reachable)
+
+
+def test_a_connection_that_has_put_is_not_kept_for_ever(session: Session) -> None:
+    """Where a pool drops a connection that nobody has needed for long, its memory comes back."""
+    db = session.connection.db()
+    client = Session(db)
+    for _ in range(2):  # the second time its inbox is committed, and remembered
+        put(client)
+        client.commit()
+    connection = weakref.ref(client.connection)
+    client.close()
+    del client
+    db.pool.setTimeout(-1)
+    db.pool.availableGC()  # drops it
+    for _ in range(2):  # the first time finds out that the objects of a cache are garbage
+        gc.collect()
+    assert connection() is None

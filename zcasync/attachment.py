@@ -79,8 +79,12 @@ class Attachment:
             db = one.db()
             with db._lock:
                 pool = db.pool
+                if one not in pool.all:  # retired already
+                    continue
                 pool.available[:] = [pair for pair in pool.available if pair[1] is not one]
                 pool.all.discard(one)
+            # Otherwise the database would go on to note for it what others commit.
+            one._storage.release()
             one.transaction_manager = _Over()
 
     def detach(self, partial: Partial) -> Callable[[], Partial]:

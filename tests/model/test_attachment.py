@@ -68,3 +68,16 @@ def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> N
     attachment.close()
     session.sync()
     assert loaded.counter == 1
+
+
+def test_a_database_forgets_its_retired_connections(db: DB, session: Session) -> None:
+    """A child retires one for each Deferred, and what is kept for each grows with all commits."""
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    views = db._mvcc_storage._instances
+    before = len(views)
+    for _ in range(3):
+        attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+        attachment.retire()
+        attachment.retire()
+        session.keep(Demo())
+    assert len(views) == before

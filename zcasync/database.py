@@ -24,6 +24,7 @@ from ZODB.utils import p64, u64
 from zcasync.alone import Connection
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.home import Home
+from zcasync.invalidations import bound
 from zcasync.missing import class_factory
 from zcasync.sending import SendingTogether, sending_together
 from zcasync.settings import ASYNC_DATABASE, Configuration, load
@@ -47,8 +48,12 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
 
 
 def _at_once(db: DB) -> DB:
-    """Let the connections of a database and its companions commit at once, where that can be."""
+    """Let the connections of a database and its companions commit at once, where that can be.
+
+    And let none of them note without limit what others commit.
+    """
     for one in db.databases.values():
+        bound(one)
         if isinstance(one.storage, SendingTogether):
             one.klass = Connection
             for connection in one.pool:  # it has been used already, to look for the root

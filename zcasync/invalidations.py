@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+
+#: So many oids a connection that nobody uses may have noted.
+NOTED_LIMIT = 20_000
 
 
 def listen(db: Any, listener: Any) -> Callable[[], None] | None:
@@ -25,3 +28,34 @@ def listen(db: Any, listener: Any) -> Callable[[], None] | None:
             instances.discard(listener)
 
     return end
+
+
+def bound(db: Any) -> None:
+    """Let no connection of a database, that nobody uses for long, note without limit what changes.
+
+    Each notes the oid of every object that anybody writes, until its next transaction begins: a
+    child or a spare that waits, and a connection in a pool, for hours and days.  One that has noted
+    too much forgets that, and with it, when it is used again, what it has loaded.
+    """
+    views = getattr(db._mvcc_storage, "_instances", None)
+    if views is not None:
+        listen(db, _Bound(views))
+
+
+class _Bound:
+    """Looks whenever a view can have noted more than the limit since the last time."""
+
+    def __init__(self, views: Collection[Any]) -> None:
+        self._views = views
+        self._heard = 0
+
+    def _invalidate(self, tid: bytes, oids: Collection[bytes]) -> None:
+        self._heard += len(oids)
+        if self._heard > NOTED_LIMIT:
+            self._heard = 0
+            for view in self._views:
+                if len(getattr(view, "_invalidations", None) or ()) > NOTED_LIMIT:
+                    view._invalidateCache()
+
+    def _invalidateCache(self) -> None:
+        """Every view forgets all just now."""

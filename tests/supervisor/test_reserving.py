@@ -1,4 +1,4 @@
-"""How many jobs are reserved ahead of a child, and what idle children get of them."""
+"""How many jobs are reserved ahead of a child, and what other children get of them."""
 
 from __future__ import annotations
 
@@ -135,6 +135,23 @@ def test_nothing_is_taken_back_while_all_children_are_busy(reactor: Clock, share
     shared.other.note_ended(*oids(3), Ending.SETTLED, 1.0, "")
     reactor.advance(SHARE_SECONDS)
     assert len(shared.loaded.asked) == 1
+
+
+def test_what_a_long_job_sits_on_is_taken_back_for_one_that_is_never_idle(
+    reactor: Clock, shared: Shared
+) -> None:
+    """Otherwise a steady stream of later jobs would overtake it for as long as the job takes."""
+    shared.loaded.note_given(oids(1, 2, 3))
+    shared.other.note_given(oids(4, 5))
+    shared.sharing.look()
+    for number in range(4, 20):
+        reactor.advance(SHARE_SECONDS / 4)
+        shared.other.note_given(oids(number + 2))
+        shared.other.note_ended(*oids(number), Ending.COMPLETED, SHARE_SECONDS / 4, "")
+
+    shared.loaded.asked[0].callback(oids(2, 3))
+    assert shared.returned == [(0, oids(2, 3))]
+    assert shared.other.asked == []
 
 
 def test_a_child_with_one_job_is_left_alone_and_not_looked_at_again(

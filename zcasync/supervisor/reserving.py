@@ -13,7 +13,7 @@ from zcasync.supervisor.in_hand import InHand
 #: So much work is reserved ahead of a child, and no more jobs than that, however short they are.
 RESERVE_SECONDS = 0.1
 RESERVE_LIMIT = 100
-#: A job that runs longer than this must not sit on jobs that an idle child could do.
+#: A job that runs longer than this must not sit on jobs that another child could do.
 SHARE_SECONDS = 0.3
 
 
@@ -37,7 +37,10 @@ def wants_more(child: InHand, now: float) -> bool:
 
 
 class Sharing:
-    """Takes back what long jobs sit on while another child is idle.
+    """Takes back what long jobs sit on while another child goes on.
+
+    It need not be idle: with enough to do it never is, and what is claimed for it meanwhile was put
+    later than what waits behind the long job.
 
     ``children()``: those that can take jobs.  ``returned(slot, oids)``: jobs that were taken back.
     """
@@ -59,9 +62,10 @@ class Sharing:
             return
         children = self._children()
         late = self._reactor.seconds() - SHARE_SECONDS
-        if any(not child.outstanding for child in children):
-            for child in children:
-                if len(child.outstanding) > 1 and child.job_since < late and not child.taking_back:
+        stuck = [child for child in children if child.outstanding and child.job_since < late]
+        if len(stuck) < len(children):
+            for child in stuck:
+                if len(child.outstanding) > 1 and not child.taking_back:
                     self.take_back(child)
         if any(len(child.outstanding) > 1 for child in children):
             self._timer = self._reactor.callLater(SHARE_SECONDS, self._look_again)

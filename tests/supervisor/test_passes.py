@@ -614,3 +614,34 @@ def test_a_ping_that_was_not_committed_is_written_again(
     scene.client.sync()
 
     assert scene.client.manager.workers[ONE].ping.promise == IDLE_PING_SECONDS + 20
+
+
+def test_a_pass_need_not_load_again_what_the_one_before_has_looked_at(
+    scene: Scene, connect: Connect
+) -> None:
+    """With a lane for each client there is more of that than a connection keeps by itself."""
+    for _ in range(30):
+        scenes.put(connect(), 1)
+    scene.session.connection._cache.cache_size = 20
+    scene.passes = Passes(
+        scene.session.connection,
+        scene.session.manager,
+        scene.worker,
+        scene.worker.incarnation,
+        Watch(scene.seconds),
+        Surroundings(seconds=scene.seconds, sleep=scene.seconds.sleep),
+    )
+    scene.run(s0=ready(room=100))
+    scene.run(s0=ready(room=100))
+    loaded: list[bytes] = []
+    view = scene.session.connection._storage
+    load = view.load
+
+    def noting(oid: bytes) -> object:
+        loaded.append(oid)
+        return load(oid)
+
+    view.load = noting
+    scene.run(s0=ready(room=100))
+    del view.load
+    assert loaded == []

@@ -72,6 +72,7 @@ class Passes:
         self._finished: list[tuple[int, Partial]] = []
         self._deaths: dict[int, int] = {}  # slot -> deaths that we know to be committed
         self._counted: dict[int, int] = {}  # the same with this pass
+        self._cache_size = connection._cache.cache_size
 
     def run(self, work: Work) -> Done:
         """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
@@ -284,6 +285,8 @@ class Passes:
         sizes = {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid}
         done.for_reactor = frozenset(self._manager.reactor.watched())
         done.watched = done.for_reactor | self._manager.thread.watched() | sizes
+        # Every pass looks at all of that, which must not push each other out of the cache.
+        self._connection._cache.cache_size = self._cache_size + 2 * len(done.watched)
 
 
 def not_in_hand(one: ClaimList, slot: SlotWork) -> list[bytes]:

@@ -16,16 +16,15 @@ def listen(db: Any, listener: Any) -> Callable[[], None] | None:
     lock of the database's connections held, and must not raise.  None where the storage has an MVCC
     of its own, as RelStorage: that tells nobody.
     """
-    adapter = db._mvcc_storage
-    instances = getattr(adapter, "_instances", None)
-    if instances is None:
+    adapter, views = db._mvcc_storage, _views(db)
+    if views is None:
         return None
     with adapter._lock:
-        instances.add(listener)
+        views.add(listener)
 
     def end() -> None:
         with adapter._lock:
-            instances.discard(listener)
+            views.discard(listener)
 
     return end
 
@@ -37,9 +36,18 @@ def bound(db: Any) -> None:
     child or a spare that waits, and a connection in a pool, for hours and days.  One that has noted
     too much forgets that, and with it, when it is used again, what it has loaded.
     """
-    views = getattr(db._mvcc_storage, "_instances", None)
+    views = _views(db)
     if views is not None:
         listen(db, _Bound(views))
+
+
+def _views(db: Any) -> set[Any] | None:
+    """Those whom the MVCC adapter of a database tells of commits; None where it has no adapter.
+
+    RelStorage has a list by the same name, of references to storages, which are told nothing.
+    """
+    views = getattr(db._mvcc_storage, "_instances", None)
+    return views if isinstance(views, set) else None
 
 
 class _Bound:

@@ -10,6 +10,7 @@ from persistent.mapping import PersistentMapping
 from ZODB import DB
 
 from tests.model.sessions import Session
+from zcasync.invalidations import bound
 from zcasync.supervisor.doorbell import HEARD_LIMIT, Doorbell
 
 Connect = Callable[[], Session]
@@ -197,10 +198,19 @@ def test_a_closed_bell_is_silent(rung: Rung) -> None:
     assert not rung.bell.is_live
 
 
-def test_it_says_when_a_storage_does_not_tell_of_commits() -> None:
-    class Quiet:
-        _mvcc_storage = object()
+class LikeRelStorage:
+    """A storage that has an MVCC of its own; the list holds weak references to its instances."""
 
+    def __init__(self) -> None:
+        self._instances: list[object] = []
+
+
+@pytest.mark.parametrize("storage", [object(), LikeRelStorage()])
+def test_it_says_when_a_storage_does_not_tell_of_commits(storage: object) -> None:
+    class Quiet:
+        _mvcc_storage = storage
+
+    bound(Quiet())
     bell = Doorbell(lambda oids: None)
     assert bell.listen(Quiet()) is False
     assert not bell.is_live

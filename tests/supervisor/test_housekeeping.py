@@ -167,3 +167,12 @@ def test_a_lane_that_the_pass_itself_has_made_is_no_obstacle(house: House) -> No
     house.session.commit()
 
     assert len(house.session.queue) == 1
+
+
+def test_a_lane_that_another_engine_gives_up_is_forgotten(house: House) -> None:
+    house.keep(INTERVAL_SECONDS)
+    house.session.queue.drop_idle_lanes(house.lanes)
+    house.session.commit()
+    house.keep(INTERVAL_SECONDS)
+    known = {key for queue in house._housekeeping._unchanged.values() for key in queue}
+    assert known == {FIRST}

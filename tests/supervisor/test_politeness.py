@@ -12,7 +12,12 @@ from tests.supervisor import scenes
 from tests.supervisor.scenes import ELSEWHERE, Seconds
 from zcasync.claiming import Access
 from zcasync.lanes import Lane
-from zcasync.supervisor.politeness import LONGEST_SECONDS, SHORTEST_SECONDS, Politeness
+from zcasync.supervisor.politeness import (
+    FORGET_SECONDS,
+    LONGEST_SECONDS,
+    SHORTEST_SECONDS,
+    Politeness,
+)
 from zcasync.supervisor.surroundings import Surroundings
 
 MINE, OTHER = (name.bytes for name in (ONE, TWO))
@@ -158,3 +163,19 @@ def test_after_a_conflict_nobody_is_helped_and_then_less_soon(
     assert not second.allows(KEY, lane)
     seconds.advance(SHORTEST_SECONDS)
     assert second.allows(KEY, lane)
+
+
+def test_a_lane_that_is_gone_is_forgotten(
+    polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
+) -> None:
+    lane.owner = engines[1]
+    politeness = polite(session, engines[0])
+    politeness.allows(b"gone", lane)
+    politeness.allows(KEY, lane)
+    seconds.advance(FORGET_SECONDS)
+    politeness.look(session.manager)
+    politeness.allows(KEY, lane)
+    seconds.advance(FORGET_SECONDS)
+    politeness.look(session.manager)
+    assert set(politeness._seen) == {KEY}
+    assert politeness.allows(KEY, lane) == Access.NOW, "it has stood still for long"

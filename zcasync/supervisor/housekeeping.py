@@ -28,7 +28,8 @@ class Housekeeping:
         self._seconds = seconds
         self._keep = keep
         self._last = seconds()
-        self._unchanged: dict[bytes, tuple[bytes, float]] = {}  # page and serial, since when
+        # By queue and lane: page and serial, since when.
+        self._unchanged: dict[str, dict[bytes, tuple[bytes, float]]] = {}
 
     def do(self, manager: DataManager, worker: Worker) -> None:
         """Do it when it is time.  Safe to repeat when the pass has to be."""
@@ -45,15 +46,18 @@ class Housekeeping:
 
     def _idle(self, queue: PartialQueue, now: float) -> list[bytes]:
         idle = []
+        before = self._unchanged.get(queue.__name__, {})
+        # Made anew: what another engine gives up is not to be remembered for ever.
+        now_seen = self._unchanged[queue.__name__] = {}
         for key, lane in queue.lanes().items():
             page = lane.inbox.last
             if page._p_oid is None:  # this pass has made the lane
                 continue
             state = page._p_oid + page._p_serial
-            seen, since = self._unchanged.get(key, (b"", now))
+            seen, since = before.get(key, (b"", now))
             if seen != state:
-                self._unchanged[key] = (state, now)
-            elif now - since >= IDLE_LANE_SECONDS and lane.is_empty():
+                since = now
+            now_seen[key] = (state, since)
+            if now - since >= IDLE_LANE_SECONDS and lane.is_empty():
                 idle.append(key)
-                del self._unchanged[key]
         return idle

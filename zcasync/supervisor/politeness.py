@@ -19,6 +19,8 @@ from zcasync.supervisor.surroundings import Surroundings
 PATIENCE_PASSES = 4.0
 SHORTEST_SECONDS = 0.05
 LONGEST_SECONDS = 2.0
+#: How often to forget lanes that are not there any more.
+FORGET_SECONDS = 60.0
 
 
 class Politeness:
@@ -30,6 +32,8 @@ class Politeness:
         self._seconds = surroundings.seconds
         self._chance = surroundings.chance
         self._seen: dict[bytes, tuple[object, float]] = {}
+        self._looked_at: set[bytes] = set()  # since we have last forgotten some
+        self._forgot = self._seconds()
         self.waits = False
         self.pause = SHORTEST_SECONDS
         self._patience = SHORTEST_SECONDS
@@ -44,6 +48,9 @@ class Politeness:
         self.waits = False
         if len(self._engines) == 1:
             self._seen.clear()
+        if self._began - self._forgot >= FORGET_SECONDS:
+            self._seen = {key: self._seen[key] for key in self._seen.keys() & self._looked_at}
+            self._looked_at, self._forgot = set(), self._began
 
     def done(self) -> None:
         """A pass is committed: learn how long passes take."""
@@ -70,6 +77,7 @@ class Politeness:
         owner = lane.owner if lane.owner in self._engines else self._first(key)
         if owner == self._engine:
             return Access.NOW
+        self._looked_at.add(key)
         head = (owner, lane.page._p_oid, lane.index, lane.seq)
         now = self._seconds()
         seen, since = self._seen.get(key, (None, now))

@@ -305,13 +305,16 @@ class IWorkers(Interface):
 class IPartialQueue(Interface):
     """Partials that wait, due and held."""
 
+    batch = Attribute("The ``batch`` of puts that do not say; False unless you set it.")
+
     def put(item, begin_after=None, begin_by=None, **options):
         """Put a call in the queue; returns its IDataManagerPartial.
 
         ``item``: a function, a method of a persistent object, or a partial.  ``begin_after``: an
         aware datetime, not before which it runs (ValueError for a naive one; the past means now).
         ``begin_by``: timedelta from then after which it is ended with an AbortedError instead of
-        begun.  Options: ``batch=True`` allows that it is committed together with others;
+        begun.  Options: ``batch=True`` allows that it is committed together with others (``False``
+        forbids it where the queue's ``batch`` is True);
         ``detached=True`` makes the call without a connection, with plain arguments only
         (ValueError); ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,

@@ -30,6 +30,8 @@ from zcasync.views import uuid_bytes
 class PartialQueue(Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IPartialQueue`."""
 
+    batch = False
+
     def __init__(self, manager: Any = None, name: str = "") -> None:
         self.__parent__ = manager
         self.__name__ = name
@@ -200,7 +202,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         )
 
     def _checked(
-        self, item: Any, *, batch: bool = False, detached: bool = False, retry: Any = None
+        self, item: Any, *, batch: bool | None = None, detached: bool = False, retry: Any = None
     ) -> Partial:
         """The item as a partial that can be put; raises where it cannot, changes nothing."""
         partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
@@ -235,7 +237,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         due: int,
         by: int | None,
         *,
-        batch: bool = False,
+        batch: bool | None = None,
         detached: bool = False,
         retry: Any = None,
     ) -> None:
@@ -248,7 +250,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         partial._due = due
         if by is not None:
             partial._by = by
-        if batch:
+        if self.batch if batch is None else batch:
             partial._batch = True
         if detached:
             partial._detached = True

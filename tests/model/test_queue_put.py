@@ -132,6 +132,15 @@ def test_unknown_options_are_refused_and_change_nothing(queue: PartialQueue) -> 
     assert not queue.put(samples.nothing)._batch
 
 
+def test_a_queue_can_let_all_its_jobs_share_commits(session: Session, queue: PartialQueue) -> None:
+    queue.batch = True
+    session.commit()
+    assert queue.put(samples.nothing)._batch
+    assert [one._batch for one in queue.put_many([samples.nothing, samples.nothing])] == [True] * 2
+    assert not queue.put(samples.nothing, batch=False)._batch
+    assert not session.manager.reactor.put(samples.nothing)._batch
+
+
 def test_a_partial_is_put_once(session: Session, queue: PartialQueue) -> None:
     partial = queue.put(samples.nothing)
     for other in (queue, session.manager.reactor):

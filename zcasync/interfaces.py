@@ -324,8 +324,8 @@ class IPartialQueue(Interface):
         Nothing happens before the caller commits.
         """
 
-    def put_many(items, **options):
-        """Put several; returns the list of partials."""
+    def put_many(items, begin_after=None, begin_by=None, **options):
+        """Put several, all of them as ``put`` would; returns the list of partials."""
 
     def pull(index=0):
         """Take a waiting partial out, by its place in the iteration, and return it.  IndexError."""

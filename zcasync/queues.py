@@ -47,25 +47,27 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Any,
     ) -> Partial:
-        now = clock.now()
-        due = now
-        if begin_after is not None:
-            due = max(now, clock.from_datetime(begin_after, "begin_after"))
-        by = _microseconds(begin_by)
+        due, by = _due(begin_after), _microseconds(begin_by)
         partial = self._checked(item, **options)
         self._enter(partial, due, by, **options)
         append(self, [(due, partial)])
         return partial
 
-    def put_many(self, items: Iterable[Any], **options: Any) -> list[Partial]:
-        now = clock.now()
+    def put_many(
+        self,
+        items: Iterable[Any],
+        begin_after: datetime | None = None,
+        begin_by: timedelta | None = None,
+        **options: Any,
+    ) -> list[Partial]:
+        due, by = _due(begin_after), _microseconds(begin_by)
         known: dict[Any, Partial] = {}  # functions that were checked once
         partials = [self._checked_once(item, known, **options) for item in items]
         if len({id(partial) for partial in partials}) < len(partials):
             raise ValueError("one of the items is there twice: make a new Partial for each call")
         for partial in partials:
-            self._enter(partial, now, None, **options)
-        append(self, [(now, partial) for partial in partials], BULK_PAGE_SIZE)
+            self._enter(partial, due, by, **options)
+        append(self, [(due, partial) for partial in partials], BULK_PAGE_SIZE)
         return partials
 
     def pull(self, index: int = 0) -> Partial:
@@ -269,6 +271,12 @@ def _tree_oids(tree: Any) -> Iterator[bytes]:
         return
     for child in state[0][::2]:
         yield from _tree_oids(child) if isinstance(child, OOBTree) else (child._p_oid,)
+
+
+def _due(begin_after: datetime | None) -> int:
+    """When what is put now is due, microseconds."""
+    now = clock.now()
+    return now if begin_after is None else max(now, clock.from_datetime(begin_after, "begin_after"))
 
 
 def _microseconds(begin_by: timedelta | None) -> int | None:

@@ -173,6 +173,21 @@ def test_put_many_puts_all_of_them_in_order(queue: PartialQueue, fake_clock: Fak
     assert queue.put_many([]) == []
 
 
+def test_put_many_takes_the_times_that_put_takes(
+    queue: PartialQueue, fake_clock: FakeClock
+) -> None:
+    later = fake_clock.later(hours=1)
+    many = [samples.nothing] * 3
+    partials = queue.put_many(many, begin_after=later, begin_by=timedelta(minutes=1))
+
+    assert {(one.begin_after, one.begin_by) for one in partials} == {(later, timedelta(minutes=1))}
+    assert (list(queue.iterDue()), queue.count_held()) == ([], 3)
+    for wrong in ({"begin_after": datetime(2006, 8, 10)}, {"begin_by": timedelta(-1)}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            queue.put_many(many, **wrong)
+    assert len(queue) == 3
+
+
 def test_a_function_that_is_put_many_times_is_another_partial_each_time(
     session: Session, queue: PartialQueue
 ) -> None:

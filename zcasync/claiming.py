@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: One claim looks at no more entries than this, so that it ends soon in a long queue.
 EXAMINE_LIMIT = 1000
+#: So many entries that are only to be filed are loaded with one question.
+FILED_AT_ONCE = 100
 
 
 class Access(IntEnum):
@@ -88,12 +90,14 @@ def _claim_from(
     for lane in lanes:
         _take_expired(queue, lane, now, limit, claimed)
     _prefetch(queue, lanes, limit)
-    heads = _Heads(now)
+    heads, held = _Heads(now), _Held(queue._p_jar)
     for lane in lanes:
         for entry in _heads(lane, worker):
             heads.add(lane, entry)
     while heads and claimed.wants_more(limit):
         lane, entry = heads.pop()
+        if entry.due > now:
+            held.load(entry)
         fate = _fate(queue, entry, worker, now, claimed)
         if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
             # Nobody is passed by: what is behind it would keep the others from ever being idle.
@@ -141,6 +145,23 @@ class _Heads:
         if self._held and (self._is_turn_of_held or not self._due):
             return self._held.popleft()
         return heapq.heappop(self._due)[3:]
+
+
+class _Held:
+    """Loads what is only to be filed, some of a page at once instead of one by one."""
+
+    def __init__(self, jar: Any) -> None:
+        self._jar = jar
+        self._loaded: dict[bytes, int] = {}  # by page: up to which entry
+
+    def load(self, entry: Entry) -> None:
+        """Load the partial of an inbox's entry with those behind it."""
+        page, index = entry.page, entry.index
+        if self._jar is None or page is None or index < self._loaded.get(page._p_oid, 0):
+            return
+        self._loaded[page._p_oid] = index + FILED_AT_ONCE
+        some = page.partials[index : index + FILED_AT_ONCE]
+        load_all(self._jar, [partial._p_oid for partial in some])
 
 
 def _prefetch(queue: PartialQueue, lanes: list[Lane], limit: int) -> None:

@@ -384,3 +384,21 @@ def test_a_lane_that_is_for_the_idle_is_read_when_the_others_do_not_give_enough(
 
     expected = [partial._p_oid for partial in [*own, *theirs[:helped]]]
     assert [partial._p_oid for partial in claimed.partials] == expected
+
+
+def test_held_partials_are_loaded_many_at_a_time_when_they_are_filed(
+    connect: Connect, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise what is due behind 20,000 of them waits for 20,000 round trips."""
+    client, engine = connect(), connect()
+    client.queue.put_many([samples.nothing] * 500, begin_after=fake_clock.later(days=1))
+    due = client.queue.put(samples.nothing)
+    client.commit()
+    asked: list[list[bytes]] = []
+    monkeypatch.setattr(claiming, "load_all", lambda jar, oids: asked.append(list(oids)))
+    engine.sync()
+    assert engine.claim(1) == [engine.same(due)]
+    assert engine.queue.count_held() == 500
+    asked_for = {oid for oids in asked for oid in oids}
+    assert {one._p_oid for one in client.queue if one is not due} <= asked_for
+    assert len(asked) < 10

@@ -264,3 +264,14 @@ def eat_memory(count: int) -> None:
     eaten = []
     while sum(map(len, eaten)) < count:
         eaten.append(b"x" * 2**20)
+
+
+def raise_interrupt(gate: str) -> None:
+    """Raise what otherwise ends processes; the gate counts how often."""
+    Gate(gate).arrive()
+    raise KeyboardInterrupt
+
+
+async def raise_interrupt_soon(gate: str) -> None:
+    """The same in a coroutine."""
+    raise_interrupt(gate)

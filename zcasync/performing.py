@@ -182,6 +182,10 @@ class Performer:
         """What a Deferred fires with; raises it when it is a Failure."""
         value = fired(deferred) if deferred.called and not deferred.paused else self._wait(deferred)
         if isinstance(value, Failure):
+            if value.check(KeyboardInterrupt, GeneratorExit):  # what fires it interrupts nobody
+                raise AbortedError(
+                    f"the Deferred fired with a {type(value.value).__name__}"
+                ) from value.value
             value.raiseException()
         return value
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from tests import jobs
 from tests.gates import Gate
 from tests.support import Client, Instance
+from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
 
 
@@ -75,3 +81,13 @@ def test_a_coroutine_that_changes_a_stored_object_after_it_waited_is_told_why_no
     assert "zcasync.twist.Partial" in failure.getErrorMessage()
     client.wait_for(client.put(counter.add, queue="reactor"))
     assert counter.value == 6
+
+
+@pytest.mark.parametrize("call", [jobs.raise_interrupt, jobs.raise_interrupt_soon])
+def test_what_looks_like_an_interrupt_ends_the_job_that_raises_it(
+    client: Client, gate: Gate, call: Callable[..., Any]
+) -> None:
+    failure = client.wait_for(client.put(call, gate.path, queue="reactor"))
+    assert failure.type is AbortedError
+    assert "KeyboardInterrupt" in failure.getErrorMessage()
+    assert len(gate.arrivals()) == 1

@@ -19,7 +19,7 @@ from zcasync.away import NOT_COMMITTED
 from zcasync.callables import is_persistent
 from zcasync.claimed import perform_claimed
 from zcasync.database import catch_up_all
-from zcasync.errors import FencedError
+from zcasync.errors import AbortedError, FencedError
 from zcasync.ids import hex_oid
 from zcasync.performing import Performer
 from zcasync.storage_wait import StorageWait
@@ -27,12 +27,27 @@ from zcasync.tries import Timing
 
 log = Logger()
 
+#: How long to wait where the system has no thread to spare.
+THREAD_SECONDS = 1.0
+
 
 def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
     """Run ``work(oid, do)`` in a daemon thread: one that hangs must not hold up the exit."""
     threading.Thread(
         target=work, args=(oid, do), name=f"reactor job {hex_oid(oid)}", daemon=True
     ).start()
+
+
+def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
+    """As blockingCallFromThread.  Nobody interrupts a thread: what looks like it, the call raises.
+
+    As an AbortedError it is the job's result; else the job's thread would end with nothing stored,
+    and the next pass would begin the job anew, for ever.
+    """
+    try:
+        return blockingCallFromThread(reactor, call, *args)
+    except (KeyboardInterrupt, GeneratorExit) as error:
+        raise AbortedError(f"the call raised {type(error).__name__}") from error
 
 
 class ReactorJobs:
@@ -50,7 +65,7 @@ class ReactorJobs:
         incarnation_oid: bytes,
         ended: Callable[[bytes], None],
         threads: Callable[..., None] = start_thread,
-        from_thread: Callable[..., Any] = blockingCallFromThread,
+        from_thread: Callable[..., Any] = call_in_reactor,
         timing: Timing | None = None,
     ) -> None:
         self.running: set[bytes] = set()
@@ -72,7 +87,15 @@ class ReactorJobs:
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
         self.running.add(oid)
-        self._threads(self._work, oid, perform_claimed)
+        self._begin(oid, perform_claimed)
+
+    def _begin(self, oid: bytes, do: Callable[..., Any]) -> None:
+        """Do it in a thread, as soon as the system has one."""
+        try:
+            self._threads(self._work, oid, do)
+        except RuntimeError as error:
+            log.error("reactor job {oid} waits for a thread: {why}", oid=hex_oid(oid), why=str(error))
+            self._reactor.callLater(THREAD_SECONDS, self._begin, oid, do)
 
     def stop(self, grace: float) -> Deferred[None]:
         """Fires when no job is left, after ``grace`` seconds at the latest."""
@@ -120,9 +143,7 @@ class ReactorJobs:
     def _fired(self, value: Any, oid: bytes) -> None:
         """The Deferred of a job has fired: store its result, in a thread again."""
         self._waits.pop(oid, None)
-        self._threads(
-            self._work, oid, lambda partial, _, performer: performer.settle(partial, value)
-        )
+        self._begin(oid, lambda partial, _, performer: performer.settle(partial, value))
 
     def _in_connection(
         self, oid: bytes, do: Callable[[Any, Any, Performer], Any], held: list[Any]

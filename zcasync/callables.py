@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from zcasync.errors import BadCallable, MissingCallable
+from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable
 
 
 def is_persistent(obj: object) -> bool:
@@ -92,7 +92,7 @@ def find(name: str) -> Callable[..., Any]:
     if module is None:
         try:
             module = import_module(module_name)
-        except Exception as error:  # whatever the module's own code raises is the reason to give
+        except FOREIGN_CODE as error:  # whatever the module's own code raises is the reason to give
             raise MissingCallable(
                 f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
                 f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from transaction.interfaces import TransientError
 from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
+from zcasync.errors import FOREIGN_CODE
 from zcasync.lanes import BROKEN, Entry, Lane, allows, restriction_of
 from zcasync.lateness import is_too_late
 from zcasync.loading import load_all
@@ -258,7 +259,7 @@ def broken(partial: Any) -> str | None:
         return "its record is missing"
     except (TransientError, StorageError):
         raise  # the storage's trouble, not the record's
-    except Exception as error:  # whatever loading the record's classes raises is the reason
+    except FOREIGN_CODE as error:  # whatever loading the record's classes raises is the reason
         cause = error.__cause__ or error  # ZODB's own StateLoadError says nothing
         return f"its record cannot be loaded: {type(cause).__name__}: {cause}"
     return None

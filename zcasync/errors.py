@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from ZODB.POSException import InvalidObjectReference
 
+#: What code that is not ours may raise where it has to be an answer and not the end of the process:
+#: a module's when it is imported, that of a class when its object is loaded, a retry policy's.  A
+#: script without a guard ends in ``sys.exit`` when it is imported.
+FOREIGN_CODE = (Exception, SystemExit)
+
 
 class ZCAsyncError(Exception):
     """Root of the tree: catch it to catch whatever zcasync itself raises."""

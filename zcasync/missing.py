@@ -6,6 +6,8 @@ from typing import Any
 
 from ZODB import broken
 
+from zcasync.errors import FOREIGN_CODE
+
 
 def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
     """The class of a record; a stand-in where importing it fails, for whatever reason.
@@ -15,7 +17,7 @@ def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
     """
     try:
         return broken.find_global(modulename, globalname)
-    except Exception:  # the module's own code runs on import and may raise anything
+    except FOREIGN_CODE:  # the module's own code runs on import
         key = (modulename, globalname)
         if key not in broken.broken_cache:
             made = type(globalname, (StandIn,), {"__module__": modulename})

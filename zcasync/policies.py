@@ -13,7 +13,7 @@ from zope.interface import providedBy
 
 from zcasync import clock
 from zcasync.callables import find, store_form
-from zcasync.errors import BadCallable, MissingCallable, MissingPolicy
+from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPolicy
 from zcasync.interfaces import IRetryPolicy
 from zcasync.retrying import STOCK
 
@@ -83,7 +83,7 @@ def policy_of(partial: Partial) -> Any:
         policy = factory(partial)
     except TransientError:
         raise
-    except Exception as error:  # the application's own code; its error is the reason to give
+    except FOREIGN_CODE as error:  # the application's own code; its error is the reason to give
         raise MissingPolicy(
             f"retry policy {shown_name(partial)!r} of {partial!r} cannot be made: "
             f"{type(error).__name__}: {error}"
@@ -99,7 +99,7 @@ def begins_only_once(partial: Partial) -> bool:
         return bool(policy_of(partial).at_most_once)
     except TransientError:
         raise
-    except Exception:  # no policy, or a bad one: found out and stored where the call is to be made
+    except FOREIGN_CODE:  # no policy, or a bad one: the call ends with it where it is to be made
         return True
 
 
@@ -116,7 +116,7 @@ def ask(policy: Any, question: str, *args: Any) -> tuple[Again | None, str]:
         return _understood(getattr(policy, question)(*args)), ""
     except TransientError:
         raise  # the storage's trouble, not the policy's
-    except Exception as error:  # the application's own code: its error must not hide the job's
+    except FOREIGN_CODE as error:  # the application's own code: its error must not hide the job's
         return None, (
             f"retry policy {type(policy).__name__} has no usable answer to {question}: "
             f"{type(error).__name__}: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +15,7 @@ from ZODB import DB
 from ZODB.broken import broken_cache
 from ZODB.DemoStorage import DemoStorage
 
+import tests.model
 from tests.model import samples
 from tests.model.conftest import with_manager
 from tests.model.sessions import ONE, Session
@@ -199,4 +201,30 @@ def test_a_detached_call_with_an_object_of_a_removed_class_fails_too(
 
     assert partial.result.check(MissingClass)
     assert partial.started is None
+    later.close()
+
+
+def test_an_object_whose_module_exits_at_import_keeps_nobody_from_claiming(
+    application: _Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = application.module.__name__
+    session = Session(application.db)
+    with_it = session.queue.put(CALLS["args[0]"](application.module))
+    with_policy = session.queue.put(Partial(samples.nothing))
+    with_policy._retry = f"{name}:policy"
+    behind = session.queue.put(samples.nothing)
+    oids = [one._p_oid for one in (with_it, with_policy, behind)]
+    session.commit()
+    session.close()
+    (tmp_path / f"{name.rpartition('.')[2]}.py").write_text("import sys; sys.exit('usage')\n")
+    monkeypatch.setattr(tests.model, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, name)
+
+    later = Session(application.loses_its_classes())
+    claimed = later.queue.claim(bytes(16), 3, idle=3).partials
+    assert [one._p_oid for one in claimed] == oids
+    for partial in claimed[:2]:
+        later.commit()
+        Performer().perform(later.activate_claimed(partial))
+        assert "cannot be imported here" in partial.result.getErrorMessage()
     later.close()

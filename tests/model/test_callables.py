@@ -138,6 +138,7 @@ def test_a_function_of_a_script_is_refused_and_one_of_a_module_run_with_m_is_not
         ("tests.model.samples:Demo.gone", "module 'tests.model.samples' has no 'Demo.gone'"),
         ("with_syntax_error:call", "cannot be imported here: SyntaxError"),
         ("with_own_trouble:call", "cannot be imported here: ZeroDivisionError: division by zero"),
+        ("script:call", "cannot be imported here: SystemExit: usage"),
     ],
 )
 def test_a_missing_callable_says_what_is_missing(
@@ -145,6 +146,7 @@ def test_a_missing_callable_says_what_is_missing(
 ) -> None:
     (tmp_path / "with_syntax_error.py").write_text("def call(:\n")
     (tmp_path / "with_own_trouble.py").write_text("1 / 0\n")
+    (tmp_path / "script.py").write_text("import sys; sys.exit('usage')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
     with pytest.raises(MissingCallable, match=problem):

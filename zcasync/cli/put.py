@@ -140,7 +140,7 @@ def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], d
 def _find(name: str) -> Callable[..., Any]:
     """The callable.  Raises Refusal; what its module prints goes to standard error."""
     from zcasync.callables import from_dotted, store_form
-    from zcasync.errors import BadCallable, MissingCallable
+    from zcasync.errors import MissingCallable
 
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -148,8 +148,6 @@ def _find(name: str) -> Callable[..., Any]:
         store_form(call)
     except MissingCallable as error:
         raise MissingCallable(f"{error}; folders to import from are named by PYTHONPATH") from error
-    except SystemExit as error:
-        raise BadCallable(f"importing {name} ended with sys.exit({error.code!r})") from error
     return call
 
 

@@ -44,6 +44,8 @@ class SizedSequence(Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ISizedSequence`."""
 
     _lists: tuple[ClaimList, ...] = ()
+    #: Claimed, and their records cannot be loaded: set aside until an engine starts that can.
+    unreadable: tuple[Partial, ...] = ()
 
     def __init__(self, size: int) -> None:
         self._size = Size(size)

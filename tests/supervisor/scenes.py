@@ -61,6 +61,21 @@ class Said:
         return [line for line in self.lines if word in line]
 
 
+class Fickle:
+    """Something that a later release may refuse to load."""
+
+    refuses = False
+    content = 1
+
+    def __init__(self) -> None:
+        self.content = 2
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        if Fickle.refuses:
+            raise ValueError("this release knows no such thing")
+        self.__dict__.update(state)
+
+
 class InDoubt:
     """The next commit of a session is there, but its client is told that the server is away."""
 

@@ -175,6 +175,25 @@ def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
     assert (scene.held(), partial.state, len(scene.worker.completed)) == ([], ACTIVE, 0)
 
 
+def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = scene.client.queue.put(Partial(abs, scenes.Fickle()))
+    scene.client.commit()
+    (other,) = scene.put()
+    scene.run(s0=ready(room=2))
+    scenes.end(other, 1)
+    scene.session.commit()
+    monkeypatch.setattr(scenes.Fickle, "refuses", True)
+    scene.session.connection.cacheMinimize()
+    done = scene.run(Work(cancelled={strange._p_oid: "somebody"}), s0=ready())
+
+    assert (scene.held(), done.hand_out, list(scene.worker.completed)) == ([], {}, [other])
+    assert "is set aside" in "".join(done.notes)
+    assert [one._p_oid for one in scene.worker.thread.unreadable] == [strange._p_oid]
+    assert done.cancelled == [strange._p_oid], "nobody goes on trying"
+
+
 def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))

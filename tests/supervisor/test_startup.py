@@ -229,6 +229,42 @@ def test_an_engine_takes_its_own_predecessors_callbacks_over(
     assert partial.claim is worker.incarnation
 
 
+@pytest.mark.parametrize("heir", ["itself", "another", "nobody"])
+def test_a_claim_that_cannot_be_loaded_is_set_aside_until_it_can(
+    session: Session, connect: Connect, monkeypatch: pytest.MonkeyPatch, heir: str
+) -> None:
+    dead = scenes.serve(session, TWO, gone())
+    strange = session.queue.put(Partial(abs, scenes.Fickle()))
+    session.commit()
+    scenes.claim(session, dead, [strange])
+    scenes.claim(session, dead, scenes.put(session), slot=1)
+
+    def take_over() -> tuple[list[str], Session]:
+        later = connect()
+        old = later.manager.workers[TWO]
+        new = {"itself": lambda: old, "another": lambda: scenes.serve(later)}.get(heir)
+        worker = new() if new else None
+        notes = startup.take_over(old, "gone", worker, worker and worker.incarnation)
+        later.commit()
+        return notes, later
+
+    with monkeypatch.context() as release:
+        release.setattr(scenes.Fickle, "refuses", True)
+        notes, later = take_over()
+        assert "ValueError: this release knows no such thing" in "".join(notes)
+        old = later.manager.workers[TWO]
+        assert (len(old.thread), len(later.queue), old.engineUUID) == (0, 1, None)
+        assert not startup.has_leftovers(old)
+        startup.give_all_back(old.thread)
+    holder = later.manager.workers[ONE] if heir == "another" else old
+    assert [one._p_oid for one in holder.thread.unreadable] == [strange._p_oid]
+    startup.take_over(holder, "again", holder, holder.incarnation)
+    later.commit()
+    session.sync()
+    assert (strange.state, len(session.queue)) == (PENDING, 2)
+    assert holder.thread.unreadable == ()
+
+
 def test_a_partial_that_waits_for_another_needs_no_heir(session: Session) -> None:
     dead = scenes.serve(session, TWO, gone())
     (partial,) = scenes.put(session)

@@ -33,6 +33,7 @@ def _all(manager: Any, state: str | None, names: list[str]) -> Iterator[Any]:
         for worker in workers:
             for name in names:
                 yield from getattr(worker, name)
+                yield from getattr(worker, name).unreadable
     if state in (None, PENDING):
         for name in names:
             yield from waiting(manager.queue(name))

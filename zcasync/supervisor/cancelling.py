@@ -11,6 +11,7 @@ from typing import Any
 
 from ZODB.POSException import POSKeyError
 
+from zcasync.claiming import broken
 from zcasync.incarnation import Incarnation
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.partial import Partial
@@ -54,7 +55,7 @@ def _find(connection: Any, oid: bytes) -> Partial | None:
         partial = connection.get(oid)
     except POSKeyError:
         return None
-    if not isinstance(partial, Partial) or partial._queue is None:
+    if broken(partial) is not None or partial._queue is None:
         return None
     waits = partial.state == ACTIVE and partial._waits_for is not None
     return partial if waits or partial.state == PENDING else None

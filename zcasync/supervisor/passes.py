@@ -12,6 +12,7 @@ from transaction import TransactionManager
 from ZODB.POSException import ConflictError
 
 from zcasync import clock
+from zcasync.claiming import broken
 from zcasync.database import catch_up, commit, last_seen
 from zcasync.datamanager import DataManager
 from zcasync.errors import FencedError
@@ -29,7 +30,7 @@ from zcasync.supervisor.last_pass import Held
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.others import Others
 from zcasync.supervisor.politeness import Politeness
-from zcasync.supervisor.recovering import is_unfinished, recover, rehome
+from zcasync.supervisor.recovering import is_unfinished, recover, rehome, set_aside, unreadable
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 from zcasync.workers import ClaimList, Worker
@@ -136,6 +137,11 @@ class Passes:
         self._limit_room(slots, work.reactor)
         self._finished, self._said = [], None
         self._politeness.look(self._manager)
+        for one, slot in [*pairs, reactor]:
+            known = slot.outstanding | slot.completed.keys()
+            rest = [partial for partial in one.items if partial._p_oid not in known]
+            to = worker.thread if slot is not work.reactor else worker.reactor
+            set_aside(one, unreadable(rest), to, done)
         for number, (one, slot) in enumerate([*pairs, reactor]):
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)
@@ -192,7 +198,7 @@ class Passes:
     def _held(self) -> set[bytes]:
         """The oids of all that the worker has claimed and that waits for no other partial."""
         claimed = (*self._worker.thread, *self._worker.reactor)
-        return {p._p_oid for p in claimed if p._waits_for is None}
+        return {p._p_oid for p in claimed if broken(p) is not None or p._waits_for is None}
 
     def _limit_room(self, threads: list[SlotWork], reactor: SlotWork) -> None:
         """Let the sizes count as they are in this transaction: a pause holds at once."""
@@ -258,7 +264,7 @@ class Passes:
     def _note_progress(self, work: Work) -> None:
         for oid, progress in work.progress.items():
             partial = self._connection.get(oid)
-            if self._is_mine(partial) and is_unfinished(partial):
+            if broken(partial) is None and self._is_mine(partial) and is_unfinished(partial):
                 partial.annotations[ANNOTATION] = progress.as_dict()
 
     def _ping(self, holds: bool) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from twisted.python.failure import Failure
 
 from zcasync.callbacks import require_all_callbacks
+from zcasync.claiming import broken
 from zcasync.errors import AbortedError, MissingPolicy
 from zcasync.failure import from_exception
 from zcasync.ids import hex_oid
@@ -19,7 +20,7 @@ from zcasync.retrying import Counts, RetryCommonFourTimes
 from zcasync.settling import is_done, waiter
 from zcasync.supervisor.work import Done, SlotWork
 from zcasync.tries import begun_before, in_vain
-from zcasync.workers import ClaimList
+from zcasync.workers import ClaimList, SizedSequence
 
 
 def is_unfinished(partial: Partial) -> bool:
@@ -89,13 +90,38 @@ def end(partial: Partial, result: Failure) -> None:
     require_all_callbacks(partial)
 
 
+def set_aside(
+    one: ClaimList, unreadable: Iterable[tuple[Partial, str]], to: SizedSequence, done: Done
+) -> None:
+    """Take what cannot be loaded out of a claim list: it must not keep the rest from going on.
+
+    A release whose classes refuse what an older one has stored is enough for that.
+    """
+    found = dict(unreadable)
+    if not found:
+        return
+    one.items = tuple(partial for partial in one.items if partial not in found)
+    to.unreadable += tuple(found)
+    for partial, problem in found.items():
+        done.notes.append(
+            f"job {hex_oid(partial._p_oid)} was claimed and is set aside: {problem}; when that is "
+            "mended, start the supervisor again"
+        )
+
+
+def unreadable(partials: Iterable[Partial]) -> list[tuple[Partial, str]]:
+    """Those that cannot be loaded, each with the reason."""
+    looked = [(partial, broken(partial)) for partial in partials]
+    return [(partial, problem) for partial, problem in looked if problem is not None]
+
+
 def rehome(slots: list[tuple[ClaimList, SlotWork]], size: int) -> None:
     """Let the first slot run the callbacks that are left in slots that there are no more."""
     for one, slot in slots[size:] if size else ():
         left = tuple(
             partial
             for partial in one.items
-            if partial.state in (CALLBACKS, COMPLETED) and partial._p_oid not in slot.outstanding
+            if partial._p_oid not in slot.outstanding and partial.state in (CALLBACKS, COMPLETED)
         )
         if left:
             one.items = tuple(partial for partial in one.items if partial not in left)

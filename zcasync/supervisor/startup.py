@@ -9,6 +9,7 @@ from typing import Any
 from ZODB.POSException import ConflictError
 
 from zcasync.away import NOT_COMMITTED
+from zcasync.claiming import broken
 from zcasync.clock import to_datetime
 from zcasync.datamanager import DataManager, install
 from zcasync.errors import ZCAsyncError
@@ -20,7 +21,7 @@ from zcasync.partial import Partial
 from zcasync.protocol.outcomes import Death
 from zcasync.settling import is_done
 from zcasync.supervisor.liveness import Watch
-from zcasync.supervisor.recovering import is_unfinished, recover
+from zcasync.supervisor.recovering import is_unfinished, recover, set_aside, unreadable
 from zcasync.supervisor.work import Done
 from zcasync.versions import versions
 from zcasync.workers import SizedSequence, Worker
@@ -141,7 +142,8 @@ def take_over(
 ) -> list[str]:
     """End the engine of ``dead`` and take what it left; returns notes for the log.
 
-    Unfinished partials wait again; those whose callbacks have not all run are the heir's now.
+    Unfinished partials wait again; those whose callbacks have not all run are the heir's now, and so
+    are those that cannot be loaded.
     Without an heir the latter stay where they are, for the next engine that looks.
     """
     done = Done()
@@ -153,7 +155,12 @@ def take_over(
     death = Death(pid=pid, reason="its supervisor was gone")
     finished: list[Partial] = []
     for kind in ("thread", "reactor"):
-        for one in getattr(dead, kind)._lists:
+        sequence = getattr(dead, kind)
+        if sequence.unreadable:  # perhaps they can be loaded now
+            sequence.lists(1)[0].items += sequence.unreadable
+            sequence.unreadable = ()
+        for one in sequence._lists:
+            set_aside(one, unreadable(one.items), getattr(heir or dead, kind), done)
             recover(one.items, death, done)
             ended = [partial for partial in one.items if partial.state in (CALLBACKS, COMPLETED)]
             over = [partial for partial in ended if is_done(partial)]
@@ -203,10 +210,13 @@ def end(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
 
 def give_all_back(sequence: SizedSequence) -> int:
     """Let every unfinished claim wait again, without counting an interruption."""
-    unfinished = [partial for partial in sequence if is_unfinished(partial)]
+    held = [partial for partial in sequence if broken(partial) is None]
+    unfinished = [partial for partial in held if is_unfinished(partial)]
     recover(unfinished, None, Done())
     for one in sequence._lists:
-        kept = tuple(partial for partial in one.items if partial._claim is not None)
+        kept = tuple(
+            partial for partial in one.items if partial not in held or partial._claim is not None
+        )
         if len(kept) != len(one.items):
             one.items = kept
     return len(unfinished)

@@ -250,3 +250,26 @@ def test_a_worker_whose_record_names_another_engine_than_the_one_that_lives_is_n
         common.send(signal.SIGCONT)
     assert done.returncode == 1
     assert f"lives as process {common.pid}" in done.stderr
+
+
+def test_a_job_that_shares_a_commit_with_others_is_stopped_alone(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance().start()
+    client = instance.client
+    client.wait_for(client.put(jobs.nothing, batch=True))  # then several are reserved
+    counter = client.add("grouped", jobs.Counter())
+    calls = [Partial(counter.add) for _ in range(6)]
+    calls.insert(3, Partial(jobs.pass_gate, gate.path))
+    partials = client.manager.thread.put_many(calls, batch=True)
+    client.commit()
+    child = psutil.Process(gate.wait_for())
+    job = id_of(partials[3])
+    wait_until(lambda: job in [one["job"] for one in instance.status()["children"]], "it to show")
+    done = zcasync(instance.home, "cancel", job)
+    assert done.returncode == 0, done.stderr
+    assert not child.is_running()
+    client.wait_for(*partials)
+    assert "cancelled by" in partials[3].result.getErrorMessage()
+    assert counter.value == 6
+    assert [partial._interruptions for partial in partials] == [0] * 7

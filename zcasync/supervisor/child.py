@@ -198,20 +198,20 @@ class Child(InHand):
 
     def exited(self, reason: Any) -> None:
         """The process is gone."""
-        job = self._job_at_work()
+        job = self.job_id()
         self.lines.flush()
         _cancel(self._boot_timer)
         _cancel(self._stack_timer)
         self.move_to("gone")
         self._gone(self, self._death(reason.value, job))
 
-    def _job_at_work(self) -> str | None:
+    def job_id(self) -> str | None:
         """Of jobs that share a commit, and those whose Deferred has fired, the child says each; of
         others the first one is at work.
         """
         said = self.lines.job
         in_hand = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
-        return said if said in in_hand else self.job_id()
+        return said if said in in_hand else super().job_id()
 
     def _death(self, status: Any, job: str | None) -> Death:
         number = getattr(status, "signal", None)

@@ -121,7 +121,7 @@ class Performers:
         self._gathering.cancel(oid, who)
         for child in self.pool.children.values():
             if oid in child.outstanding:
-                if child.outstanding[0] == oid:
+                if oid == child.outstanding[0] or hex_oid(oid) == child.job_id():
                     child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
                 else:
                     self._sharing.take_back(child)

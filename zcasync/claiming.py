@@ -107,7 +107,7 @@ def _claim_from(
                 return
         claimed.examined += 1
         lane.drop(entry)
-        _sort(lane, entry, fate, claimed)
+        _sort(lane, entry, fate, now, claimed)
         if engine is not None and lane.owner != engine:
             lane.owner = engine
         following = lane.following(entry)
@@ -194,13 +194,13 @@ def _fate(queue: PartialQueue, entry: Entry, worker: bytes, now: int, claimed: C
     return Fate.TAKEN
 
 
-def _sort(lane: Lane, entry: Entry, fate: Fate, claimed: Claimed) -> None:
+def _sort(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:
     """Do with an entry, which was taken from its place, what has been decided."""
     if fate == Fate.BROKEN:
         lane.file(entry.due, entry.partial, BROKEN)
         claimed.broken.append((entry.partial, broken(entry.partial) or ""))
     elif fate == Fate.GONE:
-        lane.gone -= 1
+        lane.note_gone(entry.due, now, -1)
     elif fate == Fate.FILED:
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:

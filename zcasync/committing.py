@@ -60,7 +60,7 @@ class Commits:
             if tries is not None and partial._waits_for is not None:
                 return
             if partial.state == PENDING and partial._queue is not None:
-                partial._queue.ended()
+                partial._queue.ended(partial)
             if tries is not None:
                 tries.note(partial)
             partial._settle(result)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from BTrees.LLBTree import LLBTree
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from ZODB.utils import z64
@@ -30,6 +32,8 @@ BULK_PAGE_SIZE = 500
 BROKEN = ((b"broken",), ())
 
 Restriction = tuple[Any, ...]
+#: A change of ``Lane.gone_held`` forgets no more than this of what is past.
+FORGET_LIMIT = 100
 
 
 class Page(Persistent):  # type: ignore[misc]
@@ -94,6 +98,7 @@ class Lane(Persistent):  # type: ignore[misc]
     index = 0
     seq = 0
     gone = 0  # entries that are still there although their partial no longer waits
+    gone_held: Any = None  # LLBTree: due time -> how many of those, while it has not come
     deadlines: Any = None  # OOBTree: (begin_by as a moment, seq) -> filed partial
     filed: Any = None  # OOBTree: restriction -> OOBTree: (due, seq) -> partial
 
@@ -167,6 +172,23 @@ class Lane(Persistent):  # type: ignore[misc]
         key = self.deadlines.minKey()
         return self.deadlines.pop(key) if key[0] < now else None  # type: ignore[no-any-return]
 
+    def note_gone(self, due: int, now: int, count: int = 1) -> None:
+        """There are so many more entries, of whatever lane, whose partial no longer waits."""
+        self.gone += count
+        held = self.gone_held
+        if held is not None:
+            for past in list(islice(held.keys(None, now), FORGET_LIMIT)):
+                del held[past]
+        if due <= now:
+            return
+        if held is None:
+            held = self.gone_held = LLBTree()
+        total = held.get(due, 0) + count
+        if total:
+            held[due] = total
+        else:
+            del held[due]
+
     def count(self) -> int:
         """How many wait here."""
         unread = self.inbox.last.end - self.page.start - self.index
@@ -174,13 +196,14 @@ class Lane(Persistent):  # type: ignore[misc]
         return unread + filed - self.gone
 
     def count_held(self, now: int) -> int:
-        """How many entries are due after ``now``."""
+        """How many wait here for a time after ``now``."""
         held = sum(1 for due, _ in self.unread() if due > now)
         if self.filed is not None:
             for restriction, tree in self.filed.items():
                 if restriction != BROKEN:
                     held += len(tree.keys((now + 1, 0)))
-        return held
+        gone = 0 if self.gone_held is None else sum(self.gone_held.values(now + 1))
+        return held - gone  # below 0 where the gone are in other lanes
 
     def unread(self) -> Iterator[tuple[int, Partial]]:
         """The inbox as an iterator of (due, partial) as they were put; loads a page at a time."""

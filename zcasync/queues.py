@@ -147,19 +147,19 @@ class PartialQueue(Persistent):  # type: ignore[misc]
     def announce(self, partial: Partial) -> None:
         """Let the workers look at a waiting partial again: who may run it has changed."""
         append(self, [(partial._due or 0, partial)])
-        self._lane().gone += 1
+        self.ended(partial)
 
     def withdraw(self, partial: Partial) -> Partial:
         """Take a waiting partial out of the queue."""
         if partial._queue is not self or partial.state != PENDING:
             raise BadStateError(f"{partial!r} does not wait in this queue")
+        self.ended(partial)
         partial._queue = None
-        self._lane().gone += 1
         return partial
 
-    def ended(self) -> None:
-        """Count a waiting partial that has just ended without being claimed as gone."""
-        self._lane().gone += 1
+    def ended(self, partial: Partial) -> None:
+        """Count an entry of a waiting partial as gone: it has ended without being claimed."""
+        self._lane().note_gone(partial._due or 0, clock.now())
 
     def retry_broken(self) -> int:
         """Look again at the records that could not be loaded; how many there are."""
@@ -179,7 +179,11 @@ class PartialQueue(Persistent):  # type: ignore[misc]
             lane = self._lanes.get(key)
             if lane is not None and key != FIRST and lane.is_empty():
                 lane.inbox.last.closed = True
-                self._lanes[FIRST].gone += lane.gone
+                first, now = self._lanes[FIRST], clock.now()
+                first.gone += lane.gone
+                for due, count in (lane.gone_held or {}).items():
+                    first.note_gone(due, now, count)
+                    first.gone -= count
                 del self._lanes[key]
 
     def lanes(self) -> dict[bytes, Lane]:

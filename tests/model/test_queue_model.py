@@ -202,6 +202,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert set(oids) == self.expected.waiting
         assert dues == sorted(dues)
         assert len(queue) == len(oids)
+        assert queue.count_held() == sum(due > self.clock.microseconds for due in dues)
 
     def teardown(self) -> None:
         try:

@@ -196,7 +196,7 @@ def _claimed(client: Client, identity: Identity, partial: Partial) -> Worker:
     worker.engineUUID = worker.incarnation.engineUUID
     worker.ping.write(1000.0)
     partial._claimed_by(worker.incarnation)
-    partial._queue.ended()  # type: ignore[union-attr]
+    partial._queue.ended(partial)  # type: ignore[union-attr]
     worker.thread.lists(1)[0].items += (partial,)
     client.commit()
     return worker

@@ -105,7 +105,7 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
             )
         return False  # a worker must run the callbacks
     if partial.state == PENDING and partial.queue is not None:
-        partial.queue.ended()
+        partial.queue.ended(partial)
     partial._settle(from_exception(AbortedError(f"cancelled by {who}")))
     require_all_callbacks(partial)
     if partial._parent is not None and is_done(partial):

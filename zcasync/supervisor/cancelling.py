@@ -40,7 +40,7 @@ def end_waiting(
         if partial is None:
             continue
         if partial.state == PENDING:
-            partial._queue.ended()  # type: ignore[union-attr]
+            partial._queue.ended(partial)  # type: ignore[union-attr]
         for one in holders:
             if partial in one.items:
                 one.items = tuple(held for held in one.items if held is not partial)

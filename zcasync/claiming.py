@@ -15,6 +15,7 @@ from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
 from zcasync.errors import FOREIGN_CODE
+from zcasync.interfaces import PENDING
 from zcasync.lanes import BROKEN, Entry, Lane, allows, restriction_of
 from zcasync.lateness import is_too_late
 from zcasync.loading import load_all
@@ -187,8 +188,11 @@ def _fate(queue: PartialQueue, entry: Entry, worker: bytes, now: int, claimed: C
     partial = entry.partial
     if broken(partial) is not None:
         return Fate.BROKEN
-    if id(partial) in claimed.seen or not queue.waits(partial, entry.due):
+    is_left = queue.is_left(partial, entry.due)
+    if id(partial) in claimed.seen or not (is_left or queue.waits(partial, entry.due)):
         return Fate.GONE
+    if is_left:
+        return Fate.TAKEN
     if entry.due > now or not (partial.may_run_on(worker) or is_too_late(partial)):
         return Fate.FILED
     return Fate.TAKEN
@@ -204,6 +208,8 @@ def _sort(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> N
     elif fate == Fate.FILED:
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
+        if entry.partial.state != PENDING:
+            lane.note_gone(entry.due, now, -1)  # it was not counted as one that waits
         claimed.add(entry.partial)
 
 

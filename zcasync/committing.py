@@ -10,7 +10,7 @@ from ZODB.POSException import ConflictError
 from zcasync.away import NOT_COMMITTED
 from zcasync.errors import BadStateError, UnstorableError
 from zcasync.failure import from_exception
-from zcasync.interfaces import ACTIVE, PENDING
+from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.partial import Partial
 from zcasync.settling import complete, is_done, take
 from zcasync.transactions import Transactions
@@ -59,11 +59,16 @@ class Commits:
         def change() -> None:
             if tries is not None and partial._waits_for is not None:
                 return
+            is_claimed = partial.state == ACTIVE and partial._waits_for is None
             if partial.state == PENDING and partial._queue is not None:
                 partial._queue.ended(partial)
             if tries is not None:
                 tries.note(partial)
             partial._settle(result)
+            if partial.state == CALLBACKS and partial._queue is not None and not is_claimed:
+                if partial._claim is not None:  # it may be in the list of who claimed it, still
+                    del partial._claim
+                partial._queue.look_after(partial)
             if partial._parent is not None and is_done(partial):
                 complete(partial._parent)
 

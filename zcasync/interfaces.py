@@ -145,9 +145,10 @@ class IPartial(Interface):
         """
 
     def fail(e=None):
-        """End it with this exception or Failure (AbortedError when None); commits.
+        """End it with this exception or Failure (AbortedError when None) and run its callbacks.
 
-        BadStateError when it has a result already.
+        Commits.  BadStateError when it has a result already.  If this process dies before the
+        callbacks of a partial from a queue have run, a worker runs the rest after 15 seconds.
         """
 
     def resumeCallbacks():

@@ -75,6 +75,7 @@ class Partial(Persistent):  # type: ignore[misc]
     _excluded: tuple[bytes, ...] = ()
     _retry: str | None = None  # the name of the retry policy
     _retry_at: int | None = None  # ended in vain; the engine is to give it back for this moment
+    _resume_at: int | None = None  # ended by its application; from then on workers run callbacks
     _once: bool = False  # has begun, and may not begin again
     _attempts: int = 0  # claims that led to a start
     _interruptions: int = 0
@@ -274,6 +275,10 @@ class Partial(Persistent):  # type: ignore[misc]
         self._waits_for = other
 
     def _claimed_by(self, incarnation: Incarnation) -> None:
+        if self._resume_at is not None:  # it is over, but for its callbacks
+            del self._resume_at
+            self._claim = incarnation
+            return
         self._move_to(ACTIVE)
         self._claim = incarnation
         if not self._batch:  # those are so short that hardly anybody adds a callback meanwhile

@@ -22,8 +22,12 @@ from zcasync.lanes import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.partial import Partial, as_partial
 from zcasync.parts import is_bare, require_placed, require_plain, twin
 from zcasync.policies import stored_name
+from zcasync.settling import is_done
 from zcasync.tails import FIRST, append, own_lane
 from zcasync.views import uuid_bytes
+
+#: For so long whoever ends a partial that waits has its callbacks for itself.
+RESUME_MICROSECONDS = 15_000_000
 
 
 @implementer(IPartialQueue)
@@ -81,6 +85,9 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         found = self.claim(uuid_bytes(uuid), 1).partials
         if not found:
             return None
+        if found[0].state != PENDING:  # only its callbacks are left, for workers
+            self.look_after(found[0])
+            return self.pullNext(uuid)
         found[0]._queue = None
         return found[0]
 
@@ -160,6 +167,26 @@ class PartialQueue(Persistent):  # type: ignore[misc]
     def ended(self, partial: Partial) -> None:
         """Count an entry of a waiting partial as gone: it has ended without being claimed."""
         self._lane().note_gone(partial._due or 0, clock.now())
+
+    def look_after(self, partial: Partial) -> None:
+        """Let workers run the callbacks of a partial that no worker has ended, some time from now.
+
+        Whoever has ended it runs them itself, and may die before it has.
+        """
+        now = clock.now()
+        partial._resume_at = now + RESUME_MICROSECONDS
+        lane = self._lane()
+        lane.file(partial._resume_at, partial, ())  # whoever may run the job itself
+        lane.note_gone(partial._resume_at, now)  # it does not wait, as far as people count
+
+    def is_left(self, partial: Partial, due: int) -> bool:
+        """Whether an entry means that callbacks are left to be run, since this time."""
+        return (
+            isinstance(partial, Partial)
+            and partial._resume_at == due
+            and partial._queue is self
+            and not is_done(partial)
+        )
 
     def retry_broken(self) -> int:
         """Look again at the records that could not be loaded; how many there are."""

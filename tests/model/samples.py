@@ -142,7 +142,7 @@ def leave() -> None:
     sys.exit(3)
 
 
-def interrupt() -> None:
+def interrupt(*args: Any) -> None:
     raise KeyboardInterrupt
 
 

@@ -165,12 +165,12 @@ class Client:
     # changes of mind
 
     def fail(self, job: Job) -> None:
-        """The application itself ends a job that waits, and runs its callbacks."""
+        """The application itself ends a job that waits, and runs its callbacks, or dies."""
         partial = self.partial(job.oid)
         are_harmless = all(callback.name in HARMLESS for callback in job.callbacks)
         if partial.state == PENDING and are_harmless:
             job.was_cancelled = True
-            with contextlib.suppress(ConflictError):  # somebody was quicker
+            with contextlib.suppress(ConflictError, Crash):  # somebody was quicker; it dies
                 partial.fail(AbortedError(f"cancelled by {WHO}"))
             self.session.abort()
 

@@ -70,6 +70,9 @@ class Expectations:
             assert has_kept, f"{job.name} has lost its place"
         elif is_done(partial):
             assert held[1:] == (0, 0), f"{job.name}: nothing is left to do: {held}"
+        elif partial._resume_at is not None:  # its application had its callbacks in hand
+            assert (partial.state, in_queue) == (CALLBACKS, 0)
+            assert claims <= 1, f"{job.name}: perhaps nobody has looked yet: {held}"
         elif partial.state == CALLBACKS and job.kind.waits:
             # Who holds the partial that it has waited for runs its callbacks too.
             assert in_queue == 0

@@ -122,11 +122,11 @@ class History:
             with self.world.acting(client), self.world.twisted(client, twist):
                 client.add_callback(job, name)
 
-    def fail(self, number: int) -> None:
-        """The application itself ends a job that waits."""
+    def fail(self, number: int, twist: Twist | None = None) -> None:
+        """The application itself ends a job that waits, or dies of it."""
         job, client = self._job(number), self.world.client(0)
         if job is not None:
-            with self.world.acting(client):
+            with self.world.acting(client), self.world.twisted(client, twist):
                 client.fail(job)
 
     def cancel(self, number: int, who: int = 0) -> None:

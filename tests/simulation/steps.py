@@ -15,6 +15,8 @@ CLIENT_PLANS = plans(
     before=("pass", "work", "put"), voted=("pass", "work"), lost=("doubt",), after=("doubt",)
 )
 CLIENT_PLANS_APART = plans(before=("pass", "work", "put"))
+FAIL_PLANS = plans(before=("crash", "pass"), after=("crash", "crash"))
+FAIL_PLANS_APART = plans(before=("crash", "pass"))
 CALLBACK_PLANS = plans(before=("work", "work+pass", "work+pass", "pass"))
 
 
@@ -90,7 +92,8 @@ class Steps:
             kind = self.chance.choice(["thread", "thread", "reactor"])
             self.history.set_size(self._number(), self.chance.choice([0, 1, 2, 3, 3]), kind)
         elif what == "fail":
-            self.history.fail(self._number())
+            twist = self._twist(0.7, FAIL_PLANS, FAIL_PLANS_APART)
+            self.history.fail(self._number(), twist)
         else:
             getattr(self.history, what)(self._number(), self._number())
 

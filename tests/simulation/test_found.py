@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation.history import History
 from tests.simulation.rest import Rest
+from zcasync.interfaces import CALLBACKS
 
 Begin = Callable[..., History]
 
@@ -100,3 +101,19 @@ def test_a_job_sees_what_was_committed_with_it_in_another_database(begin: Begin,
 
     history.world.reader.sync()
     assert history.world.reader.partial(job.oid).result == 1
+
+
+@pytest.mark.parametrize("worker", [None, (1, True)])
+@pytest.mark.parametrize("plan", ["crash after", "crash before"])
+def test_an_application_dies_when_it_has_made_a_job_fail(
+    begin: Begin, plan: str, worker: tuple[int, bool] | None
+) -> None:
+    history = begin()
+    history.put(["counts"], worker=worker)
+    history.add_callback(0)
+    history.fail(0, history.plan(plan, ["crash after", "crash before"].index(plan), 0))
+    (job,) = history.expected.jobs
+    history.world.reader.sync()
+    assert history.world.reader.partial(job.oid).state == CALLBACKS
+    history.expected.look()
+    Rest(history).come_to_rest()

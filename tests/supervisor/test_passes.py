@@ -9,12 +9,15 @@ import pytest
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
+from tests.model import samples
 from tests.model.sessions import ONE, TWO, FakeClock, Session
 from tests.supervisor import scenes
 from tests.supervisor.scenes import ELSEWHERE, Seconds, gone
 from zcasync import Partial, clock
+from zcasync.claimed import perform_claimed
 from zcasync.errors import AbortedError, FencedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.performing import Performer
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import Progress, noted
 from zcasync.supervisor import startup
@@ -173,6 +176,57 @@ def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
     scene.run(s0=ready())
 
     assert (scene.held(), partial.state, len(scene.worker.completed)) == ([], ACTIVE, 0)
+
+
+@pytest.mark.parametrize("waits", ["in the queue", "for another one"])
+def test_callbacks_that_an_application_has_left_are_run_by_a_worker(
+    scene: Scene, fake_clock: FakeClock, waits: str
+) -> None:
+    client = scene.client
+    partial = client.queue.put(Partial(abs, -1))
+    died, behind = partial.addCallback(samples.interrupt), partial.addCallback(abs)
+    client.commit()
+    if waits == "for another one":
+        scene.run(s0=ready(room=1))
+        client.sync()
+        partial._wait_for(client.queue.put(abs, fake_clock.later(hours=1)))
+        client.commit()
+        scene.run(s0=ready())
+        client.sync()
+    with pytest.raises(KeyboardInterrupt):
+        partial.fail()
+    assert (partial.state, died.state, behind.state) == (CALLBACKS, PENDING, PENDING)
+    waiting = (len(client.queue), client.queue.count_held())
+    assert waiting == ((0, 0) if waits == "in the queue" else (1, 1))
+
+    done = scene.run(s0=ready(room=1))
+    assert (done.hand_out, scene.held()) == ({}, [])
+    fake_clock.advance(seconds=15)
+    done = scene.run(s0=ready(room=1))
+    assert done.hand_out == {0: [partial._p_oid]}
+    own = scene.session.connection.get(partial._p_oid)
+    own.callbacks[0]._call = own.callbacks[1]._call  # where it does not die
+    scene.session.commit()
+    assert perform_claimed(own, scene.worker.incarnation, Performer())
+    scene.run(s0=ready(room=1))
+    assert (own.state, list(scene.worker.completed), scene.held()) == (COMPLETED, [own], [])
+    client.sync()
+    assert (len(client.queue), client.queue.count_held()) == waiting
+
+
+def test_callbacks_that_an_application_has_run_are_no_workers_business(
+    scene: Scene, fake_clock: FakeClock
+) -> None:
+    partial = scene.client.queue.put(Partial(abs, -1))
+    partial.addCallback(samples.give_back)
+    scene.client.commit()
+    partial.fail()
+    fake_clock.advance(seconds=15)
+    done = scene.run(s0=ready(room=1))
+
+    assert (done.hand_out, done.claimed, scene.held()) == ({}, 0, [])
+    scene.client.sync()
+    assert (len(scene.client.queue), scene.client.queue.count_held()) == (0, 0)
 
 
 def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from ampoule.main import FROM_CHILD
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.task import Clock
 
 from tests.supervisor.fake_children import FakeProcess
 from tests.supervisor.pooled import Pooled
 from tests.supervisor.scenes import Said
-from zcasync.supervisor.child import STACK_SECONDS, Child
+from zcasync.supervisor.child import HUNG_UP_SECONDS, STACK_SECONDS, Child
 from zcasync.supervisor.oom import OutOfMemory
 
 A = bytes(7) + b"\x01"
@@ -107,6 +108,20 @@ def test_one_that_dies_while_it_is_asked_is_simply_dead(
     ((_, death, _),) = pooled.deaths
     assert (death.exit_code, death.reason) == (3, "we say so")
     assert not is_killed_later(pooled)
+
+
+def test_one_that_has_closed_its_pipe_and_does_not_end_is_killed(
+    pooled: Pooled, reactor: Clock, process: FakeProcess, child: Child
+) -> None:
+    child._connector.childConnectionLost(FROM_CHILD)
+    reactor.advance(HUNG_UP_SECONDS)
+    pooled.settle()
+
+    assert "SIGKILL" in process.signals
+    ((_, death, idle),) = pooled.deaths
+    assert ("closed its pipe" in death.reason, idle) == (True, False)
+    child._connector.childConnectionLost(FROM_CHILD)  # it is gone, so what
+    assert not any(timer.func == child.kill for timer in pooled.timers())
 
 
 def test_a_boot_that_takes_too_long_tells_where_it_hangs(pooled: Pooled) -> None:

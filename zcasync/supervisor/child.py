@@ -30,6 +30,8 @@ PIPE_LIMIT_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
 #: How long a child that is to be killed may take to tell where its Python code is.
 STACK_SECONDS = 0.5
+#: How long a process may go on that has closed its end of the conversation.
+HUNG_UP_SECONDS = 5.0
 #: Why a child is killed that boots when it should end.
 NOT_NEEDED = "not needed any more"
 
@@ -68,6 +70,7 @@ class Child(InHand):
         self._stack_timer: Any = None
         self._boot_timeout = boot_timeout
         self._boot_timer: Any = None
+        self._deaf_timer: Any = None
         self._connector = Connector(self)
 
     def start(self, starter: Any, spec_text: str) -> None:
@@ -177,6 +180,15 @@ class Child(InHand):
         with contextlib.suppress(error.ProcessExitedAlready):
             self._connector.transport.signalProcess(STACK_SIGNAL)
 
+    def has_hung_up(self) -> None:
+        """It has closed its end of the conversation: it is about to be gone, or good for nothing."""
+        if self.state != "gone" and not self.is_unwanted:
+            self._deaf_timer = self._reactor.callLater(
+                HUNG_UP_SECONDS,
+                self.kill,
+                "it has closed its pipe to the supervisor: has a job closed files that are not its own?",
+            )
+
     def _kill_now(self) -> None:
         _cancel(self._stack_timer)
         self.kill_group()
@@ -200,8 +212,8 @@ class Child(InHand):
         """The process is gone."""
         job = self.job_id()
         self.lines.flush()
-        _cancel(self._boot_timer)
-        _cancel(self._stack_timer)
+        for timer in (self._boot_timer, self._deaf_timer, self._stack_timer):
+            _cancel(timer)
         self.move_to("gone")
         self._gone(self, self._death(reason.value, job))
 

@@ -66,6 +66,10 @@ class Connector(AMPConnector):  # type: ignore[misc]
         else:
             self._child.lines.received(childFD, data)
 
+    def childConnectionLost(self, childFD: int) -> None:
+        if childFD == FROM_CHILD:
+            self._child.has_hung_up()
+
     def processExited(self, reason: Any) -> None:
         # Killed before the pipes close: what a job started must neither live on nor hold them.
         self._child.kill_group()

@@ -248,6 +248,18 @@ def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
     assert done.cancelled == [strange._p_oid], "nobody goes on trying"
 
 
+def test_what_a_child_cannot_load_is_not_given_to_it_again(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    slot = ready(in_hand=partials[1:])
+    slot.unreadable = {partials[0]._p_oid: "ValueError: no such thing"}
+    done = scene.run(s0=slot)
+
+    assert (scene.held(), done.hand_out) == (partials[1:], {})
+    assert "is set aside: ValueError: no such thing" in "".join(done.notes)
+    assert list(scene.worker.thread.unreadable) == partials[:1]
+
+
 def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))

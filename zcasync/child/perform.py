@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import transaction
+from ZODB.POSException import StateLoadError
 
 from zcasync import settings
 from zcasync.attachment import Attachment
@@ -15,6 +16,7 @@ from zcasync.away import NOT_COMMITTED
 from zcasync.child.jobs import Job, Jobs
 from zcasync.child.listener import Listener
 from zcasync.child.together import Together, ending_of
+from zcasync.claiming import broken
 from zcasync.claimed import perform_claimed
 from zcasync.database import catch_up_all, manager_database, open_databases, open_servers
 from zcasync.errors import FencedError
@@ -26,6 +28,10 @@ from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.protocol.spec import ChildSpec
 from zcasync.storage_wait import StorageWait
 from zcasync.tries import Timing
+
+
+class UnreadableError(Exception):
+    """The record of a job cannot be loaded."""
 
 
 class JobThread:
@@ -110,6 +116,12 @@ class JobThread:
         self._see_news(job.oid)
         transaction.begin()
         partial = self._attachment.connection.get(job.oid)
+        try:
+            partial._p_activate()
+        except StateLoadError as error:  # a record that is not there may come; this one stays so
+            if isinstance(error.__cause__, MemoryError):
+                raise
+            raise UnreadableError(broken(partial)) from error
         did = perform_claimed(partial, self._attachment.incarnation, self._performer)
         if self._deferred is not None:
             return Ending.DEFERRED
@@ -135,6 +147,8 @@ class JobThread:
             ending, detail = work(*args), ""
         except FencedError as error:
             ending, detail = Ending.FENCED, str(error)
+        except UnreadableError as error:
+            ending, detail = Ending.UNREADABLE, str(error)
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:

@@ -19,6 +19,7 @@ class Ending(StrEnum):
     DEFERRED = "deferred"  # it returned a Deferred: begun, and neither busy nor over
     SKIPPED = "skipped"  # nothing was to be done: not active any more
     STORAGE = "storage"  # could not be stored, not even as a failure; try again later
+    UNREADABLE = "unreadable"  # its record cannot be loaded there, as things are
     FENCED = "fenced"  # this engine was buried: nothing more may be committed
 
 

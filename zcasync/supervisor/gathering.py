@@ -28,6 +28,10 @@ class Gathering:
         """A child has given these back."""
         self._work.slot(slot).returned += oids
 
+    def note_unreadable(self, slot: int, oid: bytes, problem: str) -> None:
+        """A child cannot load a job's record."""
+        self._work.slot(slot).unreadable[oid] = problem
+
     def note_death(self, slot: int, death: Death, idle: bool) -> None:
         """The child in a slot is gone."""
         self._work.slot(slot).deaths.append((death, idle))
@@ -77,6 +81,7 @@ class Gathering:
         for number, slot in work.slots.items():
             mine = self._work.slot(number)
             mine.completed = {**slot.completed, **mine.completed}
+            mine.unreadable = {**slot.unreadable, **mine.unreadable}
             mine.returned[:0] = slot.returned
             mine.deaths[:0] = slot.deaths
         self._work.news = True

@@ -141,7 +141,8 @@ class Passes:
             known = slot.outstanding | slot.completed.keys()
             rest = [partial for partial in one.items if partial._p_oid not in known]
             to = worker.thread if slot is not work.reactor else worker.reactor
-            set_aside(one, unreadable(rest), to, done)
+            told = [(p, slot.unreadable[p._p_oid]) for p in rest if p._p_oid in slot.unreadable]
+            set_aside(one, [*unreadable(rest), *told], to, done)
         for number, (one, slot) in enumerate([*pairs, reactor]):
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)

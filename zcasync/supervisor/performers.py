@@ -136,7 +136,7 @@ class Performers:
 
     def _child_changed(self, child: InHand) -> None:
         self._say_ready()
-        failed = [self._ended(*one) for one in child.ended]
+        failed = [self._ended(child, *one) for one in child.ended]
         child.ended.clear()
         if any(failed):
             self._wake(STORAGE_PAUSE_SECONDS)
@@ -145,11 +145,13 @@ class Performers:
         else:
             self._wake(RETIRE_SECONDS)
 
-    def _ended(self, oid: bytes, ending: str, detail: str) -> bool:
+    def _ended(self, child: InHand, oid: bytes, ending: Ending, detail: str) -> bool:
         """A child has ended a job; whether it could not do it for want of its database."""
         self.noting.forget(oid)
         if ending == Ending.STORAGE:
             self.trouble.says(f"{detail} (job {hex_oid(oid)})")
+        elif ending == Ending.UNREADABLE:
+            self._gathering.note_unreadable(child.slot, oid, detail)
         elif ending == Ending.FENCED:
             self._fenced(detail)
         else:

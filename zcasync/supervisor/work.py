@@ -19,6 +19,7 @@ class SlotWork:
     outstanding: frozenset[bytes] = frozenset()  # what its child has in hand
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
     completed: dict[bytes, int] = field(default_factory=dict)  # says the child: oid -> when
+    unreadable: dict[bytes, str] = field(default_factory=dict)  # for the child: oid -> why
     returned: list[bytes] = field(default_factory=list)  # taken back, not begun
     deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
 

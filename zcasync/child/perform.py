@@ -16,8 +16,8 @@ from zcasync.away import NOT_COMMITTED
 from zcasync.child.jobs import Job, Jobs
 from zcasync.child.listener import Listener
 from zcasync.child.together import Together, ending_of
-from zcasync.claiming import broken
 from zcasync.claimed import perform_claimed
+from zcasync.claiming import broken
 from zcasync.database import catch_up_all, manager_database, open_databases, open_servers
 from zcasync.errors import FencedError
 from zcasync.home import Home

@@ -181,12 +181,12 @@ class Child(InHand):
             self._connector.transport.signalProcess(STACK_SIGNAL)
 
     def has_hung_up(self) -> None:
-        """It has closed its end of the conversation: it is about to be gone, or good for nothing."""
+        """It has closed its end of the conversation: it is ending, or good for nothing."""
         if self.state != "gone" and not self.is_unwanted:
             self._deaf_timer = self._reactor.callLater(
                 HUNG_UP_SECONDS,
                 self.kill,
-                "it has closed its pipe to the supervisor: has a job closed files that are not its own?",
+                "it has closed its pipe to the supervisor: has a job closed files not its own?",
             )
 
     def _kill_now(self) -> None:

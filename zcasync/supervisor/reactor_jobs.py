@@ -94,7 +94,9 @@ class ReactorJobs:
         try:
             self._threads(self._work, oid, do)
         except RuntimeError as error:
-            log.error("reactor job {oid} waits for a thread: {why}", oid=hex_oid(oid), why=str(error))
+            log.error(
+                "reactor job {oid} waits for a thread: {why}", oid=hex_oid(oid), why=str(error)
+            )
             self._reactor.callLater(THREAD_SECONDS, self._begin, oid, do)
 
     def stop(self, grace: float) -> Deferred[None]:

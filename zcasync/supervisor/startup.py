@@ -142,9 +142,9 @@ def take_over(
 ) -> list[str]:
     """End the engine of ``dead`` and take what it left; returns notes for the log.
 
-    Unfinished partials wait again; those whose callbacks have not all run are the heir's now, and so
-    are those that cannot be loaded.
-    Without an heir the latter stay where they are, for the next engine that looks.
+    Unfinished partials wait again; those whose callbacks have not all run are the heir's now, and
+    so are those that cannot be loaded.  Without an heir the latter stay where they are, for the
+    next engine that looks.
     """
     done = Done()
     pid = 0

@@ -62,4 +62,5 @@ class Dealer:
 
 def count_in_hand(one: ClaimList, slot: SlotWork) -> int:
     """How many jobs a slot has to do before it does another one."""
-    return sum(partial._p_oid not in slot.deferred for partial in one.items)
+    rest = slot.deferred | slot.over
+    return sum(partial._p_oid not in rest for partial in one.items)

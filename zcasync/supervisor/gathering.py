@@ -32,6 +32,12 @@ class Gathering:
         """A child cannot load a job's record."""
         self._work.slot(slot).unreadable[oid] = problem
 
+    def note_unretired(self, found: dict[int, dict[bytes, int]]) -> None:
+        """A pass has left these to the next one: by slot, with when each was completed."""
+        for slot, completed in found.items():
+            mine = self._work.slot(slot)
+            mine.completed = {**completed, **mine.completed}
+
     def note_death(self, slot: int, death: Death, idle: bool) -> None:
         """The child in a slot is gone."""
         self._work.slot(slot).deaths.append((death, idle))
@@ -54,6 +60,8 @@ class Gathering:
         ready = {child.slot for child in pool.ready()}
         for child in pool.children.values():
             self._look_at(child, child.slot in ready, work)
+        work.is_last = not is_running
+        work.news = work.news or work.is_last
         work.cancelled = dict(self._cancelled)
         work.progress = self.noting.due()
         work.reactor.ready = is_running

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,10 +33,10 @@ class Claims:
     oids: str
 
     @classmethod
-    def of(cls, sequence: SizedSequence) -> Claims:
-        """As the current transaction sees them."""
+    def of(cls, sequence: SizedSequence, over: Collection[bytes]) -> Claims:
+        """As the current transaction sees them, without those that are over."""
         found = (partial._p_oid for one in sequence._lists for partial in one.items)
-        return cls(sequence.size, b"".join(found).hex())
+        return cls(sequence.size, b"".join(oid for oid in found if oid not in over).hex())
 
     def ids(self, database: str) -> list[str]:
         """As operators write them; ``database`` leads when it has a name."""
@@ -55,13 +56,13 @@ class Held:
     reactor: Claims
 
     @classmethod
-    def of(cls, worker: Worker) -> Held:
-        """What the current transaction says of a stored worker."""
+    def of(cls, worker: Worker, over: Collection[bytes] = ()) -> Held:
+        """What the current transaction says of a stored worker; ``over``: oids that are done."""
         return cls(
             str(worker.engineUUID),
             id_of(worker).rpartition(":")[0],
-            Claims.of(worker.thread),
-            Claims.of(worker.reactor),
+            Claims.of(worker.thread, over),
+            Claims.of(worker.reactor, over),
         )
 
     @property

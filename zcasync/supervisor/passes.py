@@ -31,6 +31,7 @@ from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.others import Others
 from zcasync.supervisor.politeness import Politeness
 from zcasync.supervisor.recovering import is_unfinished, recover, rehome, set_aside, unreadable
+from zcasync.supervisor.retiring import Retiring
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 from zcasync.workers import ClaimList, Worker
@@ -70,7 +71,7 @@ class Passes:
         self._pinged = float("-inf")
         self._interval = float("inf")
         self._said: tuple[float, float] | None = None  # the same of this pass
-        self._finished: list[tuple[int, Partial]] = []
+        self._retiring = Retiring(surroundings.seconds)
         self._deaths: dict[int, int] = {}  # slot -> deaths that we know to be committed
         self._counted: dict[int, int] = {}  # the same with this pass
         self._cache_size = connection._cache.cache_size
@@ -109,6 +110,7 @@ class Passes:
     def _committed(self) -> None:
         """Believe what this pass has written: before its commit it may have to be written again."""
         self._deaths.update(self._counted)
+        self._retiring.committed()
         if self._said is not None:
             self._pinged, self._interval = self._said
 
@@ -135,7 +137,7 @@ class Passes:
         pairs = list(zip(threads, slots, strict=True))
         reactor = worker.reactor.lists(1)[0], work.reactor
         self._limit_room(slots, work.reactor)
-        self._finished, self._said = [], None
+        self._said = None
         self._politeness.look(self._manager)
         for one, slot in [*pairs, reactor]:
             known = slot.outstanding | slot.completed.keys()
@@ -148,8 +150,7 @@ class Passes:
             self._recover(one, slot, deaths, work, done)
         if work.cancelled:  # behind that: what is claimed for this has nothing to do with a death
             self._end_waiting(work, pairs, reactor, done)
-        for one, slot in [*pairs, reactor]:
-            self._retire(one, slot)
+        self._retire([*pairs, reactor], work.is_last, done)
         rehome(pairs, worker.thread.size)
         manager, deal = self._manager, self._dealer.deal
         queues = [(manager.thread, pairs), (manager.reactor, [reactor])]
@@ -162,14 +163,11 @@ class Passes:
             held = self._held()
             done.cancelled = [oid for oid in work.cancelled if oid not in held]
             done.dropped = [oid for oid in work.cancelled if oid in work.reactor.deferred]
-        if self._finished:
-            by_end = sorted(self._finished, key=lambda one: one[0])
-            worker.completed.extend([partial for _, partial in by_end])
         self._note_progress(work)
         self._housekeeping.do(self._manager, worker)
         self._ping(len(worker.thread) + len(worker.reactor) > 0)
-        done.held = Held.of(worker)
-        done.delay = self._delay(hungry)
+        done.held = Held.of(worker, frozenset().union(*done.unretired.values()))
+        done.delay = min(self._delay(hungry), self._retiring.delay)
         self._say_what_to_watch(done)
         return done
 
@@ -241,23 +239,42 @@ class Passes:
         self._counted[number] = one.deaths
         return found
 
-    def _retire(self, one: ClaimList, slot: SlotWork) -> None:
-        """Drop what is over, waits for another partial, or was given back."""
-        kept = []
+    def _retire(self, pairs: list[tuple[ClaimList, SlotWork]], is_last: bool, done: Done) -> None:
+        """Drop what was given back or waits for another partial, and what is over in its time."""
+        looked = [self._look(one, slot) for one, slot in pairs]
+        over = [found for _, some in looked for found in some]
+        told = {oid for _, slot in pairs for oid in slot.completed}
+        at_once = is_last or any(partial._p_oid not in told for _, partial in over)
+        done.retired = len(over) if self._retiring.is_time(len(over), at_once) else 0
+        for number, ((one, slot), (kept, some)) in enumerate(zip(pairs, looked, strict=True)):
+            slot.over = frozenset() if done.retired else frozenset(p._p_oid for _, p in some)
+            if slot.over:
+                kept = [*(partial for _, partial in some), *kept]
+                done.unretired[number] = {oid: slot.completed[oid] for oid in slot.over}
+            if len(kept) != len(one.items):
+                one.items = tuple(kept)
+        if done.retired:
+            by_end = sorted(over, key=lambda found: found[0])
+            self._worker.completed.extend([partial for _, partial in by_end])
+
+    def _look(
+        self, one: ClaimList, slot: SlotWork
+    ) -> tuple[list[Partial], list[tuple[int, Partial]]]:
+        """What stays claimed, and what is over, with when it ended."""
+        kept, over = [], []
         for partial in one.items:
             if partial._p_oid in slot.outstanding:
                 kept.append(partial)
             elif partial._p_oid in slot.completed:
                 # Its child has seen the commit, so its record need not be loaded for this.
-                self._finished.append((slot.completed[partial._p_oid], partial))
+                over.append((slot.completed[partial._p_oid], partial))
             elif not self._is_mine(partial):
                 continue
             elif not is_done(partial):
                 kept.append(partial)
             elif partial.state == COMPLETED:
-                self._finished.append((partial._ended or 0, partial))
-        if len(kept) != len(one.items):
-            one.items = tuple(kept)
+                over.append((partial._ended or 0, partial))
+        return kept, over
 
     def _is_mine(self, partial: Partial) -> bool:
         return partial._claim is self._incarnation
@@ -298,4 +315,4 @@ class Passes:
 
 def not_in_hand(one: ClaimList, slot: SlotWork) -> list[bytes]:
     """The oids of what is claimed but not in the hands of whoever performs it."""
-    return [p._p_oid for p in one.items if p._p_oid not in slot.outstanding]
+    return [p._p_oid for p in one.items if p._p_oid not in slot.outstanding | slot.over]

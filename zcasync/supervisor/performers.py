@@ -96,8 +96,9 @@ class Performers:
         self._gathering.put_back(work)
 
     def forget(self, done: Done) -> None:
-        """Drop what a pass has ended."""
+        """Drop what a pass has ended, and keep what it has left."""
         self._gathering.note_cancelled(done.cancelled)
+        self._gathering.note_unretired(done.unretired)
         for oid in done.dropped:
             self.reactor_jobs.drop(oid)
 

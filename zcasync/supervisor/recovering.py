@@ -121,7 +121,8 @@ def rehome(slots: list[tuple[ClaimList, SlotWork]], size: int) -> None:
         left = tuple(
             partial
             for partial in one.items
-            if partial._p_oid not in slot.outstanding and partial.state in (CALLBACKS, COMPLETED)
+            if partial._p_oid not in slot.outstanding | slot.over
+            and partial.state in (CALLBACKS, COMPLETED)
         )
         if left:
             one.items = tuple(partial for partial in one.items if partial not in left)

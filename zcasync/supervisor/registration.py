@@ -94,8 +94,7 @@ class Registration:
     def end(self, work: Work) -> int:
         """Lay the worker down; returns how many claims were given back."""
         try:
-            if work.slots:
-                self._passes.run(work)
+            self._passes.run(work)
             return startup.end(self._connection, self._worker, self._incarnation)
         finally:
             self.close()

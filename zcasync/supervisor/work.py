@@ -19,6 +19,7 @@ class SlotWork:
     outstanding: frozenset[bytes] = frozenset()  # what its child has in hand
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
     completed: dict[bytes, int] = field(default_factory=dict)  # says the child: oid -> when
+    over: frozenset[bytes] = frozenset()  # those of them that this pass does not retire
     unreadable: dict[bytes, str] = field(default_factory=dict)  # for the child: oid -> why
     returned: list[bytes] = field(default_factory=list)  # taken back, not begun
     deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
@@ -35,6 +36,7 @@ class Work:
     news: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
     ahead: Ahead | None = None  # the records that were asked for then
+    is_last: bool = False  # there is no pass after this one
 
     def slot(self, number: int) -> SlotWork:
         """The work of a slot, made when there is none yet."""
@@ -54,6 +56,9 @@ class Done:
     own: bytes | None = None  # the id of the transaction that it has written
     last: bytes | None = None  # that of the last one that it knows of
     claimed: int = 0
+    retired: int = 0
+    # What a later pass is to retire, as the children have said it: slot -> oid -> when.
+    unretired: dict[int, dict[bytes, int]] = field(default_factory=dict)
     conflicts: int = 0  # tries that were refused before it committed
     cancelled: list[bytes] = field(default_factory=list)  # are over
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds nobody wants any more

@@ -59,7 +59,7 @@ def commits() -> set[str]:
 def _refined(name: str, values: dict[str, Any]) -> set[str]:
     if name == "pass":
         names = {"claim"} if values["done"].claimed else set()
-        names |= {"retire"} if values["self"]._finished else set()
+        names |= {"retire"} if values["done"].retired else set()
         names |= (
             {"recover"} if any(slot.deaths for slot in values["work"].slots.values()) else set()
         )

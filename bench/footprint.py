@@ -12,6 +12,7 @@ from bench import calls
 from bench.place import Place
 from bench.rows import Need, Row, Say
 from bench.scale import Scale
+from zcasync.interfaces import COMPLETED
 from zcasync.partial import Partial
 from zcasync.supervisor.passes import IDLE_PING_SECONDS
 
@@ -28,6 +29,17 @@ def growth(place: Place, make: Callable[[], list[Any]]) -> float:
         partials = make()
     place.wait_for(partials)
     return (data.stat().st_size - before) / len(partials)
+
+
+def growth_one_by_one(place: Place, count: int) -> float:
+    """The same for jobs each of which is put when the one before is completed."""
+    data = place.home.data_fs
+    before = data.stat().st_size
+    for _ in range(count):
+        (job,) = place.put(calls.noop, 1)
+        place.wait_until(lambda job=job: job.state == COMPLETED, "a job")
+    place.wait_for([job])
+    return (data.stat().st_size - before) / count
 
 
 def measure_bytes(place: Place, scale: Scale, say: Say) -> list[Row]:
@@ -47,12 +59,13 @@ def measure_bytes(place: Place, scale: Scale, say: Say) -> list[Row]:
         place.commit()
         return partials
 
-    say("single jobs, with callbacks, in bulk, grouped")
+    say("single jobs, with callbacks, in bulk, grouped, one by one")
     return [
         Row("bytes a job", growth(place, lambda: place.put(calls.noop, scale.kept)),
             "bytes", None, Need(2000, at_most=True)),
         Row("bytes a job with a callback", growth(place, with_callbacks),
             "bytes", None, Need(3500, at_most=True)),
+        Row("bytes a job, one by one", growth_one_by_one(place, scale.kept), "bytes"),
         Row("bytes a job of put_many", growth(place, in_bulk), "bytes"),
         Row("bytes a job with group commit",
             growth(place, lambda: place.put(calls.noop, scale.kept, batch=True)), "bytes"),

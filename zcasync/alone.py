@@ -6,6 +6,7 @@ A transaction over one storage needs no second phase: once the storage has it, i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ZODB.Connection import Connection as Original
@@ -15,16 +16,25 @@ from zcasync.oids import IdsOfOneServer
 
 #: The attribute of a transaction's metadata with the view of the only connection that commits.
 VIEW = "zcasync_alone"
+#: That with whom to tell of its commit at once.
+TOLD = "zcasync_told"
 
 
 class Connection(IdsOfOneServer, Original):  # type: ignore[misc]
-    """A connection to a database whose storage can commit at once."""
+    """A connection to a database whose storage can commit at once.
+
+    ``told(tid)`` is called then as soon as the storage has it, in whatever thread hears of that,
+    before the one that commits is awake; it must not raise.
+    """
+
+    told: Callable[[bytes], None] | None = None
 
     def tpc_vote(self, transaction: Any) -> None:
         """Part of the two-phase commit, all of it when we are alone."""
         resources = getattr(transaction, "_resources", ())
         if len(resources) == 1 and isinstance(self._normal_storage, MVCCAdapterInstance):
             setattr(transaction.data(self), VIEW, self._normal_storage)
+            setattr(transaction.data(self), TOLD, self.told)
         super().tpc_vote(transaction)
 
 

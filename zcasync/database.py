@@ -288,10 +288,19 @@ def last_seen(connection: Any) -> bytes | None:
     return None if start is None else p64(u64(start) - 1)
 
 
-def commit(connection: Any) -> tuple[bool, bytes | None]:
-    """Commit; returns whether anything was written, and where it is known the transaction's id."""
+def commit(
+    connection: Any, told: Callable[[bytes], None] | None = None
+) -> tuple[bool, bytes | None]:
+    """Commit; returns whether anything was written, and where it is known the transaction's id.
+
+    ``told``: see :class:`zcasync.alone.Connection`; with any other one it is not called.
+    """
     written, seen = list(connection._registered_objects), last_seen(connection)
-    connection.transaction_manager.commit()
+    connection.told = told
+    try:
+        connection.transaction_manager.commit()
+    finally:
+        connection.told = None
     # An object whose conflict the server has resolved keeps its old serial until it is loaded.
     tid = max((obj._p_serial for obj in written), default=None)
     return bool(written), tid if seen is None or tid is None or tid > seen else None

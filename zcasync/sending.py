@@ -16,7 +16,7 @@ import ZEO.ClientStorage
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 
-from zcasync.alone import VIEW, announce
+from zcasync.alone import TOLD, VIEW, announce
 from zcasync.commit_buffer import CommitBuffer
 from zcasync.oids import IdsOfThisServer
 
@@ -147,6 +147,9 @@ class SendingTogether(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
         resolved, tid = await protocol.server_call(TOGETHER, messages, COMMIT, number)
         if tid is not None:
             try:
+                told = getattr(txn, TOLD)
+                if told is not None:
+                    told(tid)
                 self._note(txn, buffer, resolved or (), tid)
             except BaseException:  # as in ZEO: what we know is incomplete, so learn it anew
                 protocol.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from ZEO.Exceptions import ServerException
 from ZODB.POSException import ConflictError, ReadConflictError
 
 from zcasync.database import catch_up
+from zcasync.database import commit as commit_and_tell
 from zcasync.sending import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
 
 Connect = Callable[[], Any]
@@ -90,6 +92,45 @@ def test_where_others_take_part_there_are_two_phases(
     commit(connection)
 
     assert [one for one in asked if one != "new_oids"] == [VOTE, "tpc_finish"]
+
+
+@pytest.mark.parametrize("address", ["embedded"], indirect=True)
+def test_who_wants_to_know_hears_of_a_commit_as_soon_as_it_is_there(connect: Connect) -> None:
+    connection, other = connect(), connect()
+    told = []
+    connection.root()["one"] = 1
+
+    def hear(tid: bytes) -> None:
+        told.append((tid, connection.root()._p_serial, threading.current_thread()))
+
+    is_written, tid = commit_and_tell(connection, hear)
+
+    ((heard, serial, thread),) = told
+    assert is_written
+    assert heard == tid == connection.root()._p_serial != serial, "before its own thread knew"
+    assert thread is not threading.current_thread()
+    begin(other)
+    assert other.root()["one"] == 1
+    other.root()["one"] = 2
+    commit(other)
+
+    connection.transaction_manager.begin()
+    connection.root()["one"] = 3
+    connection.root()._p_serial = serial
+    with pytest.raises(ConflictError):
+        commit_and_tell(connection, hear)
+    connection.transaction_manager.abort()
+    connection.root()["one"] = 4
+    commit(connection)
+    assert len(told) == 1, "neither what is refused, nor what others commit"
+
+
+@pytest.mark.parametrize("address", ["embedded"], indirect=True)
+def test_a_commit_with_two_phases_is_told_of_by_its_end_only(connect: Connect) -> None:
+    connection = connect()
+    connection.transaction_manager.get().join(Companion(connection.transaction_manager))
+    connection.root()["one"] = 1
+    commit_and_tell(connection, lambda tid: pytest.fail("it may still be taken back"))
 
 
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)

@@ -23,6 +23,7 @@ from zcasync.reporting import Progress, noted
 from zcasync.supervisor import startup
 from zcasync.supervisor.liveness import Watch
 from zcasync.supervisor.passes import IDLE_PING_SECONDS, Passes
+from zcasync.supervisor.retiring import RETIRE_SECONDS
 from zcasync.supervisor.surroundings import Surroundings
 from zcasync.supervisor.work import Done, SlotWork, Work
 
@@ -76,6 +77,15 @@ def ready(room: int = 0, in_hand: list[Partial] | None = None) -> SlotWork:
     """A slot whose child can take jobs, and has some."""
     oids = frozenset(partial._p_oid for partial in in_hand or [])
     return SlotWork(ready=True, room=room, outstanding=oids)
+
+
+def completed(
+    oids: dict[bytes, int], room: int = 0, in_hand: list[Partial] | None = None
+) -> SlotWork:
+    """The same, whose child has said that these are completed, and when."""
+    slot = ready(room, in_hand)
+    slot.completed = oids
+    return slot
 
 
 def oids(partials: list[Partial]) -> list[bytes]:
@@ -154,6 +164,69 @@ def test_what_is_over_is_retired_into_the_completed(scene: Scene) -> None:
     scene.run(s0=ready(in_hand=[at_work]))
 
     assert scene.held() == [at_work]
+    assert list(scene.worker.completed) == [over]
+
+
+def test_what_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> None:
+    over, waits = scene.put(2)
+    scene.run(s0=ready(room=1))
+    ended = over._due + 5
+    done = scene.run(s0=completed({over._p_oid: ended}))
+
+    assert scene.held() == [over]
+    assert len(scene.worker.completed) == 0
+    assert not done.hand_out, "nobody begins it again"
+    assert done.held is not None
+    assert done.held.jobs == [], "it is over"
+    assert done.unretired == {0: {over._p_oid: ended}}
+    assert done.delay <= RETIRE_SECONDS
+
+    done = scene.run(s0=completed(done.unretired[0], room=1))
+    assert scene.held() == [over, waits], "a claim can do without"
+    assert done.hand_out == {0: [waits._p_oid]}
+
+    scene.seconds.advance(RETIRE_SECONDS)
+    done = scene.run(s0=completed(done.unretired[0], in_hand=[waits]))
+    assert scene.held() == [waits]
+    assert list(scene.worker.completed) == [over]
+    assert not done.unretired
+
+
+def test_a_job_that_begins_once_does_not_wait_for_what_is_over(scene: Scene) -> None:
+    (over,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.client.sync()
+    scene.client.manager.thread.put(Partial(abs, 1), retry="never")
+    scene.client.commit()
+    scene.session.sync()
+    done = scene.run(s0=completed({over._p_oid: 1}, room=1))
+
+    assert len(done.hand_out[0]) == 1
+
+
+def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
+    (over,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.run(Work(is_last=True), s0=completed({over._p_oid: 1}))
+
+    assert scene.held() == []
+    assert list(scene.worker.completed) == [over]
+
+
+def test_what_is_over_stays_in_a_slot_that_there_is_no_more_until_it_is_retired(
+    scene: Scene,
+) -> None:
+    (over,) = scene.put()
+    scene.size(2)
+    scene.run(s0=ready(), s1=ready(room=1))
+    scenes.end(over, 1)
+    scene.session.commit()
+    scene.size(1)
+    done = scene.run(s0=ready(), s1=SlotWork(completed={over._p_oid: 1}))
+
+    assert not done.hand_out
+    scene.seconds.advance(RETIRE_SECONDS)
+    scene.run(s0=ready(), s1=SlotWork(completed=done.unretired[1]))
     assert list(scene.worker.completed) == [over]
 
 

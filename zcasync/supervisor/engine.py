@@ -202,6 +202,7 @@ class Engine:
         self._passing.begins()
         work = self._gather()
         work.heard, work.ahead = heard, ahead
+        work.committed = functools.partial(self._reactor.callFromThread, self._committed)
         passing: Deferred[Any] = self._thread.run(self._run_pass, work)
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
 
@@ -211,6 +212,11 @@ class Engine:
     def _run_pass(self, work: Work) -> Done:
         self._bell.settle()
         return self._registration.make_pass(work)
+
+    def _committed(self, done: Done) -> None:
+        """What a pass has claimed is committed, though the pass has not returned yet."""
+        if self._state == "running":
+            self.performers.hand_out(done)
 
     def _passed(self, done: Done) -> float:
         self._pause = FIRST_PAUSE_SECONDS

@@ -6,6 +6,7 @@ children only tell it when to look.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from transaction import TransactionManager
@@ -88,7 +89,8 @@ class Passes:
                 with at_hand(self._connection, heard, work.ahead):
                     done = self._steps(work)
                 seen = last_seen(self._connection)
-                is_written, done.own = commit(self._connection)
+                told = functools.partial(_tell, work, done)
+                is_written, done.own = commit(self._connection, told)
                 done.last = done.own if is_written else seen
             except ConflictError:
                 self._transactions.abort()
@@ -316,3 +318,10 @@ class Passes:
 def not_in_hand(one: ClaimList, slot: SlotWork) -> list[bytes]:
     """The oids of what is claimed but not in the hands of whoever performs it."""
     return [p._p_oid for p in one.items if p._p_oid not in slot.outstanding | slot.over]
+
+
+def _tell(work: Work, done: Done, tid: bytes) -> None:
+    """The commit of a pass is there: its jobs can begin, while we learn of it."""
+    if done.hand_out or done.start:
+        done.last = tid
+        work.committed(done)

@@ -103,7 +103,10 @@ class Performers:
             self.reactor_jobs.drop(oid)
 
     def hand_out(self, done: Done) -> None:
-        """Begin what a pass has claimed."""
+        """Begin what a pass has claimed; nothing the second time."""
+        if done.is_handed_out:
+            return
+        done.is_handed_out = True
         self.pool.set_size(done.thread_size)
         ready = {child.slot: child for child in self.pool.ready()}
         for slot, oids in done.hand_out.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zcasync.loading import Ahead
@@ -37,6 +38,9 @@ class Work:
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
     ahead: Ahead | None = None  # the records that were asked for then
     is_last: bool = False  # there is no pass after this one
+    # Called in some thread as soon as what the pass has claimed is committed, where one can know
+    # that before the pass is over.
+    committed: Callable[[Done], None] = lambda done: None
 
     def slot(self, number: int) -> SlotWork:
         """The work of a slot, made when there is none yet."""
@@ -49,6 +53,7 @@ class Done:
 
     hand_out: dict[int, list[bytes]] = field(default_factory=dict)
     start: list[bytes] = field(default_factory=list)  # reactor jobs
+    is_handed_out: bool = False
     thread_size: int = 0
     delay: float = 5.0  # until the next pass, seconds
     watched: frozenset[bytes] = frozenset()  # oids: one that is written means news

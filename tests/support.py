@@ -11,16 +11,17 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import transaction
+from ZEO.Exceptions import ClientDisconnected
 
 import zcasync
 from tests.waiting import wait_until
-from zcasync.database import manager_database, open_for_reading
+from zcasync.database import catch_up_all, manager_database, open_for_reading
 from zcasync.datamanager import DataManager, Worker, find
 from zcasync.home import Home
 from zcasync.interfaces import COMPLETED
@@ -100,7 +101,9 @@ class Client:
         self.transactions.commit()
 
     def sync(self) -> None:
-        """See what others have committed."""
+        """See all that others have committed, also where another way of hearing was quicker."""
+        with suppress(ClientDisconnected):  # then what we have heard has to do
+            catch_up_all(self.db)
         self.transactions.begin()
 
     def wait_for(self, *partials: Partial, timeout: float = 30.0) -> Any:
@@ -240,7 +243,7 @@ class Instance:
                 self.wait()
             except AssertionError:
                 for process in [psutil.Process(self.pid), *family]:
-                    if process.is_running():
+                    with suppress(psutil.NoSuchProcess):
                         process.kill()
                 self.wait()
                 raise
@@ -301,12 +304,16 @@ class Instance:
 
     def wait_for_children(self, count: int, state: str | None = None) -> list[int]:
         """Wait until there are exactly so many in slots."""
-        wait_until(
-            lambda: len(self.child_pids(state)) == count,
+
+        def look() -> list[list[int]]:
+            pids = self.child_pids(state)
+            return [pids] if len(pids) == count else []  # none may be the right list
+
+        return wait_until(  # type: ignore[no-any-return]
+            look,
             f"{count} children ({state or 'any state'})",
             seen=lambda: f"{self.status()}\n{self.evidence()}",
-        )
-        return self.child_pids(state)
+        )[0]
 
     # its database
 

@@ -9,18 +9,17 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests import jobs
 from tests.gates import Gate
 from tests.support import ROOT, Client, Instance, short_folder
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.cli.main import execute
 from zcasync.datamanager import Worker
 from zcasync.ids import id_of
@@ -167,6 +166,20 @@ def make_instance(folder: Path) -> Iterator[Callable[..., Instance]]:
             instance.end()
 
 
+def kill_with_server(instance: Instance) -> int:
+    """Kill a supervisor and its database server, neither of which can clean up; the server's pid.
+
+    Without its parent a frozen server gets a SIGHUP, as any stopped process group that has nobody
+    left to continue it: most often it is dead already when we come to kill it.
+    """
+    server: int = instance.status()["server_pid"]
+    os.kill(server, signal.SIGSTOP)
+    instance.kill()
+    with suppress(ProcessLookupError):
+        os.kill(server, signal.SIGKILL)
+    return server
+
+
 @pytest.fixture
 def ghost(make_instance: Callable[..., Instance], gate: Gate) -> tuple[Instance, str]:
     """A home whose supervisor was killed at work, and the id of the job that it holds."""
@@ -175,9 +188,6 @@ def ghost(make_instance: Callable[..., Instance], gate: Gate) -> tuple[Instance,
     gate.wait_for()
     family = instance.descendants()
     job_id = id_of(partial)
-    server = instance.status()["server_pid"]
-    os.kill(server, signal.SIGSTOP)  # it cannot clean up either
-    instance.kill()
-    os.kill(server, signal.SIGKILL)
-    wait_until(lambda: not any(map(psutil.Process.is_running, family)), "its processes to be gone")
+    kill_with_server(instance)
+    wait_until(lambda: all(map(is_gone, family)), "its processes to be gone")
     return instance, job_id

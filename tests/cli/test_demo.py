@@ -138,7 +138,7 @@ def test_an_interrupted_demo_leaves_nothing(
     assert run.end() == 130, run.said
     assert "Interrupted" in run.said
     assert list(folder.iterdir()) == []
-    assert left_processes() == []
+    wait_until(lambda: not left_processes(), "its processes to be gone", seen=left_processes)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells processes of such a death")

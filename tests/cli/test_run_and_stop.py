@@ -12,7 +12,7 @@ from tests import jobs
 from tests.cli.conftest import Result, finish, start
 from tests.gates import Gate
 from tests.support import Instance, stored
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.ids import id_of
 
 Cli = Callable[..., Result]
@@ -27,7 +27,7 @@ def test_stop_returns_when_no_process_is_left(
     done = cli("stop", "--home", instance.home)
     assert (done.code, done.err) == (0, "")
     assert done.out == f"process {instance.pid} is stopping\nstopped\n"
-    assert not any(process.is_running() for process in family)
+    assert all(map(is_gone, family))
     assert instance.wait() == 0
     with stored(instance.home) as client:
         assert client.worker(instance.home).engineUUID is None

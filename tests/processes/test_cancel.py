@@ -22,7 +22,7 @@ from ZODB.POSException import ConflictError
 from tests import cancel_jobs, jobs, load_jobs
 from tests.gates import Gate
 from tests.support import ROOT, Client, Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.datamanager import Worker
 from zcasync.identity import Identity
 from zcasync.ids import id_of
@@ -55,7 +55,7 @@ def test_a_running_job_loses_its_process_and_names_who_cancelled_it(
     client.commit()
     done = zcasync(instance.home, "cancel", id_of(running))
     assert done.returncode == 0, done.stderr
-    assert not child.is_running()
+    assert is_gone(child)
     failure = client.wait_for(running)
     assert failure.type is AbortedError
     assert "cancelled by" in failure.getErrorMessage()
@@ -106,7 +106,7 @@ def test_ghosts_names_a_killed_supervisor_until_it_is_started_again(
     assert found.returncode == 1, found.stderr
     (ghost,) = json.loads(found.stdout)["ghosts"]
     assert (ghost["verdict"], ghost["jobs"]) == ("ghost", [job])
-    wait_until(lambda: not any(map(psutil.Process.is_running, family)), "its processes to end")
+    wait_until(lambda: all(map(is_gone, family)), "its processes to end")
     gate.open()
     instance.start()
     again = instance.client.connection.get(partial._p_oid)

@@ -6,13 +6,12 @@ import os
 import signal
 from collections.abc import Callable
 
-import psutil
 import pytest
 
 from tests import jobs
 from tests.gates import Gate
 from tests.support import Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
 
@@ -73,7 +72,7 @@ def test_a_child_that_a_signal_has_stopped_is_reported_and_then_replaced(
     assert counter.value == 1
     assert partial._interruptions == 1
     assert "a signal had stopped it for 3 s (frozen-timeout)" in instance.log()
-    assert not psutil.pid_exists(victim)
+    assert is_gone(victim)
 
 
 def test_one_that_is_continued_in_time_ends_its_job(

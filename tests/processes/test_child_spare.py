@@ -12,7 +12,7 @@ import psutil
 from tests import jobs
 from tests.gates import Gate
 from tests.support import Client, Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 
 
 def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, gate: Gate) -> None:
@@ -22,8 +22,8 @@ def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, 
     began = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     assert gate.wait_for(2) == spare
-    # A boot takes half a second; the aim is 0.1 s.  The machine may be very busy.
-    assert time.monotonic() - began < 2
+    # The aim is 0.1 s; the machine may be very busy.  That it was no boot, the pid has told.
+    assert time.monotonic() - began < 20
     gate.open()
     assert client.wait_for(partial) == spare
     assert partial._interruptions == 1
@@ -47,7 +47,7 @@ def test_it_is_gone_with_its_supervisor(make_instance: Callable[..., Instance]) 
     instance = make_instance().start()
     spare = psutil.Process(instance.wait_for_spare())
     instance.kill()
-    wait_until(lambda: not spare.is_running(), "the spare to leave", 10)
+    wait_until(lambda: is_gone(spare), "the spare to leave")
 
 
 def test_one_setting_turns_it_off(make_instance: Callable[..., Instance]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from tests.gates import Gate
 from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
 from tests.support import ROOT, Client, Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.home import Home
 from zcasync.interfaces import NotRunning
 
@@ -114,10 +115,10 @@ def test_a_frozen_database_server_holds_neither_the_status_nor_the_stop(
         instance.send(signal.SIGTERM)
         instance.wait()
     finally:
-        if server.is_running():
+        with contextlib.suppress(psutil.NoSuchProcess):
             server.resume()
     assert "ghost" in instance.log(), instance.evidence()
-    wait_until(lambda: not server.is_running(), "the server to end")
+    wait_until(lambda: is_gone(server), "the server to end")
     partial = instance.start().client.put(jobs.echo, 1)
     assert instance.client.wait_for(partial) == ((1,), {})
 

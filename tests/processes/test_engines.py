@@ -14,7 +14,7 @@ from tests import jobs, load_jobs
 from tests.gates import Gate
 from tests.processes.servers import database_server
 from tests.support import Client, Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.interfaces import COMPLETED
 
 CONFIG = """
@@ -67,7 +67,7 @@ def test_a_sibling_buries_a_killed_supervisor_and_runs_its_jobs(
     children = [psutil.Process(pid) for pid in victim.child_pids()]
     victim.kill()
     client.wait_until(lambda: verdict_free(client, victim), "the burial")
-    wait_until(lambda: not any(map(psutil.Process.is_running, children)), "its children to end")
+    wait_until(lambda: all(map(is_gone, children)), "its children to end")
     gate.open()
     assert sorted(filter(None, map(client.wait_for, partials)))[-1] == 3
     client.sync()
@@ -105,7 +105,7 @@ def test_a_frozen_engine_is_buried_and_starts_anew_when_it_thaws(
     client.wait_until(
         lambda: client.worker(holder.home).engineUUID not in (None, engine), "a new engine"
     )
-    wait_until(lambda: not any(map(psutil.Process.is_running, children)), "the old children to end")
+    wait_until(lambda: all(map(is_gone, children)), "the old children to end")
     assert "a new engine is started" in holder.log()
     again = client.manager.thread.put(counter_of(client).add)
     again.excludedUUIDs.add(client.worker(other.home).UUID)

@@ -6,12 +6,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from tests import jobs
 from tests.gates import Gate
 from tests.support import Instance, engine_of, stored
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.home import Home
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.protocol.control import ControlClient, Stop
@@ -22,11 +20,6 @@ IMPATIENT = """
   poll-seconds 2
 </zcasync>
 """
-
-
-def ends(process: psutil.Process) -> bool:
-    """Whether the process is gone."""
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_running_jobs_finish_and_the_others_wait_again(
@@ -45,7 +38,7 @@ def test_running_jobs_finish_and_the_others_wait_again(
     wait_until(lambda: instance.status()["wakeup"] is None, "the stop to begin")
     gate.open()
     assert instance.wait() == 0, instance.evidence()
-    assert all(map(ends, family))
+    wait_until(lambda: all(map(is_gone, family)), "all that it had started to be gone")
     assert "killed" not in instance.log()
     assert engine_of(instance.home) == ""
     with stored(instance.home) as client:
@@ -77,7 +70,7 @@ def test_a_job_that_outlasts_the_grace_period_is_killed_and_runs_again_at_the_ne
     family = instance.descendants()
     assert instance.stop(signal.SIGINT) == 0, instance.evidence()
     assert len(family) == 5  # the server, two children, a spare one, a grandchild
-    assert all(map(ends, family))
+    wait_until(lambda: all(map(is_gone, family)), "all that it had started to be gone")
     assert "grace period of 0.5 s is over" in instance.log()
     with stored(instance.home) as client:
         assert client.worker(instance.home).engineUUID is None

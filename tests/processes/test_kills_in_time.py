@@ -1,6 +1,6 @@
 """How soon a SIGKILL is known, the slot works again, and nobody is left, whatever jobs are doing.
 
-Each test allows ten times what is promised, because the machine may be slow and busy; what it took
+Each test allows much more than is promised, because the machine may be slow and busy; what it took
 is printed, for ``--capture=no``.
 """
 
@@ -24,7 +24,7 @@ from tests import jobs
 from tests.gates import Gate
 from tests.processes.servers import database_server
 from tests.support import Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.home import Home
 from zcasync.ids import id_of
 
@@ -34,6 +34,8 @@ LEAVE_SECONDS = 2.0
 TELL_SECONDS = 1.0
 RUNNING_SECONDS = 5.0
 ON_A_SLOW_MACHINE = 10
+#: A machine can be busy for so long whatever was promised.
+BUSY_SECONDS = 20.0
 NO_SPARE = """
 <zcasync>
   grace-period 5
@@ -52,6 +54,11 @@ ELSEWHERE = """
 """
 
 
+def allowed(seconds: float) -> float:
+    """How long that may take here for which so many seconds are promised."""
+    return max(BUSY_SECONDS, ON_A_SLOW_MACHINE * seconds)
+
+
 @contextmanager
 def within(seconds: float, what: str) -> Iterator[None]:
     """Fails when this takes much longer than promised."""
@@ -59,24 +66,16 @@ def within(seconds: float, what: str) -> Iterator[None]:
     yield
     took = time.monotonic() - began
     print(f"\n{what}: {took:.3f} s, promised {seconds:g} s")
-    assert took < ON_A_SLOW_MACHINE * seconds, what
+    assert took < allowed(seconds), what
 
 
 def wait_for_end(processes: list[psutil.Process]) -> None:
     """Wait until none of them runs."""
 
     def left() -> list[psutil.Process]:
-        return [one for one in processes if one.is_running() and not is_zombie(one)]
+        return [one for one in processes if not is_gone(one)]
 
     wait_until(lambda: not left(), "these to be gone", seen=left)
-
-
-def is_zombie(process: psutil.Process) -> bool:
-    """Whether it has ended, and only its parent has not asked yet."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.mark.parametrize("config", ["<zcasync>\n</zcasync>\n", NO_SPARE], ids=["spare", "no spare"])
@@ -95,7 +94,7 @@ def test_the_death_of_a_child_is_known_at_once_and_its_slot_works_again(
     assert gate.wait_for(2) != victim
     took = time.monotonic() - began
     print(f"at work again: {took:.3f} s, promised {AGAIN_SECONDS:g} s")
-    assert took < ON_A_SLOW_MACHINE * AGAIN_SECONDS
+    assert took < allowed(AGAIN_SECONDS)
     gate.open()
     instance.client.wait_for(partial)
     assert partial._interruptions == 1
@@ -110,7 +109,7 @@ def stopped(gate: str) -> int:
     ("job", "arguments"),
     [
         (jobs.pass_gate, ()),
-        (jobs.hold_lock, (20.0,)),
+        (jobs.hold_lock, (60.0,)),
         (jobs.ignore_signals, ()),
         (jobs.leave_grandchild, ()),
         (stopped, ()),

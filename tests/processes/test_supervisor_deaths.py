@@ -10,7 +10,7 @@ import psutil
 from tests import jobs
 from tests.gates import Gate
 from tests.support import Client, Instance, engine_of
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 
 #: So far apart that a takeover that waited for them would be noticed.
 PATIENT = """
@@ -40,7 +40,7 @@ def test_nothing_is_lost_and_nothing_happens_twice_when_a_supervisor_is_killed(
     assert len(family) == 4  # two children, a spare one, and the database server
     instance.kill()
     wait_until(
-        lambda: not any(process.is_running() for process in family),
+        lambda: all(map(is_gone, family)),
         "the processes of the killed supervisor to leave",
         timeout=20,
     )

@@ -17,7 +17,7 @@ import pytest
 
 from tests import jobs
 from tests.support import Client, Instance
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync.partial import Partial
 
 #: How long a job takes.
@@ -84,7 +84,7 @@ class Twenty:
     def no_process_is_left(self, family: list[psutil.Process]) -> None:
         """Wait for the processes of the dead to leave, and ask the operator's command."""
         wait_until(
-            lambda: not any(process.is_running() for process in family),
+            lambda: all(map(is_gone, family)),
             "the processes of the dead to leave",
             LEAVE_SECONDS,
             lambda: family,

@@ -20,7 +20,7 @@ from tests import jobs
 from tests.gates import Gate
 from tests.support import ROOT
 from tests.testing import kit_jobs
-from tests.waiting import wait_until
+from tests.waiting import is_gone, wait_until
 from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING, IDataManager, NotRunning
 from zcasync.testing import FakeReactor, Story, drain
@@ -132,7 +132,7 @@ def test_a_killed_supervisor_can_be_started_again(
     family = psutil.Process(zcasync_supervisor.pid).children(recursive=True)
     assert family
     zcasync_supervisor.kill()
-    assert not any(process.is_running() for process in family)
+    assert all(map(is_gone, family))
     with pytest.raises(NotRunning):
         _ = zcasync_supervisor.connection
     gate.open()
@@ -196,7 +196,7 @@ def test_nothing_is_left_of_a_supervisor(inner: pytest.Pytester) -> None:
 
     home, pid = (inner.path / "home").read_text().split()
     assert not Path(home).parent.exists()
-    assert not psutil.pid_exists(int(pid))
+    assert is_gone(int(pid))
 
 
 def test_a_failed_test_shows_the_log_of_its_supervisor(inner: pytest.Pytester) -> None:
@@ -231,5 +231,5 @@ def test_a_supervisor_ends_with_the_tests_that_are_killed(inner: pytest.Pytester
 
     home, pid = (inner.path / "home").read_text().split()
     log = Path(home) / "log" / "zcasync.log"
-    wait_until(lambda: not psutil.pid_exists(int(pid)), "the supervisor to end", seen=log.read_text)
+    wait_until(lambda: is_gone(int(pid)), "the supervisor to end", seen=log.read_text)
     shutil.rmtree(Path(home).parent)  # nobody was left to do it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from bench import calls
@@ -19,6 +20,8 @@ from zcasync.loading import load_all
 FILL = 2000
 #: A window of draining may end so many jobs a second; more wait for it in any case.
 FASTEST = 1500
+#: A busy machine may begin none within the window: fewer than so many tell no rate.
+LEAST = 10
 CLAIM = 20
 #: The children have just started, and it takes some jobs until they are handed many at once.
 WARM_UP = 0.2
@@ -73,9 +76,15 @@ class Queue:
         place.resize(2)
         began = clock.now()
         time.sleep(scale.window)
+        place.wait_until(lambda: self._has_ended(LEAST, began), "some jobs to end")
         place.resize(0)
         ended = [partial._ended for partial in self._take_completed()]
         return per_second((moment for moment in ended if moment > began), WARM_UP)
+
+    def _has_ended(self, count: int, began: int) -> bool:
+        """Whether so many jobs have ended since; loads few of them, as they are measured."""
+        ended = (partial for partial in self._waiting[:FILL] if (partial._ended or 0) > began)
+        return len(list(islice(ended, count))) == count
 
     def claim(self) -> float:
         """Seconds to find the next jobs, with nothing loaded before; changes nothing."""

@@ -77,8 +77,10 @@ def percentile(values: Iterable[float], percent: float) -> float:
 def per_second(moments: Iterable[int | None], skip: float = 0.0) -> float:
     """How many of these moments (microseconds) there are a second.
 
-    ``skip``: the share of them, from the first on, that is left out.
+    ``skip``: the share of them, from the first on, that is left out.  0: too few to tell.
     """
     ordered = sorted(moment for moment in moments if moment is not None)
+    if len(ordered) < 2:
+        return 0.0
     first = int(len(ordered) * skip)
     return 1e6 * (len(ordered) - 1 - first) / max(1, ordered[-1] - ordered[first])

@@ -105,4 +105,5 @@ def test_statistics() -> None:
     assert percentile(range(100), 95) == 95
     assert percentile([7], 99) == 7
     assert per_second([0, 500_000, None, 1_000_000]) == 2
+    assert per_second([]) == per_second([None, 5]) == 0
     assert per_second([0, 10, 20, 500_020, 1_000_020], skip=0.4) == 2

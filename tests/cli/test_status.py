@@ -55,6 +55,7 @@ def test_status_as_json_has_the_whole_picture(
         id_of(running),
     )
     assert all(one["rss"] > 0 and one["jobs_done"] >= 0 for one in worker["children"])
+    assert {one["pid"]: one["in_hand"] for one in worker["children"]}[child] == 1
     others = [one for one in worker["children"] if one["pid"] != child]
     assert [one["state"] for one in others if one["slot"] is not None] == ["idle"]
     assert {one["state"] for one in others if one["slot"] is None} <= {"spare"}

@@ -22,6 +22,11 @@ IMPATIENT = """
 """
 
 
+def most_in_hand(instance: Instance) -> int:
+    """How many jobs a child has at most: one that it is at, and others reserved for it."""
+    return max(child["in_hand"] for child in instance.status()["children"])
+
+
 def test_running_jobs_finish_and_the_others_wait_again(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
@@ -36,6 +41,7 @@ def test_running_jobs_finish_and_the_others_wait_again(
     family = instance.descendants()
     instance.send(signal.SIGTERM)
     wait_until(lambda: instance.status()["wakeup"] is None, "the stop to begin")
+    wait_until(lambda: most_in_hand(instance) <= 1, "what was reserved to be given back")
     gate.open()
     assert instance.wait() == 0, instance.evidence()
     wait_until(lambda: all(map(is_gone, family)), "all that it had started to be gone")

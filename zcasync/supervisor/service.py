@@ -231,6 +231,7 @@ def child_list(pool: Any) -> list[dict[str, Any]]:
             "note": note(child),
             "job": child.job_id(),
             "progress": None if child.progress is None else child.progress.as_dict(),
+            "in_hand": len(child.outstanding),
             "jobs_done": child.jobs_done,
             "rss": _rss(child.pid),
         }

@@ -7,9 +7,9 @@ import json
 import os
 import signal
 import sys
+import time
 from typing import Any
 
-import psutil
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
@@ -25,6 +25,8 @@ from zcasync.supervisor.storage_server import EXIT_IN_USE, EXIT_UNUSABLE
 log = Logger()
 
 KILL_AFTER_SECONDS = 3.0
+#: How often to look whether another supervisor's server has ended.
+LOOK_SECONDS = 0.02
 FIRST_BACKOFF_SECONDS = 0.25
 LONGEST_BACKOFF_SECONDS = 15.0
 #: A server that waits for room on its disk looks at least so often.
@@ -187,11 +189,18 @@ def replace_left_behind(home: Home) -> None:
     if not found.is_alive():
         return
     log.warn("database server {pid} was left behind; it is replaced", pid=found.pid)
-    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-        process = psutil.Process(found.pid)
-        os.kill(found.pid, signal.SIGTERM)
-        try:
-            process.wait(KILL_AFTER_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(KILL_AFTER_SECONDS)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, number)
+        if _has_ended(found, KILL_AFTER_SECONDS):
+            return
+
+
+def _has_ended(process: Identity, seconds: float) -> bool:
+    """Wait until it has, also where nobody reaps it: in a container process 1 may be anything."""
+    until = time.monotonic() + seconds
+    while process.is_alive():
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True

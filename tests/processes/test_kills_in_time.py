@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -192,4 +194,46 @@ def test_a_supervisor_that_was_killed_with_its_database_server_is_told_of_at_onc
         (ghost,) = stale_engines(instance)
         assert (ghost["engine"], ghost["source"]) == (engine, "database")
     (ghost,) = stale_engines(instance)
+    assert (ghost["engine"], ghost["source"]) == (engine, "files")
+
+
+@contextmanager
+def listener(family: int, address: Any) -> Iterator[socket.socket]:
+    """What is left of a database server that ends: it is connected to, and never answers."""
+    with socket.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
+        yield listening
+
+
+def test_a_database_server_that_is_still_ending_keeps_nobody_waiting(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance().start()
+    engine, family = str(instance.worker().engineUUID), instance.descendants()
+    instance.kill()
+    wait_for_end(family)
+    path = Home(instance.home).zeo_socket
+    path.unlink(missing_ok=True)
+    with listener(socket.AF_UNIX, os.fspath(path)):
+        (ghost,) = stale_engines(instance)
+    assert (ghost["engine"], ghost["source"]) == (engine, "files")
+
+
+def test_a_database_server_elsewhere_that_ends_meanwhile_keeps_nobody_waiting(
+    make_instance: Callable[..., Instance], folder: Path
+) -> None:
+    with database_server(folder) as port:
+        instance = make_instance(config=ELSEWHERE.format(port=port)).start()
+        engine = str(instance.worker().engineUUID)
+        instance.kill()
+    with listener(socket.AF_INET, ("127.0.0.1", port)) as listening:
+
+        def end_at_the_first_visit() -> None:
+            listening.accept()[0].close()
+            listening.close()
+
+        threading.Thread(target=end_at_the_first_visit, daemon=True).start()
+        (ghost,) = stale_engines(instance)
     assert (ghost["engine"], ghost["source"]) == (engine, "files")

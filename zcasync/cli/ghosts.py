@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from zcasync.cli.errors import EXIT_NO, say
 from zcasync.cli.options import Seconds, common_options, examples
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+
 #: So many of a ghost's jobs are named in the readable form.
 JOBS_SHOWN = 5
 #: A database that nobody serves is read when that takes no longer than this; else the files of the
 #: last start tell enough about this home.
 PATIENCE_SECONDS = 0.5
+#: How often to look whether a server that has not answered is there at all.
+LOOK_SECONDS = 0.1
 
 
 @click.command(
@@ -79,7 +88,10 @@ def _look(
         if verdict in STALE and is_any_server_away(load(place)):
             raise StorageAway("nobody listens where the database's server should")
         with reading(place, timeout, PATIENCE_SECONDS) as session:
-            return _judge(session, place, supervisor, seconds)
+            do: Callable[..., Any] = session.do
+            if verdict in STALE:
+                do = partial(_do_beside_a_ghost, session, place, timeout)
+            return _judge(do, place, supervisor, seconds)
     except (StorageAway, NotRunning) as error:
         # That this home is in order says nothing of others, if there can be others.
         if verdict in STALE or (verdict == Verdict.STOPPED and report.is_alone(place)):
@@ -88,8 +100,36 @@ def _look(
         raise
 
 
+def _do_beside_a_ghost(session: Any, place: Any, timeout: float, work: Callable[..., T]) -> T:
+    """As ``session.do``; raises StorageAway as soon as no answer of the database can be expected.
+
+    Its server may be ending too, and be gone before it has answered.  That of the embedded default
+    is ending for sure, its supervisor being gone, or it is frozen.
+    """
+    from concurrent.futures import wait
+
+    from ZEO.Exceptions import ClientDisconnected
+
+    from zcasync.database import is_any_server_away, is_served
+    from zcasync.errors import StorageAway
+    from zcasync.settings import load
+
+    configuration = load(place)
+    is_ending = configuration.is_embedded and is_served(place)
+    until = time.monotonic() + (PATIENCE_SECONDS if is_ending else timeout)
+    answer: Future[T] = session.begin(work)
+    while not wait([answer], LOOK_SECONDS).done:
+        if time.monotonic() >= until or is_any_server_away(configuration):
+            session.leave()
+            raise StorageAway(f"the database of {place.path} does not answer")
+    try:
+        return answer.result()
+    except ClientDisconnected as error:
+        raise StorageAway(f"the server of the database of {place.path} has just ended") from error
+
+
 def _judge(
-    session: Any, place: Any, supervisor: Any, seconds: float | None
+    do: Callable[..., Any], place: Any, supervisor: Any, seconds: float | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Look at the workers' records, again and again while watching can decide something."""
     from zcasync.cli import report
@@ -105,7 +145,7 @@ def _judge(
         return report.stale(reports, manager), silent
 
     while True:
-        found, silent = session.do(look)
+        found, silent = do(look)
         left = until - time.monotonic()
         if not silent or left <= 0:
             return found, silent

@@ -162,6 +162,16 @@ def test_a_wait_ends_with_the_supervisor(zcasync_supervisor: Supervisor) -> None
         zcasync_supervisor.wait_for_result(partial, seconds=60)
 
 
+def test_what_a_supervisor_that_died_has_left_is_waited_for(zcasync_supervisor: Supervisor) -> None:
+    family = psutil.Process(zcasync_supervisor.pid).children(recursive=True)
+    os.kill(zcasync_supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: not zcasync_supervisor.is_alive, "the supervisor to end")
+
+    zcasync_supervisor.stop()
+
+    assert all(map(is_gone, family))
+
+
 def test_a_supervisor_that_cannot_start_says_why(zcasync_make_supervisor) -> None:
     with pytest.raises(AssertionError, match="grace-periodd"):
         zcasync_make_supervisor(config=CONFIG.replace("period", "periodd"))

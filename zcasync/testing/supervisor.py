@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from zcasync.testing.waiting import wait_for_result, wait_until
 START_SECONDS = 60.0
 #: Longer than the grace period of CONFIG and what a stop may take besides.
 STOP_SECONDS = 45.0
+LOOK_SECONDS = 0.02
 #: What a home without a configuration gets: at the end of a test nobody wants to wait.
 CONFIG = """\
 <zcasync>
@@ -56,6 +59,7 @@ class Supervisor:
         paths = sys.path if import_path is None else import_path
         self._import_path = os.pathsep.join(os.path.abspath(path) for path in paths)
         self._process: subprocess.Popen[bytes] | None = None
+        self._family: list[psutil.Process] = []  # what it has started, when we last looked
         self._output = self.home / "log" / "output.txt"
         self._connection: Any = None
         self._output.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +92,7 @@ class Supervisor:
                 START_SECONDS,
             )
             assert self.is_alive, f"the supervisor has not started\n{self.evidence()}"
+            self._note_family()
         except BaseException:
             self._end_family(signal.SIGKILL)
             raise
@@ -105,16 +110,15 @@ class Supervisor:
         return self._process.pid
 
     def stop(self) -> None:
-        """Stop it gracefully.  Does nothing when it does not run.
+        """Stop it gracefully.  Where it has died already, waits for what it had started.
 
         Raises AssertionError, with its output and its log, when it does not end in time or not with
         exit code 0; then it is killed with all that it has started.
         """
         self.close()
-        if not self.is_alive:
-            return
+        was_alive = self.is_alive
         self._end_family(signal.SIGTERM)
-        code = self._process.returncode if self._process is not None else None
+        code = self._process.returncode if self._process is not None and was_alive else 0
         assert code == 0, f"the supervisor ended with {code}\n{self.evidence()}"
 
     def kill(self) -> None:
@@ -124,24 +128,31 @@ class Supervisor:
 
     def _end_family(self, number: signal.Signals) -> None:
         """Send the process a signal, and let nothing that it has started outlive it for long."""
-        if self._process is None or not self.is_alive:
-            return
-        family = psutil.Process(self.pid).children(recursive=True)
-        self._process.send_signal(number)
         try:
-            self._process.wait(STOP_SECONDS)
+            if self._process is not None and self.is_alive:
+                self._note_family()
+                self._end(self._process, number)
+        finally:
+            left = _wait_for_end(self._family)
+        assert not left, f"the supervisor left processes behind: {left}\n{self.evidence()}"
+
+    def _end(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """Send the process a signal, and kill it where it does not end of that."""
+        process.send_signal(number)
+        try:
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
             raise AssertionError(
                 f"the supervisor had not ended {STOP_SECONDS:g} s after {number.name}\n"
                 f"{self.evidence()}"
             ) from None
-        finally:
-            _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
-            for process in left:
-                process.kill()
-        assert not left, f"the supervisor left processes behind: {left}\n{self.evidence()}"
+
+    def _note_family(self) -> None:
+        """Look what it has started; when it has died just now, what we saw the last time counts."""
+        found = psutil.Process(self.pid).children(recursive=True)
+        self._family = found or self._family
 
     # its database
 
@@ -236,6 +247,27 @@ class Supervisor:
             f"--- supervisor of {self.home}: {state}; its output\n{self.output[-3000:]}"
             f"--- its log\n{self.log[-6000:]}"
         )
+
+
+def _wait_for_end(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Wait until all have ended, and kill those that do not; returns these."""
+    until = time.monotonic() + STOP_SECONDS
+    while (left := _running(family)) and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    return left
+
+
+def _running(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended.  In a container process 1 may leave the dead unreaped for ever."""
+    left = []
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                left.append(process)
+    return left
 
 
 def _text(path: Path) -> str:

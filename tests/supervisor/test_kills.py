@@ -10,7 +10,12 @@ from twisted.internet.task import Clock
 from tests.supervisor.fake_children import FakeProcess
 from tests.supervisor.pooled import Pooled
 from tests.supervisor.scenes import Said
-from zcasync.supervisor.child import HUNG_UP_SECONDS, STACK_SECONDS, Child
+from zcasync.supervisor.child import (
+    HUNG_UP_SECONDS,
+    LAST_STACK_SECONDS,
+    STACK_SECONDS,
+    Child,
+)
 from zcasync.supervisor.oom import OutOfMemory
 
 A = bytes(7) + b"\x01"
@@ -78,7 +83,7 @@ def test_one_that_has_nothing_to_tell_is_killed_at_once(pooled: Pooled) -> None:
 
 
 def test_one_that_is_in_a_hurry_does_not_ask(process: FakeProcess, child: Child) -> None:
-    child.kill("we say so", at_once=True)
+    child.kill("we say so", within=0.0)
 
     assert process.signals == ["SIGKILL"]
 
@@ -91,11 +96,23 @@ def test_a_second_kill_waits_for_the_stack_unless_it_is_in_a_hurry(
     child.kill("the second reason")
     assert process.signals == ["SIGUSR2"]
 
-    child.kill("the third reason", at_once=True)
+    child.kill("the third reason", within=0.0)
     pooled.settle()
     assert pooled.deaths[0][1].reason == "the first reason"
     assert len(said.about("is killed:")) == 1
     assert not is_killed_later(pooled)
+
+
+def test_a_second_kill_can_shorten_the_wait_for_the_stack(
+    pooled: Pooled, process: FakeProcess, child: Child
+) -> None:
+    process.is_deaf = True
+    child.kill("we say so")
+    pooled.pool.kill_all("the grace period is over", within=LAST_STACK_SECONDS)
+    child.kill("not later again")
+
+    pooled.reactor.advance(LAST_STACK_SECONDS)
+    assert pooled.deaths[0][1].reason == "we say so"
 
 
 def test_one_that_dies_while_it_is_asked_is_simply_dead(

@@ -28,8 +28,11 @@ log = Logger()
 #: No pipe holds more, unless root has changed the kernel's limit.
 PIPE_LIMIT_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
-#: How long a child that is to be killed may take to tell where its Python code is.
-STACK_SECONDS = 0.5
+#: How long a child that is to be killed may take to tell where its Python code is: it does not
+#: have to hold the interpreter for that, but the machine may be busy.
+STACK_SECONDS = 2.0
+#: The same where a stop is to end in time.
+LAST_STACK_SECONDS = 0.5
 #: How long a process may go on that has closed its end of the conversation.
 HUNG_UP_SECONDS = 5.0
 #: Why a child is killed that boots when it should end.
@@ -153,11 +156,11 @@ class Child(InHand):
         self.given_back += answer["oids"]
         self._changed(self)
 
-    def kill(self, reason: str, *, at_once: bool = False) -> None:
+    def kill(self, reason: str, *, within: float = STACK_SECONDS) -> None:
         """Kill it and whatever it has started.
 
         One that boots or has a job is asked for its Python stack first, for the evidence: that
-        takes milliseconds, and STACK_SECONDS at most.  ``at_once``: do without.
+        takes milliseconds, and ``within`` seconds at most.  0: it is not asked.
         """
         if self.state == "gone":
             return
@@ -169,13 +172,16 @@ class Child(InHand):
         has_stack = bool(self.outstanding) or not self.was_ready or self.should_be_gone
         if self.state != "stopping":
             self.move_to("stopping")
-        if is_first and has_stack and not at_once:
-            self._ask_for_stack()
-        elif at_once or self._stack_timer is None:
+        if is_first and has_stack and within:
+            self._ask_for_stack(within)
+        elif not within or self._stack_timer is None:
             self._kill_now()
+        elif self._stack_timer.active():
+            left = self._stack_timer.getTime() - self._reactor.seconds()
+            self._stack_timer.reset(min(left, within))
 
-    def _ask_for_stack(self) -> None:
-        self._stack_timer = self._reactor.callLater(STACK_SECONDS, self._kill_now)
+    def _ask_for_stack(self, seconds: float) -> None:
+        self._stack_timer = self._reactor.callLater(seconds, self._kill_now)
         self.lines.expect_stack(self._kill_now)
         with contextlib.suppress(error.ProcessExitedAlready):
             self._connector.transport.signalProcess(STACK_SIGNAL)

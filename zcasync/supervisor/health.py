@@ -103,7 +103,7 @@ class Health:
             return
         child.frozen_seconds += passed
         if child.frozen_seconds >= timeout:
-            child.kill(f"a signal had stopped it for {timeout:g} s (frozen-timeout)", at_once=True)
+            child.kill(f"a signal had stopped it for {timeout:g} s (frozen-timeout)", within=0.0)
 
     def look_after_job(self, child: Child) -> None:
         """See how much memory a child keeps after a job; not at every one of many short jobs."""

@@ -13,7 +13,7 @@ from zcasync.protocol.outcomes import Death
 from zcasync.settings import Settings
 from zcasync.supervisor import vitals
 from zcasync.supervisor.backoff import STEADY_SECONDS, Backoff, early_end
-from zcasync.supervisor.child import NOT_NEEDED, Child
+from zcasync.supervisor.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
 from zcasync.supervisor.health import Health
 from zcasync.supervisor.in_hand import SPARE
 from zcasync.supervisor.oom import OutOfMemory
@@ -124,7 +124,7 @@ class Pool:
         for child in self.processes():
             child.finish()
         reason = f"grace period of {grace:g} s is over"
-        killer = self._reactor.callLater(grace, self.kill_all, reason, at_once=False)
+        killer = self._reactor.callLater(grace, self.kill_all, reason, within=LAST_STACK_SECONDS)
 
         def done(result: Any) -> Any:
             if killer.active():
@@ -133,10 +133,10 @@ class Pool:
 
         return self._all_gone.addCallback(done)
 
-    def kill_all(self, reason: str, *, at_once: bool = True) -> None:
+    def kill_all(self, reason: str, *, within: float = 0.0) -> None:
         """Kill every child; see Child.kill."""
         for child in self.processes():
-            child.kill(reason, at_once=at_once)
+            child.kill(reason, within=within)
 
     # as it should be
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -59,7 +60,6 @@ class Supervisor:
         paths = sys.path if import_path is None else import_path
         self._import_path = os.pathsep.join(os.path.abspath(path) for path in paths)
         self._process: subprocess.Popen[bytes] | None = None
-        self._family: list[psutil.Process] = []  # what it has started, when we last looked
         self._output = self.home / "log" / "output.txt"
         self._connection: Any = None
         self._output.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,6 @@ class Supervisor:
                 START_SECONDS,
             )
             assert self.is_alive, f"the supervisor has not started\n{self.evidence()}"
-            self._note_family()
         except BaseException:
             self._end_family(signal.SIGKILL)
             raise
@@ -128,12 +127,15 @@ class Supervisor:
 
     def _end_family(self, number: signal.Signals) -> None:
         """Send the process a signal, and let nothing that it has started outlive it for long."""
+        if self._process is None:
+            return
+        family: list[psutil.Process] = []
         try:
-            if self._process is not None and self.is_alive:
-                self._note_family()
+            if self.is_alive:
+                family = psutil.Process(self.pid).children(recursive=True)
                 self._end(self._process, number)
         finally:
-            left = _wait_for_end(self._family)
+            left = _wait_for_end({*family, *_started_by(self.pid)})
         assert not left, f"the supervisor left processes behind: {left}\n{self.evidence()}"
 
     def _end(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -148,11 +150,6 @@ class Supervisor:
                 f"the supervisor had not ended {STOP_SECONDS:g} s after {number.name}\n"
                 f"{self.evidence()}"
             ) from None
-
-    def _note_family(self) -> None:
-        """Look what it has started; when it has died just now, what we saw the last time counts."""
-        found = psutil.Process(self.pid).children(recursive=True)
-        self._family = found or self._family
 
     # its database
 
@@ -249,7 +246,25 @@ class Supervisor:
         )
 
 
-def _wait_for_end(family: list[psutil.Process]) -> list[psutil.Process]:
+def _started_by(pid: int) -> list[psutil.Process]:
+    """The database server and the children of a supervisor; their command lines tell when it has
+    died, and they are nobody's any more."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # gone meanwhile, or another user's
+            if any(_parent_in(word) == pid for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def _parent_in(word: str) -> int | None:
+    """The supervisor that a word of a command line names, where that is what a process was told."""
+    with contextlib.suppress(ValueError, AttributeError):
+        return json.loads(word).get("parent") if word.startswith("{") else None
+    return None
+
+
+def _wait_for_end(family: set[psutil.Process]) -> list[psutil.Process]:
     """Wait until all have ended, and kill those that do not; returns these."""
     until = time.monotonic() + STOP_SECONDS
     while (left := _running(family)) and time.monotonic() < until:
@@ -260,7 +275,7 @@ def _wait_for_end(family: list[psutil.Process]) -> list[psutil.Process]:
     return left
 
 
-def _running(family: list[psutil.Process]) -> list[psutil.Process]:
+def _running(family: set[psutil.Process]) -> list[psutil.Process]:
     """Those that have not ended.  In a container process 1 may leave the dead unreaped for ever."""
     left = []
     for process in family:

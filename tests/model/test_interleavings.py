@@ -327,8 +327,6 @@ def test_every_callback_is_run_exactly_once() -> None:
             max_examples=200,
             stateful_step_count=40,
             deadline=None,
-            derandomize=True,  # a change is not to meet a failure of somebody else's by chance
-            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -238,8 +238,6 @@ def test_a_queue_is_a_list_with_many_hands() -> None:
             max_examples=30,
             stateful_step_count=25,
             deadline=None,
-            derandomize=True,  # a change is not to meet a failure of somebody else's by chance
-            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

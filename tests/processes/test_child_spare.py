@@ -22,8 +22,8 @@ def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, 
     began = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     assert gate.wait_for(2) == spare
-    # The aim is 0.1 s; the machine may be very busy.  That it was no boot, the pid has told.
-    assert time.monotonic() - began < 20
+    # A boot takes half a second; the aim is 0.1 s.  The machine may be very busy.
+    assert time.monotonic() - began < 2
     gate.open()
     assert client.wait_for(partial) == spare
     assert partial._interruptions == 1

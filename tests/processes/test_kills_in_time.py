@@ -1,6 +1,6 @@
 """How soon a SIGKILL is known, the slot works again, and nobody is left, whatever jobs are doing.
 
-Each test allows much more than is promised, because the machine may be slow and busy; what it took
+Each test allows ten times what is promised, because the machine may be slow and busy; what it took
 is printed, for ``--capture=no``.
 """
 
@@ -36,8 +36,6 @@ LEAVE_SECONDS = 2.0
 TELL_SECONDS = 1.0
 RUNNING_SECONDS = 5.0
 ON_A_SLOW_MACHINE = 10
-#: A machine can be busy for so long whatever was promised.
-BUSY_SECONDS = 20.0
 NO_SPARE = """
 <zcasync>
   grace-period 5
@@ -56,11 +54,6 @@ ELSEWHERE = """
 """
 
 
-def allowed(seconds: float) -> float:
-    """How long that may take here for which so many seconds are promised."""
-    return max(BUSY_SECONDS, ON_A_SLOW_MACHINE * seconds)
-
-
 @contextmanager
 def within(seconds: float, what: str) -> Iterator[None]:
     """Fails when this takes much longer than promised."""
@@ -68,7 +61,7 @@ def within(seconds: float, what: str) -> Iterator[None]:
     yield
     took = time.monotonic() - began
     print(f"\n{what}: {took:.3f} s, promised {seconds:g} s")
-    assert took < allowed(seconds), what
+    assert took < ON_A_SLOW_MACHINE * seconds, what
 
 
 def wait_for_end(processes: list[psutil.Process]) -> None:
@@ -96,7 +89,7 @@ def test_the_death_of_a_child_is_known_at_once_and_its_slot_works_again(
     assert gate.wait_for(2) != victim
     took = time.monotonic() - began
     print(f"at work again: {took:.3f} s, promised {AGAIN_SECONDS:g} s")
-    assert took < allowed(AGAIN_SECONDS)
+    assert took < ON_A_SLOW_MACHINE * AGAIN_SECONDS
     gate.open()
     instance.client.wait_for(partial)
     assert partial._interruptions == 1

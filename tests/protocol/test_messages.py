@@ -17,7 +17,7 @@ from zcasync.protocol.spec import ChildSpec
 
 AMP_LIMIT_BYTES = 65_535
 #: Hypothesis is to find cases, not to measure this machine.
-few = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+few = settings(max_examples=25, deadline=None)
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=20)
 JSON = PLAIN | st.lists(PLAIN, max_size=5) | st.dictionaries(st.text(max_size=5), PLAIN, max_size=5)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from bench import calls
@@ -73,18 +72,14 @@ class Queue:
         missing = int(FASTEST * (scale.window + 1)) - len(self._waiting)
         if missing > 0:
             self.fill(missing, "pending")
+        least = len(place.worker.completed) + LEAST
         place.resize(2)
         began = clock.now()
         time.sleep(scale.window)
-        place.wait_until(lambda: self._has_ended(LEAST, began), "some jobs to end")
+        place.wait_until(lambda: len(place.worker.completed) >= least, "some jobs to end")
         place.resize(0)
         ended = [partial._ended for partial in self._take_completed()]
         return per_second((moment for moment in ended if moment > began), WARM_UP)
-
-    def _has_ended(self, count: int, began: int) -> bool:
-        """Whether so many jobs have ended since; loads few of them, as they are measured."""
-        ended = (partial for partial in self._waiting[:FILL] if (partial._ended or 0) > began)
-        return len(list(islice(ended, count))) == count
 
     def claim(self) -> float:
         """Seconds to find the next jobs, with nothing loaded before; changes nothing."""

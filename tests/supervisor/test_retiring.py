@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.supervisor.scenes import Seconds
@@ -10,7 +12,8 @@ from zcasync.supervisor.retiring import RETIRE_COUNT, RETIRE_SECONDS, Retiring
 
 @pytest.fixture
 def retiring(seconds: Seconds) -> Retiring:
-    return Retiring(seconds)
+    nobody: Any = None  # the claims are looked at in the tests of the passes
+    return Retiring(nobody, seconds)
 
 
 def committed(retiring: Retiring, count: int) -> bool:

@@ -18,12 +18,10 @@ from zcasync.database import catch_up, commit, last_seen
 from zcasync.datamanager import DataManager
 from zcasync.errors import FencedError
 from zcasync.incarnation import Incarnation
-from zcasync.interfaces import COMPLETED
 from zcasync.loading import at_hand
 from zcasync.partial import Partial
 from zcasync.protocol.outcomes import Death
 from zcasync.reporting import ANNOTATION
-from zcasync.settling import is_done
 from zcasync.supervisor.cancelling import end_waiting
 from zcasync.supervisor.dealing import Dealer
 from zcasync.supervisor.housekeeping import Housekeeping
@@ -72,7 +70,7 @@ class Passes:
         self._pinged = float("-inf")
         self._interval = float("inf")
         self._said: tuple[float, float] | None = None  # the same of this pass
-        self._retiring = Retiring(surroundings.seconds)
+        self._retiring = Retiring(incarnation, surroundings.seconds)
         self._deaths: dict[int, int] = {}  # slot -> deaths that we know to be committed
         self._counted: dict[int, int] = {}  # the same with this pass
         self._cache_size = connection._cache.cache_size
@@ -152,7 +150,7 @@ class Passes:
             self._recover(one, slot, deaths, work, done)
         if work.cancelled:  # behind that: what is claimed for this has nothing to do with a death
             self._end_waiting(work, pairs, reactor, done)
-        self._retire([*pairs, reactor], work.is_last, done)
+        self._retiring.retire([*pairs, reactor], worker.completed, work.is_last, done)
         rehome(pairs, worker.thread.size)
         manager, deal = self._manager, self._dealer.deal
         queues = [(manager.thread, pairs), (manager.reactor, [reactor])]
@@ -240,43 +238,6 @@ class Passes:
             one.deaths += len(found)
         self._counted[number] = one.deaths
         return found
-
-    def _retire(self, pairs: list[tuple[ClaimList, SlotWork]], is_last: bool, done: Done) -> None:
-        """Drop what was given back or waits for another partial, and what is over in its time."""
-        looked = [self._look(one, slot) for one, slot in pairs]
-        over = [found for _, some in looked for found in some]
-        told = {oid for _, slot in pairs for oid in slot.completed}
-        at_once = is_last or any(partial._p_oid not in told for _, partial in over)
-        done.retired = len(over) if self._retiring.is_time(len(over), at_once) else 0
-        for number, ((one, slot), (kept, some)) in enumerate(zip(pairs, looked, strict=True)):
-            slot.over = frozenset() if done.retired else frozenset(p._p_oid for _, p in some)
-            if slot.over:
-                kept = [*(partial for _, partial in some), *kept]
-                done.unretired[number] = {oid: slot.completed[oid] for oid in slot.over}
-            if len(kept) != len(one.items):
-                one.items = tuple(kept)
-        if done.retired:
-            by_end = sorted(over, key=lambda found: found[0])
-            self._worker.completed.extend([partial for _, partial in by_end])
-
-    def _look(
-        self, one: ClaimList, slot: SlotWork
-    ) -> tuple[list[Partial], list[tuple[int, Partial]]]:
-        """What stays claimed, and what is over, with when it ended."""
-        kept, over = [], []
-        for partial in one.items:
-            if partial._p_oid in slot.outstanding:
-                kept.append(partial)
-            elif partial._p_oid in slot.completed:
-                # Its child has seen the commit, so its record need not be loaded for this.
-                over.append((slot.completed[partial._p_oid], partial))
-            elif not self._is_mine(partial):
-                continue
-            elif not is_done(partial):
-                kept.append(partial)
-            elif partial.state == COMPLETED:
-                over.append((partial._ended or 0, partial))
-        return kept, over
 
     def _is_mine(self, partial: Partial) -> bool:
         return partial._claim is self._incarnation

@@ -9,6 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from zcasync.completed import Completed
+from zcasync.incarnation import Incarnation
+from zcasync.interfaces import COMPLETED
+from zcasync.partial import Partial
+from zcasync.settling import is_done
+from zcasync.supervisor.work import Done, SlotWork
+from zcasync.workers import ClaimList
+
 #: So many retire at once,
 RETIRE_COUNT = 8
 #: and fewer after so long.
@@ -16,12 +24,56 @@ RETIRE_SECONDS = 0.25
 
 
 class Retiring:
-    """Says of each pass whether to retire; ``seconds`` is the clock."""
+    """Retires in the passes of one engine; ``seconds`` is the clock."""
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
+    def __init__(self, incarnation: Incarnation, seconds: Callable[[], float]) -> None:
+        self._incarnation = incarnation
         self._seconds = seconds
         self._since: float | None = None
         self._next: float | None = None  # the same once this pass is committed
+
+    def retire(
+        self,
+        pairs: list[tuple[ClaimList, SlotWork]],
+        completed: Completed,
+        is_last: bool,
+        done: Done,
+    ) -> None:
+        """Drop what was given back or waits for another partial, and what is over in its time."""
+        looked = [self._look(one, slot) for one, slot in pairs]
+        over = [found for _, some in looked for found in some]
+        told = {oid for _, slot in pairs for oid in slot.completed}
+        at_once = is_last or any(partial._p_oid not in told for _, partial in over)
+        done.retired = len(over) if self.is_time(len(over), at_once) else 0
+        for number, ((one, slot), (kept, some)) in enumerate(zip(pairs, looked, strict=True)):
+            slot.over = frozenset() if done.retired else frozenset(p._p_oid for _, p in some)
+            if slot.over:
+                kept = [*(partial for _, partial in some), *kept]
+                done.unretired[number] = {oid: slot.completed[oid] for oid in slot.over}
+            if len(kept) != len(one.items):
+                one.items = tuple(kept)
+        if done.retired:
+            by_end = sorted(over, key=lambda found: found[0])
+            completed.extend([partial for _, partial in by_end])
+
+    def _look(
+        self, one: ClaimList, slot: SlotWork
+    ) -> tuple[list[Partial], list[tuple[int, Partial]]]:
+        """What stays claimed, and what is over, with when it ended."""
+        kept, over = [], []
+        for partial in one.items:
+            if partial._p_oid in slot.outstanding:
+                kept.append(partial)
+            elif partial._p_oid in slot.completed:
+                # Its child has seen the commit, so its record need not be loaded for this.
+                over.append((slot.completed[partial._p_oid], partial))
+            elif partial._claim is not self._incarnation:
+                continue
+            elif not is_done(partial):
+                kept.append(partial)
+            elif partial.state == COMPLETED:
+                over.append((partial._ended or 0, partial))
+        return kept, over
 
     def is_time(self, count: int, at_once: bool) -> bool:
         """Whether ``count`` jobs that are completed are to be retired now.

@@ -22,6 +22,9 @@ JOBS_SHOWN = 5
 #: A database that nobody serves is read when that takes no longer than this; else the files of the
 #: last start tell enough about this home.
 PATIENCE_SECONDS = 0.5
+#: A database server that is ending may answer within this time; the answer is promised within a
+#: second, of which Python takes half to start.
+ENDING_SECONDS = 0.2
 #: How often to look whether a server that has not answered is there at all.
 LOOK_SECONDS = 0.1
 
@@ -116,7 +119,7 @@ def _do_beside_a_ghost(session: Any, place: Any, timeout: float, work: Callable[
 
     configuration = load(place)
     is_ending = configuration.is_embedded and is_served(place)
-    until = time.monotonic() + (PATIENCE_SECONDS if is_ending else timeout)
+    until = time.monotonic() + (ENDING_SECONDS if is_ending else timeout)
     answer: Future[T] = session.begin(work)
     while not wait([answer], LOOK_SECONDS).done:
         if time.monotonic() >= until or is_any_server_away(configuration):

@@ -47,7 +47,7 @@ def test_it_is_gone_with_its_supervisor(make_instance: Callable[..., Instance]) 
     instance = make_instance().start()
     spare = psutil.Process(instance.wait_for_spare())
     instance.kill()
-    wait_until(lambda: is_gone(spare), "the spare to leave")
+    wait_until(lambda: is_gone(spare), "the spare to leave", 10)
 
 
 def test_one_setting_turns_it_off(make_instance: Callable[..., Instance]) -> None:

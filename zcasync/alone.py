@@ -24,7 +24,8 @@ class Connection(IdsOfOneServer, Original):  # type: ignore[misc]
     """A connection to a database whose storage can commit at once.
 
     ``told(tid)`` is called then as soon as the storage has it, in whatever thread hears of that,
-    before the one that commits is awake; it must not raise.
+    before the one that commits is awake; it must not raise.  Other connections of this client see
+    the commit a moment later: whoever begins something then has to catch up.
     """
 
     told: Callable[[bytes], None] | None = None

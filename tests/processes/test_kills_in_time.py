@@ -177,13 +177,19 @@ def test_a_supervisor_that_was_killed_is_told_of_at_once(
     assert (ghost["engine"], ghost["jobs"], ghost["source"]) == (engine, [job], "files")
 
 
+def killed_beside(port: int, make_instance: Callable[..., Instance]) -> tuple[Instance, str]:
+    """A supervisor that has used a database server which is not its own; with its engine."""
+    instance = make_instance(config=ELSEWHERE.format(port=port)).start()
+    engine = str(instance.worker().engineUUID)
+    instance.kill()
+    return instance, engine
+
+
 def test_a_supervisor_that_was_killed_with_its_database_server_is_told_of_at_once(
     make_instance: Callable[..., Instance], folder: Path
 ) -> None:
     with database_server(folder) as port:
-        instance = make_instance(config=ELSEWHERE.format(port=port)).start()
-        engine = str(instance.worker().engineUUID)
-        instance.kill()
+        instance, engine = killed_beside(port, make_instance)
         (ghost,) = stale_engines(instance)
         assert (ghost["engine"], ghost["source"]) == (engine, "database")
     (ghost,) = stale_engines(instance)
@@ -218,9 +224,7 @@ def test_a_database_server_elsewhere_that_ends_meanwhile_keeps_nobody_waiting(
     make_instance: Callable[..., Instance], folder: Path
 ) -> None:
     with database_server(folder) as port:
-        instance = make_instance(config=ELSEWHERE.format(port=port)).start()
-        engine = str(instance.worker().engineUUID)
-        instance.kill()
+        instance, engine = killed_beside(port, make_instance)
     with listener(socket.AF_INET, ("127.0.0.1", port)) as listening:
 
         def end_at_the_first_visit() -> None:

@@ -19,7 +19,7 @@ from zcasync.child.together import Together, ending_of
 from zcasync.claimed import perform_claimed
 from zcasync.claiming import broken
 from zcasync.database import catch_up_all, manager_database, open_databases, open_servers
-from zcasync.errors import FencedError
+from zcasync.errors import FencedError, ZCAsyncError
 from zcasync.home import Home
 from zcasync.loading import load_ahead, load_all
 from zcasync.partial import Partial
@@ -30,7 +30,7 @@ from zcasync.storage_wait import StorageWait
 from zcasync.tries import Timing
 
 
-class UnreadableError(Exception):
+class UnreadableError(ZCAsyncError):
     """The record of a job cannot be loaded."""
 
 

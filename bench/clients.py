@@ -9,7 +9,7 @@ from typing import Any
 import transaction
 
 import zcasync
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 START_SECONDS = 120.0
 

@@ -27,8 +27,8 @@ from ZODB import DB
 from ZODB.POSException import ConflictError
 
 from zcasync.datamanager import Worker, install
-from zcasync.identity import Identity
-from zcasync.incarnation import Incarnation
+from zcasync.instance.process_identity import Identity
+from zcasync.workers.incarnation import Incarnation
 
 PUTTERS = 8
 CLAIMERS = 2
@@ -107,7 +107,7 @@ class Lanes(Layout):
         root["queue"].put(time.time)
 
     def claim(self, root: Any, claimer: int) -> int:
-        from zcasync.supervisor.politeness import Politeness
+        from zcasync.supervisor.poll.lane_affinity import Politeness
 
         manager = root["queue"].__parent__
         worker = manager.workers.values()[claimer]
@@ -188,7 +188,7 @@ def measure(layout: str, count: int) -> dict[str, float]:
     lifeline, ours = os.pipe()
     server = subprocess.Popen(
         ["/bin/sh", "-c", f"exec \"$0\" \"$@\" 5<&{lifeline}", sys.executable, "-m",
-         "zcasync.supervisor.storage_server", json.dumps(spec)],
+         "zcasync.supervisor.zeo_server", json.dumps(spec)],
         stdout=subprocess.PIPE,
         pass_fds=[lifeline],
     )  # fmt: skip

@@ -13,7 +13,7 @@ from bench.rows import Need, Row, Say, middle, per_second
 from bench.scale import Scale
 from zcasync import clock
 from zcasync.interfaces import COMPLETED
-from zcasync.loading import load_all
+from zcasync.zeo.bulk_load import load_all
 
 #: So many are put in one transaction to fill the queue.
 FILL = 2000

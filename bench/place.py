@@ -16,10 +16,10 @@ import zcasync
 from bench.rows import middle
 from zcasync.datamanager import find
 from zcasync.demo.hosting import OwnSupervisor, remove, temporary_home
-from zcasync.home import Home
+from zcasync.instance.home import Home
 from zcasync.interfaces import COMPLETED
-from zcasync.loading import load_all
-from zcasync.protocol.control import ControlClient
+from zcasync.protocol.control_client import ControlClient
+from zcasync.zeo.bulk_load import load_all
 
 #: What is waited for longer than this does not come any more.
 PATIENCE_SECONDS = 300.0

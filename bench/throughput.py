@@ -10,8 +10,8 @@ from bench import calls
 from bench.place import Levels, Place, timed
 from bench.rows import Need, Row, Say, middle, per_second
 from bench.scale import Scale
-from zcasync.loading import load_all
 from zcasync.partial import Partial
+from zcasync.zeo.bulk_load import load_all
 
 #: The children have just passed a gate, and it takes some jobs until they are handed many at once.
 WARM_UP = 0.1

@@ -13,8 +13,8 @@ from bench.place import Place, neighbour, served, supervised
 from bench.rows import Need, Row, Say
 from bench.scale import Scale
 from zcasync.datamanager import find
-from zcasync.home import Home
-from zcasync.protocol.control import ControlClient
+from zcasync.instance.home import Home
+from zcasync.protocol.control_client import ControlClient
 
 CLIENTS = 8
 #: With fewer claims than this one conflict would already be too many.

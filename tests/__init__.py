@@ -1,1 +1,1 @@
-"""The tests of zcasync.  A package, so that child processes can import ``tests.jobs``."""
+"""The tests of zcasync.  A package, so that child processes can import ``tests.jobs.basic``."""

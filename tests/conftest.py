@@ -1,4 +1,4 @@
-"""Fixtures for all tests: folders for homes, and a watch over what tests leave behind."""
+"""Fixtures for all tests: databases, folders for homes, a watch over what tests leave behind."""
 
 from __future__ import annotations
 
@@ -10,9 +10,32 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import leftovers
-from tests.support import FOLDERS, RUNNING, short_folder
-from tests.waiting import wait_until
+from tests.support import leftovers
+from tests.support.fixtures import (
+    connect,
+    db,
+    fake_clock,
+    file_db,
+    reactor,
+    registry,
+    said,
+    seconds,
+    session,
+)
+from tests.support.instance import FOLDERS, RUNNING, short_folder
+from tests.support.waiting import wait_until
+
+__all__ = [
+    "connect",
+    "db",
+    "fake_clock",
+    "file_db",
+    "reactor",
+    "registry",
+    "said",
+    "seconds",
+    "session",
+]
 
 #: A process that was told to end may take a moment.
 LEAVE_SECONDS = 10.0

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from zcasync.partial import Partial
+from zcasync.perform.progress import current, progress
 from zcasync.registry import configure
-from zcasync.reporting import current, progress
 
 if TYPE_CHECKING:
     from ZODB import DB
@@ -21,7 +21,7 @@ def open(home: str | os.PathLike[str] | None = None) -> DB:
     ``home`` None: ``$INSTANCE_HOME``, else ``./instance``.  Raises NotRunning when the home's
     database belongs to its supervisor and none runs, ConfigurationError when the home is unusable.
     """
-    from zcasync.database import open_client
+    from zcasync.database.client import open_client
 
     return open_client(home)
 

@@ -10,10 +10,11 @@ from typing import Any
 from persistent import Persistent
 from zope.interface import implementer
 
-from zcasync.completed import Completed
 from zcasync.interfaces import ROOT_KEY, IDataManager
-from zcasync.queues import PartialQueue
-from zcasync.workers import SizedSequence, Worker, Workers
+from zcasync.queues.partial_queue import PartialQueue
+from zcasync.workers.claims import SizedSequence
+from zcasync.workers.completed import Completed
+from zcasync.workers.worker import Worker, Workers
 
 __all__ = [
     "Completed",

@@ -1,25 +1,14 @@
-"""The partial: a persistent call with its state, its result and its callbacks.
-
-Record layout.  A partial that waits is one small record; attributes with their default value are
-not stored.  Times are microseconds (see :mod:`zcasync.clock`), workers the bytes of their UUID.
-Callbacks and annotations live in a :class:`Sidecar`, a record of its own that exists from the first
-callback, the first annotation, or the claim on, so that others can write it while the job runs.
-"""
+"""Partial: a call that can be stored, put in a queue, called, and given callbacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from persistent import Persistent
 from twisted.python.failure import Failure
 from zope.interface import implementer, provider
 
-from zcasync import clock
-from zcasync.callables import dotted, load_form, store_form
 from zcasync.errors import AbortedError, BadStateError
-from zcasync.failure import StoredFailure, from_exception, sanitize
 from zcasync.interfaces import (
     ACTIVE,
     CALLBACKS,
@@ -28,91 +17,34 @@ from zcasync.interfaces import (
     IDataManagerPartial,
     IPartialFactory,
 )
-from zcasync.policies import RetryName
-from zcasync.storable import Box
-from zcasync.views import Annotations, Args, Kwargs, UUIDSet
-
-if TYPE_CHECKING:
-    from zcasync.incarnation import Incarnation
-    from zcasync.queues import PartialQueue
-
-#: Every way a state may change; anything else is a BadStateError.
-TRANSITIONS = {
-    PENDING: {ACTIVE, CALLBACKS, COMPLETED},  # claimed or called; failed before it began
-    ACTIVE: {PENDING, CALLBACKS, COMPLETED},  # given back; ended
-    CALLBACKS: {COMPLETED},
-    COMPLETED: set(),
-}
+from zcasync.job.callbacks import adopt, choose
+from zcasync.job.failure import from_exception, sanitize
+from zcasync.job.placement import require_placed
+from zcasync.job.record import PartialRecord
+from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
+from zcasync.perform import direct
+from zcasync.retry.policy import stored_name
 
 
-class Sidecar(Persistent):  # type: ignore[misc]
-    """The callbacks and the annotations of one partial."""
+class RetryName:
+    """The attribute ``retry`` of a partial."""
 
-    callbacks: tuple[Partial, ...] = ()
-    annotations: Any = None
+    def __get__(self, partial: Partial | None, owner: Any = None) -> Any:
+        return self if partial is None else partial._retry
+
+    def __set__(self, partial: Partial, value: Any) -> None:
+        partial._require_pending("retry")
+        name = stored_name(partial, value)
+        if name != partial._retry:
+            partial._retry = name
 
 
 @provider(IPartialFactory)
 @implementer(IDataManagerPartial)
-class Partial(Persistent):  # type: ignore[misc]
+class Partial(PartialRecord):
     """See :class:`zcasync.interfaces.IDataManagerPartial`."""
 
-    _call: Any = None
-    _args: tuple[Any, ...] = ()
-    _kwargs: dict[str, Any] | None = None
-    _state: str = PENDING
-    _result: Any = None
-    _sidecar: Sidecar | None = None
-    _parent: Partial | None = None  # the partial whose callback this is
-    _waits_for: Partial | None = None  # the partial whose result becomes this one's
-    _queue: PartialQueue | None = None  # stays after the claim: the way to the data manager
-    _claim: Incarnation | None = None  # who claimed it last
-    _due: int | None = None  # begin_after
-    _by: int | None = None  # begin_by, microseconds from _due
-    _batch: bool = False
-    _detached: bool = False  # the call is made without a connection
-    _selected: tuple[bytes, ...] = ()
-    _excluded: tuple[bytes, ...] = ()
-    _retry: str | None = None  # the name of the retry policy
-    _retry_at: int | None = None  # ended in vain; the engine is to give it back for this moment
-    _resume_at: int | None = None  # ended by its application; from then on workers run callbacks
-    _once: bool = False  # has begun, and may not begin again
-    _attempts: int = 0  # claims that led to a start
-    _interruptions: int = 0
-    _conflicts: int = 0
-    _exceptions: int = 0
-    _started: int | None = None
-    _ended: int | None = None
-
-    def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        self._call = store_form(call)
-        if args:
-            self._args = args
-        if kwargs:
-            self._kwargs = kwargs
-
-    @classmethod
-    def bind(cls, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Partial:
-        """A partial that is called with itself as the first argument."""
-        partial = cls(call, **kwargs)
-        partial._args = (partial, *args)
-        return partial
-
-    # what is to be called
-
-    @property
-    def callable(self) -> Callable[..., Any]:
-        return load_form(self._call)
-
-    @callable.setter
-    def callable(self, call: Callable[..., Any]) -> None:
-        self._require_pending("callable")
-        self._call = store_form(call)
-
-    @property
-    def callable_name(self) -> str:
-        """The dotted name of the callable; imports nothing."""
-        return dotted(self._call)
+    retry = RetryName()
 
     @property
     def args(self) -> Args:
@@ -122,51 +54,9 @@ class Partial(Persistent):  # type: ignore[misc]
     def kwargs(self) -> Kwargs:
         return Kwargs(self)
 
-    # how it goes
-
-    @property
-    def state(self) -> str:
-        return self._state
-
-    @property
-    def result(self) -> Any:
-        if self._state in (PENDING, ACTIVE):
-            return None
-        return self._result.value if isinstance(self._result, Box) else self._result
-
-    @property
-    def unhandled_error(self) -> bool:
-        if not isinstance(self.result, Failure):
-            return False
-        callbacks = self.callbacks
-        return not callbacks or any(
-            callback.state in (PENDING, ACTIVE) or callback.unhandled_error
-            for callback in callbacks
-        )
-
     @property
     def annotations(self) -> Annotations:
         return Annotations(self)
-
-    @property
-    def callbacks(self) -> tuple[Partial, ...]:
-        return () if self._sidecar is None else self._sidecar.callbacks
-
-    # when and where it may run
-
-    retry = RetryName()
-
-    @property
-    def queue(self) -> PartialQueue | None:
-        return self._queue
-
-    @property
-    def begin_after(self) -> datetime | None:
-        return None if self._due is None else clock.to_datetime(self._due)
-
-    @property
-    def begin_by(self) -> timedelta | None:
-        return None if self._by is None else self._by * clock.MICROSECOND
 
     @property
     def selectedUUIDs(self) -> UUIDSet:
@@ -176,136 +66,40 @@ class Partial(Persistent):  # type: ignore[misc]
     def excludedUUIDs(self) -> UUIDSet:
         return UUIDSet(self, "_excluded")
 
-    def may_run_on(self, worker: bytes) -> bool:
-        """Whether the worker with these UUID bytes may run it."""
-        return worker not in self._excluded and (not self._selected or worker in self._selected)
-
-    @property
-    def deadline(self) -> int | None:
-        """The latest moment to begin, microseconds; None: no limit."""
-        return None if self._by is None or self._due is None else self._due + self._by
-
-    # history
-
-    @property
-    def attempts(self) -> int:
-        """How often it was begun."""
-        return self._attempts
-
-    @property
-    def started(self) -> datetime | None:
-        return None if self._started is None else clock.to_datetime(self._started)
-
-    @property
-    def ended(self) -> datetime | None:
-        return None if self._ended is None else clock.to_datetime(self._ended)
-
-    @property
-    def claim(self) -> Incarnation | None:
-        """The engine's record that claimed it last."""
-        return self._claim
-
-    # callbacks
-
     def addCallbacks(
         self,
         success: Callable[..., Any] | None = None,
         failure: Callable[..., Any] | None = None,
         retry: Any = None,
     ) -> Partial:
-        from zcasync.callbacks import choice
-
         return self.addCallback(choice(success, failure, retry))
 
     def addCallback(self, callback: Callable[..., Any], retry: Any = None) -> Partial:
-        from zcasync.callbacks import add
-
         return add(self, as_partial(callback), retry)
 
     def resumeCallbacks(self) -> None:
-        from zcasync.performing import run_callbacks
-
         if self._state not in (CALLBACKS, COMPLETED):
             raise BadStateError(f"cannot resume the callbacks of a partial that is {self._state}")
-        run_callbacks(self)
-
-    # running
+        direct.run_callbacks(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from zcasync.performing import perform
-
         if self._state != PENDING:
             raise BadStateError(f"a partial is called once; this one is {self._state}")
         if self._queue is not None:
             raise BadStateError("this partial was put in a queue: a worker will call it")
-        perform(self, args, kwargs)
+        direct.perform(self, args, kwargs)
         return self.result
 
     def fail(self, e: BaseException | Failure | None = None) -> Any:
-        from zcasync.performing import finish
-
         if self._state not in (PENDING, ACTIVE):
             raise BadStateError(f"cannot fail a partial that is {self._state}")
         if e is None:
             e = AbortedError("the partial was made to fail")
-        finish(self, sanitize(e) if isinstance(e, Failure) else from_exception(e))
+        direct.finish(self, sanitize(e) if isinstance(e, Failure) else from_exception(e))
         return self.result
 
-    def __repr__(self) -> str:
-        where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
-        return f"<zcasync.partial.Partial{where} {self.callable_name} {self._state}>"
-
-    # for the rest of the package
-
-    def _move_to(self, state: str) -> None:
-        if state not in TRANSITIONS[self._state]:
-            raise BadStateError(f"a partial that is {self._state} cannot become {state}")
-        self._state = state
-
-    def _settle(self, result: Any) -> None:
-        """Take the result (already storable) and end, or go on to the callbacks."""
-        if result is not None:
-            self._result = result
-        if self._waits_for is not None:
-            del self._waits_for
-        self._ended = clock.now()
-        self._move_to(CALLBACKS if self.callbacks else COMPLETED)
-
-    def _wait_for(self, other: Partial) -> None:
-        self._waits_for = other
-
-    def _claimed_by(self, incarnation: Incarnation) -> None:
-        if self._resume_at is not None:  # it is over, but for its callbacks
-            del self._resume_at
-            self._claim = incarnation
-            return
-        self._move_to(ACTIVE)
-        self._claim = incarnation
-        if not self._batch:  # those are so short that hardly anybody adds a callback meanwhile
-            self._need_sidecar()
-
-    def _given_back(self) -> None:
-        """Wait again; the caller files it in the queue."""
-        self._move_to(PENDING)
-        self._started = None
-        if self._retry_at is not None:
-            # In its old place when that time has passed already.
-            self._due = self._retry_at if self._retry_at > clock.now() else self._due
-            self._retry_at = None
-
-    def _adopted_by(self, parent: Partial) -> None:
-        if self._state != PENDING or self._queue is not None or self._parent is not None:
-            raise ValueError(f"callback {self!r} is used already: make a new Partial")
-        self._parent = parent
-
-    def _need_sidecar(self) -> Sidecar:
-        if self._sidecar is None:
-            self._sidecar = Sidecar()
-        return self._sidecar
-
-    def _require_pending(self, what: str) -> None:
-        if self._state != PENDING:
-            raise BadStateError(f"{what} can change while a partial is pending, not {self._state}")
+    def _hand_result_to(self, waiting: PartialRecord) -> None:
+        self.addCallback(Partial(adopt, waiting))
 
 
 def as_partial(call: Any) -> Partial:
@@ -313,6 +107,40 @@ def as_partial(call: Any) -> Partial:
     return call if isinstance(call, Partial) else Partial(call)
 
 
-def is_failure(result: Any) -> bool:
-    """Whether a result stands for an error."""
-    return isinstance(result, StoredFailure | Failure)
+def choice(success: Any, failure: Any, retry: Any) -> Partial:
+    """A callback that calls one of the two, each under the retry policy."""
+    chosen = [None if call is None else as_partial(call) for call in (success, failure)]
+    callback = Partial(choose, *chosen)
+    for inner in chosen:
+        if inner is not None:
+            set_retry(inner, retry)
+            inner._adopted_by(callback)
+    return callback
+
+
+def add(partial: Partial, added: Partial, retry: Any) -> Partial:
+    """Let ``added`` be called with the partial's result; returns it."""
+
+    if partial._p_jar is not None:
+        require_placed(added, partial._p_jar)
+    set_retry(added, retry)
+    added._adopted_by(partial)
+    sidecar = partial._need_sidecar()
+    sidecar.callbacks += (added,)
+    if partial._p_jar is not None and added._p_jar is None:
+        # So that its commits are those of our connection, and that objects of another database can
+        # refer to it.
+        partial._p_jar.add(added)
+    if partial._state == COMPLETED:
+        direct.perform(added, (partial.result,))
+    elif partial._p_jar is not None and partial._p_oid is not None and not partial._p_changed:
+        # Rule for the instant of completion: whoever completes a partial writes its record, so one
+        # of two concurrent transactions fails here and, tried again, sees the result.
+        partial._p_jar.readCurrent(partial)
+    return added
+
+
+def set_retry(partial: Partial, retry: Any) -> None:
+    """Give a partial the policy that was named for it, if one was."""
+    if retry is not None:
+        partial.retry = retry

@@ -14,7 +14,7 @@ from zope.interface import Interface, implementedBy
 from zcasync import adapters, twist
 from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial, IRetryPolicy
 from zcasync.partial import Partial
-from zcasync.retrying import STOCK
+from zcasync.retry.stock import STOCK
 
 
 def registrations() -> list[tuple[Any, Any, Any, str]]:

@@ -90,7 +90,7 @@ class InstallTwistedEngine:
 
             keeper = story_keeper(db, worker, reactor)
         else:
-            from zcasync.supervisor.embedding import embedded_engine
+            from zcasync.twisted_engine.engine import embedded_engine
 
             keeper = embedded_engine(db, worker, reactor)
         reactor.callLater(0, _start, keeper)

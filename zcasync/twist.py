@@ -14,11 +14,11 @@ from ZODB.utils import z64
 from zope.component import adapter
 from zope.interface import implementer
 
-from zcasync.callables import is_persistent
 from zcasync.errors import UnstorableError
-from zcasync.failure import from_exception, sanitize
-from zcasync.fence import fence
-from zcasync.storable import has_references
+from zcasync.job.callables import is_persistent
+from zcasync.job.failure import from_exception, sanitize
+from zcasync.job.values import has_references
+from zcasync.workers.fence import fence
 
 __all__ = ["Partial", "connection", "sanitize", "transactionManager"]
 

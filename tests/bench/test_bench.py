@@ -14,7 +14,7 @@ import pytest
 from bench import document
 from bench.measures import NAMES
 from bench.rows import Need, Row, middle, per_second, percentile
-from tests.support import ROOT
+from tests.support.instance import ROOT
 
 RUN_SECONDS = 600
 

@@ -13,7 +13,7 @@ import psutil
 
 from tests.chaos.points import TORMENT, VARIABLE, Traps
 from tests.processes.servers import Server
-from tests.support import ROOT, Client, Instance
+from tests.support.instance import ROOT, Client, Instance
 
 HOME = """
 <zodb>

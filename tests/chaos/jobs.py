@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zcasync import current
 from zcasync.datamanager import find
 from zcasync.partial import Partial
-from zcasync.retrying import RetryExceptions
+from zcasync.retry.stock import RetryExceptions
 
 #: So many ledgers are shared by all jobs, which therefore conflict.
 LEDGERS = 6

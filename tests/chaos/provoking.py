@@ -11,8 +11,8 @@ from tests.chaos.arena import Arena
 from tests.chaos.jobs import KINDS
 from tests.chaos.points import Point
 from tests.chaos.workload import Workload
-from tests.support import Instance
-from tests.waiting import wait_until
+from tests.support.instance import Instance
+from tests.support.waiting import wait_until
 from zcasync.interfaces import NotRunning, StorageAway
 
 #: The trap that the action "doubt" sets for the server.

@@ -14,8 +14,8 @@ from BTrees.IOBTree import IOBTree
 from transaction.interfaces import TransientError
 
 from tests.chaos.jobs import KINDS, LEDGERS, Cell, Ledger, Record, family
-from tests.support import Client
-from tests.waiting import wait_until
+from tests.support.instance import Client
+from tests.support.waiting import wait_until
 from zcasync.interfaces import COMPLETED
 
 BATCH = 20

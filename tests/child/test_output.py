@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs, formatEvent
 from zcasync.child import output
 from zcasync.child.output import JobOutput
 from zcasync.protocol.output import MARK
-from zcasync.supervisor.lines import Lines
+from zcasync.supervisor.children.output import Lines
 
 
 class Stream:

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import ROOT, Client, Instance, short_folder
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import ROOT, Client, Instance, short_folder
+from tests.support.waiting import is_gone, wait_until
 from zcasync.cli.main import execute
 from zcasync.datamanager import Worker
-from zcasync.ids import id_of
+from zcasync.job.ids import id_of
 
 SECONDS = 60.0
 CONFIG = """

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Result
-from zcasync.home import Home
-from zcasync.settings import Settings
+from zcasync.instance.home import Home
+from zcasync.instance.settings import Settings
 
 Cli = Callable[..., Result]
 

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.leftovers import left_processes
-from tests.support import ROOT, Client, Instance
-from tests.waiting import wait_until
+from tests.support.instance import ROOT, Client, Instance
+from tests.support.leftovers import left_processes
+from tests.support.waiting import wait_until
 from zcasync.cli import demo as demo_module
 from zcasync.cli.demo import Host, demo
 from zcasync.cli.main import execute
-from zcasync.database import open_client
+from zcasync.database.client import open_client
 from zcasync.demo.index import ROOT_KEY
 from zcasync.demo.source import standard_library
 from zcasync.errors import ConfigurationError
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 #: Enough of the library for a dozen jobs, so that a child can be killed among them.
 PACKAGES = ["asyncio", "ctypes", "email", "http", "importlib", "json", "logging", "multiprocessing"]

@@ -18,17 +18,19 @@ from typing import Any
 import psutil
 import pytest
 
-from tests import orphan_jobs
 from tests.cli.conftest import Result, extra_worker, frozen
-from tests.support import Client, Instance
-from tests.waiting import is_gone, wait_until
-from zcasync import clock, database
-from zcasync.cli import ghosts, orphans
+from tests.jobs import orphan as orphan_jobs
+from tests.support.instance import Client, Instance
+from tests.support.waiting import is_gone, wait_until
+from zcasync import clock
+from zcasync.cli import ghosts
 from zcasync.cli.opening import unindexed_bytes
-from zcasync.home import Home
-from zcasync.identity import Identity
-from zcasync.incarnation import Incarnation
+from zcasync.database import client as database
+from zcasync.instance.home import Home
+from zcasync.instance.process_identity import Identity
 from zcasync.protocol.spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
+from zcasync.reports import orphans
+from zcasync.workers.incarnation import Incarnation
 
 Cli = Callable[..., Result]
 
@@ -169,7 +171,7 @@ def engine_elsewhere(client: Client) -> Iterator[Any]:
 def test_an_engine_elsewhere_is_overdue_until_it_is_watched(
     served: Instance, client: Client, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zcasync.cli.watching.PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr("zcasync.liveness.watching.PAUSE_SECONDS", 0.2)
     # Burying it would be the supervisor's business: let it not look.
     with frozen(served.pid), engine_elsewhere(client) as worker:
         worker.ping.at = clock.now() - timedelta(hours=3) // clock.MICROSECOND

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests import jobs, retry_jobs
 from tests.cli.conftest import Result, finish, start
-from tests.gates import Gate
-from tests.support import Client, Instance
-from zcasync.ids import id_of
+from tests.jobs import basic as jobs
+from tests.jobs import retry as retry_jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
+from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 
 Cli = Callable[..., Result]
@@ -48,7 +49,7 @@ def test_a_completed_job_is_shown_whole(served: Instance, done: Partial, cli: Cl
     assert shown["id"] == id_of(done)
     assert (shown["state"], shown["queue"]) == ("completed", "thread")
     assert shown["process"] is None
-    assert shown["callable"] == "tests.jobs.echo"
+    assert shown["callable"] == "tests.jobs.basic.echo"
     assert shown["args"] == ["'text'", "5"]
     assert shown["result"] == [["text", 5], {}]
     assert shown["result_repr"] == repr((("text", 5), {}))
@@ -65,7 +66,7 @@ def test_a_completed_job_in_words(served: Instance, done: Partial, cli: Cli) -> 
     assert shown.code == 0
     lines = dict(line.split(None, 1) for line in shown.out.splitlines())
     assert lines["State"] == "completed"
-    assert lines["Call"] == "tests.jobs.echo"
+    assert lines["Call"] == "tests.jobs.basic.echo"
     assert lines["Result"] == "(('text', 5), {})"
     assert lines["Worker"] == str(served.worker().UUID)
 
@@ -101,18 +102,18 @@ def test_a_job_shows_its_retry_policy_and_what_went_wrong(
     client.sync()
     queue = client.manager.thread
     partial = queue.put(
-        Partial(retry_jobs.fail_first, gate.path, 2), retry="tests.retry_jobs:QUICK"
+        Partial(retry_jobs.fail_first, gate.path, 2), retry="tests.jobs.retry:QUICK"
     )
     callback = partial.addCallback(jobs.double, retry="never")
     client.commit()
     assert client.wait_for(partial) == 3
     shown = cli("job", id_of(partial), "--json").json
     assert shown["counts"] == {"conflicts": 0, "interruptions": 0, "exceptions": 2}
-    assert (shown["attempts"], shown["retry"]) == (3, "tests.retry_jobs:QUICK")
+    assert (shown["attempts"], shown["retry"]) == (3, "tests.jobs.retry:QUICK")
     assert cli("job", id_of(callback), "--json").json["retry"] == "never"
     words = cli("job", id_of(partial)).out
     assert re.search(r"Exceptions +2\n", words)
-    assert re.search(r"Retry policy +tests.retry_jobs:QUICK\n", words)
+    assert re.search(r"Retry policy +tests.jobs.retry:QUICK\n", words)
 
 
 def test_a_running_job_is_active_and_held_by_the_worker(
@@ -155,7 +156,7 @@ def test_callbacks_are_shown_as_a_tree(served: Instance, client: Client, cli: Cl
     client.wait_for(partial, inner, leaf)
     tree = cli("job", id_of(partial), "--json").json["callbacks"]
     assert [(one["id"], one["callable"], one["state"]) for one in tree] == [
-        (id_of(inner), "tests.jobs.double", "completed")
+        (id_of(inner), "tests.jobs.basic.double", "completed")
     ]
     assert [one["id"] for one in tree[0]["callbacks"]] == [id_of(leaf)]
     lines = cli("job", id_of(partial)).out.splitlines()
@@ -230,7 +231,7 @@ def test_a_job_whose_class_has_vanished_is_shown_as_far_as_possible(
     assert shown.code == 0, shown.err
     document = shown.json
     assert set(document) >= KEYS
-    assert (document["state"], document["callable"]) == ("pending", "tests.jobs.echo")
+    assert (document["state"], document["callable"]) == ("pending", "tests.jobs.basic.echo")
     assert document["args"] == ["7"]
     assert "module_that_vanished.Special" in document["problem"]
     listed = finish(start("jobs", "--state", "pending", "--limit", "1000"))

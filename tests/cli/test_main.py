@@ -12,11 +12,11 @@ import click
 import pytest
 
 from tests.cli.conftest import SECONDS, Result, finish, start
-from tests.support import Instance
+from tests.support.instance import Instance
 from zcasync.cli import status as status_module
 from zcasync.cli.main import COMMANDS
 from zcasync.cli.main import cli as group
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 Cli = Callable[..., Result]
 

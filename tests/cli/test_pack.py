@@ -8,13 +8,13 @@ import pytest
 from ZODB import DB
 from ZODB.FileStorage.FileStorage import FileStorageError
 
-from tests import jobs
 from tests.cli.conftest import Result
-from tests.support import Instance
-from tests.waiting import wait_until
-from zcasync.home import Home
-from zcasync.packing import old_file, open_file
-from zcasync.supervisor.pack_schedule import last_packed
+from tests.jobs import basic as jobs
+from tests.support.instance import Instance
+from tests.support.waiting import wait_until
+from zcasync.database.packing import old_file, open_file
+from zcasync.instance.home import Home
+from zcasync.supervisor.zeo_server.pack_schedule import last_packed
 
 Cli = Callable[..., Result]
 

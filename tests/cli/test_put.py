@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Result, finish, kill_with_server, start
-from tests.gates import Gate
-from tests.support import Client, Instance
-from tests.waiting import is_gone, wait_until
-from zcasync.ids import parse
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
+from tests.support.waiting import is_gone, wait_until
+from zcasync.job.ids import parse
 
 Cli = Callable[..., Result]
 
@@ -86,7 +86,7 @@ def test_a_job_that_fails_as_json_says_so_in_one_line(served: Instance, cli: Cli
 def test_a_job_that_has_not_ended_in_time_is_exit_code_1_and_goes_on(
     served: Instance, client: Client, cli: Cli, gate: Gate
 ) -> None:
-    call = ["tests.jobs.pass_gate", "--arg", json.dumps(gate.path)]
+    call = ["tests.jobs.basic.pass_gate", "--arg", json.dumps(gate.path)]
     done = cli("put", *call, "--wait", "0.3", "--json")
     assert done.code == 1
     assert done.json["state"] in ("pending", "active")
@@ -97,7 +97,7 @@ def test_a_job_that_has_not_ended_in_time_is_exit_code_1_and_goes_on(
 
 
 def test_a_wait_of_no_time_looks_once(served: Instance, cli: Cli, gate: Gate) -> None:
-    done = cli("put", "tests.jobs.pass_gate", "--arg", json.dumps(gate.path), "--wait", "0")
+    done = cli("put", "tests.jobs.basic.pass_gate", "--arg", json.dumps(gate.path), "--wait", "0")
     assert done.code == 1
     assert "after 0 s" in done.err
 
@@ -175,7 +175,7 @@ def test_times_are_numbers_of_seconds(served: Instance, cli: Cli, seconds: str) 
 def test_an_interrupted_wait_leaves_quietly_and_the_job_runs_on(
     served: Instance, client: Client, gate: Gate
 ) -> None:
-    process = start("put", "tests.jobs.pass_gate", "--arg", json.dumps(gate.path), "--wait")
+    process = start("put", "tests.jobs.basic.pass_gate", "--arg", json.dumps(gate.path), "--wait")
     gate.wait_for()
     assert process.stderr is not None
     # The job may begin before its client knows that it has been put.

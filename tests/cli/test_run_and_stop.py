@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import jobs
 from tests.cli.conftest import Result, finish, start
-from tests.gates import Gate
-from tests.support import Instance, stored
-from tests.waiting import is_gone, wait_until
-from zcasync.ids import id_of
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Instance, stored
+from tests.support.waiting import is_gone, wait_until
+from zcasync.job.ids import id_of
 
 Cli = Callable[..., Result]
 

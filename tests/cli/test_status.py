@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import jobs
 from tests.cli.conftest import Result, extra_worker, finish, frozen, start
-from tests.gates import Gate
-from tests.support import Client, Instance
-from zcasync.ids import id_of
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
+from zcasync.job.ids import id_of
 
 Cli = Callable[..., Result]
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 from zcasync.testing.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from zope.component.globalregistry import base
 
 from tests.docs.guides import DOCS, ROOT, blocks, reader
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 #: Guides that run here: how many commands and how many Python lines they have at least.
 GUIDES = {

@@ -18,13 +18,10 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
 import zcasync
-from tests.model.conftest import connect, db, fake_clock, registry, session
-from tests.model.sessions import FakeClock, Session
+from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
-from zcasync.retrying import STOCK, Counts
+from zcasync.retry.stock import STOCK, Counts
 from zcasync.testing.inline import drain, run_inline
-
-__all__ = ["connect", "db", "fake_clock", "registry", "session"]
 
 RETRIES = Path(__file__).parents[2] / "docs" / "retries.rst"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import transaction
 
-from tests.gates import Gate
 from tests.processes.servers import database_server, own_server
-from tests.support import Client, Instance, short_folder
-from zcasync.database import open_servers
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance, short_folder
+from zcasync.database.opening import open_servers
 
 #: For supervisors that tests stop: nobody wants to wait.
 SHORT = """

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.ports import free_port
-from tests.waiting import wait_until
-from zcasync.supervisor.storage_server import LIFELINE_FD
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+from zcasync.supervisor.zeo_server.__main__ import LIFELINE_FD
 
 CONFIG = """
 <zeo>
@@ -137,7 +137,7 @@ def own_server(folder: Path) -> Iterator[str]:
         "parent": os.getpid(),
     }
     lifeline, ours = os.pipe()
-    module = ["-m", "zcasync.supervisor.storage_server", json.dumps(spec)]
+    module = ["-m", "zcasync.supervisor.zeo_server", json.dumps(spec)]
     process = subprocess.Popen(
         [sys.executable, "-c", BECOME_SERVER, str(lifeline), *module], pass_fds=[lifeline]
     )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import jobs
-from tests.support import Client, Instance
-from tests.waiting import wait_until
-from zcasync.ids import id_of
+from tests.jobs import basic as jobs
+from tests.support.instance import Client, Instance
+from tests.support.waiting import wait_until
 from zcasync.interfaces import ForeignError, MissingCallable, UnstorableError
+from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 
 OUTPUT_LINES = 1000  # the default of the setting
@@ -75,8 +75,8 @@ def test_a_result_that_could_not_be_loaded_again_becomes_a_failure(client: Clien
 
 def test_an_exception_that_could_not_be_loaded_again_is_told_by_its_name(client: Client) -> None:
     failure = client.wait_for(client.put(jobs.raise_two_arguments))
-    assert failure.type == "tests.jobs.TwoArguments"
-    assert failure.check("tests.jobs.TwoArguments")
+    assert failure.type == "tests.jobs.basic.TwoArguments"
+    assert failure.check("tests.jobs.basic.TwoArguments")
     assert isinstance(failure.value, ForeignError)
     assert failure.getErrorMessage() == "one"
     assert "in raise_two_arguments" in failure.getTraceback()

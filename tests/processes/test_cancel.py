@@ -19,16 +19,18 @@ import psutil
 import pytest
 from ZODB.POSException import ConflictError
 
-from tests import cancel_jobs, jobs, load_jobs
-from tests.gates import Gate
-from tests.support import ROOT, Client, Instance
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.jobs import cancel as cancel_jobs
+from tests.jobs import load as load_jobs
+from tests.support.gates import Gate
+from tests.support.instance import ROOT, Client, Instance
+from tests.support.waiting import is_gone, wait_until
 from zcasync.datamanager import Worker
-from zcasync.identity import Identity
-from zcasync.ids import id_of
-from zcasync.incarnation import Incarnation
+from zcasync.instance.process_identity import Identity
 from zcasync.interfaces import AbortedError
+from zcasync.job.ids import id_of
 from zcasync.partial import Partial
+from zcasync.workers.incarnation import Incarnation
 
 
 def zcasync(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

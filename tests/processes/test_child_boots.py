@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import jobs
-from tests.support import Instance
-from tests.waiting import wait_until
+from tests.jobs import basic as jobs
+from tests.support.instance import Instance
+from tests.support.waiting import wait_until
 
 #: Ends each child when it starts, for as long as the file is there.
 BREAKS = """

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Instance
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Instance
+from tests.support.waiting import is_gone, wait_until
 from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import psutil
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Client, Instance
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
+from tests.support.waiting import is_gone, wait_until
 
 
 def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, gate: Gate) -> None:

@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 import zcasync
-from tests import jobs
-from tests.gates import Gate
+from tests.jobs import basic as jobs
 from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
-from tests.support import ROOT, Client, Instance
-from tests.waiting import is_gone, wait_until
-from zcasync.home import Home
+from tests.support.gates import Gate
+from tests.support.instance import ROOT, Client, Instance
+from tests.support.waiting import is_gone, wait_until
+from zcasync.instance.home import Home
 from zcasync.interfaces import NotRunning
 
 ONE = """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests import jobs, progress_jobs
-from tests.gates import Gate
-from tests.support import Client
+from tests.jobs import basic as jobs
+from tests.jobs import progress as progress_jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client
 from zcasync.interfaces import ACTIVE
 from zcasync.partial import Partial
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import jobs, load_jobs
-from tests.gates import Gate
+from tests.jobs import basic as jobs
+from tests.jobs import load as load_jobs
 from tests.processes.servers import database_server
-from tests.support import Client, Instance
-from tests.waiting import is_gone, wait_until
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
+from tests.support.waiting import is_gone, wait_until
 from zcasync.interfaces import COMPLETED
 
 CONFIG = """

@@ -10,9 +10,8 @@ import psutil
 import pytest
 from ZODB.scripts import fstest
 
-from tests import jobs
 from tests.chaos.points import FAILED, TORMENT, VARIABLE, Point, Traps
-from tests.gates import Gate
+from tests.jobs import basic as jobs
 from tests.processes.disks import SmallDisk, mounted
 from tests.processes.test_storage_away import (
     BEGINS,
@@ -22,9 +21,10 @@ from tests.processes.test_storage_away import (
     see_through,
     waiting_for,
 )
-from tests.support import ROOT, Instance
-from tests.waiting import wait_until
-from zcasync.home import Home
+from tests.support.gates import Gate
+from tests.support.instance import ROOT, Instance
+from tests.support.waiting import wait_until
+from zcasync.instance.home import Home
 
 MakeInstance = Callable[..., Instance]
 

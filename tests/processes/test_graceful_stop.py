@@ -6,13 +6,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Instance, engine_of, stored
-from tests.waiting import is_gone, wait_until
-from zcasync.home import Home
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Instance, engine_of, stored
+from tests.support.waiting import is_gone, wait_until
+from zcasync.instance.home import Home
 from zcasync.interfaces import COMPLETED, PENDING
-from zcasync.protocol.control import ControlClient, Stop
+from zcasync.protocol.control import Stop
+from zcasync.protocol.control_client import ControlClient
 
 IMPATIENT = """
 <zcasync>

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Client, Instance
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
 from zcasync.partial import Partial
 
 

@@ -12,9 +12,10 @@ from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ClientDisconnected
 
 from tests.processes.servers import Server
-from tests.support import ROOT
-from tests.waiting import wait_until
-from zcasync.database import catch_up, open_servers
+from tests.support.instance import ROOT
+from tests.support.waiting import wait_until
+from zcasync.database.opening import open_servers
+from zcasync.database.sync import catch_up
 
 Connect = Callable[[], Any]
 

@@ -22,13 +22,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tests import jobs
-from tests.gates import Gate
+from tests.jobs import basic as jobs
 from tests.processes.servers import database_server
-from tests.support import Instance
-from tests.waiting import is_gone, wait_until
-from zcasync.home import Home
-from zcasync.ids import id_of
+from tests.support.gates import Gate
+from tests.support.instance import Instance
+from tests.support.waiting import is_gone, wait_until
+from zcasync.instance.home import Home
+from zcasync.job.ids import id_of
 
 KNOWN_SECONDS = 0.1
 AGAIN_SECONDS = 2.0

@@ -13,10 +13,10 @@ from ZODB import DB
 from ZODB.tests.hexstorage import HexStorage
 from ZODB.utils import p64, u64
 
-from zcasync.child.listener import Listener
-from zcasync.database import catch_up, commit, last_seen
-from zcasync.invalidations import listen
-from zcasync.loading import (
+from zcasync.child.read_ahead import Listener
+from zcasync.database.invalidations import listen
+from zcasync.database.sync import catch_up, commit, last_seen
+from zcasync.zeo.bulk_load import (
     LARGE_BYTES,
     LOAD_MANY,
     Ahead,
@@ -25,7 +25,7 @@ from zcasync.loading import (
     load_ahead,
     load_all,
 )
-from zcasync.sending import TOGETHER, SendingTogether
+from zcasync.zeo.client import TOGETHER, SendingTogether
 
 Connect = Callable[[], Any]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import jobs
-from tests.support import Instance
-from tests.waiting import wait_until
+from tests.jobs import basic as jobs
+from tests.support.instance import Instance
+from tests.support.waiting import wait_until
 from zcasync.errors import AbortedError
 from zcasync.partial import Partial
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests import progress_jobs
-from tests.gates import Gate
-from tests.support import Client, Instance
-from tests.waiting import wait_until
-from zcasync import reporting
-from zcasync.ids import hex_oid
+from tests.jobs import progress as progress_jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
+from tests.support.waiting import wait_until
 from zcasync.interfaces import ACTIVE
+from zcasync.job.ids import hex_oid
 from zcasync.partial import Partial
+from zcasync.perform import progress as reporting
 
 
 def said(instance: Instance, partial: Partial) -> dict[str, object] | None:
@@ -60,4 +60,4 @@ def test_a_coroutine_runs_in_the_reactor_and_knows_its_partial(
     common: Instance, client: Client
 ) -> None:
     partial = client.put(progress_jobs.report_in_the_reactor, queue="reactor")
-    assert client.wait_for(partial) == "tests.progress_jobs.report_in_the_reactor"
+    assert client.wait_for(partial) == "tests.jobs.progress.report_in_the_reactor"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Client, Instance
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
 from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
 

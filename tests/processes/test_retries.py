@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests import jobs, retry_jobs
-from tests.gates import Gate
-from tests.support import Client, Instance, stored
+from tests.jobs import basic as jobs
+from tests.jobs import retry as retry_jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance, stored
 from zcasync.interfaces import ACTIVE, PENDING, AbortedError
 from zcasync.partial import Partial
 
@@ -167,7 +168,7 @@ def test_a_job_under_never_that_outlasts_a_graceful_stop_is_over(
 def test_exceptions_are_tried_again_until_it_goes_well(
     client: Client, gate: Gate, call: Any, queue: str
 ) -> None:
-    partial = client.put(call, gate.path, 3, queue=queue, retry="tests.retry_jobs:QUICK")
+    partial = client.put(call, gate.path, 3, queue=queue, retry="tests.jobs.retry:QUICK")
 
     assert client.wait_for(partial) == 4
     assert (partial.attempts, partial._exceptions, partial._interruptions) == (4, 3, 0)
@@ -176,7 +177,7 @@ def test_exceptions_are_tried_again_until_it_goes_well(
 @pytest.mark.parametrize("queue", ["thread", "reactor"])
 def test_a_deferred_that_fails_is_tried_again(client: Client, gate: Gate, queue: str) -> None:
     partial = client.put(
-        retry_jobs.fail_first_later, gate.path, 2, queue=queue, retry="tests.retry_jobs:QUICK"
+        retry_jobs.fail_first_later, gate.path, 2, queue=queue, retry="tests.jobs.retry:QUICK"
     )
 
     assert client.wait_for(partial) == 3
@@ -184,7 +185,7 @@ def test_a_deferred_that_fails_is_tried_again(client: Client, gate: Gate, queue:
 
 
 def test_the_last_exception_is_the_result(client: Client, gate: Gate) -> None:
-    partial = client.put(retry_jobs.fail_first, gate.path, 100, retry="tests.retry_jobs:QUICK")
+    partial = client.put(retry_jobs.fail_first, gate.path, 100, retry="tests.jobs.retry:QUICK")
     failure = client.wait_for(partial)
 
     assert failure.type is ValueError
@@ -196,7 +197,7 @@ def test_a_callback_is_tried_again_in_its_place(client: Client, gate: Gate) -> N
     partial = client.manager.thread.put(Partial(jobs.nothing))
     callback = Partial(retry_jobs.fail_callback)
     callback.kwargs["gate"] = gate.path
-    partial.addCallback(callback, retry="tests.retry_jobs:QUICK")
+    partial.addCallback(callback, retry="tests.jobs.retry:QUICK")
     client.commit()
     client.wait_for(partial)
 
@@ -206,7 +207,7 @@ def test_a_callback_is_tried_again_in_its_place(client: Client, gate: Gate) -> N
 def test_a_job_that_was_put_off_holds_no_worker_and_no_claim(
     common: Instance, client: Client, gate: Gate
 ) -> None:
-    partial = client.put(retry_jobs.fail_first, gate.path, 1, retry="tests.retry_jobs:HOURLY")
+    partial = client.put(retry_jobs.fail_first, gate.path, 1, retry="tests.jobs.retry:HOURLY")
     client.wait_until(lambda: partial.claim is None and partial.attempts, "it to be given back")
 
     assert (partial.state, partial._exceptions, partial.started) == (PENDING, 1, None)

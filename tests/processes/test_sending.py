@@ -12,9 +12,9 @@ from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ServerException
 from ZODB.POSException import ConflictError, ReadConflictError
 
-from zcasync.database import catch_up
-from zcasync.database import commit as commit_and_tell
-from zcasync.sending import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
+from zcasync.database.sync import catch_up
+from zcasync.database.sync import commit as commit_and_tell
+from zcasync.zeo.client import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
 
 Connect = Callable[[], Any]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Client, Instance
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
 
 
 def test_thread_jobs_pause_at_size_0_and_go_on_with_as_many_children_as_asked(

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests import jobs
-from tests.gates import Gate
+from tests.jobs import basic as jobs
 from tests.processes.servers import Server
-from tests.support import Instance
-from tests.waiting import wait_until
-from zcasync.home import Home
+from tests.support.gates import Gate
+from tests.support.instance import Instance
+from tests.support.waiting import wait_until
+from zcasync.instance.home import Home
 from zcasync.partial import Partial
-from zcasync.supervisor.child import LAST_STACK_SECONDS
+from zcasync.supervisor.children.child import LAST_STACK_SECONDS
 from zcasync.supervisor.farewell import FAREWELL_SECONDS
-from zcasync.supervisor.server_process import KILL_AFTER_SECONDS
 from zcasync.supervisor.service import CLOSE_SECONDS
+from zcasync.supervisor.zeo_server.process import KILL_AFTER_SECONDS
 
 GRACE = 2
 SETTINGS = f"""

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Client, Instance, engine_of
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance, engine_of
+from tests.support.waiting import is_gone, wait_until
 
 #: Of ``linux/prctl.h``.
 PR_SET_CHILD_SUBREAPER = 36

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import Client, Instance
+from tests.jobs import basic as jobs
+from tests.support.gates import Gate
+from tests.support.instance import Client, Instance
 from zcasync.interfaces import AbortedError
-from zcasync.lateness import is_too_late
+from zcasync.job.deadline import is_too_late
 from zcasync.partial import Partial
 
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests import jobs
-from tests.support import Client, Instance
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.support.instance import Client, Instance
+from tests.support.waiting import is_gone, wait_until
 from zcasync.partial import Partial
 
 #: How long a job takes.

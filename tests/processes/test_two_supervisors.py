@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import jobs
-from tests.gates import Gate
+from tests.jobs import basic as jobs
 from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
-from tests.support import Instance
+from tests.support.gates import Gate
+from tests.support.instance import Instance
 from zcasync.partial import Partial
 
 CONFIG = """

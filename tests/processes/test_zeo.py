@@ -16,8 +16,8 @@ from zodbpickle import pickle
 
 from tests.chaos.points import FINISHING, TORMENT, VARIABLE, Point, Traps
 from tests.processes.servers import Server
-from tests.support import ROOT
-from tests.waiting import wait_until
+from tests.support.instance import ROOT
+from tests.support.waiting import wait_until
 
 RECORD = pickle.dumps(PersistentMapping, 3) + pickle.dumps({}, 3)
 

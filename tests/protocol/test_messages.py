@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.protocols import amp
 
+from zcasync.liveness.death import Death
 from zcasync.protocol import commands, control
 from zcasync.protocol.arguments import PIECE_BYTES, Json, Oids
-from zcasync.protocol.outcomes import Death, Ended, Ending
+from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.protocol.spec import ChildSpec
 
 AMP_LIMIT_BYTES = 65_535

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
-from zcasync.settling import is_done
-from zcasync.supervisor import others, startup
+from zcasync.job.completion import is_done
+from zcasync.liveness import takeover
+from zcasync.supervisor import registration
+from zcasync.supervisor.poll import peers
+
+#: Who takes over; a command imports the name when it runs.
+USERS = (takeover, registration, peers)
 
 
 def suspects(claimed: Iterable[Any], named: bytes | None = None) -> set[bytes]:
@@ -32,15 +37,15 @@ def _is_unfinished(partial: Any) -> bool:
 @contextmanager
 def watched(tell: Callable[[set[bytes]], None]) -> Iterator[None]:
     """Call ``tell(suspects)`` for each list of claims that somebody is about to take over."""
-    take_over = startup.take_over
+    take_over = takeover.take_over
 
     def watching(dead: Any, *args: Any) -> list[str]:
         for one in (*dead.thread._lists, *dead.reactor._lists):
             tell(suspects(one.items))
         return take_over(dead, *args)
 
-    startup.take_over = others.take_over = watching
-    try:
+    with ExitStack() as undo:
+        for user in USERS:
+            undo.callback(setattr, user, "take_over", take_over)
+            user.take_over = watching  # type: ignore[attr-defined]
         yield
-    finally:
-        startup.take_over = others.take_over = take_over

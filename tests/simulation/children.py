@@ -10,11 +10,12 @@ from twisted.internet.defer import Deferred
 
 from tests.simulation.databases import Databases
 from tests.simulation.jobs import Crash, here
-from zcasync.child.jobs import Job
-from zcasync.child.perform import JobThread
-from zcasync.ids import hex_oid
-from zcasync.protocol.outcomes import Death, Ended, Ending
-from zcasync.testing.threads import Performer, ThreadPool
+from zcasync.child.job_queue import Job
+from zcasync.child.job_thread import JobThread
+from zcasync.job.ids import hex_oid
+from zcasync.liveness.death import Death
+from zcasync.protocol.outcomes import Ended, Ending
+from zcasync.twisted_engine.threads import Performer, ThreadPool
 
 if TYPE_CHECKING:
     from tests.simulation.supervisors import Supervisor
@@ -181,7 +182,7 @@ class SimulatedChild(Performer):
 
 
 class SimulatedPool(ThreadPool):
-    """The same as :class:`zcasync.supervisor.pool.Pool`, with simulated children."""
+    """The same as :class:`zcasync.supervisor.children.pool.Pool`, with simulated children."""
 
     def __init__(
         self,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
-from tests.model.sessions import Session
 from tests.simulation.databases import SHARED, Databases
 from tests.simulation.jobs import Counter, Crash
 from tests.simulation.kinds import CALLBACKS, HARMLESS, KINDS, Kind
+from tests.support.sessions import Session
 from zcasync import Partial, clock
 from zcasync.cli import cancel, release
 from zcasync.cli.errors import Refusal
-from zcasync.database import manager_database
+from zcasync.database.sync import manager_database
 from zcasync.errors import AbortedError
 from zcasync.interfaces import COMPLETED, PENDING
 

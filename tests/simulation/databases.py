@@ -9,12 +9,12 @@ from typing import Any
 from ZODB import DB
 from ZODB.utils import z64
 
-from tests.model.sessions import Session
 from tests.simulation.jobs import Counter
 from tests.simulation.storage import Server
+from tests.support.sessions import Session
+from zcasync.database.missing_classes import class_factory as find_class
 from zcasync.datamanager import install
 from zcasync.interfaces import ASYNC_DATABASE
-from zcasync.missing import class_factory as find_class
 
 #: Of the databases: the main one, and the one of the data manager where it is apart.
 NAMES = ("main", ASYNC_DATABASE)

@@ -13,8 +13,8 @@ from tests.simulation.jobs import here
 from tests.simulation.world import World
 from zcasync.errors import AbortedError
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
-from zcasync.settling import is_done, waiter
-from zcasync.tries import in_vain
+from zcasync.job.completion import is_done, waiter
+from zcasync.retry.attempts import in_vain
 
 #: What a commit has failed with that may not be tried again.
 LOST_COMMITS = (

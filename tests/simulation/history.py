@@ -15,7 +15,7 @@ from tests.simulation.jobs import here
 from tests.simulation.supervisors import DEADLY_SECONDS, Supervisor
 from tests.simulation.world import PLACES, Twist, World, crash, doubt
 from zcasync.interfaces import COMPLETED
-from zcasync.protocol.outcomes import Death
+from zcasync.liveness.death import Death
 
 #: What can happen to a process at a commit, or while it is at one.
 BEFORE = ("crash", "pass", "work", "callback", "put", "stall", "kill", "restart", "size")

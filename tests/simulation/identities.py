@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zcasync.identity import Identity
+from zcasync.instance.process_identity import Identity
 
 
 @dataclass

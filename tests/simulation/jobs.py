@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred
 
 from zcasync import Partial
 from zcasync.datamanager import find
-from zcasync.reporting import current
-from zcasync.retrying import Counts as InVain
-from zcasync.retrying import RetryCommonFourTimes, RetryExceptions
+from zcasync.perform.progress import current
+from zcasync.retry.stock import Counts as InVain
+from zcasync.retry.stock import RetryCommonFourTimes, RetryExceptions
 
 
 class Crash(KeyboardInterrupt):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation import jobs
-from zcasync.retrying import INTERRUPTION_LIMIT
+from zcasync.retry.stock import INTERRUPTION_LIMIT
 
 
 @dataclass(frozen=True)

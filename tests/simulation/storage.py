@@ -117,7 +117,7 @@ class Storage:
         self.heard = len(server.log)  # so many commits are known here
         self.is_late = False
         self.sortKey: Callable[[], str] = str
-        # Whoever listens here is told of what is heard, see zcasync.supervisor.doorbell.
+        # Whoever listens here is told of what is heard, see zcasync.supervisor.poll.wakeup.
         self._instances: set[Any] = set()
         self._lock = nullcontext()
 

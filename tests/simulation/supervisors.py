@@ -15,12 +15,12 @@ from tests.simulation.children import SimulatedPool
 from tests.simulation.databases import Databases
 from tests.simulation.identities import identity_of, is_frozen, sight
 from tests.simulation.jobs import Crash, here
-from zcasync.settings import Settings
+from zcasync.instance.settings import Settings
+from zcasync.liveness.watch import MARGIN, Watch
 from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.environment import Surroundings
 from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.liveness import MARGIN, Watch
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.supervisor.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

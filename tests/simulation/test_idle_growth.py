@@ -7,16 +7,16 @@ import uuid
 import pytest
 from ZODB import DB
 
-from tests.model.sessions import ONE, TWO, FakeClock, Session
-from tests.supervisor.scenes import Seconds
+from tests.support.scenes import Seconds
+from tests.support.sessions import ONE, TWO, FakeClock, Session
 from zcasync import Partial
+from zcasync.instance.settings import Settings
 from zcasync.interfaces import COMPLETED
-from zcasync.performing import Performer
-from zcasync.settings import Settings
-from zcasync.supervisor.liveness import Watch
-from zcasync.supervisor.registration import Registration
-from zcasync.supervisor.surroundings import Surroundings
-from zcasync.supervisor.work import SlotWork, Work
+from zcasync.liveness.watch import Watch
+from zcasync.perform.performer import Performer
+from zcasync.supervisor.database_session import Registration
+from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.poll.messages import SlotWork, Work
 
 DAY = 24 * 3600.0
 LIMIT_BYTES = 100_000

@@ -25,8 +25,8 @@ from tests.simulation.jobs import Crash, here
 from tests.simulation.supervisors import Supervisor
 from zcasync import clock
 from zcasync.errors import FencedError
-from zcasync.supervisor.startup import AlreadyServed
-from zcasync.tries import Timing
+from zcasync.instance.lock import AlreadyServed
+from zcasync.retry.attempts import Timing
 
 HOUR = 3_600_000_000  # microseconds
 #: The workers: name, machine, how wrong its clock is.

@@ -16,9 +16,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.python.failure import Failure
 
-from tests.waiting import TIMEOUT_SECONDS
+from tests.support.waiting import TIMEOUT_SECONDS
 from zcasync.errors import NotRunning, StorageAway
-from zcasync.protocol.control import Cancel, ControlClient, Stop
+from zcasync.protocol.control import Cancel, Stop
+from zcasync.protocol.control_client import ControlClient
 from zcasync.supervisor.control_socket import ControlSocket
 
 

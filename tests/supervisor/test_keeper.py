@@ -10,10 +10,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from ZEO.Exceptions import ClientDisconnected, ServerException
 
-from tests.supervisor.scenes import Said
+from tests.support.scenes import Said
 from zcasync.errors import FencedError
+from zcasync.instance.lock import AlreadyServed
 from zcasync.supervisor.keeper import LOOK_SECONDS, RETRY_SECONDS, EngineKeeper
-from zcasync.supervisor.startup import AlreadyServed, ServedElsewhere
+from zcasync.supervisor.registration import ServedElsewhere
 
 
 class FakeEngine:

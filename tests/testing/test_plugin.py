@@ -16,11 +16,11 @@ import pytest
 import transaction
 from zope.component.globalregistry import base
 
-from tests import jobs
-from tests.gates import Gate
-from tests.support import ROOT
-from tests.testing import kit_jobs
-from tests.waiting import is_gone, wait_until
+from tests.jobs import basic as jobs
+from tests.jobs import kit as kit_jobs
+from tests.support.gates import Gate
+from tests.support.instance import ROOT
+from tests.support.waiting import is_gone, wait_until
 from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING, IDataManager, NotRunning
 from zcasync.testing import FakeReactor, Story, drain

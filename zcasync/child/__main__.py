@@ -7,8 +7,8 @@ import signal
 import sys
 from typing import Any
 
-from zcasync.away import say_it_once
 from zcasync.child import output
+from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
 from zcasync.protocol.output import STACK_SIGNAL
 from zcasync.protocol.spec import ChildSpec
@@ -34,7 +34,7 @@ def main() -> None:
     running: Any = reactor
     connect: Any = stdio.StandardIO
 
-    from zcasync.child.conversation import Conversation
+    from zcasync.child.amp import Conversation
 
     connect(Conversation(running, spec, streams), TO_CHILD_FD, FROM_CHILD_FD)
     running.run(installSignalHandlers=False)

@@ -30,10 +30,10 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     once it is over and its process is gone, 1 when it was over already.
     """
     from zcasync.cli.output import print_json, print_line
-    from zcasync.cli.report import Supervisor
     from zcasync.cli.session import writing
-    from zcasync.home import Home
-    from zcasync.ids import parse
+    from zcasync.instance.home import Home
+    from zcasync.job.ids import parse
+    from zcasync.reports.workers import Supervisor
 
     try:
         name, oid = parse(job_id)
@@ -62,8 +62,8 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
 def _find(connection: Any, name: str, oid: bytes) -> Any:
     from ZODB.POSException import POSKeyError
 
-    from zcasync.cli.describe import looks_like_job
-    from zcasync.ids import hex_oid
+    from zcasync.job.ids import hex_oid
+    from zcasync.reports.job import looks_like_job
 
     obj = None
     if connection is not None and (not name or name in connection.db().databases):
@@ -80,12 +80,12 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
 
     Raises Refusal where it is over, or in the hands of somebody who cannot be reached from here.
     """
-    from zcasync.callbacks import require_all_callbacks
-    from zcasync.claiming import broken
-    from zcasync.failure import from_exception
-    from zcasync.ids import id_of
     from zcasync.interfaces import ACTIVE, PENDING, AbortedError
-    from zcasync.settling import ADOPT, complete, is_done
+    from zcasync.job.broken import broken
+    from zcasync.job.callbacks import require_all_callbacks
+    from zcasync.job.completion import ADOPT, complete, is_done
+    from zcasync.job.failure import from_exception
+    from zcasync.job.ids import id_of
 
     problem = broken(partial)
     if problem is not None:
@@ -118,8 +118,8 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
 
     Raises Refusal when it is another one that may live.
     """
-    from zcasync.ids import id_of
-    from zcasync.verdicts import STALE, judge
+    from zcasync.job.ids import id_of
+    from zcasync.liveness.verdict import STALE, judge
 
     claim = partial.claim
     worker = manager.workers.get(claim.worker)
@@ -143,8 +143,8 @@ def _is_over(partial: Any, who: str) -> bool:
     """Whether it is ended.  Raises Refusal when it ended in another way before it was stopped."""
     from twisted.python.failure import Failure
 
-    from zcasync.ids import id_of
     from zcasync.interfaces import ACTIVE, PENDING
+    from zcasync.job.ids import id_of
 
     if partial.state in (PENDING, ACTIVE):
         return False
@@ -155,9 +155,10 @@ def _is_over(partial: Any, who: str) -> bool:
 
 
 def _ask_supervisor(place: Any, deadline: float, oid: bytes, who: str) -> None:
-    from zcasync.ids import hex_oid
     from zcasync.interfaces import NotRunning
-    from zcasync.protocol.control import Cancel, ControlClient
+    from zcasync.job.ids import hex_oid
+    from zcasync.protocol.control import Cancel
+    from zcasync.protocol.control_client import ControlClient
 
     try:
         client = ControlClient(place.control_socket, max(0.1, deadline - time.monotonic()))

@@ -15,8 +15,8 @@ from zcasync.cli.errors import EXIT_WRONG
 from zcasync.cli.options import common_options, examples
 
 if TYPE_CHECKING:
-    from zcasync.home import Home
-    from zcasync.settings import Configuration
+    from zcasync.instance.home import Home
+    from zcasync.instance.settings import Configuration
 
 #: How the files of a file storage begin, as far as ZODB 6 reads them.
 FILE_STORAGE_MAGIC = (b"FS21", b"FS30")
@@ -42,8 +42,8 @@ def command(config: Path | None, home: str | None, timeout: float, as_json: bool
     """
     from zcasync.cli.output import print_json
     from zcasync.errors import ConfigurationError
-    from zcasync.home import Home
-    from zcasync.settings import Configuration, Settings, load
+    from zcasync.instance.home import Home
+    from zcasync.instance.settings import Configuration, Settings, load
 
     place = Home.find(home)
     problems = list(_home_problems(place))

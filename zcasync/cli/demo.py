@@ -12,7 +12,7 @@ from typing import Any
 from transaction.interfaces import TransientError
 
 import zcasync
-from zcasync.database import connected
+from zcasync.database.sync import connected
 from zcasync.demo.counting import plain_count
 from zcasync.demo.hosting import OwnSupervisor, remove, temporary_home
 from zcasync.demo.index import ROOT_KEY
@@ -21,8 +21,8 @@ from zcasync.demo.killing import Killer
 from zcasync.demo.report import SLOWEST, Report, make_console
 from zcasync.demo.source import Portion, portions, source_files, standard_library
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway, ZCAsyncError
-from zcasync.home import Home
-from zcasync.protocol.control import ControlClient
+from zcasync.instance.home import Home
+from zcasync.protocol.control_client import ControlClient
 
 CHILDREN = 2
 LOOKUPS = ["asyncio", "OrderedDict", "SIGKILL"]

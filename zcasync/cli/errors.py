@@ -69,7 +69,7 @@ def _code_of_known(error: BaseException) -> int | None:
     from ZODB.POSException import StorageError
 
     from zcasync import errors
-    from zcasync.supervisor.startup import AlreadyServed
+    from zcasync.instance.lock import AlreadyServed
 
     table: list[tuple[type[BaseException] | tuple[type[BaseException], ...], int]] = [
         # Trying again changes nothing: somebody has to change the call or the configuration.
@@ -115,7 +115,7 @@ def _report_unforeseen(error: BaseException, invocation: Invocation) -> None:
 
 
 def _append_traceback(error: BaseException, invocation: Invocation) -> str | None:
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
 
     log = Home.find(invocation.home).log
     if not log.is_dir():

@@ -51,10 +51,10 @@ def command(watch: float | None, home: str | None, timeout: float, as_json: bool
     Also names processes that a supervisor of this home which is gone has left behind.  Exit code 1
     when there is a ghost or such a process.
     """
-    from zcasync.cli import report
-    from zcasync.cli.orphans import orphans
     from zcasync.cli.output import print_json
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
+    from zcasync.reports import workers as report
+    from zcasync.reports.orphans import orphans
 
     place = Home.find(home)
     place.require()
@@ -77,12 +77,12 @@ def _look(
     place: Any, supervisor: Any, timeout: float, seconds: float | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The stale and the silent engines.  Raises StorageAway when nothing can be said."""
-    from zcasync.cli import report
     from zcasync.cli.session import reading
-    from zcasync.database import is_any_server_away
+    from zcasync.database.client import is_any_server_away
     from zcasync.errors import NotRunning, StorageAway
-    from zcasync.settings import load
-    from zcasync.verdicts import STALE, Verdict
+    from zcasync.instance.settings import load
+    from zcasync.liveness.verdict import STALE, Verdict
+    from zcasync.reports import workers as report
 
     own = report.own_from_files(place, supervisor)
     verdict = None if own is None else Verdict(own["verdict"])
@@ -113,9 +113,9 @@ def _do_beside_a_ghost(session: Any, place: Any, timeout: float, work: Callable[
 
     from ZEO.Exceptions import ClientDisconnected
 
-    from zcasync.database import is_any_server_away, is_served
+    from zcasync.database.client import is_any_server_away, is_served
     from zcasync.errors import StorageAway
-    from zcasync.settings import load
+    from zcasync.instance.settings import load
 
     configuration = load(place)
     is_ending = configuration.is_embedded and is_served(place)
@@ -135,9 +135,9 @@ def _judge(
     do: Callable[..., Any], place: Any, supervisor: Any, seconds: float | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Look at the workers' records, again and again while watching can decide something."""
-    from zcasync.cli import report
-    from zcasync.cli.watching import PAUSE_SECONDS, Watcher
-    from zcasync.verdicts import Verdict
+    from zcasync.liveness.verdict import Verdict
+    from zcasync.liveness.watching import PAUSE_SECONDS, Watcher
+    from zcasync.reports import workers as report
 
     watcher = None if seconds is None else Watcher()
     until = time.monotonic() + (seconds or 0)
@@ -223,7 +223,8 @@ def _print_overdue(worker: dict[str, Any]) -> None:
 
 
 def _print_orphan(orphan: Any) -> None:
-    from zcasync.cli.output import Verbatim, ago, print_facts, printable
+    from zcasync.cli.output import Verbatim, ago, print_facts
+    from zcasync.text import printable
 
     print_facts(
         [

@@ -29,8 +29,8 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
     """
     from zcasync.cli.output import print_json
     from zcasync.cli.session import reading
-    from zcasync.home import Home
-    from zcasync.ids import parse
+    from zcasync.instance.home import Home
+    from zcasync.job.ids import parse
 
     try:
         name, oid = parse(job_id)
@@ -55,7 +55,7 @@ def _look_up(connection: Any, manager: Any, name: str, oid: bytes) -> dict[str, 
     """
     from ZODB.POSException import POSKeyError
 
-    from zcasync.cli.describe import describe, looks_like_job
+    from zcasync.reports.job import describe, looks_like_job
 
     if connection is None:
         return None
@@ -75,14 +75,15 @@ def _look_up(connection: Any, manager: Any, name: str, oid: bytes) -> dict[str, 
 
 def _main(connection: Any) -> Any:
     """The connection of the main database."""
-    from zcasync.settings import ASYNC_DATABASE
+    from zcasync.instance.settings import ASYNC_DATABASE
 
     names = [one for one in connection.db().databases if one != ASYNC_DATABASE]
     return connection.get_connection(names[0]) if names else connection
 
 
 def _print_job(found: dict[str, Any]) -> None:
-    from zcasync.cli.output import at, cut, print_facts, print_line, printable
+    from zcasync.cli.output import at, print_facts, print_line
+    from zcasync.text import cut, printable
 
     begun = at(found["started"])
     ended = at(found["ended"])
@@ -135,7 +136,7 @@ def _print_job(found: dict[str, Any]) -> None:
 def _took(found: dict[str, Any]) -> str | None:
     from datetime import datetime
 
-    from zcasync.verdicts import span
+    from zcasync.text import span
 
     if not found["started"] or not found["ended"]:
         return None
@@ -144,7 +145,7 @@ def _took(found: dict[str, Any]) -> str | None:
 
 
 def _result(found: dict[str, Any]) -> str | None:
-    from zcasync.cli.output import cut, printable
+    from zcasync.text import cut, printable
 
     if found["result_repr"] is None or found["failure"] is not None:
         return None
@@ -152,7 +153,8 @@ def _result(found: dict[str, Any]) -> str | None:
 
 
 def _print_failure(failure: dict[str, Any]) -> None:
-    from zcasync.cli.output import cut, print_line
+    from zcasync.cli.output import print_line
+    from zcasync.text import cut
 
     for name, value in failure["evidence"].items():
         if isinstance(value, list):
@@ -205,11 +207,11 @@ def jobs(
 
     A job that waits for another job is held by no worker and not listed; zcasync job shows it.
     """
-    from zcasync.cli.describe import describe, summary
-    from zcasync.cli.listing import listing
     from zcasync.cli.output import print_json
     from zcasync.cli.session import reading
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
+    from zcasync.reports.job import describe, summary
+    from zcasync.reports.listing import listing
 
     form = describe if as_json else summary
 
@@ -238,7 +240,8 @@ def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    from zcasync.cli.output import ago, cut
+    from zcasync.cli.output import ago
+    from zcasync.text import cut
 
     state = one.get("state")
     if state == "pending":

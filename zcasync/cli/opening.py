@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 from zcasync.errors import StorageAway
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 #: What a busy machine reads of small records, at least (measured: 67 MB/s on an idle one).
 BYTES_PER_SECOND = 20_000_000

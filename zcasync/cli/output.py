@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 import textwrap
@@ -11,13 +10,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from zcasync.verdicts import span
+from zcasync.text import printable, span
 
 WIDTH = 100
-#: Longer texts are cut where people read them.
-CELL_CHARACTERS = 200
-#: How a text ends that was cut.
-CUT = re.compile(r"\.\.\. \([0-9,]+ characters\)$")
 
 
 def print_json(document: Any) -> None:
@@ -83,20 +78,6 @@ def _wrapped(text: str, indent: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def printable(text: str) -> str:
-    """The text without control characters, which could confuse a terminal."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
-
-
-def cut(text: str, limit: int = CELL_CHARACTERS) -> str:
-    """The text, shortened to ``limit`` characters with a word on how long it was at first."""
-    if len(text) <= limit:
-        return text
-    before = CUT.search(text)
-    end = before[0] if before else f"... ({len(text):,} characters)"
-    return text[: max(0, limit - len(end))] + end
 
 
 def ago(moment: datetime | str | None) -> str | None:

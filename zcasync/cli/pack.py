@@ -40,7 +40,7 @@ def command(days: float, home: str | None, timeout: float, as_json: bool) -> Non
     """
     from zcasync.cli.output import print_json, print_line, size
     from zcasync.cli.session import Session
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
 
     place = Home.find(home)
     place.require()
@@ -65,8 +65,8 @@ def command(days: float, home: str | None, timeout: float, as_json: bool) -> Non
 
 def _how(home: Any) -> tuple[Callable[[Any, float], Any], str]:
     """How to open the database, and what that is: "server", "file" or "configured database"."""
-    from zcasync.database import is_served
-    from zcasync.settings import load
+    from zcasync.database.client import is_served
+    from zcasync.instance.settings import load
 
     if not load(home).is_embedded:
         return _client, "configured database"
@@ -78,7 +78,7 @@ def _how(home: Any) -> tuple[Callable[[Any, float], Any], str]:
 
 
 def _client(home: Any, timeout: float) -> Any:
-    from zcasync.database import open_client
+    from zcasync.database.client import open_client
 
     return open_client(home.path, timeout)
 
@@ -87,8 +87,8 @@ def _file(home: Any, timeout: float) -> Any:
     from zc.lockfile import LockError
     from ZODB import DB
 
-    from zcasync.missing import class_factory
-    from zcasync.packing import open_file
+    from zcasync.database.missing_classes import class_factory
+    from zcasync.database.packing import open_file
 
     try:
         storage = open_file(home.data_fs, home.blobs)
@@ -115,9 +115,9 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
     """Pack; the sizes before and after, bytes."""
     from ZODB.POSException import StorageError
 
-    from zcasync.packing import drop_old
-    from zcasync.settings import load
-    from zcasync.supervisor.pack_schedule import note_packed
+    from zcasync.database.packing import drop_old
+    from zcasync.instance.settings import load
+    from zcasync.supervisor.zeo_server.pack_schedule import note_packed
 
     db = connection.db()
     is_embedded = load(home).is_embedded
@@ -159,7 +159,7 @@ def _see_through(packing: Future[tuple[int, int]], home: Any) -> tuple[int, int]
 def _progress(home: Any, began: float) -> str:
     """One line: the packed file grows beside the old one."""
     from zcasync.cli.output import size
-    from zcasync.packing import packed_file
+    from zcasync.database.packing import packed_file
 
     said = f"packing, {time.monotonic() - began:.0f} s"
     try:

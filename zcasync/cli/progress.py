@@ -14,7 +14,7 @@ def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
     Empty where none answers.
     """
     from zcasync.errors import NotRunning, StorageAway
-    from zcasync.protocol.control import ControlClient
+    from zcasync.protocol.control_client import ControlClient
 
     try:
         client = ControlClient(home.control_socket, ASK_SECONDS)

@@ -94,7 +94,7 @@ def command(
     found = _find(call)
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
 
     with writing(Home.find(home), timeout) as session:
         oid, job_id = _put(session, Home.find(home), queue, found, positional, named)
@@ -139,8 +139,8 @@ def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], d
 
 def _find(name: str) -> Callable[..., Any]:
     """The callable.  Raises Refusal; what its module prints goes to standard error."""
-    from zcasync.callables import from_dotted, store_form
     from zcasync.errors import MissingCallable
+    from zcasync.job.callables import from_dotted, store_form
 
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -157,7 +157,7 @@ def _put(
     """Put and commit; the partial's oid and id."""
     from zcasync.cli.session import require_manager
     from zcasync.errors import StorageAway
-    from zcasync.ids import id_of
+    from zcasync.job.ids import id_of
     from zcasync.partial import Partial
 
     def put(connection: Any, manager: Any) -> tuple[bytes, str]:
@@ -178,9 +178,9 @@ def _put(
 
 def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str, Any]:
     """The whole job once it has ended, or as it is when the time is over."""
-    from zcasync.cli.describe import describe
     from zcasync.errors import StorageAway
     from zcasync.interfaces import COMPLETED
+    from zcasync.reports.job import describe
 
     def look(connection: Any, manager: Any) -> dict[str, Any] | None:
         partial = connection.get(oid)

@@ -25,9 +25,9 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     with exit code 1, while the engine's process provably lives.
     """
     from zcasync.cli.output import print_json, print_line
-    from zcasync.cli.report import Supervisor
     from zcasync.cli.session import writing
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
+    from zcasync.reports.workers import Supervisor
 
     try:
         wanted = uuid.UUID(worker_or_engine)
@@ -50,9 +50,9 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
 
 def _release(manager: Any, wanted: uuid.UUID, supervisor: Any) -> dict[str, Any]:
     """Give up what the engine holds; ``supervisor``: what is known of this home's."""
-    from zcasync.ids import id_of
-    from zcasync.supervisor.startup import take_over
-    from zcasync.verdicts import Verdict, judge
+    from zcasync.job.ids import id_of
+    from zcasync.liveness.takeover import take_over
+    from zcasync.liveness.verdict import Verdict, judge
 
     workers = [] if manager is None else manager.workers.values()
     found = [one for one in workers if wanted in (one.UUID, one.engineUUID)]

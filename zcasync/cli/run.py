@@ -11,7 +11,7 @@ import click
 from zcasync.cli.options import Seconds, examples, home_option
 
 if TYPE_CHECKING:
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
 
 
 @click.command(
@@ -50,7 +50,7 @@ def command(
     first child can take a job; the log is log/zcasync.log in the home.  twistd zcasync is the same
     as a daemon.
     """
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
 
     run(Home.find(home), None if config is None else config.absolute(), children, grace_period)
 
@@ -64,7 +64,7 @@ def run(
     """
     from twisted.internet import reactor as installed
 
-    from zcasync.settings import load
+    from zcasync.instance.settings import load
     from zcasync.supervisor import logs
     from zcasync.supervisor.service import Supervisor
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ class Session:
                 future.set_exception(error)
 
     def _work(self, work: Callable[[Any, Any], T]) -> T:
-        from zcasync.database import catch_up, connected
+        from zcasync.database.sync import catch_up, connected
         from zcasync.datamanager import find
 
         if self._connection is None:
@@ -135,8 +135,8 @@ def _open_to_read(home: Home, timeout: float, patience: float | None = None) -> 
     from ZODB.POSException import StorageError
 
     from zcasync.cli.opening import require_quick
-    from zcasync.database import is_served, open_for_reading
-    from zcasync.settings import load
+    from zcasync.database.client import is_served, open_for_reading
+    from zcasync.instance.settings import load
 
     home.require()
     if load(home).is_embedded and not is_served(home):
@@ -152,7 +152,7 @@ def _open_to_read(home: Home, timeout: float, patience: float | None = None) -> 
 
 
 def _open_to_write(home: Home, timeout: float) -> Any:
-    from zcasync.database import open_client
+    from zcasync.database.client import open_client
 
     return open_client(home.path, timeout)
 

@@ -23,11 +23,11 @@ def status(home: str | None, timeout: float, as_json: bool) -> int:
     has run out), usurped (alive, but the record names another engine).  Exit code 3, after what is
     known, when the database does not answer in time.
     """
-    from zcasync.cli import report
     from zcasync.cli.output import print_json
     from zcasync.cli.session import reading
     from zcasync.errors import NotRunning, StorageAway
-    from zcasync.home import Home
+    from zcasync.instance.home import Home
+    from zcasync.reports import workers as report
 
     place = Home.find(home)
     place.require()

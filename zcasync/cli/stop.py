@@ -38,8 +38,8 @@ def command(home: str | None, timeout: float | None, as_json: bool) -> None:
     """
     from zcasync.cli.output import print_json, print_line
     from zcasync.errors import NotRunning
-    from zcasync.home import Home
-    from zcasync.settings import load
+    from zcasync.instance.home import Home
+    from zcasync.instance.settings import load
 
     place = Home.find(home)
     place.require()
@@ -64,7 +64,8 @@ def command(home: str | None, timeout: float | None, as_json: bool) -> None:
 
 def _ask(home: Any, timeout: float) -> dict[str, Any]:
     """Tell the supervisor to stop; its status right before."""
-    from zcasync.protocol.control import ControlClient, Stop
+    from zcasync.protocol.control import Stop
+    from zcasync.protocol.control_client import ControlClient
 
     client = ControlClient(home.control_socket, timeout)
     try:
@@ -77,7 +78,7 @@ def _ask(home: Any, timeout: float) -> dict[str, Any]:
 
 def _wait(identity: dict[str, Any], pid: int, deadline: float, seconds: float) -> None:
     """Wait until the process is gone.  Raises Refusal at the deadline."""
-    from zcasync.identity import Identity
+    from zcasync.instance.process_identity import Identity
 
     process = Identity.from_dict(identity)
     while process.is_alive() is not False:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zcasync.errors import NotRunning
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 #: What a supervisor says when its first child can take a job.
 READY = "zcasync ready"

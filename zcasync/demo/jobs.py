@@ -10,9 +10,10 @@ from zcasync.datamanager import find
 from zcasync.demo.index import ROOT_KEY, FileBatch, Index
 from zcasync.demo.source import Portion
 from zcasync.errors import NotRunning
-from zcasync.ids import hex_oid
 from zcasync.interfaces import COMPLETED
-from zcasync.partial import Partial, is_failure
+from zcasync.job.ids import hex_oid
+from zcasync.job.record import is_failure
+from zcasync.partial import Partial
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from zcasync.demo.counting import PlainCount, Totals
 from zcasync.demo.index import Index
 from zcasync.demo.jobs import Job
 from zcasync.demo.source import Portion
-from zcasync.home import Home
+from zcasync.instance.home import Home
 
 WIDTH = 100
 SLOWEST = 5

@@ -3,7 +3,7 @@
 Supervisor and child, over two private pipes.  The child boots, opens its storage and says *Ready*.
 The supervisor sends *Perform* with the ids of claimed partials; the child works through them in
 this order and says *Ended* for each.  What was committed is in the records: who acts on a message
-first makes sure to see what was committed before it (``zcasync.database.catch_up``).  *TakeBack*
+first makes sure to see what was committed before it (:mod:`zcasync.database.sync`).  *TakeBack*
 asks for what has not begun; *Finish* asks the child to end after the job it is at.  Nobody waits
 for an answer except to TakeBack and Ping.  A pipe that closes ends the child.  A child that is to
 be killed at work is asked for its Python stack first, by a signal (``zcasync.protocol.output``).

@@ -36,25 +36,3 @@ class Ended:
     def as_dict(self) -> dict[str, Any]:
         """As arguments of the command."""
         return {**asdict(self), "ending": self.ending.value}
-
-
-@dataclass(frozen=True)
-class Death:
-    """How a child process ended, with the evidence."""
-
-    pid: int
-    exit_code: int | None = None
-    signal: str | None = None
-    reason: str | None = None  # why it was killed, where that is known
-    job: str | None = None  # the id of the job that it was at, where that is known
-    output: tuple[str, ...] = ()  # its last lines, the Python stack among them
-
-    @property
-    def summary(self) -> str:
-        """One line for people."""
-        how = f"was killed by {self.signal}" if self.signal else f"exited with {self.exit_code}"
-        return f"child process {self.pid} {how}" + (f" ({self.reason})" if self.reason else "")
-
-    def as_dict(self) -> dict[str, Any]:
-        """As evidence on a Failure."""
-        return asdict(self)

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.protocols import amp
 
 from zcasync.protocol import control
-from zcasync.supervisor.socket_watch import SocketWatch
+from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
 
 log = Logger()
 

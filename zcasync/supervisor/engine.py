@@ -12,26 +12,26 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from ZODB.POSException import ConflictError
 
-from zcasync.database import manager_database
+from zcasync.database.sync import manager_database
 from zcasync.errors import FencedError
-from zcasync.loading import ask_ahead
-from zcasync.reporting import report_to
-from zcasync.settings import Settings
-from zcasync.supervisor.dbthread import DatabaseThread
-from zcasync.supervisor.doorbell import Doorbell
+from zcasync.instance.settings import Settings
+from zcasync.liveness.watch import Watch
+from zcasync.perform.progress import report_to
+from zcasync.supervisor.children.pool import PoolFactory
+from zcasync.supervisor.database_session import Registration
+from zcasync.supervisor.database_thread import DatabaseThread
+from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.executors import RETIRE_SECONDS, Performers
 from zcasync.supervisor.farewell import Farewell
-from zcasync.supervisor.last_pass import Held
-from zcasync.supervisor.liveness import Watch
-from zcasync.supervisor.pass_loop import PassLoop
-from zcasync.supervisor.passes import CONFLICT_TRIES
-from zcasync.supervisor.performers import RETIRE_SECONDS, Performers
-from zcasync.supervisor.pool import PoolFactory
+from zcasync.supervisor.metrics import Tally
+from zcasync.supervisor.outage import Trouble
+from zcasync.supervisor.poll.loop import PassLoop
+from zcasync.supervisor.poll.messages import Done, Work
+from zcasync.supervisor.poll.poll_pass import CONFLICT_TRIES
+from zcasync.supervisor.poll.wakeup import Doorbell
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.supervisor.registration import Registration
-from zcasync.supervisor.surroundings import Surroundings
-from zcasync.supervisor.tally import Tally
-from zcasync.supervisor.trouble import Trouble
-from zcasync.supervisor.work import Done, Work
+from zcasync.workers.claims_snapshot import Held
+from zcasync.zeo.bulk_load import ask_ahead
 
 log = Logger()
 

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 
-from zcasync.supervisor.registration import Registration
-from zcasync.supervisor.work import Work
+from zcasync.supervisor.database_session import Registration
+from zcasync.supervisor.poll.messages import Work
 
 log = Logger()
 

@@ -10,9 +10,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from zcasync.away import NOT_COMMITTED
+from zcasync.database.errors import NOT_COMMITTED
 from zcasync.supervisor.engine import Engine
-from zcasync.supervisor.startup import ServedElsewhere
+from zcasync.supervisor.registration import ServedElsewhere
 
 log = Logger()
 

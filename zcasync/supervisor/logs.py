@@ -19,8 +19,8 @@ from twisted.logger import (
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
-from zcasync.away import say_it_once
-from zcasync.home import Home
+from zcasync.database.errors import say_it_once
+from zcasync.instance.home import Home
 
 ROTATE_BYTES = 10 * 1024 * 1024
 KEEP_FILES = 10

@@ -9,8 +9,8 @@ from twisted.application.service import Service
 from twisted.python import usage
 
 from zcasync.errors import ConfigurationError
-from zcasync.home import Home
-from zcasync.settings import Configuration, load
+from zcasync.instance.home import Home
+from zcasync.instance.settings import Configuration, load
 
 
 class Options(usage.Options):  # type: ignore[misc]

@@ -14,16 +14,16 @@ from twisted.internet.defer import TimeoutError as Timeout
 from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 
-from zcasync.attachment import Attachment
-from zcasync.away import NOT_COMMITTED
-from zcasync.callables import is_persistent
-from zcasync.claimed import perform_claimed
-from zcasync.database import catch_up_all
+from zcasync.database.errors import NOT_COMMITTED
+from zcasync.database.sync import catch_up_all
+from zcasync.database.waiting import StorageWait
 from zcasync.errors import AbortedError, FencedError
-from zcasync.ids import hex_oid
-from zcasync.performing import Performer
-from zcasync.storage_wait import StorageWait
-from zcasync.tries import Timing
+from zcasync.job.callables import is_persistent
+from zcasync.job.ids import hex_oid
+from zcasync.perform.claimed import perform_claimed
+from zcasync.perform.job_connection import Attachment
+from zcasync.perform.performer import Performer
+from zcasync.retry.attempts import Timing
 
 log = Logger()
 

@@ -1,106 +1,150 @@
-"""The engine's registration in the database: all that is done in the database thread."""
+"""Taking up and laying down a worker: the transactions at the two ends of an engine's life."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-import transaction
+from ZODB.POSException import ConflictError
 
-from zcasync.fence import fence
-from zcasync.settings import Settings
-from zcasync.supervisor import startup
-from zcasync.supervisor.housekeeping import Housekeeping
-from zcasync.supervisor.last_pass import Held
-from zcasync.supervisor.liveness import Watch
-from zcasync.supervisor.passes import Passes
-from zcasync.supervisor.surroundings import Surroundings
-from zcasync.supervisor.work import Done, Work
+from zcasync.clock import to_datetime
+from zcasync.database.errors import NOT_COMMITTED
+from zcasync.datamanager import DataManager, install
+from zcasync.instance.lock import AlreadyServed
+from zcasync.instance.process_identity import Identity
+from zcasync.instance.versions import versions
+from zcasync.liveness.takeover import give_all_back, take_over
+from zcasync.liveness.watch import Watch
+from zcasync.workers.fence import fence
+from zcasync.workers.incarnation import Incarnation
+from zcasync.workers.worker import Worker
+
+TRIES = 10
 
 
-class Registration:
-    """One engine's hold on a worker's record, over one connection; not safe for two threads.
+class ServedElsewhere(AlreadyServed):
+    """An engine that cannot be looked at from here serves this worker; its silence will tell."""
 
-    ``note(held)`` is told after each pass what the engine holds.
+
+def begin(
+    connection: Any,
+    worker_uuid: uuid.UUID,
+    engine: uuid.UUID,
+    wishes: dict[str, Any],
+    watch: Watch,
+    identity: Callable[[], Identity] = Identity.here,
+) -> tuple[DataManager, Worker, Incarnation, list[str]]:
+    """Install what is missing and write the new incarnation; returns notes for the log too.
+
+    ``wishes``: configured values for the worker's record (``children`` is its thread size).
+    Raises AlreadyServed when a live process serves the worker, ServedElsewhere when one on another
+    machine may: call it again with the same ``watch`` until that has been silent for too long.
     """
-
-    def __init__(
-        self,
-        db: Any,
-        worker: uuid.UUID,
-        engine: uuid.UUID,
-        settings: Settings,
-        watch: Watch,
-        surroundings: Surroundings,
-        note: Callable[[Held], None] = lambda held: None,
-    ) -> None:
-        self._db = db
-        self._worker_uuid = worker
-        self._engine = engine
-        self._settings = settings
-        self._watch = watch
-        self._surroundings = surroundings
-        self._note = note
-        self._connection: Any = None
-
-    def begin(self) -> tuple[bytes, list[str], int]:
-        """Take the worker up; returns the incarnation's oid, notes for the log, the thread size.
-
-        Raises AlreadyServed, ServedElsewhere, and what the storage raises.
-        """
-        self._connection = self._db.open(transaction_manager=transaction.TransactionManager())
-        settings = self._settings
-        wishes = {
-            "children": settings.children,
-            "poll_seconds": settings.poll_seconds,
-            "ping_interval": settings.ping_interval,
-            "ping_death_interval": settings.ping_death_interval,
-        }
+    manager = connection.transaction_manager
+    for attempt in range(TRIES):
+        manager.begin()
         try:
-            manager, worker, incarnation, notes = startup.begin(
-                self._connection,
-                self._worker_uuid,
-                self._engine,
-                wishes,
-                self._watch,
-                self._surroundings.identity,
-            )
+            result = _begin(connection, worker_uuid, engine, wishes, watch, identity)
+            manager.commit()
+        except ConflictError:
+            manager.abort()
+            if attempt == TRIES - 1:
+                raise
         except BaseException:
-            self.close()
+            watch.stillborn.add(engine.bytes)
+            manager.abort()
             raise
-        self._worker, self._incarnation = worker, incarnation
-        keep = timedelta(days=settings.keep_completed)
-        housekeeping = Housekeeping(self._surroundings.seconds, keep=keep)
-        self._passes = Passes(
-            self._connection,
-            manager,
-            worker,
-            incarnation,
-            self._watch,
-            self._surroundings,
-            housekeeping,
-        )
-        return incarnation._p_oid, notes, worker.thread.size
+        else:
+            fence(connection, result[2])
+            return result
+    raise AssertionError("unreachable")
 
-    def make_pass(self, work: Work) -> Done:
-        """One poll pass."""
-        done = self._passes.run(work)
-        if done.held is not None:
-            self._note(done.held)
-        return done
 
-    def end(self, work: Work) -> int:
-        """Lay the worker down; returns how many claims were given back."""
+def _begin(
+    connection: Any,
+    worker_uuid: uuid.UUID,
+    engine: uuid.UUID,
+    wishes: dict[str, Any],
+    watch: Watch,
+    identity: Callable[[], Identity],
+) -> tuple[DataManager, Worker, Incarnation, list[str]]:
+    data_manager = install(connection)
+    for name, db in connection.db().databases.items():
+        if db is not connection.db():
+            install(connection.get_connection(name), connection.db().database_name)
+    plain = uuid.UUID(bytes=worker_uuid.bytes)
+    worker = data_manager.workers.get(plain)
+    if worker is None:
+        worker = Worker(plain)
+        data_manager.workers.add(worker)
+    notes = check_predecessor(worker, watch)
+    incarnation = Incarnation(engine, plain, identity(), versions())
+    connection.add(incarnation)
+    notes += take_over(worker, "its process was gone", worker, incarnation)
+    worker.engineUUID = engine
+    worker.incarnation = incarnation
+    if wishes.get("children") is not None:
+        worker.thread.size = wishes["children"]
+    for name in ("poll_seconds", "ping_interval", "ping_death_interval"):
+        if wishes.get(name) is not None:
+            setattr(worker, name, wishes[name])
+    for queue in (data_manager.thread, data_manager.reactor):
+        queue.retry_broken()
+    worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
+    return data_manager, worker, incarnation, notes
+
+
+def check_predecessor(worker: Worker, watch: Watch) -> list[str]:
+    """Whether the engine that the worker's record still names is gone; returns notes.
+
+    Raises AlreadyServed while its process runs on this machine, ServedElsewhere while it may run on
+    another one.
+    """
+    if worker.engineUUID is None:
+        return []
+    old = worker.incarnation
+    if old is not None and old.engineUUID == worker.engineUUID and not old.is_over:
+        alive = old.identity.is_alive() if worker._engine not in watch.stillborn else False
+        where = f"process {old.identity.pid} on {old.identity.host}"
+        since = to_datetime(old.started).isoformat(timespec="seconds")
+        if alive:
+            raise AlreadyServed(
+                f"worker {worker.UUID} is served by {where} since {since}: stop it first "
+                "(zcasync stop)"
+            )
+        if alive is None and watch.why_dead(worker) is None:
+            raise ServedElsewhere(
+                f"worker {worker.UUID} is served by {where} since {since}, which cannot be looked "
+                f"at from here: if it stays silent it is taken for dead in "
+                f"{watch.remaining(worker):.0f} s; zcasync release gives its claims up at once"
+            )
+    return [f"engine {worker.engineUUID} left without saying so: its work is taken over"]
+
+
+def end(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
+    """Lay the worker down: give unfinished claims back and end the incarnation, in one commit.
+
+    Returns how many partials were given back.  A commit in doubt is looked up.
+    """
+    manager = connection.transaction_manager
+    count = 0
+    for attempt in range(TRIES):
+        manager.begin()
         try:
-            self._passes.run(work)
-            return startup.end(self._connection, self._worker, self._incarnation)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Close the connection; what was not committed is lost."""
-        self._connection.transaction_manager.abort()
-        fence(self._connection, None)
-        self._connection.close()
+            if incarnation.is_over:  # a commit that was in doubt is there, or we were buried
+                return count
+            count = give_all_back(worker.thread) + give_all_back(worker.reactor)
+            worker.engineUUID = None
+            incarnation.end("stopped")
+            manager.commit()
+        except NOT_COMMITTED:
+            manager.abort()
+            if attempt == TRIES - 1:
+                raise
+        except BaseException:
+            manager.abort()
+            raise
+        else:
+            return count
+    raise AssertionError("unreachable")

@@ -7,30 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
 from twisted.logger import Logger
 
-from zcasync.database import open_databases
-from zcasync.home import Home
-from zcasync.identity import Identity
-from zcasync.ids import hex_oid
+from zcasync.database.opening import open_databases
+from zcasync.instance.home import Home
+from zcasync.instance.lock import HomeLock
+from zcasync.instance.process_identity import Identity
+from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
+from zcasync.liveness.watch import Watch
 from zcasync.protocol.spec import ChildSpec
-from zcasync.settings import Configuration
-from zcasync.supervisor.child import Child
+from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.control_socket import ControlSocket
-from zcasync.supervisor.dbthread import DatabaseThread
+from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
-from zcasync.supervisor.home_lock import HomeLock
-from zcasync.supervisor.in_hand import SPARE
 from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.last_pass import LastPass
-from zcasync.supervisor.liveness import Watch
-from zcasync.supervisor.pack_schedule import PackSchedule
-from zcasync.supervisor.pool import child_processes
-from zcasync.supervisor.server_process import ServerProcess, replace_left_behind
+from zcasync.supervisor.status import child_list, reactor_job_list
+from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
+from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
+from zcasync.workers.claims_snapshot import LastPass
 
 log = Logger()
 
@@ -219,47 +216,3 @@ class Supervisor(Service):  # type: ignore[misc]
             "reactor_jobs": [] if engine is None else reactor_job_list(engine),
             "children": [] if pool is None else child_list(pool),
         }
-
-
-def child_list(pool: Any) -> list[dict[str, Any]]:
-    """The children as ``status --json`` shows them."""
-    return [
-        {
-            "pid": child.pid,
-            "slot": None if child.slot == SPARE else child.slot,
-            "state": "spare" if child is pool.spare else child.state,
-            "note": note(child),
-            "job": child.job_id(),
-            "progress": None if child.progress is None else child.progress.as_dict(),
-            "in_hand": len(child.outstanding),
-            "jobs_done": child.jobs_done,
-            "rss": _rss(child.pid),
-        }
-        for child in pool.processes()
-        if child.state != "gone"
-    ]
-
-
-def note(child: Child) -> str | None:
-    """What an operator should know of a child besides its state."""
-    if child.frozen_seconds is not None:
-        return f"stopped by a signal for {child.frozen_seconds:.0f} s: kill -CONT {child.pid}"
-    return "boots" if child.slot == SPARE and child.state == "booting" else None
-
-
-def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
-    """The reactor jobs that run or wait for a Deferred, with what they last said."""
-    jobs = engine.performers.reactor_jobs
-    found = []
-    for oid in sorted(jobs.running | jobs.deferred) if jobs is not None else ():
-        progress = engine.performers.noting.latest(oid)
-        said = None if progress is None else progress.as_dict()
-        found.append({"job": hex_oid(oid), "progress": said})
-    return found
-
-
-def _rss(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0

@@ -9,8 +9,8 @@ all; ``wait_for_result`` and ``wait_until`` fail loudly with what they saw.  Rea
 from zcasync.testing.inline import drain, run_inline
 from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.story import Story
-from zcasync.testing.threads import ThreadPool, thread_pool
 from zcasync.testing.waiting import wait_for_result, wait_until
+from zcasync.twisted_engine.threads import ThreadPool, thread_pool
 
 __all__ = [
     "FakeReactor",

@@ -7,15 +7,15 @@ from typing import Any
 
 import transaction
 
-from zcasync.claimed import perform_claimed
 from zcasync.errors import BadStateError
-from zcasync.identity import Identity
-from zcasync.incarnation import Incarnation
-from zcasync.partial import Partial
-from zcasync.performing import Performer
+from zcasync.instance.process_identity import Identity
+from zcasync.job.record import PartialRecord
+from zcasync.perform.claimed import perform_claimed
+from zcasync.perform.performer import Performer
+from zcasync.workers.incarnation import Incarnation
 
 
-def run_inline(partial: Partial) -> Any:
+def run_inline(partial: PartialRecord) -> Any:
     """Perform one partial that waits in a queue, in this thread; returns its result.  Commits.
 
     Raises BadStateError when it does not wait.
@@ -38,12 +38,12 @@ def run_inline(partial: Partial) -> Any:
     return partial.result
 
 
-def drain(manager: Any, *, limit: int = 10_000) -> list[Partial]:
+def drain(manager: Any, *, limit: int = 10_000) -> list[PartialRecord]:
     """Perform all due partials of a data manager, those that they put too; returns them in order.
 
     Commits.  Raises AssertionError when more than ``limit`` were performed.
     """
-    performed: list[Partial] = []
+    performed: list[PartialRecord] = []
     transaction_manager = manager._p_jar.transaction_manager
     if transaction_manager is None:
         transaction_manager = transaction.manager

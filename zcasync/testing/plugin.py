@@ -29,7 +29,7 @@ def zcasync_db() -> Iterator[Any]:
     from ZODB import DB
     from ZODB.DemoStorage import DemoStorage
 
-    from zcasync.missing import class_factory
+    from zcasync.database.missing_classes import class_factory
 
     db = DB(DemoStorage(), class_factory=class_factory)
     yield db

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from zcasync.settings import Settings
+from zcasync.instance.settings import Settings
 from zcasync.testing.reactor import FakeReactor
-from zcasync.testing.threads import thread_pool
 from zcasync.testing.waiting import wait_for_result
+from zcasync.twisted_engine.threads import thread_pool
 
 if TYPE_CHECKING:  # the supervisor's modules load a reactor: not before an engine is made
     from zcasync.supervisor.engine import Engine

@@ -18,7 +18,7 @@ import psutil
 import transaction
 
 import zcasync
-from zcasync.database import manager_database
+from zcasync.database.sync import manager_database
 from zcasync.datamanager import DataManager, Worker, find
 from zcasync.instanceuuid import readUUID
 from zcasync.partial import Partial

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zcasync.interfaces import COMPLETED
-from zcasync.partial import Partial
+from zcasync.job.record import PartialRecord
 
 #: Between two looks, seconds: lets threads and processes work.
 PAUSE = 0.001
@@ -38,7 +38,7 @@ def wait_until(
 
 
 def wait_for_result(
-    partial: Partial,
+    partial: PartialRecord,
     *,
     turn: Callable[[], Any] = lambda: None,
     seconds: float = 30.0,

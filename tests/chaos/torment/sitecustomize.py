@@ -18,21 +18,21 @@ ROLES = {
     "zcasync.child": "child",
     "zcasync.cli.main": "supervisor",
     "zcasync.zeo": "server",
-    "zcasync.supervisor.storage_server": "server",
+    "zcasync.supervisor.zeo_server": "server",
 }
 #: The functions that commit, innermost first, and what their commits are called.
 COMMITS = {
-    ("zcasync.supervisor.startup", "begin"): "begin",
-    ("zcasync.supervisor.startup", "end"): "end",
-    ("zcasync.supervisor.others", "look"): "burial",
-    ("zcasync.supervisor.passes", "run"): "pass",
-    ("zcasync.performing", "_try"): "job",
-    ("zcasync.grouping", "commit"): "group",
-    ("zcasync.committing", "begin"): "start",
-    ("zcasync.committing", "put_off"): "put_off",
-    ("zcasync.committing", "settle"): "settle",
-    ("zcasync.committing", "end"): "failure",
-    ("zcasync.performing", "run_callbacks"): "complete",
+    ("zcasync.supervisor.registration", "begin"): "begin",
+    ("zcasync.supervisor.registration", "end"): "end",
+    ("zcasync.supervisor.poll.peers", "look"): "burial",
+    ("zcasync.supervisor.poll.poll_pass", "run"): "pass",
+    ("zcasync.perform.performer", "_try"): "job",
+    ("zcasync.perform.group_commit", "commit"): "group",
+    ("zcasync.perform.commits", "begin"): "start",
+    ("zcasync.perform.commits", "put_off"): "put_off",
+    ("zcasync.perform.commits", "settle"): "settle",
+    ("zcasync.perform.commits", "end"): "failure",
+    ("zcasync.perform.performer", "run_callbacks"): "complete",
 }
 
 
@@ -159,7 +159,7 @@ def main() -> None:
         watch(who, FileStorage, lambda: {"any"})
         watch_the_file(FileStorage)
     else:
-        from zcasync.sending import SendingTogether
+        from zcasync.zeo.client import SendingTogether
 
         watch(who, SendingTogether, commits)
         watch_messages(who)

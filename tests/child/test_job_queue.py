@@ -1,0 +1,117 @@
+"""The jobs that wait in a child, between its two threads."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from zcasync.child.job_queue import Job, Jobs
+
+A, B, C = b"a", b"b", b"c"
+TID = b"\0" * 8
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs()
+
+
+class Waiting:
+    """The job's thread, which waits for the next job."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.found: list[Job | None] = []
+        self._thread = threading.Thread(target=lambda: self.found.append(jobs.next()), daemon=True)
+        self._thread.start()
+
+    @property
+    def next(self) -> Job | None:
+        """What it got."""
+        self._thread.join(10)
+        assert self.found, "the thread still waits"
+        return self.found[0]
+
+
+def test_jobs_come_in_the_order_they_were_given(jobs: Jobs) -> None:
+    jobs.add([A, B])
+    jobs.add([C])
+
+    assert [jobs.next() for _ in range(3)] == [Job(A), Job(B), Job(C)]
+
+
+def test_a_waiting_thread_gets_what_is_added(jobs: Jobs) -> None:
+    waiting = Waiting(jobs)
+    jobs.add([A])
+
+    assert waiting.next == Job(A)
+
+
+def test_it_is_busy_while_it_is_at_a_job(jobs: Jobs) -> None:
+    assert not jobs.busy
+    jobs.add([A])
+    jobs.next()
+    assert jobs.busy
+
+    jobs.finish()
+    jobs.next()
+    assert not jobs.busy
+
+
+def test_what_is_added_is_news_to_the_jobs_thread(jobs: Jobs) -> None:
+    assert jobs.take_news() == []
+    jobs.add([A], TID)
+    jobs.add([B, C])
+
+    assert jobs.take_news() == [TID, None]
+    assert jobs.take_news() == []
+
+
+def test_what_has_not_begun_is_taken_back_once(jobs: Jobs) -> None:
+    jobs.add([A, B, C])
+    jobs.next()
+
+    assert jobs.take_back() == [B, C]
+    assert jobs.take_back() == []
+
+
+def test_after_finish_there_is_no_next_once_all_is_done(jobs: Jobs) -> None:
+    jobs.add([A])
+    jobs.finish()
+
+    assert jobs.next() == Job(A)
+    assert jobs.next() is None
+
+
+def test_finish_ends_a_wait(jobs: Jobs) -> None:
+    waiting = Waiting(jobs)
+    jobs.finish()
+
+    assert waiting.next is None
+
+
+def test_the_result_of_a_deferred_comes_before_new_jobs(jobs: Jobs) -> None:
+    jobs.hold(A)
+    jobs.add([B])
+    jobs.add_fired(A, 42)
+
+    assert [jobs.next(), jobs.next()] == [Job(A, True, 42), Job(B)]
+
+
+def test_the_result_of_a_deferred_is_not_taken_back(jobs: Jobs) -> None:
+    jobs.hold(A)
+    jobs.add([B])
+    jobs.add_fired(A, 42)
+
+    assert jobs.take_back() == [B]
+    assert jobs.next() == Job(A, True, 42)
+
+
+def test_a_child_that_finishes_waits_for_its_deferreds(jobs: Jobs) -> None:
+    jobs.hold(A)
+    jobs.finish()
+    waiting = Waiting(jobs)
+    jobs.add_fired(A, 42)
+
+    assert waiting.next == Job(A, True, 42)
+    assert jobs.next() is None

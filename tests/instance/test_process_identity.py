@@ -1,0 +1,81 @@
+"""Which process is meant: by more than its pid."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from zcasync.instance import process_identity as identity
+from zcasync.instance.process_identity import Identity
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits until its input ends."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    yield started
+    started.communicate(timeout=30)
+
+
+def test_this_process_is_alive() -> None:
+    here = Identity.here()
+
+    assert here.pid == os.getpid()
+    assert here.is_alive() is True
+    assert here == Identity.of(os.getpid())
+
+
+def test_a_process_that_has_ended_is_not_alive(process: subprocess.Popen[bytes]) -> None:
+    there = Identity.of(process.pid)
+    assert there.is_alive() is True
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    assert there.is_alive() is False, "a zombie does nothing any more"
+    process.wait()
+    assert there.is_alive() is False
+
+
+def test_a_later_process_with_the_same_pid_is_another_one() -> None:
+    here = Identity.here()
+
+    assert dataclasses.replace(here, start_ticks=here.start_ticks - 1).is_alive() is False
+
+
+@pytest.mark.parametrize(
+    "change", [{"boot_id": "another"}, {"pid_namespace": "another"}, {"boot_id": ""}]
+)
+def test_nothing_is_known_of_another_machine(change: dict[str, str]) -> None:
+    assert dataclasses.replace(Identity.here(), **change).is_alive() is None
+    assert dataclasses.replace(Identity.here(), pid=0, **change).is_alive() is None
+
+
+def test_the_name_of_the_machine_decides_nothing() -> None:
+    assert dataclasses.replace(Identity.here(), host="renamed").is_alive() is True
+
+
+def test_an_identity_survives_a_json_file() -> None:
+    here = Identity.here()
+
+    assert Identity.from_dict(json.loads(json.dumps(here.as_dict()))) == here
+
+
+@pytest.mark.parametrize("found", [{}, {"pid": 1}, [], "text", None, {"pid": "x"}])
+def test_what_is_no_identity_is_refused(found: object) -> None:
+    whole = Identity.here().as_dict()
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Identity.from_dict({**whole, **found} if found == {"pid": "x"} else found)
+
+
+def test_where_the_platform_tells_nothing_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(identity, "_boot_id", lambda: identity.UNKNOWN)
+
+    assert Identity.here().is_alive() is None

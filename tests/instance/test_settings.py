@@ -1,0 +1,188 @@
+"""etc/zcasync.conf: what it can say, and that every mistake in it gets an answer."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
+from zcasync.instance.settings import Configuration, Settings, load
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MAIN = "<zodb>\n<mappingstorage>\n</mappingstorage>\n</zodb>\n"
+SECOND = MAIN.replace("<zodb>", "<zodb zc.async>")
+
+
+def loaded(tmp_path: Path, text: str | bytes) -> Configuration:
+    """What a file with this text says."""
+    file = tmp_path / "etc" / "zcasync.conf"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load(Home(tmp_path))
+
+
+def problem_of(tmp_path: Path, text: str | bytes) -> str:
+    """The one-line problem that a file with this text has."""
+    with pytest.raises(ConfigurationError) as raised:
+        loaded(tmp_path, text)
+    [problem] = raised.value.problems
+    assert str(tmp_path / "etc" / "zcasync.conf") in problem
+    assert "\n" not in problem
+    return problem
+
+
+def test_without_a_file_the_embedded_default_holds(tmp_path: Path) -> None:
+    configuration = load(Home(tmp_path))
+
+    assert configuration == Configuration(Settings())
+    assert configuration.is_embedded
+    assert not configuration.has_second
+    assert configuration.settings.grace_period == 25.0
+
+
+def test_an_empty_file_says_the_same(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "# nothing\n") == Configuration(Settings())
+
+
+def test_every_setting_can_be_set(tmp_path: Path) -> None:
+    fields = [field.name for field in dataclasses.fields(Settings)]
+    values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False}
+    lines = [f"{name.replace('_', '-')} {value}" for name, value in values.items()]
+    text = "\n".join(["<zcasync>", *lines, "</zcasync>"])
+    settings = loaded(tmp_path, text).settings
+
+    assert dataclasses.asdict(settings) == values
+    assert set(Settings.HELP) == set(fields), "zcasync check explains each"
+
+
+def test_a_setting_that_is_not_set_keeps_its_default(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "<zcasync>\nchildren 0\n</zcasync>").settings
+
+    assert settings == Settings(children=0)
+
+
+def test_databases_are_read(tmp_path: Path) -> None:
+    one = loaded(tmp_path, MAIN)
+    two = loaded(tmp_path, SECOND + MAIN)
+
+    assert (one.is_embedded, one.has_second, len(one.databases)) == (False, False, 1)
+    assert (two.is_embedded, two.has_second, len(two.databases)) == (False, True, 2)
+
+
+def test_another_file_can_be_named(tmp_path: Path) -> None:
+    loaded(tmp_path, "<zcasync>\nchildren 1\n</zcasync>")
+    other = tmp_path / "other.conf"
+    other.write_text("<zcasync>\nchildren 2\n</zcasync>")
+
+    assert load(Home(tmp_path), other).settings.children == 2
+    with pytest.raises(ConfigurationError, match=re.escape(f"{tmp_path / 'no'} cannot be read")):
+        load(Home(tmp_path), tmp_path / "no")
+
+
+@pytest.mark.parametrize("name", ["zcasync.conf", "zcasync-two-databases.conf"])
+def test_the_samples_can_be_loaded(tmp_path: Path, name: str) -> None:
+    configuration = load(Home(tmp_path), ROOT / "etc" / name)
+
+    assert configuration.has_second == (name != "zcasync.conf")
+
+
+def test_memory_has_units(tmp_path: Path) -> None:
+    text = "<zcasync>\nmemory-limit 2GB\nrecycle-memory 300mb\n</zcasync>\n"
+    settings = loaded(tmp_path, text).settings
+
+    assert (settings.memory_limit, settings.recycle_memory) == (2 * 2**30, 300 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("children many", "many"),
+        ("children -1", "'-1' is less than 0"),
+        ("children 1.5", "1.5"),
+        ("output-lines -5", "'-5' is less than 0"),
+        ("poll-seconds 0", "'0' is not a number of seconds above 0"),
+        ("poll-seconds -1", "'-1' is not a number of seconds above 0"),
+        ("poll-seconds nan", "'nan' is not a number of seconds above 0"),
+        ("grace-period inf", "'inf' is not a number of seconds above 0"),
+        ("ping-interval soon", "soon"),
+        ("childern 2", "childern"),
+        ("children 1\nchildren 2", "children"),
+        ("spare perhaps", "perhaps"),
+        ("memory-limit 0", "'0' is not a number of bytes above 0"),
+        ("memory-limit much", "much"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, lines: str, expected: str) -> None:
+    assert expected in problem_of(tmp_path, f"<zcasync>\n{lines}\n</zcasync>\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<zcasync>\nchildren 1\n", "unclosed"),
+        ("<zcasync>\n</zodb>\n", "unbalanced section end"),
+        ("</zcasync>\n", "zcasync"),
+        ("nonsense 1\n", "nonsense"),
+        ("<nonsense>\n</nonsense>\n", "nonsense"),
+        ("<zcasync>\n</zcasync>\n<zcasync>\n</zcasync>\n", "zcasync"),
+        ("<zodb>\n</zodb>\n", "the section of database 'main' names no storage"),
+        ("<zodb>\n<nostorage>\n</nostorage>\n</zodb>\n", "nostorage"),
+        ("<zodb>\n<filestorage>\n</filestorage>\n</zodb>\n", "path"),
+        ("%import no.such.package\n", "no.such.package"),
+        ("%import zcasync\n", "zcasync"),
+        ("%include no-such-file.conf\n", "no-such-file.conf"),
+        ("%define\n", "define"),
+        ("<zcasync>\nchildren $UNDEFINED\n</zcasync>\n", "UNDEFINED"),
+        (b"<zcasync>\n# \xff\xfe\n</zcasync>\n", "cannot be read"),
+        (b"\x00\x01\x02", ""),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_one_problem_in_one_line(
+    tmp_path: Path, text: str | bytes, expected: str
+) -> None:
+    assert expected in problem_of(tmp_path, text)
+
+
+def test_a_folder_in_its_place_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "etc" / "zcasync.conf").mkdir(parents=True)
+
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(Home(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MAIN + MAIN, ["there are two databases named '(no name)'", "found 2 main ones"]),
+        (SECOND, ["found 0 main ones"]),
+        (MAIN + MAIN.replace("<zodb>", "<zodb other>"), ["found 2 main ones"]),
+        (MAIN + SECOND + SECOND, ["section names must not be re-used"]),
+    ],
+    ids=["two mains", "no main", "an unknown second", "two seconds"],
+)
+def test_databases_that_do_not_go_together_are_named_all_at_once(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    try:
+        loaded(tmp_path, text)
+    except ConfigurationError as error:
+        problems = error.problems
+    assert len(problems) == len(expected)
+    for problem, part in zip(problems, expected, strict=True):
+        assert part in problem
+
+
+def test_options_replace_settings() -> None:
+    configuration = Configuration(Settings(children=1))
+
+    changed = configuration.with_settings(children=3, grace_period=None)
+    assert changed.settings == Settings(children=3)
+    assert configuration.settings.children == 1
+    with pytest.raises(ConfigurationError) as raised:
+        configuration.with_settings(children=-1, grace_period=-2.0)
+    assert raised.value.problems == [
+        "children must not be negative: -1",
+        "grace_period must not be negative: -2.0",
+    ]

@@ -1,0 +1,228 @@
+"""What retry policies make of interrupted jobs, and how jobs that were put off wait again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from zope.component import provideAdapter
+
+from tests.support import scenes
+from tests.support.sessions import FakeClock, Session
+from zcasync import Partial
+from zcasync.errors import AbortedError
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING, IPartial, IRetryPolicy
+from zcasync.job.callbacks import choose
+from zcasync.liveness.death import Death
+from zcasync.liveness.recovery import recover
+from zcasync.perform.performer import Performer
+from zcasync.retry.stock import NeverRetry, RetryCommonFourTimes
+from zcasync.supervisor import registration as startup
+from zcasync.supervisor.poll.messages import Done
+
+DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
+
+
+class Later(RetryCommonFourTimes):
+    """Interrupted jobs run again after an hour."""
+
+    def interrupted(self, counts: Any) -> Any:
+        return timedelta(hours=counts.interruptions)
+
+
+class Raising(RetryCommonFourTimes):
+    """Cannot answer."""
+
+    def interrupted(self, counts: Any) -> Any:
+        raise ZeroDivisionError("oh")
+
+
+@pytest.fixture
+def done() -> Done:
+    return Done()
+
+
+def claimed(session: Session, retry: Any, call: Any = abs) -> Partial:
+    """A job that an engine has claimed."""
+    partial = session.queue.put(Partial(call, -1), retry=retry)
+    session.commit()
+    scenes.claim(session, scenes.serve(session), [partial])
+    return partial
+
+
+def begun(session: Session, retry: Any) -> Partial:
+    """A job in the middle of whose call its process has died."""
+    partial = claimed(session, retry)
+
+    def die(call: Any, *args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Performer(invoke=die).perform(partial)
+    session.sync()
+    return partial
+
+
+def test_under_never_the_first_interruption_ends_it_with_the_evidence(
+    session: Session, done: Done
+) -> None:
+    partial = begun(session, "never")
+    recover([partial], DEATH, done)
+    session.commit()
+    session.connection.cacheMinimize()
+
+    assert (partial.state, partial.attempts, partial._interruptions) == (COMPLETED, 1, 1)
+    assert partial.result.type is AbortedError
+    assert partial.result.getErrorMessage() == (
+        "interrupted, and its retry policy 'never' lets it begin only once: "
+        "child process 7 was killed by SIGKILL"
+    )
+    assert partial.result.evidence["signal"] == "SIGKILL"
+    assert tuple(partial.result.evidence["output"]) == DEATH.output
+    assert "is ended" in done.notes[-1]
+
+
+def test_what_was_not_begun_is_safe_to_run_but_may_not_kill_children_for_ever(
+    session: Session, done: Done
+) -> None:
+    partial = claimed(session, "never")
+    recover([partial], DEATH, done)
+    assert (partial.state, partial.attempts, partial._interruptions) == (PENDING, 1, 1)
+
+    partial._interruptions = 9
+    scenes.claim(session, session.manager.workers.values()[0], [partial])
+    recover([partial], DEATH, done)
+    assert partial.result.getErrorMessage().startswith("interrupted 10 times")
+
+
+def test_what_has_begun_is_not_given_back_by_an_engine_that_stops(session: Session) -> None:
+    partial = begun(session, "never")
+    worker = session.manager.workers.values()[0]
+    startup.end(session.connection, worker, worker.incarnation)
+
+    assert partial.state == COMPLETED
+    assert "'never' lets it begin only once" in partial.result.getErrorMessage()
+
+
+def test_an_engine_that_stops_gives_back_what_was_only_reserved(session: Session) -> None:
+    partial = claimed(session, "never")
+    worker = session.manager.workers.values()[0]
+    startup.end(session.connection, worker, worker.incarnation)
+
+    assert (partial.state, partial._interruptions, partial.claim) == (PENDING, 0, None)
+
+
+def test_forever_is_interrupted_as_often_as_it_takes(session: Session, done: Done) -> None:
+    partial = claimed(session, "forever")
+    worker = session.manager.workers.values()[0]
+    for _ in range(30):
+        recover([partial], DEATH, done)
+        scenes.claim(session, worker, [partial])
+
+    assert (partial.state, partial._interruptions) == (ACTIVE, 30)
+
+
+def test_a_policy_can_let_an_interrupted_job_wait(
+    session: Session, done: Done, fake_clock: FakeClock
+) -> None:
+    partial = claimed(session, Later)
+    recover([partial], DEATH, done)
+
+    assert (partial.state, partial._interruptions) == (PENDING, 1)
+    assert partial.begin_after == fake_clock.later(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("registered elsewhere", "the default policy decides: no retry policy has the name")],
+)
+def test_a_policy_that_only_others_know_does_not_stop_the_pass(
+    session: Session, done: Done, name: str, problem: str
+) -> None:
+    partial = claimed(session, None)
+    partial._retry = name
+    recover([partial], DEATH, done)
+
+    assert (partial.state, partial._interruptions) == (PENDING, 1)
+    assert problem in done.notes[0]
+
+
+def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(session: Session, done: Done) -> None:
+    partial = claimed(session, Raising)
+    recover([partial], DEATH, done)
+
+    assert partial.result.type is AbortedError
+    assert "ZeroDivisionError: oh" in done.notes[0]
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_policy_of_the_application_decides_too(session: Session, done: Done) -> None:
+    provideAdapter(NeverRetry, [IPartial], IRetryPolicy)
+    partial = begun(session, None)
+    recover([partial], DEATH, done)
+
+    assert partial.result.type is AbortedError
+
+
+def test_a_callback_under_never_is_begun_once(session: Session, done: Done) -> None:
+    partial = claimed(session, None)
+    callback = partial.addCallback(Partial(abs), retry="never")
+    scenes.end(partial, 3)
+    callback._move_to(ACTIVE)
+    callback._started, callback._once = 1, True
+    recover([partial], DEATH, done)
+
+    assert (partial.state, callback.state) == (CALLBACKS, COMPLETED)
+    assert callback.result.type is AbortedError
+
+
+@pytest.mark.parametrize(("retry", "ends"), [("never", True), ("default", False)])
+def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
+    session: Session, done: Done, retry: str, ends: bool
+) -> None:
+    partial = claimed(session, None)
+    chosen = Partial(abs)
+    either = partial.addCallbacks(chosen, retry=retry)
+    scenes.end(partial, 3)
+    chosen._move_to(ACTIVE)
+    chosen._started, chosen._once = 1, ends
+    session.commit()
+    recover([partial], DEATH, done)
+    session.commit()
+    assert (chosen.state, chosen._interruptions) == (COMPLETED if ends else PENDING, 1)
+
+    Performer().run_callbacks(partial)
+    assert either.callable is choose
+    assert (partial.state, either.state) == (COMPLETED, COMPLETED)
+    assert either.result is chosen.result if ends else either.result == 3
+
+
+# put off
+
+
+def test_what_was_put_off_waits_again_and_whoever_is_behind_it_was_interrupted(
+    session: Session, done: Done, fake_clock: FakeClock
+) -> None:
+    partials = scenes.put(session, 3)
+    scenes.claim(session, scenes.serve(session), partials)
+    moment = fake_clock.later(minutes=5)
+    partials[0]._retry_at = fake_clock.microseconds + 300_000_000
+    recover(partials, DEATH, done)
+
+    assert [partial.state for partial in partials] == [PENDING] * 3
+    assert [partial._interruptions for partial in partials] == [0, 1, 0]
+    assert (partials[0].begin_after, partials[0].claim) == (moment, None)
+
+
+def test_an_engine_that_stops_gives_back_what_was_put_off(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    partial = claimed(session, None)
+    partial._retry_at = fake_clock.microseconds + 300_000_000
+    session.commit()
+    worker = session.manager.workers.values()[0]
+    startup.end(session.connection, worker, worker.incarnation)
+
+    assert (partial.state, partial.begin_after) == (PENDING, fake_clock.later(minutes=5))
+    assert len(worker.thread) == 0

@@ -1,0 +1,209 @@
+"""What becomes of claims that a child or an engine did not bring to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import scenes
+from tests.support.sessions import Session
+from zcasync import Partial
+from zcasync.errors import AbortedError
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.ids import hex_oid
+from zcasync.liveness.death import Death
+from zcasync.liveness.recovery import is_unfinished, recover
+from zcasync.retry.stock import INTERRUPTION_LIMIT
+from zcasync.supervisor.poll.messages import Done
+
+DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
+
+Claims = Callable[[int], list[Partial]]
+
+
+@pytest.fixture
+def claims(session: Session) -> Claims:
+    """Puts so many partials and claims them."""
+
+    def make(count: int) -> list[Partial]:
+        partials = scenes.put(session, count)
+        scenes.claim(session, scenes.serve(session), partials)
+        return partials
+
+    return make
+
+
+@pytest.fixture
+def done() -> Done:
+    return Done()
+
+
+def states(partials: list[Partial]) -> list[str]:
+    return [partial.state for partial in partials]
+
+
+def interruptions(partials: list[Partial]) -> list[int]:
+    return [partial._interruptions for partial in partials]
+
+
+def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
+    session: Session, claims: Claims, done: Done
+) -> None:
+    partials = claims(3)
+    recover(partials, DEATH, done)
+    session.commit()
+
+    assert states(partials) == [PENDING] * 3
+    assert interruptions(partials) == [1, 0, 0]
+    assert [partial.attempts for partial in partials] == [1, 0, 0]
+    assert session.claim() == partials, "they wait in their old order"
+    assert done.notes == [
+        f"job {int.from_bytes(partials[0]._p_oid):#x} (builtins.abs) was interrupted (number 1) "
+        "and will run again: child process 7 was killed by SIGKILL"
+    ]
+
+
+def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
+    claims: Claims, done: Done
+) -> None:
+    partials = claims(3)
+    scenes.end(partials[0])
+    recover(partials, DEATH, done)
+
+    assert states(partials) == [COMPLETED, PENDING, PENDING]
+    assert interruptions(partials) == [0, 1, 0]
+
+
+def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
+    claims: Claims, done: Done
+) -> None:
+    partials = claims(4)
+    job = hex_oid(partials[2]._p_oid)
+    recover(partials, Death(pid=7, signal="SIGKILL", job=job), done)
+
+    assert states(partials) == [PENDING] * 4
+    assert interruptions(partials) == [0, 0, 1, 0]
+
+
+def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: Done) -> None:
+    partials = claims(3)
+    scenes.end(partials[0])
+    job = hex_oid(partials[0]._p_oid)
+    recover(partials, Death(pid=7, signal="SIGKILL", job=job), done)
+
+    assert interruptions(partials) == [0, 1, 0]
+
+
+def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: Done) -> None:
+    partials = claims(4)
+    partials[0]._started = partials[1]._started = 1
+    recover(partials, DEATH, done)
+
+    assert interruptions(partials) == [1, 1, 1, 0]
+
+
+def test_one_that_waits_for_another_partial_is_left_alone(
+    session: Session, claims: Claims, done: Done
+) -> None:
+    waiting, following = claims(2)
+    waiting._wait_for(session.keep(Partial(abs, 1)))
+    recover([waiting, following], DEATH, done)
+
+    assert not is_unfinished(waiting)
+    assert states([waiting, following]) == [ACTIVE, PENDING]
+    assert interruptions([waiting, following]) == [0, 1]
+
+
+def test_without_a_death_nothing_was_interrupted(claims: Claims, done: Done) -> None:
+    partials = claims(2)
+    partials[0]._started = 1
+    recover(partials, None, done)
+
+    assert states(partials) == [PENDING] * 2
+    assert interruptions(partials) == [0, 0]
+    assert [partial.claim for partial in partials] == [None, None]
+    assert partials[0].started is None
+    assert done.notes == []
+
+
+def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: Done) -> None:
+    partials = claims(3)
+    recover(partials, DEATH, done, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
+
+    assert states(partials) == [COMPLETED, PENDING, COMPLETED]
+    assert partials[0].result.type is AbortedError
+    assert partials[0].result.getErrorMessage() == "cancelled by jane"
+    assert partials[2].result.getErrorMessage() == "cancelled by joe"
+    assert partials[0].result.evidence == DEATH.as_dict()
+    assert partials[2].result.evidence == {}, "it was in no child"
+    assert interruptions(partials) == [0, 0, 0], "the cancelled one was at work"
+    assert len(done.notes) == 2
+
+
+def test_the_tenth_interruption_ends_it_with_the_evidence(
+    session: Session, claims: Claims, done: Done
+) -> None:
+    (partial,) = claims(1)
+    for number in range(1, INTERRUPTION_LIMIT):
+        recover([partial], DEATH, done)
+        assert (partial.state, partial._interruptions) == (PENDING, number)
+        scenes.claim(session, session.manager.workers.values()[0], [partial])
+    recover([partial], DEATH, done)
+    session.commit()
+    session.connection.cacheMinimize()
+
+    assert partial.state == COMPLETED
+    assert partial.attempts == 10
+    assert partial.result.type is AbortedError
+    assert partial.result.getErrorMessage() == (
+        "interrupted 10 times; the last time: child process 7 was killed by SIGKILL"
+    )
+    evidence = partial.result.evidence
+    assert (evidence["signal"], evidence["pid"]) == ("SIGKILL", 7)
+    assert tuple(evidence["output"]) == DEATH.output
+    assert "is ended" in done.notes[-1]
+
+
+def test_a_death_in_a_callback_counts_for_the_callback(claims: Claims, done: Done) -> None:
+    partial, following = claims(2)
+    callback = partial.addCallback(Partial(abs))
+    scenes.end(partial, 3)
+    recover([partial, following], DEATH, done)
+
+    assert interruptions([partial, callback, following]) == [0, 1, 0]
+    assert partial.state == CALLBACKS, "its result is there, the callback is run again"
+
+
+def test_the_tenth_interruption_of_a_callback_ends_the_callback(claims: Claims, done: Done) -> None:
+    (partial,) = claims(1)
+    callback = partial.addCallback(Partial(abs))
+    scenes.end(partial, 3)
+    for _ in range(INTERRUPTION_LIMIT):
+        recover([partial], DEATH, done)
+
+    assert callback.result.type is AbortedError
+    assert partial.result == 3
+
+
+def test_a_death_when_only_the_end_has_to_be_written_interrupts_nothing(
+    claims: Claims, done: Done
+) -> None:
+    (partial,) = claims(1)
+    callback = partial.addCallback(Partial(abs))
+    partial._once = True
+    scenes.end(partial, 3)
+    scenes.end(callback, 3)
+    recover([partial], DEATH, done)
+
+    assert (partial.state, partial.result) == (CALLBACKS, 3)
+    assert interruptions([partial, callback]) == [0, 0]
+
+
+def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, done: Done) -> None:
+    partials = claims(2)
+    recover(partials, DEATH, done)
+    recover(partials, DEATH, done)
+
+    assert states(partials) == [PENDING] * 2
+    assert interruptions(partials) == [1, 0]

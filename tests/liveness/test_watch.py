@@ -1,0 +1,185 @@
+"""Which other engines are dead: by proof on this machine, by their silence elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.scenes import ELSEWHERE, Seconds, gone, serve
+from tests.support.sessions import ONE, Session
+from tests.support.waiting import wait_until
+from zcasync.instance.process_identity import Identity
+from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, MARGIN, Watch, is_frozen
+from zcasync.workers.worker import Worker
+
+PROMISE = 40.0
+DEATH_SECONDS = MARGIN * PROMISE
+STEP = 5.0
+
+
+class Watched:
+    """An engine in one session, and in another one somebody who watches it."""
+
+    def __init__(self, owner: Session, watcher: Session, seconds: Seconds) -> None:
+        self._owner, self._watcher, self._seconds = owner, watcher, seconds
+        self.watch = Watch(seconds)
+
+    def serve(self, identity: Identity) -> None:
+        self.mine = serve(self._owner, ONE, identity, PROMISE)
+
+    def ping(self) -> None:
+        self.mine.ping.write(PROMISE)
+        self._owner.commit()
+
+    def commit(self) -> None:
+        self._owner.commit()
+
+    @property
+    def seen(self) -> Worker:
+        """The worker as the watcher sees it now."""
+        self._watcher.sync()
+        return self._watcher.manager.workers[ONE]
+
+    def look(self, after: float = 0.0) -> str | None:
+        self._seconds.advance(after)
+        return self.watch.why_dead(self.seen)
+
+    def silent_for(self, seconds: float) -> str | None:
+        """Look every few seconds for so long; what the last look says."""
+        why = self.look()
+        for _ in range(int(seconds / STEP)):
+            assert why is None
+            why = self.look(STEP)
+        return why
+
+
+@pytest.fixture
+def watched(connect: Callable[[], Session], seconds: Seconds) -> Watched:
+    return Watched(connect(), connect(), seconds)
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does nothing."""
+    with subprocess.Popen(["sleep", "60"]) as made:
+        yield made
+        made.kill()
+
+
+def test_silence_for_longer_than_the_promise_and_a_margin_is_death(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+
+    assert watched.silent_for(DEATH_SECONDS) is None
+    assert watched.look(STEP) == "silent for 55 s; it had promised 40 s"
+
+
+def test_every_ping_begins_the_silence_anew(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+    for _ in range(3):
+        assert watched.silent_for(DEATH_SECONDS) is None
+        watched.ping()
+
+    assert watched.silent_for(DEATH_SECONDS) is None
+    assert watched.look(STEP)
+
+
+def test_the_clock_of_the_watched_one_means_nothing(watched: Watched) -> None:
+    """Only that its record is written counts, not which time is in it."""
+    watched.serve(ELSEWHERE)
+    assert watched.silent_for(DEATH_SECONDS) is None
+    watched.mine.ping.at = 0
+    watched.commit()
+
+    assert watched.look(STEP) is None
+
+
+def test_a_longer_promise_is_believed(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+    watched.mine.ping.promise = 620.0
+    watched.commit()
+
+    assert watched.silent_for(620.0) is None
+    assert watched.watch.remaining(watched.seen) == pytest.approx(MARGIN * 620 - 620)
+
+
+def test_time_in_which_the_watcher_was_frozen_does_not_count(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+    watched.look()
+
+    assert watched.look(after=100_000) is None
+    remaining = watched.watch.remaining(watched.seen)
+    assert remaining == DEATH_SECONDS - LONGEST_STEP_SECONDS
+
+
+def test_a_few_looks_are_not_enough_however_short_the_promise(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+    watched.mine.ping.promise = 1.0
+    watched.commit()
+    answers = [watched.look(STEP) for _ in range(LEAST_LOOKS)]
+
+    assert answers[:-1] == [None] * (LEAST_LOOKS - 1)
+    assert answers[-1]
+
+
+def test_what_remains_is_the_whole_promise_before_the_first_look(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+
+    assert watched.watch.remaining(watched.seen) == DEATH_SECONDS
+
+
+def test_a_process_of_this_machine_that_is_gone_is_dead_at_the_first_look(
+    watched: Watched,
+) -> None:
+    watched.serve(gone())
+
+    assert watched.look() == f"process {gone().pid} of this machine is gone"
+
+
+def test_a_process_of_this_machine_that_runs_lives_however_silent(watched: Watched) -> None:
+    watched.serve(Identity.here())
+
+    assert watched.silent_for(10 * DEATH_SECONDS) is None
+
+
+def test_a_frozen_process_of_this_machine_dies_of_its_silence_only(
+    watched: Watched, process: subprocess.Popen[bytes]
+) -> None:
+    identity = Identity.of(process.pid)
+    watched.serve(identity)
+    assert not is_frozen(identity)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: is_frozen(identity), "the process to be frozen")
+
+    assert watched.silent_for(DEATH_SECONDS) is None
+    assert watched.look(STEP)
+
+
+def test_a_worker_without_an_engine_is_not_dead(watched: Watched) -> None:
+    watched.serve(gone())
+    watched.mine.engineUUID = None
+    watched.commit()
+
+    assert watched.look() is None
+
+
+def test_an_engine_without_an_incarnation_dies_of_its_silence(watched: Watched) -> None:
+    watched.serve(ELSEWHERE)
+    watched.mine.incarnation = None
+    watched.commit()
+
+    assert watched.silent_for(DEATH_SECONDS) is None
+    assert watched.look(STEP) == "no incarnation stands behind it"
+
+
+def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
+    connect: Callable[[], Session],
+) -> None:
+    session = connect()
+    worker = serve(session, ONE, ELSEWHERE, PROMISE)
+    assert "only home" in (Watch(is_alone=True).why_dead(worker) or "")
+    here = serve(session, ONE, Identity.here(), PROMISE)
+    assert Watch(is_alone=True).why_dead(here) is None
+    assert Watch().why_dead(worker) is None

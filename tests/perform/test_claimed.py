@@ -1,0 +1,114 @@
+"""Performing what was claimed: only by its claimer, only what is left to do."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from tests.support import samples
+from tests.support.samples import Demo
+from tests.support.sessions import ONE, FakeClock, Session
+from zcasync import Partial
+from zcasync.errors import AbortedError
+from zcasync.instance.process_identity import Identity
+from zcasync.interfaces import ACTIVE, COMPLETED
+from zcasync.perform.claimed import perform_claimed
+from zcasync.perform.performer import Performer
+from zcasync.workers.incarnation import Incarnation
+
+
+@pytest.fixture
+def incarnation(session: Session) -> Incarnation:
+    return session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()), "incarnation")
+
+
+def claimed(session: Session, incarnation: Incarnation, call: object, **options: object) -> Partial:
+    """A partial that the incarnation has claimed."""
+    partial = session.queue.put(call, **options)
+    session.commit()
+    [found] = session.claim()
+    found._claimed_by(incarnation)
+    session.commit()
+    assert found is partial
+    return partial
+
+
+def test_a_claimed_partial_is_performed_once(session: Session, incarnation: Incarnation) -> None:
+    demo = session.keep(Demo())
+    partial = claimed(session, incarnation, demo.increase)
+
+    assert perform_claimed(partial, incarnation, Performer())
+    assert not perform_claimed(partial, incarnation, Performer())
+    assert (partial.state, partial.result, demo.counter) == (COMPLETED, 1, 1)
+
+
+def test_what_another_engine_has_claimed_is_left_alone(
+    session: Session, incarnation: Incarnation
+) -> None:
+    partial = claimed(session, incarnation, samples.nothing)
+    other = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()), "other")
+
+    assert not perform_claimed(partial, other, Performer())
+    assert partial.state == ACTIVE
+
+
+def test_what_was_given_back_is_left_alone(session: Session, incarnation: Incarnation) -> None:
+    partial = claimed(session, incarnation, samples.nothing)
+    session.queue.give_back(partial)
+    session.commit()
+
+    assert not perform_claimed(partial, incarnation, Performer())
+
+
+def test_what_was_not_begun_in_time_ends_with_the_reason(
+    session: Session, incarnation: Incarnation, fake_clock: FakeClock
+) -> None:
+    demo = session.keep(Demo())
+    partial = claimed(session, incarnation, demo.increase, begin_by=timedelta(minutes=1))
+    handler = partial.addCallbacks(failure=samples.give_back)
+    session.commit()
+    fake_clock.advance(minutes=2)
+
+    assert perform_claimed(partial, incarnation, Performer())
+    assert partial.result.type is AbortedError
+    assert "its begin_by has passed" in partial.result.getErrorMessage()
+    assert handler.result.type is AbortedError
+    assert (demo.counter, partial.attempts, partial.started) == (0, 0, None)
+
+
+def test_what_was_begun_in_time_once_is_begun_again_after_an_interruption(
+    session: Session, incarnation: Incarnation, fake_clock: FakeClock
+) -> None:
+    partial = claimed(session, incarnation, samples.make_six, begin_by=timedelta(minutes=1))
+    partial._interruptions = 1
+    session.commit()
+    fake_clock.advance(minutes=2)
+
+    assert perform_claimed(partial, incarnation, Performer())
+    assert (partial.result, partial.attempts) == (6, 2)
+
+
+def test_what_waits_for_another_partial_is_left_alone(
+    session: Session, incarnation: Incarnation
+) -> None:
+    inner = session.keep(Partial(samples.make_six), "inner")
+    outer = claimed(session, incarnation, Partial(samples.give_back, inner))
+
+    assert perform_claimed(outer, incarnation, Performer())
+    assert not perform_claimed(outer, incarnation, Performer())
+    assert outer.state == ACTIVE
+    assert inner() == 6
+    assert (outer.state, outer.result) == (COMPLETED, 6)
+
+
+def test_callbacks_that_are_left_are_run_whoever_claimed_the_partial(
+    session: Session, incarnation: Incarnation
+) -> None:
+    partial = claimed(session, incarnation, samples.nothing)
+    callback = partial.addCallback(samples.make_seven)
+    partial._settle(None)
+    session.commit()
+
+    assert perform_claimed(partial, incarnation, Performer())
+    assert (partial.state, callback.result) == (COMPLETED, 7)
+    assert not perform_claimed(partial, incarnation, Performer())

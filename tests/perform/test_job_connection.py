@@ -1,0 +1,83 @@
+"""An attachment is open whole, fenced, or not at all."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+import transaction
+from ZEO.Exceptions import ClientDisconnected
+from ZODB import DB
+from ZODB.POSException import ConnectionStateError
+
+from tests.support.samples import Demo
+from tests.support.sessions import ONE, Session
+from zcasync.errors import BadStateError, FencedError
+from zcasync.instance.process_identity import Identity
+from zcasync.perform.job_connection import Attachment
+from zcasync.workers.incarnation import Incarnation
+
+
+def test_one_that_cannot_be_opened_again_is_closed_until_it_can(
+    db: DB, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+    attachment.close()
+
+    def away(connection: object, incarnation: object) -> None:
+        raise ClientDisconnected("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("zcasync.perform.job_connection.fence", away)
+        with pytest.raises(ClientDisconnected):
+            attachment.open()
+    assert not attachment.is_open
+    attachment.close()
+
+    attachment.open()
+    incarnation.end("buried")
+    session.commit()
+    attachment.connection.transaction_manager.begin()
+    attachment.connection.root()["change"] = 1
+    with pytest.raises(FencedError):
+        attachment.connection.transaction_manager.commit()
+    attachment.close()
+
+
+def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> None:
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    loaded, ghost = session.keep(Demo(), "loaded"), session.keep(Demo(), "ghost")
+    attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+    late = attachment.connection.get(loaded._p_oid)
+    late._p_activate()
+    never_loaded = attachment.connection.get(ghost._p_oid)
+    never_loaded._p_deactivate()
+    first = attachment.connection
+
+    attachment.retire()
+    with pytest.raises(BadStateError, match=r"zcasync\.twist\.Partial"):
+        late.counter = 5
+    with pytest.raises(ConnectionStateError):
+        _ = never_loaded.counter
+
+    attachment.open()
+    assert attachment.connection is not first
+    attachment.connection.get(loaded._p_oid).counter = 1
+    attachment.connection.transaction_manager.commit()
+    attachment.close()
+    session.sync()
+    assert loaded.counter == 1
+
+
+def test_a_database_forgets_its_retired_connections(db: DB, session: Session) -> None:
+    """A child retires one for each Deferred, and what is kept for each grows with all commits."""
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    views = db._mvcc_storage._instances
+    before = len(views)
+    for _ in range(3):
+        attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+        attachment.retire()
+        attachment.retire()
+        session.keep(Demo())
+    assert len(views) == before

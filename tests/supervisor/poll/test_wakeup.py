@@ -1,0 +1,233 @@
+"""The doorbell rings for the commits of others that matter, and for nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from persistent.mapping import PersistentMapping
+from ZODB import DB
+
+from tests.support.sessions import Session
+from zcasync.database.invalidations import bound
+from zcasync.supervisor.poll.wakeup import HEARD_LIMIT, Doorbell
+
+Connect = Callable[[], Session]
+
+
+class Rung:
+    """A doorbell at a database, and two records that somebody writes."""
+
+    def __init__(self, db: DB, writer: Session) -> None:
+        self.count = 0
+        self.heard: set[bytes] = set()
+        self.bell = Doorbell(self._ring)
+        self._writer = writer
+        self.watched = writer.keep(PersistentMapping(), "watched")
+        self.other = writer.keep(PersistentMapping(), "other")
+        assert self.bell.listen(db)
+
+    def _ring(self, oids: set[bytes]) -> None:
+        self.count += 1
+        self.heard = oids
+
+    def watch(self) -> None:
+        self.bell.watch(frozenset([self.watched._p_oid]))
+
+    def write(self, record: PersistentMapping) -> None:
+        record["n"] = record.get("n", 0) + 1
+        self._writer.commit()
+
+
+@pytest.fixture
+def rung(db: DB, session: Session) -> Iterator[Rung]:
+    made = Rung(db, session)
+    yield made
+    made.bell.close()
+
+
+def test_it_rings_for_what_is_watched_only(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.watch()
+    rung.write(rung.other)
+    assert rung.count == 0
+
+    rung.write(rung.watched)
+    assert rung.count == 1
+
+
+def test_before_the_first_pass_nothing_is_watched(rung: Rung) -> None:
+    rung.write(rung.watched)
+
+    assert rung.count == 0
+
+
+def test_what_came_during_a_pass_rings_at_its_end(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.write(rung.watched)
+    assert rung.count == 0
+    rung.watch()
+    assert rung.count == 1
+
+
+def test_other_commits_during_a_pass_do_not_ring_at_its_end(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.write(rung.other)
+    rung.watch()
+
+    assert rung.count == 0
+
+
+def test_what_came_before_a_pass_is_no_news_after_it(rung: Rung) -> None:
+    rung.write(rung.watched)
+    rung.bell.begin()
+    rung.watch()
+
+    assert rung.count == 0
+
+
+def test_what_the_pass_has_written_itself_is_no_news(rung: Rung) -> None:
+    rung.watch()
+    rung.bell.begin()
+    rung.write(rung.watched)
+    own = rung.watched._p_serial
+    rung.bell.watch(frozenset([rung.watched._p_oid]), own)
+    assert rung.count == 0
+
+    rung.bell.begin()
+    rung.write(rung.watched)
+    rung.bell.watch(frozenset([rung.watched._p_oid]), own)
+    assert rung.count == 1
+
+
+def test_a_pass_that_has_made_new_records_may_have_missed_news_of_them(rung: Rung) -> None:
+    rung.bell.begin()
+    rung.write(rung.watched)
+    oids = frozenset([rung.watched._p_oid, None])
+    rung.bell.watch(oids, rung.watched._p_serial)
+
+    assert rung.count == 1
+
+
+def test_during_a_pass_it_is_silent_and_rings_once_at_its_end(rung: Rung) -> None:
+    rung.watch()
+    rung.bell.begin()
+    rung.write(rung.watched)
+    rung.write(rung.watched)
+    assert rung.count == 0
+
+    rung.watch()
+    assert rung.count == 1
+
+
+def test_after_a_pass_that_has_failed_it_rings_for_what_was_watched_before(rung: Rung) -> None:
+    rung.watch()
+    rung.bell.begin()
+    rung.write(rung.watched)
+    rung.bell.missed()
+    assert rung.count == 1
+
+    rung.write(rung.watched)
+    assert rung.count == 2
+
+
+def test_a_pass_hears_what_was_written_with_that_for_which_it_has_rung(rung: Rung) -> None:
+    oids = {rung.watched._p_oid, rung.other._p_oid}
+    rung.watch()
+    rung.write(rung.other)
+    assert rung.bell.begin()[0] == set()
+    rung.other["n"] = -1
+    rung.write(rung.watched)
+    rung.watch()
+    assert rung.heard == oids, "whoever rings says for what"
+    assert rung.bell.begin()[0] == oids, "it came during the pass"
+
+    rung.watch()
+    rung.other["n"] = -2
+    rung.write(rung.watched)
+    assert rung.bell.begin()[0] == oids
+    assert rung.bell.begin()[0] == set()
+
+
+def test_the_first_commit_that_rings_after_a_pass_is_asked_for(rung: Rung, db: DB) -> None:
+    asked: list[tuple[bytes, set[bytes]]] = []
+
+    def ask(tid: bytes, oids: set[bytes]) -> int:
+        asked.append((tid, oids))
+        return len(asked)
+
+    bell = Doorbell(lambda oids: None, ask)
+    bell.listen(db)
+    bell.watch(frozenset([rung.watched._p_oid]))
+    rung.write(rung.other)
+    rung.write(rung.watched)
+    tid = rung.watched._p_serial
+    rung.write(rung.watched)
+    assert asked == [(tid, {rung.watched._p_oid})]
+    assert bell.begin()[1] == 1
+
+    rung.write(rung.watched)
+    bell.watch(frozenset([rung.watched._p_oid]))
+    assert bell.begin()[1] is None, "it came during the pass"
+    bell.close()
+
+
+def test_what_is_heard_while_no_pass_comes_is_not_collected_for_ever(rung: Rung) -> None:
+    rung.bell.watch(frozenset([b"watched"]))
+    for number in range(HEARD_LIMIT):
+        rung.bell._invalidate(b"tid", [b"watched", number.to_bytes(8)])
+
+    assert len(rung.bell.begin()[0]) <= HEARD_LIMIT
+
+
+def test_a_lost_cache_rings_because_anything_may_have_happened(rung: Rung) -> None:
+    rung.bell._invalidateCache()
+
+    assert (rung.count, rung.heard) == (1, set())
+
+
+def test_a_closed_bell_is_silent(rung: Rung) -> None:
+    rung.watch()
+    assert rung.bell.is_live
+    rung.bell.close()
+    rung.bell.close()
+    rung.write(rung.watched)
+
+    assert rung.count == 0
+    assert not rung.bell.is_live
+
+
+class LikeRelStorage:
+    """A storage that has an MVCC of its own; the list holds weak references to its instances."""
+
+    def __init__(self) -> None:
+        self._instances: list[object] = []
+
+
+@pytest.mark.parametrize("storage", [object(), LikeRelStorage()])
+def test_it_says_when_a_storage_does_not_tell_of_commits(storage: object) -> None:
+    class Quiet:
+        _mvcc_storage = storage
+
+    bound(Quiet())
+    bell = Doorbell(lambda oids: None)
+    assert bell.listen(Quiet()) is False
+    assert not bell.is_live
+    bell.settle()
+    bell.close()
+
+
+def test_settling_waits_until_everybody_was_told(rung: Rung, db: DB) -> None:
+    settled = threading.Event()
+
+    def settle() -> None:
+        rung.bell.settle()
+        settled.set()
+
+    with db._mvcc_storage._lock:  # an announcement is going on
+        thread = threading.Thread(target=settle)
+        thread.start()
+        assert not settled.wait(0.05)
+    assert settled.wait(10), "the announcement is over"
+    thread.join()

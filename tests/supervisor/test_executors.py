@@ -1,0 +1,69 @@
+"""Performers hand out what a pass has claimed, once, as soon as it is committed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from zcasync.supervisor.children.state import InHand
+from zcasync.supervisor.executors import Performers
+from zcasync.supervisor.poll.messages import Done
+
+JOB, OTHER = b"a" * 8, b"b" * 8
+
+
+class FakeChild(InHand):
+    """A ready child that keeps what it is given."""
+
+    def __init__(self, reactor: Clock) -> None:
+        super().__init__(reactor, 0)
+        self.given: list[list[bytes]] = []
+        self.note_ready()
+
+    def perform(self, oids: list[bytes], tid: bytes | None) -> None:
+        self.given.append(oids)
+        self.note_given(oids)
+
+
+class FakePool:
+    size = 1
+
+    def __init__(self, child: FakeChild) -> None:
+        self.children = {0: child}
+
+    def ready(self) -> list[FakeChild]:
+        return list(self.children.values())
+
+    def set_size(self, size: int) -> None:
+        pass
+
+
+@pytest.fixture
+def child(reactor: Clock) -> FakeChild:
+    return FakeChild(reactor)
+
+
+@pytest.fixture
+def performers(reactor: Clock, child: FakeChild) -> Performers:
+    made = Performers(
+        reactor, wake=lambda delay=0.0: None, ready=lambda: None, fenced=lambda why: None
+    )
+    started: list[bytes] = []
+    reactor_jobs: Any = SimpleNamespace(start=started.append, started=started)
+    made.start(lambda *told: FakePool(child), lambda ended: reactor_jobs, 1)
+    return made
+
+
+def test_a_pass_hands_out_once_also_where_it_is_told_of_twice(
+    performers: Performers, child: FakeChild
+) -> None:
+    done = Done(hand_out={0: [JOB]}, start=[OTHER], thread_size=1)
+    performers.hand_out(done)  # it is committed
+    child.outstanding.clear()  # and over already
+    performers.hand_out(done)  # the pass has returned
+
+    assert child.given == [[JOB]]
+    assert performers.reactor_jobs.started == [OTHER]

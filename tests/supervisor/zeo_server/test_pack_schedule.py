@@ -1,0 +1,154 @@
+"""When the embedded database is packed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+
+from tests.support.scenes import Said
+from zcasync.instance.home import Home
+from zcasync.supervisor.zeo_server import pack_schedule
+from zcasync.supervisor.zeo_server.pack_schedule import (
+    DAY_SECONDS,
+    PackSchedule,
+    last_packed,
+    note_packed,
+)
+
+
+class Thread:
+    """Works at once."""
+
+    closed = False
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return maybeDeferred(function, *args)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Packed:
+    """A database that says when it was packed."""
+
+    def __init__(self, reactor: Clock) -> None:
+        self._reactor = reactor
+        self.moments: list[float] = []
+        self.error: Exception | None = None
+
+    def pack(self, days: float) -> None:
+        assert days == 1
+        self.moments.append(self._reactor.seconds() / DAY_SECONDS)
+        if self.error is not None:
+            raise self.error
+
+
+class Plan:
+    """A schedule of every two days, on a fake clock."""
+
+    def __init__(self, home: Home, days: float = 2) -> None:
+        self.reactor = Clock()
+        self.reactor.advance(1000 * DAY_SECONDS)
+        self.db = Packed(self.reactor)
+        self.thread = Thread()
+        self.schedule = PackSchedule(
+            self.reactor, home, self.db, days, self.thread, self.reactor.seconds
+        )
+
+    def pass_days(self, days: float) -> None:
+        self.reactor.pump([DAY_SECONDS / 48] * round(days * 48))
+
+    @property
+    def days(self) -> list[int]:
+        """On which days after the beginning it was packed."""
+        return [round(moment - 1000) for moment in self.db.moments]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    made = Home(tmp_path)
+    made.var.mkdir()
+    return made
+
+
+@pytest.fixture
+def plan(home: Home, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    made = Plan(home)
+    monkeypatch.setattr(pack_schedule.time, "time", made.reactor.seconds)
+    return made
+
+
+def test_it_is_packed_whenever_the_days_have_passed(plan: Plan) -> None:
+    plan.schedule.start()
+    plan.pass_days(7)
+    assert plan.days == [2, 4, 6]
+    plan.schedule.stop()
+    plan.schedule.stop()
+    plan.pass_days(7)
+    assert plan.days == [2, 4, 6]
+    assert plan.thread.closed
+    assert not plan.reactor.getDelayedCalls()
+
+
+def test_a_restart_does_not_put_it_off(plan: Plan, home: Home) -> None:
+    note_packed(home)
+    plan.pass_days(1.5)
+    plan.schedule.start()
+    plan.pass_days(1)
+    assert plan.days == [2]
+
+
+def test_what_was_packed_by_hand_is_not_packed_again_soon(plan: Plan, home: Home) -> None:
+    plan.schedule.start()
+    plan.pass_days(1.75)
+    note_packed(home)
+    plan.pass_days(1)
+    assert plan.days == []
+    plan.pass_days(1)
+    assert plan.days == [4]
+
+
+def test_a_pack_that_fails_is_tried_again_in_an_hour(
+    plan: Plan, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        plan.schedule.start()
+        plan.db.error = OSError("the disk is full")
+        plan.pass_days(2.15)
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    assert len(plan.db.moments) in (3, 4)
+    assert Said(events).about("could not be packed")
+    plan.db.error = None
+    plan.pass_days(1)
+    assert len(plan.db.moments) in (4, 5)
+    assert (last_packed(home) or 0) > 1002 * DAY_SECONDS
+
+
+def test_a_clock_that_was_set_back_does_not_put_it_off_for_ever(plan: Plan, home: Home) -> None:
+    note_packed(home)
+    home.packed.write_text('{"at": 1e12}')
+    plan.schedule.start()
+    plan.pass_days(0.5)
+    assert len(plan.db.moments) == 1
+
+
+def test_no_days_mean_never(home: Home) -> None:
+    plan = Plan(home, 0)
+    plan.schedule.start()
+    assert not plan.reactor.getDelayedCalls()
+    assert not home.packed.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"at": null}', "1"])
+def test_a_file_that_is_not_readable_says_nothing(home: Home, text: str) -> None:
+    home.packed.write_text(text)
+    assert last_packed(home) is None

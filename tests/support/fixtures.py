@@ -1,0 +1,102 @@
+"""Fixtures for the tests of the model: databases in memory or in a file, sessions, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
+from ZODB.FileStorage import FileStorage
+from zope.component.globalregistry import base
+
+from tests.support.scenes import Said, Seconds
+from tests.support.sessions import FakeClock, Session
+from zcasync import clock
+from zcasync.database.missing_classes import class_factory
+from zcasync.datamanager import install
+
+
+@pytest.fixture
+def db() -> Iterator[DB]:
+    """A database in memory, with a data manager."""
+    made = DB(DemoStorage(), class_factory=class_factory)
+    with_manager(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def file_db(tmp_path: Path) -> Iterator[DB]:
+    """The same in a file."""
+    made = DB(FileStorage(str(tmp_path / "Data.fs")), class_factory=class_factory)
+    with_manager(made)
+    yield made
+    made.close()
+
+
+def with_manager(made: DB) -> None:
+    """Install a data manager."""
+    session = Session(made)
+    install(session.connection)
+    session.commit()
+    session.close()
+
+
+@pytest.fixture
+def connect(db: DB) -> Iterator[Callable[[], Session]]:
+    """Opens one more session: a connection with a transaction manager of its own."""
+    opened: list[Session] = []
+
+    def open_one() -> Session:
+        opened.append(Session(db))
+        return opened[-1]
+
+    yield open_one
+    for session in opened:
+        session.close()
+
+
+@pytest.fixture
+def session(connect: Callable[[], Session]) -> Session:
+    """One session."""
+    return connect()
+
+
+@pytest.fixture
+def fake_clock() -> Iterator[FakeClock]:
+    """The model's clock stands still until the test moves it."""
+    fake = FakeClock()
+    clock.set_source(fake)
+    yield fake
+    clock.set_source(None)
+
+
+@pytest.fixture
+def registry() -> Iterator[None]:
+    """The global component registry, empty before and after."""
+    base.__init__("base")
+    yield
+    base.__init__("base")
+
+
+@pytest.fixture
+def reactor() -> Clock:
+    """A reactor that only tells the time; the test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    """A monotonic clock that stands still until the test moves it."""
+    return Seconds()
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    """What is logged during the test."""
+    with capturedLogs() as events:
+        yield Said(events)

@@ -1,0 +1,355 @@
+"""A supervisor as a real process, and a client of its database."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import transaction
+from ZEO.Exceptions import ClientDisconnected
+
+import zcasync
+from tests.support.waiting import wait_until
+from zcasync.database.client import open_for_reading
+from zcasync.database.sync import catch_up_all, manager_database
+from zcasync.datamanager import DataManager, Worker, find
+from zcasync.instance.home import Home
+from zcasync.interfaces import COMPLETED
+from zcasync.partial import Partial
+from zcasync.protocol.control_client import ControlClient
+
+ROOT = Path(__file__).resolve().parents[2]
+#: In the environment of every process that comes from this test run; names the run.
+SESSION_VARIABLE = "ZCASYNC_TEST_SESSION"
+SESSION = os.environ.setdefault(SESSION_VARIABLE, uuid.uuid4().hex)
+if "PYTEST_XDIST_WORKER" in os.environ and not SESSION.endswith(os.environ["PYTEST_XDIST_WORKER"]):
+    # Each of several test processes looks after what it has started itself.
+    SESSION += os.environ["PYTEST_XDIST_WORKER"]
+    os.environ[SESSION_VARIABLE] = SESSION
+
+START_SECONDS = 60.0
+#: Longer than any grace period in the tests, and what a stop may take besides.
+STOP_SECONDS = 45.0
+
+#: The supervisors that may run now, and the folders that may exist now.
+RUNNING: set[Instance] = set()
+FOLDERS: set[Path] = set()
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder whose name is short enough for unix sockets; removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="zc", dir="/tmp"))
+    FOLDERS.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+        FOLDERS.discard(folder)
+
+
+class Client:
+    """A connection to a database with a data manager, with a transaction manager of its own."""
+
+    def __init__(self, db: Any) -> None:
+        self.db = db
+        self.transactions = transaction.TransactionManager()
+        self.main = db.open(transaction_manager=self.transactions)
+        name = manager_database(db).database_name
+        self.connection = self.main if name == db.database_name else self.main.get_connection(name)
+
+    @property
+    def manager(self) -> DataManager:
+        """The data manager."""
+        found = find(self.connection)
+        assert found is not None, "the database has no data manager"
+        return found
+
+    def worker(self, home: Path) -> Worker:
+        """The worker of a home."""
+        return self.manager.workers[uuid.UUID((home / "etc" / "uuid.txt").read_text().strip())]
+
+    def put(self, call: Any, *args: Any, queue: str = "thread", **options: Any) -> Partial:
+        """Put a call and commit."""
+        partial = self.manager.queue(queue).put(Partial(call, *args), **options)
+        self.commit()
+        return partial
+
+    def put_many(self, call: Any, count: int) -> list[Partial]:
+        """Put the same call several times and commit once."""
+        partials = self.manager.thread.put_many(Partial(call) for _ in range(count))
+        self.commit()
+        return partials
+
+    def add(self, name: str, obj: Any) -> Any:
+        """Keep an object in the root and commit."""
+        self.main.root()[name] = obj
+        self.commit()
+        return obj
+
+    def commit(self) -> None:
+        self.transactions.commit()
+
+    def sync(self) -> None:
+        """See all that others have committed, also where another way of hearing was quicker."""
+        with suppress(ClientDisconnected):  # then what we have heard has to do
+            catch_up_all(self.db)
+        self.transactions.begin()
+
+    def wait_for(self, *partials: Partial, timeout: float = 30.0) -> Any:
+        """Wait until the partials are completed; the result, or the list of results."""
+
+        def all_done() -> bool:
+            self.sync()
+            return all(partial.state == COMPLETED for partial in partials)
+
+        def seen() -> str:
+            found = [f"{partial!r}: {partial.result!r}" for partial in partials[:20]]
+            return "\n".join([*found, *(instance.evidence() for instance in RUNNING)])
+
+        wait_until(all_done, f"{len(partials)} partials to complete", timeout, seen)
+        results = [partial.result for partial in partials]
+        return results[0] if len(partials) == 1 else results
+
+    def wait_until(self, condition: Any, what: str, timeout: float = 30.0) -> Any:
+        """Wait until the condition, asked in a new transaction each time, is true."""
+
+        def ask() -> Any:
+            self.sync()
+            return condition()
+
+        return wait_until(ask, what, timeout)
+
+    def close(self) -> None:
+        self.transactions.abort()
+        self.main.close()
+        for db in list(self.db.databases.values()):
+            db.close()
+
+
+class Instance:
+    """An instance home and the supervisor process that serves it, when one does."""
+
+    def __init__(
+        self, home: Path, children: int | None = 1, config: str | None = None, output: str = ""
+    ) -> None:
+        self.home = home
+        self.children = children
+        self.import_path = [ROOT]
+        self.environment: dict[str, str] = {}
+        self.process: subprocess.Popen[bytes] | None = None
+        self._output = home.with_name(f"{output or home.name}.out")
+        self._client: Client | None = None
+        if config is not None:
+            (home / "etc").mkdir(parents=True, exist_ok=True)
+            (home / "etc" / "zcasync.conf").write_text(config)
+
+    # the process
+
+    @property
+    def command(self) -> list[str]:
+        """What starts the supervisor."""
+        children = [] if self.children is None else ["--children", str(self.children)]
+        home = ["--home", str(self.home)]
+        return [sys.executable, "-m", "zcasync.cli.main", "run", *home, *children]
+
+    def launch(self, command: list[str] | None = None) -> Instance:
+        """Start the supervisor; does not wait for anything."""
+        assert not self.is_alive, "it runs already"
+        path = os.pathsep.join(map(str, self.import_path))
+        environment = {**os.environ, "PYTHONPATH": path, **self.environment}
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command or self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+        RUNNING.add(self)
+        return self
+
+    def start(self) -> Instance:
+        """Start the supervisor and wait until it can take jobs."""
+        return self.launch().wait_until_ready()
+
+    def wait_until_ready(self) -> Instance:
+        """Wait until a supervisor that was launched can take jobs."""
+        wait_until(
+            lambda: "zcasync ready" in self.output or not self.is_alive,
+            "the supervisor to be ready",
+            START_SECONDS,
+            self.evidence,
+        )
+        assert self.is_alive, self.evidence()
+        return self
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the supervisor's process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the supervisor a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = STOP_SECONDS) -> int:
+        """Wait until the supervisor has ended; its exit code."""
+        assert self.process is not None
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"the supervisor has not ended within {timeout:g} s\n{self.evidence()}"
+            ) from None
+        self.close_client()
+        RUNNING.discard(self)
+        return code
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = STOP_SECONDS) -> int:
+        """Stop the supervisor gracefully; its exit code."""
+        self.close_client()
+        self.send(number)
+        return self.wait(timeout)
+
+    def kill(self) -> None:
+        """SIGKILL the supervisor."""
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def end(self) -> None:
+        """Whatever state it is in, leave no process; for the end of a test."""
+        self.close_client()
+        if self.is_alive:
+            family = self.descendants()
+            self.send(signal.SIGTERM)
+            try:
+                self.wait()
+            except AssertionError:
+                for process in [psutil.Process(self.pid), *family]:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+                self.wait()
+                raise
+        RUNNING.discard(self)
+
+    def descendants(self) -> list[psutil.Process]:
+        """The processes that the supervisor has started, and those that they have."""
+        return psutil.Process(self.pid).children(recursive=True) if self.is_alive else []
+
+    # what it says
+
+    @property
+    def output(self) -> str:
+        """Its stdout and stderr."""
+        return self._output.read_text(errors="replace")
+
+    def log(self) -> str:
+        """Its log file."""
+        try:
+            return (self.home / "log" / "zcasync.log").read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def evidence(self) -> str:
+        """For a failed wait."""
+        state = "runs" if self.is_alive else f"ended: {self.process and self.process.returncode}"
+        status = self.status() if self.is_alive else None
+        return (
+            f"supervisor {state}\n{self.output[-3000:]}\n--- log\n{self.log()[-6000:]}"
+            f"\n--- status\n{status}"
+        )
+
+    def status(self, timeout: float = 10.0) -> dict[str, Any]:
+        """What it answers at its control socket."""
+        client = ControlClient(Home(self.home).control_socket, timeout)
+        try:
+            return client.status()
+        finally:
+            client.close()
+
+    def child_pids(self, state: str | None = None) -> list[int]:
+        """Of its children in slots, in one state or in any."""
+        children = [child for child in self.status()["children"] if child["slot"] is not None]
+        return [child["pid"] for child in children if state in (None, child["state"])]
+
+    def wait_for_spare(self) -> int:
+        """Wait until there is a spare child that could take a job; its pid."""
+
+        def spares() -> list[int]:
+            children = self.status()["children"]
+            return [
+                child["pid"]
+                for child in children
+                if child["state"] == "spare" and child["note"] is None
+            ]
+
+        return wait_until(spares, "a spare child", seen=self.evidence)[0]  # type: ignore[no-any-return]
+
+    def wait_for_children(self, count: int, state: str | None = None) -> list[int]:
+        """Wait until there are exactly so many in slots."""
+
+        def look() -> list[list[int]]:
+            pids = self.child_pids(state)
+            return [pids] if len(pids) == count else []  # none may be the right list
+
+        return wait_until(  # type: ignore[no-any-return]
+            look,
+            f"{count} children ({state or 'any state'})",
+            seen=lambda: f"{self.status()}\n{self.evidence()}",
+        )[0]
+
+    # its database
+
+    @property
+    def client(self) -> Client:
+        """A client of its database."""
+        if self._client is None:
+            self._client = Client(zcasync.open(self.home))
+        return self._client
+
+    def new_client(self) -> Client:
+        """A client of its own; the caller closes it."""
+        return Client(zcasync.open(self.home))
+
+    def worker(self) -> Worker:
+        """The worker of this home, through our client."""
+        return self.client.worker(self.home)
+
+    def close_client(self) -> None:
+        if self._client is not None:
+            client, self._client = self._client, None
+            client.close()
+
+
+@contextmanager
+def stored(home: Path) -> Iterator[Client]:
+    """What a stopped supervisor has left in the database, to be read."""
+    client = Client(open_for_reading(Home(home), 10))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def engine_of(home: Path) -> str | None:
+    """What the last supervisor of a home wrote about its engine; '' after a clean stop."""
+    found = json.loads((home / "var" / "supervisor.json").read_text())
+    return found["engine"]  # type: ignore[no-any-return]

@@ -1,0 +1,158 @@
+"""The data manager: its parts, where it is kept, how it is installed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
+from zope.event import subscribers
+from zope.processlifetime import DatabaseOpened
+
+from tests.support import samples
+from tests.support.sessions import Session
+from zcasync import Partial, put
+from zcasync.datamanager import DataManager, find, install
+from zcasync.interfaces import ROOT_KEY, IDataManagerAvailableEvent
+from zcasync.subscribers import basicInstallerAndNotifier, installerAndNotifier
+
+Connect = Callable[[], Session]
+
+
+@pytest.fixture
+def empty() -> Iterator[DB]:
+    """A database without a data manager."""
+    made = DB(DemoStorage())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def two() -> Iterator[DB]:
+    """A main database beside one named zc.async."""
+    databases: dict[str, DB] = {}
+    main = DB(DemoStorage(), databases=databases, database_name="main")
+    second = DB(DemoStorage(), databases=databases, database_name="zc.async")
+    yield main
+    second.close()
+    main.close()
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    """The events that tell of a data manager."""
+    told: list[Any] = []
+
+    def listen(event: object) -> None:
+        if IDataManagerAvailableEvent.providedBy(event):
+            told.append(event)
+
+    subscribers.append(listen)
+    yield told
+    subscribers.remove(listen)
+
+
+def test_it_has_two_queues_and_the_workers(session: Session) -> None:
+    manager = session.manager
+
+    assert manager.queue("thread") is manager.thread
+    assert manager.queue("reactor") is manager.reactor
+    assert [part.__parent__ for part in (manager.thread, manager.reactor, manager.workers)] == [
+        manager
+    ] * 3
+    assert (manager.thread.__name__, manager.reactor.__name__) == ("thread", "reactor")
+    for name in ("workers", "nothing", "__class__"):
+        with pytest.raises(LookupError, match="the queues are thread and reactor"):
+            manager.queue(name)
+
+
+def test_install_makes_one_and_only_one(empty: DB) -> None:
+    session = Session(empty)
+    assert find(session.connection) is None
+
+    manager = install(session.connection)
+    session.commit()
+
+    assert isinstance(manager, DataManager)
+    assert install(session.connection) is find(session.connection) is session.root[ROOT_KEY]
+    assert ROOT_KEY == "zc.async.datamanager"
+    session.close()
+
+
+def test_a_database_that_is_opened_gets_a_data_manager_and_tells(
+    empty: DB, events: list[Any]
+) -> None:
+    basicInstallerAndNotifier(DatabaseOpened(empty))
+    basicInstallerAndNotifier(DatabaseOpened(empty))
+
+    session = Session(empty)
+    assert [event.object._p_oid for event in events] == [session.manager._p_oid] * 2
+    session.close()
+
+
+def test_the_second_database_holds_the_data_manager_and_the_first_refers_to_it(
+    two: DB, events: list[Any]
+) -> None:
+    installerAndNotifier(DatabaseOpened(two))
+    installerAndNotifier(DatabaseOpened(two))
+
+    session = Session(two)
+    manager = session.manager
+    assert manager._p_jar.db().database_name == "zc.async"
+    assert manager._p_jar.root()[ROOT_KEY] is manager
+    assert len(events) == 2
+
+    partial = put(session.connection, samples.nothing)
+    session.commit()
+    assert partial._p_jar is manager._p_jar
+    assert session.claim() == [partial]
+    session.close()
+
+
+def test_a_second_database_that_is_missing_is_named(empty: DB) -> None:
+    with pytest.raises(LookupError, match=r"no database named 'zc\.async' beside"):
+        installerAndNotifier(DatabaseOpened(empty))
+
+
+def test_put_finds_the_data_manager_of_its_context(session: Session) -> None:
+    stored = session.keep(samples.Demo())
+
+    for context in (session.connection, session.manager, stored, session.root):
+        assert put(context, samples.nothing).queue is session.manager.thread
+    assert put(stored, len, queue="reactor").queue is session.manager.reactor
+    assert (len(session.manager.thread), len(session.manager.reactor)) == (4, 1)
+
+
+def test_put_passes_the_options_on(session: Session) -> None:
+    assert put(session.connection, samples.nothing, batch=True)._batch
+    with pytest.raises(TypeError, match="nonsense"):
+        put(session.connection, samples.nothing, nonsense=1)
+    with pytest.raises(LookupError, match="there is no queue 'fast'"):
+        put(session.connection, samples.nothing, queue="fast")
+
+
+@pytest.mark.parametrize("context", [None, 42, samples.Demo(), Partial(samples.nothing)])
+def test_put_says_when_nothing_serves_the_context(context: object) -> None:
+    with pytest.raises(LookupError, match="no data manager serves"):
+        put(context, samples.nothing)
+
+
+def test_put_says_when_the_database_has_no_data_manager(empty: DB) -> None:
+    session = Session(empty)
+    with pytest.raises(LookupError, match="has a supervisor been started for its database once"):
+        put(session.connection, samples.nothing)
+    session.close()
+
+
+def test_two_that_install_at_once_conflict_and_one_is_there(empty: DB) -> None:
+    one, other = Session(empty), Session(empty)
+    install(one.connection)
+    basicInstallerAndNotifier(DatabaseOpened(empty))
+    with pytest.raises(Exception, match="conflict"):
+        one.commit()
+    one.abort()
+
+    other.sync()
+    assert install(one.connection)._p_oid == other.manager._p_oid
+    one.close()
+    other.close()

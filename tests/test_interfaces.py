@@ -1,0 +1,171 @@
+"""Every public object keeps to its interface, and the public names are where the manual says."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+from zope.interface import Interface
+from zope.interface.verify import verifyClass, verifyObject
+
+import zcasync
+from tests.support import samples
+from tests.support.sessions import ONE, Session
+from zcasync import instanceuuid
+from zcasync import interfaces as i
+from zcasync.datamanager import (
+    Completed,
+    DataManager,
+    PartialQueue,
+    SizedSequence,
+    Worker,
+    Workers,
+)
+from zcasync.instanceuuid import getUUID
+from zcasync.partial import Partial
+from zcasync.testing import FakeReactor
+
+
+def put_partial(session: Session) -> Partial:
+    partial = session.queue.put(samples.nothing)
+    partial.addCallbacks(samples.nothing)
+    session.commit()
+    return partial
+
+
+OBJECTS = [
+    (i.IPartial, lambda session: Partial(samples.nothing)),
+    (i.IDataManagerPartial, lambda session: Partial(samples.nothing)),
+    (i.IDataManagerPartial, put_partial),
+    (i.IPartialFactory, lambda session: Partial),
+    (i.IUUIDSet, lambda session: Partial(samples.nothing).selectedUUIDs),
+    (i.IUUIDSet, lambda session: Partial(samples.nothing).excludedUUIDs),
+    (i.IPartialQueue, lambda session: session.queue),
+    (i.IPartialQueue, lambda session: session.manager.reactor),
+    (i.IDataManager, lambda session: session.manager),
+    (i.IWorkers, lambda session: session.manager.workers),
+    (i.IWorker, lambda session: Worker(ONE)),
+    (i.ISizedSequence, lambda session: Worker(ONE).thread),
+    (i.ISizedSequence, lambda session: Worker(ONE).reactor),
+    (i.ICompletedCollection, lambda session: Worker(ONE).completed),
+    (i.IDataManagerAvailableEvent, lambda session: i.DataManagerAvailable(session.manager)),
+]
+
+
+@pytest.mark.parametrize(
+    ("interface", "make"), OBJECTS, ids=lambda one: getattr(one, "__name__", "")
+)
+def test_an_object_keeps_to_its_interface(
+    session: Session, interface: type[Interface], make: object
+) -> None:
+    assert verifyObject(interface, make(session))
+
+
+@pytest.mark.parametrize(
+    ("interface", "kind"),
+    [
+        (i.IDataManagerPartial, Partial),
+        (i.IPartialQueue, PartialQueue),
+        (i.IDataManager, DataManager),
+        (i.IWorkers, Workers),
+        (i.ISizedSequence, SizedSequence),
+        (i.ICompletedCollection, Completed),
+    ],
+)
+def test_a_class_keeps_to_its_interface(interface: type[Interface], kind: type) -> None:
+    assert verifyClass(interface, kind, tentative=False) or True
+    assert interface.implementedBy(kind)
+
+
+def test_the_instances_uuid_keeps_to_its_interface(tmp_path: Path) -> None:
+    assert verifyObject(i.IUUID, getUUID(tmp_path))
+
+
+def test_the_factory_makes_partials() -> None:
+    assert i.IPartialFactory.providedBy(Partial)
+    assert i.IPartial.providedBy(Partial(samples.nothing))
+    assert i.IPartial.providedBy(Partial.bind(samples.nothing))
+
+
+NAMES = {
+    "zcasync": "Partial configure open put",
+    "zcasync.interfaces": (
+        "PENDING ACTIVE CALLBACKS COMPLETED IPartial IPartialFactory IDataManagerPartial "
+        "IPartialQueue IWorkers IWorker IDataManager ISizedSequence ICompletedCollection IUUID "
+        "IDataManagerAvailableEvent DataManagerAvailable AbortedError BadStateError FullError "
+        "NotRunning"
+    ),
+    "zcasync.partial": "Partial",
+    "zcasync.datamanager": "DataManager Workers Worker PartialQueue SizedSequence Completed",
+    "zcasync.adapters": (
+        "defaultDataManagerAdapter partial_to_datamanager method_to_datamanagerpartial "
+        "function_to_datamanagerpartial DataManagerPartial"
+    ),
+    "zcasync.subscribers": (
+        "basicInstallerAndNotifier installerAndNotifier InstallerAndNotifier installTwistedEngine"
+    ),
+    "zcasync.instanceuuid": "getUUID",
+    "zcasync.twist": "Partial transactionManager connection sanitize",
+    "zcasync.supervisor.engine": "Engine engines",
+    "zcasync.testing": "FakeReactor Story ThreadPool wait_for_result run_inline drain",
+    "zcasync.testing.plugin": "zcasync_data_manager zcasync_story zcasync_supervisor",
+}
+
+#: Attributes and methods of what the modules have.
+ATTRIBUTES = {
+    "Partial": (
+        lambda session: session.queue.put(samples.nothing),
+        "args kwargs callable state result callbacks annotations unhandled_error addCallbacks "
+        "addCallback fail resumeCallbacks bind begin_after begin_by selectedUUIDs excludedUUIDs",
+    ),
+    "DataManager": (lambda session: session.manager, "thread reactor workers"),
+    "Worker": (
+        lambda session: Worker(ONE),
+        "UUID engineUUID thread reactor poll_seconds ping_interval ping_death_interval last_ping "
+        "completed",
+    ),
+    "PartialQueue": (lambda session: session.queue, "put put_many pull pullNext iterDue"),
+    "SizedSequence": (lambda session: Worker(ONE).thread, "size add remove index"),
+    "Completed": (lambda session: Worker(ONE).completed, "add first last iter"),
+    "UUIDSet": (lambda session: Partial(samples.nothing).selectedUUIDs, "add update remove"),
+    "FakeReactor": (lambda session: FakeReactor(), "time_flies time_passes"),
+}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_the_public_names_are_there(module: str) -> None:
+    found = importlib.import_module(module)
+
+    assert [name for name in NAMES[module].split() if not hasattr(found, name)] == []
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_the_public_attributes_are_there(session: Session, kind: str) -> None:
+    make, names = ATTRIBUTES[kind]
+    made = make(session)
+
+    assert type(made).__name__ == kind
+    assert [name for name in names.split() if not hasattr(made, name)] == []
+
+
+def test_the_uuid_of_the_instance_is_read_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTANCE_HOME", str(tmp_path))
+
+    assert getUUID(tmp_path) == instanceuuid.UUID
+
+
+def test_what_the_interfaces_export_is_there() -> None:
+    assert sorted(set(i.__all__)) == sorted(i.__all__)
+    assert all(hasattr(i, name) for name in i.__all__)
+    assert all(hasattr(zcasync, name) for name in zcasync.__all__)
+
+
+def test_our_errors_are_caught_with_one_class() -> None:
+    errors = [
+        getattr(i, name) for name in i.__all__ if name.endswith(("Error", "Callable", "Running"))
+    ]
+    assert len(errors) > 8
+    assert all(issubclass(error, i.ZCAsyncError) for error in errors)
+    assert issubclass(i.BadCallable, TypeError)
+    assert issubclass(i.MissingCallable, LookupError)

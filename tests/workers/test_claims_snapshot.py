@@ -1,0 +1,78 @@
+"""The file that tells what an engine held after its last pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support import scenes
+from tests.support.sessions import Session
+from zcasync.instance.home import Home
+from zcasync.job.ids import id_of
+from zcasync.workers.claims_snapshot import Claims, Held, LastPass, read
+
+LITTLE = Held("engine", "", Claims(2, ""), Claims(4, "00" * 7 + "1a"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path)
+    made.var.mkdir()
+    return made
+
+
+def test_what_a_worker_holds_can_be_read_without_the_database(
+    home: Home, connect: Callable[[], Session]
+) -> None:
+    session = connect()
+    worker = scenes.serve(session)
+    partials = scenes.put(session, 3)
+    scenes.claim(session, worker, partials[:2], 0)
+    scenes.claim(session, worker, partials[2:], 1)
+    LastPass(home).write(Held.of(worker))
+
+    found = read(home)
+    assert found is not None
+    assert found.engine == str(worker.engineUUID)
+    assert found.thread.size == worker.thread.size
+    assert found.jobs == [id_of(partial) for partial in partials]
+
+
+def test_ids_of_a_second_database_carry_its_name() -> None:
+    assert replace(LITTLE, database="zc.async").jobs == ["zc.async:0x1a"]
+
+
+def test_a_shorter_text_replaces_a_longer_one(home: Home) -> None:
+    kept = LastPass(home)
+    kept.write(replace(LITTLE, thread=Claims(2, "00" * 8 * 100)))
+    kept.write(LITTLE)
+    assert read(home) == LITTLE
+
+
+def test_nothing_is_written_while_nothing_changes(home: Home) -> None:
+    kept = LastPass(home)
+    kept.write(LITTLE)
+    home.last_pass.write_bytes(b"")
+    kept.write(replace(LITTLE))
+    assert home.last_pass.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"1 2", b"x y\n{}", b"2 0\n{}", b"99 0\n{}", b"2 2745614147\n{}"]
+)
+def test_what_is_not_readable_is_as_good_as_nothing(home: Home, text: bytes) -> None:
+    home.last_pass.write_bytes(text)
+    assert read(home) is None
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_an_engine(home: Home) -> None:
+    home.last_pass.mkdir()
+    kept = LastPass(home)
+    kept.write(LITTLE)
+    home.last_pass.rmdir()
+    kept.write(LITTLE)
+    assert read(home) == LITTLE
+    kept.close()

@@ -1,0 +1,153 @@
+"""Finished partials: newest first, in pages and buckets, dropped by age."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support import samples
+from tests.support.sessions import FakeClock, Session
+from zcasync import Partial
+from zcasync.workers.completed import PAGE_SIZE, RETENTION, Completed
+
+Connect = Callable[[], Session]
+HOUR = timedelta(hours=1)
+
+
+def finished(
+    clock: FakeClock, count: int, step: timedelta = HOUR
+) -> tuple[Completed, list[Partial]]:
+    """A collection to which a partial was added every hour, and the partials, oldest first."""
+    completed, made = Completed(), []
+    for _ in range(count):
+        clock.advance(seconds=step.total_seconds())
+        partial = Partial(samples.nothing)
+        partial._settle(None)
+        completed.add(partial)
+        made.append(partial)
+    return completed, made
+
+
+def test_an_empty_collection_has_neither_first_nor_last() -> None:
+    completed = Completed()
+
+    assert (len(completed), list(completed), bool(completed)) == (0, [], True)
+    for ask in (completed.first, completed.last):
+        with pytest.raises(LookupError, match="no partial has completed"):
+            ask()
+
+
+@pytest.mark.parametrize("count", [1, PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE + 5])
+@pytest.mark.parametrize("step", [timedelta(seconds=1), HOUR], ids=["one bucket", "many buckets"])
+def test_the_newest_comes_first_over_pages_and_buckets(
+    fake_clock: FakeClock, count: int, step: timedelta
+) -> None:
+    completed, made = finished(fake_clock, count, step)
+
+    assert list(completed) == made[::-1]
+    assert len(completed) == count
+    assert (completed.first(), completed.last()) == (made[-1], made[0])
+
+
+def test_several_are_added_at_once(fake_clock: FakeClock) -> None:
+    completed = Completed()
+    made = [Partial(samples.nothing) for _ in range(100)]
+    completed.extend(made[:40])
+    completed.extend([])
+    completed.extend(made[40:])
+
+    assert list(completed) == made[::-1]
+    assert len(completed) == 100
+    [bucket] = completed._buckets
+    assert [len(page.partials) for page in bucket.pages.values()] == [32, 32, 32, 4]
+
+
+def test_what_a_new_page_writes_does_not_grow_with_the_day(session: Session) -> None:
+    completed = Completed()
+    session.connection.add(completed)
+    completed.extend([Partial(samples.nothing) for _ in range(32 * 300)])
+    session.commit()
+    completed.extend([Partial(samples.nothing) for _ in range(33)])
+    written = list(session.connection._registered_objects)
+    session.commit()
+
+    sizes = {type(obj).__name__: len(session.connection._storage.load(obj._p_oid)[0])
+             for obj in written}  # fmt: skip
+    assert "IOBucket" in sizes
+    assert max(sizes.values()) < 2500, sizes
+
+
+def test_a_stretch_of_time_can_be_read(fake_clock: FakeClock) -> None:
+    completed, made = finished(fake_clock, 60)
+    newest_first = made[::-1]
+
+    assert list(completed.iter()) == newest_first
+    assert list(completed.iter(start=made[40].ended)) == newest_first[19:]
+    assert list(completed.iter(stop=made[40].ended)) == newest_first[:20]
+    assert list(completed.iter(made[40].ended, made[38].ended)) == newest_first[19:22]
+    assert list(completed.iter(made[0].ended - HOUR)) == []
+    assert list(completed.iter(stop=made[-1].ended + HOUR)) == []
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_the_stretch_is_named_with_aware_moments(name: str) -> None:
+    naive = datetime.now(UTC).replace(tzinfo=None)
+
+    with pytest.raises(ValueError, match=f"{name} must be timezone-aware"):
+        list(Completed().iter(**{name: naive}))
+
+
+def test_what_is_older_than_the_retention_is_dropped_by_the_bucket(fake_clock: FakeClock) -> None:
+    completed, made = finished(fake_clock, 24 * 20)
+
+    gone = completed.prune()
+
+    assert gone == len(made) - len(completed) == len(made) - len(list(completed))
+    oldest = completed.last()
+    assert fake_clock.moment - oldest.ended >= RETENTION - HOUR, "all of the retention is there"
+    assert fake_clock.moment - oldest.ended <= RETENTION + timedelta(days=2)
+    assert completed.first() is made[-1]
+    assert completed.prune() == 0
+
+
+def test_everything_goes_when_nothing_is_kept_for_long(fake_clock: FakeClock) -> None:
+    completed, made = finished(fake_clock, 5)
+    fake_clock.advance(days=3)
+
+    assert completed.prune(timedelta(0)) == 5
+    assert (len(completed), list(completed)) == (0, [])
+    completed.add(made[0])
+    assert completed.first() is completed.last() is made[0]
+
+
+def test_adding_rewrites_one_short_page(session: Session, fake_clock: FakeClock) -> None:
+    completed = session.keep(Completed())
+    completed.extend([session_partial() for _ in range(PAGE_SIZE - 3)])
+    session.commit()
+    records = []
+    for _ in range(2):
+        completed.add(session_partial())
+        records.append({type(obj).__name__ for obj in session.connection._registered_objects})
+        session.commit()
+
+    assert records == [{"Page"}, {"Page"}]
+
+
+def session_partial() -> Partial:
+    return Partial(samples.nothing)
+
+
+def test_it_can_be_read_while_more_is_added(connect: Connect) -> None:
+    engine, reader = connect(), connect()
+    completed = engine.keep(Completed())
+    completed.add(session_partial())
+    engine.commit()
+    reader.sync()
+    seen = reader.same(completed)
+    assert len(seen) == 1
+    completed.extend([session_partial() for _ in range(50)])
+    engine.commit()
+
+    assert len(list(seen)) == 1
+    reader.sync()
+    assert len(list(seen)) == len(seen) == 51

@@ -1,0 +1,246 @@
+"""Fencing: a process that was declared dead commits nothing any more."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+import transaction
+from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
+from ZODB.POSException import ConflictError
+
+from tests.support import samples
+from tests.support.sessions import ONE, TWO, FakeClock, Session
+from zcasync import Partial
+from zcasync.errors import FencedError
+from zcasync.instance.process_identity import Identity
+from zcasync.workers.fence import fence
+from zcasync.workers.incarnation import Incarnation, Ping
+
+Connect = Callable[[], Session]
+
+
+@pytest.fixture
+def incarnation(session: Session) -> Incarnation:
+    """The token of an engine, as the watcher sees it, who is going to bury it."""
+    return session.keep(Incarnation(TWO, ONE, Identity.here()), "incarnation")
+
+
+@pytest.fixture
+def fenced(connect: Connect, session: Session, incarnation: Incarnation) -> Session:
+    """The engine's process."""
+    made = connect()
+    made.sync()
+    fence(made.connection, made.same(incarnation))
+    return made
+
+
+def bury(session: Session, incarnation: Incarnation) -> None:
+    session.sync()
+    incarnation.end("buried by the tests")
+    session.commit()
+
+
+def test_what_lives_commits(fenced: Session, session: Session) -> None:
+    for number in range(3):
+        fenced.root["work"] = number
+        fenced.commit()
+
+    session.sync()
+    assert session.root["work"] == 2
+
+
+def test_fenced_commits_do_not_conflict_with_each_other(
+    fenced: Session, connect: Connect, incarnation: Incarnation
+) -> None:
+    other = connect()
+    other.sync()
+    fence(other.connection, other.same(incarnation))
+    fenced.root["one"] = samples.Demo()
+    fenced.commit()
+    other.sync()
+    for _ in range(3):
+        fenced.root["one"].increase()
+        other.root["two"] = samples.Demo()
+        fenced.commit()
+        other.commit()
+
+
+def test_an_old_transaction_of_a_buried_engine_conflicts(
+    fenced: Session, session: Session, incarnation: Incarnation
+) -> None:
+    fenced.root["work"] = 1
+    bury(session, incarnation)
+
+    with pytest.raises(ConflictError):
+        fenced.commit()
+
+
+@pytest.mark.parametrize("begin", [True, False])
+def test_a_new_transaction_of_a_buried_engine_is_refused_with_the_reason(
+    fenced: Session, session: Session, incarnation: Incarnation, begin: bool
+) -> None:
+    bury(session, incarnation)
+    fenced.abort()
+    if begin:
+        fenced.sync()
+    for _ in range(2):
+        fenced.root["work"] = 1
+        with pytest.raises(FencedError, match=f"engine {TWO} is over .buried by the tests."):
+            fenced.commit()
+        fenced.abort()
+
+    session.sync()
+    assert "work" not in session.root
+
+
+def test_the_transaction_after_a_commit_is_fenced_too(
+    fenced: Session, session: Session, incarnation: Incarnation
+) -> None:
+    fenced.root["work"] = 1
+    fenced.commit()
+    bury(session, incarnation)
+    fenced.root["work"] = 2  # in the transaction that began by itself
+
+    with pytest.raises((ConflictError, FencedError)):
+        fenced.commit()
+    fenced.abort()
+    session.sync()
+    assert session.root["work"] == 1
+
+
+def test_a_savepoint_and_its_rollback_do_not_lift_the_fence(
+    fenced: Session, session: Session, incarnation: Incarnation
+) -> None:
+    fenced.root["work"] = 1
+    savepoint = fenced.savepoint()
+    fenced.root["work"] = 2
+    bury(session, incarnation)
+    savepoint.rollback()
+    fenced.root["work"] = 3
+
+    with pytest.raises(ConflictError):
+        fenced.commit()
+
+
+def test_a_partial_that_is_performed_behind_the_fence_has_no_effect(
+    fenced: Session, session: Session, incarnation: Incarnation
+) -> None:
+    demo = session.keep(samples.Demo())
+    partial = session.keep(Partial(demo.increase), "partial")
+    bury(session, incarnation)
+    fenced.sync()
+
+    with pytest.raises(FencedError):
+        fenced.same(partial)()
+    session.sync()
+    assert (demo.counter, partial.state) == (0, "pending")
+
+
+def test_the_engine_itself_may_write_its_end(fenced: Session, incarnation: Incarnation) -> None:
+    fenced.same(incarnation).end("stopped")
+    fenced.commit()
+
+    fenced.root["work"] = 1
+    with pytest.raises(FencedError, match="stopped"):
+        fenced.commit()
+
+
+def test_a_fence_can_be_taken_away(
+    fenced: Session, session: Session, incarnation: Incarnation
+) -> None:
+    fence(fenced.connection, None)
+    bury(session, incarnation)
+    fenced.sync()
+
+    fenced.root["work"] = 1
+    fenced.commit()
+
+
+@pytest.fixture
+def two() -> Iterator[DB]:
+    """A main database, and another one for the data manager."""
+    databases: dict[str, DB] = {}
+    main = DB(DemoStorage(), databases=databases, database_name="main")
+    second = DB(DemoStorage(), databases=databases, database_name="zc.async")
+    yield main
+    second.close()
+    main.close()
+
+
+def test_a_job_that_changes_the_other_database_only_is_fenced_too(two: DB) -> None:
+    watcher, engine = Session(two), Session(two)
+    second = watcher.connection.get_connection("zc.async")
+    incarnation = second.root()["incarnation"] = Incarnation(TWO, ONE, Identity.here())
+    watcher.commit()
+    own = engine.connection.get_connection("zc.async")
+    own_incarnation = own.root()["incarnation"]
+    fence(own, own_incarnation)
+
+    engine.root["work"] = 1
+    engine.commit()
+    engine.root["work"] = 2
+    incarnation.end("buried")
+    watcher.commit()
+    with pytest.raises(ConflictError):
+        engine.commit()
+    engine.abort()
+    engine.root["work"] = 3
+    with pytest.raises(FencedError):
+        engine.commit()
+    engine.abort()
+
+    watcher.sync()
+    assert watcher.root["work"] == 1
+    watcher.close()
+    engine.close()
+
+
+def test_the_threads_own_manager_is_fenced_as_well(
+    db: DB, session: Session, incarnation: Incarnation
+) -> None:
+    connection = db.open()
+    fence(connection, connection.get(incarnation._p_oid))
+    connection.root()["work"] = 1
+    transaction.commit()
+    bury(session, incarnation)
+    transaction.begin()
+    connection.root()["work"] = 2
+    with pytest.raises(FencedError):
+        transaction.commit()
+    transaction.abort()
+    fence(connection, None)
+    connection.close()
+
+
+def test_an_incarnation_tells_who_it_is_and_how_it_ended(fake_clock: FakeClock) -> None:
+    incarnation = Incarnation(TWO, ONE, Identity.here())
+    assert (incarnation.engineUUID, incarnation.worker) == (TWO, ONE)
+    assert type(incarnation.engineUUID) is uuid.UUID
+    assert (incarnation.is_over, incarnation.ended) == (False, None)
+    assert incarnation.started == fake_clock.microseconds
+    fake_clock.advance(minutes=1)
+    incarnation.end("stopped")
+
+    assert (incarnation.is_over, incarnation.end_reason) == (True, "stopped")
+    assert incarnation.ended == fake_clock.microseconds
+
+
+def test_a_ping_changes_its_own_record_only(session: Session, fake_clock: FakeClock) -> None:
+    ping = Ping()
+    assert (ping.moment, ping.promise) == (None, 0.0)
+    session.keep(ping)
+    serial = ping._p_serial
+    ping.write(40.0)
+    assert session.connection._registered_objects == [ping]
+    session.commit()
+
+    assert ping._p_serial != serial
+    assert (ping.moment, ping.promise) == (fake_clock.moment, 40.0)
+
+
+def test_an_incarnation_of_before_versions_were_noted_has_none() -> None:
+    old = Incarnation(TWO, ONE, Identity.here())
+    assert "versions" not in old.__getstate__()
+    assert old.versions is None
+    assert Incarnation(TWO, ONE, Identity.here(), {"Python": "3"}).versions == {"Python": "3"}

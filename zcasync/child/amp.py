@@ -1,0 +1,125 @@
+"""The child's end of the AMP conversation: runs in the main thread beside the job's thread."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+import traceback
+from typing import Any
+
+from ampoule.child import AMPChild
+from twisted.internet.threads import blockingCallFromThread
+
+from zcasync.child import output
+from zcasync.child.job_queue import Jobs
+from zcasync.child.job_thread import JobThread, opener, thread_target
+from zcasync.child.reply_buffer import Outbox
+from zcasync.job.ids import hex_oid
+from zcasync.perform.progress import Progress, report_to
+from zcasync.protocol import commands
+from zcasync.protocol.outcomes import Ended
+from zcasync.protocol.spec import ChildSpec
+
+#: Exit codes that the supervisor can tell apart.
+EXIT_BOOT_FAILED = 70
+
+
+class Conversation(AMPChild):  # type: ignore[misc]
+    """Answers the supervisor while the job runs."""
+
+    def __init__(self, reactor: Any, spec: ChildSpec, streams: tuple[Any, ...]) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._streams = streams
+        self._jobs = Jobs()
+        self._outbox = Outbox(
+            reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
+        )
+        self._thread = JobThread(
+            opener(spec),
+            bytes.fromhex(spec.incarnation),
+            self._jobs,
+            ready=self._ready,
+            begin=self._begin,
+            ended=self._ended,
+            watch=self._watch,
+            wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
+        )
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        target = thread_target(self._work, self._failed)
+        threading.Thread(target=target, name="jobs", daemon=True).start()
+
+        report_to(self._report, has_one_job=True)
+
+    # in the job's thread
+
+    def _work(self) -> None:
+        self._thread.run()
+        self._reactor.callFromThread(self._leave)
+
+    def _failed(self, error: BaseException) -> None:
+        traceback.print_exception(error, limit=20)
+        for stream in self._streams:
+            stream.flush()
+        os._exit(EXIT_BOOT_FAILED)
+
+    def _ready(self) -> None:
+        versions = {"python": platform.python_version()}
+        self._tell(commands.Ready, pid=os.getpid(), versions=versions)
+
+    def _begin(self, oid: bytes, at_once: bool) -> None:
+        output.begin(self._streams, hex_oid(oid), at_once=at_once)
+
+    def _ended(self, ended: Ended) -> None:
+        for stream in self._streams:
+            stream.flush()
+        self._outbox.add(ended, is_last=self._jobs.is_empty)
+
+    def _report(self, partial: Any, progress: Progress) -> None:
+        self._tell(commands.Report, progress=progress.as_dict())
+
+    def _watch(self, oid: bytes, deferred: Any) -> None:
+        self._jobs.hold(oid)
+        self._reactor.callFromThread(
+            deferred.addBoth, lambda value: self._jobs.add_fired(oid, value)
+        )
+
+    def _tell(self, command: Any, **arguments: Any) -> None:
+        self._reactor.callFromThread(self._say, command, **arguments)
+
+    # in the reactor's thread
+
+    def _say(self, command: Any, **arguments: Any) -> None:
+        self._outbox.flush()  # what was before comes first
+        self.callRemote(command, **arguments)
+
+    @commands.Perform.responder
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
+        self._jobs.add(oids, tid)
+        return {}
+
+    @commands.TakeBack.responder
+    def take_back(self) -> dict[str, Any]:
+        self._outbox.flush()
+        return {"oids": self._jobs.take_back()}
+
+    @commands.Finish.responder
+    def finish(self) -> dict[str, Any]:
+        self._outbox.flush()
+        oids = self._jobs.take_back()
+        self._jobs.finish()
+        return {"oids": oids}
+
+    @commands.Ping.responder
+    def answer_ping(self) -> dict[str, Any]:
+        return {"busy": self._jobs.busy}
+
+    def _leave(self) -> None:
+        self._outbox.flush()
+        self.shutdown = True
+        sys.stdout.flush()
+        self.transport.loseConnection()

@@ -1,0 +1,107 @@
+"""Takes the jobs that a child has in hand, as far as they can share a commit, and performs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import transaction
+from ZODB.POSException import ConflictError, POSKeyError
+
+from zcasync.child.job_queue import Job, Jobs
+from zcasync.interfaces import COMPLETED
+from zcasync.job.completion import is_done
+from zcasync.job.record import PartialRecord
+from zcasync.perform.group_commit import GROUP_LIMIT, GROUP_SECONDS, Group, can_share
+from zcasync.perform.job_connection import Attachment
+from zcasync.perform.performer import Performer
+from zcasync.protocol.outcomes import Ending
+
+
+def ending_of(partial: PartialRecord) -> Ending:
+    """What to say of a partial whose commit is done."""
+    is_over = partial.state == COMPLETED and is_done(partial)
+    return Ending.COMPLETED if is_over else Ending.SETTLED
+
+
+class Together:
+    """One group of jobs.
+
+    After ``perform``: ``over`` (oids by how they ended) are committed, ``deferred`` are too and
+    wait for their Deferred, ``alone`` have to be run alone; ``begun`` are all of them, in order.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        attachment: Attachment,
+        performer: Performer,
+        begin: Callable[[bytes, bool], None],
+    ) -> None:
+        self.begun: list[Job] = []
+        self.over: dict[Ending, list[bytes]] = {}
+        self.deferred: list[tuple[Job, Any]] = []
+        self.alone: list[Job] = []
+        self._jobs = jobs
+        self._attachment = attachment
+        self._performer = performer
+        self._begin = begin
+
+    def perform(self, first: Job) -> None:
+        """Perform ``first`` and what follows it; nothing when ``first`` cannot share a commit.
+
+        Raises what ``Group`` raises.
+        """
+        partial = self._partial(first)
+        if partial is None:
+            return
+        group = Group(self._performer, transaction.manager)
+        members: list[tuple[Job, PartialRecord]] = []
+        seconds = self._performer.timing.seconds
+        until = seconds() + GROUP_SECONDS
+        job: Job | None = first
+        while job is not None and partial is not None:
+            self.begun.append(job)
+            self._begin(job.oid, True)
+            if group.add(partial):
+                members.append((job, partial))
+            else:
+                self.alone.append(job)
+            if group.is_closed or len(members) >= GROUP_LIMIT or seconds() > until:
+                break
+            job, partial = self._following()
+        undone = group.commit()
+        self._sort(members, undone, group)
+
+    def _sort(
+        self, members: list[tuple[Job, PartialRecord]], undone: list[PartialRecord], group: Group
+    ) -> None:
+        for job, partial in members:
+            if partial in undone:
+                self.alone.append(job)
+            elif partial in group.deferred:
+                self.deferred.append((job, group.deferred[partial]))
+            else:
+                self.over.setdefault(ending_of(partial), []).append(job.oid)
+
+    def _following(self) -> tuple[Job | None, PartialRecord | None]:
+        """The next job when it can share the commit; otherwise it is left where it is."""
+        job = self._jobs.next_now()
+        if job is None:
+            return None, None
+        partial = None
+        try:
+            partial = self._partial(job)
+        except (ConflictError, POSKeyError):
+            pass  # its claim is newer than what this transaction sees
+        finally:
+            if partial is None:
+                self._jobs.put_first(job)
+        return (None, None) if partial is None else (job, partial)
+
+    def _partial(self, job: Job) -> PartialRecord | None:
+        """The job's partial when it can share a commit."""
+        if job.has_fired:
+            return None
+        found = self._attachment.connection.get(job.oid)
+        return found if can_share(found, self._attachment.incarnation) else None

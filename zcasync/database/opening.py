@@ -1,0 +1,178 @@
+"""Opening the databases of a home, and keeping up with what other processes committed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ZEO.ClientStorage import ClientStorage
+from ZEO.Exceptions import ClientDisconnected
+from ZODB import DB
+from ZODB.config import ZEOClient
+from ZODB.POSException import ConflictError
+
+from zcasync.database.invalidations import bound
+from zcasync.database.missing_classes import class_factory
+from zcasync.errors import ConfigurationError, StorageAway
+from zcasync.instance.home import Home
+from zcasync.instance.settings import ASYNC_DATABASE, Configuration
+from zcasync.zeo.client import SendingTogether, sending_together
+from zcasync.zeo.one_phase import Connection
+
+#: How often to try where other processes open a new database at the same time.
+ROOT_TRIES = 9
+
+
+def open_databases(home: Home, configuration: Configuration, timeout: float) -> DB:
+    """The main database of a configuration; a second one is in its ``databases``.
+
+    ``timeout``: seconds to wait for a database server.  Connections can be fenced.  Raises
+    StorageAway when a server does not answer, ConfigurationError for what can never work.
+    """
+    if configuration.is_embedded:
+        storage = _client(home, timeout)
+        db = _first_of_several(lambda: DB(storage, class_factory=class_factory))
+    else:
+        db = _from_factories(configuration, timeout)
+    return _at_once(db)
+
+
+def _at_once(db: DB) -> DB:
+    """Let the connections of a database and its companions commit at once, where that can be.
+
+    And let none of them note without limit what others commit.
+    """
+    for one in db.databases.values():
+        bound(one)
+        if isinstance(one.storage, SendingTogether):
+            one.klass = Connection
+            for connection in one.pool:  # it has been used already, to look for the root
+                connection.__class__ = Connection
+    return db
+
+
+def _first_of_several(make: Callable[[], DB]) -> DB:
+    """Make a database.  Who opens a new one writes its root, and others may do that just now."""
+    for _ in range(ROOT_TRIES):
+        with contextlib.suppress(ConflictError):
+            return make()
+    return make()
+
+
+def _client(home: Home, timeout: float) -> Any:
+    path = os.fspath(home.zeo_socket)
+    blobs = os.fspath(home.blobs)
+    deadline = time.monotonic() + timeout
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            client = SendingTogether(path, wait_timeout=left, blob_dir=blobs, shared_blob_dir=True)
+        except ClientDisconnected as error:
+            if time.monotonic() >= deadline:
+                raise StorageAway(f"no database server answers at {path}") from error
+            time.sleep(0.05)  # it has just ended while we came; the next one may be on its way
+        else:
+            return client
+
+
+def server_addresses(db: DB) -> dict[str, Any] | None:
+    """The ZEO servers of a database and its companions: name -> [addresses, storage name].
+
+    None when one of them is no client of a server.
+    """
+    servers = {}
+    for name, one in db.databases.items():
+        if not isinstance(one.storage, ClientStorage):
+            return None
+        servers[name] = [one.storage._addr, one.storage._storage]
+    return servers
+
+
+def open_servers(servers: dict[str, Any], timeout: float) -> DB:
+    """The databases that :func:`server_addresses` described; returns the main one."""
+    databases: dict[str, DB] = {}
+    for name, (addresses, storage) in servers.items():
+        where = [tuple(address) if isinstance(address, list) else address for address in addresses]
+        try:
+            client = SendingTogether(where, storage=storage, wait_timeout=timeout)
+        except ClientDisconnected as error:
+            _close(databases)
+            raise StorageAway(f"no database server answers at {where}") from error
+        DB(client, database_name=name, databases=databases, class_factory=class_factory)
+    return _at_once(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
+
+
+def _from_factories(configuration: Configuration, timeout: float) -> DB:
+    databases: dict[str, DB] = {}
+    factories = sorted(configuration.databases, key=lambda one: one.name == ASYNC_DATABASE)
+    first = None
+    for factory in factories:
+        if factory.config.class_factory is None:
+            factory.config.class_factory = class_factory
+        try:
+            opened = _first_of_several(partial(_open_one, factory, databases, timeout))
+        except ClientDisconnected as error:
+            _close(databases)
+            raise StorageAway(
+                f"the server of database {factory.name or 'main'!r} does not answer: {error}"
+            ) from error
+        except Exception as error:  # each storage has reasons of its own, a lock for instance
+            _close(databases)
+            raise ConfigurationError(
+                f"database {factory.name or 'main'!r} cannot be opened: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        first = first or opened
+    assert first is not None
+    return first
+
+
+def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:
+    before, section = dict(databases), factory.config.storage
+    try:
+        factory.config.storage = _Opened(_open_storage(section, timeout))
+        return factory.open(databases)  # type: ignore[no-any-return]
+    except ConflictError:  # its storage is closed, but it is registered already
+        databases.clear()
+        databases.update(before)
+        raise
+    finally:
+        factory.config.storage = section
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Stands for a storage section whose storage has been opened."""
+
+    storage: Any
+
+    def open(self) -> Any:
+        """The storage."""
+        return self.storage
+
+
+def _open_storage(section: Any, timeout: float) -> Any:
+    """Open the storage of a section, waiting at most ``timeout`` for a ZEO server.
+
+    ``<zeoclient>`` itself knows waiting for half a minute or not waiting, nothing else.
+    """
+    if isinstance(section, ZEOClient):
+        section.config.wait = False
+    storage = section.open()
+    deadline = time.monotonic() + timeout
+    while not getattr(storage, "is_connected", lambda: True)():
+        if time.monotonic() > deadline:
+            storage.close()
+            raise ClientDisconnected(f"not within {timeout:g} s")
+        time.sleep(0.01)
+    return sending_together(storage)
+
+
+def _close(databases: dict[str, DB]) -> None:
+    for db in databases.values():
+        db.close()

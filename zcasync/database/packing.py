@@ -1,0 +1,82 @@
+"""Packing the embedded default's file: old revisions go, and objects that nothing refers to.
+
+FileStorage writes the packed file beside the old one, then gives both their new names.  Two things
+are added here, so that a crash at any moment costs nothing: the packed file is on the disk before
+it gets its name, and a pack that died between the two renames is brought to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ZODB.FileStorage import FileStorage
+
+from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
+
+
+def open_file(data_fs: Path, blobs: Path) -> FileStorage:
+    """The file storage, to be written by this process alone.
+
+    Raises ConfigurationError where it is missing though an older one is there, and what FileStorage
+    raises: ``zc.lockfile.LockError`` when another process has it.
+    """
+    finish_interrupted(data_fs)
+    return FileStorage(os.fspath(data_fs), blob_dir=os.fspath(blobs), packer=synced_packer)
+
+
+def synced_packer(storage: Any, referencesf: Any, stop: Any, gc: Any) -> Any:
+    """ZODB's packer, whose file is on the disk before it takes the place of the old one."""
+    result = FileStorage.packer(storage, referencesf, stop, gc)
+    if result is not None:
+        sync(packed_file(Path(storage.getName())))
+    return result
+
+
+def packed_file(data_fs: Path) -> Path:
+    """Where a pack writes."""
+    return data_fs.with_name(f"{data_fs.name}.pack")
+
+
+def old_file(data_fs: Path) -> Path:
+    """What was packed."""
+    return data_fs.with_name(f"{data_fs.name}.old")
+
+
+def finish_interrupted(data_fs: Path) -> None:
+    """Give the packed file its name where a pack died between its two renames."""
+    if data_fs.exists() or not old_file(data_fs).exists():
+        return
+    packed = packed_file(data_fs)
+    if not packed.exists():
+        raise ConfigurationError(
+            f"{data_fs} is missing, but {old_file(data_fs)} is there: give that one this name, or "
+            "move it away to begin with an empty database"
+        )
+    # The index is still the old file's.
+    data_fs.with_name(f"{data_fs.name}.index").unlink(missing_ok=True)
+    packed.rename(data_fs)
+    sync(data_fs.parent)
+
+
+def drop_old(home: Home) -> None:
+    """Remove what a pack of the home's file has set aside; the packed one is on the disk."""
+    if not home.data_fs.exists():
+        return
+    sync(home.data_fs.parent)
+    old_file(home.data_fs).unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(home.blobs.with_name(f"{home.blobs.name}.old"))
+
+
+def sync(path: Path) -> None:
+    """Have a file or a folder written to the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,82 @@
+"""See what others have committed, and commit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import transaction
+from ZODB import DB
+from ZODB.utils import p64, u64
+
+from zcasync.instance.settings import ASYNC_DATABASE
+from zcasync.zeo.client import SendingTogether
+
+
+def manager_database(db: DB) -> DB:
+    """The database that holds the data manager."""
+    return db.databases.get(ASYNC_DATABASE, db)
+
+
+def catch_up(db: DB, tid: bytes | None = None) -> None:
+    """Make sure that the next transaction on ``db`` sees all that was committed before this call.
+
+    ``tid``: or only what was committed up to this transaction.
+
+    A message of another process can overtake the storage server's news of what that process
+    committed.  ``lastTransaction`` does not tell either: a ZEO server, unless it is ours, may
+    announce our own newer commit before somebody's older one.  A round trip to the server puts
+    everything in order.
+    """
+    storage = db.storage
+    if tid is not None and isinstance(storage, SendingTogether) and storage.has_heard_of(tid):
+        return
+    ping = getattr(storage, "ping", None)
+    if ping is not None:
+        ping()
+
+
+def last_seen(connection: Any) -> bytes | None:
+    """The id of the last transaction that the connection's present one sees, where one can know."""
+    start = getattr(connection._storage, "_start", None)
+    return None if start is None else p64(u64(start) - 1)
+
+
+def commit(
+    connection: Any, told: Callable[[bytes], None] | None = None
+) -> tuple[bool, bytes | None]:
+    """Commit; returns whether anything was written, and where it is known the transaction's id.
+
+    ``told``: see :class:`zcasync.zeo.one_phase.Connection`; with any other one it is not called.
+    """
+    written, seen = list(connection._registered_objects), last_seen(connection)
+    connection.told = told
+    try:
+        connection.transaction_manager.commit()
+    finally:
+        connection.told = None
+    # An object whose conflict the server has resolved keeps its old serial until it is loaded.
+    tid = max((obj._p_serial for obj in written), default=None)
+    return bool(written), tid if seen is None or tid is None or tid > seen else None
+
+
+def catch_up_all(db: DB, tid: bytes | None = None) -> None:
+    """The same for ``db`` and its companions: what a job finds in all of them belongs together.
+
+    ``tid`` is one of ``db``.
+    """
+    for one in db.databases.values():
+        catch_up(one, tid if one is db else None)
+
+
+@contextlib.contextmanager
+def connected(db: DB) -> Iterator[Any]:
+    """A connection of the data manager's database, in a transaction manager of its own."""
+    manager = transaction.TransactionManager()
+    connection = manager_database(db).open(transaction_manager=manager)
+    try:
+        yield connection
+    finally:
+        manager.abort()
+        connection.close()

@@ -1,0 +1,184 @@
+"""Settings: what the supervisor can be told, with defaults, read from ``etc/zcasync.conf``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import ZConfig
+import ZConfig.datatypes
+
+from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
+from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Validated settings.  None: leave what the database says.
+
+    Durations are seconds, except ``keep_completed`` and ``pack_days``: days.
+    """
+
+    children: int | None = None
+    poll_seconds: float | None = None
+    ping_interval: float | None = None
+    ping_death_interval: float | None = None
+    grace_period: float = 25.0
+    boot_timeout: float = 120.0
+    storage_timeout: float = 30.0
+    output_lines: int = 1000
+    transaction_timeout: float = 60.0
+    spare: bool = True
+    max_jobs: int = 10_000
+    max_age: float = 24 * 3600.0
+    recycle_memory: int | None = None
+    memory_limit: int | None = None
+    frozen_timeout: float = 60.0
+    keep_completed: float = 7.0
+    pack_days: float = 7.0
+
+    HELP: ClassVar[dict[str, str]] = {
+        "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
+        "poll_seconds": "longest pause between two polls (unset: the worker's record, 5)",
+        "ping_interval": "a working engine writes at least this often (unset: the record, 20)",
+        "ping_death_interval": "so much later than promised is dead (unset: the record, 20)",
+        "grace_period": "running jobs may finish within this time when the supervisor stops",
+        "boot_timeout": "a child that is not ready by then is killed",
+        "storage_timeout": "how long to wait for the database at a start",
+        "output_lines": "lines of a job's output that reach the log; the last 20 are always kept",
+        "transaction_timeout": "the embedded database server drops a commit that hangs so long",
+        "spare": "keep one more child booted, which takes the place of one that ends",
+        "max_jobs": "a child is replaced after about so many jobs (0: never)",
+        "max_age": "a child is replaced after about this time",
+        "recycle_memory": "a child that keeps more after a job is replaced: 300MB (unset: never)",
+        "memory_limit": "a child that takes more is killed with its job: 1GB (unset: never)",
+        "frozen_timeout": "a child that a signal has stopped for so long is killed",
+        "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
+        "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
+    }
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Settings, and how to open the databases; ``databases`` empty: the embedded default."""
+
+    settings: Settings
+    databases: tuple[Any, ...] = ()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database server belongs to the supervisor."""
+        return not self.databases
+
+    def with_settings(self, **values: Any) -> Configuration:
+        """The same with some settings replaced; None leaves one as it is.
+
+        Raises ConfigurationError for values that are out of range.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        problems = [
+            f"{name} must not be negative: {value}" for name, value in given.items() if value < 0
+        ]
+        if problems:
+            raise ConfigurationError(problems)
+        return dataclasses.replace(self, settings=dataclasses.replace(self.settings, **given))
+
+    @property
+    def has_second(self) -> bool:
+        """Whether the data manager lives in a database of its own."""
+        return any(one.name == ASYNC_DATABASE for one in self.databases)
+
+
+def load(home: Home, path: Path | None = None) -> Configuration:
+    """The configuration of a home, or of the file at ``path``.
+
+    Raises ConfigurationError, with every problem, for a file that cannot be read or used.
+    """
+    chosen = path or home.config_file
+    if path is None and not chosen.exists():
+        return Configuration(Settings())
+    schema = ZConfig.loadSchema(str(Path(__file__).with_name("schema.xml")))
+    try:
+        with chosen.open(encoding="utf-8") as file:
+            loaded, _ = ZConfig.loadConfigFile(schema, file, str(chosen.absolute().as_uri()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{chosen} cannot be read: {error}") from error
+    except (ZConfig.ConfigurationError, ValueError) as error:
+        raise ConfigurationError(f"{chosen}: {_one_line(error)}") from error
+    _check_databases(chosen, loaded)
+    return loaded  # type: ignore[no-any-return]
+
+
+def _check_databases(path: Path, loaded: Configuration) -> None:
+    names = [one.name for one in loaded.databases]
+    problems = [
+        f"{path}: there are two databases named {name or '(no name)'!r}"
+        for name in sorted({name for name in names if names.count(name) > 1}, key=str)
+    ]
+    problems += [
+        f"{path}: the section of database {one.name or 'main'!r} names no storage"
+        for one in loaded.databases
+        if one.config.storage is None
+    ]
+    mains = [name for name in names if name != ASYNC_DATABASE]
+    if names and len(mains) != 1:
+        problems.append(
+            f"{path}: expected one <zodb> section for the main database and at most one named "
+            f"{ASYNC_DATABASE}, found {len(mains)} main ones"
+        )
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# datatypes of schema.xml
+
+
+def seconds(text: str) -> float:
+    """A duration: a number of seconds above 0."""
+    value = float(text)
+    if not 0 < value < 10**9:
+        raise ValueError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def days(text: str) -> float:
+    """A number of days, 0 or more."""
+    value = float(text)
+    if not 0 <= value < 10**5:
+        raise ValueError(f"{text!r} is not a number of days from 0 on")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number, 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise ValueError(f"{text!r} is less than 0")
+    return value
+
+
+def memory(text: str) -> int:
+    """A number of bytes above 0, as 300MB or 1GB."""
+    value = int(ZConfig.datatypes.stock_datatypes["byte-size"](text))
+    if value <= 0:
+        raise ValueError(f"{text!r} is not a number of bytes above 0")
+    return value
+
+
+def section(found: Any) -> Settings:
+    """The ``<zcasync>`` section as Settings."""
+    names = [field.name for field in dataclasses.fields(Settings)]
+    values = {name: getattr(found, name) for name in names}
+    return Settings(**{name: value for name, value in values.items() if value is not None})
+
+
+def configuration(found: Any) -> Configuration:
+    """The whole file."""
+    return Configuration(found.supervisor or Settings(), tuple(found.databases))

@@ -1,0 +1,39 @@
+"""The parts of a call: its callable and its arguments, each with its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ZODB.broken import Broken
+
+from zcasync.errors import MissingClass
+from zcasync.job.callables import load_form
+from zcasync.job.record import PartialRecord
+
+
+def parts(partial: PartialRecord) -> Iterator[tuple[str, Any]]:
+    """The callable (of a method: its object) and the arguments, each with its name."""
+    call = partial._call
+    yield "callable", call[0] if isinstance(call, tuple) else call
+    for index, value in enumerate(partial._args):
+        yield f"args[{index}]", value
+    for name, value in (partial._kwargs or {}).items():
+        yield f"kwargs[{name!r}]", value
+
+
+def loaded(partial: PartialRecord) -> Callable[..., Any]:
+    """The callable of a partial that is about to be called.
+
+    Raises MissingCallable; as MissingClass, naming it, for an object whose class is gone: the call
+    would be made with a stand-in.  Looks at arguments, not into containers.
+    """
+    for name, value in parts(partial):
+        if isinstance(value, Broken):
+            kind = type(value)
+            raise MissingClass(
+                f"{name} of {partial.callable_name} is of class {kind.__module__}.{kind.__name__}, "
+                "which cannot be imported here: bring the class back, or give the supervisor the "
+                "PYTHONPATH that has it"
+            )
+    return load_form(partial._call)

@@ -1,0 +1,197 @@
+"""Failures that can be stored: no live frames, and any process with this package can load them."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import traceback
+from types import TracebackType
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.python.reflect import qual
+
+from zcasync import errors
+from zcasync.errors import ForeignError
+from zcasync.text import shorten
+
+#: A longer message or traceback keeps its beginning and its end.
+MESSAGE_LIMIT_CHARACTERS = 10_000
+TRACEBACK_LIMIT_CHARACTERS = 60_000
+#: The functions of ours that call what a partial names.
+CALLERS = ("call_here", "call_with_manager")
+#: Arguments of these types are loadable everywhere.
+PLAIN = (str, int, float, bool, bytes, type(None))
+
+
+class StoredFailure(Failure):
+    """A Failure reduced to what can be stored.
+
+    ``type`` is the class for builtins and zcasync's own exceptions, so that ``check`` and ``trap``
+    work with it; for every other exception it is the dotted name, and ``value`` a ForeignError.
+    ``check`` accepts classes and dotted names in both cases.  ``evidence`` is a dict of what else
+    is known, for instance how a child process died.
+    """
+
+    text: str
+    evidence: dict[str, Any]
+
+    def __init__(
+        self,
+        type_: type[BaseException] | str,
+        value: BaseException,
+        parents: list[str],
+        text: str,
+        evidence: dict[str, Any] | None = None,
+    ) -> None:
+        self.__dict__.update(_restored(type_, value, parents, text, evidence or {}))
+
+    @property
+    def type_name(self) -> str:
+        """The dotted name of the exception's class."""
+        kind: Any = self.type
+        return kind if isinstance(kind, str) else qual(kind)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (
+            StoredFailure,
+            (self.type, self.value, self.parents, self.text, self.evidence),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    def __setstate__(self, state: dict[str, Any] | None) -> None:
+        self.__dict__.update(state or {})
+
+    def __repr__(self) -> str:
+        return f"<{qual(Failure)} {self.type_name}: {self.getErrorMessage()}>"
+
+    def check(self, *errorTypes: Any) -> Any:
+        """As Twisted's, but knows SystemExit and its like too, which are no ``Exception``."""
+        for wanted in errorTypes:
+            is_class = isinstance(wanted, type) and issubclass(wanted, BaseException)
+            if (qual(wanted) if is_class else wanted) in self.parents:
+                return wanted
+        return None
+
+    def cleanFailure(self) -> None:
+        """Nothing left to clean."""
+
+    def printTraceback(
+        self, file: Any = None, elideFrameworkCode: Any = False, detail: str = "default"
+    ) -> None:
+        """Write the traceback as it was when the failure was stored; ``brief``: one line."""
+        if file is None:
+            from twisted.python import log
+
+            file = log.logerr
+        if detail == "brief":
+            file.write(f"Traceback: {self.type_name}: {self.getErrorMessage()}\n")
+        else:
+            file.write(self.text)
+
+
+def _restored(
+    type_: Any, value: Any, parents: list[str], text: str, evidence: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "type": type_,
+        "value": value,
+        "_parents": parents,
+        "text": text,
+        "evidence": evidence,
+        "_frames": [],
+        "tb": None,
+        "count": 0,
+        "captureVars": False,
+        "pickled": 1,
+    }
+
+
+def sanitize(failure: Failure, **evidence: Any) -> StoredFailure:
+    """The storable form of any Failure.
+
+    Builtin exceptions and our own are kept when their arguments are plain values; of any other
+    exception the class name, the message and the traceback are.  Long texts are cut in the middle.
+    """
+    if isinstance(failure, StoredFailure):
+        if not evidence:
+            return failure
+        merged = {**failure.evidence, **evidence}
+        kind, value, parents, text, _ = failure.__reduce__()[1]
+        return StoredFailure(kind, value, parents, text, merged)
+    original = failure.value
+    assert original is not None
+    kind = type(original)
+    message = shorten(_message(original), MESSAGE_LIMIT_CHARACTERS)
+    known = _is_known(kind)
+    value = (_copy(original, message) if known else None) or ForeignError(message)
+    return StoredFailure(
+        kind if known else qual(kind),
+        value,
+        [qual(base) for base in kind.__mro__],
+        shorten(_traceback(failure), TRACEBACK_LIMIT_CHARACTERS),
+        evidence,
+    )
+
+
+def from_exception(error: BaseException, **evidence: Any) -> StoredFailure:
+    """The storable form of an exception."""
+    return sanitize(Failure(error), **evidence)
+
+
+def _is_known(kind: type) -> bool:
+    home = builtins if kind.__module__ == "builtins" else errors
+    return getattr(home, kind.__name__, None) is kind
+
+
+def _copy(original: BaseException, message: str) -> BaseException | None:
+    """The exception without traceback, cause and whatever else it holds on to; None: impossible."""
+    stored = _arguments(original)
+    plain = all(type(argument) in PLAIN for argument in stored)
+    for args in ([stored] if plain and len(message) < MESSAGE_LIMIT_CHARACTERS else []) + [
+        (message,)
+    ]:
+        try:
+            return type(original)(*args)
+        except TypeError:  # this class wants other arguments
+            continue
+    return None
+
+
+def _arguments(original: BaseException) -> tuple[Any, ...]:
+    """What the exception was made with; an OSError does not keep its file names in ``args``."""
+    if not isinstance(original, OSError) or original.filename is None:
+        return original.args
+    names = [original.filename, None, original.filename2]
+    return (*original.args, *(os.fspath(n) if isinstance(n, os.PathLike) else n for n in names))
+
+
+def _message(value: BaseException) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # a broken __str__ must not hide the failure it belongs to
+        return f"<message unavailable: __str__ raised {type(error).__name__}>"
+
+
+def _from_the_call(tb: TracebackType) -> TracebackType:
+    """The traceback without the frames that lead from a worker's loop to the call of the job."""
+    found: TracebackType | None = tb
+    after = tb
+    while found is not None:
+        if found.tb_frame.f_code.co_name in CALLERS:
+            after = found.tb_next or found
+        found = found.tb_next
+    return after
+
+
+def _traceback(failure: Failure) -> str:
+    value = failure.value
+    assert value is not None
+    if failure.tb is not None:
+        return "".join(traceback.format_exception(type(value), value, _from_the_call(failure.tb)))
+    lines = ["Traceback (most recent call last):\n"]
+    for function, path, line, _, _ in failure.frames:
+        lines.append(f'  File "{path}", line {line}, in {function}\n')
+    return "".join(lines) + f"{qual(type(value))}: {_message(value)}\n"

@@ -1,0 +1,131 @@
+"""Group commit: several short jobs in one transaction, each behind a savepoint of its own.
+
+Each job's changes, result and state are still one commit, which it now shares with others.  A job
+that fails or conflicts is rolled back to its savepoint and has to be run alone, by the usual path;
+so has every job whose record does not say, after the commit, that it is over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from zcasync.database.errors import is_storage_lost
+from zcasync.errors import FencedError
+from zcasync.job.deadline import is_too_late
+from zcasync.job.failure import from_exception
+from zcasync.job.record import PartialRecord
+from zcasync.perform.claimed import is_claimed
+from zcasync.perform.performer import Performer
+from zcasync.retry.attempts import Tries
+from zcasync.retry.policy import begins_only_once, policy_of
+from zcasync.workers.incarnation import Incarnation
+
+#: A group is committed when it has so many jobs or has taken so long, seconds.
+GROUP_LIMIT = 100
+GROUP_SECONDS = 0.05
+
+
+def can_share(partial: Any, incarnation: Incarnation) -> bool:
+    """Whether a claimed partial may be committed together with others.
+
+    One that was interrupted before may have killed its child: it runs alone from then on.
+    """
+    return (
+        isinstance(partial, PartialRecord)
+        and partial._batch
+        and not partial._detached
+        and not partial._interruptions
+        and is_claimed(partial, incarnation)
+        and not partial.callbacks
+        and not is_too_late(partial)
+        and not begins_only_once(partial)
+    )
+
+
+class Group:
+    """A transaction of ``manager`` that several jobs share; begins it.
+
+    ``is_closed``: one of them has committed or aborted by itself, so that no more may join.
+    """
+
+    def __init__(self, performer: Performer, manager: Any) -> None:
+        self.is_closed = False
+        self.deferred: dict[
+            PartialRecord, Any
+        ] = {}  # what members have returned that has not fired
+        self._performer = performer
+        self._manager = manager
+        self._members: list[PartialRecord] = []
+        manager.begin()
+        self._transaction = manager.get()
+        self._savepoint = self._transaction.savepoint(optimistic=True)
+
+    def add(self, partial: PartialRecord) -> bool:
+        """Perform a partial; False when it was rolled back and has to be run alone.
+
+        Raises FencedError when this process may not commit any more.
+        """
+        tries = Tries(partial, policy_of(partial), self._performer.timing)
+        tries.begin()
+        try:
+            deferred = self._performer.attempt(partial, (), {}, tries)
+            if self._manager.get() is self._transaction:
+                # Behind the job, so that what cannot be stored is found out as this job's.
+                self._savepoint = self._transaction.savepoint(optimistic=True)
+            else:
+                self.is_closed = True
+        except (FencedError, KeyboardInterrupt, GeneratorExit):
+            self._manager.abort()
+            raise
+        except BaseException as error:  # SystemExit too: whatever ends a job is its own affair
+            self._failed(partial, error, tries)
+            return False
+        self._members.append(partial)
+        if deferred is not None:
+            self.deferred[partial] = deferred
+        return True
+
+    def commit(self) -> list[PartialRecord]:
+        """Commit; returns the members that have to be run alone, because they are not over.
+
+        Raises FencedError.  Whatever else goes wrong, the records say what came of it.
+        """
+        try:
+            self._manager.commit()
+        except FencedError:
+            self._manager.abort()
+            raise
+        except Exception as error:  # each of them gets it again, alone, where it is to blame
+            self._manager.abort()
+            if is_storage_lost(error):
+                self._performer.wait_for_storage(error)
+        self._manager.begin()
+        alone = [partial for partial in self._members if not self._is_stored(partial)]
+        for partial in alone:
+            self.deferred.pop(partial, None)
+        for partial in self._members:
+            if partial not in alone and partial not in self.deferred:
+                self._performer.after(partial)
+        return alone
+
+    def _is_stored(self, partial: PartialRecord) -> bool:
+        """Whether the group's commit is in its record."""
+        if partial in self.deferred:
+            return partial._started is not None
+        return partial.state != "active" or partial._waits_for is not None
+
+    def _failed(self, partial: PartialRecord, error: BaseException, tries: Tries) -> None:
+        if self._manager.get() is not self._transaction:
+            # It has made a part of its changes durable: it must not be called once more.
+            self.is_closed = True
+            self._manager.abort()
+            tries.failed(Failure(error), at_commit=False)
+            self._performer.commits.end(partial, from_exception(error), tries)
+            return
+        try:
+            self._savepoint.rollback()
+        except Exception:  # something that takes part cannot roll back: they all run alone
+            self.is_closed = True
+            self._manager.abort()

@@ -1,0 +1,100 @@
+"""A fenced connection for performing jobs, which can be closed and opened again on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import transaction
+from ZODB import DB
+
+from zcasync.database.sync import manager_database
+from zcasync.errors import BadStateError
+from zcasync.job.record import PartialRecord
+from zcasync.workers.fence import fence
+from zcasync.workers.incarnation import Incarnation
+
+
+class _Over:
+    """Stands for the transaction manager of a connection that was retired."""
+
+    def get(self) -> Any:
+        """What a changed object does first."""
+        raise BadStateError(
+            "the job has returned its Deferred, and with that its connection is closed: change "
+            "stored objects before, or with zcasync.twist.Partial"
+        )
+
+
+class Attachment:
+    """The connection of the data manager's database, fenced by an incarnation.
+
+    ``manager`` None: the thread's own transaction manager, so that a job's ``transaction.commit()``
+    commits what it changed.  ``db`` is the main database.
+    """
+
+    connection: Any
+    incarnation: Incarnation
+    is_open = False
+
+    def __init__(self, db: DB, incarnation: bytes, manager: Any = None) -> None:
+        self._db = db
+        self._incarnation_oid = incarnation
+        self._manager = manager or transaction.manager.manager
+        self.open()
+
+    def open(self) -> None:
+        """Open it (again), whole or not at all.  Safe to repeat."""
+        if self.is_open:
+            return
+        main = self._db.open(transaction_manager=self._manager)
+        try:
+            connection = main.get_connection(manager_database(self._db).database_name)
+            incarnation = connection.get(self._incarnation_oid)
+            fence(connection, incarnation)
+        except BaseException:
+            self._manager.abort()
+            main.close()
+            raise
+        self._main, self.connection, self.incarnation = main, connection, incarnation
+        self.is_open = True
+
+    def close(self) -> None:
+        """Give it back to the database's pool; what was not committed is lost.  Safe to repeat."""
+        if self.is_open:
+            self.is_open = False
+            self._manager.abort()
+            fence(self.connection, None)
+            self._main.close()
+
+    def retire(self) -> None:
+        """Close it for good: no job gets this connection again.
+
+        What still holds on to its objects, a coroutine for instance, would otherwise change what
+        the next job commits.
+        """
+        main = self._main
+        self.close()
+        for one in main.connections.values():
+            db = one.db()
+            with db._lock:
+                pool = db.pool
+                if one not in pool.all:  # retired already
+                    continue
+                pool.available[:] = [pair for pair in pool.available if pair[1] is not one]
+                pool.all.discard(one)
+            # Otherwise the database would go on to note for it what others commit.
+            one._storage.release()
+            one.transaction_manager = _Over()
+
+    def detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:
+        """Close it; returns a function that opens it again and finds the partial in it."""
+        oid = partial._p_oid
+        self.close()
+
+        def attach() -> PartialRecord:
+            self.open()
+            found: PartialRecord = self.connection.get(oid)
+            return found
+
+        return attach

@@ -1,0 +1,52 @@
+"""What a returned value makes of a partial."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from zcasync.errors import BadStateError
+from zcasync.interfaces import CALLBACKS, COMPLETED
+from zcasync.job.failure import sanitize
+from zcasync.job.record import PartialRecord
+from zcasync.job.values import storable
+
+
+def is_deferred(value: Any) -> bool:
+    """Whether it is a Twisted Deferred; does not import Twisted's."""
+    module = sys.modules.get("twisted.internet.defer")
+    return module is not None and isinstance(value, module.Deferred)
+
+
+def fired(deferred: Any) -> Any:
+    """What a Deferred that has fired holds; its error counts as handled."""
+    results: list[Any] = []
+    deferred.addBoth(results.append)
+    return results[0]
+
+
+def take(partial: PartialRecord, value: Any) -> None:
+    """Make the returned value the partial's result, or let it wait for a returned partial.
+
+    Raises UnstorableError for what cannot be stored, BadStateError for a partial that returns
+    itself.
+    """
+    if isinstance(value, PartialRecord):
+        if value is partial:
+            raise BadStateError("a partial cannot wait for itself")
+        if value.state in (CALLBACKS, COMPLETED):
+            partial._settle(value._result)
+        else:
+            partial._wait_for(value)
+            value._hand_result_to(partial)
+    elif isinstance(value, Failure):
+        partial._settle(sanitize(value))
+    else:
+        partial._settle(storable(value))
+
+
+def refuse(deferred: Any) -> Any:
+    """What to do with a Deferred where no reactor will fire it: raise BadStateError."""
+    raise BadStateError("the call returned a Deferred, and no reactor runs here to fire it")

@@ -1,0 +1,62 @@
+"""The transactions that a partial is performed in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import transaction
+from transaction.interfaces import NoTransaction
+
+from zcasync.job.record import PartialRecord
+
+
+class Transactions:
+    """Begins, commits and aborts for one partial.
+
+    Where the manager is explicit (as in Pyramid) there is always a transaction afterwards, so that
+    the caller can go on in it.
+    """
+
+    def __init__(self, partial: PartialRecord) -> None:
+        self._manager = manager_of(partial)
+
+    def begin(self) -> None:
+        """Begin a new transaction; changes that were not committed are lost."""
+        if self._manager.explicit:
+            with contextlib.suppress(NoTransaction):
+                self._manager.abort()
+        self._manager.begin()
+
+    def commit(self) -> None:
+        """Commit."""
+        self._manager.commit()
+        if self._manager.explicit:
+            self._manager.begin()
+
+    def abort(self) -> None:
+        """Take back what was not committed."""
+        self._manager.abort()
+        if self._manager.explicit:
+            self._manager.begin()
+
+
+def manager_of(partial: PartialRecord) -> Any:
+    """The transaction manager of the partial's connection.
+
+    For a partial that is not stored (yet) that of the object whose method it calls; without one the
+    thread's.
+    """
+    call = partial._call
+    for obj in (partial, call[0] if isinstance(call, tuple) else call):
+        jar = getattr(obj, "_p_jar", None)
+        if jar is not None:
+            return jar.transaction_manager
+    return transaction.manager
+
+
+def end_transaction(partial: PartialRecord) -> Callable[[], PartialRecord]:
+    """Let go of the view of the database, where the connection belongs to somebody else."""
+    Transactions(partial).abort()
+    return lambda: partial

@@ -1,0 +1,88 @@
+"""The operator's side of the control socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.protocols import amp
+
+from zcasync.errors import NotRunning, StorageAway
+from zcasync.protocol.control import Status
+
+
+class ControlClient:
+    """Speaks to a supervisor without a reactor.  Every call takes at most ``timeout`` seconds."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._path = path
+        self._deadline = time.monotonic() + timeout
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(self._left())
+            self._socket.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._socket.close()
+            raise NotRunning(f"no supervisor answers at {path}") from error
+        except (PermissionError, TimeoutError) as error:
+            self._socket.close()
+            raise StorageAway(f"the supervisor cannot be reached at {path}: {error}") from error
+
+    def _left(self) -> float:
+        return max(0.001, self._deadline - time.monotonic())
+
+    def call(self, command: type[amp.Command], **arguments: Any) -> dict[str, Any]:
+        """Ask one thing and return the answer.
+
+        Raises StorageAway when no answer comes in time, NotRunning when the supervisor goes away.
+        """
+        box = command.makeArguments(arguments, None)
+        box[amp.COMMAND] = command.commandName
+        box[amp.ASK] = b"1"
+        try:
+            self._socket.sendall(box.serialize())
+            answer = self._read_box()
+        except TimeoutError as error:
+            raise StorageAway(f"the supervisor at {self._path} does not answer") from error
+        except OSError as error:
+            raise NotRunning(f"the supervisor at {self._path} went away: {error}") from error
+        if amp.ERROR in answer:
+            raise StorageAway(answer[amp.ERROR_DESCRIPTION].decode())
+        return command.parseResponse(answer, None)  # type: ignore[no-any-return]
+
+    def _read_box(self) -> amp.AmpBox:
+        box = amp.AmpBox()
+        while True:
+            key = self._read_string()
+            if not key:
+                return box
+            box[key] = self._read_string()
+
+    def _read_string(self) -> bytes:
+        return self._read(int.from_bytes(self._read(2)))
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            self._socket.settimeout(self._left())
+            more = self._socket.recv(count - len(data))
+            if not more:
+                raise ConnectionResetError("connection closed")
+            data += more
+        return data
+
+    def status(self) -> dict[str, Any]:
+        """The supervisor's whole status."""
+        text, piece, more = b"", 0, True
+        while more:
+            answer = self.call(Status, piece=piece)
+            text += answer["text"]
+            more, piece = answer["more"], piece + 1
+        return json.loads(text)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()

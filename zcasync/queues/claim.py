@@ -1,0 +1,251 @@
+"""Claiming: which waiting partials a worker takes next, over all lanes of a queue."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, auto
+from typing import TYPE_CHECKING, Any
+
+from zcasync import clock
+from zcasync.interfaces import PENDING
+from zcasync.job.broken import broken
+from zcasync.job.deadline import is_too_late
+from zcasync.job.record import PartialRecord
+from zcasync.queues.lane import BROKEN, Entry, Lane, allows, restriction_of
+from zcasync.retry.policy import begins_only_once
+from zcasync.zeo.bulk_load import load_all
+
+if TYPE_CHECKING:
+    from zcasync.queues.partial_queue import PartialQueue
+
+#: One claim looks at no more entries than this, so that it ends soon in a long queue.
+EXAMINE_LIMIT = 1000
+#: So many entries that are only to be filed are loaded with one question.
+FILED_AT_ONCE = 100
+
+
+class Access(IntEnum):
+    """Whether a claimer may take from a lane; True and False will do for NOW and NO."""
+
+    NO = 0
+    NOW = 1
+    IF_IDLE = 2  # when the others do not give enough
+
+
+@dataclass
+class Claimed:
+    """What one claim found: partials to run, and records that cannot be loaded, with the reason."""
+
+    partials: list[PartialRecord] = field(default_factory=list)
+    broken: list[tuple[PartialRecord, str]] = field(default_factory=list)
+    examined: int = 0
+    seen: set[int] = field(default_factory=set)  # one partial can have two entries
+    is_barred: bool = False  # by one that has to wait for somebody who has nothing in hand
+
+    def wants_more(self, limit: int) -> bool:
+        """Whether to look at more entries when up to ``limit`` partials are wanted."""
+        return len(self.partials) < limit and self.examined < EXAMINE_LIMIT and not self.is_barred
+
+    def add(self, partial: PartialRecord) -> None:
+        """Take a partial."""
+        self.partials.append(partial)
+        self.seen.add(id(partial))
+
+
+def claim(
+    queue: PartialQueue,
+    worker: bytes,
+    limit: int,
+    engine: bytes | None,
+    polite: Callable[[bytes, Lane], int],
+    idle: int | None,
+) -> Claimed:
+    """See ``PartialQueue.claim``."""
+    claimed = Claimed()
+    access: dict[int, list[Lane]] = {Access.NO: [], Access.NOW: [], Access.IF_IDLE: []}
+    for key, lane in queue._lanes.items():
+        access[polite(key, lane)].append(lane)
+    for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
+        if lanes and claimed.wants_more(limit):
+            _claim_from(queue, lanes, worker, limit, engine, idle, claimed)
+    return claimed
+
+
+def _claim_from(
+    queue: PartialQueue,
+    lanes: list[Lane],
+    worker: bytes,
+    limit: int,
+    engine: bytes | None,
+    idle: int | None,
+    claimed: Claimed,
+) -> None:
+    """Claim from these lanes, oldest first."""
+    now = clock.now()
+    for lane in lanes:
+        _take_expired(queue, lane, now, limit, claimed)
+    _prefetch(queue, lanes, limit)
+    heads, held = _Heads(now), _Held(queue._p_jar)
+    for lane in lanes:
+        for entry in _heads(lane, worker):
+            heads.add(lane, entry)
+    while heads and claimed.wants_more(limit):
+        lane, entry = heads.pop()
+        if entry.due > now:
+            held.load(entry)
+        fate = _fate(queue, entry, worker, now, claimed)
+        if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
+            # Nobody is passed by: what is behind it would keep the others from ever being idle.
+            claimed.is_barred = begins_only_once(entry.partial)
+            if claimed.is_barred:
+                return
+        claimed.examined += 1
+        lane.drop(entry)
+        _sort(lane, entry, fate, now, claimed)
+        if engine is not None and lane.owner != engine:
+            lane.owner = engine
+        following = lane.following(entry)
+        if following is not None:
+            heads.add(lane, following)
+
+
+class _Heads:
+    """The first entries of inboxes and trees, in the order in which to look at them.
+
+    The oldest due one comes first.  An entry of an inbox whose time has not come is only to be
+    filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
+    """
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._due: list[tuple[int, bool, int, Lane, Entry]] = []
+        self._held: deque[tuple[Lane, Entry]] = deque()
+        self._ties = itertools.count()
+        self._is_turn_of_held = False
+
+    def __bool__(self) -> bool:
+        return bool(self._due or self._held)
+
+    def add(self, lane: Lane, entry: Entry) -> None:
+        """One more; of a tree only when it is due, for then nothing else in it is due either."""
+        in_inbox = entry.page is not None
+        if entry.due <= self._now:
+            heapq.heappush(self._due, (entry.due, in_inbox, next(self._ties), lane, entry))
+        elif in_inbox:
+            self._held.append((lane, entry))
+
+    def pop(self) -> tuple[Lane, Entry]:
+        """The next one."""
+        self._is_turn_of_held = not self._is_turn_of_held
+        if self._held and (self._is_turn_of_held or not self._due):
+            return self._held.popleft()
+        return heapq.heappop(self._due)[3:]
+
+
+class _Held:
+    """Loads what is only to be filed, some of a page at once instead of one by one."""
+
+    def __init__(self, jar: Any) -> None:
+        self._jar = jar
+        self._loaded: dict[bytes, int] = {}  # by page: up to which entry
+
+    def load(self, entry: Entry) -> None:
+        """Load the partial of an inbox's entry with those behind it."""
+        page, index = entry.page, entry.index
+        if self._jar is None or page is None or index < self._loaded.get(page._p_oid, 0):
+            return
+        self._loaded[page._p_oid] = index + FILED_AT_ONCE
+        some = page.partials[index : index + FILED_AT_ONCE]
+        load_all(self._jar, [partial._p_oid for partial in some])
+
+
+def _prefetch(queue: PartialQueue, lanes: list[Lane], limit: int) -> None:
+    """Ask the storage for all that is likely to be claimed at once, instead of one by one."""
+    if queue._p_jar is None:
+        return
+    likely = [partial._p_oid for lane in lanes for partial in lane.upcoming(limit)]
+    load_all(queue._p_jar, likely[: 2 * limit])
+
+
+class Fate(Enum):
+    """What becomes of an entry."""
+
+    BROKEN = auto()
+    GONE = auto()
+    FILED = auto()
+    TAKEN = auto()
+
+
+def _fate(queue: PartialQueue, entry: Entry, worker: bytes, now: int, claimed: Claimed) -> Fate:
+    """Decide; changes nothing."""
+    partial = entry.partial
+    if broken(partial) is not None:
+        return Fate.BROKEN
+    is_left = queue.is_left(partial, entry.due)
+    if id(partial) in claimed.seen or not (is_left or queue.waits(partial, entry.due)):
+        return Fate.GONE
+    if is_left:
+        return Fate.TAKEN
+    if entry.due > now or not (partial.may_run_on(worker) or is_too_late(partial)):
+        return Fate.FILED
+    return Fate.TAKEN
+
+
+def _sort(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:
+    """Do with an entry, which was taken from its place, what has been decided."""
+    if fate == Fate.BROKEN:
+        lane.file(entry.due, entry.partial, BROKEN)
+        claimed.broken.append((entry.partial, broken(entry.partial) or ""))
+    elif fate == Fate.GONE:
+        lane.note_gone(entry.due, now, -1)
+    elif fate == Fate.FILED:
+        lane.file(entry.due, entry.partial, restriction_of(entry.partial))
+    else:
+        if entry.partial.state != PENDING:
+            lane.note_gone(entry.due, now, -1)  # it was not counted as one that waits
+        claimed.add(entry.partial)
+
+
+def _take_expired(queue: PartialQueue, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
+    """Claim what was not begun by its ``begin_by``: whoever claims it will end it."""
+    while claimed.wants_more(limit):
+        partial = lane.take_expired(now)
+        if partial is None:
+            return
+        claimed.examined += 1
+        waits = broken(partial) is None and queue.waits(partial, partial._due or 0)
+        if waits and is_too_late(partial) and id(partial) not in claimed.seen:
+            lane.gone += 1  # its entry in a tree is still there
+            claimed.add(partial)
+
+
+def next_due(queue: PartialQueue, worker: bytes) -> int | None:
+    """When the next partial that the worker may run is due, microseconds; None: none waits.
+
+    A deadline that passes counts too.  An inbox that was not read to its end is due now, whatever
+    comes next in it, for behind that may be something that is.
+    """
+    now = clock.now()
+    moments = [
+        entry.due if entry.page is None else min(now, entry.due)
+        for lane in queue._lanes.values()
+        for entry in _heads(lane, worker)
+    ]
+    moments += [lane.deadlines.minKey()[0] + 1 for lane in queue._lanes.values() if lane.deadlines]
+    return min(moments, default=None)
+
+
+def _heads(lane: Lane, worker: bytes) -> Iterator[Entry]:
+    """The first entry of the inbox and of each tree that the worker may run."""
+    entry = lane.next_in_inbox()
+    if entry is not None:
+        yield entry
+    for restriction in lane.restrictions:
+        if allows(restriction, worker):
+            filed = lane.first_filed(restriction)
+            if filed is not None:
+                yield filed

@@ -1,0 +1,241 @@
+"""Lanes: how partials wait without two processes writing the same record.
+
+A lane has two sides.  The *inbox* is a chain of pages to which one client connection appends and
+which nobody else writes; it knows its last page, so that nobody has to walk along the chain.  The
+:class:`Lane` itself is the claimers' side: how far they have read, and trees of what they passed by
+because its time has not come or another worker must run it.  One engine at a time works a lane;
+which one is only a hint (``owner``), safety comes from the conflict on the Lane's record.  Nothing
+here needs conflict resolution by the storage server, except the plain BTree that lists the lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from BTrees.LLBTree import LLBTree
+from BTrees.OOBTree import OOBTree
+from persistent import Persistent
+from ZODB.utils import z64
+
+from zcasync.job.deadline import was_begun
+from zcasync.job.record import PartialRecord
+
+#: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
+PAGE_SIZE = 10
+#: Pages that are filled in one transaction may be longer.
+BULK_PAGE_SIZE = 500
+#: Key of the tree in ``Lane.filed`` for records that cannot be loaded: a restriction that no worker
+#: meets, in the form of the others, because keys of one BTree have to be comparable.
+BROKEN = ((b"broken",), ())
+
+Restriction = tuple[Any, ...]
+#: A change of ``Lane.gone_held`` forgets no more than this of what is past.
+FORGET_LIMIT = 100
+
+
+class Page(Persistent):  # type: ignore[misc]
+    """Up to a few hundred entries: a partial and its due time, as distance from ``base``."""
+
+    base = 0
+    start = 0  # how many entries the lane's earlier pages had
+    next: Page | None = None
+    closed = False  # the lane was given up: append no more
+
+    def __init__(self, start: int = 0) -> None:
+        self.dues: list[int] = []
+        self.partials: list[PartialRecord] = []
+        if start:
+            self.start = start
+
+    def append(self, due: int, partial: PartialRecord) -> None:
+        """Add an entry at the end."""
+        if not self.partials:
+            self.base = due
+        self.dues.append(due - self.base)
+        self.partials.append(partial)
+        self._p_changed = True
+
+    @property
+    def end(self) -> int:
+        """How many entries the lane had in all at the end of this page."""
+        return self.start + len(self.partials)
+
+
+class Inbox(Persistent):  # type: ignore[misc]
+    """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
+
+    def __init__(self, page: Page) -> None:
+        self.last = page
+
+    def extend(self, page_size: int) -> Page:
+        """A page with room; ``page_size`` counts for pages that are new in this transaction."""
+        page = self.last
+        if len(page.partials) >= (PAGE_SIZE if page._p_serial != z64 else page_size):
+            page.next = Page(page.end)
+            page = self.last = page.next
+        return page
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place in a lane: in its inbox (``page``) or in one of its trees (``key``)."""
+
+    due: int
+    partial: PartialRecord
+    page: Page | None = None
+    index: int = 0
+    restriction: Restriction = ()
+    key: tuple[int, int] = (0, 0)
+
+
+class Lane(Persistent):  # type: ignore[misc]
+    """The claimers' side of a lane."""
+
+    owner: bytes | None = None  # engineUUID that worked it last: others let it go first
+    index = 0
+    seq = 0
+    gone = 0  # entries that are still there although their partial no longer waits
+    gone_held: Any = None  # LLBTree: due time -> how many of those, while it has not come
+    deadlines: Any = None  # OOBTree: (begin_by as a moment, seq) -> filed partial
+    filed: Any = None  # OOBTree: restriction -> OOBTree: (due, seq) -> partial
+
+    def __init__(self) -> None:
+        self.page = Page()
+        self.inbox = Inbox(self.page)
+
+    def next_in_inbox(self) -> Entry | None:
+        """The first entry that has not been read; writes nothing."""
+        page, index = self.page, self.index
+        while index >= len(page.partials):
+            if page.next is None:
+                return None
+            page, index = page.next, 0
+        return Entry(page.base + page.dues[index], page.partials[index], page, index)
+
+    def upcoming(self, limit: int) -> list[PartialRecord]:
+        """Some of what comes next in the inbox, in the page that is read now."""
+        entry = self.next_in_inbox()
+        if entry is None or entry.page is None:
+            return []
+        return entry.page.partials[entry.index : entry.index + limit]
+
+    def first_filed(self, restriction: Restriction) -> Entry | None:
+        """The earliest entry of one tree."""
+        tree = self.filed[restriction]
+        if not tree:
+            return None
+        key = tree.minKey()
+        return Entry(key[0], tree[key], None, 0, restriction, key)
+
+    def following(self, entry: Entry) -> Entry | None:
+        """What comes after an entry that was dropped."""
+        if entry.page is not None:
+            return self.next_in_inbox()
+        return self.first_filed(entry.restriction) if entry.restriction in self.filed else None
+
+    @property
+    def restrictions(self) -> list[Restriction]:
+        """The keys of the trees, without the one for broken records."""
+        return [] if self.filed is None else [key for key in self.filed if key != BROKEN]
+
+    def drop(self, entry: Entry) -> None:
+        """Pass over the first entry of the inbox, or take an entry out of its tree."""
+        if entry.page is not None:
+            self.page, self.index = entry.page, entry.index + 1
+        else:
+            tree = self.filed[entry.restriction]
+            del tree[entry.key]
+            if not tree:
+                del self.filed[entry.restriction]
+
+    def file(self, due: int, partial: PartialRecord, restriction: Restriction) -> None:
+        """Keep a partial by its due time."""
+        if self.filed is None:
+            self.filed = OOBTree()
+        tree = self.filed.get(restriction)
+        if tree is None:
+            tree = self.filed[restriction] = OOBTree()
+        self.seq += 1
+        tree[(due, self.seq)] = partial
+        if restriction != BROKEN and partial.deadline is not None and not was_begun(partial):
+            if self.deadlines is None:
+                self.deadlines = OOBTree()
+            self.deadlines[(partial.deadline, self.seq)] = partial
+
+    def take_expired(self, now: int) -> PartialRecord | None:
+        """Take out a filed partial whose deadline has passed, whoever may run it."""
+        if not self.deadlines:
+            return None
+        key = self.deadlines.minKey()
+        return self.deadlines.pop(key) if key[0] < now else None  # type: ignore[no-any-return]
+
+    def note_gone(self, due: int, now: int, count: int = 1) -> None:
+        """There are so many more entries, of whatever lane, whose partial no longer waits."""
+        self.gone += count
+        held = self.gone_held
+        if held is not None:
+            for past in list(islice(held.keys(None, now), FORGET_LIMIT)):
+                del held[past]
+        if due <= now:
+            return
+        if held is None:
+            held = self.gone_held = LLBTree()
+        total = held.get(due, 0) + count
+        if total:
+            held[due] = total
+        else:
+            del held[due]
+
+    def count(self) -> int:
+        """How many wait here."""
+        unread = self.inbox.last.end - self.page.start - self.index
+        filed = 0 if self.filed is None else sum(len(tree) for tree in self.filed.values())
+        return unread + filed - self.gone
+
+    def count_held(self, now: int) -> int:
+        """How many wait here for a time after ``now``."""
+        held = sum(1 for due, _ in self.unread() if due > now)
+        if self.filed is not None:
+            for restriction, tree in self.filed.items():
+                if restriction != BROKEN:
+                    held += len(tree.keys((now + 1, 0)))
+        gone = 0 if self.gone_held is None else sum(self.gone_held.values(now + 1))
+        return held - gone  # below 0 where the gone are in other lanes
+
+    def unread(self) -> Iterator[tuple[int, PartialRecord]]:
+        """The inbox as an iterator of (due, partial) as they were put; loads a page at a time."""
+        page: Page | None = self.page
+        index = self.index
+        while page is not None:
+            for offset in range(index, len(page.partials)):
+                yield page.base + page.dues[offset], page.partials[offset]
+            page, index = page.next, 0
+
+    def entries(self) -> Iterator[Iterator[tuple[int, PartialRecord]]]:
+        """The inbox and every tree, each as an iterator of (due, partial) in order."""
+        yield iter(sorted(self.unread(), key=lambda entry: entry[0]))
+        if self.filed is not None:
+            for tree in self.filed.values():
+                yield ((key[0], partial) for key, partial in tree.items())
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left to read here."""
+        return self.next_in_inbox() is None and not self.filed
+
+
+def restriction_of(partial: PartialRecord) -> Restriction:
+    """The key of the tree that a partial belongs in."""
+    if not partial._selected and not partial._excluded:
+        return ()
+    return (partial._selected, partial._excluded)
+
+
+def allows(restriction: Restriction, worker: bytes) -> bool:
+    """Whether the partials of a tree may be run by the worker."""
+    if not restriction:
+        return True
+    selected, excluded = restriction
+    return worker not in excluded and (not selected or worker in selected)

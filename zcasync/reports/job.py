@@ -1,0 +1,245 @@
+"""One partial as data: what ``job --json`` prints, of healthy records and of broken ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from twisted.python.failure import Failure
+from twisted.python.reflect import qual
+from ZODB.broken import Broken
+
+from zcasync import clock
+from zcasync.interfaces import CALLBACKS, COMPLETED
+from zcasync.job.broken import broken
+from zcasync.job.callables import dotted
+from zcasync.job.failure import StoredFailure
+from zcasync.job.ids import id_of
+from zcasync.job.record import PartialRecord
+from zcasync.job.values import Box
+from zcasync.perform.progress import noted
+from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
+from zcasync.text import cut
+
+T = TypeVar("T")
+
+#: Longer representations are cut, in JSON too.
+REPR_CHARACTERS = 10_000
+#: Callbacks are shown so deep and so many at each place.
+CALLBACK_DEPTH = 20
+CALLBACK_LIMIT = 100
+#: What goes wrong is counted apart.
+COUNTED = ("conflicts", "interruptions", "exceptions")
+#: In place of an id where a record was never stored.
+NO_ID = "?"
+
+
+class Fields:
+    """The stored attributes of a partial, also of one whose class cannot be imported."""
+
+    def __init__(self, partial: Any) -> None:
+        self.partial = partial
+        self.problem = broken(partial)
+        state = partial.__Broken_state__ if isinstance(partial, Broken) else None
+        self._state: dict[str, Any] = state if isinstance(state, dict) else {}
+        self.is_readable = self.problem is None or bool(self._state)
+
+    def __getitem__(self, name: str) -> Any:
+        if self.problem is None:
+            return getattr(self.partial, name)
+        return self._state.get(name, getattr(PartialRecord, name))
+
+
+def looks_like_job(obj: Any) -> bool:
+    """Whether a stored object is a partial, or was one as far as one can see."""
+    if isinstance(obj, PartialRecord):
+        return True
+    return isinstance(obj, Broken) and "_call" in (Fields(obj)._state)
+
+
+def describe(partial: Any) -> dict[str, Any]:
+    """The partial as ``job --json`` has it.  Raises what the storage raises, nothing else."""
+    fields = Fields(partial)
+    if not fields.is_readable:
+        return {**_nothing(), "id": identity(partial), "problem": fields.problem}
+    state = fields["_state"]
+    has_result = state in (CALLBACKS, COMPLETED)
+    by = fields["_by"]
+    args: tuple[Any, ...] = _try(lambda: tuple(fields["_args"]), ())
+    kwargs: dict[str, Any] = _try(lambda: dict(fields["_kwargs"] or {}), {})
+    return {
+        "id": identity(partial),
+        "state": state,
+        "queue": _try(lambda: fields["_queue"].__name__, None),
+        "callable": _try(lambda: dotted(fields["_call"]), None),
+        "args": [safe_repr(one) for one in args],
+        "kwargs": {str(name): safe_repr(value) for name, value in kwargs.items()},
+        **_outcome(fields if has_result else None),
+        "attempts": fields["_attempts"],
+        "interruptions": fields["_interruptions"],
+        "counts": {name: fields[f"_{name}"] for name in COUNTED},
+        "retry": retry_name(fields),
+        "worker": _try(lambda: str(fields["_claim"].worker), None),
+        "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
+        "begin_after": _moment(fields["_due"]),
+        "begin_by_seconds": None if by is None else by / 1e6,
+        "started": _moment(fields["_started"]),
+        "ended": _moment(fields["_ended"]),
+        "waits_for": _try(lambda: identity(fields["_waits_for"]), None),
+        "callback_of": _try(lambda: identity(fields["_parent"]), None),
+        "selected": [_uuid_text(one) for one in fields["_selected"]],
+        "excluded": [_uuid_text(one) for one in fields["_excluded"]],
+        "callbacks": _callbacks(fields),
+        "progress": _progress(partial),
+        "problem": fields.problem,
+    }
+
+
+def summary(partial: Any) -> dict[str, Any]:
+    """What a listing shows of a partial; does not load a large result."""
+    fields = Fields(partial)
+    if not fields.is_readable:
+        return {"id": identity(partial), "problem": fields.problem}
+    result = fields["_result"]
+    return {
+        "id": identity(partial),
+        "state": fields["_state"],
+        "queue": _try(lambda: fields["_queue"].__name__, None),
+        "callable": _try(lambda: dotted(fields["_call"]), None),
+        "begin_after": _moment(fields["_due"]),
+        "started": _moment(fields["_started"]),
+        "ended": _moment(fields["_ended"]),
+        "failure": _type_name(result) if isinstance(result, Failure) else None,
+        "progress": _progress(partial) if fields["_state"] == "active" else None,
+        "problem": fields.problem,
+    }
+
+
+def _progress(partial: Any) -> dict[str, Any] | None:
+    """The last report that was noted in the database."""
+    found = _try(lambda: noted(partial), None)
+    return None if found is None else found.as_dict()
+
+
+def _nothing() -> dict[str, Any]:
+    """The form of a record of which nothing can be read."""
+    names = (
+        "id state queue callable result result_repr failure worker engine begin_after "
+        "begin_by_seconds started ended waits_for callback_of problem progress retry"
+    )
+    lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
+    numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
+    return {**dict.fromkeys(names.split()), **lists, "kwargs": {}, **numbers}
+
+
+def retry_name(fields: Fields) -> str:
+    """The name of the retry policy; for one that was not named, that of what applies then."""
+    if fields["_retry"] is not None:
+        return str(fields["_retry"])
+    return UNNAMED if fields["_parent"] is None else UNNAMED_CALLBACK
+
+
+def _outcome(fields: Fields | None) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"result": None, "result_repr": None, "failure": None}
+    if fields is None:
+        return outcome
+    value = fields["_result"]
+    if isinstance(value, Box):
+        value = _try(lambda: value.value, None)
+    outcome["result_repr"] = safe_repr(value)
+    if isinstance(value, Failure):
+        outcome["failure"] = _failure(value)
+    else:
+        outcome["result"] = json_form(value)
+    return outcome
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    evidence = getattr(failure, "evidence", {})
+    return {
+        "type": _type_name(failure),
+        "message": _try(failure.getErrorMessage, ""),
+        "traceback": _try(failure.getTraceback, ""),
+        "evidence": {str(name): plain(value) for name, value in evidence.items()},
+    }
+
+
+def _type_name(failure: Failure) -> str:
+    if isinstance(failure, StoredFailure):
+        return failure.type_name
+    return qual(failure.type) if isinstance(failure.type, type) else str(failure.type)
+
+
+def _callbacks(fields: Fields, depth: int = 0) -> list[dict[str, Any]]:
+    sidecar = fields["_sidecar"]
+    callbacks: tuple[Any, ...] = _try(lambda: sidecar.callbacks, ())
+    found = []
+    for callback in callbacks[:CALLBACK_LIMIT]:
+        below = []
+        if depth < CALLBACK_DEPTH and (inner := Fields(callback)).is_readable:
+            below = _callbacks(inner, depth + 1)
+        shown = {name: summary(callback).get(name) for name in ("id", "state", "callable")}
+        shown["failure"] = summary(callback).get("failure")
+        found.append({**shown, "callbacks": below})
+    return found
+
+
+def json_form(value: Any) -> Any:
+    """The value as JSON has it; None when it has no JSON form."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it, else its repr."""
+    form = json_form(value)
+    return safe_repr(value) if form is None and value is not None else form
+
+
+def safe_repr(value: Any) -> str:
+    """``repr``, cut when it is long; never raises."""
+    try:
+        return cut(repr(value), REPR_CHARACTERS)
+    except Exception as error:  # any class's own code may run here
+        kind = type(value)
+        return f"<{kind.__module__}.{kind.__qualname__}: repr raised {type(error).__name__}>"
+
+
+def identity(partial: Any) -> str:
+    """The id; ``?`` for one that was never stored.  Raises AttributeError for what is no object."""
+    return NO_ID if partial._p_jar is None else id_of(partial)
+
+
+def _moment(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    moment: datetime = clock.to_datetime(microseconds)
+    return moment.isoformat()
+
+
+def _uuid_text(worker: bytes) -> str:
+    import uuid
+
+    return str(uuid.UUID(bytes=worker))
+
+
+def _try(read: Callable[[], T], default: T) -> T:
+    """What ``read`` returns, or the default where a part of the record is broken.
+
+    The storage's own trouble is raised: it is not the record's fault.
+    """
+    from transaction.interfaces import TransientError
+    from ZODB.POSException import POSKeyError, StorageError
+
+    try:
+        return read()
+    except POSKeyError:
+        return default
+    except (TransientError, StorageError):
+        raise
+    except Exception:  # classes that the record refers to run their own code on loading
+        return default

@@ -1,0 +1,80 @@
+"""Finding jobs to list, lazily: the length of a queue must not matter to who wants twenty."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.job.broken import broken
+from zcasync.reports.job import Fields
+
+
+def listing(manager: Any, state: str | None, queue: str | None, limit: int) -> list[Any]:
+    """Up to ``limit`` partials: claimed ones, then waiting ones, then finished ones."""
+    if manager is None:
+        return []
+    names = [queue] if queue else ["thread", "reactor"]
+    found: list[Any] = []
+    for one in _all(manager, state, names):
+        if len(found) >= limit:
+            break
+        if _is_wanted(one, state, queue):
+            found.append(one)
+    # Those that ended within one poll pass of each other were not kept in order.
+    return sorted(found, key=lambda one: (_ended(one) > 0, -_ended(one)))
+
+
+def _all(manager: Any, state: str | None, names: list[str]) -> Iterator[Any]:
+    workers = manager.workers.values()
+    if state != PENDING:
+        for worker in workers:
+            for name in names:
+                yield from getattr(worker, name)
+                yield from getattr(worker, name).unreadable
+    if state in (None, PENDING):
+        for name in names:
+            yield from waiting(manager.queue(name))
+    if state in (None, COMPLETED):
+        yield from heapq.merge(*(worker.completed for worker in workers), key=_ended, reverse=True)
+
+
+def _is_wanted(partial: Any, state: str | None, queue: str | None) -> bool:
+    fields = Fields(partial)
+    if not fields.is_readable:
+        return state is None
+    if state is not None and fields["_state"] != state:
+        return False
+    return queue is None or fields["_queue"] is None or fields["_queue"].__name__ == queue
+
+
+def waiting(queue: Any) -> Iterator[Any]:
+    """What waits in a queue, broken records included.
+
+    In the order of the due times, except that what nobody has read yet comes as it was put: to sort
+    it, all of it would have to be loaded.
+    """
+    sources: list[Iterator[tuple[int, Any]]] = []
+    for lane in queue.lanes().values():
+        sources.append(lane.unread())
+        sources += map(_filed, (lane.filed or {}).values())
+    for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
+        if broken(partial) is not None or queue.waits(partial, due):
+            yield partial
+
+
+def _filed(tree: Any) -> Iterator[tuple[int, Any]]:
+    return ((key[0], partial) for key, partial in tree.items())
+
+
+def claimed(worker: Any, limit: int | None = None) -> list[Any]:
+    """What a worker's record says that it has claimed."""
+    sequences = (worker.thread, worker.reactor)
+    return list(islice((one for sequence in sequences for one in sequence), limit))
+
+
+def _ended(partial: Any) -> int:
+    fields = Fields(partial)
+    return (fields["_ended"] or 0) if fields.is_readable else 0

@@ -1,0 +1,218 @@
+"""What ``status`` and ``ghosts`` show: the supervisor's own word, the records, the verdicts."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from zcasync.errors import NotRunning, StorageAway
+from zcasync.instance.home import Home
+from zcasync.instance.lock import is_held
+from zcasync.instance.lock import read as read_holder
+from zcasync.instance.process_identity import Identity
+from zcasync.instance.settings import load
+from zcasync.instanceuuid import readUUID
+from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, Watch, judge, judge_holder
+from zcasync.liveness.watching import Watcher
+from zcasync.protocol.control_client import ControlClient
+from zcasync.reports.job import identity
+from zcasync.reports.listing import claimed
+from zcasync.workers import claims_snapshot as last_pass
+
+
+class Supervisor:
+    """What can be known of a home's supervisor without its database."""
+
+    def __init__(self, home: Home, timeout: float) -> None:
+        self.status: dict[str, Any] | None = None  # what it says; None: it does not answer
+        self.silence: str | None = None  # why it does not, where its process lives
+        self.worker = readUUID(home.path)
+        self.holder = read_holder(home)
+        self.is_alive: bool | None = False  # None: cannot be known from here
+        self.pid: int | None = None
+        if self.holder is not None:
+            self.is_alive = _is_alive(home, Identity.from_dict(self.holder))
+            self.pid = self.holder["pid"] if self.is_alive else None
+        try:
+            self.status = ask(home, timeout)
+        except NotRunning:
+            if self.is_alive:
+                self.silence = "its process lives, but is not to be reached on its control socket"
+        except StorageAway as error:
+            self.silence = str(error)
+        if self.status is not None:
+            self.is_alive, self.pid = True, self.status["pid"]
+
+    @property
+    def sighting(self) -> Sighting:
+        """What it means for the worker of this home."""
+        engine = None
+        # Before it is written on the worker, and after it was laid down, the engine is no news.
+        if self.status is not None and self.status["wakeup"] and self.status["engine"]:
+            engine = uuid.UUID(self.status["engine"])
+        return Sighting(engine, self.pid, self.is_alive)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``status --json``."""
+        said = self.status or {}
+        return {
+            "running": bool(self.is_alive),
+            "pid": self.pid,
+            "engine": said.get("engine"),
+            "waiting_for": said.get("waiting_for") or self.silence,
+            "boot_problem": said.get("boot_problem"),
+            "boot": said.get("boot"),
+            "server_pid": said.get("server_pid"),
+            "passes": said.get("passes"),
+        }
+
+
+def _is_alive(home: Home, holder: Identity) -> bool | None:
+    """Whether the process lives that held the home's lock last; None: it may, elsewhere."""
+    alive = holder.is_alive()
+    if alive is not None:
+        return alive
+    # From before a boot, or in another container, where the kernel still knows who holds the lock.
+    if is_held(home):
+        return True
+    # The embedded default's file belongs to this machine; other databases may be used elsewhere.
+    return False if is_alone(home) else None
+
+
+def is_alone(home: Home) -> bool:
+    """Whether no other home can have a worker in this one's database."""
+    return load(home).is_embedded
+
+
+def ask(home: Home, timeout: float) -> dict[str, Any]:
+    """The status that the supervisor of a home reports.  Raises NotRunning, StorageAway."""
+    client = ControlClient(home.control_socket, timeout)
+    try:
+        return client.status()
+    finally:
+        client.close()
+
+
+def without_database(home: Home, supervisor: Supervisor) -> dict[str, Any]:
+    """The part of the status that needs no database."""
+    own = supervisor.worker
+    return {
+        "home": str(home.path),
+        "instance": None if own is None else str(own),
+        "wakeup": None if supervisor.status is None else supervisor.status["wakeup"],
+        "supervisor": supervisor.as_dict(),
+        "queues": None,
+        "workers": None,
+    }
+
+
+def queues(manager: Any) -> dict[str, dict[str, int]]:
+    """How much waits."""
+    found = {}
+    for name in ("thread", "reactor"):
+        queue = None if manager is None else manager.queue(name)
+        held = 0 if queue is None else queue.count_held()
+        found[name] = {"due": 0 if queue is None else max(0, len(queue) - held), "held": held}
+    return found
+
+
+def workers(
+    manager: Any, home: Home, supervisor: Supervisor, watcher: Watcher | None = None
+) -> list[dict[str, Any]]:
+    """Every worker with the verdict on its engine; the one of this home first."""
+    own = supervisor.worker
+    found = [] if manager is None else manager.workers.values()
+    reports = []
+    for worker in sorted(found, key=lambda one: own != one.UUID):
+        watch = None if watcher is None else watcher.look(worker)
+        reports.append(_worker(worker, supervisor if own == worker.UUID else None, watch))
+    return reports
+
+
+def _worker(worker: Any, supervisor: Supervisor | None, watch: Watch | None) -> dict[str, Any]:
+    """``supervisor``: the one of this home when the worker is this home's."""
+    judgement = judge(worker, None if supervisor is None else supervisor.sighting, watch)
+    incarnation = worker.incarnation
+    database = identity(worker).rpartition(":")[0]
+    return {
+        "uuid": str(worker.UUID),
+        **_engine(worker.engineUUID, judgement),
+        "is_here": supervisor is not None,
+        "last_ping": None if worker.last_ping is None else worker.last_ping.isoformat(),
+        "thread": {"size": worker.thread.size, "len": len(worker.thread)},
+        "reactor": {"size": worker.reactor.size, "len": len(worker.reactor)},
+        "completed": len(worker.completed),
+        "children": None if supervisor is None else _children(supervisor, database),
+        "versions": None if incarnation is None else incarnation.versions,
+        "source": "database",
+    }
+
+
+def _engine(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, Any]:
+    """What is known of an engine."""
+    return {
+        "engine": str(engine) if engine else None,
+        "host": judgement.host,
+        "pid": judgement.pid,
+        "verdict": judgement.verdict.value,
+        "reason": judgement.reason,
+        "since": None if judgement.since is None else judgement.since.isoformat(),
+        "overdue": judgement.overdue,
+        "silence_limit": judgement.limit,
+    }
+
+
+def own_from_files(home: Home, supervisor: Supervisor) -> dict[str, Any] | None:
+    """The worker of this home as the files of its last start tell; None: they do not.
+
+    In the form of ``workers``, with ``jobs``.  What only the database knows is None.
+    """
+    own, holder = supervisor.worker, supervisor.holder
+    if own is None or holder is None:
+        return None
+    held = last_pass.read(home)
+    if held is not None and held.engine != holder["engine"]:
+        held = None  # of another engine
+    return {
+        "uuid": str(own),
+        **_engine(holder["engine"], judge_holder(supervisor.sighting, holder)),
+        "is_here": True,
+        "last_ping": None,
+        "thread": _claims(held.thread if held else None),
+        "reactor": _claims(held.reactor if held else None),
+        "completed": None,
+        "children": _children(supervisor, held.database if held else ""),
+        "versions": None,
+        "source": "files",
+        "jobs": held.jobs if held else [],
+        "jobs_known": held is not None,
+    }
+
+
+def _claims(held: last_pass.Claims | None) -> dict[str, Any]:
+    """In the form of a worker's sequence."""
+    if held is None:
+        return {"size": None, "len": None}
+    return {"size": held.size, "len": len(held.ids(""))}
+
+
+def _children(supervisor: Supervisor, database: str) -> list[dict[str, Any]] | None:
+    """The children of this home's worker; None where a supervisor lives and does not tell."""
+    if supervisor.status is None:
+        return None if supervisor.is_alive else []
+    children: list[dict[str, Any]] = supervisor.status["children"]
+    if database:
+        # The supervisor speaks of oids alone: an id in a second database has its name in front.
+        children = [{**one, "job": one["job"] and f"{database}:{one['job']}"} for one in children]
+    return children
+
+
+def stale(reports: list[dict[str, Any]], manager: Any) -> list[dict[str, Any]]:
+    """The reports on workers with a stale engine, with the ids of the jobs that they hold."""
+    found = []
+    for report in reports:
+        if Verdict(report["verdict"]) in STALE:
+            worker = manager.workers[uuid.UUID(report["uuid"])]
+            jobs = [identity(one) for one in claimed(worker)]
+            found.append({**report, "jobs": jobs, "jobs_known": True})
+    return found

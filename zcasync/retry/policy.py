@@ -1,0 +1,156 @@
+"""Which retry policy a partial has: how it is named in the record, and found and asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from transaction.interfaces import TransientError
+from zope.component import getSiteManager
+from zope.interface import providedBy
+
+from zcasync import clock
+from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPolicy
+from zcasync.interfaces import IRetryPolicy
+from zcasync.job.callables import find, store_form
+from zcasync.retry.stock import STOCK
+
+if TYPE_CHECKING:
+    from zcasync.job.record import PartialRecord
+
+#: What the policy is called that a partial has, or a callback, that names none.
+UNNAMED = "default"
+UNNAMED_CALLBACK = "callback"
+
+Factory = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Again:
+    """A policy's yes.  ``at``: not before this moment, microseconds; None: now."""
+
+    at: int | None = None
+
+
+def stored_name(partial: PartialRecord, retry: Any) -> str | None:
+    """What is kept in the record for the argument ``retry``; None for None.
+
+    Raises ValueError, naming the argument, for what no worker could find.
+    """
+    if retry is None:
+        return None
+    if not isinstance(retry, str):
+        try:
+            name = store_form(retry)
+        except BadCallable as error:
+            raise ValueError(f"retry cannot be kept: {error}") from error
+        if not isinstance(name, str):
+            raise ValueError(f"retry {retry!r} is not the name of a policy, and has none itself")
+        return name
+    try:
+        _named(partial, retry)
+    except (MissingPolicy, MissingCallable) as error:
+        raise ValueError(f"retry={retry!r}: {error}") from error
+    return retry
+
+
+def policy_of(partial: PartialRecord) -> Any:
+    """The IRetryPolicy of a partial.  Raises MissingPolicy where this process cannot find it."""
+    name = partial._retry
+    if name is None:
+        factory = _unnamed(partial)
+    else:
+        try:
+            factory = _named(partial, name)
+        except MissingCallable as error:
+            raise MissingPolicy(f"retry policy {name!r} of {partial!r}: {error}") from error
+    try:
+        policy = factory(partial)
+    except TransientError:
+        raise
+    except FOREIGN_CODE as error:  # the application's own code; its error is the reason to give
+        raise MissingPolicy(
+            f"retry policy {shown_name(partial)!r} of {partial!r} cannot be made: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if policy is None:
+        raise MissingPolicy(f"{factory!r} has no retry policy for {partial!r}")
+    return policy
+
+
+def begins_only_once(partial: PartialRecord) -> bool:
+    """Whether the policy of a partial lets it begin once at most; where nobody knows: yes."""
+    try:
+        return bool(policy_of(partial).at_most_once)
+    except TransientError:
+        raise
+    except FOREIGN_CODE:  # no policy, or a bad one: the call ends with it where it is to be made
+        return True
+
+
+def shown_name(partial: PartialRecord) -> str:
+    """The name of a partial's policy, for people and programs."""
+    if partial._retry is not None:
+        return partial._retry
+    return UNNAMED if partial._parent is None else UNNAMED_CALLBACK
+
+
+def ask(policy: Any, question: str, *args: Any) -> tuple[Again | None, str]:
+    """What a policy answers; with it, what was wrong with the answer, which means no then."""
+    try:
+        return _understood(getattr(policy, question)(*args)), ""
+    except TransientError:
+        raise  # the storage's trouble, not the policy's
+    except FOREIGN_CODE as error:  # the application's own code: its error must not hide the job's
+        return None, (
+            f"retry policy {type(policy).__name__} has no usable answer to {question}: "
+            f"{type(error).__name__}: {error}"
+        )
+
+
+def _understood(answer: Any) -> Again | None:
+    if answer is True:
+        return Again()
+    if answer is False:
+        return None
+    if isinstance(answer, timedelta):
+        at = clock.now() + answer // clock.MICROSECOND
+    else:
+        at = clock.from_datetime(answer, "a retry policy's answer")
+    clock.to_datetime(at)  # raises OverflowError for a time that nobody could read again
+    return Again(at)
+
+
+def _unnamed(partial: PartialRecord) -> Factory:
+    if partial._parent is not None:
+        return _stock(partial, UNNAMED_CALLBACK)
+    return _registered(partial, "") or _stock(partial, UNNAMED)
+
+
+def _stock(partial: PartialRecord, name: str) -> Factory:
+    return _registered(partial, name) or STOCK[name]
+
+
+def _named(partial: PartialRecord, name: str) -> Factory:
+    """The factory with this name.  Raises MissingPolicy, MissingCallable."""
+    found = _registered(partial, name) or STOCK.get(name)
+    if found is not None:
+        return found
+    if ":" in name:
+        factory = find(name)
+        if callable(factory):
+            return factory
+    raise MissingPolicy(
+        f"no retry policy has the name {name!r} here: the stock ones are {', '.join(STOCK)}; "
+        "others are adapters of IPartial to IRetryPolicy, registered in each process that puts or "
+        "runs partials, or factories named as package.module:attribute"
+    )
+
+
+def _registered(partial: PartialRecord, name: str) -> Factory | None:
+    found: Factory | None = getSiteManager().adapters.lookup(
+        [providedBy(partial)], IRetryPolicy, name
+    )
+    return found

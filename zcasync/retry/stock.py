@@ -1,0 +1,216 @@
+"""The stock retry policies: when a call is tried again, and when it is not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pickle import PicklingError
+from typing import Any
+
+from transaction.interfaces import TransientError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from ZODB.POSException import ConflictError, InvalidObjectReference
+from zope.component import adapter
+from zope.interface import implementer
+
+from zcasync.database.errors import is_storage_lost
+from zcasync.errors import UnstorableError
+from zcasync.interfaces import IPartial, IRetryPolicy
+
+#: A call that conflicts with others is begun at most this often ...
+CONFLICT_ATTEMPTS = 5
+#: ... unless a worker runs it and it conflicts at its commit: then others have made progress, so it
+#: goes on for so many seconds.  Two children that change one object in short jobs meet in half of
+#: their commits, and with five tries a few of a hundred such jobs would fail for nothing.
+COMMIT_PATIENCE = 10.0
+#: The tenth interruption ends a call.
+INTERRUPTION_LIMIT = 10
+#: The longest pause between two tries to commit of ``forever``, seconds.
+LONGEST_COMMIT_PAUSE = 60
+#: ``forever`` logs the first failed commit and each one whose number can be divided by this.
+LOG_EVERY = 5
+#: These say that a change cannot be stored at all, so that no later commit would go better.
+UNSTORABLE = (
+    PicklingError,
+    TypeError,
+    AttributeError,
+    UnstorableError,
+    InvalidObjectReference,
+)
+
+Answer = bool | timedelta | datetime
+
+log = Logger()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often a call was tried in vain so far, by what went wrong; the last time included."""
+
+    conflicts: int = 0
+    interruptions: int = 0
+    exceptions: int = 0
+    seconds: float = 0.0  # that the tries of this run took; of each one second at most
+
+
+@adapter(IPartial)
+@implementer(IRetryPolicy)
+class RetryCommonFourTimes:
+    """``default``: five tries where others interfere, ten where processes die."""
+
+    at_most_once = False
+
+    def __init__(self, partial: Any) -> None:
+        self._partial = partial
+
+    def jobError(self, failure: Failure, counts: Counts) -> Answer:
+        if is_storage_lost(failure.value, committing=False):
+            return True
+        return bool(failure.check(TransientError)) and counts.conflicts < CONFLICT_ATTEMPTS
+
+    def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        at_work = getattr(self._partial, "claim", None) is not None
+        if at_work and failure.check(ConflictError) and counts.seconds < COMMIT_PATIENCE:
+            return True
+        return is_storage_lost(failure.value) or self.jobError(failure, counts)
+
+    def interrupted(self, counts: Counts) -> Answer:
+        return counts.interruptions < INTERRUPTION_LIMIT
+
+
+@adapter(IPartial)
+@implementer(IRetryPolicy)
+class RetryCommonForever:
+    """``forever``: gives up only for what the call itself raises, or cannot ever be stored."""
+
+    at_most_once = False
+
+    def __init__(self, partial: Any) -> None:
+        self._partial = partial
+
+    def jobError(self, failure: Failure, counts: Counts) -> Answer:
+        lost = is_storage_lost(failure.value, committing=False)
+        return lost or bool(failure.check(TransientError))
+
+    def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        if failure.check(TransientError) or is_storage_lost(failure.value):
+            return True
+        if isinstance(failure.value, UNSTORABLE):
+            return False
+        number = counts.exceptions
+        if number == 1 or number % LOG_EVERY == 0:
+            log.critical(
+                "{partial} cannot be committed and will be tried again (failure {number}): "
+                "{kind}: {message}",
+                partial=repr(self._partial),
+                number=number,
+                kind=type(failure.value).__name__,
+                message=failure.getErrorMessage(),
+            )
+        return timedelta(seconds=min(LONGEST_COMMIT_PAUSE, number - 1))
+
+    def interrupted(self, counts: Counts) -> Answer:
+        return True
+
+
+class RetryCallback(RetryCommonForever):
+    """``callback``: as ``forever``, but a callback that kills its processes is ended, too."""
+
+    def interrupted(self, counts: Counts) -> Answer:
+        return counts.interruptions < INTERRUPTION_LIMIT
+
+
+@adapter(IPartial)
+@implementer(IRetryPolicy)
+class NeverRetry:
+    """``never``: begun once at most, whatever dies; for what acts outside of the database."""
+
+    at_most_once = True
+
+    def __init__(self, partial: Any) -> None:
+        self._partial = partial
+
+    def jobError(self, failure: Failure, counts: Counts) -> Answer:
+        return False
+
+    def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        return False
+
+    def interrupted(self, counts: Counts) -> Answer:
+        return False
+
+
+class _RetryExceptions(RetryCommonFourTimes):
+    """``default``, and ordinary exceptions too, later each time."""
+
+    def __init__(self, partial: Any, delays: RetryExceptions) -> None:
+        super().__init__(partial)
+        self._delays = delays
+
+    def jobError(self, failure: Failure, counts: Counts) -> Answer:
+        if failure.check(TransientError) or not failure.check(Exception):
+            return super().jobError(failure, counts)
+        if counts.exceptions >= self._delays.limit:
+            return False
+        return self._delays.after(counts.exceptions)
+
+    def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        if failure.check(TransientError) or is_storage_lost(failure.value):
+            return super().commitError(failure, counts)
+        return not isinstance(failure.value, UNSTORABLE) and self.jobError(failure, counts)
+
+
+class RetryExceptions:
+    """A factory of policies that try a call again that has raised; ``exceptions`` is one.
+
+    ``limit``: how many tries in all.  The first pause takes ``delay`` seconds, each further one
+    ``factor`` times as long, at most ``longest`` seconds; a share of up to ``jitter`` is added at
+    random by ``uniform(low, high)``, so that what failed together does not come back together.
+    Conflicts and interruptions are treated as by ``default``.
+
+    Keep one of your own in a module that workers can import, and name it to ``put`` as
+    ``retry="package.module:NAME"``.  Raises ValueError for values that make no sense.
+    """
+
+    def __init__(
+        self,
+        limit: int = 8,
+        delay: float = 15.0,
+        factor: float = 2.0,
+        jitter: float = 0.1,
+        longest: float = 24 * 3600.0,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        if limit < 1 or delay < 0 or factor < 1 or jitter < 0 or longest < delay:
+            raise ValueError(
+                "limit and factor must be at least 1, delay and jitter at least 0, longest at "
+                f"least delay: {limit}, {factor:g}, {delay:g}, {jitter:g}, {longest:g}"
+            )
+        self.limit, self._delay, self._factor = limit, delay, factor
+        self._jitter, self._longest, self._uniform = jitter, longest, uniform
+
+    def __call__(self, partial: Any) -> _RetryExceptions:
+        """The policy for a partial."""
+        return _RetryExceptions(partial, self)
+
+    def after(self, failures: int) -> timedelta:
+        """How long to wait after so many failures."""
+        pause = self._delay
+        for _ in range(failures - 1):
+            pause = min(self._longest, pause * self._factor)
+        return timedelta(seconds=pause * (1 + self._uniform(0, self._jitter)))
+
+
+retry_exceptions = RetryExceptions()
+
+#: The policies that every process knows.
+STOCK: dict[str, Callable[[Any], Any]] = {
+    "default": RetryCommonFourTimes,
+    "forever": RetryCommonForever,
+    "never": NeverRetry,
+    "callback": RetryCallback,
+    "exceptions": retry_exceptions,
+}

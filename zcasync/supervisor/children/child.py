@@ -1,0 +1,280 @@
+"""One child process as the supervisor sees it: its state, its jobs, its output, its death."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from zcasync.job.ids import hex_oid
+from zcasync.liveness.death import Death
+from zcasync.protocol import commands
+from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.output import STACK_SIGNAL
+from zcasync.supervisor.children.oom import expose
+from zcasync.supervisor.children.output import Lines
+from zcasync.supervisor.children.process_protocol import Connector
+from zcasync.supervisor.children.state import SPARE, InHand
+from zcasync.text import megabytes
+
+log = Logger()
+
+#: No pipe holds more, unless root has changed the kernel's limit.
+PIPE_LIMIT_BYTES = 1024 * 1024
+READ_BYTES = 64 * 1024
+#: How long a child that is to be killed may take to tell where its Python code is: it does not
+#: have to hold the interpreter for that, but the machine may be busy.
+STACK_SECONDS = 2.0
+#: The same where a stop is to end in time.
+LAST_STACK_SECONDS = 0.5
+#: How long a process may go on that has closed its end of the conversation.
+HUNG_UP_SECONDS = 5.0
+#: Why a child is killed that boots when it should end.
+NOT_NEEDED = "not needed any more"
+
+
+class Child(InHand):
+    """A child process in a slot, or the spare one.
+
+    ``changed(child)`` is called when it is ready or has ended a job, ``gone(child, death)`` once
+    when the process is gone; ``oom_killed()`` says whether the kernel has just killed somebody for
+    want of memory.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        slot: int,
+        *,
+        boot_timeout: float,
+        output_lines: int,
+        oom_killed: Callable[[], bool],
+        changed: Callable[[Child], None],
+        gone: Callable[[Child, Death], None],
+    ) -> None:
+        super().__init__(reactor, slot)
+        self.lines = Lines("spare" if slot == SPARE else slot, output_lines, self.job_id)
+        self.is_unwanted = False  # it was told to end
+        self.leaving_seconds = 0.0  # for so long it could have ended
+        self.ready_at = 0.0
+        self.rss = 0  # resident memory, bytes, when last looked at
+        self.rss_at_rest = 0  # the same, when it was at no job
+        self.looked_at = float("-inf")
+        self._oom_killed = oom_killed
+        self._changed = changed
+        self._gone = gone
+        self._kill_reason: str | None = None
+        self._stack_timer: Any = None
+        self._boot_timeout = boot_timeout
+        self._boot_timer: Any = None
+        self._deaf_timer: Any = None
+        self._connector = Connector(self)
+
+    def start(self, starter: Any, spec_text: str) -> None:
+        """Start the process.  Raises OSError when it cannot be started."""
+        starter.startAMPProcess("zcasync.child", self._connector, (spec_text,))
+        self.pid = self._connector.transport.pid
+        expose(self.pid)
+        # Both sides do this, so that the group exists whoever looks first.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpgid(self.pid, self.pid)
+        self._boot_timer = self._reactor.callLater(
+            self._boot_timeout,
+            self.kill,
+            f"not ready within {self._boot_timeout:g} s",
+        )
+
+    @property
+    def should_be_gone(self) -> bool:
+        """Whether it was told to end and has nothing left to do."""
+        return self.is_unwanted and not self.outstanding and not self.deferred
+
+    def is_ready(self) -> None:
+        """The child said that it can take jobs."""
+        _cancel(self._boot_timer)
+        self.note_ready()
+        self.ready_at = self._reactor.seconds()
+        self._changed(self)
+
+    def take_slot(self, slot: int) -> None:
+        super().take_slot(slot)
+        self.lines.slot = slot
+
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
+        """Give it jobs; none when it is about to be gone, which gives them back.
+
+        ``tid``: the transaction that claimed them.
+        """
+        if not self._connector.can_write:
+            return
+        self.note_given(oids)
+        self._connector.amp.callRemote(commands.Perform, oids=oids, tid=tid)
+
+    def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
+        """The child said that it is done with jobs; ``seconds``: how long each took."""
+        for oid in oids:
+            self.note_ended(oid, ending, seconds, detail)
+        self.drain(1, 2)  # all that the jobs have printed is on its way already
+        for oid in oids:
+            self.lines.job_ended(hex_oid(oid))
+        self._changed(self)
+
+    def take_back(self) -> Deferred[list[bytes]]:
+        """Ask for the jobs it has not begun; fires with their oids."""
+        self.taking_back = True
+
+        def answered(answer: dict[str, Any]) -> list[bytes]:
+            self.taking_back = False
+            oids: list[bytes] = answer["oids"]
+            self.note_returned(oids)
+            return oids
+
+        asked: Deferred[Any] = self._connector.amp.callRemote(commands.TakeBack)
+        return asked.addCallback(answered)
+
+    def finish(self) -> None:
+        """Let it end after the job it is at."""
+        self.is_unwanted = True
+        if self.state == "booting":  # it would hear it only when it has booted
+            log.info("child {pid} ({place}) is not needed any more", pid=self.pid, place=self.place)
+            self._kill_reason = NOT_NEEDED
+            self.move_to("stopping")
+            self._kill_now()
+        elif self.state in ("idle", "busy", "spare"):
+            self.move_to("stopping")
+            asked: Deferred[Any] = self._connector.amp.callRemote(commands.Finish)
+            asked.addCallbacks(self._finishes, _died_meanwhile)
+
+    def _finishes(self, answer: dict[str, Any]) -> None:
+        self.note_returned(answer["oids"])
+        self.given_back += answer["oids"]
+        self._changed(self)
+
+    def kill(self, reason: str, *, within: float = STACK_SECONDS) -> None:
+        """Kill it and whatever it has started.
+
+        One that boots or has a job is asked for its Python stack first, for the evidence: that
+        takes milliseconds, and ``within`` seconds at most.  0: it is not asked.
+        """
+        if self.state == "gone":
+            return
+        is_first, self._kill_reason = self._kill_reason is None, self._kill_reason or reason
+        if is_first:
+            log.warn(
+                "child {pid} ({place}) is killed: {why}", pid=self.pid, place=self.place, why=reason
+            )
+        has_stack = bool(self.outstanding) or not self.was_ready or self.should_be_gone
+        if self.state != "stopping":
+            self.move_to("stopping")
+        if is_first and has_stack and within:
+            self._ask_for_stack(within)
+        elif not within or self._stack_timer is None:
+            self._kill_now()
+        elif self._stack_timer.active():
+            left = self._stack_timer.getTime() - self._reactor.seconds()
+            self._stack_timer.reset(min(left, within))
+
+    def _ask_for_stack(self, seconds: float) -> None:
+        self._stack_timer = self._reactor.callLater(seconds, self._kill_now)
+        self.lines.expect_stack(self._kill_now)
+        with contextlib.suppress(error.ProcessExitedAlready):
+            self._connector.transport.signalProcess(STACK_SIGNAL)
+
+    def has_hung_up(self) -> None:
+        """It has closed its end of the conversation: it is ending, or good for nothing."""
+        if self.state != "gone" and not self.is_unwanted:
+            self._deaf_timer = self._reactor.callLater(
+                HUNG_UP_SECONDS,
+                self.kill,
+                "it has closed its pipe to the supervisor: has a job closed files not its own?",
+            )
+
+    def _kill_now(self) -> None:
+        _cancel(self._stack_timer)
+        self.kill_group()
+        with contextlib.suppress(error.ProcessExitedAlready):
+            self._connector.transport.signalProcess("KILL")
+
+    def kill_group(self) -> None:
+        """Kill the processes that are left in its group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def drain(self, *fds: int) -> None:
+        """Take what is in the pipes now."""
+        for fd in fds:
+            reader = self._connector.transport.pipes.get(fd)
+            if reader is not None:
+                for data in _read_rest(reader.fileno()):
+                    self._connector.childDataReceived(fd, data)
+
+    def exited(self, reason: Any) -> None:
+        """The process is gone."""
+        job = self.job_id()
+        self.lines.flush()
+        for timer in (self._boot_timer, self._deaf_timer, self._stack_timer):
+            _cancel(timer)
+        self.move_to("gone")
+        self._gone(self, self._death(reason.value, job))
+
+    def job_id(self) -> str | None:
+        """Of jobs that share a commit, and those whose Deferred has fired, the child says each; of
+        others the first one is at work.
+        """
+        said = self.lines.job
+        in_hand = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
+        return said if said in in_hand else super().job_id()
+
+    def _death(self, status: Any, job: str | None) -> Death:
+        number = getattr(status, "signal", None)
+        reason = self._kill_reason
+        if reason is None and number == signal.SIGKILL and self._oom_killed():
+            took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
+            reason = f"out of memory: the kernel killed it{took}"
+        return Death(
+            pid=self.pid,
+            exit_code=None if number else getattr(status, "exitCode", 0),
+            signal=_name(number) if number else None,
+            reason=reason,
+            job=job,
+            output=self.lines.last(),
+        )
+
+
+def _name(number: int) -> str:
+    """Of a signal; the kernel knows more than have names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _cancel(timer: Any) -> None:
+    if timer is not None and timer.active():
+        timer.cancel()
+
+
+def _died_meanwhile(failure: Failure) -> None:
+    """It ended before it could answer: what it had is recovered for its death."""
+    failure.trap(
+        error.ConnectionDone, error.ConnectionLost, error.ProcessDone, error.ProcessTerminated
+    )
+
+
+def _read_rest(fd: int) -> Iterator[bytes]:
+    """What a non-blocking pipe holds; no more, though somebody may go on writing to it."""
+    for _ in range(PIPE_LIMIT_BYTES // READ_BYTES):
+        try:
+            data = os.read(fd, READ_BYTES)
+        except OSError:  # empty (it would block), or broken
+            return
+        if not data:
+            return
+        yield data

@@ -1,0 +1,279 @@
+"""The children: one in each slot, and a spare one that takes the place of whichever ends."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from zcasync.instance.settings import Settings
+from zcasync.liveness.death import Death
+from zcasync.supervisor.children import process_info as vitals
+from zcasync.supervisor.children.backoff import STEADY_SECONDS, Backoff, early_end
+from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
+from zcasync.supervisor.children.health import Health
+from zcasync.supervisor.children.oom import OutOfMemory
+from zcasync.supervisor.children.recycling import Recycling
+from zcasync.supervisor.children.starter import ChildStarter
+from zcasync.supervisor.children.state import SPARE
+
+log = Logger()
+
+#: Makes a pool: (engineUUID, oid of the incarnation, changed, died) -> pool.
+PoolFactory = Callable[[uuid.UUID, bytes, Callable[[Any], None], Callable[..., None]], Any]
+
+
+def child_processes(
+    reactor: Any, settings: Settings, spec_for: Callable[[bytes], str]
+) -> PoolFactory:
+    """Makes pools of child processes; ``spec_for(incarnation oid)`` tells them their database."""
+
+    def make(engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any) -> Pool:
+        starter = ChildStarter(reactor, str(engine))
+        return Pool(reactor, starter, spec_for(incarnation), settings, changed, died)
+
+    return make
+
+
+class Pool:
+    """Keeps a child in each of ``size`` slots.
+
+    ``changed(child)``: a child in a slot is ready or has ended a job.  ``died(slot, death, idle)``:
+    the process of a slot is gone; ``idle`` when it was at no job, so that none was interrupted.
+    ``look(pid)``: the vitals of a process.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        starter: Any,
+        spec_text: str,
+        settings: Settings,
+        changed: Callable[[Child], None],
+        died: Callable[[int, Death, bool], None],
+        look: Callable[[int], vitals.Vitals | None] = vitals.look,
+    ) -> None:
+        self.children: dict[int, Child] = {}
+        self.spare: Child | None = None
+        self.size = 0
+        self.backoff = Backoff(reactor.seconds)
+        self._reactor = reactor
+        self._starter = starter
+        self._spec_text = spec_text
+        self._settings = settings
+        self._changed = changed
+        self._died = died
+        self._leaving: list[Child] = []  # spares that are not needed any more
+        self._recycling = Recycling(settings, reactor.seconds)
+        self._retiring: Child | None = None  # the one that a spare is to replace
+        self._health = Health(reactor, settings, self.processes, self._looked, look)
+        self._oom = OutOfMemory()
+        self._retry: Any = None
+        self._stopping = False
+        self._all_gone: Deferred[None] | None = None
+
+    @property
+    def boot_problem(self) -> str | None:
+        """Why children cannot be started, where they cannot."""
+        return self.backoff.problem
+
+    def processes(self) -> list[Child]:
+        """Every child whose process runs, in a slot or not."""
+        spare = [] if self.spare is None else [self.spare]
+        return [*self.children.values(), *spare, *self._leaving]
+
+    def ready(self) -> list[Child]:
+        """The children that can take jobs."""
+        return [
+            child
+            for child in self.children.values()
+            if child.state in ("idle", "busy")
+            and child.slot < self.size
+            and child.frozen_seconds is None
+        ]
+
+    def set_size(self, size: int) -> None:
+        """From now on this many children; surplus ones end after their job."""
+        if size == self.size or self._stopping:
+            return
+        log.info("children: {old} -> {new}", old=self.size, new=size)
+        self.size = size
+        for slot, child in self.children.items():
+            if slot >= size:
+                child.finish()
+        self._tend()
+
+    def stop(self, grace: float) -> Deferred[None]:
+        """Let the children end their jobs within ``grace`` seconds, then kill them.
+
+        Fires when every process is gone.  Safe to repeat.
+        """
+        if self._all_gone is not None:
+            return self._all_gone if self.processes() else succeed(None)
+        self._stopping = True
+        self._health.stop()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        self._all_gone = Deferred()
+        if not self.processes():
+            self._all_gone.callback(None)
+            return self._all_gone
+        for child in self.processes():
+            child.finish()
+        reason = f"grace period of {grace:g} s is over"
+        killer = self._reactor.callLater(grace, self.kill_all, reason, within=LAST_STACK_SECONDS)
+
+        def done(result: Any) -> Any:
+            if killer.active():
+                killer.cancel()
+            return result
+
+        return self._all_gone.addCallback(done)
+
+    def kill_all(self, reason: str, *, within: float = 0.0) -> None:
+        """Kill every child; see Child.kill."""
+        for child in self.processes():
+            child.kill(reason, within=within)
+
+    # as it should be
+
+    def _tend(self) -> None:
+        """Fill the slots, replace a child whose time is over, keep a spare."""
+        if self._stopping:
+            return
+        for slot in range(self.size):
+            if slot not in self.children:
+                self._fill(slot)
+        self._recycle()
+        self._keep_spare()
+
+    def _fill(self, slot: int) -> None:
+        spare = self.spare
+        if spare is None or spare.frozen_seconds is not None:
+            child = self._start(slot)
+            if child is not None:
+                self.children[slot] = child
+            return
+        log.info("child {pid}, the spare, takes slot {slot}", pid=spare.pid, slot=slot)
+        self.spare = None
+        self.children[slot] = spare
+        spare.take_slot(slot)
+        if spare.state == "idle":
+            self._changed(spare)
+
+    def _start(self, slot: int) -> Child | None:
+        """Start a child; None when it is too early for that, or impossible."""
+        if self.backoff.wait > 0:
+            self._try_later()
+            return None
+        child = Child(
+            self._reactor,
+            slot,
+            boot_timeout=self._settings.boot_timeout,
+            output_lines=self._settings.output_lines,
+            oom_killed=self._oom.has_killed,
+            changed=self._child_changed,
+            gone=self._child_gone,
+        )
+        try:
+            child.start(self._starter, self._spec_text)
+        except OSError as error:
+            self.backoff.failed(f"a child process cannot be started: {error}")
+            self._try_later()
+            return None
+        log.info("child {pid} started ({place})", pid=child.pid, place=child.place)
+        self._recycling.begin(child)
+        self._health.start()
+        return child
+
+    def _try_later(self) -> None:
+        if self._retry is None or not self._retry.active():
+            self._retry = self._reactor.callLater(self.backoff.wait, self._tend)
+
+    def _recycle(self) -> None:
+        """Let one child whose time is over end, once another is ready to take its place."""
+        if self._retiring is None:
+            working = [one for one in self.children.values() if one.state in ("idle", "busy")]
+            over = [child for child in working if self._recycling.why(child) is not None]
+            self._retiring = over[0] if over else None
+        child, spare = self._retiring, self.spare
+        if child is None or child.state not in ("idle", "busy"):
+            return
+        why = self._recycling.why(child)
+        if why is not None and spare is not None and spare.state == "spare":
+            log.info(
+                "child {pid} ({place}) is replaced: {why}",
+                pid=child.pid,
+                place=child.place,
+                why=why,
+            )
+            child.finish()
+
+    def _keep_spare(self) -> None:
+        spare = self.spare
+        is_wanted = self._settings.spare or self._retiring is not None
+        if spare is not None and (
+            self.size == 0 or not is_wanted or self._recycling.why(spare) is not None
+        ):
+            self._leaving.append(spare)
+            self.spare = None
+            spare.finish()
+        # Not before every slot has what it needs: a spare must not delay the first job.
+        booted = [child for child in self.children.values() if child.was_ready]
+        if self.spare is None and is_wanted and 0 < self.size <= len(booted):
+            self.spare = self._start(SPARE)
+
+    # what happens to children
+
+    def _child_changed(self, child: Child) -> None:
+        has_ended_job = bool(child.ended)
+        if has_ended_job:
+            self.backoff.ends(child.ready_at)
+            self._health.look_after_job(child)
+        elif child.state in ("idle", "spare"):
+            self.backoff.eases()
+        if child.slot != SPARE:
+            self._changed(child)
+        if not has_ended_job or (self._retiring is None and self._recycling.why(child) is not None):
+            self._tend()
+
+    def _child_gone(self, child: Child, death: Death) -> None:
+        idle = not child.outstanding and not child.deferred
+        if (death.exit_code != 0 and death.reason != NOT_NEEDED) or not idle:
+            log.warn("{what} ({place})", what=death.summary, place=child.place)
+        self._forget(child)
+        if child.slot != SPARE:
+            self._died(child.slot, death, idle)
+        if self._stopping:
+            if not self.processes() and self._all_gone is not None and not self._all_gone.called:
+                self._all_gone.callback(None)
+            return
+        problem = early_end(child, death, self._reactor.seconds())
+        if problem is not None:
+            self.backoff.failed(problem)
+        self._tend()
+        if not self.processes():
+            self._health.stop()
+
+    def _forget(self, child: Child) -> None:
+        self._recycling.end(child)
+        if child is self._retiring:
+            self._retiring = None
+        if child is self.spare:
+            self.spare = None
+        elif child in self._leaving:
+            self._leaving.remove(child)
+        else:
+            del self.children[child.slot]
+
+    def _looked(self) -> None:
+        """The children have been looked at, which is done once a second."""
+        self._oom.look()
+        steady = self._reactor.seconds() - STEADY_SECONDS
+        for child in self.processes():
+            if child.was_ready and child.ready_at <= steady:
+                self.backoff.ends(child.ready_at)
+        self._tend()

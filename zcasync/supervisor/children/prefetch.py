@@ -1,0 +1,91 @@
+"""How many jobs are reserved ahead of a child, and what happens when one of them takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated
+from twisted.python.failure import Failure
+
+from zcasync.supervisor.children.state import InHand
+
+#: So much work is reserved ahead of a child, and no more jobs than that, however short they are.
+RESERVE_SECONDS = 0.1
+RESERVE_LIMIT = 100
+#: A job that runs longer than this must not sit on jobs that another child could do.
+SHARE_SECONDS = 0.3
+
+
+def target(child: InHand) -> int:
+    """How many jobs a child should have in hand: the one it is at, and a little work ahead."""
+    if child.seconds_per_job is None:
+        return 1
+    return 1 + min(RESERVE_LIMIT, int(RESERVE_SECONDS / max(child.seconds_per_job, 1e-6)))
+
+
+def room(child: InHand, now: float) -> int:
+    """How many more jobs may be claimed for a child; none while its job takes long."""
+    if child.taking_back or (child.outstanding and now - child.job_since > RESERVE_SECONDS):
+        return 0
+    return max(0, target(child) - len(child.outstanding))
+
+
+def wants_more(child: InHand, now: float) -> bool:
+    """Whether jobs for a child are worth a pass at once: soon it would have nothing to do."""
+    return room(child, now) > 0 and len(child.outstanding) <= target(child) // 2
+
+
+class Sharing:
+    """Takes back what long jobs sit on while another child goes on.
+
+    It need not be idle: with enough to do it never is, and what is claimed for it meanwhile was put
+    later than what waits behind the long job.
+
+    ``children()``: those that can take jobs.  ``returned(slot, oids)``: jobs that were taken back.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        children: Callable[[], list[Any]],
+        returned: Callable[[int, list[bytes]], None],
+    ) -> None:
+        self._reactor = reactor
+        self._children = children
+        self._returned = returned
+        self._timer: Any = None
+
+    def look(self) -> None:
+        """Look whether a child sits on jobs, and again soon while one might."""
+        if self._timer is not None:
+            return
+        children = self._children()
+        late = self._reactor.seconds() - SHARE_SECONDS
+        stuck = [child for child in children if child.outstanding and child.job_since < late]
+        if len(stuck) < len(children):
+            for child in stuck:
+                if len(child.outstanding) > 1 and not child.taking_back:
+                    self.take_back(child)
+        if any(len(child.outstanding) > 1 for child in children):
+            self._timer = self._reactor.callLater(SHARE_SECONDS, self._look_again)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self.look()
+
+    def take_back(self, child: Any) -> None:
+        """Take back what a child has not begun."""
+        asked = child.take_back()
+        asked.addCallbacks(lambda oids: self._returned(child.slot, oids), _gone_meanwhile)
+
+
+def _gone_meanwhile(failure: Failure) -> None:
+    """The child died before it answered: what it had is recovered for its death."""
+    failure.trap(ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated)

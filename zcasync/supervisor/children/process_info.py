@@ -1,0 +1,24 @@
+"""What the machine says of a process: its memory, and whether a signal has stopped it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """``rss``: resident memory, bytes."""
+
+    rss: int
+    is_stopped: bool
+
+
+def look(pid: int) -> Vitals | None:
+    """The vitals of a process; None when it is gone or cannot be looked at."""
+    try:
+        process = psutil.Process(pid)
+        return Vitals(process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return None

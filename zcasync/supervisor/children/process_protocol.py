@@ -1,0 +1,83 @@
+"""The supervisor's ends of the pipes to one child: the conversation, the output, the exit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ampoule.main import FROM_CHILD, TO_CHILD, AMPConnector
+from twisted.protocols import amp
+
+from zcasync.perform.progress import Progress
+from zcasync.protocol import commands
+from zcasync.protocol.outcomes import Ending
+
+if TYPE_CHECKING:
+    from zcasync.supervisor.children.child import Child
+
+
+class ParentEnd(amp.AMP):  # type: ignore[misc]
+    """The supervisor's end of the conversation with one child."""
+
+    def __init__(self, child: Child) -> None:
+        super().__init__()
+        self._child = child
+
+    @commands.Ready.responder
+    def ready(self, pid: int, versions: dict[str, str]) -> dict[str, Any]:
+        self._child.is_ready()
+        return {}
+
+    @commands.Ended.responder
+    def ended(
+        self, oids: list[bytes], ending: str, microseconds: int, detail: str, moments: list[int]
+    ) -> dict[str, Any]:
+        self._child.note_completed(oids, moments)
+        self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
+        return {}
+
+    @commands.Report.responder
+    def report(self, progress: dict[str, Any]) -> dict[str, Any]:
+        self._child.note_progress(Progress.from_dict(progress))
+        return {}
+
+
+class Connector(AMPConnector):  # type: ignore[misc]
+    """Death is decided by ``processExited``: a grandchild that holds a pipe cannot hide it."""
+
+    def __init__(self, child: Child) -> None:
+        super().__init__(ParentEnd(child), name=f"child {child.slot}")
+        self._child = child
+
+    def connectionMade(self) -> None:
+        self.amp.makeConnection(self)
+
+    @property
+    def can_write(self) -> bool:
+        """Whether its pipe is open: a process that ends closes it before its end is known."""
+        return TO_CHILD in self.transport.pipes
+
+    def write(self, data: bytes) -> None:
+        if self.can_write:
+            super().write(data)
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        if childFD == FROM_CHILD:
+            self.amp.dataReceived(data)
+        else:
+            self._child.lines.received(childFD, data)
+
+    def childConnectionLost(self, childFD: int) -> None:
+        if childFD == FROM_CHILD:
+            self._child.has_hung_up()
+
+    def processExited(self, reason: Any) -> None:
+        # Killed before the pipes close: what a job started must neither live on nor hold them.
+        self._child.kill_group()
+        self._child.drain(FROM_CHILD, 1, 2)
+        for fd in list(self.transport.pipes):
+            self.transport.closeChildFD(fd)
+        self._child.exited(reason)
+
+    def processEnded(self, status: Any) -> None:
+        self.amp.connectionLost(status)
+        self.finished.callback(None)

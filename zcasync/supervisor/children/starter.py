@@ -1,0 +1,51 @@
+"""Starts child processes: ampoule's starter seam, with our environment and our boot."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from ampoule.iampoule import IStarter
+from zope.interface import implementer
+
+from zcasync.instance.process_identity import Identity
+from zcasync.protocol.spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
+
+#: stdin, stdout, stderr, AMP to the child, AMP from the child, and the lifeline.
+CHILD_FDS = {0: "w", 1: "r", 2: "r", 3: "w", 4: "r", 5: "w"}
+
+
+@implementer(IStarter)
+class ChildStarter:
+    """Starts ``python -m zcasync.child SPEC`` with the supervisor's whole environment.
+
+    ampoule's own starter gives children an empty environment and puts package directories on their
+    path; jobs must be imported from where the supervisor imports, and from nowhere else.
+    """
+
+    def __init__(self, reactor: Any, engine: str) -> None:
+        self._reactor = reactor
+        self._engine = engine
+        self._home: str | None = None
+
+    def startAMPProcess(
+        self, ampChild: str, ampParent: Any = None, ampChildArgs: tuple[str, ...] = ()
+    ) -> tuple[Any, Any]:
+        """Start the module ``ampChild``; ``ampParent`` is the connector that speaks to it."""
+        self._home = ChildSpec.from_text(ampChildArgs[0]).home
+        self.startPythonProcess(ampParent, "-m", ampChild, *ampChildArgs)
+        return ampParent.amp, ampParent.finished
+
+    def startPythonProcess(self, prot: Any, *args: str) -> Any:
+        """Start a Python with these arguments; returns the process transport."""
+        env = dict(os.environ)
+        # The import path of this process, so that children find what it finds.
+        env["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        # These name the engine and the supervisor of every process that a job leaves behind.
+        env[ENGINE_VARIABLE] = self._engine
+        env[SUPERVISOR_VARIABLE] = json.dumps({**Identity.here().as_dict(), "home": self._home})
+        return self._reactor.spawnProcess(
+            prot, sys.executable, (sys.executable, *args), env, childFDs=CHILD_FDS
+        )

@@ -1,0 +1,24 @@
+"""Surroundings: the time, chance and process that an engine has, so that tests give others."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zcasync.instance.process_identity import Identity
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an engine knows of the machine that it runs on.
+
+    ``seconds()``: a monotonic clock.  ``sleep(seconds)`` is called in the database thread only.
+    ``chance`` spreads the pauses of engines that met.  ``identity()``: this process.
+    """
+
+    seconds: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: random.Random = field(default_factory=random.Random)
+    identity: Callable[[], Identity] = Identity.here

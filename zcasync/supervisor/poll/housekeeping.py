@@ -1,0 +1,63 @@
+"""Housekeeping: gives up lanes that nobody uses, and drops what completed long ago."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from zcasync.datamanager import DataManager
+from zcasync.queues.partial_queue import PartialQueue
+from zcasync.workers.completed import RETENTION
+from zcasync.workers.worker import Worker
+
+INTERVAL_SECONDS = 60.0
+#: An empty lane that has not changed for so long is given up; its client starts a new one.
+IDLE_LANE_SECONDS = 600.0
+
+
+class Housekeeping:
+    """What an engine does once a minute, within a pass.
+
+    ``seconds`` tells the time, monotonic; ``keep``: for how long completed jobs are kept.
+    """
+
+    def __init__(
+        self, seconds: Callable[[], float] = time.monotonic, keep: timedelta = RETENTION
+    ) -> None:
+        self._seconds = seconds
+        self._keep = keep
+        self._last = seconds()
+        # By queue and lane: page and serial, since when.
+        self._unchanged: dict[str, dict[bytes, tuple[bytes, float]]] = {}
+
+    def do(self, manager: DataManager, worker: Worker) -> None:
+        """Do it when it is time.  Safe to repeat when the pass has to be."""
+        now = self._seconds()
+        if now - self._last < INTERVAL_SECONDS:
+            return
+        self._last = now
+        for one in manager.workers.values():
+            # A worker without an engine has nobody who would do it; any engine may.
+            if one is worker or one.engineUUID is None:
+                one.completed.prune(self._keep)
+        for queue in (manager.thread, manager.reactor):
+            queue.drop_idle_lanes(self._idle(queue, now))
+
+    def _idle(self, queue: PartialQueue, now: float) -> list[bytes]:
+        idle = []
+        before = self._unchanged.get(queue.__name__, {})
+        # Made anew: what another engine gives up is not to be remembered for ever.
+        now_seen = self._unchanged[queue.__name__] = {}
+        for key, lane in queue.lanes().items():
+            page = lane.inbox.last
+            if page._p_oid is None:  # this pass has made the lane
+                continue
+            state = page._p_oid + page._p_serial
+            seen, since = before.get(key, (b"", now))
+            if seen != state:
+                since = now
+            now_seen[key] = (state, since)
+            if now - since >= IDLE_LANE_SECONDS and lane.is_empty():
+                idle.append(key)
+        return idle

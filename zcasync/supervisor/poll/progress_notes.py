@@ -1,0 +1,46 @@
+"""Notes the progress of jobs in the database now and then, for processes on other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zcasync.perform.progress import Progress
+
+#: The first note of a job comes after so many seconds, the next ones after twice as many each.
+FIRST_SECONDS = 5.0
+LONGEST_SECONDS = 80.0
+
+
+class Noting:
+    """Decides which reports are worth a note: ever fewer, so that the database hardly grows."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._reports: dict[bytes, Progress] = {}
+        self._next: dict[bytes, tuple[float, float]] = {}  # when, and the pause after that
+
+    def report(self, oid: bytes, progress: Progress) -> None:
+        """A job has reported."""
+        self._reports[oid] = progress
+        if oid not in self._next:
+            self._next[oid] = (self._seconds() + FIRST_SECONDS, 2 * FIRST_SECONDS)
+
+    def forget(self, oid: bytes) -> None:
+        """A job has ended."""
+        self._reports.pop(oid, None)
+        self._next.pop(oid, None)
+
+    def latest(self, oid: bytes) -> Progress | None:
+        """What a job last said."""
+        return self._reports.get(oid)
+
+    def due(self) -> dict[bytes, Progress]:
+        """The reports to be noted now; each is returned once."""
+        now = self._seconds()
+        found = {}
+        for oid, progress in self._reports.items():
+            when, pause = self._next[oid]
+            if now >= when:
+                found[oid] = progress
+                self._next[oid] = (now + pause, min(2 * pause, LONGEST_SECONDS))
+        return found

@@ -1,0 +1,97 @@
+"""Retiring: when jobs that children have completed leave the claims for the completed ones.
+
+Each time costs a record of claims and a page of completed ones, however many jobs it is for, so
+they wait for each other: jobs that come one by one would cost a fifth more bytes, and a commit more
+each.  Nothing depends on it: such a job is over, and whoever takes over from a dead engine sees so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zcasync.interfaces import COMPLETED
+from zcasync.job.completion import is_done
+from zcasync.job.record import PartialRecord
+from zcasync.supervisor.poll.messages import Done, SlotWork
+from zcasync.workers.claims import ClaimList
+from zcasync.workers.completed import Completed
+from zcasync.workers.incarnation import Incarnation
+
+#: So many retire at once,
+RETIRE_COUNT = 8
+#: and fewer after so long.
+RETIRE_SECONDS = 0.25
+
+
+class Retiring:
+    """Retires in the passes of one engine; ``seconds`` is the clock."""
+
+    def __init__(self, incarnation: Incarnation, seconds: Callable[[], float]) -> None:
+        self._incarnation = incarnation
+        self._seconds = seconds
+        self._since: float | None = None
+        self._next: float | None = None  # the same once this pass is committed
+
+    def retire(
+        self,
+        pairs: list[tuple[ClaimList, SlotWork]],
+        completed: Completed,
+        is_last: bool,
+        done: Done,
+    ) -> None:
+        """Drop what was given back or waits for another partial, and what is over in its time."""
+        looked = [self._look(one, slot) for one, slot in pairs]
+        over = [found for _, some in looked for found in some]
+        told = {oid for _, slot in pairs for oid in slot.completed}
+        at_once = is_last or any(partial._p_oid not in told for _, partial in over)
+        done.retired = len(over) if self.is_time(len(over), at_once) else 0
+        for number, ((one, slot), (kept, some)) in enumerate(zip(pairs, looked, strict=True)):
+            slot.over = frozenset() if done.retired else frozenset(p._p_oid for _, p in some)
+            if slot.over:
+                kept = [*(partial for _, partial in some), *kept]
+                done.unretired[number] = {oid: slot.completed[oid] for oid in slot.over}
+            if len(kept) != len(one.items):
+                one.items = tuple(kept)
+        if done.retired:
+            by_end = sorted(over, key=lambda found: found[0])
+            completed.extend([partial for _, partial in by_end])
+
+    def _look(
+        self, one: ClaimList, slot: SlotWork
+    ) -> tuple[list[PartialRecord], list[tuple[int, PartialRecord]]]:
+        """What stays claimed, and what is over, with when it ended."""
+        kept, over = [], []
+        for partial in one.items:
+            if partial._p_oid in slot.outstanding:
+                kept.append(partial)
+            elif partial._p_oid in slot.completed:
+                # Its child has seen the commit, so its record need not be loaded for this.
+                over.append((slot.completed[partial._p_oid], partial))
+            elif partial._claim is not self._incarnation:
+                continue
+            elif not is_done(partial):
+                kept.append(partial)
+            elif partial.state == COMPLETED:
+                over.append((partial._ended or 0, partial))
+        return kept, over
+
+    def is_time(self, count: int, at_once: bool) -> bool:
+        """Whether ``count`` jobs that are completed are to be retired now.
+
+        Safe to repeat when the pass has to be.
+        """
+        since = self._seconds() if self._since is None else self._since
+        full = at_once or count >= RETIRE_COUNT or self._seconds() - since >= RETIRE_SECONDS
+        self._next = None if full or not count else since
+        return full
+
+    def committed(self) -> None:
+        """What was said last is done."""
+        self._since = self._next
+
+    @property
+    def delay(self) -> float:
+        """Until the next pass at the latest, for what is not retired now; seconds."""
+        if self._next is None:
+            return float("inf")
+        return max(0.0, self._next + RETIRE_SECONDS - self._seconds())

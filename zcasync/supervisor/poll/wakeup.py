@@ -1,0 +1,122 @@
+"""The doorbell: hears of commits of other processes and threads, and rings when they matter."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+
+from zcasync.database.invalidations import listen
+
+#: A pass is told what has rung, up to so many oids, so that it can ask for all of it at once.
+HEARD_LIMIT = 100
+
+
+class Doorbell:
+    """Listens to a database's invalidations, which arrive on the storage's thread.
+
+    ``ring(oids)`` is called there when one of the watched oids was written, with all that was
+    written with it; empty where that is not known.  What comes while a pass is running is kept
+    until its end, because the pass may not have seen it: then it rings for what the pass has not
+    written itself.  ``ask(tid, oids)`` is called there, too, for the first commit that it rings
+    for after a pass, when nobody has woken up yet; what it returns is for the pass.
+    """
+
+    def __init__(
+        self,
+        ring: Callable[[set[bytes]], None],
+        ask: Callable[[bytes, set[bytes]], Any] = lambda tid, oids: None,
+    ) -> None:
+        self._ring = ring
+        self._ask = ask
+        self._asked: Any = None
+        self._lock = threading.Lock()
+        self._watched: frozenset[bytes] = frozenset()
+        self._heard: set[bytes] = set()  # what was written with that for which it has rung
+        self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
+        self.is_live = False
+        self._announcing: Any = nullcontext()
+        self._end: Callable[[], None] = lambda: None
+
+    def listen(self, db: Any) -> bool:
+        """Begin to listen; whether this storage tells of commits at all."""
+        end = listen(db, self)
+        if end is None:  # so poll
+            return False
+        self._announcing = db._mvcc_storage._lock
+        self._end = end
+        self.is_live = True
+        return True
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._end()
+        self.is_live = False
+
+    def begin(self) -> tuple[frozenset[bytes], Any]:
+        """A pass begins: what is heard from now on may be news to it.
+
+        Returns the oids that were written by the commits for which it has rung since the last pass,
+        and what ``ask`` has returned.
+        """
+        with self._lock:
+            heard, self._heard = frozenset(self._heard), set()
+            asked, self._asked = self._asked, None
+            self._meanwhile = {}
+        return heard, asked
+
+    def settle(self) -> None:
+        """Wait until what has rung is known to every connection; call it before a pass begins.
+
+        We may be the first of a database's listeners to be told.
+        """
+        with self._announcing:
+            pass
+
+    def watch(self, oids: frozenset[bytes], own: bytes | None = None) -> None:
+        """A pass has ended: ring for these from now on, and at once for what came meanwhile.
+
+        ``own``: the transaction id of what the pass has written.  None among the oids: some of that
+        has got an oid only now, which the next pass has to say.
+        """
+        self._end_of_pass(oids, None if None in oids else own)
+
+    def missed(self) -> None:
+        """A pass has failed: ring for what was watched before, and for what came meanwhile."""
+        self._end_of_pass(self._watched, None)
+
+    def _end_of_pass(self, oids: frozenset[bytes], own: bytes | None) -> None:
+        with self._lock:
+            self._watched = oids
+            meanwhile, self._meanwhile = self._meanwhile or {}, None
+            others = [heard for tid, heard in meanwhile.items() if tid != own]
+            news = set().union(*filter(self._note, others))
+        if news:
+            self._ring(news)
+
+    def _note(self, heard: set[bytes]) -> bool:
+        """Keep what was written together; whether it matters."""
+        if self._watched.isdisjoint(heard):
+            return False
+        if len(self._heard) + len(heard) <= HEARD_LIMIT:
+            self._heard |= heard
+        return True
+
+    # what the MVCC adapter calls, on any thread
+
+    def _invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
+        heard = set(oids)
+        with self._lock:
+            if self._meanwhile is not None:
+                self._meanwhile[tid] = heard
+                return
+            is_first = not self._heard
+            matters = self._note(heard)
+            if matters and is_first and len(heard) <= HEARD_LIMIT:
+                self._asked = self._ask(tid, heard)
+        if matters:
+            self._ring(heard)
+
+    def _invalidateCache(self) -> None:
+        self._ring(set())

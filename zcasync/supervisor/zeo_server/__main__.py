@@ -1,0 +1,84 @@
+"""The embedded default's database server, a process that the supervisor starts.
+
+``python -m zcasync.supervisor.zeo_server SPEC``; says ``listening`` on stdout when it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from zc.lockfile import LockError
+
+from zcasync.database.packing import open_file
+from zcasync.protocol import lifeline
+from zcasync.zeo.full_disk import EXIT_NO_ROOM, why_no_room
+from zcasync.zeo.server import Server
+
+LIFELINE_FD = 5
+EXIT_IN_USE = 71
+EXIT_UNUSABLE = 72
+
+
+def main() -> int:
+    """Serve until told to stop or until the supervisor is gone; returns the exit code."""
+    spec = json.loads(sys.argv[1])
+    os.umask(0o077)
+    lifeline.own_group()
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lifeline.leave_with_parent(spec["parent"], LIFELINE_FD, signal.SIGTERM)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
+    # A client that is killed is the supervisor's to report, with the reason.
+    logging.getLogger("ZEO.asyncio.server").setLevel(logging.CRITICAL)
+    # That commits wait for each other is no news where many clients write.
+    logging.getLogger("ZEO.StorageServer").setLevel(logging.ERROR)
+    try:
+        no_room = why_no_room(Path(spec["data_fs"]))
+        if no_room is not None:
+            print(no_room, flush=True)
+            return EXIT_NO_ROOM
+        storage = open_file(Path(spec["data_fs"]), Path(spec["blobs"]))
+    except LockError:
+        print(f"{spec['data_fs']} is in use by another process", flush=True)
+        return EXIT_IN_USE
+    except Exception as error:  # whatever a damaged file makes it raise is the thing to report
+        print(f"{spec['data_fs']}: {type(error).__name__}: {error}", flush=True)
+        return EXIT_UNUSABLE
+    server = None
+    try:
+        server = Server(
+            spec["socket"], {"1": storage}, transaction_timeout=spec["transaction_timeout"]
+        )
+        os.chmod(spec["socket"], 0o600)
+        loop = server.acceptor.event_loop
+        # From now on by the loop's own means: an exception of the handler would come out somewhere
+        # inside a callback, where the loop may take it for that callback's own and go on.
+        signal.signal(signal.SIGTERM, lambda number, frame: loop.call_soon_threadsafe(loop.stop))
+        print("listening", flush=True)
+        loop.run_forever()
+    except SystemExit:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already, and may be told twice
+        if server is not None:
+            with contextlib.suppress(FileNotFoundError):  # clients need not try it any more
+                os.unlink(spec["socket"])
+            server.close()
+        else:
+            storage.close()
+    return 0
+
+
+def _stop(number: int, frame: Any) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

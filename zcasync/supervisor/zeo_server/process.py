@@ -1,0 +1,206 @@
+"""Keeps the embedded default's database server running for as long as the supervisor lives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+
+from zcasync.errors import ConfigurationError, StorageAway
+from zcasync.instance.home import Home
+from zcasync.instance.process_identity import Identity
+from zcasync.instance.settings import Settings
+from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE
+from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
+from zcasync.zeo.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
+
+log = Logger()
+
+KILL_AFTER_SECONDS = 3.0
+#: How often to look whether another supervisor's server has ended.
+LOOK_SECONDS = 0.02
+FIRST_BACKOFF_SECONDS = 0.25
+LONGEST_BACKOFF_SECONDS = 15.0
+#: A server that waits for room on its disk looks at least so often.
+LONGEST_WAIT_SECONDS = 3.0
+#: Of a server for which something has to be done before it can run at all.
+EXITS_FOR_GOOD = (EXIT_IN_USE, EXIT_UNUSABLE, EXIT_NO_ROOM)
+
+
+class _Server(ProcessProtocol):
+    """Hears what one server process says."""
+
+    def __init__(self, keeper: ServerProcess) -> None:
+        self._keeper = keeper
+        self._rest = b""
+        self.last_line = ""
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self.last_line = line.decode("utf-8", "replace")[:500]
+            if childFD == 1 and self.last_line == "listening":
+                self._keeper._listening()
+            elif self.last_line != self._keeper.waiting_for:
+                log.warn("database server: {line}", line=self.last_line)
+
+    def processExited(self, reason: Any) -> None:
+        self._keeper._exited(reason.value, self.last_line)
+
+
+class ServerProcess:
+    """Starts the server, starts it again when it dies, stops it.
+
+    ``start`` fires when it listens; it fails with ConfigurationError when its file cannot be used.
+    """
+
+    def __init__(self, reactor: Any, home: Home, settings: Settings) -> None:
+        self.waiting_for: str | None = None  # why it cannot run now, for status
+        self._reactor = reactor
+        self._home = home
+        self._settings = settings
+        self._transport: Any = None
+        self._started: Deferred[None] | None = None
+        self._stopped: Deferred[None] | None = None
+        self._killer: Any = None
+        self._retry: Any = None
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self._watch = SocketWatch(reactor, home.zeo_socket, self._socket_gone)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running server."""
+        return None if self._transport is None else self._transport.pid
+
+    def start(self) -> Deferred[None]:
+        """Start the server."""
+        self._started = Deferred()
+        self._spawn()
+        return self._started
+
+    def stop(self) -> Deferred[None]:
+        """Stop the server; fires when it is gone.  Safe to repeat."""
+        if self._stopped is None:
+            self._stopped = Deferred()
+            if self._retry is not None and self._retry.active():
+                self._retry.cancel()
+            if self._transport is None:
+                self._stopped.callback(None)
+            else:
+                self._end()
+        return self._stopped if not self._stopped.called else succeed(None)
+
+    def _end(self) -> None:
+        """Let the running server end; kill it when that takes too long."""
+        self._watch.stop()
+        self._transport.signalProcess("TERM")
+        if self._killer is None:
+            self._killer = self._reactor.callLater(
+                KILL_AFTER_SECONDS, self._transport.signalProcess, "KILL"
+            )
+
+    def _socket_gone(self) -> None:
+        log.error(
+            "the database server's socket {path} is gone; the server is started again",
+            path=str(self._home.zeo_socket),
+        )
+        self._end()
+
+    def _spawn(self) -> None:
+        spec = {
+            "data_fs": os.fspath(self._home.data_fs),
+            "blobs": os.fspath(self._home.blobs),
+            "socket": os.fspath(self._home.zeo_socket),
+            "transaction_timeout": self._settings.transaction_timeout,
+            "parent": os.getpid(),
+        }
+        module = "zcasync.supervisor.zeo_server"
+        self._transport = self._reactor.spawnProcess(
+            _Server(self),
+            sys.executable,
+            (sys.executable, "-m", module, json.dumps(spec)),
+            dict(os.environ),
+            childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
+        )
+        self._note_identity(Identity.of(self._transport.pid))
+
+    def _note_identity(self, identity: Identity) -> None:
+        """Write down who the server is, for who finds it left behind; it leaves by itself, too."""
+        try:
+            self._home.server_identity.write_text(json.dumps(identity.as_dict()))
+        except OSError as error:
+            if self.waiting_for is None:  # otherwise the same full disk, at each try
+                path = str(self._home.server_identity)
+                log.warn("{path} cannot be written: {why}", path=path, why=error.strerror)
+
+    def _listening(self) -> None:
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self.waiting_for = None
+        log.info("database server {pid} listens", pid=self.pid)
+        self._watch.start()
+        if self._started is not None and not self._started.called:
+            self._started.callback(None)
+
+    def _exited(self, status: Any, last_line: str) -> None:
+        self._transport = None
+        self._watch.stop()
+        if self._killer is not None and self._killer.active():
+            self._killer.cancel()
+        self._killer = None
+        if self._stopped is not None:
+            self._home.server_identity.unlink(missing_ok=True)
+            if not self._stopped.called:
+                self._stopped.callback(None)
+            return
+        code = getattr(status, "exitCode", None)
+        if self._started is not None and not self._started.called:
+            kind = ConfigurationError if code in EXITS_FOR_GOOD else StorageAway
+            self._started.errback(kind(f"the database server cannot run: {last_line or status}"))
+            return
+        is_full = code in (EXIT_CANNOT_WRITE, EXIT_NO_ROOM)
+        longest = LONGEST_WAIT_SECONDS if is_full else LONGEST_BACKOFF_SECONDS
+        wait = min(self._backoff, longest)
+        if code != EXIT_NO_ROOM or last_line != self.waiting_for:
+            log.error(
+                "the database server is gone ({status}); starting it again in {wait} s",
+                status=str(status),
+                wait=wait,
+            )
+        self.waiting_for = last_line if is_full else None
+        self._retry = self._reactor.callLater(wait, self._spawn)
+        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)
+
+
+def replace_left_behind(home: Home) -> None:
+    """End a database server of this home whose supervisor is gone.  May wait: not for a reactor."""
+    try:
+        found = Identity.from_dict(json.loads(home.server_identity.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if not found.is_alive():
+        return
+    log.warn("database server {pid} was left behind; it is replaced", pid=found.pid)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, number)
+        if _has_ended(found, KILL_AFTER_SECONDS):
+            return
+
+
+def _has_ended(process: Identity, seconds: float) -> bool:
+    """Wait until it has, also where nobody reaps it: in a container process 1 may be anything."""
+    until = time.monotonic() + seconds
+    while process.is_alive():
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True

@@ -1,0 +1,59 @@
+"""Texts for people: durations, sizes, shortened and printable texts."""
+
+from __future__ import annotations
+
+import re
+
+#: Longer texts are cut where people read them.
+CELL_CHARACTERS = 200
+
+
+#: How a text ends that was cut.
+CUT = re.compile(r"\.\.\. \([0-9,]+ characters\)$")
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could confuse a terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def cut(text: str, limit: int = CELL_CHARACTERS) -> str:
+    """The text, shortened to ``limit`` characters with a word on how long it was at first."""
+    if len(text) <= limit:
+        return text
+    before = CUT.search(text)
+    end = before[0] if before else f"... ({len(text):,} characters)"
+    return text[: max(0, limit - len(end))] + end
+
+
+def shorten(text: str, limit: int) -> str:
+    """``text``, its middle cut out where it is longer than ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    cut = len(text) - limit
+    return f"{text[: limit // 2]}\n... {cut} characters left out ...\n{text[-(limit // 2) :]}"
+
+
+#: Units of time for people: name, seconds, and up to how many of them it is used.
+UNITS = (
+    ("ms", 0.001, 999.5),
+    ("s", 1, 99.5),
+    ("min", 60, 99.5),
+    ("h", 3600, 47.5),
+    ("days", 86400, 1e9),
+)
+
+
+def span(seconds: float) -> str:
+    """A duration for people: ``0.4 ms``, ``12 s``, ``3 min``, ``5 h``, ``4 days``."""
+    size = abs(seconds)
+    for name, unit, most in UNITS:
+        count = size / unit
+        if count < most:
+            return f"{count:.0f} {name}" if count >= 1 or not count else f"{count:.1g} {name}"
+    return "for ever"
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes, for people."""
+    return f"{size / 2**20:.0f} MB"

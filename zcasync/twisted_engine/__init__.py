@@ -1,0 +1,1 @@
+"""twisted_engine."""

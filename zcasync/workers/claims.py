@@ -1,0 +1,102 @@
+"""What a worker has claimed: an ordered list for each child, and how many there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from persistent import Persistent
+from zope.interface import implementer
+
+from zcasync.errors import FullError
+from zcasync.interfaces import ISizedSequence
+from zcasync.job.record import PartialRecord
+
+
+class Size(Persistent):  # type: ignore[misc]
+    """One number in a record of its own."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+class ClaimList(Persistent):  # type: ignore[misc]
+    """What one child has claimed, in the order in which it will run."""
+
+    items: tuple[PartialRecord, ...] = ()
+    deaths = 0  # of children whose jobs were recovered; tells whether a commit in doubt is there
+
+
+@implementer(ISizedSequence)
+class SizedSequence(Persistent):  # type: ignore[misc]
+    """See :class:`zcasync.interfaces.ISizedSequence`."""
+
+    _lists: tuple[ClaimList, ...] = ()
+    #: Claimed, and their records cannot be loaded: set aside until an engine starts that can.
+    unreadable: tuple[PartialRecord, ...] = ()
+
+    def __init__(self, size: int) -> None:
+        self._size = Size(size)
+
+    @property
+    def size(self) -> int:
+        return self._size.value  # type: ignore[no-any-return]
+
+    @size.setter
+    def size(self, value: int) -> None:
+        self._set_size(value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "size":  # Persistent would mark this record as changed too
+            self._set_size(value)
+        else:
+            super().__setattr__(name, value)
+
+    def _set_size(self, value: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"size must be an int, not {type(value).__name__}")
+        if value < 0:
+            raise ValueError(f"size must not be negative: {value}")
+        if value != self._size.value:
+            self._size.value = value
+
+    def lists(self, count: int) -> tuple[ClaimList, ...]:
+        """The claim lists, at least ``count`` of them."""
+        if len(self._lists) < count:
+            self._lists += tuple(ClaimList() for _ in range(count - len(self._lists)))
+        return self._lists
+
+    def __len__(self) -> int:
+        return sum(len(one.items) for one in self._lists)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[PartialRecord]:
+        for one in self._lists:
+            yield from one.items
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+    def __contains__(self, item: object) -> bool:
+        return any(claimed is item for claimed in self)
+
+    def index(self, item: PartialRecord) -> int:
+        for position, claimed in enumerate(self):
+            if claimed is item:
+                return position
+        raise ValueError(f"{item!r} is not claimed here")
+
+    def add(self, item: PartialRecord) -> None:
+        if len(self) >= self.size:
+            raise FullError(f"{self.size} of {self.size} are claimed")
+        shortest = min(self.lists(max(1, self.size)), key=lambda one: len(one.items))
+        shortest.items += (item,)
+
+    def remove(self, item: PartialRecord) -> None:
+        for one in self._lists:
+            if any(claimed is item for claimed in one.items):
+                one.items = tuple(claimed for claimed in one.items if claimed is not item)
+                return
+        raise ValueError(f"{item!r} is not claimed here")

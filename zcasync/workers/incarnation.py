@@ -1,0 +1,78 @@
+"""The incarnation: the record of one run of a supervisor, and the token that fences it.
+
+It is written when the engine starts and when it ends or is buried, never in between.  Every commit
+of the engine and of its children checks that it has not changed (see
+:mod:`zcasync.workers.fence`), so an engine that was buried cannot commit anything any more.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime
+
+from persistent import Persistent
+
+from zcasync import clock
+from zcasync.instance.process_identity import Identity
+
+
+class Incarnation(Persistent):  # type: ignore[misc]
+    """One run of a supervisor for a worker."""
+
+    ended: int | None = None
+    end_reason: str | None = None  # None while it lives
+    versions: dict[str, str] | None = None  # name -> version of what it runs on; None: not noted
+
+    def __init__(
+        self,
+        engine: uuid.UUID,
+        worker: uuid.UUID,
+        identity: Identity,
+        versions: dict[str, str] | None = None,
+    ) -> None:
+        self._engine = engine.bytes
+        self._worker = worker.bytes
+        self.identity = identity
+        self.started = clock.now()
+        if versions is not None:
+            self.versions = versions
+
+    @property
+    def engineUUID(self) -> uuid.UUID:
+        return uuid.UUID(bytes=self._engine)
+
+    @property
+    def worker(self) -> uuid.UUID:
+        return uuid.UUID(bytes=self._worker)
+
+    @property
+    def is_over(self) -> bool:
+        return self.end_reason is not None
+
+    def end(self, reason: str) -> None:
+        """Write down that it is over; from then on the engine cannot commit."""
+        self.ended = clock.now()
+        self.end_reason = reason
+
+
+class Ping(Persistent):  # type: ignore[misc]
+    """The engine's sign of life: its record's serial is the signal, its content for people.
+
+    ``promise``: the engine writes again within so many seconds, or it is dead.  ``monotonic``: the
+    clock of the engine's machine, which means something to processes of the same boot only.
+    """
+
+    at: int | None = None
+    promise = 0.0
+    monotonic: float | None = None
+
+    def write(self, promise: float) -> None:
+        """Say that we live, and for how long this word holds (seconds)."""
+        self.at = clock.now()
+        self.monotonic = time.monotonic()
+        self.promise = promise
+
+    @property
+    def moment(self) -> datetime | None:
+        return None if self.at is None else clock.to_datetime(self.at)

@@ -1,0 +1,131 @@
+"""Workers: the persistent record of each instance, and what it has claimed.
+
+One writer a record: the engine writes its claim lists and its ping, anybody writes the sizes, and
+the worker's own record changes when an engine starts, ends or is buried.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, MutableMapping
+from datetime import datetime
+from typing import Any
+
+from BTrees.OOBTree import OOBTree
+from persistent import Persistent
+from zope.interface import implementer
+
+from zcasync.interfaces import IWorker, IWorkers
+from zcasync.workers.claims import SizedSequence
+from zcasync.workers.completed import Completed
+from zcasync.workers.incarnation import Incarnation, Ping
+
+#: Attributes of a worker that hold seconds.
+DURATIONS = frozenset({"poll_seconds", "ping_interval", "ping_death_interval"})
+
+
+@implementer(IWorker)
+class Worker(Persistent):  # type: ignore[misc]
+    """See :class:`zcasync.interfaces.IWorker`."""
+
+    poll_seconds = 5
+    ping_interval = 20
+    ping_death_interval = 20
+    incarnation: Incarnation | None = None
+    _engine: bytes | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in DURATIONS:
+            _require_seconds(name, value)
+        super().__setattr__(name, value)
+
+    def __init__(self, UUID: uuid.UUID) -> None:
+        if not isinstance(UUID, uuid.UUID):
+            raise TypeError(f"UUID must be a uuid.UUID, not {type(UUID).__name__}")
+        self._uuid = UUID.bytes
+        self.thread = SizedSequence(1)
+        self.reactor = SizedSequence(4)
+        self.completed = Completed()
+        self.ping = Ping()
+
+    @property
+    def UUID(self) -> uuid.UUID:
+        return uuid.UUID(bytes=self._uuid)
+
+    @property
+    def engineUUID(self) -> uuid.UUID | None:
+        return None if self._engine is None else uuid.UUID(bytes=self._engine)
+
+    @engineUUID.setter
+    def engineUUID(self, value: uuid.UUID | None) -> None:
+        if value is not None and not isinstance(value, uuid.UUID):
+            raise TypeError(f"engineUUID must be a uuid.UUID or None, not {value!r}")
+        self._engine = None if value is None else value.bytes
+
+    @property
+    def last_ping(self) -> datetime | None:
+        return self.ping.moment  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<zcasync.datamanager.Worker {self.UUID}>"
+
+
+@implementer(IWorkers)
+class Workers(Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[misc,override]
+    """See :class:`zcasync.interfaces.IWorkers`."""
+
+    def __init__(self, manager: Any = None) -> None:
+        self.__parent__ = manager
+        self._workers = OOBTree()
+
+    def add(self, worker: Worker) -> None:
+        if worker.UUID in self:
+            raise ValueError(f"there is a worker {worker.UUID} already")
+        self[worker.UUID] = worker
+
+    def remove(self, worker: Worker) -> None:
+        if self.get(worker.UUID) is not worker:
+            raise KeyError(worker.UUID)
+        del self[worker.UUID]
+
+    def __getitem__(self, key: uuid.UUID) -> Worker:
+        return self._workers[_key(key)]  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: uuid.UUID, worker: Worker) -> None:
+        if not IWorker.providedBy(worker) or key != worker.UUID:
+            raise ValueError(f"under {key} belongs a Worker with that UUID, not {worker!r}")
+        self._workers[_key(key)] = worker
+
+    def __delitem__(self, key: uuid.UUID) -> None:
+        del self._workers[_key(key)]
+
+    def __iter__(self) -> Iterator[uuid.UUID]:
+        return (uuid.UUID(bytes=key) for key in self._workers)
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def keys(self) -> list[uuid.UUID]:  # type: ignore[override]
+        return list(self)
+
+    def values(self) -> list[Worker]:  # type: ignore[override]
+        return list(self._workers.values())
+
+    def items(self) -> list[tuple[uuid.UUID, Worker]]:  # type: ignore[override]
+        return [(worker.UUID, worker) for worker in self._workers.values()]
+
+
+def _require_seconds(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be above 0 seconds: {value}")
+
+
+def _key(key: uuid.UUID) -> bytes:
+    if not isinstance(key, uuid.UUID):
+        raise KeyError(key)
+    return key.bytes

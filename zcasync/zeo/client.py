@@ -1,0 +1,198 @@
+"""A ZEO client that sends a commit in one message, to a server that can read it.
+
+ZEO sends each record of a commit by itself, each with a system call and a change of threads on
+both sides, asks for the vote, and then for the finish; between the two the server is locked.  None
+of these messages is answered before the vote, so they may as well travel with it, and where only
+this storage takes part in a transaction the vote may as well be the finish: no writer then waits
+for a client, however slow or frozen.  The server of the embedded default and of
+``python -m zcasync.zeo`` knows how to read that; to any other one the client speaks as ZEO does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ZEO.ClientStorage
+from ZEO.ClientStorage import ClientStorage
+from ZEO.Exceptions import ClientDisconnected
+
+from zcasync.zeo.memory_buffers import CommitBuffer
+from zcasync.zeo.object_ids import IdsOfThisServer
+from zcasync.zeo.one_phase import TOLD, VIEW, announce
+
+# ZEO's client makes its buffer by this name, and nowhere else.
+ZEO.ClientStorage.TransactionBuffer = CommitBuffer
+
+#: The name of the server's method, and the key that says in the server's info that it has it.
+TOGETHER = "together"
+#: The attribute of a transaction's metadata that says that it is there: its id and its oids.
+COMMITTED = "zcasync_committed"
+#: What the server may be asked behind the messages: the vote, or all that is left of the commit.
+VOTE, COMMIT = "vote", "commit"
+#: What waits for the vote.
+COLLECTED = frozenset(["tpc_begin", "storea", "checkCurrentSerialInTransaction", "deleteObject"])
+#: What any thread may say at any time, whoever commits just now.
+UNRELATED = frozenset(["iterator_gc"])
+#: A large commit goes in several parts, so that the server can begin to read it.
+PART_MESSAGES = 250
+PART_BYTES = 1024 * 1024
+
+Message = tuple[str, tuple[Any, ...]]
+
+
+class SendingTogether(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
+    """See the module.  Only one thread commits at a time, so that what waits belongs to one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._collect()
+
+    def _collect(self) -> None:
+        self._waiting: list[Message] = []
+        self._bytes = 0
+        self._alone: Any = None  # the metadata of the transaction that only we take part in
+        self._async = self._say
+        self._call = self._ask
+
+    # the storage's methods that are done differently
+
+    def tpc_vote(self, txn: Any) -> Any:
+        """Vote; where we are alone, commit.  Raises what a vote raises."""
+        self._alone = txn if self._is_alone(txn) else None
+        try:
+            return super().tpc_vote(txn)
+        finally:
+            self._alone = None
+
+    @staticmethod
+    def _is_alone(txn: Any) -> bool:
+        return hasattr(txn, VIEW)
+
+    def tpc_finish(self, txn: Any, f: Any = lambda tid: None) -> bytes:
+        """Finish what was voted for; returns its id."""
+        committed = getattr(txn, COMMITTED, None)
+        if committed is None:
+            return super().tpc_finish(txn, f)  # type: ignore[no-any-return]
+        buffer, (tid, _) = txn.data(self), committed
+        self.tpc_end(txn)
+        self._iterator_gc()
+        self._update_blob_cache(buffer, tid)
+        return tid  # type: ignore[no-any-return]
+
+    def tpc_abort(self, txn: Any, timeout: float | None = None) -> None:
+        """Forget what was not committed; what is committed stays, if we were interrupted then."""
+        if hasattr(txn, COMMITTED):
+            self.tpc_end(txn)
+        else:
+            super().tpc_abort(txn, timeout)
+        if hasattr(txn, COMMITTED):  # now, anyway: it was on its way
+            tid, oids = getattr(txn, COMMITTED)
+            announce(getattr(txn, VIEW), tid, oids, to_itself=True)
+
+    def tpc_end(self, txn: Any) -> None:
+        """Let the next one commit, also where the temporary file had no room for all of this."""
+        try:
+            super().tpc_end(txn)
+        except OSError:
+            super().tpc_end(txn)  # the file is closed now, whatever was still to be written to it
+
+    def has_heard_of(self, tid: bytes) -> bool:
+        """Whether all that was committed up to this transaction is known here.
+
+        Our server, and no other one, tells of commits in their order.
+        """
+        return self._can_read() and self.is_connected() and self.lastTransaction() >= tid
+
+    # what is said to the server
+
+    def _can_read(self) -> bool:
+        return TOGETHER in (getattr(self, "_info", None) or ())
+
+    def _say(self, method: str, *args: Any) -> None:
+        """Say something that is not answered.  Raises ClientDisconnected, as the original does."""
+        if method not in COLLECTED or not self._can_read():
+            if method not in UNRELATED:
+                self._send()
+            self._server.async_(method, *args)
+            return
+        if not self._server.client.operational:
+            raise ClientDisconnected(method)
+        self._waiting.append((method, args))
+        if method == "storea":
+            self._bytes += len(args[2])
+        if len(self._waiting) >= PART_MESSAGES or self._bytes >= PART_BYTES:
+            self._send()
+
+    def _ask(self, method: str, *args: Any, **options: Any) -> Any:
+        """Ask something; the vote takes along what has waited for it."""
+        if method == "tpc_abort":
+            self._take()  # what the server has not heard of need not be taken back
+        if method == VOTE and self._can_read():
+            if self._alone is not None:
+                return self._server.io_call(self._commit(self._alone, self._take(), *args))
+            return self._server.call(TOGETHER, self._take(), method, *args, **options)
+        if method == VOTE:
+            self._send()
+        return self._server.call(method, *args, **options)
+
+    async def _commit(self, txn: Any, messages: list[Message], number: int) -> Any:
+        """Commit, in the network's thread; returns what the vote returns.
+
+        What others commit later is heard in this thread, too, so that all hear of it in order.
+        """
+        client, buffer = self._server.client, txn.data(self)
+        if not client.operational or buffer.connection_generation != self._connection_generation:
+            raise ClientDisconnected("commit")
+        protocol = client.protocol
+        resolved, tid = await protocol.server_call(TOGETHER, messages, COMMIT, number)
+        if tid is not None:
+            try:
+                told = getattr(txn, TOLD)
+                if told is not None:
+                    told(tid)
+                self._note(txn, buffer, resolved or (), tid)
+            except BaseException:  # as in ZEO: what we know is incomplete, so learn it anew
+                protocol.close()
+                client.disconnected(protocol)
+                raise
+        return resolved
+
+    def _note(self, txn: Any, buffer: Any, resolved: Any, tid: bytes) -> None:
+        """It is committed: what is cached changes, then everybody here is told."""
+        for oid in resolved:
+            buffer.server_resolve(oid)
+        oids, cache = set(), self._cache
+        for oid, data, was_resolved in buffer:
+            oids.add(oid)
+            cache.invalidate(oid, tid)
+            if data and not was_resolved:
+                cache.store(oid, tid, None, data)
+        # Nobody may see the new id before all have been told of what it has changed.
+        with cache._lock:
+            cache.setLastTid(tid)
+            announce(getattr(txn, VIEW), tid, oids)
+        setattr(txn, COMMITTED, (tid, oids))
+
+    def _send(self) -> None:
+        """Send what waits."""
+        messages = self._take()
+        if messages and self._can_read():
+            self._server.async_(TOGETHER, messages)
+        else:
+            for method, args in messages:
+                self._server.async_(method, *args)
+
+    def _take(self) -> list[Message]:
+        messages, self._waiting, self._bytes = self._waiting, [], 0
+        return messages
+
+
+def sending_together(storage: Any) -> Any:
+    """Let a ZEO client that somebody else has made do the same; returns the storage.
+
+    Any other storage is left as it is.
+    """
+    if type(storage) is ClientStorage:
+        storage.__class__ = SendingTogether
+        storage._collect()
+    return storage

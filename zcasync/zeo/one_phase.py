@@ -1,0 +1,44 @@
+"""Connections that tell their storage when nobody else takes part in a transaction.
+
+A transaction over one storage needs no second phase: once the storage has it, it is committed.  See
+:mod:`zcasync.zeo.client` for what becomes of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ZODB.Connection import Connection as Original
+from ZODB.mvccadapter import MVCCAdapterInstance
+
+from zcasync.zeo.object_ids import IdsOfOneServer
+
+#: The attribute of a transaction's metadata with the view of the only connection that commits.
+VIEW = "zcasync_alone"
+#: That with whom to tell of its commit at once.
+TOLD = "zcasync_told"
+
+
+class Connection(IdsOfOneServer, Original):  # type: ignore[misc]
+    """A connection to a database whose storage can commit at once.
+
+    ``told(tid)`` is called then as soon as the storage has it, in whatever thread hears of that,
+    before the one that commits is awake; it must not raise.  Other connections of this client see
+    the commit a moment later: whoever begins something then has to catch up.
+    """
+
+    told: Callable[[bytes], None] | None = None
+
+    def tpc_vote(self, transaction: Any) -> None:
+        """Part of the two-phase commit, all of it when we are alone."""
+        resources = getattr(transaction, "_resources", ())
+        if len(resources) == 1 and isinstance(self._normal_storage, MVCCAdapterInstance):
+            setattr(transaction.data(self), VIEW, self._normal_storage)
+            setattr(transaction.data(self), TOLD, self.told)
+        super().tpc_vote(transaction)
+
+
+def announce(view: Any, tid: bytes, oids: set[bytes], to_itself: bool = False) -> None:
+    """Tell the other connections of a database (``to_itself``: this one too) of a commit."""
+    view._base._invalidate_finish(tid, oids, None if to_itself else view)

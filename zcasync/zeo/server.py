@@ -1,0 +1,222 @@
+"""A ZEO server that keeps the order of commits and lets go of those that it cuts off.
+
+``python -m zcasync.zeo -C etc/zeo.conf`` is ``runzeo`` which answers for many records at once, with
+repairs that ZEO 6.2 needs:
+
+- A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
+  then forgets to release the commit lock, so that nobody can ever commit again.
+- A file storage that fails in the last step of a commit closes itself, and ZEO goes on to serve
+  it, with an error for everybody; for a full disk see :mod:`zcasync.zeo.full_disk`.
+- ZEO tells the other clients of a commit just before its last step.  If the server dies there, or
+  that fails, they know of a commit that is not there, and are not let in any more.
+- A file storage that finds an unfinished commit takes it off, and still gives its time for that of
+  the last commit; clients who believe that are not let in by the next server either.
+- ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
+  its own commit before somebody's older one, complain about the order and, for a moment, read an
+  old state.
+- A server that is killed forgets which object ids it had given out and gives them once more, see
+  :mod:`zcasync.zeo.object_ids`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ZEO.StorageServer
+from ZEO.asyncio.server import Result
+from ZODB.FileStorage import FileStorage
+from ZODB.FileStorage.FileStorage import packed_version as MAGIC
+from ZODB.POSException import POSKeyError, StorageTransactionError
+from ZODB.utils import u64
+
+from zcasync.zeo.bulk_load import LOAD_MANY
+from zcasync.zeo.client import COLLECTED, COMMIT, TOGETHER, VOTE, Message
+from zcasync.zeo.commit_log import CommitLog
+from zcasync.zeo.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
+from zcasync.zeo.object_ids import ONCE, give_none_twice
+
+log = logging.getLogger(__name__)
+
+# ZEO's handler of a client makes its log by this name, and nowhere else.
+ZEO.StorageServer.CommitLog = CommitLog
+
+#: A storage that closed itself in the middle of a commit would answer nobody any more.
+EXIT_STORAGE_CLOSED = 73
+
+
+class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
+    """Serves one client.
+
+    Knows how to load many records at once (see :mod:`zcasync.zeo.bulk_load`), and to read a commit
+    that comes in one message (see :mod:`zcasync.zeo.client`).
+    """
+
+    def get_info(self) -> dict[str, Any]:
+        gives_once = self.storage_id in self.server.gives_once
+        return {
+            **super().get_info(),
+            LOAD_MANY: True,
+            TOGETHER: True,
+            **({ONCE: True} if gives_once else {}),
+        }
+
+    def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
+        answer = super().register(storage_id, read_only, *args)
+        self.connection.methods = {*self.connection.methods, LOAD_MANY, TOGETHER}
+        return answer
+
+    def together(self, messages: list[Message], question: str = "", *args: Any) -> Any:
+        """Take note of the messages of a commit; the answer is that to the question behind them.
+
+        To the vote it is that of ZEO; to the commit the same, and the transaction's id.
+        """
+        for method, given in messages:
+            if method not in COLLECTED:
+                raise ValueError(f"{method!r} is no message of a commit")
+            getattr(self, method)(*given)
+        if question == COMMIT:
+            return self.commit(*args)
+        return self.vote(*args) if question == VOTE else None
+
+    def commit(self, tid: int) -> Any:
+        """Vote and finish as soon as nobody else commits; no client is waited for in between."""
+        self._check_tid(tid, exc=StorageTransactionError)
+        return self.lock_manager.lock(self, lambda: self._commit(tid))
+
+    def _commit(self, tid: int) -> Any:
+        resolved = self._vote()
+        if not self.locked:  # there are conflicts that the client is to resolve, or no client
+            return resolved, None
+        serial, release = self.tpc_finish(tid).args
+        # The lock is released behind the answer, so that clients hear of commits in their order.
+        return Result((resolved, serial), release)
+
+    def tpc_finish(self, tid: int) -> Any:
+        """End a commit; others hear of it when it is on the disk.
+
+        Nobody can have read anything in between: all clients are served in one thread.
+        """
+        self._news: list[bytes] = []
+        answer = super().tpc_finish(tid)
+        for each in self._news:
+            super()._invalidate(each)
+        return answer
+
+    def _invalidate(self, tid: bytes) -> None:
+        self._news.append(tid)
+
+    def load_many(
+        self, oids: list[bytes], tid: bytes, limit: int | None = None
+    ) -> list[tuple[bytes, bytes] | None]:
+        """(data, serial) of each record as it was before ``tid``; None where there is none.
+
+        None also for one of more than ``limit`` bytes.
+        """
+        found = [self._load_one(oid, tid) for oid in oids]
+        if limit is None:
+            return found
+        return [None if one is not None and len(one[0]) > limit else one for one in found]
+
+    def _load_one(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes] | None:
+        try:
+            found = self.loadBefore(oid, tid)
+        except POSKeyError:
+            return None
+        return None if found is None else found[:2]
+
+
+class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
+    """The storage server with these repairs."""
+
+    _is_closing = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.gives_once: set[str] = set()  # names of storages
+        for name, storage in self.storages.items():
+            self._require_room(storage)
+            self._know_the_last_commit(storage)
+            if give_none_twice(storage):
+                self.gives_once.add(name)
+            storage.close = self._leaving_with(name, storage.close)
+            end_when_full(name, storage)
+
+    @staticmethod
+    def _require_room(storage: Any) -> None:
+        """Raise SystemExit where the file of a storage cannot grow."""
+        if isinstance(storage, FileStorage) and not storage.isReadOnly():
+            why = why_no_room(Path(storage.getName()))
+            if why is not None:
+                log.critical(why)
+                raise SystemExit(EXIT_NO_ROOM)
+
+    @staticmethod
+    def _know_the_last_commit(storage: Any) -> None:
+        """Let a file storage say of its last commit what is in the file."""
+        if isinstance(storage, FileStorage) and storage.getSize() > len(MAGIC):
+            with open(storage.getName(), "rb") as file:
+                file.seek(storage.getSize() - 8)  # the length of the transaction in front of it
+                file.seek(storage.getSize() - 8 - u64(file.read(8)))
+                storage._ltid = file.read(8)
+
+    def _leaving_with(self, name: str, close: Callable[[], None]) -> Callable[[], None]:
+        """Closing a storage, and ending the process when it was the storage that did it."""
+
+        def close_and_leave() -> None:
+            close()
+            if not self._is_closing:
+                log.critical(
+                    "storage %r has closed itself: this server ends, and whoever starts it again "
+                    "opens the storage anew",
+                    name,
+                )
+                os._exit(EXIT_STORAGE_CLOSED)
+
+        return close_and_leave
+
+    def close(self, *args: Any, **options: Any) -> None:
+        """Close the storages and end the connections."""
+        self._is_closing = True
+        super().close(*args, **options)
+
+    def create_client_handler(self) -> Any:
+        handler = Handler(self, self.read_only)
+        connected = handler.notify_connected
+
+        def notify_connected(connection: Any) -> None:
+            connected(connection)
+            connection.close = self._closing(connection, handler)
+            handler.async_threadsafe = self._at_once(connection, handler.async_threadsafe)
+
+        handler.notify_connected = notify_connected
+        return handler
+
+    @staticmethod
+    def _closing(connection: Any, handler: Any) -> Callable[[], None]:
+        """Closing a connection that ends whatever its client was about to commit."""
+        close = connection.close
+
+        def close_and_abort() -> None:
+            was_closed = connection.closed
+            close()
+            if not was_closed and handler.connected:
+                handler.notify_disconnected()
+
+        return close_and_abort
+
+    @staticmethod
+    def _at_once(connection: Any, later: Callable[..., None]) -> Callable[..., None]:
+        loop_thread = threading.get_ident()
+
+        def tell(method: str, *args: Any) -> None:
+            if threading.get_ident() == loop_thread:
+                connection.call_async(method, args)
+            else:
+                later(method, *args)
+
+        return tell

@@ -27,7 +27,7 @@ from ZODB import DB
 from ZODB.POSException import ConflictError
 
 from zcasync.datamanager import Worker, install
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.incarnation import Incarnation
 
 PUTTERS = 8
@@ -99,7 +99,7 @@ class Lanes(Layout):
         for number in range(CLAIMERS):
             worker = Worker(uuid.UUID(int=number + 1))
             worker.engineUUID = uuid.UUID(int=number + 101)
-            worker.incarnation = Incarnation(worker.engineUUID, worker.UUID, Identity.here())
+            worker.incarnation = Incarnation(worker.engineUUID, worker.UUID, ProcessIdentity.here())
             manager.workers.add(worker)
         root["queue"] = manager.thread
 
@@ -107,11 +107,11 @@ class Lanes(Layout):
         root["queue"].put(time.time)
 
     def claim(self, root: Any, claimer: int) -> int:
-        from zcasync.supervisor.poll.lane_affinity import Politeness
+        from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 
         manager = root["queue"].__parent__
         worker = manager.workers.values()[claimer]
-        polite = self._claimers.setdefault(claimer, Politeness(worker._engine))
+        polite = self._claimers.setdefault(claimer, LaneAffinity(worker._engine))
         polite.look(manager)
         found = manager.thread.claim(
             worker._uuid, BATCH, engine=worker._engine, polite=polite.allows

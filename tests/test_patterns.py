@@ -10,7 +10,7 @@ from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, current
 from zcasync.datamanager import Worker
 from zcasync.errors import BadStateError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.patterns import broadcast, where
 from zcasync.perform.claimed import perform_claimed
@@ -58,7 +58,7 @@ def visit(session: Session, worker: uuid.UUID) -> int:
     """Let a worker perform all that it finds; how much that was."""
     session.sync()
     claimed = session.claim(worker=worker)
-    incarnation = Incarnation(uuid.uuid4(), worker, Identity.here())
+    incarnation = Incarnation(uuid.uuid4(), worker, ProcessIdentity.here())
     for partial in claimed:
         partial._claimed_by(incarnation)
     session.commit()

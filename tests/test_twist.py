@@ -15,7 +15,7 @@ from tests.support import samples
 from tests.support.sessions import ONE, Session
 from zcasync import twist
 from zcasync.errors import FencedError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.testing import FakeReactor
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
@@ -156,7 +156,7 @@ def test_without_a_stored_object_there_is_no_database() -> None:
 def test_a_call_made_within_a_job_is_fenced_as_the_job(
     session: Session, connect: Connect, demo: samples.Demo
 ) -> None:
-    incarnation = session.keep(Incarnation(ONE, ONE, Identity.here()), "incarnation")
+    incarnation = session.keep(Incarnation(ONE, ONE, ProcessIdentity.here()), "incarnation")
     fence(session.connection, incarnation)
     partial = twist.Partial(demo.increase)
     other = connect()

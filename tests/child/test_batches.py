@@ -24,7 +24,7 @@ from zcasync.child.job_thread import JobThread
 from zcasync.database import waiting as storage_wait
 from zcasync.datamanager import install
 from zcasync.errors import MissingPolicy
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.group_commit import GROUP_LIMIT
 from zcasync.protocol.outcomes import Ending
@@ -109,7 +109,7 @@ class Bench:
         self.client = Session(db)
         install(self.client.connection)
         self.account = self.client.root["account"] = Account()
-        self.incarnation = Incarnation(uuid.uuid4(), ONE, Identity.here())
+        self.incarnation = Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here())
         self.client.connection.add(self.incarnation)
         self.client.commit()
         self.jobs = Jobs()
@@ -216,14 +216,14 @@ def test_one_that_comes_when_the_storage_goes_away_keeps_its_place(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partials = bench.claim(*[bench.account.add] * 2)
-    partial_of = together.Together._partial
+    partial_of = together.JobBatch._partial
 
-    def lost(self: together.Together, job: Job) -> Any:
+    def lost(self: together.JobBatch, job: Job) -> Any:
         if job.oid == partials[1]._p_oid:
             raise ClientDisconnected("while its record was asked for")
         return partial_of(self, job)
 
-    monkeypatch.setattr(together.Together, "_partial", lost)
+    monkeypatch.setattr(together.JobBatch, "_partial", lost)
     bench.jobs.add([partial._p_oid for partial in partials])
     bench._thread.open()
     job = bench.jobs.next()

@@ -11,8 +11,8 @@ from twisted.logger import capturedLogs, formatEvent
 
 from zcasync.child import output
 from zcasync.child.output import JobOutput
-from zcasync.protocol.output import MARK
-from zcasync.supervisor.children.output import Lines
+from zcasync.protocol.output_marks import MARK
+from zcasync.supervisor.children.output import ChildOutput
 
 
 class Stream:
@@ -31,7 +31,7 @@ class Stream:
 
     def read(self) -> list[str]:
         """The lines as the supervisor attributes them: job and text."""
-        lines = Lines(0, 100, lambda: None)
+        lines = ChildOutput(0, 100, lambda: None)
         with capturedLogs() as events:
             lines.received(1, self.written.encode())
             lines.flush()

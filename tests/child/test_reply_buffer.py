@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from zcasync.child.reply_buffer import SHORT_MICROSECONDS, WAIT_SECONDS, Outbox
+from zcasync.child.reply_buffer import SHORT_MICROSECONDS, WAIT_SECONDS, ReplyBuffer
 from zcasync.protocol.outcomes import Ended, Ending
 
 
@@ -17,7 +17,7 @@ class Reactor(Clock):
         call(*args)
 
 
-class Box(Outbox):
+class Box(ReplyBuffer):
     """One whose sending is noted."""
 
     def __init__(self) -> None:

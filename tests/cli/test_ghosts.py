@@ -27,15 +27,19 @@ from zcasync.cli import ghosts
 from zcasync.cli.opening import unindexed_bytes
 from zcasync.database import client as database
 from zcasync.instance.home import Home
-from zcasync.instance.process_identity import Identity
-from zcasync.protocol.spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
+from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 from zcasync.reports import orphans
 from zcasync.workers.incarnation import Incarnation
 
 Cli = Callable[..., Result]
 
-ELSEWHERE = dataclasses.replace(Identity.here(), host="far", boot_id="of another machine", pid=77)
-GONE = dataclasses.replace(Identity.here(), start_ticks=Identity.here().start_ticks + 1)
+ELSEWHERE = dataclasses.replace(
+    ProcessIdentity.here(), host="far", boot_id="of another machine", pid=77
+)
+GONE = dataclasses.replace(
+    ProcessIdentity.here(), start_ticks=ProcessIdentity.here().start_ticks + 1
+)
 TEN_GIGABYTES = 10 * 10**9
 #: What has to be told within a second is allowed this much on a busy machine.
 SOON_SECONDS = 10.0
@@ -223,7 +227,7 @@ def process(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]
         sleeping.wait()
 
 
-def mark(home: Path, supervisor: Identity) -> dict[str, str]:
+def mark(home: Path, supervisor: ProcessIdentity) -> dict[str, str]:
     """The environment of what a supervisor has started."""
     told = json.dumps({**supervisor.as_dict(), "home": str(home)})
     return {ENGINE_VARIABLE: str(uuid.uuid4()), SUPERVISOR_VARIABLE: told}
@@ -252,9 +256,9 @@ def test_an_orphan_of_another_home_is_no_matter_of_this_one(cli: Cli, tmp_path: 
         assert cli("ghosts", "--home", home, "--json").json["orphans"] == []
 
 
-@pytest.mark.parametrize("supervisor", [Identity.here(), ELSEWHERE])
+@pytest.mark.parametrize("supervisor", [ProcessIdentity.here(), ELSEWHERE])
 def test_a_process_whose_supervisor_lives_or_may_live_is_no_orphan(
-    cli: Cli, tmp_path: Path, supervisor: Identity
+    cli: Cli, tmp_path: Path, supervisor: ProcessIdentity
 ) -> None:
     with process(**mark(tmp_path, supervisor)):
         assert cli("ghosts", "--home", tmp_path, "--json").json["orphans"] == []

@@ -12,7 +12,7 @@ import pytest
 from tests.support.scenes import Said
 from zcasync.instance.home import Home
 from zcasync.instance.lock import AlreadyServed, HomeLock, is_held, read
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_who_holds_it_can_be_read(home: Home) -> None:
     lock.release()
 
     assert found is not None
-    assert Identity.from_dict(found) == Identity.here()
+    assert ProcessIdentity.from_dict(found) == ProcessIdentity.here()
     assert found["engine"] is None
     assert (read(home) or {})["engine"] == "engine"
 
@@ -91,7 +91,9 @@ def test_what_is_not_readable_is_as_good_as_nothing(home: Home, text: str) -> No
 
 
 def test_a_wrong_pid_is_as_good_as_nothing(home: Home) -> None:
-    home.supervisor_identity.write_text(json.dumps({**Identity.here().as_dict(), "pid": "many"}))
+    home.supervisor_identity.write_text(
+        json.dumps({**ProcessIdentity.here().as_dict(), "pid": "many"})
+    )
 
     assert read(home) is None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from zcasync.instance import process_identity as identity
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_this_process_is_alive() -> None:
-    here = Identity.here()
+    here = ProcessIdentity.here()
 
     assert here.pid == os.getpid()
     assert here.is_alive() is True
-    assert here == Identity.of(os.getpid())
+    assert here == ProcessIdentity.of(os.getpid())
 
 
 def test_a_process_that_has_ended_is_not_alive(process: subprocess.Popen[bytes]) -> None:
-    there = Identity.of(process.pid)
+    there = ProcessIdentity.of(process.pid)
     assert there.is_alive() is True
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -43,7 +43,7 @@ def test_a_process_that_has_ended_is_not_alive(process: subprocess.Popen[bytes])
 
 
 def test_a_later_process_with_the_same_pid_is_another_one() -> None:
-    here = Identity.here()
+    here = ProcessIdentity.here()
 
     assert dataclasses.replace(here, start_ticks=here.start_ticks - 1).is_alive() is False
 
@@ -52,25 +52,25 @@ def test_a_later_process_with_the_same_pid_is_another_one() -> None:
     "change", [{"boot_id": "another"}, {"pid_namespace": "another"}, {"boot_id": ""}]
 )
 def test_nothing_is_known_of_another_machine(change: dict[str, str]) -> None:
-    assert dataclasses.replace(Identity.here(), **change).is_alive() is None
-    assert dataclasses.replace(Identity.here(), pid=0, **change).is_alive() is None
+    assert dataclasses.replace(ProcessIdentity.here(), **change).is_alive() is None
+    assert dataclasses.replace(ProcessIdentity.here(), pid=0, **change).is_alive() is None
 
 
 def test_the_name_of_the_machine_decides_nothing() -> None:
-    assert dataclasses.replace(Identity.here(), host="renamed").is_alive() is True
+    assert dataclasses.replace(ProcessIdentity.here(), host="renamed").is_alive() is True
 
 
 def test_an_identity_survives_a_json_file() -> None:
-    here = Identity.here()
+    here = ProcessIdentity.here()
 
-    assert Identity.from_dict(json.loads(json.dumps(here.as_dict()))) == here
+    assert ProcessIdentity.from_dict(json.loads(json.dumps(here.as_dict()))) == here
 
 
 @pytest.mark.parametrize("found", [{}, {"pid": 1}, [], "text", None, {"pid": "x"}])
 def test_what_is_no_identity_is_refused(found: object) -> None:
-    whole = Identity.here().as_dict()
+    whole = ProcessIdentity.here().as_dict()
     with pytest.raises((KeyError, TypeError, ValueError)):
-        Identity.from_dict({**whole, **found} if found == {"pid": "x"} else found)
+        ProcessIdentity.from_dict({**whole, **found} if found == {"pid": "x"} else found)
 
 
 def test_where_the_platform_tells_nothing_nothing_is_known(
@@ -78,4 +78,4 @@ def test_where_the_platform_tells_nothing_nothing_is_known(
 ) -> None:
     monkeypatch.setattr(identity, "_boot_id", lambda: identity.UNKNOWN)
 
-    assert Identity.here().is_alive() is None
+    assert ProcessIdentity.here().is_alive() is None

@@ -9,7 +9,7 @@ from tests.support.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import UnstorableError
-from zcasync.job.values import INLINE_LIMIT_BYTES, RESULT_LIMIT_BYTES, Box, storable
+from zcasync.job.values import INLINE_LIMIT_BYTES, RESULT_LIMIT_BYTES, LargeValue, storable
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_small_values_are_stored_as_they_are(value: object) -> None:
 def test_large_values_get_a_record_of_their_own(value: object) -> None:
     stored = storable(value)
 
-    assert isinstance(stored, Box)
+    assert isinstance(stored, LargeValue)
     assert stored.value is value
 
 

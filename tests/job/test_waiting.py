@@ -10,7 +10,7 @@ from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.interfaces import ACTIVE, COMPLETED
-from zcasync.job.values import Box
+from zcasync.job.values import LargeValue
 from zcasync.perform.performer import Performer, is_done
 
 Connect = Callable[[], Session]
@@ -93,7 +93,7 @@ def test_the_result_of_a_partial_that_is_over_is_taken_at_once(session: Session)
     outer()
 
     assert outer.state == COMPLETED
-    assert isinstance(outer._result, Box)
+    assert isinstance(outer._result, LargeValue)
     assert outer._result is inner._result, "a large result is stored once"
 
 

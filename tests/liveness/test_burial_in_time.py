@@ -12,8 +12,8 @@ from tests.support.scenes import ELSEWHERE, Seconds
 from tests.support.sessions import TWO, Session
 from zcasync.interfaces import PENDING
 from zcasync.liveness.watch import Watch
-from zcasync.supervisor.environment import Surroundings
-from zcasync.supervisor.poll.messages import Work
+from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.messages import PassInput
 from zcasync.supervisor.poll.poll_pass import Passes
 from zcasync.workers.worker import Worker
 
@@ -43,7 +43,7 @@ class Engines:
         ]
 
     def _passes(self, session: Session, worker: Worker) -> Passes:
-        surroundings = Surroundings(self.seconds, self.seconds.sleep)
+        surroundings = Environment(self.seconds, self.seconds.sleep)
         watch = Watch(self.seconds)
         args = session.connection, session.manager, worker, worker.incarnation
         return Passes(*args, watch, surroundings)
@@ -51,7 +51,7 @@ class Engines:
     def step(self, who: int) -> None:
         """Let time pass until the next pass of this engine, and make it."""
         self.seconds.now = max(self.seconds.now, self._next[who])
-        done = self.passes[who].run(Work())
+        done = self.passes[who].run(PassInput())
         self._next[who] = self.seconds.now + done.delay + self._rng.uniform(0, LATE_SECONDS)
 
     def run_both(self, seconds: float) -> None:

@@ -19,7 +19,7 @@ from zcasync.liveness.recovery import recover
 from zcasync.perform.performer import Performer
 from zcasync.retry.stock import NeverRetry, RetryCommonFourTimes
 from zcasync.supervisor import registration as startup
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
 
@@ -39,8 +39,8 @@ class Raising(RetryCommonFourTimes):
 
 
 @pytest.fixture
-def done() -> Done:
-    return Done()
+def done() -> PassResult:
+    return PassResult()
 
 
 def claimed(session: Session, retry: Any, call: Any = abs) -> Partial:
@@ -65,7 +65,7 @@ def begun(session: Session, retry: Any) -> Partial:
 
 
 def test_under_never_the_first_interruption_ends_it_with_the_evidence(
-    session: Session, done: Done
+    session: Session, done: PassResult
 ) -> None:
     partial = begun(session, "never")
     recover([partial], DEATH, done)
@@ -84,7 +84,7 @@ def test_under_never_the_first_interruption_ends_it_with_the_evidence(
 
 
 def test_what_was_not_begun_is_safe_to_run_but_may_not_kill_children_for_ever(
-    session: Session, done: Done
+    session: Session, done: PassResult
 ) -> None:
     partial = claimed(session, "never")
     recover([partial], DEATH, done)
@@ -113,7 +113,7 @@ def test_an_engine_that_stops_gives_back_what_was_only_reserved(session: Session
     assert (partial.state, partial._interruptions, partial.claim) == (PENDING, 0, None)
 
 
-def test_forever_is_interrupted_as_often_as_it_takes(session: Session, done: Done) -> None:
+def test_forever_is_interrupted_as_often_as_it_takes(session: Session, done: PassResult) -> None:
     partial = claimed(session, "forever")
     worker = session.manager.workers.values()[0]
     for _ in range(30):
@@ -124,7 +124,7 @@ def test_forever_is_interrupted_as_often_as_it_takes(session: Session, done: Don
 
 
 def test_a_policy_can_let_an_interrupted_job_wait(
-    session: Session, done: Done, fake_clock: FakeClock
+    session: Session, done: PassResult, fake_clock: FakeClock
 ) -> None:
     partial = claimed(session, Later)
     recover([partial], DEATH, done)
@@ -138,7 +138,7 @@ def test_a_policy_can_let_an_interrupted_job_wait(
     [("registered elsewhere", "the default policy decides: no retry policy has the name")],
 )
 def test_a_policy_that_only_others_know_does_not_stop_the_pass(
-    session: Session, done: Done, name: str, problem: str
+    session: Session, done: PassResult, name: str, problem: str
 ) -> None:
     partial = claimed(session, None)
     partial._retry = name
@@ -148,7 +148,9 @@ def test_a_policy_that_only_others_know_does_not_stop_the_pass(
     assert problem in done.notes[0]
 
 
-def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(session: Session, done: Done) -> None:
+def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(
+    session: Session, done: PassResult
+) -> None:
     partial = claimed(session, Raising)
     recover([partial], DEATH, done)
 
@@ -157,7 +159,7 @@ def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(session: Session, 
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_policy_of_the_application_decides_too(session: Session, done: Done) -> None:
+def test_a_policy_of_the_application_decides_too(session: Session, done: PassResult) -> None:
     provideAdapter(NeverRetry, [IPartial], IRetryPolicy)
     partial = begun(session, None)
     recover([partial], DEATH, done)
@@ -165,7 +167,7 @@ def test_a_policy_of_the_application_decides_too(session: Session, done: Done) -
     assert partial.result.type is AbortedError
 
 
-def test_a_callback_under_never_is_begun_once(session: Session, done: Done) -> None:
+def test_a_callback_under_never_is_begun_once(session: Session, done: PassResult) -> None:
     partial = claimed(session, None)
     callback = partial.addCallback(Partial(abs), retry="never")
     scenes.end(partial, 3)
@@ -179,7 +181,7 @@ def test_a_callback_under_never_is_begun_once(session: Session, done: Done) -> N
 
 @pytest.mark.parametrize(("retry", "ends"), [("never", True), ("default", False)])
 def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
-    session: Session, done: Done, retry: str, ends: bool
+    session: Session, done: PassResult, retry: str, ends: bool
 ) -> None:
     partial = claimed(session, None)
     chosen = Partial(abs)
@@ -202,7 +204,7 @@ def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
 
 
 def test_what_was_put_off_waits_again_and_whoever_is_behind_it_was_interrupted(
-    session: Session, done: Done, fake_clock: FakeClock
+    session: Session, done: PassResult, fake_clock: FakeClock
 ) -> None:
     partials = scenes.put(session, 3)
     scenes.claim(session, scenes.serve(session), partials)

@@ -15,7 +15,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import is_unfinished, recover
 from zcasync.retry.stock import INTERRUPTION_LIMIT
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
 
@@ -35,8 +35,8 @@ def claims(session: Session) -> Claims:
 
 
 @pytest.fixture
-def done() -> Done:
-    return Done()
+def done() -> PassResult:
+    return PassResult()
 
 
 def states(partials: list[Partial]) -> list[str]:
@@ -48,7 +48,7 @@ def interruptions(partials: list[Partial]) -> list[int]:
 
 
 def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
-    session: Session, claims: Claims, done: Done
+    session: Session, claims: Claims, done: PassResult
 ) -> None:
     partials = claims(3)
     recover(partials, DEATH, done)
@@ -65,7 +65,7 @@ def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
 
 
 def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
-    claims: Claims, done: Done
+    claims: Claims, done: PassResult
 ) -> None:
     partials = claims(3)
     scenes.end(partials[0])
@@ -76,7 +76,7 @@ def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
 
 
 def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
-    claims: Claims, done: Done
+    claims: Claims, done: PassResult
 ) -> None:
     partials = claims(4)
     job = hex_oid(partials[2]._p_oid)
@@ -86,7 +86,7 @@ def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
     assert interruptions(partials) == [0, 0, 1, 0]
 
 
-def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: Done) -> None:
+def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: PassResult) -> None:
     partials = claims(3)
     scenes.end(partials[0])
     job = hex_oid(partials[0]._p_oid)
@@ -95,7 +95,7 @@ def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: Done)
     assert interruptions(partials) == [0, 1, 0]
 
 
-def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: Done) -> None:
+def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: PassResult) -> None:
     partials = claims(4)
     partials[0]._started = partials[1]._started = 1
     recover(partials, DEATH, done)
@@ -104,7 +104,7 @@ def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: Done
 
 
 def test_one_that_waits_for_another_partial_is_left_alone(
-    session: Session, claims: Claims, done: Done
+    session: Session, claims: Claims, done: PassResult
 ) -> None:
     waiting, following = claims(2)
     waiting._wait_for(session.keep(Partial(abs, 1)))
@@ -115,7 +115,7 @@ def test_one_that_waits_for_another_partial_is_left_alone(
     assert interruptions([waiting, following]) == [0, 1]
 
 
-def test_without_a_death_nothing_was_interrupted(claims: Claims, done: Done) -> None:
+def test_without_a_death_nothing_was_interrupted(claims: Claims, done: PassResult) -> None:
     partials = claims(2)
     partials[0]._started = 1
     recover(partials, None, done)
@@ -127,7 +127,7 @@ def test_without_a_death_nothing_was_interrupted(claims: Claims, done: Done) -> 
     assert done.notes == []
 
 
-def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: Done) -> None:
+def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: PassResult) -> None:
     partials = claims(3)
     recover(partials, DEATH, done, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
 
@@ -142,7 +142,7 @@ def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: Done) -> N
 
 
 def test_the_tenth_interruption_ends_it_with_the_evidence(
-    session: Session, claims: Claims, done: Done
+    session: Session, claims: Claims, done: PassResult
 ) -> None:
     (partial,) = claims(1)
     for number in range(1, INTERRUPTION_LIMIT):
@@ -165,7 +165,7 @@ def test_the_tenth_interruption_ends_it_with_the_evidence(
     assert "is ended" in done.notes[-1]
 
 
-def test_a_death_in_a_callback_counts_for_the_callback(claims: Claims, done: Done) -> None:
+def test_a_death_in_a_callback_counts_for_the_callback(claims: Claims, done: PassResult) -> None:
     partial, following = claims(2)
     callback = partial.addCallback(Partial(abs))
     scenes.end(partial, 3)
@@ -175,7 +175,9 @@ def test_a_death_in_a_callback_counts_for_the_callback(claims: Claims, done: Don
     assert partial.state == CALLBACKS, "its result is there, the callback is run again"
 
 
-def test_the_tenth_interruption_of_a_callback_ends_the_callback(claims: Claims, done: Done) -> None:
+def test_the_tenth_interruption_of_a_callback_ends_the_callback(
+    claims: Claims, done: PassResult
+) -> None:
     (partial,) = claims(1)
     callback = partial.addCallback(Partial(abs))
     scenes.end(partial, 3)
@@ -187,7 +189,7 @@ def test_the_tenth_interruption_of_a_callback_ends_the_callback(claims: Claims, 
 
 
 def test_a_death_when_only_the_end_has_to_be_written_interrupts_nothing(
-    claims: Claims, done: Done
+    claims: Claims, done: PassResult
 ) -> None:
     (partial,) = claims(1)
     callback = partial.addCallback(Partial(abs))
@@ -200,7 +202,7 @@ def test_a_death_when_only_the_end_has_to_be_written_interrupts_nothing(
     assert interruptions([partial, callback]) == [0, 0]
 
 
-def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, done: Done) -> None:
+def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, done: PassResult) -> None:
     partials = claims(2)
     recover(partials, DEATH, done)
     recover(partials, DEATH, done)

@@ -10,13 +10,13 @@ from time import monotonic
 import pytest
 
 from zcasync import clock
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.liveness.verdict import Judgement, Sighting, Verdict, Watch, judge, judge_holder
 from zcasync.text import span
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 
-ALIVE = Identity.here()
+ALIVE = ProcessIdentity.here()
 GONE = dataclasses.replace(ALIVE, start_ticks=ALIVE.start_ticks + 1)
 ELSEWHERE = dataclasses.replace(ALIVE, host="far", boot_id="of another machine", pid=77)
 CONTAINED = dataclasses.replace(ALIVE, pid_namespace="of another container", pid=77)
@@ -42,7 +42,7 @@ def time() -> Iterator[Clock]:
     clock.set_source(None)
 
 
-def served(identity: Identity) -> Worker:
+def served(identity: ProcessIdentity) -> Worker:
     """A worker whose engine runs, or ran, as this process."""
     worker = Worker(uuid.uuid4())
     worker.engineUUID = uuid.uuid4()

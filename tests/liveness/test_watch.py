@@ -11,7 +11,7 @@ import pytest
 from tests.support.scenes import ELSEWHERE, Seconds, gone, serve
 from tests.support.sessions import ONE, Session
 from tests.support.waiting import wait_until
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, MARGIN, Watch, is_frozen
 from zcasync.workers.worker import Worker
 
@@ -27,7 +27,7 @@ class Watched:
         self._owner, self._watcher, self._seconds = owner, watcher, seconds
         self.watch = Watch(seconds)
 
-    def serve(self, identity: Identity) -> None:
+    def serve(self, identity: ProcessIdentity) -> None:
         self.mine = serve(self._owner, ONE, identity, PROMISE)
 
     def ping(self) -> None:
@@ -139,7 +139,7 @@ def test_a_process_of_this_machine_that_is_gone_is_dead_at_the_first_look(
 
 
 def test_a_process_of_this_machine_that_runs_lives_however_silent(watched: Watched) -> None:
-    watched.serve(Identity.here())
+    watched.serve(ProcessIdentity.here())
 
     assert watched.silent_for(10 * DEATH_SECONDS) is None
 
@@ -147,7 +147,7 @@ def test_a_process_of_this_machine_that_runs_lives_however_silent(watched: Watch
 def test_a_frozen_process_of_this_machine_dies_of_its_silence_only(
     watched: Watched, process: subprocess.Popen[bytes]
 ) -> None:
-    identity = Identity.of(process.pid)
+    identity = ProcessIdentity.of(process.pid)
     watched.serve(identity)
     assert not is_frozen(identity)
     process.send_signal(signal.SIGSTOP)
@@ -180,6 +180,6 @@ def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_bo
     session = connect()
     worker = serve(session, ONE, ELSEWHERE, PROMISE)
     assert "only home" in (Watch(is_alone=True).why_dead(worker) or "")
-    here = serve(session, ONE, Identity.here(), PROMISE)
+    here = serve(session, ONE, ProcessIdentity.here(), PROMISE)
     assert Watch(is_alone=True).why_dead(here) is None
     assert Watch().why_dead(worker) is None

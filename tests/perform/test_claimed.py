@@ -10,7 +10,7 @@ from tests.support.samples import Demo
 from tests.support.sessions import ONE, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
@@ -19,7 +19,7 @@ from zcasync.workers.incarnation import Incarnation
 
 @pytest.fixture
 def incarnation(session: Session) -> Incarnation:
-    return session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()), "incarnation")
+    return session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "incarnation")
 
 
 def claimed(session: Session, incarnation: Incarnation, call: object, **options: object) -> Partial:
@@ -46,7 +46,7 @@ def test_what_another_engine_has_claimed_is_left_alone(
     session: Session, incarnation: Incarnation
 ) -> None:
     partial = claimed(session, incarnation, samples.nothing)
-    other = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()), "other")
+    other = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "other")
 
     assert not perform_claimed(partial, other, Performer())
     assert partial.state == ACTIVE

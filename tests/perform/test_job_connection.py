@@ -13,16 +13,16 @@ from ZODB.POSException import ConnectionStateError
 from tests.support.samples import Demo
 from tests.support.sessions import ONE, Session
 from zcasync.errors import BadStateError, FencedError
-from zcasync.instance.process_identity import Identity
-from zcasync.perform.job_connection import Attachment
+from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.perform.job_connection import JobConnection
 from zcasync.workers.incarnation import Incarnation
 
 
 def test_one_that_cannot_be_opened_again_is_closed_until_it_can(
     db: DB, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
-    attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
+    attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
     attachment.close()
 
     def away(connection: object, incarnation: object) -> None:
@@ -46,9 +46,9 @@ def test_one_that_cannot_be_opened_again_is_closed_until_it_can(
 
 
 def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> None:
-    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
     loaded, ghost = session.keep(Demo(), "loaded"), session.keep(Demo(), "ghost")
-    attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+    attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
     late = attachment.connection.get(loaded._p_oid)
     late._p_activate()
     never_loaded = attachment.connection.get(ghost._p_oid)
@@ -72,11 +72,11 @@ def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> N
 
 def test_a_database_forgets_its_retired_connections(db: DB, session: Session) -> None:
     """A child retires one for each Deferred, and what is kept for each grows with all commits."""
-    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+    incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
     views = db._mvcc_storage._instances
     before = len(views)
     for _ in range(3):
-        attachment = Attachment(db, incarnation._p_oid, transaction.TransactionManager())
+        attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
         attachment.retire()
         attachment.retire()
         session.keep(Demo())

@@ -17,7 +17,7 @@ from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import BadStateError, FencedError, UnstorableError
 from zcasync.interfaces import ACTIVE, COMPLETED
-from zcasync.job.values import Box
+from zcasync.job.values import LargeValue
 from zcasync.perform.performer import Performer
 from zcasync.retry.stock import CONFLICT_ATTEMPTS
 
@@ -107,7 +107,7 @@ def test_a_result_of_5_mb_is_stored_in_a_record_of_its_own(connect: Connect) -> 
 
     other.sync()
     seen = other.same(partial)
-    assert isinstance(seen._result, Box)
+    assert isinstance(seen._result, LargeValue)
     data, _ = other.connection._storage.load(partial._p_oid)
     assert len(data) < 1000
     assert len(seen.result) == 5_000_000

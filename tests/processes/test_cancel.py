@@ -26,7 +26,7 @@ from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
 from tests.support.waiting import is_gone, wait_until
 from zcasync.datamanager import Worker
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import AbortedError
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
@@ -173,7 +173,7 @@ def test_a_reactor_job_that_waits_for_a_deferred_is_ended_and_its_deferred_cance
 
 @contextmanager
 def other_worker(
-    instance: Instance, client: Client, identity: Identity, partial: Partial
+    instance: Instance, client: Client, identity: ProcessIdentity, partial: Partial
 ) -> Iterator[Worker]:
     """A worker whose engine holds the partial; the supervisor of this home is frozen meanwhile."""
     instance.send(signal.SIGSTOP)  # it would bury a ghost at once
@@ -190,7 +190,7 @@ def other_worker(
         instance.send(signal.SIGCONT)
 
 
-def _claimed(client: Client, identity: Identity, partial: Partial) -> Worker:
+def _claimed(client: Client, identity: ProcessIdentity, partial: Partial) -> Worker:
     client.sync()
     worker = Worker(uuid.uuid4())
     client.manager.workers.add(worker)
@@ -208,7 +208,7 @@ def _claimed(client: Client, identity: Identity, partial: Partial) -> Worker:
 def test_a_job_in_the_hands_of_another_worker(
     common: Instance, client: Client, is_gone: bool
 ) -> None:
-    here = Identity.here()
+    here = ProcessIdentity.here()
     gone = dataclasses.replace(here, start_ticks=here.start_ticks + 1)
     elsewhere = dataclasses.replace(here, host="far", boot_id="of another machine", pid=77)
     later = datetime.now(UTC) + timedelta(hours=5)

@@ -19,13 +19,13 @@ from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.zeo.bulk_load import (
     LARGE_BYTES,
     LOAD_MANY,
-    Ahead,
+    ReadAhead,
     ask_ahead,
     at_hand,
     load_ahead,
     load_all,
 )
-from zcasync.zeo.client import TOGETHER, SendingTogether
+from zcasync.zeo.client import TOGETHER, PipelinedClientStorage
 
 Connect = Callable[[], Any]
 
@@ -146,9 +146,9 @@ def test_a_failure_in_the_block_leaves_the_connection_as_it_was(
     assert reader.connection.root()["b"]["name"] == "b"
 
 
-def heard(reader: Reader, writer: Any, *names: str) -> tuple[Ahead | None, Any]:
+def heard(reader: Reader, writer: Any, *names: str) -> tuple[ReadAhead | None, Any]:
     """What is asked for when the reader's client hears of a commit of these; and the root."""
-    found: list[Ahead | None] = []
+    found: list[ReadAhead | None] = []
 
     class Listens:
         def _invalidate(self, tid: bytes, oids: Any) -> None:
@@ -269,7 +269,7 @@ def test_a_commit_that_was_heard_of_needs_no_question(reader: Reader, writer: An
 
 def test_a_storage_around_the_client_is_asked_for_each_record(address: Any) -> None:
     """It may store something else than what the connection makes of it."""
-    client = SendingTogether(address, wait_timeout=30.0)
+    client = PipelinedClientStorage(address, wait_timeout=30.0)
     db = DB(HexStorage(client))
     connection = db.open(transaction_manager=transaction.TransactionManager())
     root = connection.root()

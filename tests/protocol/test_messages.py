@@ -13,8 +13,8 @@ from twisted.protocols import amp
 from zcasync.liveness.death import Death
 from zcasync.protocol import commands, control
 from zcasync.protocol.arguments import PIECE_BYTES, Json, Oids
+from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended, Ending
-from zcasync.protocol.spec import ChildSpec
 
 AMP_LIMIT_BYTES = 65_535
 #: Hypothesis is to find cases, not to measure this machine.

@@ -21,7 +21,7 @@ from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
-from zcasync.retry.attempts import LONGEST_PAUSE, Timing, Tries
+from zcasync.retry.attempts import LONGEST_PAUSE, Attempts, Timing
 from zcasync.retry.policy import policy_of
 from zcasync.retry.stock import CONFLICT_ATTEMPTS, NeverRetry, RetryExceptions
 from zcasync.testing.inline import drain, run_inline
@@ -461,7 +461,7 @@ def test_time_in_which_the_process_was_frozen_uses_up_no_patience(
     session: Session, pauses: Pauses
 ) -> None:
     partial = claimed(session, samples.nothing)
-    tries = Tries(partial, policy_of(partial), pauses.timing)
+    tries = Attempts(partial, policy_of(partial), pauses.timing)
 
     for number in range(1, 3 * CONFLICT_ATTEMPTS):
         tries.begin()

@@ -15,7 +15,7 @@ from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError, MissingPolicy
 from zcasync.interfaces import COMPLETED, IPartial, IRetryPolicy
-from zcasync.retry.policy import Again, ask, policy_of, shown_name
+from zcasync.retry.policy import RetryDecision, ask, policy_of, shown_name
 from zcasync.retry.stock import (
     NeverRetry,
     RetryCallback,
@@ -216,16 +216,16 @@ class Answering:
 def test_answers(fake_clock: FakeClock) -> None:
     now = fake_clock.microseconds
 
-    def answer(given: Any) -> Again | None:
+    def answer(given: Any) -> RetryDecision | None:
         again, problem = ask(Answering(given), "interrupted", None)
         assert problem == ""
         return again
 
     assert answer(False) is None
-    assert answer(True) == Again(None)
-    assert answer(timedelta(seconds=5)) == Again(now + 5_000_000)
-    assert answer(timedelta(seconds=-5)) == Again(now - 5_000_000)
-    assert answer(fake_clock.later(minutes=1)) == Again(now + 60_000_000)
+    assert answer(True) == RetryDecision(None)
+    assert answer(timedelta(seconds=5)) == RetryDecision(now + 5_000_000)
+    assert answer(timedelta(seconds=-5)) == RetryDecision(now - 5_000_000)
+    assert answer(fake_clock.later(minutes=1)) == RetryDecision(now + 60_000_000)
 
 
 @pytest.mark.parametrize(
@@ -247,4 +247,4 @@ def test_trouble_of_the_storage_is_not_the_policys() -> None:
 def test_an_aware_datetime_may_be_in_any_zone() -> None:
     moment = datetime(2031, 5, 5, 6, tzinfo=UTC)
 
-    assert ask(Answering(moment), "interrupted", None)[0] == Again(1_935_727_200_000_000)
+    assert ask(Answering(moment), "interrupted", None)[0] == RetryDecision(1_935_727_200_000_000)

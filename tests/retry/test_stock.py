@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from zcasync import Partial
 from zcasync.database.errors import is_storage_lost
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import IRetryPolicy
 from zcasync.retry.stock import STOCK, Counts, RetryExceptions
 from zcasync.workers.incarnation import Incarnation
@@ -169,7 +169,7 @@ def test_values_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_worker_is_patient_with_conflicts_at_the_commit() -> None:
     partial = Partial(abs, 1)
-    partial._claim = Incarnation(uuid.uuid4(), uuid.UUID(int=1), Identity.here())
+    partial._claim = Incarnation(uuid.uuid4(), uuid.UUID(int=1), ProcessIdentity.here())
     patient = STOCK["default"](partial)
     conflict = Failure(ConflictError())
 

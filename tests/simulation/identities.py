@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Sight:
 sight = Sight()
 
 
-class SimulatedIdentity(Identity):
+class SimulatedIdentity(ProcessIdentity):
     """One simulated process."""
 
     @property
@@ -36,6 +36,6 @@ def identity_of(machine: str, pid: int) -> SimulatedIdentity:
     return SimulatedIdentity(machine, machine, "1", pid, pid)
 
 
-def is_frozen(identity: Identity) -> bool:
+def is_frozen(identity: ProcessIdentity) -> bool:
     """Whether it is stopped by a signal, seen from its own machine."""
     return identity.pid in sight.frozen

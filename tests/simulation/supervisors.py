@@ -18,7 +18,7 @@ from tests.simulation.jobs import Crash, here
 from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import MARGIN, Watch
 from zcasync.supervisor.engine import Engine
-from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.environment import Environment
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 
@@ -119,7 +119,7 @@ class Supervisor:
         self.reactor = Reactor()
         self.reactor.rightNow = 1000.0 * self.pid
         self._mail: list[Callable[[], None]] = []
-        self._surroundings = Surroundings(
+        self._surroundings = Environment(
             seconds=self.reactor.seconds,
             sleep=lambda seconds: None,
             chance=random.Random(self.pid),

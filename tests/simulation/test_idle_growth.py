@@ -14,9 +14,9 @@ from zcasync.instance.settings import Settings
 from zcasync.interfaces import COMPLETED
 from zcasync.liveness.watch import Watch
 from zcasync.perform.performer import Performer
-from zcasync.supervisor.database_session import Registration
-from zcasync.supervisor.environment import Surroundings
-from zcasync.supervisor.poll.messages import SlotWork, Work
+from zcasync.supervisor.database_session import DatabaseSession
+from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.messages import PassInput, SlotReport
 
 DAY = 24 * 3600.0
 LIMIT_BYTES = 100_000
@@ -33,10 +33,10 @@ class Days:
         self.seconds = Seconds()
         self.engines = [self._begin(worker) for worker in workers]
 
-    def _begin(self, worker: uuid.UUID) -> Registration:
-        surroundings = Surroundings(seconds=self.seconds, sleep=self.seconds.sleep)
+    def _begin(self, worker: uuid.UUID) -> DatabaseSession:
+        surroundings = Environment(seconds=self.seconds, sleep=self.seconds.sleep)
         watch = Watch(self.seconds)
-        made = Registration(self.db, worker, uuid.uuid4(), Settings(), watch, surroundings)
+        made = DatabaseSession(self.db, worker, uuid.uuid4(), Settings(), watch, surroundings)
         made.begin()
         return made
 
@@ -50,8 +50,10 @@ class Days:
             self.seconds.advance(step)
             self.clock.advance(seconds=step)
 
-    def _make_pass(self, engine: Registration) -> float:
-        done = engine.make_pass(Work({0: SlotWork(ready=True, room=1)}, SlotWork(ready=True)))
+    def _make_pass(self, engine: DatabaseSession) -> float:
+        done = engine.make_pass(
+            PassInput({0: SlotReport(ready=True, room=1)}, SlotReport(ready=True))
+        )
         return done.delay
 
     def close(self) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from zcasync.supervisor.children.state import InHand
-from zcasync.supervisor.executors import Performers
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.children.state import ChildState
+from zcasync.supervisor.executors import Executors
+from zcasync.supervisor.poll.messages import PassResult
 
 JOB, OTHER = b"a" * 8, b"b" * 8
 
 
-class FakeChild(InHand):
+class FakeChild(ChildState):
     """A ready child that keeps what it is given."""
 
     def __init__(self, reactor: Clock) -> None:
@@ -47,8 +47,8 @@ def child(reactor: Clock) -> FakeChild:
 
 
 @pytest.fixture
-def performers(reactor: Clock, child: FakeChild) -> Performers:
-    made = Performers(
+def performers(reactor: Clock, child: FakeChild) -> Executors:
+    made = Executors(
         reactor, wake=lambda delay=0.0: None, ready=lambda: None, fenced=lambda why: None
     )
     started: list[bytes] = []
@@ -58,9 +58,9 @@ def performers(reactor: Clock, child: FakeChild) -> Performers:
 
 
 def test_a_pass_hands_out_once_also_where_it_is_told_of_twice(
-    performers: Performers, child: FakeChild
+    performers: Executors, child: FakeChild
 ) -> None:
-    done = Done(hand_out={0: [JOB]}, start=[OTHER], thread_size=1)
+    done = PassResult(hand_out={0: [JOB]}, start=[OTHER], thread_size=1)
     performers.hand_out(done)  # it is committed
     child.outstanding.clear()  # and over already
     performers.hand_out(done)  # the pass has returned

@@ -8,19 +8,19 @@ from twisted.python.failure import Failure
 from ZEO.Exceptions import ClientDisconnected
 
 from tests.support.scenes import Said
-from zcasync.supervisor.outage import STALL_SECONDS, Trouble
+from zcasync.supervisor.outage import STALL_SECONDS, Outage
 
 
 @pytest.fixture
-def trouble(reactor: Clock) -> Trouble:
-    return Trouble(reactor, "polling")
+def trouble(reactor: Clock) -> Outage:
+    return Outage(reactor, "polling")
 
 
 AWAY = Failure(ClientDisconnected("away"))
 
 
 def test_a_failure_that_goes_on_is_said_once_and_so_is_its_end(
-    trouble: Trouble, reactor: Clock, said: Said
+    trouble: Outage, reactor: Clock, said: Said
 ) -> None:
     for _ in range(5):
         trouble.begins()
@@ -37,7 +37,7 @@ def test_a_failure_that_goes_on_is_said_once_and_so_is_its_end(
     assert reactor.getDelayedCalls() == []
 
 
-def test_silence_counts_as_trouble(trouble: Trouble, reactor: Clock, said: Said) -> None:
+def test_silence_counts_as_trouble(trouble: Outage, reactor: Clock, said: Said) -> None:
     trouble.begins()
     reactor.advance(STALL_SECONDS - 0.1)
     assert trouble.waiting_for is None
@@ -50,7 +50,7 @@ def test_silence_counts_as_trouble(trouble: Trouble, reactor: Clock, said: Said)
 
 
 def test_what_works_in_time_is_not_worth_a_line(
-    trouble: Trouble, reactor: Clock, said: Said
+    trouble: Outage, reactor: Clock, said: Said
 ) -> None:
     for _ in range(3):
         trouble.begins()
@@ -63,7 +63,7 @@ def test_what_works_in_time_is_not_worth_a_line(
     assert reactor.getDelayedCalls() == []
 
 
-def test_what_is_not_the_storages_error_is_shown_in_full(trouble: Trouble, said: Said) -> None:
+def test_what_is_not_the_storages_error_is_shown_in_full(trouble: Outage, said: Said) -> None:
     for _ in range(2):
         trouble.fails(Failure(ZeroDivisionError("a bug")))
 

@@ -15,7 +15,7 @@ from tests.support.sessions import ONE, TWO, Session
 from zcasync import Partial
 from zcasync.errors import FencedError
 from zcasync.instance.lock import AlreadyServed
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.liveness.takeover import give_all_back, has_leftovers, take_over
 from zcasync.liveness.watch import Watch
@@ -54,7 +54,7 @@ def test_the_first_engine_makes_the_worker(session: Session, watch: Watch) -> No
     assert manager is session.manager
     assert session.manager.workers[ONE] is worker
     assert (worker.engineUUID, worker.incarnation, notes) == (ENGINE, incarnation, [])
-    assert incarnation.identity == Identity.here()
+    assert incarnation.identity == ProcessIdentity.here()
     assert worker.ping.promise == worker.ping_interval + worker.ping_death_interval
     assert worker.last_ping is not None
 

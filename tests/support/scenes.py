@@ -12,18 +12,18 @@ from ZEO.Exceptions import ClientDisconnected
 
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 
 #: A process that nobody on this machine can look at.
-ELSEWHERE = Identity("far", "another boot", "1", 7, 1)
+ELSEWHERE = ProcessIdentity("far", "another boot", "1", 7, 1)
 
 
-def gone() -> Identity:
+def gone() -> ProcessIdentity:
     """A process of this machine that runs no more: its pid was given to a later one."""
-    here = Identity.here()
+    here = ProcessIdentity.here()
     return replace(here, start_ticks=here.start_ticks + 1)
 
 
@@ -104,7 +104,10 @@ class Away:
 
 
 def serve(
-    session: Session, name: uuid.UUID = ONE, identity: Identity | None = None, promise: float = 40.0
+    session: Session,
+    name: uuid.UUID = ONE,
+    identity: ProcessIdentity | None = None,
+    promise: float = 40.0,
 ) -> Worker:
     """Let an engine serve the worker ``name``, as ``startup.begin`` would, and commit."""
     workers = session.manager.workers
@@ -112,7 +115,7 @@ def serve(
     if worker is None:
         worker = Worker(name)
         workers.add(worker)
-    worker.incarnation = Incarnation(uuid.uuid4(), name, identity or Identity.here())
+    worker.incarnation = Incarnation(uuid.uuid4(), name, identity or ProcessIdentity.here())
     session.connection.add(worker.incarnation)
     worker.engineUUID = worker.incarnation.engineUUID
     worker.ping.write(promise)

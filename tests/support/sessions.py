@@ -11,7 +11,7 @@ from ZODB import DB
 
 from zcasync import clock
 from zcasync.datamanager import DataManager, PartialQueue, find
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.partial import Partial
 from zcasync.workers.incarnation import Incarnation
 
@@ -64,7 +64,7 @@ class Session:
 
     def activate_claimed(self, partial: Partial) -> Partial:
         """Let a partial that a claim has taken be active.  Does not commit."""
-        partial._claimed_by(Incarnation(uuid.uuid4(), ONE, Identity.here()))
+        partial._claimed_by(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
         return partial
 
     def commit(self) -> None:

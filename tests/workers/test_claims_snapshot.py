@@ -12,9 +12,9 @@ from tests.support import scenes
 from tests.support.sessions import Session
 from zcasync.instance.home import Home
 from zcasync.job.ids import id_of
-from zcasync.workers.claims_snapshot import Claims, Held, LastPass, read
+from zcasync.workers.claims_snapshot import Claims, ClaimsSnapshot, LastPass, read
 
-LITTLE = Held("engine", "", Claims(2, ""), Claims(4, "00" * 7 + "1a"))
+LITTLE = ClaimsSnapshot("engine", "", Claims(2, ""), Claims(4, "00" * 7 + "1a"))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_what_a_worker_holds_can_be_read_without_the_database(
     partials = scenes.put(session, 3)
     scenes.claim(session, worker, partials[:2], 0)
     scenes.claim(session, worker, partials[2:], 1)
-    LastPass(home).write(Held.of(worker))
+    LastPass(home).write(ClaimsSnapshot.of(worker))
 
     found = read(home)
     assert found is not None

@@ -13,7 +13,7 @@ from tests.support import samples
 from tests.support.sessions import ONE, TWO, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import FencedError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation, Ping
 
@@ -23,7 +23,7 @@ Connect = Callable[[], Session]
 @pytest.fixture
 def incarnation(session: Session) -> Incarnation:
     """The token of an engine, as the watcher sees it, who is going to bury it."""
-    return session.keep(Incarnation(TWO, ONE, Identity.here()), "incarnation")
+    return session.keep(Incarnation(TWO, ONE, ProcessIdentity.here()), "incarnation")
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def two() -> Iterator[DB]:
 def test_a_job_that_changes_the_other_database_only_is_fenced_too(two: DB) -> None:
     watcher, engine = Session(two), Session(two)
     second = watcher.connection.get_connection("zc.async")
-    incarnation = second.root()["incarnation"] = Incarnation(TWO, ONE, Identity.here())
+    incarnation = second.root()["incarnation"] = Incarnation(TWO, ONE, ProcessIdentity.here())
     watcher.commit()
     own = engine.connection.get_connection("zc.async")
     own_incarnation = own.root()["incarnation"]
@@ -214,7 +214,7 @@ def test_the_threads_own_manager_is_fenced_as_well(
 
 
 def test_an_incarnation_tells_who_it_is_and_how_it_ended(fake_clock: FakeClock) -> None:
-    incarnation = Incarnation(TWO, ONE, Identity.here())
+    incarnation = Incarnation(TWO, ONE, ProcessIdentity.here())
     assert (incarnation.engineUUID, incarnation.worker) == (TWO, ONE)
     assert type(incarnation.engineUUID) is uuid.UUID
     assert (incarnation.is_over, incarnation.ended) == (False, None)
@@ -240,7 +240,9 @@ def test_a_ping_changes_its_own_record_only(session: Session, fake_clock: FakeCl
 
 
 def test_an_incarnation_of_before_versions_were_noted_has_none() -> None:
-    old = Incarnation(TWO, ONE, Identity.here())
+    old = Incarnation(TWO, ONE, ProcessIdentity.here())
     assert "versions" not in old.__getstate__()
     assert old.versions is None
-    assert Incarnation(TWO, ONE, Identity.here(), {"Python": "3"}).versions == {"Python": "3"}
+    assert Incarnation(TWO, ONE, ProcessIdentity.here(), {"Python": "3"}).versions == {
+        "Python": "3"
+    }

@@ -42,5 +42,5 @@ def test_it_holds_what_it_was_given(monkeypatch: pytest.MonkeyPatch, limit: int)
 
 
 def test_clients_use_it() -> None:
-    assert sending.SendingTogether.tpc_begin.__globals__["TransactionBuffer"] is CommitBuffer
+    assert sending.PipelinedClientStorage.tpc_begin.__globals__["TransactionBuffer"] is CommitBuffer
     assert ZEO.ClientStorage.TransactionBuffer is CommitBuffer

@@ -8,7 +8,7 @@ import pytest
 from ZODB.Connection import TransactionMetaData
 from ZODB.utils import Lock
 
-from zcasync.zeo.client import SendingTogether
+from zcasync.zeo.client import PipelinedClientStorage
 
 
 class Buffer:
@@ -23,16 +23,16 @@ class Buffer:
 
 
 @pytest.fixture
-def storage() -> SendingTogether:
+def storage() -> PipelinedClientStorage:
     """A client that has begun a commit, without a server."""
-    made = SendingTogether.__new__(SendingTogether)
+    made = PipelinedClientStorage.__new__(PipelinedClientStorage)
     made._commit_lock = Lock()
     made._commit_lock.acquire()
     return made
 
 
 def test_a_commit_ends_though_its_temporary_file_cannot_be_written(
-    storage: SendingTogether,
+    storage: PipelinedClientStorage,
 ) -> None:
     transaction, buffer = TransactionMetaData(), Buffer()
     transaction.set_data(storage, buffer)

@@ -10,8 +10,8 @@ from typing import Any
 from zcasync.child import output
 from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
-from zcasync.protocol.output import STACK_SIGNAL
-from zcasync.protocol.spec import ChildSpec
+from zcasync.protocol.child_spec import ChildSpec
+from zcasync.protocol.output_marks import STACK_SIGNAL
 
 TO_CHILD_FD = 3
 FROM_CHILD_FD = 4

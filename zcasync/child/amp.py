@@ -15,12 +15,12 @@ from twisted.internet.threads import blockingCallFromThread
 from zcasync.child import output
 from zcasync.child.job_queue import Jobs
 from zcasync.child.job_thread import JobThread, opener, thread_target
-from zcasync.child.reply_buffer import Outbox
+from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.job.ids import hex_oid
 from zcasync.perform.progress import Progress, report_to
 from zcasync.protocol import commands
+from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
-from zcasync.protocol.spec import ChildSpec
 
 #: Exit codes that the supervisor can tell apart.
 EXIT_BOOT_FAILED = 70
@@ -34,7 +34,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
         self._reactor = reactor
         self._streams = streams
         self._jobs = Jobs()
-        self._outbox = Outbox(
+        self._outbox = ReplyBuffer(
             reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
         )
         self._thread = JobThread(

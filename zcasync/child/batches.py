@@ -13,7 +13,7 @@ from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.group_commit import GROUP_LIMIT, GROUP_SECONDS, Group, can_share
-from zcasync.perform.job_connection import Attachment
+from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.performer import Performer
 from zcasync.protocol.outcomes import Ending
 
@@ -24,7 +24,7 @@ def ending_of(partial: PartialRecord) -> Ending:
     return Ending.COMPLETED if is_over else Ending.SETTLED
 
 
-class Together:
+class JobBatch:
     """One group of jobs.
 
     After ``perform``: ``over`` (oids by how they ended) are committed, ``deferred`` are too and
@@ -34,7 +34,7 @@ class Together:
     def __init__(
         self,
         jobs: Jobs,
-        attachment: Attachment,
+        attachment: JobConnection,
         performer: Performer,
         begin: Callable[[bytes, bool], None],
     ) -> None:

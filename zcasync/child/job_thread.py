@@ -10,7 +10,7 @@ from typing import Any
 import transaction
 from ZODB.POSException import StateLoadError
 
-from zcasync.child.batches import Together, ending_of
+from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_queue import Job, Jobs
 from zcasync.child.read_ahead import Listener
 from zcasync.database.errors import NOT_COMMITTED
@@ -23,10 +23,10 @@ from zcasync.instance.home import Home
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.perform.claimed import perform_claimed
-from zcasync.perform.job_connection import Attachment
+from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.performer import Performer
+from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended, Ending
-from zcasync.protocol.spec import ChildSpec
 from zcasync.retry.attempts import Timing
 from zcasync.zeo.bulk_load import load_ahead, load_all
 
@@ -90,7 +90,7 @@ class JobThread:
     def open(self) -> None:
         """Open the connection."""
         self._storage_wait.db = self._open_databases()
-        self._attachment = Attachment(self._storage_wait.db, self._incarnation_oid)
+        self._attachment = JobConnection(self._storage_wait.db, self._incarnation_oid)
         self._listener = Listener(manager_database(self._storage_wait.db))
 
     def perform(self, job: Job) -> None:
@@ -162,7 +162,7 @@ class JobThread:
         """Perform this job and those that follow it in one commit; False: it has to run alone."""
         if first.has_fired:
             return False
-        together = Together(self._jobs, self._attachment, self._performer, self._begin)
+        together = JobBatch(self._jobs, self._attachment, self._performer, self._begin)
         began = self._timing.seconds()
         ending, detail = self._guarded(self._work_together, together, first)
         if not together.begun:
@@ -182,7 +182,7 @@ class JobThread:
             self._tell([job.oid for job in together.begun], ending, detail=detail)
         return True
 
-    def _work_together(self, together: Together, first: Job) -> Ending:
+    def _work_together(self, together: JobBatch, first: Job) -> Ending:
         self._see_news(first.oid)
         transaction.begin()
         together.perform(first)

@@ -6,7 +6,7 @@ import io
 import sys
 from typing import Any
 
-from zcasync.protocol.output import MARK
+from zcasync.protocol.output_marks import MARK
 
 
 class JobOutput(io.TextIOWrapper):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zcasync.database.invalidations import listen
-from zcasync.zeo.bulk_load import Ahead, ask_ahead
+from zcasync.zeo.bulk_load import ReadAhead, ask_ahead
 
 #: Larger commits are not looked at, and of others so many are remembered.
 OIDS_LIMIT = 20
@@ -25,7 +25,7 @@ class Listener:
         self._db = db
         self._recent: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
         self._watched: frozenset[bytes] = frozenset()
-        self._asked: Ahead | None = None
+        self._asked: ReadAhead | None = None
         self._end = listen(db, self)
 
     def close(self) -> None:
@@ -33,7 +33,7 @@ class Listener:
         if self._end is not None:
             self._end()
 
-    def take(self, tid: bytes | None) -> Ahead | None:
+    def take(self, tid: bytes | None) -> ReadAhead | None:
         """What was asked for when the last claim was heard of; ``tid``: of the one known now."""
         if tid is not None:
             self._watched = self._recent.get(tid, self._watched)

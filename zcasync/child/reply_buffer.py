@@ -16,7 +16,7 @@ SHORT_MICROSECONDS = 10_000
 WAIT_SECONDS = 0.02
 
 
-class Outbox:
+class ReplyBuffer:
     """Sends with ``send(Ended)`` in the reactor's thread what is added in the jobs' thread."""
 
     def __init__(self, reactor: Any, send: Callable[[Ended], None]) -> None:

@@ -78,9 +78,9 @@ def _ask(home: Any, timeout: float) -> dict[str, Any]:
 
 def _wait(identity: dict[str, Any], pid: int, deadline: float, seconds: float) -> None:
     """Wait until the process is gone.  Raises Refusal at the deadline."""
-    from zcasync.instance.process_identity import Identity
+    from zcasync.instance.process_identity import ProcessIdentity
 
-    process = Identity.from_dict(identity)
+    process = ProcessIdentity.from_dict(identity)
     while process.is_alive() is not False:
         if time.monotonic() > deadline:
             raise Refusal(f"process {pid} is still stopping after {seconds:g} s; see its log")

@@ -21,7 +21,7 @@ from zcasync.database.missing_classes import class_factory
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
-from zcasync.zeo.client import SendingTogether, sending_together
+from zcasync.zeo.client import PipelinedClientStorage, pipelined
 from zcasync.zeo.one_phase import Connection
 
 #: How often to try where other processes open a new database at the same time.
@@ -49,7 +49,7 @@ def _at_once(db: DB) -> DB:
     """
     for one in db.databases.values():
         bound(one)
-        if isinstance(one.storage, SendingTogether):
+        if isinstance(one.storage, PipelinedClientStorage):
             one.klass = Connection
             for connection in one.pool:  # it has been used already, to look for the root
                 connection.__class__ = Connection
@@ -71,7 +71,9 @@ def _client(home: Home, timeout: float) -> Any:
     while True:
         left = max(0.0, deadline - time.monotonic())
         try:
-            client = SendingTogether(path, wait_timeout=left, blob_dir=blobs, shared_blob_dir=True)
+            client = PipelinedClientStorage(
+                path, wait_timeout=left, blob_dir=blobs, shared_blob_dir=True
+            )
         except ClientDisconnected as error:
             if time.monotonic() >= deadline:
                 raise StorageAway(f"no database server answers at {path}") from error
@@ -99,7 +101,7 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
     for name, (addresses, storage) in servers.items():
         where = [tuple(address) if isinstance(address, list) else address for address in addresses]
         try:
-            client = SendingTogether(where, storage=storage, wait_timeout=timeout)
+            client = PipelinedClientStorage(where, storage=storage, wait_timeout=timeout)
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}") from error
@@ -170,7 +172,7 @@ def _open_storage(section: Any, timeout: float) -> Any:
             storage.close()
             raise ClientDisconnected(f"not within {timeout:g} s")
         time.sleep(0.01)
-    return sending_together(storage)
+    return pipelined(storage)
 
 
 def _close(databases: dict[str, DB]) -> None:

@@ -11,7 +11,7 @@ from ZODB import DB
 from ZODB.utils import p64, u64
 
 from zcasync.instance.settings import ASYNC_DATABASE
-from zcasync.zeo.client import SendingTogether
+from zcasync.zeo.client import PipelinedClientStorage
 
 
 def manager_database(db: DB) -> DB:
@@ -30,7 +30,11 @@ def catch_up(db: DB, tid: bytes | None = None) -> None:
     everything in order.
     """
     storage = db.storage
-    if tid is not None and isinstance(storage, SendingTogether) and storage.has_heard_of(tid):
+    if (
+        tid is not None
+        and isinstance(storage, PipelinedClientStorage)
+        and storage.has_heard_of(tid)
+    ):
         return
     ping = getattr(storage, "ping", None)
     if ping is not None:

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from zcasync import clock
 from zcasync.errors import ZCAsyncError
 from zcasync.instance.home import Home
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 
 log = Logger()
 
@@ -51,7 +51,7 @@ class HomeLock:
     def _write(self, engine: str | None, starting: bool = False) -> None:
         since = clock.to_datetime(clock.now()).isoformat(timespec="seconds")
         said = {"since": since, "engine": engine, "starting": starting}
-        self._put({**Identity.here().as_dict(), **said})
+        self._put({**ProcessIdentity.here().as_dict(), **said})
 
     def _put(self, found: dict[str, Any]) -> None:
         """Write the file.  A disk that is full is no reason not to work."""
@@ -120,7 +120,7 @@ def read(home: Home) -> dict[str, Any] | None:
     """
     try:
         found = json.loads(home.supervisor_identity.read_text())
-        Identity.from_dict(found)
+        ProcessIdentity.from_dict(found)
         return {"starting": False, "since": None, "engine": None, **found}
     except (OSError, ValueError, KeyError, TypeError):
         return None

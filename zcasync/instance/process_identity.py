@@ -40,7 +40,7 @@ def _start_ticks(pid: int) -> int | None:
 
 
 @dataclass(frozen=True)
-class Identity:
+class ProcessIdentity:
     """Names one process: machine boot, pid namespace, pid and start time."""
 
     host: str
@@ -50,17 +50,17 @@ class Identity:
     start_ticks: int
 
     @classmethod
-    def here(cls) -> Identity:
+    def here(cls) -> ProcessIdentity:
         """This process."""
         return cls.of(os.getpid())
 
     @classmethod
-    def of(cls, pid: int) -> Identity:
+    def of(cls, pid: int) -> ProcessIdentity:
         """A process of this machine that runs."""
         return cls(socket.gethostname(), _boot_id(), _pid_namespace(), pid, _start_ticks(pid) or 0)
 
     @classmethod
-    def from_dict(cls, found: dict[str, Any]) -> Identity:
+    def from_dict(cls, found: dict[str, Any]) -> ProcessIdentity:
         """The inverse of ``as_dict``.  Raises KeyError, TypeError, ValueError for anything else."""
         return cls(
             str(found["host"]),

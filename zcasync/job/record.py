@@ -25,7 +25,7 @@ from zcasync.interfaces import (
 )
 from zcasync.job.callables import dotted, load_form, store_form
 from zcasync.job.failure import StoredFailure
-from zcasync.job.values import Box
+from zcasync.job.values import LargeValue
 
 #: Every way a state may change; anything else is a BadStateError.
 TRANSITIONS = {
@@ -113,7 +113,7 @@ class PartialRecord(Persistent):  # type: ignore[misc]
     def result(self) -> Any:
         if self._state in (PENDING, ACTIVE):
             return None
-        return self._result.value if isinstance(self._result, Box) else self._result
+        return self._result.value if isinstance(self._result, LargeValue) else self._result
 
     @property
     def unhandled_error(self) -> bool:

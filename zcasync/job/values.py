@@ -24,7 +24,7 @@ INLINE_LIMIT_BYTES = 8 * 1024
 RESULT_LIMIT_BYTES = 16 * 1024 * 1024
 
 
-class Box(Persistent):  # type: ignore[misc]
+class LargeValue(Persistent):  # type: ignore[misc]
     """Holds one large result in a record of its own."""
 
     def __init__(self, value: Any) -> None:
@@ -32,7 +32,7 @@ class Box(Persistent):  # type: ignore[misc]
 
 
 def storable(value: Any, what: str = "result") -> Any:
-    """``value``, or a Box around it when it is large.
+    """``value``, or a LargeValue that holds it when it is large.
 
     Raises UnstorableError when it cannot be pickled, cannot be loaded again, or is too large.
     """
@@ -44,7 +44,7 @@ def storable(value: Any, what: str = "result") -> Any:
             f"the {what}, a {type(value).__name__}, takes {size:,} bytes when pickled; the limit "
             f"is {RESULT_LIMIT_BYTES:,}: keep large values in a blob or in objects of your own"
         )
-    return Box(value) if size > INLINE_LIMIT_BYTES else value
+    return LargeValue(value) if size > INLINE_LIMIT_BYTES else value
 
 
 def _length(value: Any) -> int:

@@ -17,9 +17,9 @@ from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.death import Death
 from zcasync.retry.attempts import begun_before, in_vain
-from zcasync.retry.policy import Again, ask, policy_of, shown_name
+from zcasync.retry.policy import RetryDecision, ask, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
-from zcasync.supervisor.poll.messages import Done, SlotWork
+from zcasync.supervisor.poll.messages import PassResult, SlotReport
 from zcasync.workers.claims import ClaimList, SizedSequence
 
 
@@ -31,7 +31,7 @@ def is_unfinished(partial: PartialRecord) -> bool:
 def recover(
     partials: Iterable[PartialRecord],
     death: Death | None,
-    done: Done,
+    done: PassResult,
     cancelled: Mapping[bytes, str] = MappingProxyType({}),
 ) -> None:
     """Let the unfinished of these partials of one claim list wait again.
@@ -77,7 +77,7 @@ def _can_be_at_work(partial: PartialRecord) -> bool:
     return partial.state != PENDING and not is_done(partial)
 
 
-def cancel(partial: PartialRecord, who: str, done: Done, death: Death | None = None) -> None:
+def cancel(partial: PartialRecord, who: str, done: PassResult, death: Death | None = None) -> None:
     """End it: somebody does not want it any more; ``death`` is that of the child it ran in."""
     evidence = {} if death is None else death.as_dict()
     end(partial, from_exception(AbortedError(f"cancelled by {who}"), **evidence))
@@ -91,7 +91,10 @@ def end(partial: PartialRecord, result: Failure) -> None:
 
 
 def set_aside(
-    one: ClaimList, unreadable: Iterable[tuple[PartialRecord, str]], to: SizedSequence, done: Done
+    one: ClaimList,
+    unreadable: Iterable[tuple[PartialRecord, str]],
+    to: SizedSequence,
+    done: PassResult,
 ) -> None:
     """Take what cannot be loaded out of a claim list: it must not keep the rest from going on.
 
@@ -115,7 +118,7 @@ def unreadable(partials: Iterable[PartialRecord]) -> list[tuple[PartialRecord, s
     return [(partial, problem) for partial, problem in looked if problem is not None]
 
 
-def rehome(slots: list[tuple[ClaimList, SlotWork]], size: int) -> None:
+def rehome(slots: list[tuple[ClaimList, SlotReport]], size: int) -> None:
     """Let the first slot run the callbacks that are left in slots that there are no more."""
     for one, slot in slots[size:] if size else ():
         left = tuple(
@@ -140,14 +143,14 @@ def give_back(partial: PartialRecord) -> None:
     partial._queue.give_back(partial)  # type: ignore[union-attr]
 
 
-def end_begun(partial: PartialRecord, done: Done) -> None:
+def end_begun(partial: PartialRecord, done: PassResult) -> None:
     """End what has begun and may not begin again, although no death is known."""
     error = begun_before(partial)
     end(partial, from_exception(error))
     done.notes.append(f"{name_of(partial)} is ended: {error}")
 
 
-def interrupt(partial: PartialRecord, death: Death, done: Done) -> None:
+def interrupt(partial: PartialRecord, death: Death, done: PassResult) -> None:
     """Count an interruption: let it wait again, or end it, as its retry policy says."""
     again = count_interruption(partial, death, name_of(partial), done)
     if again is not None:
@@ -156,7 +159,7 @@ def interrupt(partial: PartialRecord, death: Death, done: Done) -> None:
         give_back(partial)
 
 
-def interrupt_callback(partial: PartialRecord, death: Death, done: Done) -> None:
+def interrupt_callback(partial: PartialRecord, death: Death, done: PassResult) -> None:
     """Count an interruption of a callback: its partial's result is there, the rest is repeated."""
     callback = at_work(partial)
     if callback.state in (CALLBACKS, COMPLETED):
@@ -186,7 +189,9 @@ def at_work(partial: PartialRecord) -> PartialRecord:
     return partial
 
 
-def count_interruption(partial: PartialRecord, death: Death, name: str, done: Done) -> Again | None:
+def count_interruption(
+    partial: PartialRecord, death: Death, name: str, done: PassResult
+) -> RetryDecision | None:
     """Count it, and ask the retry policy; when that says no, the partial is ended."""
     partial._interruptions += 1
     partial._attempts = in_vain(partial)
@@ -205,7 +210,7 @@ def count_interruption(partial: PartialRecord, death: Death, name: str, done: Do
     return again
 
 
-def ask_policy(partial: PartialRecord) -> tuple[Again | None, str]:
+def ask_policy(partial: PartialRecord) -> tuple[RetryDecision | None, str]:
     """Whether it is to run again; with it, what was wrong with the policy.
 
     What has begun and may not begin again is known by its record.  One that may begin only once and

@@ -8,7 +8,7 @@ from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import is_unfinished, recover, set_aside, unreadable
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
@@ -28,7 +28,7 @@ def take_over(
     so are those that cannot be loaded.  Without an heir the latter stay where they are, for the
     next engine that looks.
     """
-    done = Done()
+    done = PassResult()
     pid = 0
     if dead.incarnation is not None:
         pid = dead.incarnation.identity.pid
@@ -66,7 +66,7 @@ def give_all_back(sequence: SizedSequence) -> int:
     """Let every unfinished claim wait again, without counting an interruption."""
     held = [partial for partial in sequence if broken(partial) is None]
     unfinished = [partial for partial in held if is_unfinished(partial)]
-    recover(unfinished, None, Done())
+    recover(unfinished, None, PassResult())
     for one in sequence._lists:
         kept = tuple(
             partial for partial in one.items if partial not in held or partial._claim is not None

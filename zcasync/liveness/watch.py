@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.worker import Worker
 
 #: A pause between two looks counts for no more than this, seconds.
@@ -44,7 +44,7 @@ class Watch:
     def __init__(
         self,
         seconds: Callable[[], float] = time.monotonic,
-        frozen: Callable[[Identity], bool] | None = None,
+        frozen: Callable[[ProcessIdentity], bool] | None = None,
         is_alone: bool = False,
     ) -> None:
         self._seconds = seconds
@@ -98,7 +98,7 @@ class Watch:
         return silence.looks >= LEAST_LOOKS and silence.seconds > MARGIN * worker.ping.promise
 
 
-def is_frozen(identity: Identity) -> bool:
+def is_frozen(identity: ProcessIdentity) -> bool:
     """Whether a process of this machine is stopped by a signal."""
     try:
         return psutil.Process(identity.pid).status() == psutil.STATUS_STOPPED

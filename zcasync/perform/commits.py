@@ -15,7 +15,7 @@ from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
 from zcasync.perform.result import take
 from zcasync.perform.transactions import Transactions
-from zcasync.retry.attempts import Tries
+from zcasync.retry.attempts import Attempts
 
 
 class Commits:
@@ -28,7 +28,7 @@ class Commits:
     def __init__(self, storage_lost: Callable[[BaseException], None]) -> None:
         self._storage_lost = storage_lost
 
-    def begin(self, partial: PartialRecord, tries: Tries) -> None:
+    def begin(self, partial: PartialRecord, tries: Attempts) -> None:
         """That the call has begun, before it is made; under some policies never to begin again."""
 
         def change() -> None:
@@ -40,7 +40,7 @@ class Commits:
 
         self._commit(partial, change)
 
-    def put_off(self, partial: PartialRecord, tries: Tries, moment: int) -> None:
+    def put_off(self, partial: PartialRecord, tries: Attempts, moment: int) -> None:
         """That the call is to wait in its queue: whoever claimed it gives it back for then."""
 
         def change() -> None:
@@ -51,7 +51,7 @@ class Commits:
 
         self._commit(partial, change)
 
-    def end(self, partial: PartialRecord, result: Any, tries: Tries | None = None) -> None:
+    def end(self, partial: PartialRecord, result: Any, tries: Attempts | None = None) -> None:
         """That it ends with this (storable) result; ``tries`` are those of a call that was begun.
 
         Nothing happens when it has a result, or a commit that was in doubt turns out to be there.

@@ -18,7 +18,7 @@ from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
 from zcasync.perform.claimed import is_claimed
 from zcasync.perform.performer import Performer
-from zcasync.retry.attempts import Tries
+from zcasync.retry.attempts import Attempts
 from zcasync.retry.policy import begins_only_once, policy_of
 from zcasync.workers.incarnation import Incarnation
 
@@ -67,7 +67,7 @@ class Group:
 
         Raises FencedError when this process may not commit any more.
         """
-        tries = Tries(partial, policy_of(partial), self._performer.timing)
+        tries = Attempts(partial, policy_of(partial), self._performer.timing)
         tries.begin()
         try:
             deferred = self._performer.attempt(partial, (), {}, tries)
@@ -116,7 +116,7 @@ class Group:
             return partial._started is not None
         return partial.state != "active" or partial._waits_for is not None
 
-    def _failed(self, partial: PartialRecord, error: BaseException, tries: Tries) -> None:
+    def _failed(self, partial: PartialRecord, error: BaseException, tries: Attempts) -> None:
         if self._manager.get() is not self._transaction:
             # It has made a part of its changes durable: it must not be called once more.
             self.is_closed = True

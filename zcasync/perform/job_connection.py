@@ -26,7 +26,7 @@ class _Over:
         )
 
 
-class Attachment:
+class JobConnection:
     """The connection of the data manager's database, fenced by an incarnation.
 
     ``manager`` None: the thread's own transaction manager, so that a job's ``transaction.commit()``

@@ -25,7 +25,7 @@ from zcasync.perform.commits import Commits
 from zcasync.perform.progress import running
 from zcasync.perform.result import fired, is_deferred, refuse, take
 from zcasync.perform.transactions import Transactions, end_transaction
-from zcasync.retry.attempts import Timing, Tries, begun_before, can_wait
+from zcasync.retry.attempts import Attempts, Timing, begun_before, can_wait
 from zcasync.retry.policy import policy_of
 
 
@@ -83,7 +83,7 @@ class Performer:
         when it cannot even store a failure.
         """
         try:
-            tries = Tries(partial, policy_of(partial), self.timing)
+            tries = Attempts(partial, policy_of(partial), self.timing)
             if partial._once:
                 raise begun_before(partial)
             if partial._detached:
@@ -104,7 +104,7 @@ class Performer:
         self.after(partial)
 
     def _try(
-        self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
+        self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Attempts
     ) -> bool:
         """Make the call and commit; whether it is to be tried again, here and now."""
         transactions = Transactions(partial)
@@ -124,7 +124,7 @@ class Performer:
         return False
 
     def _goes_on(
-        self, partial: PartialRecord, tries: Tries, error: BaseException, at_commit: bool
+        self, partial: PartialRecord, tries: Attempts, error: BaseException, at_commit: bool
     ) -> bool:
         """What becomes of a call that went wrong; whether it is to be tried again, here and now."""
         again = tries.failed(Failure(error), at_commit)
@@ -144,7 +144,7 @@ class Performer:
         return partial.state in (PENDING, ACTIVE) and partial._waits_for is None
 
     def _perform_detached(
-        self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
+        self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Attempts
     ) -> None:
         """Make a call without a connection, whose start is committed, and store the result."""
         call = loaded(partial)
@@ -214,7 +214,7 @@ class Performer:
             self.after(partial)
             return
         try:
-            tries = Tries(partial, policy_of(partial), self.timing)
+            tries = Attempts(partial, policy_of(partial), self.timing)
         except MissingPolicy:
             self.finish(partial, sanitize(failure))
             return
@@ -252,7 +252,7 @@ class Performer:
             self.after(callback)
 
     def attempt(
-        self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Tries
+        self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], tries: Attempts
     ) -> Any:
         """Make the call and take the result; returns a Deferred that has not fired, else None."""
         call = loaded(partial)

@@ -6,7 +6,8 @@ this order and says *Ended* for each.  What was committed is in the records: who
 first makes sure to see what was committed before it (:mod:`zcasync.database.sync`).  *TakeBack*
 asks for what has not begun; *Finish* asks the child to end after the job it is at.  Nobody waits
 for an answer except to TakeBack and Ping.  A pipe that closes ends the child.  A child that is to
-be killed at work is asked for its Python stack first, by a signal (``zcasync.protocol.output``).
+be killed at work is asked for its Python stack first, by a signal
+(``zcasync.protocol.output_marks``).
 
 Operator and supervisor, over the home's control socket: *Status*, *Stop*.
 

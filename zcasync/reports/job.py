@@ -18,7 +18,7 @@ from zcasync.job.callables import dotted
 from zcasync.job.failure import StoredFailure
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
-from zcasync.job.values import Box
+from zcasync.job.values import LargeValue
 from zcasync.perform.progress import noted
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
@@ -146,7 +146,7 @@ def _outcome(fields: Fields | None) -> dict[str, Any]:
     if fields is None:
         return outcome
     value = fields["_result"]
-    if isinstance(value, Box):
+    if isinstance(value, LargeValue):
         value = _try(lambda: value.value, None)
     outcome["result_repr"] = safe_repr(value)
     if isinstance(value, Failure):

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 
 from zcasync.instance.home import Home
-from zcasync.instance.process_identity import Identity
-from zcasync.protocol.spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
+from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 
 CHILD_MODULE = "zcasync.child"
 COMMAND_CHARACTERS = 120
@@ -88,7 +88,7 @@ def _mark(process: psutil.Process) -> _Mark | None:
     engine = environment.get(ENGINE_VARIABLE)
     told = _json(environment.get(SUPERVISOR_VARIABLE, ""))
     try:
-        return _Mark(engine, told["home"], Identity.from_dict(told).is_alive() is not False)
+        return _Mark(engine, told["home"], ProcessIdentity.from_dict(told).is_alive() is not False)
     except (KeyError, TypeError, ValueError):
         spec = _spec(process.cmdline())
     if spec is not None:

@@ -9,7 +9,7 @@ from zcasync.errors import NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.lock import is_held
 from zcasync.instance.lock import read as read_holder
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import load
 from zcasync.instanceuuid import readUUID
 from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, Watch, judge, judge_holder
@@ -31,7 +31,7 @@ class Supervisor:
         self.is_alive: bool | None = False  # None: cannot be known from here
         self.pid: int | None = None
         if self.holder is not None:
-            self.is_alive = _is_alive(home, Identity.from_dict(self.holder))
+            self.is_alive = _is_alive(home, ProcessIdentity.from_dict(self.holder))
             self.pid = self.holder["pid"] if self.is_alive else None
         try:
             self.status = ask(home, timeout)
@@ -67,7 +67,7 @@ class Supervisor:
         }
 
 
-def _is_alive(home: Home, holder: Identity) -> bool | None:
+def _is_alive(home: Home, holder: ProcessIdentity) -> bool | None:
     """Whether the process lives that held the home's lock last; None: it may, elsewhere."""
     alive = holder.is_alive()
     if alive is not None:

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zcasync import clock
 from zcasync.database.errors import is_storage_lost
 from zcasync.errors import AbortedError
-from zcasync.retry.policy import Again, ask, shown_name
+from zcasync.retry.policy import RetryDecision, ask, shown_name
 from zcasync.retry.stock import Counts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Timing:
     uniform: Callable[[float, float], float] = random.uniform
 
 
-class Tries:
+class Attempts:
     """The tries of a partial's call from now on, on top of those in its record.
 
     Nothing is written before ``note``, because a try that fails takes back what it has written.
@@ -62,7 +62,7 @@ class Tries:
         self._since = self._timing.seconds()
         self._is_open = True
 
-    def failed(self, failure: Failure, at_commit: bool) -> Again | None:
+    def failed(self, failure: Failure, at_commit: bool) -> RetryDecision | None:
         """A try has ended in vain: what the policy says to that."""
         if not is_storage_lost(failure.value, committing=at_commit):
             self._is_open = False
@@ -87,7 +87,7 @@ class Tries:
             found["retry"] = self.problem
         return found
 
-    def pause(self, again: Again) -> None:
+    def pause(self, again: RetryDecision) -> None:
         """Wait before the next try.
 
         Longer after each failure, and in proportion to the try that failed: whoever interfered

@@ -28,7 +28,7 @@ Factory = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Again:
+class RetryDecision:
     """A policy's yes.  ``at``: not before this moment, microseconds; None: now."""
 
     at: int | None = None
@@ -97,7 +97,7 @@ def shown_name(partial: PartialRecord) -> str:
     return UNNAMED if partial._parent is None else UNNAMED_CALLBACK
 
 
-def ask(policy: Any, question: str, *args: Any) -> tuple[Again | None, str]:
+def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, str]:
     """What a policy answers; with it, what was wrong with the answer, which means no then."""
     try:
         return _understood(getattr(policy, question)(*args)), ""
@@ -110,9 +110,9 @@ def ask(policy: Any, question: str, *args: Any) -> tuple[Again | None, str]:
         )
 
 
-def _understood(answer: Any) -> Again | None:
+def _understood(answer: Any) -> RetryDecision | None:
     if answer is True:
-        return Again()
+        return RetryDecision()
     if answer is False:
         return None
     if isinstance(answer, timedelta):
@@ -120,7 +120,7 @@ def _understood(answer: Any) -> Again | None:
     else:
         at = clock.from_datetime(answer, "a retry policy's answer")
     clock.to_datetime(at)  # raises OverflowError for a time that nobody could read again
-    return Again(at)
+    return RetryDecision(at)
 
 
 def _unnamed(partial: PartialRecord) -> Factory:

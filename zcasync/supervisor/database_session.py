@@ -12,15 +12,15 @@ import transaction
 from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor import registration as startup
-from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.environment import Environment
 from zcasync.supervisor.poll.housekeeping import Housekeeping
-from zcasync.supervisor.poll.messages import Done, Work
+from zcasync.supervisor.poll.messages import PassInput, PassResult
 from zcasync.supervisor.poll.poll_pass import Passes
-from zcasync.workers.claims_snapshot import Held
+from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.fence import fence
 
 
-class Registration:
+class DatabaseSession:
     """One engine's hold on a worker's record, over one connection; not safe for two threads.
 
     ``note(held)`` is told after each pass what the engine holds.
@@ -33,8 +33,8 @@ class Registration:
         engine: uuid.UUID,
         settings: Settings,
         watch: Watch,
-        surroundings: Surroundings,
-        note: Callable[[Held], None] = lambda held: None,
+        surroundings: Environment,
+        note: Callable[[ClaimsSnapshot], None] = lambda held: None,
     ) -> None:
         self._db = db
         self._worker_uuid = worker
@@ -84,14 +84,14 @@ class Registration:
         )
         return incarnation._p_oid, notes, worker.thread.size
 
-    def make_pass(self, work: Work) -> Done:
+    def make_pass(self, work: PassInput) -> PassResult:
         """One poll pass."""
         done = self._passes.run(work)
         if done.held is not None:
             self._note(done.held)
         return done
 
-    def end(self, work: Work) -> int:
+    def end(self, work: PassInput) -> int:
         """Lay the worker down; returns how many claims were given back."""
         try:
             self._passes.run(work)

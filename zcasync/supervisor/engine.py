@@ -18,19 +18,19 @@ from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import Watch
 from zcasync.perform.progress import report_to
 from zcasync.supervisor.children.pool import PoolFactory
-from zcasync.supervisor.database_session import Registration
+from zcasync.supervisor.database_session import DatabaseSession
 from zcasync.supervisor.database_thread import DatabaseThread
-from zcasync.supervisor.environment import Surroundings
-from zcasync.supervisor.executors import RETIRE_SECONDS, Performers
+from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.executors import RETIRE_SECONDS, Executors
 from zcasync.supervisor.farewell import Farewell
-from zcasync.supervisor.metrics import Tally
-from zcasync.supervisor.outage import Trouble
+from zcasync.supervisor.metrics import PassMetrics
+from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.loop import PassLoop
-from zcasync.supervisor.poll.messages import Done, Work
+from zcasync.supervisor.poll.messages import PassInput, PassResult
 from zcasync.supervisor.poll.poll_pass import CONFLICT_TRIES
-from zcasync.supervisor.poll.wakeup import Doorbell
+from zcasync.supervisor.poll.wakeup import Wakeup
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.workers.claims_snapshot import Held
+from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import ask_ahead
 
 log = Logger()
@@ -63,36 +63,36 @@ class Engine:
         make_reactor_jobs: Callable[..., ReactorJobs] = ReactorJobs,
         thread: Any = None,
         watch: Watch | None = None,
-        surroundings: Surroundings | None = None,
-        note: Callable[[Held], None] = lambda held: None,
+        surroundings: Environment | None = None,
+        note: Callable[[ClaimsSnapshot], None] = lambda held: None,
         ready: Callable[[], None] = lambda: None,
         lost: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.UUID = uuid.uuid4()
         self.worker_uuid = uuid.UUID(bytes=worker.bytes)
         self.left_cleanly = False
-        self.performers = Performers(reactor, wake=self.wake, ready=ready, fenced=self._fenced)
-        self.tally = Tally()
+        self.performers = Executors(reactor, wake=self.wake, ready=ready, fenced=self._fenced)
+        self.tally = PassMetrics()
         self._is_lost = False
-        self._passing = Trouble(reactor, "polling")
+        self._passing = Outage(reactor, "polling")
         self._db = manager_database(db)
         self._reactor = reactor
         self._settings = settings
         self._make_pool = make_pool
         self._make_reactor_jobs = make_reactor_jobs
-        self._registration = Registration(
+        self._registration = DatabaseSession(
             self._db,
             self.worker_uuid,
             self.UUID,
             settings,
             watch or Watch(),
-            surroundings or Surroundings(),
+            surroundings or Environment(),
             note,
         )
         self._lost = lost
         self._thread = thread or DatabaseThread(reactor)
         self._farewell = Farewell(reactor, self._thread, self._registration, self.UUID)
-        self._bell = Doorbell(self._rung, functools.partial(ask_ahead, self._db))
+        self._bell = Wakeup(self._rung, functools.partial(ask_ahead, self._db))
         self._loop = PassLoop(reactor, self._make_pass)
         self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
         self._pause = FIRST_PAUSE_SECONDS
@@ -206,19 +206,19 @@ class Engine:
         passing: Deferred[Any] = self._thread.run(self._run_pass, work)
         return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
 
-    def _gather(self) -> Work:
+    def _gather(self) -> PassInput:
         return self.performers.gather(self._state == "running")
 
-    def _run_pass(self, work: Work) -> Done:
+    def _run_pass(self, work: PassInput) -> PassResult:
         self._bell.settle()
         return self._registration.make_pass(work)
 
-    def _committed(self, done: Done) -> None:
+    def _committed(self, done: PassResult) -> None:
         """What a pass has claimed is committed, though the pass has not returned yet."""
         if self._state == "running":
             self.performers.hand_out(done)
 
-    def _passed(self, done: Done) -> float:
+    def _passed(self, done: PassResult) -> float:
         self._pause = FIRST_PAUSE_SECONDS
         self._passing.works()
         self.tally.add(done)
@@ -231,7 +231,7 @@ class Engine:
             self._bell.watch(done.watched, done.own)
         return done.delay
 
-    def _pass_failed(self, failure: Failure, work: Work) -> float:
+    def _pass_failed(self, failure: Failure, work: PassInput) -> float:
         self.performers.put_back(work)
         self._bell.missed()
         self._passing.stop()

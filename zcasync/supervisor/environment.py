@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Environment:
     """What an engine knows of the machine that it runs on.
 
     ``seconds()``: a monotonic clock.  ``sleep(seconds)`` is called in the database thread only.
@@ -21,4 +21,4 @@ class Surroundings:
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: random.Random = field(default_factory=random.Random)
-    identity: Callable[[], Identity] = Identity.here
+    identity: Callable[[], ProcessIdentity] = ProcessIdentity.here

@@ -12,10 +12,10 @@ from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.prefetch import Sharing, target, wants_more
-from zcasync.supervisor.children.state import InHand
-from zcasync.supervisor.outage import Trouble
-from zcasync.supervisor.poll.events import Gathering
-from zcasync.supervisor.poll.messages import Done, Work
+from zcasync.supervisor.children.state import ChildState
+from zcasync.supervisor.outage import Outage
+from zcasync.supervisor.poll.events import EventBuffer
+from zcasync.supervisor.poll.messages import PassInput, PassResult
 
 #: Finished jobs are retired together, at the latest after this time.
 RETIRE_SECONDS = 0.05
@@ -23,7 +23,7 @@ RETIRE_SECONDS = 0.05
 STORAGE_PAUSE_SECONDS = 0.5
 
 
-class Performers:
+class Executors:
     """What an engine has jobs performed by; empty before ``start``.
 
     ``wake(delay)`` asks for a pass, ``ready()`` is called when a thread job can be taken, and
@@ -40,8 +40,8 @@ class Performers:
     ) -> None:
         self.pool: Any = None
         self.reactor_jobs: Any = None
-        self.trouble = Trouble(reactor, "performing jobs")
-        self._gathering = Gathering(reactor.seconds)
+        self.trouble = Outage(reactor, "performing jobs")
+        self._gathering = EventBuffer(reactor.seconds)
         self.noting = self._gathering.noting
         self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
         self._reactor = reactor
@@ -88,22 +88,22 @@ class Performers:
         now = self._reactor.seconds()
         return any(wants_more(one, now) for one in self.pool.ready())
 
-    def gather(self, is_running: bool) -> Work:
+    def gather(self, is_running: bool) -> PassInput:
         """What the next pass is to do; leaves nothing of it for the one after it."""
         return self._gathering.take(self.pool, self.reactor_jobs, is_running)
 
-    def put_back(self, work: Work) -> None:
+    def put_back(self, work: PassInput) -> None:
         """Keep what a failed pass did not do for the next one."""
         self._gathering.put_back(work)
 
-    def forget(self, done: Done) -> None:
+    def forget(self, done: PassResult) -> None:
         """Drop what a pass has ended, and keep what it has left."""
         self._gathering.note_cancelled(done.cancelled)
         self._gathering.note_unretired(done.unretired)
         for oid in done.dropped:
             self.reactor_jobs.drop(oid)
 
-    def hand_out(self, done: Done) -> None:
+    def hand_out(self, done: PassResult) -> None:
         """Begin what a pass has claimed; nothing the second time."""
         if done.is_handed_out:
             return
@@ -139,7 +139,7 @@ class Performers:
 
     # what they tell
 
-    def _child_changed(self, child: InHand) -> None:
+    def _child_changed(self, child: ChildState) -> None:
         self._say_ready()
         failed = [self._ended(child, *one) for one in child.ended]
         child.ended.clear()
@@ -150,7 +150,7 @@ class Performers:
         else:
             self._wake(RETIRE_SECONDS)
 
-    def _ended(self, child: InHand, oid: bytes, ending: Ending, detail: str) -> bool:
+    def _ended(self, child: ChildState, oid: bytes, ending: Ending, detail: str) -> bool:
         """A child has ended a job; whether it could not do it for want of its database."""
         self.noting.forget(oid)
         if ending == Ending.STORAGE:

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 
-from zcasync.supervisor.database_session import Registration
-from zcasync.supervisor.poll.messages import Work
+from zcasync.supervisor.database_session import DatabaseSession
+from zcasync.supervisor.poll.messages import PassInput
 
 log = Logger()
 
@@ -21,7 +21,7 @@ class Farewell:
     """Of one engine, in its database thread; never waits for the storage for long."""
 
     def __init__(
-        self, reactor: Any, thread: Any, registration: Registration, engine: uuid.UUID
+        self, reactor: Any, thread: Any, registration: DatabaseSession, engine: uuid.UUID
     ) -> None:
         self._reactor = reactor
         self._thread = thread
@@ -29,7 +29,7 @@ class Farewell:
         self._engine = engine
 
     @inlineCallbacks
-    def lay_down(self, work: Work) -> Any:
+    def lay_down(self, work: PassInput) -> Any:
         """The last transaction; fires with whether there was one, False where nobody answers."""
         done: Deferred[Any] = self._thread.run(self._registration.end, work)
         done.addTimeout(FAREWELL_SECONDS, self._reactor)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 
 
 @dataclass
-class Tally:
+class PassMetrics:
     """Counts since the engine started."""
 
     passes: int = 0  # that committed
@@ -16,7 +16,7 @@ class Tally:
     claimed: int = 0  # jobs
     conflicts: int = 0  # commits of passes that were refused and tried again
 
-    def add(self, done: Done) -> None:
+    def add(self, done: PassResult) -> None:
         """Count a pass that committed."""
         self.passes += 1
         self.claiming += done.claimed > 0

@@ -15,7 +15,7 @@ log = Logger()
 STALL_SECONDS = 5.0
 
 
-class Trouble:
+class Outage:
     """Remembers one trouble: a line in the log when it begins, and one when it is over.
 
     ``what`` names what cannot be done.  A database server that is frozen raises nothing, whatever

@@ -21,7 +21,7 @@ from zcasync.errors import AbortedError, FencedError
 from zcasync.job.callables import is_persistent
 from zcasync.job.ids import hex_oid
 from zcasync.perform.claimed import perform_claimed
-from zcasync.perform.job_connection import Attachment
+from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
 
@@ -165,12 +165,12 @@ class ReactorJobs:
         finally:
             attachment.retire() if held else attachment.close()
 
-    def _attach(self, manager: Any) -> Attachment:
+    def _attach(self, manager: Any) -> JobConnection:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""
         while True:
             try:
                 catch_up_all(self._db)
-                return Attachment(self._db, self._incarnation_oid, manager)
+                return JobConnection(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
                 self._wait(error)
 

@@ -12,7 +12,7 @@ from zcasync.clock import to_datetime
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.datamanager import DataManager, install
 from zcasync.instance.lock import AlreadyServed
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.versions import versions
 from zcasync.liveness.takeover import give_all_back, take_over
 from zcasync.liveness.watch import Watch
@@ -33,7 +33,7 @@ def begin(
     engine: uuid.UUID,
     wishes: dict[str, Any],
     watch: Watch,
-    identity: Callable[[], Identity] = Identity.here,
+    identity: Callable[[], ProcessIdentity] = ProcessIdentity.here,
 ) -> tuple[DataManager, Worker, Incarnation, list[str]]:
     """Install what is missing and write the new incarnation; returns notes for the log too.
 
@@ -67,7 +67,7 @@ def _begin(
     engine: uuid.UUID,
     wishes: dict[str, Any],
     watch: Watch,
-    identity: Callable[[], Identity],
+    identity: Callable[[], ProcessIdentity],
 ) -> tuple[DataManager, Worker, Incarnation, list[str]]:
     data_manager = install(connection)
     for name, db in connection.db().databases.items():

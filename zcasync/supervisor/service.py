@@ -14,11 +14,11 @@ from twisted.logger import Logger
 from zcasync.database.opening import open_databases
 from zcasync.instance.home import Home
 from zcasync.instance.lock import HomeLock
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
 from zcasync.liveness.watch import Watch
-from zcasync.protocol.spec import ChildSpec
+from zcasync.protocol.child_spec import ChildSpec
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
@@ -206,7 +206,7 @@ class Supervisor(Service):  # type: ignore[misc]
         return {
             "pid": os.getpid(),
             "engine": None if engine is None else str(engine.UUID),
-            "identity": Identity.here().as_dict(),
+            "identity": ProcessIdentity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
             "passes": None if engine is None else engine.tally.as_dict(),

@@ -8,7 +8,7 @@ from typing import Any
 import transaction
 
 from zcasync.errors import BadStateError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.record import PartialRecord
 from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
@@ -26,7 +26,7 @@ def run_inline(partial: PartialRecord) -> Any:
     manager = partial._p_jar.transaction_manager
     queue.withdraw(partial)
     partial._queue = queue
-    incarnation = Incarnation(uuid.uuid4(), uuid.UUID(int=0), Identity.here())
+    incarnation = Incarnation(uuid.uuid4(), uuid.UUID(int=0), ProcessIdentity.here())
     partial._claimed_by(incarnation)
     manager.commit()
     perform_claimed(partial, incarnation, Performer())

@@ -11,7 +11,7 @@ from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.instance.settings import load
 from zcasync.liveness.watch import Watch
-from zcasync.protocol.spec import ChildSpec
+from zcasync.protocol.child_spec import ChildSpec
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.keeper import EngineKeeper

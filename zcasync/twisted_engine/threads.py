@@ -14,13 +14,13 @@ from zcasync.child.job_queue import Jobs
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
-from zcasync.supervisor.children.state import InHand
+from zcasync.supervisor.children.state import ChildState
 
 if TYPE_CHECKING:  # it loads a reactor
     from zcasync.supervisor.children.pool import PoolFactory
 
 
-class Performer(InHand):
+class Performer(ChildState):
     """One thread that performs jobs as a child would.
 
     A subclass may have it done in another way: with the same books, but no thread.

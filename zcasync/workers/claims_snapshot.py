@@ -48,7 +48,7 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class Held:
+class ClaimsSnapshot:
     """What an engine holds."""
 
     engine: str
@@ -57,7 +57,7 @@ class Held:
     reactor: Claims
 
     @classmethod
-    def of(cls, worker: Worker, over: Collection[bytes] = ()) -> Held:
+    def of(cls, worker: Worker, over: Collection[bytes] = ()) -> ClaimsSnapshot:
         """What the current transaction says of a stored worker; ``over``: oids that are done."""
         return cls(
             str(worker.engineUUID),
@@ -78,10 +78,10 @@ class LastPass:
     def __init__(self, home: Home) -> None:
         self._path = home.last_pass
         self._fd: int | None = None
-        self._written: Held | None = None
+        self._written: ClaimsSnapshot | None = None
         self._has_complained = False
 
-    def write(self, held: Held) -> None:
+    def write(self, held: ClaimsSnapshot) -> None:
         """Write it down when it has changed.  A full disk must not keep an engine from working."""
         if held == self._written:
             return
@@ -106,7 +106,7 @@ class LastPass:
             os.close(fd)
 
 
-def read(home: Home) -> Held | None:
+def read(home: Home) -> ClaimsSnapshot | None:
     """What the last engine of a home held after its last pass; None: nothing readable."""
     try:
         head, _, rest = home.last_pass.read_bytes().partition(b"\n")
@@ -118,6 +118,6 @@ def read(home: Home) -> Held | None:
         claims = [
             Claims(found[kind]["size"], found[kind]["oids"]) for kind in ("thread", "reactor")
         ]
-        return Held(found["engine"], found["database"], *claims)
+        return ClaimsSnapshot(found["engine"], found["database"], *claims)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,7 +14,7 @@ from datetime import datetime
 from persistent import Persistent
 
 from zcasync import clock
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 
 
 class Incarnation(Persistent):  # type: ignore[misc]
@@ -28,7 +28,7 @@ class Incarnation(Persistent):  # type: ignore[misc]
         self,
         engine: uuid.UUID,
         worker: uuid.UUID,
-        identity: Identity,
+        identity: ProcessIdentity,
         versions: dict[str, str] | None = None,
     ) -> None:
         self._engine = engine.bytes

@@ -51,7 +51,7 @@ def load_all(connection: Any, oids: Iterable[bytes]) -> None:
                 connection.get(oid)._p_activate()
 
 
-class Ahead:
+class ReadAhead:
     """Records that were asked for when a commit was heard of, as it has left them."""
 
     def __init__(self, tid: bytes) -> None:
@@ -72,7 +72,7 @@ class Ahead:
         return self._found
 
 
-def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> Ahead | None:
+def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> ReadAhead | None:
     """Ask for what a commit has written when it is heard of, in the network's thread.
 
     Nobody waits for that yet: other threads have to wake up first.  None where it cannot be asked;
@@ -81,7 +81,7 @@ def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> Ahead | None:
     storage = db.storage
     if not isinstance(storage, ClientStorage) or LOAD_MANY not in (storage._info or ()):
         return None
-    client, wanted, made = storage._server.client, list(oids), Ahead(tid)
+    client, wanted, made = storage._server.client, list(oids), ReadAhead(tid)
     # Who is interrupted in a commit tells of it in its own thread, where nothing may be sent.
     if not client.operational or asyncio._get_running_loop() is not client.loop:
         return None
@@ -93,7 +93,7 @@ def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> Ahead | None:
     return made
 
 
-def load_ahead(connection: Any, oids: Iterable[bytes], ahead: Ahead | None) -> None:
+def load_ahead(connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None) -> None:
     """Load the objects with these oids from what was asked for, as far as it is good for that."""
     found = None if ahead is None else ahead.seen_by(connection)
     if found and _can_load_many(connection):
@@ -104,7 +104,9 @@ def load_ahead(connection: Any, oids: Iterable[bytes], ahead: Ahead | None) -> N
 
 
 @contextlib.contextmanager
-def at_hand(connection: Any, oids: Iterable[bytes], ahead: Ahead | None = None) -> Iterator[None]:
+def at_hand(
+    connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None = None
+) -> Iterator[None]:
     """Ask for all of these at once, before the first of them is needed in this block.
 
     For what is known to be needed soon, in part: records of which no object is made are forgotten.

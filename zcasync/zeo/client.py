@@ -40,7 +40,7 @@ PART_BYTES = 1024 * 1024
 Message = tuple[str, tuple[Any, ...]]
 
 
-class SendingTogether(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
+class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
     """See the module.  Only one thread commits at a time, so that what waits belongs to one."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -187,12 +187,12 @@ class SendingTogether(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
         return messages
 
 
-def sending_together(storage: Any) -> Any:
+def pipelined(storage: Any) -> Any:
     """Let a ZEO client that somebody else has made do the same; returns the storage.
 
     Any other storage is left as it is.
     """
     if type(storage) is ClientStorage:
-        storage.__class__ = SendingTogether
+        storage.__class__ = PipelinedClientStorage
         storage._collect()
     return storage

@@ -159,12 +159,12 @@ def main() -> None:
         watch(who, FileStorage, lambda: {"any"})
         watch_the_file(FileStorage)
     else:
-        from zcasync.zeo.client import SendingTogether
+        from zcasync.zeo.client import PipelinedClientStorage
 
-        watch(who, SendingTogether, commits)
+        watch(who, PipelinedClientStorage, commits)
         watch_messages(who)
         if os.environ.get("ZCASYNC_TORMENT_PHASES") == "2":
-            SendingTogether._is_alone = staticmethod(lambda txn: False)
+            PipelinedClientStorage._is_alone = staticmethod(lambda txn: False)
 
 
 main()

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output import STACK_END, STACK_SIGNAL
+from zcasync.protocol.output_marks import STACK_END, STACK_SIGNAL
 
 #: Above what any kernel gives to a process, so that a signal to it or its group meets nobody.
 pids = itertools.count(5_000_000)

@@ -10,10 +10,10 @@ from tests.supervisor.children.fake_children import FakeProcess, FakeStarter
 from zcasync.instance.settings import Settings
 from zcasync.liveness.death import Death
 from zcasync.supervisor.children.pool import Pool
-from zcasync.supervisor.children.process_info import Vitals
+from zcasync.supervisor.children.process_info import ProcessInfo
 
 BOOT_TIMEOUT = 10.0
-USUAL = Vitals(50 * 2**20, is_stopped=False)
+USUAL = ProcessInfo(50 * 2**20, is_stopped=False)
 
 
 class Pooled:
@@ -33,7 +33,7 @@ class Pooled:
             lambda *death: self.deaths.append(death),
             lambda pid: self.vitals.get(pid, USUAL),
         )
-        self.vitals: dict[int, Vitals] = {}
+        self.vitals: dict[int, ProcessInfo] = {}
 
     @property
     def started(self) -> list[FakeProcess]:

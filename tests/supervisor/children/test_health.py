@@ -15,11 +15,11 @@ from tests.supervisor.children.pooled import USUAL, Pooled
 from tests.support.scenes import Said
 from tests.support.waiting import wait_until
 from zcasync.supervisor.children import process_info as vitals
-from zcasync.supervisor.children.process_info import Vitals
+from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.status import child_list
 
 A = bytes(7) + b"\x01"
-STOPPED = Vitals(50 * 2**20, is_stopped=True)
+STOPPED = ProcessInfo(50 * 2**20, is_stopped=True)
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def pooled(reactor: Clock) -> Pooled:
 def test_a_child_that_takes_more_than_the_limit_is_killed_with_the_reason(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     pooled.perform([A])
-    pooled.vitals[process.pid] = Vitals(300 * 2**20, is_stopped=False)
+    pooled.vitals[process.pid] = ProcessInfo(300 * 2**20, is_stopped=False)
     pooled.reactor.advance(1)
     assert not process.signals, "the limit itself is allowed"
 
-    pooled.vitals[process.pid] = Vitals(512 * 2**20, is_stopped=False)
+    pooled.vitals[process.pid] = ProcessInfo(512 * 2**20, is_stopped=False)
     pooled.reactor.advance(1)
     pooled.settle()
     ((_, death, idle),) = pooled.deaths

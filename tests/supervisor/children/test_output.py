@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.scenes import Said
-from zcasync.protocol.output import MARK
-from zcasync.supervisor.children.output import LAST_LINES, LINE_LIMIT_CHARACTERS, Lines
+from zcasync.protocol.output_marks import MARK
+from zcasync.supervisor.children.output import LAST_LINES, LINE_LIMIT_CHARACTERS, ChildOutput
 
 OUT, ERR = 1, 2
 LIMIT = 5
@@ -31,17 +31,17 @@ def current() -> Current:
 
 
 @pytest.fixture
-def lines(current: Current) -> Lines:
-    return Lines(3, LIMIT, current)
+def lines(current: Current) -> ChildOutput:
+    return ChildOutput(3, LIMIT, current)
 
 
-def test_each_line_is_logged_with_slot_and_job(lines: Lines, said: Said) -> None:
+def test_each_line_is_logged_with_slot_and_job(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, mark("0x1") + b"one\ntwo\n")
 
     assert said.lines == ["child 3 job 0x1: one", "child 3 job 0x1: two"]
 
 
-def test_a_line_may_come_in_pieces_even_within_a_character(lines: Lines, said: Said) -> None:
+def test_a_line_may_come_in_pieces_even_within_a_character(lines: ChildOutput, said: Said) -> None:
     for byte in mark("0x1") + "süß\n".encode():
         assert said.lines == []
         lines.received(OUT, bytes([byte]))
@@ -49,7 +49,9 @@ def test_a_line_may_come_in_pieces_even_within_a_character(lines: Lines, said: S
     assert said.lines == ["child 3 job 0x1: süß"]
 
 
-def test_each_stream_has_its_own_mark_and_its_own_unfinished_line(lines: Lines, said: Said) -> None:
+def test_each_stream_has_its_own_mark_and_its_own_unfinished_line(
+    lines: ChildOutput, said: Said
+) -> None:
     lines.received(OUT, mark("0x1") + b"o")
     lines.received(ERR, mark("0x2") + b"e")
     lines.received(OUT, b"ut\n")
@@ -59,7 +61,7 @@ def test_each_stream_has_its_own_mark_and_its_own_unfinished_line(lines: Lines, 
 
 
 def test_without_a_mark_a_line_belongs_to_the_job_the_child_is_at(
-    lines: Lines, current: Current, said: Said
+    lines: ChildOutput, current: Current, said: Said
 ) -> None:
     lines.received(OUT, b"boot\n")
     current.job = "0x7"
@@ -68,7 +70,7 @@ def test_without_a_mark_a_line_belongs_to_the_job_the_child_is_at(
     assert said.lines == ["child 3 job -: boot", "child 3 job 0x7: from C"]
 
 
-def test_a_job_that_has_ended_gets_no_more_lines(lines: Lines, said: Said) -> None:
+def test_a_job_that_has_ended_gets_no_more_lines(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, mark("0x1") + b"mine\n")
     lines.received(ERR, mark("0x2"))
     lines.job_ended("0x1")
@@ -78,7 +80,7 @@ def test_a_job_that_has_ended_gets_no_more_lines(lines: Lines, said: Said) -> No
     assert said.lines[1:] == ["child 3 job -: nobody's", "child 3 job 0x2: the other's"]
 
 
-def test_a_job_that_prints_much_is_cut_short_with_a_count(lines: Lines, said: Said) -> None:
+def test_a_job_that_prints_much_is_cut_short_with_a_count(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, mark("0x1") + b"line\n" * 1000)
     assert len(said.lines) == LIMIT
 
@@ -88,7 +90,7 @@ def test_a_job_that_prints_much_is_cut_short_with_a_count(lines: Lines, said: Sa
     ]
 
 
-def test_the_next_job_may_print_as_much_again(lines: Lines, said: Said) -> None:
+def test_the_next_job_may_print_as_much_again(lines: ChildOutput, said: Said) -> None:
     for job in ("0x1", "0x2"):
         lines.received(OUT, mark(job) + b"line\n" * LIMIT)
         lines.job_ended(job)
@@ -97,14 +99,16 @@ def test_the_next_job_may_print_as_much_again(lines: Lines, said: Said) -> None:
     assert not said.about("not shown")
 
 
-def test_the_last_lines_are_kept_for_evidence_though_they_are_not_logged(lines: Lines) -> None:
+def test_the_last_lines_are_kept_for_evidence_though_they_are_not_logged(
+    lines: ChildOutput,
+) -> None:
     text = b"".join(b"%d\n" % number for number in range(1000))
     lines.received(OUT, mark("0x1") + text)
 
     assert lines.last() == tuple(map(str, range(1000 - LAST_LINES, 1000)))
 
 
-def test_an_unfinished_line_is_taken_at_the_end(lines: Lines, said: Said) -> None:
+def test_an_unfinished_line_is_taken_at_the_end(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, b"all\nbut the en")
     lines.received(ERR, b"Segmentation fault")
     lines.flush()
@@ -114,7 +118,7 @@ def test_an_unfinished_line_is_taken_at_the_end(lines: Lines, said: Said) -> Non
     assert len(said.lines) == 3
 
 
-def test_at_the_end_it_is_said_what_was_left_out(lines: Lines, said: Said) -> None:
+def test_at_the_end_it_is_said_what_was_left_out(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, mark("0x1") + b"line\n" * 7)
     lines.flush()
 
@@ -123,7 +127,7 @@ def test_at_the_end_it_is_said_what_was_left_out(lines: Lines, said: Said) -> No
     ]
 
 
-def test_a_line_without_an_end_takes_little_room(lines: Lines, said: Said) -> None:
+def test_a_line_without_an_end_takes_little_room(lines: ChildOutput, said: Said) -> None:
     for _ in range(200):
         lines.received(OUT, b"x" * 4096)
 
@@ -131,13 +135,13 @@ def test_a_line_without_an_end_takes_little_room(lines: Lines, said: Said) -> No
     assert said.lines[0] == "child 3 job -: " + "x" * LINE_LIMIT_CHARACTERS
 
 
-def test_bytes_that_are_no_text_are_shown_as_such(lines: Lines, said: Said) -> None:
+def test_bytes_that_are_no_text_are_shown_as_such(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, b"\xff{slot}\n")
 
     assert said.lines == ["child 3 job -: \\xff{slot}"]
 
 
-def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_told(lines: Lines) -> None:
+def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_told(lines: ChildOutput) -> None:
     seen: list[bool] = []
     lines.received(OUT, b"".join(b"%d\n" % number for number in range(50)))
     lines.expect_stack(lambda: seen.append(True))
@@ -151,7 +155,7 @@ def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_told(lines: Lin
     assert lines.last()[LAST_LINES : LAST_LINES + 60] == tuple(stack)
 
 
-def test_the_end_of_a_very_long_stack_is_seen_too(lines: Lines) -> None:
+def test_the_end_of_a_very_long_stack_is_seen_too(lines: ChildOutput) -> None:
     seen: list[bool] = []
     lines.expect_stack(lambda: seen.append(True))
     lines.received(ERR, b"  line 1 in work\n" * 500 + b"  line 198 in _run_module_as_main\n")

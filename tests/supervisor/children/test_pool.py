@@ -11,7 +11,7 @@ from tests.supervisor.children.pooled import BOOT_TIMEOUT, Pooled
 from tests.support.scenes import Said
 from zcasync.job.ids import hex_oid
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output import MARK
+from zcasync.protocol.output_marks import MARK
 from zcasync.supervisor.children.backoff import STEADY_SECONDS
 
 A, B, C = (number.to_bytes(8) for number in (1, 2, 3))

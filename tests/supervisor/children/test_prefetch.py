@@ -18,14 +18,14 @@ from zcasync.supervisor.children.prefetch import (
     target,
     wants_more,
 )
-from zcasync.supervisor.children.state import InHand
+from zcasync.supervisor.children.state import ChildState
 
 
 def oids(*numbers: int) -> list[bytes]:
     return [number.to_bytes(8) for number in numbers]
 
 
-class FakeChild(InHand):
+class FakeChild(ChildState):
     """A ready child; the test answers for it."""
 
     def __init__(self, reactor: Clock, slot: int = 0) -> None:

@@ -11,11 +11,11 @@ from tests.supervisor.children.pooled import USUAL, Pooled
 from tests.support.scenes import Said
 from zcasync.instance.settings import Settings
 from zcasync.protocol.outcomes import Ending
-from zcasync.supervisor.children.process_info import Vitals
+from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.children.recycling import JITTER, Recycling
 
 A, B, C = (bytes(7) + bytes([number]) for number in (1, 2, 3))
-BIG = Vitals(400 * 2**20, is_stopped=False)
+BIG = ProcessInfo(400 * 2**20, is_stopped=False)
 
 
 def pool_with(reactor: Clock, **settings: Any) -> Pooled:

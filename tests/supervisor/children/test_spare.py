@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from tests.supervisor.children.pooled import BOOT_TIMEOUT, Pooled
 from tests.support.scenes import Said
-from zcasync.supervisor.children.process_info import Vitals
+from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.status import child_list
 
 A, B = bytes(7) + b"\x01", bytes(7) + b"\x02"
@@ -172,7 +172,7 @@ def test_one_that_a_signal_has_stopped_replaces_nobody(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     spare = pooled.started[1]
     spare.ready()
-    pooled.vitals[spare.pid] = Vitals(0, is_stopped=True)
+    pooled.vitals[spare.pid] = ProcessInfo(0, is_stopped=True)
     pooled.reactor.advance(1)
     process.crash(3)
 

@@ -7,23 +7,23 @@ from twisted.internet.task import Clock
 
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
-from zcasync.supervisor.children.state import STATES, InHand
+from zcasync.supervisor.children.state import STATES, ChildState
 
 A, B, C = (bytes([0, 0, 0, 0, 0, 0, 0, number]) for number in (1, 2, 3))
 
 
 @pytest.fixture
-def child(reactor: Clock) -> InHand:
-    return InHand(reactor, 0)
+def child(reactor: Clock) -> ChildState:
+    return ChildState(reactor, 0)
 
 
 @pytest.fixture
-def ready(child: InHand) -> InHand:
+def ready(child: ChildState) -> ChildState:
     child.note_ready()
     return child
 
 
-def test_the_states_lead_from_booting_to_gone_and_never_back(child: InHand) -> None:
+def test_the_states_lead_from_booting_to_gone_and_never_back(child: ChildState) -> None:
     assert child.state == "booting"
     assert STATES["gone"] == set()
     assert all("gone" in following for state, following in STATES.items() if state != "gone")
@@ -34,7 +34,7 @@ def test_the_states_lead_from_booting_to_gone_and_never_back(child: InHand) -> N
 
 @pytest.mark.parametrize("before", STATES)
 @pytest.mark.parametrize("after", STATES)
-def test_a_child_moves_along_the_table_only(child: InHand, before: str, after: str) -> None:
+def test_a_child_moves_along_the_table_only(child: ChildState, before: str, after: str) -> None:
     child.state = before
     if after in STATES[before]:
         child.move_to(after)
@@ -45,7 +45,7 @@ def test_a_child_moves_along_the_table_only(child: InHand, before: str, after: s
         assert child.state == before
 
 
-def test_a_child_that_has_jobs_is_busy_until_the_last_has_ended(ready: InHand) -> None:
+def test_a_child_that_has_jobs_is_busy_until_the_last_has_ended(ready: ChildState) -> None:
     assert (ready.state, ready.job_id()) == ("idle", None)
 
     ready.note_given([A, B])
@@ -59,7 +59,7 @@ def test_a_child_that_has_jobs_is_busy_until_the_last_has_ended(ready: InHand) -
     assert ready.ended == [(A, Ending.SETTLED, ""), (B, Ending.SETTLED, "")]
 
 
-def test_an_ended_job_is_news(ready: InHand) -> None:
+def test_an_ended_job_is_news(ready: ChildState) -> None:
     ready.note_given([A])
     assert not ready.has_news
 
@@ -67,7 +67,7 @@ def test_an_ended_job_is_news(ready: InHand) -> None:
     assert ready.has_news
 
 
-def test_a_deferred_job_is_neither_busy_nor_done(ready: InHand) -> None:
+def test_a_deferred_job_is_neither_busy_nor_done(ready: ChildState) -> None:
     ready.note_given([A])
     ready.note_ended(A, Ending.DEFERRED, 0.1, "")
     assert (ready.state, ready.deferred, ready.jobs_done) == ("idle", {A}, 0)
@@ -76,7 +76,7 @@ def test_a_deferred_job_is_neither_busy_nor_done(ready: InHand) -> None:
     assert (ready.state, ready.deferred, ready.jobs_done) == ("idle", set(), 1)
 
 
-def test_jobs_that_were_given_back_are_not_in_hand(ready: InHand) -> None:
+def test_jobs_that_were_given_back_are_not_in_hand(ready: ChildState) -> None:
     ready.note_given([A, B, C])
     ready.note_returned([B, C])
     assert (list(ready.outstanding), ready.state) == ([A], "busy")
@@ -85,7 +85,7 @@ def test_jobs_that_were_given_back_are_not_in_hand(ready: InHand) -> None:
     assert (list(ready.outstanding), ready.state) == ([], "idle")
 
 
-def test_a_stopping_child_stays_so_whatever_it_says(child: InHand) -> None:
+def test_a_stopping_child_stays_so_whatever_it_says(child: ChildState) -> None:
     child.move_to("stopping")
     child.note_ready()
     child.note_given([A])
@@ -95,7 +95,7 @@ def test_a_stopping_child_stays_so_whatever_it_says(child: InHand) -> None:
     assert child.was_ready
 
 
-def test_the_running_job_is_timed_from_its_own_beginning(ready: InHand, reactor: Clock) -> None:
+def test_the_running_job_is_timed_from_its_own_beginning(ready: ChildState, reactor: Clock) -> None:
     reactor.advance(10)
     ready.note_given([A, B])
     reactor.advance(5)
@@ -106,7 +106,7 @@ def test_the_running_job_is_timed_from_its_own_beginning(ready: InHand, reactor:
     assert ready.job_since == 15
 
 
-def test_the_time_of_a_job_is_learned_gradually(ready: InHand) -> None:
+def test_the_time_of_a_job_is_learned_gradually(ready: ChildState) -> None:
     assert ready.seconds_per_job is None
     ready.note_given([A, B])
     ready.note_ended(A, Ending.SETTLED, 1.0, "")
@@ -116,7 +116,7 @@ def test_the_time_of_a_job_is_learned_gradually(ready: InHand) -> None:
     assert ready.seconds_per_job == pytest.approx(1.2)
 
 
-def test_progress_belongs_to_the_job_it_is_at(ready: InHand) -> None:
+def test_progress_belongs_to_the_job_it_is_at(ready: ChildState) -> None:
     report = Progress(1, 2, "half", 0)
     ready.note_progress(report)
     assert ready.progress is None, "a late report of a job that has ended"

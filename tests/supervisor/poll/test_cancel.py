@@ -12,7 +12,7 @@ from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
 from zcasync.supervisor.poll.cancel import end_waiting
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.worker import Worker
 
@@ -29,8 +29,8 @@ def worker(session: Session) -> Worker:
 
 def cancel(
     session: Session, worker: Worker, *partials: Partial, holders: list[ClaimList] | None = None
-) -> Done:
-    done = Done()
+) -> PassResult:
+    done = PassResult()
     lists = {kind: getattr(worker, kind).lists(1)[0] for kind in ("thread", "reactor")}
     wanted = {partial._p_oid: "somebody" for partial in partials}
     end_waiting(session.connection, worker.incarnation, wanted, lists, done, holders or [])

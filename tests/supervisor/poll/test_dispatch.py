@@ -11,7 +11,7 @@ from tests.support.scenes import Seconds
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.interfaces import PENDING
-from zcasync.supervisor.poll.messages import SlotWork, Work
+from zcasync.supervisor.poll.messages import PassInput, SlotReport
 
 Connect = Callable[[], Session]
 
@@ -74,14 +74,14 @@ def test_what_waits_for_its_deferred_is_in_nobodys_hand(scene: Scene) -> None:
     scene.run(s0=ready(room=1))
     (never,) = put(scene, "n")
     oids = frozenset([waiting._p_oid])
-    scene.run(s0=SlotWork(ready=True, room=5, outstanding=oids, deferred=oids))
+    scene.run(s0=SlotReport(ready=True, room=5, outstanding=oids, deferred=oids))
 
     assert scene.held(0) == [waiting, never]
 
 
 def test_reactor_jobs_are_all_begun_at_once(scene: Scene) -> None:
     partials = put(scene, "nn", "reactor")
-    done = scene.run(Work(reactor=SlotWork(ready=True)))
+    done = scene.run(PassInput(reactor=SlotReport(ready=True)))
 
     assert done.start == [partial._p_oid for partial in partials]
 

@@ -12,12 +12,12 @@ from tests.support.scenes import ELSEWHERE, Seconds
 from tests.support.sessions import ONE, TWO, Session
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
-from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.environment import Environment
 from zcasync.supervisor.poll.lane_affinity import (
     FORGET_SECONDS,
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
-    Politeness,
+    LaneAffinity,
 )
 
 MINE, OTHER = (name.bytes for name in (ONE, TWO))
@@ -45,15 +45,15 @@ def engines(session: Session) -> tuple[bytes, bytes]:
     return engine_of(session, ONE), engine_of(session, TWO)
 
 
-Polite = Callable[[Session, bytes], Politeness]
+Polite = Callable[[Session, bytes], LaneAffinity]
 
 
 @pytest.fixture
 def polite(seconds: Seconds) -> Polite:
     """Makes the politeness of an engine that begins a pass."""
 
-    def make(session: Session, engine: bytes) -> Politeness:
-        made = Politeness(engine, Surroundings(seconds=seconds))
+    def make(session: Session, engine: bytes) -> LaneAffinity:
+        made = LaneAffinity(engine, Environment(seconds=seconds))
         made.look(session.manager)
         return made
 

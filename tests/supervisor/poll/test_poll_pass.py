@@ -21,8 +21,8 @@ from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.perform.progress import Progress, noted
 from zcasync.supervisor import registration as startup
-from zcasync.supervisor.environment import Surroundings
-from zcasync.supervisor.poll.messages import Done, SlotWork, Work
+from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 from zcasync.supervisor.poll.poll_pass import IDLE_PING_SECONDS, Passes
 from zcasync.supervisor.poll.retire import RETIRE_SECONDS
 
@@ -43,7 +43,7 @@ class Scene:
             self.worker,
             self.worker.incarnation,
             Watch(seconds),
-            Surroundings(seconds=seconds, sleep=seconds.sleep),
+            Environment(seconds=seconds, sleep=seconds.sleep),
         )
 
     def put(self, count: int = 1) -> list[Partial]:
@@ -53,9 +53,9 @@ class Scene:
         self.session.sync()
         return [self.session.connection.get(oid) for oid in oids]
 
-    def run(self, work: Work | None = None, **slots: SlotWork) -> Done:
+    def run(self, work: PassInput | None = None, **slots: SlotReport) -> PassResult:
         """A pass over slots s0, s1 ..."""
-        work = work or Work()
+        work = work or PassInput()
         work.slots.update({int(name[1:]): slot for name, slot in slots.items()})
         return self.passes.run(work)
 
@@ -72,15 +72,15 @@ def scene(connect: Connect, seconds: Seconds) -> Scene:
     return Scene(connect(), connect(), seconds)
 
 
-def ready(room: int = 0, in_hand: list[Partial] | None = None) -> SlotWork:
+def ready(room: int = 0, in_hand: list[Partial] | None = None) -> SlotReport:
     """A slot whose child can take jobs, and has some."""
     oids = frozenset(partial._p_oid for partial in in_hand or [])
-    return SlotWork(ready=True, room=room, outstanding=oids)
+    return SlotReport(ready=True, room=room, outstanding=oids)
 
 
 def completed(
     oids: dict[bytes, int], room: int = 0, in_hand: list[Partial] | None = None
-) -> SlotWork:
+) -> SlotReport:
     """The same, whose child has said that these are completed, and when."""
     slot = ready(room, in_hand)
     slot.completed = oids
@@ -127,7 +127,7 @@ def test_dealing_ends_where_the_room_ends(scene: Scene) -> None:
 def test_a_child_that_is_not_ready_is_handed_nothing(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
-    assert scene.run(s0=SlotWork()).hand_out == {}
+    assert scene.run(s0=SlotReport()).hand_out == {}
     assert scene.run(s0=ready(in_hand=partials[:1])).hand_out == {0: oids(partials[1:])}
 
 
@@ -145,7 +145,7 @@ def test_reactor_jobs_are_limited_by_those_at_work(scene: Scene) -> None:
     scene.client.commit()
     scene.worker.reactor.size = 3
     scene.session.commit()
-    work = Work(reactor=SlotWork(ready=True, outstanding=frozenset([b"a", b"b"])))
+    work = PassInput(reactor=SlotReport(ready=True, outstanding=frozenset([b"a", b"b"])))
     work.reactor.deferred = frozenset([b"b"])
     done = scene.run(work)
 
@@ -206,7 +206,7 @@ def test_a_job_that_begins_once_does_not_wait_for_what_is_over(scene: Scene) -> 
 def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
     (over,) = scene.put()
     scene.run(s0=ready(room=1))
-    scene.run(Work(is_last=True), s0=completed({over._p_oid: 1}))
+    scene.run(PassInput(is_last=True), s0=completed({over._p_oid: 1}))
 
     assert scene.held() == []
     assert list(scene.worker.completed) == [over]
@@ -221,11 +221,11 @@ def test_what_is_over_stays_in_a_slot_that_there_is_no_more_until_it_is_retired(
     scenes.end(over, 1)
     scene.session.commit()
     scene.size(1)
-    done = scene.run(s0=ready(), s1=SlotWork(completed={over._p_oid: 1}))
+    done = scene.run(s0=ready(), s1=SlotReport(completed={over._p_oid: 1}))
 
     assert not done.hand_out
     scene.seconds.advance(RETIRE_SECONDS)
-    scene.run(s0=ready(), s1=SlotWork(completed=done.unretired[1]))
+    scene.run(s0=ready(), s1=SlotReport(completed=done.unretired[1]))
     assert list(scene.worker.completed) == [over]
 
 
@@ -312,7 +312,7 @@ def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
     scene.session.commit()
     monkeypatch.setattr(scenes.Fickle, "refuses", True)
     scene.session.connection.cacheMinimize()
-    done = scene.run(Work(cancelled={strange._p_oid: "somebody"}), s0=ready())
+    done = scene.run(PassInput(cancelled={strange._p_oid: "somebody"}), s0=ready())
 
     assert (scene.held(), done.hand_out, list(scene.worker.completed)) == ([], {}, [other])
     assert "is set aside" in "".join(done.notes)
@@ -358,12 +358,12 @@ def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
     dead.reactor.lists(1)[0].items, dead.thread._lists[0].items = tuple(partials), ()
     scene.session.commit()
 
-    done = scene.run(Work(reactor=SlotWork(ready=True)))
+    done = scene.run(PassInput(reactor=SlotReport(ready=True)))
     assert len(scene.worker.reactor) == 7
     assert done.start == oids(partials[: scene.worker.reactor.size])
 
-    at_work = SlotWork(ready=True, outstanding=frozenset(done.start[1:]))
-    assert len(scene.run(Work(reactor=at_work)).start) == 1
+    at_work = SlotReport(ready=True, outstanding=frozenset(done.start[1:]))
+    assert len(scene.run(PassInput(reactor=at_work)).start) == 1
 
 
 # recovering
@@ -372,7 +372,7 @@ def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
 def test_a_death_interrupts_the_job_and_frees_the_reserved(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
-    done = scene.run(s0=SlotWork(deaths=[(DEATH, False)]))
+    done = scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
 
     assert [partial._interruptions for partial in partials] == [1, 0]
     assert [partial.state for partial in partials] == [PENDING] * 2
@@ -383,7 +383,7 @@ def test_a_death_interrupts_the_job_and_frees_the_reserved(scene: Scene) -> None
 def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
-    scene.run(s0=SlotWork(deaths=[(DEATH, True)]))
+    scene.run(s0=SlotReport(deaths=[(DEATH, True)]))
 
     assert (partial.state, partial._interruptions) == (PENDING, 0)
 
@@ -418,10 +418,10 @@ def test_callbacks_of_a_slot_that_was_given_up_are_run_in_the_first_one(scene: S
         partial.addCallback(Partial(abs))
         scenes.end(partial, 3)
     scene.size(1)
-    leaving = SlotWork(outstanding=frozenset(oids(partials[1:])))
+    leaving = SlotReport(outstanding=frozenset(oids(partials[1:])))
     assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out == {}
 
-    done = scene.run(s0=ready(in_hand=partials[:1]), s1=SlotWork(deaths=[(DEATH, False)]))
+    done = scene.run(s0=ready(in_hand=partials[:1]), s1=SlotReport(deaths=[(DEATH, False)]))
     assert done.hand_out == {0: oids(partials[1:])}
     assert (scene.held(0), scene.held(1)) == (partials, [])
 
@@ -465,7 +465,7 @@ def test_a_job_that_was_put_off_can_be_cancelled(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
     put_off(scene, partial, 3)
-    done = scene.run(Work(cancelled={partial._p_oid: "jane"}), s0=ready())
+    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}), s0=ready())
 
     assert partial.result.type is AbortedError
     assert done.cancelled == oids([partial])
@@ -478,7 +478,7 @@ def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scen
     theirs = scene.client.same(partial)
     theirs._wait_for(scene.client.keep(Partial(abs, 1)))
     scene.client.commit()
-    done = scene.run(Work(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
+    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
     assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
     assert partial.result.check(AbortedError)
     assert (scene.held(), list(scene.worker.completed)) == ([], [partial])
@@ -492,7 +492,8 @@ def test_the_callback_of_a_job_that_was_cancelled_before_it_began_is_not_blamed_
     callback = scene.client.same(waiting).addCallbacks(None, abs)
     scene.client.commit()
     scene.run(
-        Work(cancelled={waiting._p_oid: "jane"}), s0=SlotWork(ready=True, deaths=[(DEATH, False)])
+        PassInput(cancelled={waiting._p_oid: "jane"}),
+        s0=SlotReport(ready=True, deaths=[(DEATH, False)]),
     )
 
     scene.client.sync()
@@ -525,7 +526,7 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
     monkeypatch.setattr(scene.passes._politeness, "look", look_late)
     cancelled = {} if how == "interrupted" else {partial._p_oid: "jane"}
     deaths = [] if how == "waits" else [(DEATH, False)]
-    done = scene.run(Work(cancelled=cancelled), s0=SlotWork(ready=True, deaths=deaths))
+    done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(ready=True, deaths=deaths))
 
     assert done.conflicts == 1
     assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
@@ -536,10 +537,10 @@ def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
     cancelled = {partial._p_oid: "jane"}
-    done = scene.run(Work(cancelled=cancelled), s0=ready(in_hand=[partial]))
+    done = scene.run(PassInput(cancelled=cancelled), s0=ready(in_hand=[partial]))
     assert (partial.state, done.cancelled) == (ACTIVE, [])
 
-    done = scene.run(Work(cancelled=cancelled), s0=SlotWork(deaths=[(DEATH, False)]))
+    done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(deaths=[(DEATH, False)]))
     assert partial.result.type is AbortedError
     assert done.cancelled == oids([partial])
 
@@ -564,7 +565,7 @@ def test_a_death_counts_once_though_the_commit_about_it_was_in_doubt(
     assert [partial._interruptions for partial in partials] == [1, 0]
     assert sorted(again.hand_out[0]) == sorted(oids(partials))
 
-    scene.run(s0=SlotWork(deaths=[(DEATH, False)]))
+    scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
     assert sorted(partial._interruptions for partial in partials) in ([1, 1], [0, 2])
 
 
@@ -574,7 +575,7 @@ def test_progress_is_noted_for_jobs_that_run(scene: Scene) -> None:
     scenes.end(over, 1)
     scene.session.commit()
     report = Progress(1, 2, "half", 0)
-    scene.run(Work(progress={running._p_oid: report, over._p_oid: report}), s0=ready())
+    scene.run(PassInput(progress={running._p_oid: report, over._p_oid: report}), s0=ready())
 
     assert noted(running) == report
     assert noted(over) is None
@@ -637,7 +638,7 @@ def test_a_silent_engine_is_buried_only_after_its_promise(scene: Scene) -> None:
 # pings and pauses
 
 
-def pings(scene: Scene, slot: SlotWork, span: float) -> list[float]:
+def pings(scene: Scene, slot: SlotReport, span: float) -> list[float]:
     """When the ping record is written while passes are made every second."""
     found, began, serial = [], scene.seconds.now, b""
     while scene.seconds.now - began < span:
@@ -786,7 +787,7 @@ def test_a_pass_need_not_load_again_what_the_one_before_has_looked_at(
         scene.worker,
         scene.worker.incarnation,
         Watch(scene.seconds),
-        Surroundings(seconds=scene.seconds, sleep=scene.seconds.sleep),
+        Environment(seconds=scene.seconds, sleep=scene.seconds.sleep),
     )
     scene.run(s0=ready(room=100))
     scene.run(s0=ready(room=100))

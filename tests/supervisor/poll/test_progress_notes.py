@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.scenes import Seconds
 from zcasync.perform.progress import Progress
-from zcasync.supervisor.poll.progress_notes import FIRST_SECONDS, LONGEST_SECONDS, Noting
+from zcasync.supervisor.poll.progress_notes import FIRST_SECONDS, LONGEST_SECONDS, ProgressNotes
 
 JOB, OTHER = b"job", b"other"
 
@@ -16,11 +16,11 @@ def at(done: float) -> Progress:
 
 
 @pytest.fixture
-def noting(seconds: Seconds) -> Noting:
-    return Noting(seconds)
+def noting(seconds: Seconds) -> ProgressNotes:
+    return ProgressNotes(seconds)
 
 
-def test_a_short_job_is_never_noted(noting: Noting, seconds: Seconds) -> None:
+def test_a_short_job_is_never_noted(noting: ProgressNotes, seconds: Seconds) -> None:
     noting.report(JOB, at(1))
     assert noting.due() == {}
 
@@ -30,7 +30,7 @@ def test_a_short_job_is_never_noted(noting: Noting, seconds: Seconds) -> None:
     assert noting.latest(JOB) is None
 
 
-def test_the_newest_report_is_noted_once(noting: Noting, seconds: Seconds) -> None:
+def test_the_newest_report_is_noted_once(noting: ProgressNotes, seconds: Seconds) -> None:
     noting.report(JOB, at(1))
     noting.report(JOB, at(2))
     seconds.advance(FIRST_SECONDS)
@@ -40,7 +40,9 @@ def test_the_newest_report_is_noted_once(noting: Noting, seconds: Seconds) -> No
     assert noting.due() == {}
 
 
-def test_notes_of_a_long_job_get_rare_but_never_cease(noting: Noting, seconds: Seconds) -> None:
+def test_notes_of_a_long_job_get_rare_but_never_cease(
+    noting: ProgressNotes, seconds: Seconds
+) -> None:
     began, moments = seconds.now, []
     while seconds.now - began < 400:
         noting.report(JOB, at(seconds.now))
@@ -53,7 +55,7 @@ def test_notes_of_a_long_job_get_rare_but_never_cease(noting: Noting, seconds: S
     assert pauses[-1] == LONGEST_SECONDS
 
 
-def test_each_job_has_its_own_pauses(noting: Noting, seconds: Seconds) -> None:
+def test_each_job_has_its_own_pauses(noting: ProgressNotes, seconds: Seconds) -> None:
     noting.report(JOB, at(1))
     seconds.advance(FIRST_SECONDS)
     noting.report(OTHER, at(2))
@@ -63,7 +65,9 @@ def test_each_job_has_its_own_pauses(noting: Noting, seconds: Seconds) -> None:
     assert noting.due() == {OTHER: at(2)}
 
 
-def test_a_job_that_runs_again_begins_with_short_pauses(noting: Noting, seconds: Seconds) -> None:
+def test_a_job_that_runs_again_begins_with_short_pauses(
+    noting: ProgressNotes, seconds: Seconds
+) -> None:
     noting.report(JOB, at(1))
     seconds.advance(FIRST_SECONDS)
     assert noting.due()

@@ -11,7 +11,7 @@ from ZODB import DB
 
 from tests.support.sessions import Session
 from zcasync.database.invalidations import bound
-from zcasync.supervisor.poll.wakeup import HEARD_LIMIT, Doorbell
+from zcasync.supervisor.poll.wakeup import HEARD_LIMIT, Wakeup
 
 Connect = Callable[[], Session]
 
@@ -22,7 +22,7 @@ class Rung:
     def __init__(self, db: DB, writer: Session) -> None:
         self.count = 0
         self.heard: set[bytes] = set()
-        self.bell = Doorbell(self._ring)
+        self.bell = Wakeup(self._ring)
         self._writer = writer
         self.watched = writer.keep(PersistentMapping(), "watched")
         self.other = writer.keep(PersistentMapping(), "other")
@@ -157,7 +157,7 @@ def test_the_first_commit_that_rings_after_a_pass_is_asked_for(rung: Rung, db: D
         asked.append((tid, oids))
         return len(asked)
 
-    bell = Doorbell(lambda oids: None, ask)
+    bell = Wakeup(lambda oids: None, ask)
     bell.listen(db)
     bell.watch(frozenset([rung.watched._p_oid]))
     rung.write(rung.other)
@@ -211,7 +211,7 @@ def test_it_says_when_a_storage_does_not_tell_of_commits(storage: object) -> Non
         _mvcc_storage = storage
 
     bound(Quiet())
-    bell = Doorbell(lambda oids: None)
+    bell = Wakeup(lambda oids: None)
     assert bell.listen(Quiet()) is False
     assert not bell.is_live
     bell.settle()

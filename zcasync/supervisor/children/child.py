@@ -17,11 +17,11 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output import STACK_SIGNAL
+from zcasync.protocol.output_marks import STACK_SIGNAL
 from zcasync.supervisor.children.oom import expose
-from zcasync.supervisor.children.output import Lines
+from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
-from zcasync.supervisor.children.state import SPARE, InHand
+from zcasync.supervisor.children.state import SPARE, ChildState
 from zcasync.text import megabytes
 
 log = Logger()
@@ -40,7 +40,7 @@ HUNG_UP_SECONDS = 5.0
 NOT_NEEDED = "not needed any more"
 
 
-class Child(InHand):
+class Child(ChildState):
     """A child process in a slot, or the spare one.
 
     ``changed(child)`` is called when it is ready or has ended a job, ``gone(child, death)`` once
@@ -60,7 +60,7 @@ class Child(InHand):
         gone: Callable[[Child, Death], None],
     ) -> None:
         super().__init__(reactor, slot)
-        self.lines = Lines("spare" if slot == SPARE else slot, output_lines, self.job_id)
+        self.lines = ChildOutput("spare" if slot == SPARE else slot, output_lines, self.job_id)
         self.is_unwanted = False  # it was told to end
         self.leaving_seconds = 0.0  # for so long it could have ended
         self.ready_at = 0.0

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from zcasync.instance.settings import Settings
 from zcasync.supervisor.children import process_info as vitals
 from zcasync.supervisor.children.child import Child
-from zcasync.supervisor.children.process_info import Vitals
+from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.text import megabytes
 
 log = Logger()
@@ -33,7 +33,7 @@ class Health:
         settings: Settings,
         children: Callable[[], list[Child]],
         looked: Callable[[], None],
-        look: Callable[[int], Vitals | None] = vitals.look,
+        look: Callable[[int], ProcessInfo | None] = vitals.look,
     ) -> None:
         self._reactor = reactor
         self._settings = settings

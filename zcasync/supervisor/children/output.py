@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output import MARK, STACK_END
+from zcasync.protocol.output_marks import MARK, STACK_END
 
 log = Logger("zcasync.output")
 
@@ -19,7 +19,7 @@ CRASH = "Fatal Python error: "
 CRASH_LINES = 100
 
 
-class Lines:
+class ChildOutput:
     """Splits, attributes and limits the output of one child."""
 
     def __init__(self, slot: int | str, limit: int, current: Callable[[], str | None]) -> None:

@@ -54,7 +54,7 @@ class Pool:
         settings: Settings,
         changed: Callable[[Child], None],
         died: Callable[[int, Death, bool], None],
-        look: Callable[[int], vitals.Vitals | None] = vitals.look,
+        look: Callable[[int], vitals.ProcessInfo | None] = vitals.look,
     ) -> None:
         self.children: dict[int, Child] = {}
         self.spare: Child | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated
 from twisted.python.failure import Failure
 
-from zcasync.supervisor.children.state import InHand
+from zcasync.supervisor.children.state import ChildState
 
 #: So much work is reserved ahead of a child, and no more jobs than that, however short they are.
 RESERVE_SECONDS = 0.1
@@ -17,21 +17,21 @@ RESERVE_LIMIT = 100
 SHARE_SECONDS = 0.3
 
 
-def target(child: InHand) -> int:
+def target(child: ChildState) -> int:
     """How many jobs a child should have in hand: the one it is at, and a little work ahead."""
     if child.seconds_per_job is None:
         return 1
     return 1 + min(RESERVE_LIMIT, int(RESERVE_SECONDS / max(child.seconds_per_job, 1e-6)))
 
 
-def room(child: InHand, now: float) -> int:
+def room(child: ChildState, now: float) -> int:
     """How many more jobs may be claimed for a child; none while its job takes long."""
     if child.taking_back or (child.outstanding and now - child.job_since > RESERVE_SECONDS):
         return 0
     return max(0, target(child) - len(child.outstanding))
 
 
-def wants_more(child: InHand, now: float) -> bool:
+def wants_more(child: ChildState, now: float) -> bool:
     """Whether jobs for a child are worth a pass at once: soon it would have nothing to do."""
     return room(child, now) > 0 and len(child.outstanding) <= target(child) // 2
 

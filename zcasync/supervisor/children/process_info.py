@@ -8,17 +8,17 @@ import psutil
 
 
 @dataclass(frozen=True)
-class Vitals:
+class ProcessInfo:
     """``rss``: resident memory, bytes."""
 
     rss: int
     is_stopped: bool
 
 
-def look(pid: int) -> Vitals | None:
+def look(pid: int) -> ProcessInfo | None:
     """The vitals of a process; None when it is gone or cannot be looked at."""
     try:
         process = psutil.Process(pid)
-        return Vitals(process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)
+        return ProcessInfo(process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)
     except psutil.Error:
         return None

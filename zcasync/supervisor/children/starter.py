@@ -10,8 +10,8 @@ from typing import Any
 from ampoule.iampoule import IStarter
 from zope.interface import implementer
 
-from zcasync.instance.process_identity import Identity
-from zcasync.protocol.spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
+from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 
 #: stdin, stdout, stderr, AMP to the child, AMP from the child, and the lifeline.
 CHILD_FDS = {0: "w", 1: "r", 2: "r", 3: "w", 4: "r", 5: "w"}
@@ -45,7 +45,9 @@ class ChildStarter:
         env["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         # These name the engine and the supervisor of every process that a job leaves behind.
         env[ENGINE_VARIABLE] = self._engine
-        env[SUPERVISOR_VARIABLE] = json.dumps({**Identity.here().as_dict(), "home": self._home})
+        env[SUPERVISOR_VARIABLE] = json.dumps(
+            {**ProcessIdentity.here().as_dict(), "home": self._home}
+        )
         return self._reactor.spawnProcess(
             prot, sys.executable, (sys.executable, *args), env, childFDs=CHILD_FDS
         )

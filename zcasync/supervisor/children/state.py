@@ -23,7 +23,7 @@ STATES = {
 SPARE = -1
 
 
-class InHand:
+class ChildState:
     """The jobs of one slot, in the order in which they will be performed; the first one runs."""
 
     def __init__(self, reactor: Any, slot: int) -> None:

@@ -15,7 +15,7 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.recovery import cancel
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
 
@@ -25,7 +25,7 @@ def end_waiting(
     incarnation: Incarnation,
     cancelled: Mapping[bytes, str],
     lists: Mapping[str, ClaimList],
-    done: Done,
+    done: PassResult,
     holders: Iterable[ClaimList] = (),
 ) -> None:
     """End those that wait in a queue or for another partial; the worker claims their callbacks.

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from zcasync.job.record import PartialRecord
-from zcasync.supervisor.poll.lane_affinity import Politeness
-from zcasync.supervisor.poll.messages import Done, SlotWork
+from zcasync.supervisor.poll.lane_affinity import LaneAffinity
+from zcasync.supervisor.poll.messages import PassResult, SlotReport
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
 
 
-class Dealer:
+class Dispatcher:
     """Claims for one incarnation."""
 
-    def __init__(self, incarnation: Incarnation, politeness: Politeness) -> None:
+    def __init__(self, incarnation: Incarnation, politeness: LaneAffinity) -> None:
         self._incarnation = incarnation
         self._politeness = politeness
 
     def deal(
-        self, queue: Any, pairs: list[tuple[ClaimList, SlotWork]], done: Done, *, ahead: bool = True
+        self,
+        queue: Any,
+        pairs: list[tuple[ClaimList, SlotReport]],
+        done: PassResult,
+        *,
+        ahead: bool = True,
     ) -> bool:
         """Claim as much as the slots have room for; whether more would have been claimed.
 
@@ -60,7 +65,7 @@ class Dealer:
         return any(room > 0 for room in rooms) and not claimed.is_barred
 
 
-def count_in_hand(one: ClaimList, slot: SlotWork) -> int:
+def count_in_hand(one: ClaimList, slot: SlotReport) -> int:
     """How many jobs a slot has to do before it does another one."""
     rest = slot.deferred | slot.over
     return sum(partial._p_oid not in rest for partial in one.items)

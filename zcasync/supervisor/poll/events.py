@@ -7,17 +7,17 @@ from typing import Any
 
 from zcasync.liveness.death import Death
 from zcasync.supervisor.children.prefetch import room
-from zcasync.supervisor.poll.messages import SlotWork, Work
-from zcasync.supervisor.poll.progress_notes import Noting
+from zcasync.supervisor.poll.messages import PassInput, SlotReport
+from zcasync.supervisor.poll.progress_notes import ProgressNotes
 
 
-class Gathering:
+class EventBuffer:
     """What has happened since the last pass, and what somebody wants; ``seconds``: the clock."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        self.noting = Noting(seconds)
+        self.noting = ProgressNotes(seconds)
         self._seconds = seconds
-        self._work = Work()
+        self._work = PassInput()
         self._cancelled: dict[bytes, str] = {}
 
     def note_news(self) -> None:
@@ -52,9 +52,9 @@ class Gathering:
         for oid in oids:
             self._cancelled.pop(oid, None)
 
-    def take(self, pool: Any, reactor_jobs: Any, is_running: bool) -> Work:
+    def take(self, pool: Any, reactor_jobs: Any, is_running: bool) -> PassInput:
         """What is to be done now; leaves nothing of it for the next pass."""
-        work, self._work = self._work, Work()
+        work, self._work = self._work, PassInput()
         if pool is None or reactor_jobs is None:
             return work
         ready = {child.slot for child in pool.ready()}
@@ -69,8 +69,8 @@ class Gathering:
         work.reactor.deferred = frozenset(reactor_jobs.deferred)
         return work
 
-    def _look_at(self, child: Any, is_ready: bool, work: Work) -> None:
-        slot: SlotWork = work.slot(child.slot)
+    def _look_at(self, child: Any, is_ready: bool, work: PassInput) -> None:
+        slot: SlotReport = work.slot(child.slot)
         slot.ready = is_ready
         slot.outstanding = frozenset(child.outstanding) | child.deferred
         slot.deferred = frozenset(child.deferred)
@@ -84,7 +84,7 @@ class Gathering:
         work.news = work.news or child.has_news
         child.has_news = False
 
-    def put_back(self, work: Work) -> None:
+    def put_back(self, work: PassInput) -> None:
         """Keep what a failed pass did not do for the next one."""
         for number, slot in work.slots.items():
             mine = self._work.slot(number)

@@ -12,7 +12,7 @@ import hashlib
 from zcasync.datamanager import DataManager
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
-from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.environment import Environment
 
 #: How long the head of another engine's lane may stand before we help, seconds: so many of our own
 #: passes, because where ours take long the other's do too.
@@ -23,10 +23,10 @@ LONGEST_SECONDS = 2.0
 FORGET_SECONDS = 60.0
 
 
-class Politeness:
+class LaneAffinity:
     """Remembers since when the heads of other engines' lanes have stood still."""
 
-    def __init__(self, engine: bytes, surroundings: Surroundings) -> None:
+    def __init__(self, engine: bytes, surroundings: Environment) -> None:
         self._engine = engine
         self._engines = {engine}
         self._seconds = surroundings.seconds

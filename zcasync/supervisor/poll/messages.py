@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
-from zcasync.workers.claims_snapshot import Held
-from zcasync.zeo.bulk_load import Ahead
+from zcasync.workers.claims_snapshot import ClaimsSnapshot
+from zcasync.zeo.bulk_load import ReadAhead
 
 
 @dataclass
-class SlotWork:
+class SlotReport:
     """The state of one slot, and what happened in it since the last pass."""
 
     ready: bool = False  # it can be given jobs
@@ -27,28 +27,28 @@ class SlotWork:
 
 
 @dataclass
-class Work:
+class PassInput:
     """What a pass is to do."""
 
-    slots: dict[int, SlotWork] = field(default_factory=dict)
-    reactor: SlotWork = field(default_factory=SlotWork)
+    slots: dict[int, SlotReport] = field(default_factory=dict)
+    reactor: SlotReport = field(default_factory=SlotReport)
     progress: dict[bytes, Progress] = field(default_factory=dict)  # to be noted
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
     news: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
-    ahead: Ahead | None = None  # the records that were asked for then
+    ahead: ReadAhead | None = None  # the records that were asked for then
     is_last: bool = False  # there is no pass after this one
     # Called in some thread as soon as what the pass has claimed is committed, where one can know
     # that before the pass is over.
-    committed: Callable[[Done], None] = lambda done: None
+    committed: Callable[[PassResult], None] = lambda done: None
 
-    def slot(self, number: int) -> SlotWork:
+    def slot(self, number: int) -> SlotReport:
         """The work of a slot, made when there is none yet."""
-        return self.slots.setdefault(number, SlotWork())
+        return self.slots.setdefault(number, SlotReport())
 
 
 @dataclass
-class Done:
+class PassResult:
     """What a pass did, and what is to be done now."""
 
     hand_out: dict[int, list[bytes]] = field(default_factory=dict)
@@ -68,4 +68,4 @@ class Done:
     cancelled: list[bytes] = field(default_factory=list)  # are over
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds nobody wants any more
     notes: list[str] = field(default_factory=list)  # for the log
-    held: Held | None = None  # by the engine, once this is committed
+    held: ClaimsSnapshot | None = None  # by the engine, once this is committed

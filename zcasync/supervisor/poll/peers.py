@@ -11,7 +11,7 @@ from zcasync.database.sync import catch_up
 from zcasync.datamanager import DataManager
 from zcasync.liveness.takeover import has_leftovers, take_over
 from zcasync.liveness.watch import Watch
-from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.environment import Environment
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 
@@ -19,7 +19,7 @@ from zcasync.workers.worker import Worker
 LOOK_SECONDS = 1.0
 
 
-class Others:
+class Peers:
     """All workers but this one, over this one's connection."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Others:
         worker: Worker,
         incarnation: Incarnation,
         watch: Watch,
-        surroundings: Surroundings,
+        surroundings: Environment,
     ) -> None:
         self._connection = connection
         self._transactions: TransactionManager = connection.transaction_manager

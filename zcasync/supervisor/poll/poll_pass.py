@@ -22,16 +22,16 @@ from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import is_unfinished, recover, rehome, set_aside, unreadable
 from zcasync.liveness.watch import Watch
 from zcasync.perform.progress import ANNOTATION
-from zcasync.supervisor.environment import Surroundings
+from zcasync.supervisor.environment import Environment
 from zcasync.supervisor.poll.cancel import end_waiting
-from zcasync.supervisor.poll.dispatch import Dealer
+from zcasync.supervisor.poll.dispatch import Dispatcher
 from zcasync.supervisor.poll.housekeeping import Housekeeping
-from zcasync.supervisor.poll.lane_affinity import Politeness
-from zcasync.supervisor.poll.messages import Done, SlotWork, Work
-from zcasync.supervisor.poll.peers import Others
+from zcasync.supervisor.poll.lane_affinity import LaneAffinity
+from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
+from zcasync.supervisor.poll.peers import Peers
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.workers.claims import ClaimList
-from zcasync.workers.claims_snapshot import Held
+from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 from zcasync.zeo.bulk_load import at_hand
@@ -54,7 +54,7 @@ class Passes:
         worker: Worker,
         incarnation: Incarnation,
         watch: Watch,
-        surroundings: Surroundings,
+        surroundings: Environment,
         housekeeping: Housekeeping | None = None,
     ) -> None:
         self._connection = connection
@@ -64,10 +64,10 @@ class Passes:
         self._incarnation = incarnation
         self._engine = incarnation.engineUUID.bytes
         self._surroundings = surroundings
-        self._politeness = Politeness(self._engine, surroundings)
-        self._dealer = Dealer(incarnation, self._politeness)
+        self._politeness = LaneAffinity(self._engine, surroundings)
+        self._dealer = Dispatcher(incarnation, self._politeness)
         self._housekeeping = housekeeping or Housekeeping(surroundings.seconds)
-        self._others = Others(connection, manager, worker, incarnation, watch, surroundings)
+        self._others = Peers(connection, manager, worker, incarnation, watch, surroundings)
         self._pinged = float("-inf")
         self._interval = float("inf")
         self._said: tuple[float, float] | None = None  # the same of this pass
@@ -76,7 +76,7 @@ class Passes:
         self._counted: dict[int, int] = {}  # the same with this pass
         self._cache_size = connection._cache.cache_size
 
-    def run(self, work: Work) -> Done:
+    def run(self, work: PassInput) -> PassResult:
         """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
         notes = self._others.look()
         if work.news:
@@ -129,12 +129,12 @@ class Passes:
                 f"engine {self._incarnation.engineUUID} is over ({reason}): it may not go on"
             )
 
-    def _steps(self, work: Work) -> Done:
+    def _steps(self, work: PassInput) -> PassResult:
         self._require_own()
         worker = self._worker
-        done = Done(thread_size=worker.thread.size)
+        done = PassResult(thread_size=worker.thread.size)
         threads = worker.thread.lists(max([worker.thread.size, *(n + 1 for n in work.slots)]))
-        slots = [work.slots.get(number, SlotWork()) for number in range(len(threads))]
+        slots = [work.slots.get(number, SlotReport()) for number in range(len(threads))]
         pairs = list(zip(threads, slots, strict=True))
         reactor = worker.reactor.lists(1)[0], work.reactor
         self._limit_room(slots, work.reactor)
@@ -167,20 +167,20 @@ class Passes:
         self._note_progress(work)
         self._housekeeping.do(self._manager, worker)
         self._ping(len(worker.thread) + len(worker.reactor) > 0)
-        done.held = Held.of(worker, frozenset().union(*done.unretired.values()))
+        done.held = ClaimsSnapshot.of(worker, frozenset().union(*done.unretired.values()))
         done.delay = min(self._delay(hungry), self._retiring.delay)
         self._say_what_to_watch(done)
         return done
 
     def _end_waiting(
         self,
-        work: Work,
-        threads: list[tuple[ClaimList, SlotWork]],
-        reactor: tuple[ClaimList, SlotWork],
-        done: Done,
+        work: PassInput,
+        threads: list[tuple[ClaimList, SlotReport]],
+        reactor: tuple[ClaimList, SlotReport],
+        done: PassResult,
     ) -> None:
         """Claim what is cancelled while it waits, as ended, where its callbacks run soonest."""
-        fresh = (self._worker.thread.lists(1)[0], SlotWork())
+        fresh = (self._worker.thread.lists(1)[0], SlotReport())
         idlest, _ = min(
             threads or [fresh], key=lambda pair: (not pair[1].ready, len(pair[1].outstanding))
         )
@@ -200,19 +200,19 @@ class Passes:
         claimed = (*self._worker.thread, *self._worker.reactor)
         return {p._p_oid for p in claimed if broken(p) is not None or p._waits_for is None}
 
-    def _limit_room(self, threads: list[SlotWork], reactor: SlotWork) -> None:
+    def _limit_room(self, threads: list[SlotReport], reactor: SlotReport) -> None:
         """Let the sizes count as they are in this transaction: a pause holds at once."""
         for slot in threads[self._worker.thread.size :]:
             slot.room = 0
         if reactor.ready:
             reactor.room = self._room_in_reactor(reactor)
 
-    def _room_in_reactor(self, reactor: SlotWork) -> int:
+    def _room_in_reactor(self, reactor: SlotReport) -> int:
         """How many more reactor jobs may be at work; of a dead engine more can be left over."""
         return max(0, self._worker.reactor.size - len(reactor.outstanding - reactor.deferred))
 
     def _recover(
-        self, one: ClaimList, slot: SlotWork, deaths: Deaths, work: Work, done: Done
+        self, one: ClaimList, slot: SlotReport, deaths: Deaths, work: PassInput, done: PassResult
     ) -> None:
         """Take back what a dead child, or one that was asked, did not begin or end."""
         # What a replacement has in hand already was claimed after the death.
@@ -227,7 +227,7 @@ class Passes:
             at_rest = [p for p in one.items if p in left or p._p_oid in slot.deferred]
             recover([p for p in at_rest if p._p_oid in work.cancelled], None, done, work.cancelled)
 
-    def _new_deaths(self, number: int, one: ClaimList, slot: SlotWork) -> Deaths:
+    def _new_deaths(self, number: int, one: ClaimList, slot: SlotReport) -> Deaths:
         """The deaths in a slot that no commit has seen.
 
         A pass that failed is made again with the same deaths, but its commit, when it was in doubt,
@@ -243,7 +243,7 @@ class Passes:
     def _is_mine(self, partial: PartialRecord) -> bool:
         return partial._claim is self._incarnation
 
-    def _note_progress(self, work: Work) -> None:
+    def _note_progress(self, work: PassInput) -> None:
         for oid, progress in work.progress.items():
             partial = self._connection.get(oid)
             if broken(partial) is None and self._is_mine(partial) and is_unfinished(partial):
@@ -268,7 +268,7 @@ class Passes:
                 delay = min(delay, max(0.0, (due - now) / 1e6))
         return max(delay, self._politeness.pause) if self._politeness.waits else delay
 
-    def _say_what_to_watch(self, done: Done) -> None:
+    def _say_what_to_watch(self, done: PassResult) -> None:
         worker = self._worker
         sizes = {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid}
         done.for_reactor = frozenset(self._manager.reactor.watched())
@@ -277,12 +277,12 @@ class Passes:
         self._connection._cache.cache_size = self._cache_size + 2 * len(done.watched)
 
 
-def not_in_hand(one: ClaimList, slot: SlotWork) -> list[bytes]:
+def not_in_hand(one: ClaimList, slot: SlotReport) -> list[bytes]:
     """The oids of what is claimed but not in the hands of whoever performs it."""
     return [p._p_oid for p in one.items if p._p_oid not in slot.outstanding | slot.over]
 
 
-def _tell(work: Work, done: Done, tid: bytes) -> None:
+def _tell(work: PassInput, done: PassResult, tid: bytes) -> None:
     """The commit of a pass is there: its jobs can begin, while we learn of it."""
     if done.hand_out or done.start:
         done.last = tid

@@ -11,7 +11,7 @@ FIRST_SECONDS = 5.0
 LONGEST_SECONDS = 80.0
 
 
-class Noting:
+class ProgressNotes:
     """Decides which reports are worth a note: ever fewer, so that the database hardly grows."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:

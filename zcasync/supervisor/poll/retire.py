@@ -12,7 +12,7 @@ from collections.abc import Callable
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
-from zcasync.supervisor.poll.messages import Done, SlotWork
+from zcasync.supervisor.poll.messages import PassResult, SlotReport
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation
@@ -34,10 +34,10 @@ class Retiring:
 
     def retire(
         self,
-        pairs: list[tuple[ClaimList, SlotWork]],
+        pairs: list[tuple[ClaimList, SlotReport]],
         completed: Completed,
         is_last: bool,
-        done: Done,
+        done: PassResult,
     ) -> None:
         """Drop what was given back or waits for another partial, and what is over in its time."""
         looked = [self._look(one, slot) for one, slot in pairs]
@@ -57,7 +57,7 @@ class Retiring:
             completed.extend([partial for _, partial in by_end])
 
     def _look(
-        self, one: ClaimList, slot: SlotWork
+        self, one: ClaimList, slot: SlotReport
     ) -> tuple[list[PartialRecord], list[tuple[int, PartialRecord]]]:
         """What stays claimed, and what is over, with when it ended."""
         kept, over = [], []

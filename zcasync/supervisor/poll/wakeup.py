@@ -13,7 +13,7 @@ from zcasync.database.invalidations import listen
 HEARD_LIMIT = 100
 
 
-class Doorbell:
+class Wakeup:
     """Listens to a database's invalidations, which arrive on the storage's thread.
 
     ``ring(oids)`` is called there when one of the watched oids was written, with all that was

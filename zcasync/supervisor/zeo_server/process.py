@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Settings
 from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
@@ -131,9 +131,9 @@ class ServerProcess:
             dict(os.environ),
             childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
         )
-        self._note_identity(Identity.of(self._transport.pid))
+        self._note_identity(ProcessIdentity.of(self._transport.pid))
 
-    def _note_identity(self, identity: Identity) -> None:
+    def _note_identity(self, identity: ProcessIdentity) -> None:
         """Write down who the server is, for who finds it left behind; it leaves by itself, too."""
         try:
             self._home.server_identity.write_text(json.dumps(identity.as_dict()))
@@ -183,7 +183,7 @@ class ServerProcess:
 def replace_left_behind(home: Home) -> None:
     """End a database server of this home whose supervisor is gone.  May wait: not for a reactor."""
     try:
-        found = Identity.from_dict(json.loads(home.server_identity.read_text()))
+        found = ProcessIdentity.from_dict(json.loads(home.server_identity.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return
     if not found.is_alive():
@@ -196,7 +196,7 @@ def replace_left_behind(home: Home) -> None:
             return
 
 
-def _has_ended(process: Identity, seconds: float) -> bool:
+def _has_ended(process: ProcessIdentity, seconds: float) -> bool:
     """Wait until it has, also where nobody reaps it: in a container process 1 may be anything."""
     until = time.monotonic() + seconds
     while process.is_alive():

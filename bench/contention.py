@@ -117,7 +117,7 @@ class Lanes(Layout):
             worker._uuid, BATCH, engine=worker._engine, polite=polite.allows
         )
         for partial in found.partials:
-            partial._claimed_by(worker.incarnation)
+            partial.assign(worker.incarnation)
         return len(found.partials)
 
     def done(self, claimer: int) -> None:

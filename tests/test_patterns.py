@@ -13,7 +13,6 @@ from zcasync.errors import BadStateError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.patterns import broadcast, where
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.workers.incarnation import Incarnation
 
@@ -60,10 +59,10 @@ def visit(session: Session, worker: uuid.UUID) -> int:
     claimed = session.claim(worker=worker)
     incarnation = Incarnation(uuid.uuid4(), worker, ProcessIdentity.here())
     for partial in claimed:
-        partial._claimed_by(incarnation)
+        partial.assign(incarnation)
     session.commit()
     for partial in claimed:
-        perform_claimed(partial, incarnation, Performer())
+        Performer().perform_claimed(partial, incarnation)
     session.sync()
     return len(claimed)
 

@@ -28,9 +28,9 @@ def partial_to_datamanager(partial: Any) -> Any:
     """The data manager of the partial's queue; for a callback, that of its partial."""
     seen: Any = partial
     while seen is not None:
-        if seen._queue is not None:
-            return seen._queue.__parent__
-        seen = seen._parent
+        if seen.queue is not None:
+            return seen.queue.__parent__
+        seen = seen.parent
     return defaultDataManagerAdapter(partial)
 
 

@@ -10,8 +10,6 @@ from zope.interface import implementer, provider
 
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.interfaces import (
-    ACTIVE,
-    CALLBACKS,
     COMPLETED,
     PENDING,
     IDataManagerPartial,
@@ -23,20 +21,20 @@ from zcasync.job.placement import require_placed
 from zcasync.job.record import PartialRecord
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
 from zcasync.perform import direct
-from zcasync.retry.policy import stored_name
+from zcasync.retry.policy import require_policy, stored_name
 
 
 class RetryName:
     """The attribute ``retry`` of a partial."""
 
     def __get__(self, partial: Partial | None, owner: Any = None) -> Any:
-        return self if partial is None else partial._retry
+        return self if partial is None else partial.policy_name
 
     def __set__(self, partial: Partial, value: Any) -> None:
-        partial._require_pending("retry")
-        name = stored_name(partial, value)
-        if name != partial._retry:
-            partial._retry = name
+        partial.require_pending("retry")
+        name = stored_name(value)
+        require_policy(partial, name)
+        partial.name_policy(name)
 
 
 @provider(IPartialFactory)
@@ -78,27 +76,27 @@ class Partial(PartialRecord):
         return add(self, as_partial(callback), retry)
 
     def resumeCallbacks(self) -> None:
-        if self._state not in (CALLBACKS, COMPLETED):
-            raise BadStateError(f"cannot resume the callbacks of a partial that is {self._state}")
+        if not self.has_result:
+            raise BadStateError(f"cannot resume the callbacks of a partial that is {self.state}")
         direct.run_callbacks(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._state != PENDING:
-            raise BadStateError(f"a partial is called once; this one is {self._state}")
-        if self._queue is not None:
+        if self.state != PENDING:
+            raise BadStateError(f"a partial is called once; this one is {self.state}")
+        if self.queue is not None:
             raise BadStateError("this partial was put in a queue: a worker will call it")
         direct.perform(self, args, kwargs)
         return self.result
 
     def fail(self, e: BaseException | Failure | None = None) -> Any:
-        if self._state not in (PENDING, ACTIVE):
-            raise BadStateError(f"cannot fail a partial that is {self._state}")
+        if self.has_result:
+            raise BadStateError(f"cannot fail a partial that is {self.state}")
         if e is None:
             e = AbortedError("the partial was made to fail")
         direct.finish(self, sanitize(e) if isinstance(e, Failure) else from_exception(e))
         return self.result
 
-    def _hand_result_to(self, waiting: PartialRecord) -> None:
+    def hand_result_to(self, waiting: PartialRecord) -> None:
         self.addCallback(Partial(adopt, waiting))
 
 
@@ -114,24 +112,23 @@ def choice(success: Any, failure: Any, retry: Any) -> Partial:
     for inner in chosen:
         if inner is not None:
             set_retry(inner, retry)
-            inner._adopted_by(callback)
+            inner.become_callback_of(callback)
     return callback
 
 
 def add(partial: Partial, added: Partial, retry: Any) -> Partial:
-    """Let ``added`` be called with the partial's result; returns it."""
-
+    """Let ``added`` be called with the partial's result; return it."""
     if partial._p_jar is not None:
         require_placed(added, partial._p_jar)
     set_retry(added, retry)
-    added._adopted_by(partial)
-    sidecar = partial._need_sidecar()
+    added.become_callback_of(partial)
+    sidecar = partial.need_sidecar()
     sidecar.callbacks += (added,)
     if partial._p_jar is not None and added._p_jar is None:
         # So that its commits are those of our connection, and that objects of another database can
         # refer to it.
         partial._p_jar.add(added)
-    if partial._state == COMPLETED:
+    if partial.state == COMPLETED:
         direct.perform(added, (partial.result,))
     elif partial._p_jar is not None and partial._p_oid is not None and not partial._p_changed:
         # Rule for the instant of completion: whoever completes a partial writes its record, so one

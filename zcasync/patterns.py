@@ -67,7 +67,7 @@ def run_where(
     if outer.deadline is not None:  # the whole journey has one deadline
         begin_after = min(begin_after, outer.deadline)
         begin_by = (outer.deadline - begin_after) * clock.MICROSECOND
-    queue.put(again, clock.to_datetime(begin_after), begin_by, batch=outer._batch)
+    queue.put(again, clock.to_datetime(begin_after), begin_by, batch=outer.is_batch)
     return again
 
 

@@ -17,7 +17,7 @@ VARIABLE = "ZCASYNC_TORMENT"
 COMMITS = {
     "child": [
         *["job", "group", "callback", "complete", "own"],
-        *["failure", "start", "put_off", "settle"],
+        *["failure", "start", "reschedule", "settle"],
     ],
     "supervisor": [
         *["begin", "claim", "retire", "recover", "burial", "end"],

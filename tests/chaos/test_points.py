@@ -5,6 +5,8 @@ And both messages, before they are sent and after.
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import os
 import random
 import signal
@@ -15,7 +17,7 @@ import pytest
 
 from tests.chaos.arena import Arena, arena
 from tests.chaos.options import options
-from tests.chaos.points import MOMENTS, POINTS, Point
+from tests.chaos.points import MOMENTS, POINTS, TORMENT, Point
 from tests.chaos.provoking import Provoker
 from tests.chaos.verdict import judge
 from tests.chaos.workload import Workload
@@ -89,3 +91,18 @@ def test_a_freeze_at_any_point_is_outlived(ring: Arena, provoker: Provoker, mome
                 os.kill(pid, signal.SIGCONT)
     provoker.see_all_through()
     judge(ring, provoker.workload)
+
+
+def test_each_commit_that_a_trap_knows_is_made_by_a_function_that_exists() -> None:
+    spec = importlib.util.spec_from_file_location("traps", TORMENT / "sitecustomize.py")
+    assert spec is not None
+    assert spec.loader is not None
+    traps = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(traps)  # sets no trap where no folder is named
+    for module, name in traps.COMMITS:
+        codes = _functions(Path(importlib.util.find_spec(module).origin))
+        assert name in codes, f"{module} has no function {name} any more"
+
+
+def _functions(path: Path) -> set[str]:
+    return {n.name for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,7 +134,7 @@ class Bench:
         self.client.commit()
         self.client.claim()
         for partial in partials:
-            partial._claimed_by(self.incarnation)
+            partial.assign(self.incarnation)
         self.client.commit()
         return partials
 
@@ -205,7 +206,8 @@ def test_one_that_comes_while_the_group_is_at_work_is_done_by_the_next_one(bench
         return call(*args, **kwargs)
 
     partials = bench.claim(*[bench.account.add] * 2)
-    bench._thread._performer._invoke = claim_another
+    performer = bench._thread._performer
+    performer.host = replace(performer.host, invoke=claim_another)
 
     bench.run(partials)
     assert results([*partials, *late]) == [1, 2, 3]

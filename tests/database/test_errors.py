@@ -90,7 +90,7 @@ def test_what_a_job_itself_raises_is_its_result(session: Session) -> None:
     partial = session.keep(Partial(fill_a_file))
     full = Full(session, FULL[0], 0)
 
-    Performer(full.wait).call(partial, (), {})
+    Performer(full.wait).perform_unclaimed(partial, (), {})
 
     assert partial.result.check(OSError)
     assert full.waited == []

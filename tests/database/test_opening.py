@@ -233,8 +233,8 @@ def test_an_argument_whose_class_has_vanished_survives_and_comes_back(
     [partial] = session.claim()
     session.activate_claimed(partial)
     partial.annotations["seen"] = True
-    partial._given_back()
-    session.queue.give_back(session.activate_claimed(partial))
+    partial.release()
+    session.queue.release(session.activate_claimed(partial))
     session.commit()
     workshop.close(session)
 

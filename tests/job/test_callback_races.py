@@ -118,7 +118,7 @@ def test_the_job_may_be_completed_before_it_knows_of_a_callback_and_then_is_not_
 ) -> None:
     worker.sync()
     assert partial.callbacks == ()
-    partial._settle(None)  # what a child has done when it dies right after its commit
+    partial.finish(None)  # what a child has done when it dies right after its commit
     add(client, partial)
     worker.commit()
 

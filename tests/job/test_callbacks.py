@@ -142,7 +142,7 @@ def test_a_handler_that_raises_leaves_an_unhandled_error(keep: Keep) -> None:
 def test_an_error_is_unhandled_while_its_callback_waits() -> None:
     partial = Partial(samples.raise_value_error)
     partial.addCallback(samples.handle)
-    partial._settle(Failure(ValueError()))
+    partial.finish(Failure(ValueError()))
 
     assert partial.state == CALLBACKS
     assert partial.unhandled_error
@@ -264,7 +264,7 @@ def test_callbacks_that_were_interrupted_resume_where_they_were(
         callback.addCallback(Partial(samples.note, number + 10))
     one.commit()
     with pytest.raises(KeyboardInterrupt):
-        Performer(invoke=stop_after(calls)).call(partial, (), {})
+        Performer(invoke=stop_after(calls)).perform_unclaimed(partial, (), {})
     one.close()
 
     other = connect()

@@ -33,15 +33,13 @@ from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.database.missing_classes import class_factory
 from zcasync.errors import BadStateError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.completion import is_done
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
-from zcasync.supervisor.poll.messages import Done
 from zcasync.workers.incarnation import Incarnation
 
 FORTH = [PENDING, ACTIVE, CALLBACKS, COMPLETED]
@@ -110,10 +108,10 @@ class Interleavings(RuleBasedStateMachine):
         }[kind]()
         session.queue.put(outer, retry="forever")
         session.root.update(outer=outer, inner=inner)
-        session.root["incarnation"] = Incarnation(ONE, ONE, Identity.here())
+        session.root["incarnation"] = Incarnation(ONE, ONE, ProcessIdentity.here())
         session.commit()
         for claimed in session.claim():
-            claimed._claimed_by(session.root["incarnation"])
+            claimed.assign(session.root["incarnation"])
         session.commit()
         self.claimed = set(NAMES)
 
@@ -139,10 +137,10 @@ class Interleavings(RuleBasedStateMachine):
         actor.crash()
         session = Session(self.db)
         claimed = session.root[name]
-        recover([claimed], Death(pid=1, signal=9), Done())
+        recover([claimed], Death(pid=1, signal=9), [])
         session.commit()
         if claimed in session.claim():
-            claimed._claimed_by(session.root["incarnation"])
+            claimed.assign(session.root["incarnation"])
         session.commit()
         session.close()
         self.retire(name)
@@ -159,7 +157,7 @@ class Interleavings(RuleBasedStateMachine):
         session = actor.session
         session.sync()
         incarnation = session.root["incarnation"]
-        perform_claimed(session.root[name], incarnation, Performer(timing=NO_PAUSE))
+        Performer(timing=NO_PAUSE).perform_claimed(session.root[name], incarnation)
 
     # the clients
 

@@ -10,8 +10,8 @@ from ZODB.DemoStorage import DemoStorage
 from tests.support import samples
 from tests.support.sessions import FakeClock, Session
 from zcasync import Partial, clock
-from zcasync.job.deadline import is_too_late, too_late
 from zcasync.job.ids import hex_oid, id_of, parse
+from zcasync.retry.decision import too_late
 
 Connect = Callable[[], Session]
 
@@ -84,20 +84,20 @@ def test_begin_by_is_checked_at_the_first_start_only(
     partial._interruptions = interruptions
     fake_clock.advance(seconds=seconds)
 
-    assert is_too_late(partial) == late
+    assert partial.is_too_late == late
 
 
 def test_without_begin_by_nothing_is_too_late(session: Session, fake_clock: FakeClock) -> None:
     partial = session.queue.put(samples.nothing)
     fake_clock.advance(days=10_000)
 
-    assert not is_too_late(partial)
-    assert not is_too_late(Partial(samples.nothing))
+    assert not partial.is_too_late
+    assert not Partial(samples.nothing).is_too_late
 
 
 def test_the_reason_names_both_times(session: Session, fake_clock: FakeClock) -> None:
     partial = session.queue.put(samples.nothing, begin_by=timedelta(minutes=1))
 
-    assert str(too_late(partial)) == (
+    assert str(too_late(partial).error) == (
         "not begun within 0:01:00 of 2006-08-10 15:00:00+00:00: its begin_by has passed"
     )

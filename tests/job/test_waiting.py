@@ -20,7 +20,7 @@ def run_one(session: Session) -> Partial:
     """Claim the next partial of the queue and perform it, as a worker would."""
     session.sync()
     [partial] = session.claim(1)
-    partial._claimed_by(None)
+    partial.assign(None)
     session.commit()
     Performer().perform(partial)
     session.sync()
@@ -156,7 +156,7 @@ def test_an_interrupted_handing_on_is_made_good(session: Session) -> None:
     session.commit()
     run_one(session)
     [inner] = session.claim(1)
-    inner._claimed_by(None)
+    inner.assign(None)
     session.commit()
 
     def invoke(call: Callable[..., object], *args: object, **kwargs: object) -> object:

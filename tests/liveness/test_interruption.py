@@ -12,14 +12,13 @@ from tests.support import scenes
 from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
-from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING, IPartial, IRetryPolicy
+from zcasync.interfaces import ACTIVE, COMPLETED, PENDING, IPartial, IRetryPolicy
 from zcasync.job.callbacks import choose
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.performer import Performer
 from zcasync.retry.stock import NeverRetry, RetryCommonFourTimes
 from zcasync.supervisor import registration as startup
-from zcasync.supervisor.poll.messages import PassResult
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
 
@@ -39,8 +38,8 @@ class Raising(RetryCommonFourTimes):
 
 
 @pytest.fixture
-def done() -> PassResult:
-    return PassResult()
+def log() -> list[str]:
+    return []
 
 
 def claimed(session: Session, retry: Any, call: Any = abs) -> Partial:
@@ -65,10 +64,10 @@ def begun(session: Session, retry: Any) -> Partial:
 
 
 def test_under_never_the_first_interruption_ends_it_with_the_evidence(
-    session: Session, done: PassResult
+    session: Session, log: list[str]
 ) -> None:
     partial = begun(session, "never")
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
     session.commit()
     session.connection.cacheMinimize()
 
@@ -80,19 +79,19 @@ def test_under_never_the_first_interruption_ends_it_with_the_evidence(
     )
     assert partial.result.evidence["signal"] == "SIGKILL"
     assert tuple(partial.result.evidence["output"]) == DEATH.output
-    assert "is ended" in done.notes[-1]
+    assert "is ended" in log[-1]
 
 
 def test_what_was_not_begun_is_safe_to_run_but_may_not_kill_children_for_ever(
-    session: Session, done: PassResult
+    session: Session, log: list[str]
 ) -> None:
     partial = claimed(session, "never")
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
     assert (partial.state, partial.attempts, partial._interruptions) == (PENDING, 1, 1)
 
     partial._interruptions = 9
     scenes.claim(session, session.manager.workers.values()[0], [partial])
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
     assert partial.result.getErrorMessage().startswith("interrupted 10 times")
 
 
@@ -113,21 +112,21 @@ def test_an_engine_that_stops_gives_back_what_was_only_reserved(session: Session
     assert (partial.state, partial._interruptions, partial.claim) == (PENDING, 0, None)
 
 
-def test_forever_is_interrupted_as_often_as_it_takes(session: Session, done: PassResult) -> None:
+def test_forever_is_interrupted_as_often_as_it_takes(session: Session, log: list[str]) -> None:
     partial = claimed(session, "forever")
     worker = session.manager.workers.values()[0]
     for _ in range(30):
-        recover([partial], DEATH, done)
+        recover([partial], DEATH, log)
         scenes.claim(session, worker, [partial])
 
     assert (partial.state, partial._interruptions) == (ACTIVE, 30)
 
 
 def test_a_policy_can_let_an_interrupted_job_wait(
-    session: Session, done: PassResult, fake_clock: FakeClock
+    session: Session, log: list[str], fake_clock: FakeClock
 ) -> None:
     partial = claimed(session, Later)
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
 
     assert (partial.state, partial._interruptions) == (PENDING, 1)
     assert partial.begin_after == fake_clock.later(hours=1)
@@ -138,50 +137,50 @@ def test_a_policy_can_let_an_interrupted_job_wait(
     [("registered elsewhere", "the default policy decides: no retry policy has the name")],
 )
 def test_a_policy_that_only_others_know_does_not_stop_the_pass(
-    session: Session, done: PassResult, name: str, problem: str
+    session: Session, log: list[str], name: str, problem: str
 ) -> None:
     partial = claimed(session, None)
     partial._retry = name
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
 
     assert (partial.state, partial._interruptions) == (PENDING, 1)
-    assert problem in done.notes[0]
+    assert problem in log[0]
 
 
 def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(
-    session: Session, done: PassResult
+    session: Session, log: list[str]
 ) -> None:
     partial = claimed(session, Raising)
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
 
     assert partial.result.type is AbortedError
-    assert "ZeroDivisionError: oh" in done.notes[0]
+    assert "ZeroDivisionError: oh" in log[0]
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_policy_of_the_application_decides_too(session: Session, done: PassResult) -> None:
+def test_a_policy_of_the_application_decides_too(session: Session, log: list[str]) -> None:
     provideAdapter(NeverRetry, [IPartial], IRetryPolicy)
     partial = begun(session, None)
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
 
     assert partial.result.type is AbortedError
 
 
-def test_a_callback_under_never_is_begun_once(session: Session, done: PassResult) -> None:
+def test_a_callback_under_never_is_begun_once(session: Session, log: list[str]) -> None:
     partial = claimed(session, None)
     callback = partial.addCallback(Partial(abs), retry="never")
     scenes.end(partial, 3)
     callback._move_to(ACTIVE)
     callback._started, callback._once = 1, True
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
 
-    assert (partial.state, callback.state) == (CALLBACKS, COMPLETED)
+    assert (partial.state, callback.state) == (COMPLETED, COMPLETED)
     assert callback.result.type is AbortedError
 
 
 @pytest.mark.parametrize(("retry", "ends"), [("never", True), ("default", False)])
 def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
-    session: Session, done: PassResult, retry: str, ends: bool
+    session: Session, log: list[str], retry: str, ends: bool
 ) -> None:
     partial = claimed(session, None)
     chosen = Partial(abs)
@@ -190,7 +189,7 @@ def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
     chosen._move_to(ACTIVE)
     chosen._started, chosen._once = 1, ends
     session.commit()
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
     session.commit()
     assert (chosen.state, chosen._interruptions) == (COMPLETED if ends else PENDING, 1)
 
@@ -204,13 +203,13 @@ def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
 
 
 def test_what_was_put_off_waits_again_and_whoever_is_behind_it_was_interrupted(
-    session: Session, done: PassResult, fake_clock: FakeClock
+    session: Session, log: list[str], fake_clock: FakeClock
 ) -> None:
     partials = scenes.put(session, 3)
     scenes.claim(session, scenes.serve(session), partials)
     moment = fake_clock.later(minutes=5)
     partials[0]._retry_at = fake_clock.microseconds + 300_000_000
-    recover(partials, DEATH, done)
+    recover(partials, DEATH, log)
 
     assert [partial.state for partial in partials] == [PENDING] * 3
     assert [partial._interruptions for partial in partials] == [0, 1, 0]

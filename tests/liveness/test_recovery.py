@@ -13,9 +13,8 @@ from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
-from zcasync.liveness.recovery import is_unfinished, recover
+from zcasync.liveness.recovery import recover
 from zcasync.retry.stock import INTERRUPTION_LIMIT
-from zcasync.supervisor.poll.messages import PassResult
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
 
@@ -35,8 +34,8 @@ def claims(session: Session) -> Claims:
 
 
 @pytest.fixture
-def done() -> PassResult:
-    return PassResult()
+def log() -> list[str]:
+    return []
 
 
 def states(partials: list[Partial]) -> list[str]:
@@ -48,88 +47,88 @@ def interruptions(partials: list[Partial]) -> list[int]:
 
 
 def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
-    session: Session, claims: Claims, done: PassResult
+    session: Session, claims: Claims, log: list[str]
 ) -> None:
     partials = claims(3)
-    recover(partials, DEATH, done)
+    recover(partials, DEATH, log)
     session.commit()
 
     assert states(partials) == [PENDING] * 3
     assert interruptions(partials) == [1, 0, 0]
     assert [partial.attempts for partial in partials] == [1, 0, 0]
     assert session.claim() == partials, "they wait in their old order"
-    assert done.notes == [
+    assert log == [
         f"job {int.from_bytes(partials[0]._p_oid):#x} (builtins.abs) was interrupted (number 1) "
         "and will run again: child process 7 was killed by SIGKILL"
     ]
 
 
 def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
-    claims: Claims, done: PassResult
+    claims: Claims, log: list[str]
 ) -> None:
     partials = claims(3)
     scenes.end(partials[0])
-    recover(partials, DEATH, done)
+    recover(partials, DEATH, log)
 
     assert states(partials) == [COMPLETED, PENDING, PENDING]
     assert interruptions(partials) == [0, 1, 0]
 
 
 def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
-    claims: Claims, done: PassResult
+    claims: Claims, log: list[str]
 ) -> None:
     partials = claims(4)
     job = hex_oid(partials[2]._p_oid)
-    recover(partials, Death(pid=7, signal="SIGKILL", job=job), done)
+    recover(partials, Death(pid=7, signal="SIGKILL", job=job), log)
 
     assert states(partials) == [PENDING] * 4
     assert interruptions(partials) == [0, 0, 1, 0]
 
 
-def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: PassResult) -> None:
+def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, log: list[str]) -> None:
     partials = claims(3)
     scenes.end(partials[0])
     job = hex_oid(partials[0]._p_oid)
-    recover(partials, Death(pid=7, signal="SIGKILL", job=job), done)
+    recover(partials, Death(pid=7, signal="SIGKILL", job=job), log)
 
     assert interruptions(partials) == [0, 1, 0]
 
 
-def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: PassResult) -> None:
+def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, log: list[str]) -> None:
     partials = claims(4)
     partials[0]._started = partials[1]._started = 1
-    recover(partials, DEATH, done)
+    recover(partials, DEATH, log)
 
     assert interruptions(partials) == [1, 1, 1, 0]
 
 
 def test_one_that_waits_for_another_partial_is_left_alone(
-    session: Session, claims: Claims, done: PassResult
+    session: Session, claims: Claims, log: list[str]
 ) -> None:
     waiting, following = claims(2)
-    waiting._wait_for(session.keep(Partial(abs, 1)))
-    recover([waiting, following], DEATH, done)
+    waiting.wait_for(session.keep(Partial(abs, 1)))
+    recover([waiting, following], DEATH, log)
 
-    assert not is_unfinished(waiting)
+    assert not waiting.is_unfinished
     assert states([waiting, following]) == [ACTIVE, PENDING]
     assert interruptions([waiting, following]) == [0, 1]
 
 
-def test_without_a_death_nothing_was_interrupted(claims: Claims, done: PassResult) -> None:
+def test_without_a_death_nothing_was_interrupted(claims: Claims, log: list[str]) -> None:
     partials = claims(2)
     partials[0]._started = 1
-    recover(partials, None, done)
+    recover(partials, None, log)
 
     assert states(partials) == [PENDING] * 2
     assert interruptions(partials) == [0, 0]
     assert [partial.claim for partial in partials] == [None, None]
     assert partials[0].started is None
-    assert done.notes == []
+    assert log == []
 
 
-def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: PassResult) -> None:
+def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, log: list[str]) -> None:
     partials = claims(3)
-    recover(partials, DEATH, done, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
+    recover(partials, DEATH, log, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
 
     assert states(partials) == [COMPLETED, PENDING, COMPLETED]
     assert partials[0].result.type is AbortedError
@@ -138,18 +137,18 @@ def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: PassResult
     assert partials[0].result.evidence == DEATH.as_dict()
     assert partials[2].result.evidence == {}, "it was in no child"
     assert interruptions(partials) == [0, 0, 0], "the cancelled one was at work"
-    assert len(done.notes) == 2
+    assert len(log) == 2
 
 
 def test_the_tenth_interruption_ends_it_with_the_evidence(
-    session: Session, claims: Claims, done: PassResult
+    session: Session, claims: Claims, log: list[str]
 ) -> None:
     (partial,) = claims(1)
     for number in range(1, INTERRUPTION_LIMIT):
-        recover([partial], DEATH, done)
+        recover([partial], DEATH, log)
         assert (partial.state, partial._interruptions) == (PENDING, number)
         scenes.claim(session, session.manager.workers.values()[0], [partial])
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
     session.commit()
     session.connection.cacheMinimize()
 
@@ -162,50 +161,50 @@ def test_the_tenth_interruption_ends_it_with_the_evidence(
     evidence = partial.result.evidence
     assert (evidence["signal"], evidence["pid"]) == ("SIGKILL", 7)
     assert tuple(evidence["output"]) == DEATH.output
-    assert "is ended" in done.notes[-1]
+    assert "is ended" in log[-1]
 
 
-def test_a_death_in_a_callback_counts_for_the_callback(claims: Claims, done: PassResult) -> None:
+def test_a_death_in_a_callback_counts_for_the_callback(claims: Claims, log: list[str]) -> None:
     partial, following = claims(2)
     callback = partial.addCallback(Partial(abs))
     scenes.end(partial, 3)
-    recover([partial, following], DEATH, done)
+    recover([partial, following], DEATH, log)
 
     assert interruptions([partial, callback, following]) == [0, 1, 0]
     assert partial.state == CALLBACKS, "its result is there, the callback is run again"
 
 
 def test_the_tenth_interruption_of_a_callback_ends_the_callback(
-    claims: Claims, done: PassResult
+    claims: Claims, log: list[str]
 ) -> None:
     (partial,) = claims(1)
     callback = partial.addCallback(Partial(abs))
     scenes.end(partial, 3)
     for _ in range(INTERRUPTION_LIMIT):
-        recover([partial], DEATH, done)
+        recover([partial], DEATH, log)
 
     assert callback.result.type is AbortedError
     assert partial.result == 3
 
 
 def test_a_death_when_only_the_end_has_to_be_written_interrupts_nothing(
-    claims: Claims, done: PassResult
+    claims: Claims, log: list[str]
 ) -> None:
     (partial,) = claims(1)
     callback = partial.addCallback(Partial(abs))
     partial._once = True
     scenes.end(partial, 3)
     scenes.end(callback, 3)
-    recover([partial], DEATH, done)
+    recover([partial], DEATH, log)
 
     assert (partial.state, partial.result) == (CALLBACKS, 3)
     assert interruptions([partial, callback]) == [0, 0]
 
 
-def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, done: PassResult) -> None:
+def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, log: list[str]) -> None:
     partials = claims(2)
-    recover(partials, DEATH, done)
-    recover(partials, DEATH, done)
+    recover(partials, DEATH, log)
+    recover(partials, DEATH, log)
 
     assert states(partials) == [PENDING] * 2
     assert interruptions(partials) == [1, 0]

@@ -12,7 +12,6 @@ from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.workers.incarnation import Incarnation
 
@@ -27,7 +26,7 @@ def claimed(session: Session, incarnation: Incarnation, call: object, **options:
     partial = session.queue.put(call, **options)
     session.commit()
     [found] = session.claim()
-    found._claimed_by(incarnation)
+    found.assign(incarnation)
     session.commit()
     assert found is partial
     return partial
@@ -37,8 +36,8 @@ def test_a_claimed_partial_is_performed_once(session: Session, incarnation: Inca
     demo = session.keep(Demo())
     partial = claimed(session, incarnation, demo.increase)
 
-    assert perform_claimed(partial, incarnation, Performer())
-    assert not perform_claimed(partial, incarnation, Performer())
+    assert Performer().perform_claimed(partial, incarnation)
+    assert not Performer().perform_claimed(partial, incarnation)
     assert (partial.state, partial.result, demo.counter) == (COMPLETED, 1, 1)
 
 
@@ -48,16 +47,16 @@ def test_what_another_engine_has_claimed_is_left_alone(
     partial = claimed(session, incarnation, samples.nothing)
     other = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "other")
 
-    assert not perform_claimed(partial, other, Performer())
+    assert not Performer().perform_claimed(partial, other)
     assert partial.state == ACTIVE
 
 
 def test_what_was_given_back_is_left_alone(session: Session, incarnation: Incarnation) -> None:
     partial = claimed(session, incarnation, samples.nothing)
-    session.queue.give_back(partial)
+    session.queue.release(partial)
     session.commit()
 
-    assert not perform_claimed(partial, incarnation, Performer())
+    assert not Performer().perform_claimed(partial, incarnation)
 
 
 def test_what_was_not_begun_in_time_ends_with_the_reason(
@@ -69,7 +68,7 @@ def test_what_was_not_begun_in_time_ends_with_the_reason(
     session.commit()
     fake_clock.advance(minutes=2)
 
-    assert perform_claimed(partial, incarnation, Performer())
+    assert Performer().perform_claimed(partial, incarnation)
     assert partial.result.type is AbortedError
     assert "its begin_by has passed" in partial.result.getErrorMessage()
     assert handler.result.type is AbortedError
@@ -84,7 +83,7 @@ def test_what_was_begun_in_time_once_is_begun_again_after_an_interruption(
     session.commit()
     fake_clock.advance(minutes=2)
 
-    assert perform_claimed(partial, incarnation, Performer())
+    assert Performer().perform_claimed(partial, incarnation)
     assert (partial.result, partial.attempts) == (6, 2)
 
 
@@ -94,8 +93,8 @@ def test_what_waits_for_another_partial_is_left_alone(
     inner = session.keep(Partial(samples.make_six), "inner")
     outer = claimed(session, incarnation, Partial(samples.give_back, inner))
 
-    assert perform_claimed(outer, incarnation, Performer())
-    assert not perform_claimed(outer, incarnation, Performer())
+    assert Performer().perform_claimed(outer, incarnation)
+    assert not Performer().perform_claimed(outer, incarnation)
     assert outer.state == ACTIVE
     assert inner() == 6
     assert (outer.state, outer.result) == (COMPLETED, 6)
@@ -106,9 +105,9 @@ def test_callbacks_that_are_left_are_run_whoever_claimed_the_partial(
 ) -> None:
     partial = claimed(session, incarnation, samples.nothing)
     callback = partial.addCallback(samples.make_seven)
-    partial._settle(None)
+    partial.finish(None)
     session.commit()
 
-    assert perform_claimed(partial, incarnation, Performer())
+    assert Performer().perform_claimed(partial, incarnation)
     assert (partial.state, callback.result) == (COMPLETED, 7)
-    assert not perform_claimed(partial, incarnation, Performer())
+    assert not Performer().perform_claimed(partial, incarnation)

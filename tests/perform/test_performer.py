@@ -154,7 +154,7 @@ def test_a_job_that_conflicts_is_begun_again_and_leaves_its_changes_once(connect
     rival = Rival(one, connect(), times=2)
     partial = one.keep(Partial(samples.nothing))
 
-    Performer(invoke=rival.invoke).call(partial, (), {})
+    Performer(invoke=rival.invoke).perform_unclaimed(partial, (), {})
 
     assert (partial.result, partial.attempts) == (3, 3)
     assert dict(rival.mapping) == {"mine": 1, "theirs": 2}
@@ -165,7 +165,7 @@ def test_a_job_that_always_conflicts_ends_with_the_conflict(connect: Connect) ->
     rival = Rival(one, connect(), times=1000)
     partial = one.keep(Partial(samples.nothing))
 
-    Performer(invoke=rival.invoke).call(partial, (), {})
+    Performer(invoke=rival.invoke).perform_unclaimed(partial, (), {})
 
     assert rival.calls == CONFLICT_ATTEMPTS == partial.attempts
     assert partial.result.check(ConflictError)
@@ -184,7 +184,7 @@ def test_a_transient_error_of_the_application_is_tried_again_but_not_for_ever(
 
     partial = session.keep(Partial(samples.nothing))
 
-    Performer(invoke=invoke).call(partial, (), {})
+    Performer(invoke=invoke).perform_unclaimed(partial, (), {})
 
     assert len(calls) == CONFLICT_ATTEMPTS
     assert partial.result.check(TransientError)
@@ -253,7 +253,7 @@ def test_a_fenced_commit_ends_the_performance_without_a_result(session: Session)
     partial = session.keep(Partial(samples.nothing))
 
     with pytest.raises(FencedError):
-        Performer(invoke=invoke).call(partial, (), {})
+        Performer(invoke=invoke).perform_unclaimed(partial, (), {})
     assert (partial.state, partial.result) == (ACTIVE, None)
 
 
@@ -293,7 +293,7 @@ def test_the_deferred_of_a_callback_is_waited_for_in_its_place(session: Session)
     either = partial.addCallbacks(Partial(samples.open_deferred))
     session.commit()
     values.append(succeed(4))
-    performer.call(partial, (), {})
+    performer.perform_unclaimed(partial, (), {})
 
     assert len(waited) == 4, "each is called once"
     assert [callbacks[0].result, callbacks[2].result, either.result] == [1, 3, 4]
@@ -306,7 +306,7 @@ def test_a_held_deferred_settles_the_partial_later(session: Session) -> None:
     performer = Performer(hold=lambda partial, deferred: held.append(deferred))
     partial = session.keep(Partial(Deferred))
 
-    performer.call(partial, (), {})
+    performer.perform_unclaimed(partial, (), {})
     assert (partial.state, len(held)) == (ACTIVE, 1)
 
     performer.settle(partial, 42)
@@ -323,7 +323,7 @@ def test_a_held_deferred_settles_the_partial_later(session: Session) -> None:
 def test_a_held_deferred_can_end_badly(session: Session, value: object, kind: type) -> None:
     performer = Performer(hold=lambda partial, deferred: None)
     partial = session.keep(Partial(Deferred))
-    performer.call(partial, (), {})
+    performer.perform_unclaimed(partial, (), {})
 
     performer.settle(partial, value)
 
@@ -343,7 +343,7 @@ def test_a_job_may_commit_on_its_own_and_its_abort_takes_back_only_the_rest(db: 
             demo.increase()
             raise ValueError("after its commit")
 
-        Performer(invoke=invoke).call(partial, (), {})
+        Performer(invoke=invoke).perform_unclaimed(partial, (), {})
 
         assert partial.result.check(ValueError)
         assert demo.counter == 1

@@ -197,8 +197,8 @@ def _claimed(client: Client, identity: ProcessIdentity, partial: Partial) -> Wor
     worker.incarnation = Incarnation(uuid.uuid4(), worker.UUID, identity)
     worker.engineUUID = worker.incarnation.engineUUID
     worker.ping.write(1000.0)
-    partial._claimed_by(worker.incarnation)
-    partial._queue.ended(partial)  # type: ignore[union-attr]
+    partial.assign(worker.incarnation)
+    partial._queue.drop_entry(partial)  # type: ignore[union-attr]
     worker.thread.lists(1)[0].items += (partial,)
     client.commit()
     return worker

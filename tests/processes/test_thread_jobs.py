@@ -9,7 +9,6 @@ from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
 from zcasync.interfaces import AbortedError
-from zcasync.job.deadline import is_too_late
 from zcasync.partial import Partial
 
 
@@ -109,7 +108,7 @@ def test_a_job_that_is_not_begun_in_time_is_aborted(client: Client, gate: Gate) 
     busy = [client.put(jobs.pass_gate, gate.path) for _ in range(2)]
     gate.wait_for(2)
     late = client.put(jobs.echo, begin_by=timedelta(milliseconds=1))
-    client.wait_until(lambda: is_too_late(late), "begin_by to pass")
+    client.wait_until(lambda: late.is_too_late, "begin_by to pass")
     gate.open()
     client.wait_for(late, *busy)
     assert late.result.check(AbortedError)

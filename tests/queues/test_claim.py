@@ -198,7 +198,7 @@ def test_a_partial_whose_restriction_changes_often_is_claimed_once(session: Sess
     assert (list(session.queue), len(session.queue)) == ([partial], 1)
 
     assert session.claim(worker=ONE) == [partial]
-    session.queue.give_back(session.activate_claimed(partial))
+    session.queue.release(session.activate_claimed(partial))
     assert (list(session.queue), len(session.queue)) == ([partial], 1)
     assert session.claim(worker=ONE) == [partial]
     session.activate_claimed(partial)
@@ -239,7 +239,7 @@ def test_given_back_partials_take_their_old_place(session: Session, fake_clock: 
     third, fourth = put(session, 2)
     claimed = session.claim(3)
     for partial in reversed(claimed):
-        session.queue.give_back(session.activate_claimed(partial))
+        session.queue.release(session.activate_claimed(partial))
     session.commit()
 
     assert claimed == [first, second, third]
@@ -255,7 +255,7 @@ def test_many_with_one_time_can_be_given_back_and_claimed_again(session: Session
     session.commit()
     for _ in range(3):
         for partial in session.claim(25):
-            session.queue.give_back(session.activate_claimed(partial))
+            session.queue.release(session.activate_claimed(partial))
         session.commit()
 
     assert len(session.queue) == 60
@@ -265,7 +265,7 @@ def test_many_with_one_time_can_be_given_back_and_claimed_again(session: Session
 def test_a_partial_can_be_given_back_for_later(session: Session, fake_clock: FakeClock) -> None:
     [partial] = put(session)
     [claimed] = session.claim()
-    session.queue.give_back(session.activate_claimed(claimed), delay=60_000_000)
+    session.queue.release(session.activate_claimed(claimed), delay=60_000_000)
     session.commit()
 
     assert partial.begin_after == fake_clock.later(minutes=1)
@@ -278,7 +278,7 @@ def test_only_a_claimed_partial_can_be_given_back(session: Session) -> None:
     [partial] = put(session)
 
     with pytest.raises(BadStateError, match="that is pending cannot become pending"):
-        session.queue.give_back(partial)
+        session.queue.release(partial)
     assert len(session.queue) == 1
 
 
@@ -355,7 +355,7 @@ def test_an_interrupted_partial_has_no_deadline_any_more(
         session.commit()
     assert session.claim(worker=TWO) == [partial]
     session.activate_claimed(partial)._interruptions += 1
-    session.queue.give_back(partial)
+    session.queue.release(partial)
     session.commit()
     fake_clock.advance(minutes=10)
 

@@ -26,7 +26,6 @@ from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, clock
 from zcasync.database.missing_classes import class_factory
 from zcasync.interfaces import PENDING
-from zcasync.job.deadline import is_too_late
 
 workers = st.sampled_from([ONE, TWO, THREE])
 minutes = st.sampled_from([0, 0, 1, 5])
@@ -137,7 +136,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert not claimed.broken
         assert len(claimed.partials) <= limit
         for partial in claimed.partials:
-            assert partial.may_run_on(worker.bytes) or is_too_late(partial)
+            assert partial.may_run_on(worker.bytes) or partial.is_too_late
             assert partial._due <= self.clock.microseconds
         self.take(session, claimed.partials)
         session.commit()
@@ -163,7 +162,7 @@ class QueueMachine(RuleBasedStateMachine):
         for oid in sorted(self.expected.claimed)[:count]:
             partial = session.connection.get(oid)
             partial._interruptions += began
-            session.queue.give_back(partial, delay * 60_000_000)
+            session.queue.release(partial, delay * 60_000_000)
             self.expected.claimed.discard(oid)
             self.expected.waiting.add(oid)
         session.commit()

@@ -13,7 +13,7 @@ from zcasync import Partial
 from zcasync.datamanager import PartialQueue
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING
-from zcasync.queues import partial_queue as queues
+from zcasync.queues import put as queue_put
 
 Connect = Callable[[], Session]
 
@@ -207,7 +207,7 @@ def test_what_an_adapter_makes_of_a_function_is_made_for_each_put(
     def adapt(call: Any, default: None) -> Partial:
         return Partial(call, "an argument of the adapter's")
 
-    monkeypatch.setattr(queues, "IDataManagerPartial", adapt)
+    monkeypatch.setattr(queue_put, "IDataManagerPartial", adapt)
     partials = queue.put_many([samples.nothing] * 2)
 
     assert partials[0] is not partials[1]

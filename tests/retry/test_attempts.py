@@ -19,9 +19,9 @@ from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import LONGEST_PAUSE, Attempts, Timing
+from zcasync.retry.fault import Raised
 from zcasync.retry.policy import policy_of
 from zcasync.retry.stock import CONFLICT_ATTEMPTS, NeverRetry, RetryExceptions
 from zcasync.testing.inline import drain, run_inline
@@ -71,7 +71,7 @@ def claimed(session: Session, call: Any, **options: Any) -> Partial:
 def give_back(session: Session, partial: Partial) -> None:
     """What the engine's next pass does."""
     partial._claim = None
-    session.queue.give_back(partial)
+    session.queue.release(partial)
     session.commit()
 
 
@@ -188,7 +188,7 @@ def test_what_was_begun_once_is_ended_and_not_begun_again(session: Session) -> N
         performer.perform(partial)
     session.sync()
 
-    assert perform_claimed(partial, partial.claim, performer)
+    assert performer.perform_claimed(partial, partial.claim)
 
     assert failing.calls == 1
     assert partial.result.type is AbortedError
@@ -272,7 +272,7 @@ def test_what_is_put_off_goes_back_to_its_queue(session: Session, fake_clock: Fa
     assert (partial.state, partial.started, partial.ended) == (ACTIVE, None, None)
     assert (partial.attempts, counts(partial)) == (1, (0, 0, 1))
     assert failing.demo.counter == 0
-    assert not perform_claimed(partial, partial.claim, performer), "it is not begun meanwhile"
+    assert not performer.perform_claimed(partial, partial.claim), "it is not begun meanwhile"
 
     give_back(session, partial)
     assert (partial.state, partial.claim) == (PENDING, None)
@@ -312,7 +312,7 @@ def test_begin_by_is_no_limit_once_it_was_begun(session: Session, fake_clock: Fa
     fake_clock.advance(hours=5)
     session.activate(partial)
 
-    assert perform_claimed(partial, partial.claim, performer)
+    assert performer.perform_claimed(partial, partial.claim)
     assert partial.result == 2
 
 
@@ -403,7 +403,7 @@ def test_callbacks_and_direct_calls_pause_instead(session: Session, pauses: Paus
     performer = Performer(invoke=failing.invoke, timing=pauses.timing)
     partial = claimed(session, samples.nothing)
     callback = partial.addCallback(samples.give_back, retry=HOURLY_NAME)
-    partial._settle(3)
+    partial.finish(3)
     session.commit()
     performer.run_callbacks(partial)
 
@@ -412,7 +412,7 @@ def test_callbacks_and_direct_calls_pause_instead(session: Session, pauses: Paus
 
     direct = session.keep(Partial(samples.nothing))
     direct.retry = HOURLY_NAME
-    performer.call(direct, (), {})
+    performer.perform_unclaimed(direct, (), {})
     assert (direct.state, direct.attempts) == (COMPLETED, 3)
 
 
@@ -445,9 +445,9 @@ def test_the_callbacks_of_a_chosen_callback_run_after_a_crash_in_between(
     below = chosen.addCallback(Partial(noted.__setitem__, "result"))
     partial.addCallbacks(chosen)
     session.commit()
-    partial._settle(6)
+    partial.finish(6)
     chosen._move_to(ACTIVE)
-    chosen._settle(6)  # and there the process died
+    chosen.finish(6)  # and there the process died
     assert (partial.state, chosen.state) == (CALLBACKS, CALLBACKS)
     session.commit()
 
@@ -466,4 +466,4 @@ def test_time_in_which_the_process_was_frozen_uses_up_no_patience(
     for number in range(1, 3 * CONFLICT_ATTEMPTS):
         tries.begin()
         pauses.now += 0.0 if number % CONFLICT_ATTEMPTS else 600.0
-        assert tries.failed(Failure(ConflictError()), at_commit=True) is not None
+        assert tries.failed(Raised(Failure(ConflictError()), at_commit=True)) is not None

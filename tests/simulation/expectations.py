@@ -14,7 +14,6 @@ from tests.simulation.world import World
 from zcasync.errors import AbortedError
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.job.completion import is_done, waiter
-from zcasync.retry.attempts import in_vain
 
 #: What a commit has failed with that may not be tried again.
 LOST_COMMITS = (
@@ -159,10 +158,12 @@ class Expectations:
             told = here.outside[call.outside]
             assert told == 1 or (told > 1 and not kind.once), f"{call.name}: {told} effects"
         assert partial._exceptions == (0 if kind.fails else kind.exceptions)
-        fewest = 1 + in_vain(partial)
+        fewest = 1 + partial.failed_attempts
         if partial._parent is not None and partial._interruptions:
             fewest -= 1  # it may have been taken over from a client that was at it, and went on
-        assert fewest <= partial._attempts <= 1 + in_vain(partial), f"{call.name}: {vars(partial)}"
+        assert fewest <= partial._attempts <= 1 + partial.failed_attempts, (
+            f"{call.name}: {vars(partial)}"
+        )
 
     def _judge_failure(self, call: Call, partial: Any, values: list[int], cancelled: bool) -> None:
         kind, result = call.kind, partial.result

@@ -17,7 +17,7 @@ from zcasync.errors import FencedError
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.liveness.takeover import give_all_back, has_leftovers, take_over
+from zcasync.liveness.takeover import has_leftovers, release_all, take_over
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor import registration as startup
 from zcasync.workers.fence import fence
@@ -257,7 +257,7 @@ def test_a_claim_that_cannot_be_loaded_is_set_aside_until_it_can(
         old = later.manager.workers[TWO]
         assert (len(old.thread), len(later.queue), old.engineUUID) == (0, 1, None)
         assert not has_leftovers(old)
-        give_all_back(old.thread)
+        release_all(old.thread)
     holder = later.manager.workers[ONE] if heir == "another" else old
     assert [one._p_oid for one in holder.thread.unreadable] == [strange._p_oid]
     take_over(holder, "again", holder, holder.incarnation)
@@ -271,7 +271,7 @@ def test_a_partial_that_waits_for_another_needs_no_heir(session: Session) -> Non
     dead = scenes.serve(session, TWO, gone())
     (partial,) = scenes.put(session)
     scenes.claim(session, dead, [partial])
-    partial._wait_for(session.keep(Partial(abs, 1)))
+    partial.wait_for(session.keep(Partial(abs, 1)))
     session.commit()
     take_over(dead, "it is dead", None, None)
 

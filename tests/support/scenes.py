@@ -139,7 +139,7 @@ def claim(session: Session, worker: Worker, partials: list[Partial], slot: int =
     """Let the worker's engine claim waiting partials for a slot, and commit."""
     assert session.claim(len(partials)) == partials
     for partial in partials:
-        partial._claimed_by(worker.incarnation)
+        partial.assign(worker.incarnation)
     worker.thread.lists(slot + 1)[slot].items += tuple(partials)
     session.commit()
 
@@ -147,4 +147,4 @@ def claim(session: Session, worker: Worker, partials: list[Partial], slot: int =
 def end(partial: Partial, result: Any = None) -> None:
     """Do what performing it does to its record."""
     partial._started = 1
-    partial._settle(result)
+    partial.finish(result)

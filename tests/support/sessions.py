@@ -64,7 +64,7 @@ class Session:
 
     def activate_claimed(self, partial: Partial) -> Partial:
         """Let a partial that a claim has taken be active.  Does not commit."""
-        partial._claimed_by(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
+        partial.assign(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
         return partial
 
     def commit(self) -> None:

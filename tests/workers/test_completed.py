@@ -22,7 +22,7 @@ def finished(
     for _ in range(count):
         clock.advance(seconds=step.total_seconds())
         partial = Partial(samples.nothing)
-        partial._settle(None)
+        partial.finish(None)
         completed.add(partial)
         made.append(partial)
     return completed, made

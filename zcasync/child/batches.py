@@ -57,7 +57,7 @@ class JobBatch:
             return
         group = Group(self._performer, transaction.manager)
         members: list[tuple[Job, PartialRecord]] = []
-        seconds = self._performer.timing.seconds
+        seconds = self._performer.host.timing.seconds
         until = seconds() + GROUP_SECONDS
         job: Job | None = first
         while job is not None and partial is not None:

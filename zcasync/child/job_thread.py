@@ -22,7 +22,6 @@ from zcasync.instance import settings
 from zcasync.instance.home import Home
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.performer import Performer
 from zcasync.protocol.child_spec import ChildSpec
@@ -123,7 +122,7 @@ class JobThread:
             if isinstance(error.__cause__, MemoryError):
                 raise
             raise UnreadableError(broken(partial)) from error
-        did = perform_claimed(partial, self._attachment.incarnation, self._performer)
+        did = self._performer.perform_claimed(partial, self._attachment.incarnation)
         if self._deferred is not None:
             return Ending.DEFERRED
         if not did:
@@ -194,7 +193,7 @@ class JobThread:
         get, moments = self._attachment.connection.get, []
         if ending == Ending.COMPLETED:
             try:
-                moments = [get(oid)._ended or 0 for oid in oids]
+                moments = [get(oid).ended_at or 0 for oid in oids]
             except NOT_COMMITTED:  # the storage has just gone away: the records will tell
                 transaction.abort()
                 ending = Ending.SETTLED
@@ -219,7 +218,7 @@ class JobThread:
             load_all(connection, oids)
             # One that has come just now may be newer than what this transaction sees.
             partials = [connection._cache.get(oid) for oid in oids]
-            sidecars = [one._sidecar for one in partials if isinstance(one, PartialRecord)]
+            sidecars = [one.sidecar for one in partials if isinstance(one, PartialRecord)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:

@@ -80,36 +80,33 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
 
     Raises Refusal where it is over, or in the hands of somebody who cannot be reached from here.
     """
-    from zcasync.interfaces import ACTIVE, PENDING, AbortedError
+    from zcasync.interfaces import PENDING
     from zcasync.job.broken import broken
-    from zcasync.job.callbacks import require_all_callbacks
-    from zcasync.job.completion import ADOPT, complete, is_done
-    from zcasync.job.failure import from_exception
+    from zcasync.job.completion import end, waiter
     from zcasync.job.ids import id_of
+    from zcasync.retry.decision import End, decide
+    from zcasync.retry.fault import Cancelled
 
     problem = broken(partial)
     if problem is not None:
         raise Refusal(f"job {id_of(partial)} cannot be cancelled: {problem}")
-    if partial.state not in (PENDING, ACTIVE):
+    if partial.has_result:
         raise Refusal(f"job {id_of(partial)} is over already: it is {partial.state}")
-    waits = partial.state == PENDING or partial._waits_for is not None
+    waits = partial.state == PENDING or partial.waits_for is not None
     if not waits and partial.claim is not None:
         if not _is_stale(partial, manager, supervisor):
             return False
-        # Whoever takes over what is left of its claim runs the callbacks.
-    elif partial.callbacks or partial._call == ADOPT:
+        # The engine that takes over what is left of its claim runs the callbacks.
+    elif partial.callbacks or waiter(partial) is not None:
         if partial.queue is None:
             raise Refusal(
                 f"job {id_of(partial)} is no job of its own that a worker could end: cancel the "
                 "job that it is a callback of"
             )
         return False  # a worker must run the callbacks
-    if partial.state == PENDING and partial.queue is not None:
-        partial.queue.ended(partial)
-    partial._settle(from_exception(AbortedError(f"cancelled by {who}")))
-    require_all_callbacks(partial)
-    if partial._parent is not None and is_done(partial):
-        complete(partial._parent)
+    decision = decide(partial, Cancelled(who))
+    assert isinstance(decision, End)
+    end(partial, decision.result)
     return True
 
 

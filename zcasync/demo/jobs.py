@@ -11,8 +11,8 @@ from zcasync.demo.index import ROOT_KEY, FileBatch, Index
 from zcasync.demo.source import Portion
 from zcasync.errors import NotRunning
 from zcasync.interfaces import COMPLETED
+from zcasync.job.failure import is_failure
 from zcasync.job.ids import hex_oid
-from zcasync.job.record import is_failure
 from zcasync.partial import Partial
 
 
@@ -37,7 +37,7 @@ class Job:
     @property
     def interruptions(self) -> int:
         """How often it was interrupted by the death of its child."""
-        return self.partial._interruptions
+        return self.partial.interruptions
 
     @property
     def seconds(self) -> float:

@@ -13,17 +13,29 @@ from zcasync.job.record import PartialRecord
 
 
 def parts(partial: PartialRecord) -> Iterator[tuple[str, Any]]:
-    """The callable (of a method: its object) and the arguments, each with its name."""
-    call = partial._call
-    yield "callable", call[0] if isinstance(call, tuple) else call
+    """Yield the callable (of a method: its object) and the arguments, each with its name."""
+    yield "callable", target(partial)
     for index, value in enumerate(partial._args):
         yield f"args[{index}]", value
     for name, value in (partial._kwargs or {}).items():
         yield f"kwargs[{name!r}]", value
 
 
-def loaded(partial: PartialRecord) -> Callable[..., Any]:
-    """The callable of a partial that is about to be called.
+def target(partial: PartialRecord) -> Any:
+    """Return the object whose method is called; of any other callable its stored form."""
+    call = partial._call
+    return call[0] if isinstance(call, tuple) else call
+
+
+def given(
+    partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return all that the call is made with: the stored arguments, and these behind them."""
+    return (*partial._args, *args), {**(partial._kwargs or {}), **kwargs}
+
+
+def load_call(partial: PartialRecord) -> Callable[..., Any]:
+    """Return the callable of a partial that is about to be called.
 
     Raises MissingCallable; as MissingClass, naming it, for an object whose class is gone: the call
     would be made with a stand-in.  Looks at arguments, not into containers.

@@ -1,4 +1,4 @@
-"""Callbacks: adding them, and the callables behind them that choose or hand a result on."""
+"""The stored callables behind callbacks: choosing one of two, handing a result on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from zcasync.job.completion import end
 from zcasync.job.record import PartialRecord
 
 
 @dataclass(frozen=True)
 class Delegate:
-    """Returned by a callable: run this partial here and now, and take its result as mine."""
+    """A callable's wish: run this partial here and now, and take its result as mine."""
 
     partial: PartialRecord
     args: tuple[Any, ...]
@@ -27,18 +28,7 @@ def choose(success: PartialRecord | None, failure: PartialRecord | None, result:
 def adopt(waiting: PartialRecord, result: Any) -> None:
     """Give a partial that waits for another one its result.
 
-    Only the one it really waits for counts: a late call for a partial that has ended is no news.
+    Only the one that it really waits for counts; one that has ended meanwhile stays as it is.
     """
-    if waiting._waits_for is not None:
-        waiting._settle(result)
-        require_all_callbacks(waiting)
-
-
-def require_all_callbacks(partial: PartialRecord) -> None:
-    """Let the commit fail with a ConflictError when a callback is added at the same time.
-
-    For whoever settles a partial and will not look at it again.
-    """
-    sidecar = partial._sidecar
-    if sidecar is not None and sidecar._p_jar is not None and not sidecar._p_changed:
-        sidecar._p_jar.readCurrent(sidecar)
+    if waiting.waits_for is not None:
+        end(waiting, result)

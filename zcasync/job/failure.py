@@ -195,3 +195,8 @@ def _traceback(failure: Failure) -> str:
     for function, path, line, _, _ in failure.frames:
         lines.append(f'  File "{path}", line {line}, in {function}\n')
     return "".join(lines) + f"{qual(type(value))}: {_message(value)}\n"
+
+
+def is_failure(result: Any) -> bool:
+    """Return whether a result stands for an error."""
+    return isinstance(result, StoredFailure | Failure)

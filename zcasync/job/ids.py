@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from zcasync.job.record import PartialRecord
+
 
 def id_of(obj: Any) -> str:
     """The id of a stored object.  ``DBNAME:`` leads where it is in a database with a name."""
@@ -25,3 +27,8 @@ def parse(text: str) -> tuple[str, bytes]:
         return name, value.to_bytes(8)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not an id such as 0x1a2b") from None
+
+
+def name_of(partial: PartialRecord) -> str:
+    """Return what a partial is called in the log: its id and its callable."""
+    return f"job {hex_oid(partial._p_oid)} ({partial.callable_name})"

@@ -1,36 +1,24 @@
-"""The partial: a persistent call with its state, its result and its callbacks.
+"""PartialRecord: the states of one call and every way in which its record changes.
 
-Record layout.  A partial that waits is one small record; attributes with their default value are
-not stored.  Times are microseconds (see :mod:`zcasync.clock`), workers the bytes of their UUID.
-Callbacks and annotations live in a :class:`Sidecar`, a record of its own that exists from the first
-callback, the first annotation, or the claim on, so that others can write it while the job runs.
+A transition changes the record and nothing else: its caller commits, and keeps queue and claim
+lists in step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 from persistent import Persistent
-from twisted.python.failure import Failure
 
 from zcasync import clock
 from zcasync.errors import BadStateError
-from zcasync.interfaces import (
-    ACTIVE,
-    CALLBACKS,
-    COMPLETED,
-    PENDING,
-)
-from zcasync.job.callables import dotted, load_form, store_form
-from zcasync.job.failure import StoredFailure
-from zcasync.job.values import LargeValue
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.fields import PartialFields
 
 #: Every way a state may change; anything else is a BadStateError.
 TRANSITIONS = {
     PENDING: {ACTIVE, CALLBACKS, COMPLETED},  # claimed or called; failed before it began
-    ACTIVE: {PENDING, CALLBACKS, COMPLETED},  # given back; ended
+    ACTIVE: {PENDING, CALLBACKS, COMPLETED},  # released; ended
     CALLBACKS: {COMPLETED},
     COMPLETED: set(),
 }
@@ -43,152 +31,118 @@ class Sidecar(Persistent):  # type: ignore[misc]
     annotations: Any = None
 
 
-class PartialRecord(Persistent):  # type: ignore[misc]
-    """The stored fields, states and transitions of a partial; its face: zcasync.partial."""
+class PartialRecord(PartialFields):
+    """A stored call and its transitions; its public face is :class:`zcasync.partial.Partial`."""
 
-    _call: Any = None
-    _args: tuple[Any, ...] = ()
-    _kwargs: dict[str, Any] | None = None
-    _state: str = PENDING
-    _result: Any = None
-    _sidecar: Sidecar | None = None
-    _parent: PartialRecord | None = None  # the partial whose callback this is
-    _waits_for: PartialRecord | None = None  # the partial whose result becomes this one's
-    _queue: Any = None  # stays after the claim: the way to the data manager
-    _claim: Any = None  # who claimed it last
-    _due: int | None = None  # begin_after
-    _by: int | None = None  # begin_by, microseconds from _due
-    _batch: bool = False
-    _detached: bool = False  # the call is made without a connection
-    _selected: tuple[bytes, ...] = ()
-    _excluded: tuple[bytes, ...] = ()
-    _retry: str | None = None  # the name of the retry policy
-    _retry_at: int | None = None  # ended in vain; the engine is to give it back for this moment
-    _resume_at: int | None = None  # ended by its application; from then on workers run callbacks
-    _once: bool = False  # has begun, and may not begin again
-    _attempts: int = 0  # claims that led to a start
-    _interruptions: int = 0
-    _conflicts: int = 0
-    _exceptions: int = 0
-    _started: int | None = None
-    _ended: int | None = None
+    def enter(
+        self, queue: Any, due: int, by: int | None, *, batch: bool = False, detached: bool = False
+    ) -> None:
+        """Wait in a queue; ``due`` and ``by`` are microseconds, ``by`` from ``due`` on."""
+        self._queue = queue
+        self._due = due
+        if by is not None:
+            self._by = by
+        if batch:
+            self._batch = True
+        if detached:
+            self._detached = True
 
-    def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        self._call = store_form(call)
-        if args:
-            self._args = args
-        if kwargs:
-            self._kwargs = kwargs
+    def name_policy(self, name: str | None) -> None:
+        """Have this retry policy (its stored name)."""
+        self.require_pending("retry")
+        if name != self._retry:
+            self._retry = name
 
-    @classmethod
-    def bind(cls, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> PartialRecord:
-        """A partial that is called with itself as the first argument."""
-        partial = cls(call, **kwargs)
-        partial._args = (partial, *args)
-        return partial
+    def leave(self) -> None:
+        """Wait in no queue any more."""
+        self._queue = None
 
-    # what is to be called
+    def become_callback_of(self, parent: PartialRecord) -> None:
+        """Be called with the result of ``parent``.  Raises ValueError where it is used already."""
+        if self._state != PENDING or self._queue is not None or self._parent is not None:
+            raise ValueError(f"callback {self!r} is used already: make a new Partial")
+        self._parent = parent
 
-    @property
-    def callable(self) -> Callable[..., Any]:
-        return load_form(self._call)
+    def assign(self, incarnation: Any) -> None:
+        """Be claimed by an engine; one that is over has its callbacks run there."""
+        if self._resume_at is not None:
+            del self._resume_at
+            self._claim = incarnation
+            return
+        self._move_to(ACTIVE)
+        self._claim = incarnation
+        if not self._batch:  # those are so short that hardly anybody adds a callback meanwhile
+            self.need_sidecar()
 
-    @callable.setter
-    def callable(self, call: Callable[..., Any]) -> None:
-        self._require_pending("callable")
-        self._call = store_form(call)
+    def reassign(self, incarnation: Any) -> None:
+        """Let another engine do what is left to do."""
+        self._claim = incarnation
 
-    @property
-    def callable_name(self) -> str:
-        """The dotted name of the callable; imports nothing."""
-        return dotted(self._call)
+    def disown(self) -> None:
+        """Belong to no engine."""
+        if self._claim is not None:
+            del self._claim
 
-    # how it goes
+    def start(self) -> None:
+        """Become active where no engine has claimed it: a callback, a direct call."""
+        if self._state == PENDING:
+            self._move_to(ACTIVE)
 
-    @property
-    def state(self) -> str:
-        return self._state
+    def note_attempt(self, attempts: int, started: int, conflicts: int, exceptions: int) -> None:
+        """Record the attempts so far, and when the last one began (microseconds)."""
+        self._attempts = attempts
+        self._started = started
+        if self._conflicts != conflicts:
+            self._conflicts = conflicts
+        if self._exceptions != exceptions:
+            self._exceptions = exceptions
 
-    @property
-    def result(self) -> Any:
-        if self._state in (PENDING, ACTIVE):
-            return None
-        return self._result.value if isinstance(self._result, LargeValue) else self._result
+    def begin_once(self) -> None:
+        """Begin, never to begin again unless an interruption is forgiven."""
+        self._once = True
 
-    @property
-    def unhandled_error(self) -> bool:
-        if not isinstance(self.result, Failure):
-            return False
-        callbacks = self.callbacks
-        return not callbacks or any(
-            callback.state in (PENDING, ACTIVE) or callback.unhandled_error
-            for callback in callbacks
-        )
+    def interrupt(self) -> None:
+        """Count an interruption."""
+        self._interruptions += 1
+        self._attempts = self.failed_attempts
 
-    @property
-    def callbacks(self) -> tuple[PartialRecord, ...]:
-        return () if self._sidecar is None else self._sidecar.callbacks
+    def forgive(self, retry_at: int | None = None) -> None:
+        """Begin again, after an interruption; ``retry_at``: microseconds, None: at once."""
+        if self._once:
+            self._once = False
+        if retry_at is not None:
+            self._retry_at = retry_at
 
-    # when and where it may run
+    def reschedule(self, moment: int) -> None:
+        """Wait, after a failed attempt, to be released by the claimer for this moment."""
+        self._started, self._once = None, False
+        self._retry_at = moment
 
-    @property
-    def queue(self) -> Any:
-        return self._queue
+    def release(self) -> None:
+        """Be pending again; the caller files it in the queue."""
+        self._move_to(PENDING)
+        self.disown()
+        self._started = None
+        if self._retry_at is not None:
+            # In its old place when that time has passed already.
+            self._due = self._retry_at if self._retry_at > clock.now() else self._due
+            self._retry_at = None
 
-    @property
-    def begin_after(self) -> datetime | None:
-        return None if self._due is None else clock.to_datetime(self._due)
+    def delay(self, microseconds: int) -> None:
+        """Be due so long from now."""
+        self._due = clock.now() + microseconds
 
-    @property
-    def begin_by(self) -> timedelta | None:
-        return None if self._by is None else self._by * clock.MICROSECOND
+    def resume_later(self, moment: int) -> None:
+        """Have workers run the callbacks from this moment on."""
+        self._resume_at = moment
 
-    def may_run_on(self, worker: bytes) -> bool:
-        """Whether the worker with these UUID bytes may run it."""
-        return worker not in self._excluded and (not self._selected or worker in self._selected)
+    def wait_for(self, other: PartialRecord) -> None:
+        """Stay active until ``other`` has a result, which becomes this one's."""
+        self._waits_for = other
+        other.hand_result_to(self)
 
-    @property
-    def deadline(self) -> int | None:
-        """The latest moment to begin, microseconds; None: no limit."""
-        return None if self._by is None or self._due is None else self._due + self._by
-
-    # history
-
-    @property
-    def attempts(self) -> int:
-        """How often it was begun."""
-        return self._attempts
-
-    @property
-    def started(self) -> datetime | None:
-        return None if self._started is None else clock.to_datetime(self._started)
-
-    @property
-    def ended(self) -> datetime | None:
-        return None if self._ended is None else clock.to_datetime(self._ended)
-
-    @property
-    def claim(self) -> Any:
-        """The engine's record that claimed it last."""
-        return self._claim
-
-    # callbacks
-
-    # running
-
-    def __repr__(self) -> str:
-        where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
-        return f"<zcasync.partial.Partial{where} {self.callable_name} {self._state}>"
-
-    # for the rest of the package
-
-    def _move_to(self, state: str) -> None:
-        if state not in TRANSITIONS[self._state]:
-            raise BadStateError(f"a partial that is {self._state} cannot become {state}")
-        self._state = state
-
-    def _settle(self, result: Any) -> None:
-        """Take the result (already storable) and end, or go on to the callbacks."""
+    def finish(self, result: Any) -> None:
+        """Take the result (storable already): be completed, or go on to the callbacks."""
         if result is not None:
             self._result = result
         if self._waits_for is not None:
@@ -196,47 +150,26 @@ class PartialRecord(Persistent):  # type: ignore[misc]
         self._ended = clock.now()
         self._move_to(CALLBACKS if self.callbacks else COMPLETED)
 
-    def _wait_for(self, other: PartialRecord) -> None:
-        self._waits_for = other
+    def complete(self) -> None:
+        """Be completed: all callbacks are done."""
+        self._move_to(COMPLETED)
 
-    def _claimed_by(self, incarnation: Any) -> None:
-        if self._resume_at is not None:  # it is over, but for its callbacks
-            del self._resume_at
-            self._claim = incarnation
-            return
-        self._move_to(ACTIVE)
-        self._claim = incarnation
-        if not self._batch:  # those are so short that hardly anybody adds a callback meanwhile
-            self._need_sidecar()
+    @property
+    def sidecar(self) -> Sidecar | None:
+        """The record of callbacks and annotations, where there is one."""
+        return self._sidecar  # type: ignore[no-any-return]
 
-    def _given_back(self) -> None:
-        """Wait again; the caller files it in the queue."""
-        self._move_to(PENDING)
-        self._started = None
-        if self._retry_at is not None:
-            # In its old place when that time has passed already.
-            self._due = self._retry_at if self._retry_at > clock.now() else self._due
-            self._retry_at = None
-
-    def _adopted_by(self, parent: PartialRecord) -> None:
-        if self._state != PENDING or self._queue is not None or self._parent is not None:
-            raise ValueError(f"callback {self!r} is used already: make a new PartialRecord")
-        self._parent = parent
-
-    def _need_sidecar(self) -> Sidecar:
+    def need_sidecar(self) -> Sidecar:
+        """Return the record of callbacks and annotations, made now where there is none."""
         if self._sidecar is None:
             self._sidecar = Sidecar()
-        return self._sidecar
+        return self._sidecar  # type: ignore[no-any-return]
 
-    def _hand_result_to(self, waiting: PartialRecord) -> None:
+    def hand_result_to(self, waiting: PartialRecord) -> None:
         """Let ``waiting`` have this one's result."""
         raise NotImplementedError
 
-    def _require_pending(self, what: str) -> None:
-        if self._state != PENDING:
-            raise BadStateError(f"{what} can change while a partial is pending, not {self._state}")
-
-
-def is_failure(result: Any) -> bool:
-    """Whether a result stands for an error."""
-    return isinstance(result, StoredFailure | Failure)
+    def _move_to(self, state: str) -> None:
+        if state not in TRANSITIONS[self._state]:
+            raise BadStateError(f"a partial that is {self._state} cannot become {state}")
+        self._state = state

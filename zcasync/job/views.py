@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from BTrees.OOBTree import OOBTree
 from zope.interface import implementer
 
 from zcasync.interfaces import IUUIDSet
-
-if TYPE_CHECKING:
-    from zcasync.job.record import PartialRecord
+from zcasync.job.record import PartialRecord
 
 
 class Args(MutableSequence[Any]):
@@ -26,7 +24,7 @@ class Args(MutableSequence[Any]):
         self._partial = partial
 
     def _write(self, items: Iterable[Any]) -> None:
-        self._partial._require_pending("args")
+        self._partial.require_pending("args")
         self._partial._args = tuple(items)
 
     def __getitem__(self, index: Any) -> Any:
@@ -65,7 +63,7 @@ class Kwargs(MutableMapping[str, Any]):
         self._partial = partial
 
     def _write(self, items: dict[str, Any]) -> None:
-        self._partial._require_pending("kwargs")
+        self._partial.require_pending("kwargs")
         self._partial._kwargs = items or None
 
     def __getitem__(self, key: str) -> Any:
@@ -113,7 +111,7 @@ class Annotations(MutableMapping[str, Any]):
         return self._found[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        sidecar = self._partial._need_sidecar()
+        sidecar = self._partial.need_sidecar()
         if sidecar.annotations is None:
             sidecar.annotations = OOBTree()
         sidecar.annotations[key] = value
@@ -146,7 +144,7 @@ class UUIDSet:
     def _write(self, members: set[bytes]) -> None:
         ordered = tuple(sorted(members))
         if ordered != self._members:
-            self._partial._require_pending(self._attribute.strip("_"))
+            self._partial.require_pending(self._attribute.strip("_"))
             setattr(self._partial, self._attribute, ordered)
             if self._partial._queue is not None:
                 self._partial._queue.announce(self._partial)

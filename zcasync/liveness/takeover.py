@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.death import Death
-from zcasync.liveness.recovery import is_unfinished, recover, set_aside, unreadable
-from zcasync.supervisor.poll.messages import PassResult
+from zcasync.liveness.recovery import quarantine, recover, unreadable
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 
 
 def has_leftovers(worker: Worker) -> bool:
-    """Whether a worker without an engine still holds partials."""
-    return worker._engine is None and len(worker.thread) + len(worker.reactor) > 0
+    """Return whether a worker without an engine still holds partials."""
+    return worker.engineUUID is None and len(worker.thread) + len(worker.reactor) > 0
 
 
 def take_over(
     dead: Worker, reason: str, heir: Worker | None, incarnation: Incarnation | None
 ) -> list[str]:
-    """End the engine of ``dead`` and take what it left; returns notes for the log.
+    """End the engine of ``dead`` and take what it left; return lines for the log.
 
     Unfinished partials wait again; those whose callbacks have not all run are the heir's now, and
     so are those that cannot be loaded.  Without an heir the latter stay where they are, for the
     next engine that looks.
     """
-    done = PassResult()
+    log: list[str] = []
     pid = 0
     if dead.incarnation is not None:
         pid = dead.incarnation.identity.pid
@@ -37,40 +35,40 @@ def take_over(
     death = Death(pid=pid, reason="its supervisor was gone")
     finished: list[PartialRecord] = []
     for kind in ("thread", "reactor"):
-        sequence = getattr(dead, kind)
-        if sequence.unreadable:  # perhaps they can be loaded now
-            sequence.lists(1)[0].items += sequence.unreadable
-            sequence.unreadable = ()
-        for one in sequence._lists:
-            set_aside(one, unreadable(one.items), getattr(heir or dead, kind), done)
-            recover(one.items, death, done)
-            ended = [partial for partial in one.items if partial.state in (CALLBACKS, COMPLETED)]
-            over = [partial for partial in ended if is_done(partial)]
-            resumed = tuple(partial for partial in ended if not is_done(partial))
+        sequence: SizedSequence = getattr(dead, kind)
+        to: SizedSequence = getattr(heir or dead, kind)
+        sequence.readmit_unreadable()
+        for one in sequence.lists():
+            quarantine(one, unreadable(one.items), to, log)
+            recover(one.items, death, log)
+            over, resumed = _sorted_ends(one.items)
             finished += over
-            left = resumed if heir is None else ()
-            if one.items != left:
-                one.items = left
+            one.keep(resumed if heir is None else ())
             if heir is not None and resumed:  # after the above: it can be the same list
                 for partial in resumed:
-                    partial._claim = incarnation
-                getattr(heir, kind).lists(1)[0].items += resumed
+                    partial.reassign(incarnation)
+                to.lists(1)[0].items += resumed
     if finished:
         (heir or dead).completed.extend(finished)
-    if dead._engine is not None:
+    if dead.engineUUID is not None:
         dead.engineUUID = None
-    return done.notes
+    return log
 
 
-def give_all_back(sequence: SizedSequence) -> int:
-    """Let every unfinished claim wait again, without counting an interruption."""
+def _sorted_ends(
+    partials: tuple[PartialRecord, ...],
+) -> tuple[list[PartialRecord], tuple[PartialRecord, ...]]:
+    """Return those of which nothing is left to do, and those whose callbacks are."""
+    ended = [partial for partial in partials if partial.has_result]
+    over = [partial for partial in ended if is_done(partial)]
+    return over, tuple(partial for partial in ended if not is_done(partial))
+
+
+def release_all(sequence: SizedSequence) -> int:
+    """Let every unfinished claim wait again, without counting an interruption; return how many."""
     held = [partial for partial in sequence if broken(partial) is None]
-    unfinished = [partial for partial in held if is_unfinished(partial)]
-    recover(unfinished, None, PassResult())
-    for one in sequence._lists:
-        kept = tuple(
-            partial for partial in one.items if partial not in held or partial._claim is not None
-        )
-        if len(kept) != len(one.items):
-            one.items = kept
+    unfinished = [partial for partial in held if partial.is_unfinished]
+    recover(unfinished, None, [])
+    for one in sequence.lists():
+        one.keep(p for p in one.items if p not in held or p.claim is not None)
     return len(unfinished)

@@ -1,4 +1,4 @@
-"""The commits by which a partial begins, is put off, and ends, tried until they are there."""
+"""Commits by which a partial begins, is rescheduled, and ends; repeated until they are there."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import Any
 
 from ZODB.POSException import ConflictError
 
+from zcasync import clock
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.errors import BadStateError, UnstorableError
-from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
-from zcasync.job.completion import complete, is_done
+from zcasync.interfaces import ACTIVE
+from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
 from zcasync.perform.result import take
+from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
+from zcasync.retry.decision import Decision, End, Later, Now
+from zcasync.retry.fault import Fault, Raised
 
 
 class Commits:
@@ -28,55 +32,70 @@ class Commits:
     def __init__(self, storage_lost: Callable[[BaseException], None]) -> None:
         self._storage_lost = storage_lost
 
-    def begin(self, partial: PartialRecord, tries: Attempts) -> None:
-        """That the call has begun, before it is made; under some policies never to begin again."""
+    def apply(self, run: Run, fault: Fault, decision: Decision) -> Run:
+        """Do what was decided about a run; return it, closed unless it is to be attempted again."""
+        is_lost = isinstance(fault, Raised) and fault.is_storage_lost
+        if is_lost:
+            self._storage_lost(fault.error)  # type: ignore[union-attr]
+        match decision:
+            case End(result):
+                self.end(run.partial, result, run.attempts)
+            case Later(at):
+                self.reschedule(run.partial, run.attempts, clock.now() if at is None else at)
+            case Now(until):
+                return self._again(run, until, pause=not is_lost)
+        return run.closed()
+
+    def _again(self, run: Run, until: int | None, pause: bool) -> Run:
+        assert run.attempts is not None
+        if pause:
+            run.attempts.pause(until)
+        Transactions(run.partial).begin()
+        partial = run.partial
+        if partial.has_result or partial.waits_for is not None:
+            return run.closed()  # the commit that was in doubt is there
+        run.attempts.begin()
+        return run
+
+    def begin(self, partial: PartialRecord, attempts: Attempts) -> None:
+        """Record that the call begins, before it is made; under some policies for the only time."""
 
         def change() -> None:
-            tries.note(partial)
-            if tries.policy.at_most_once:
-                partial._once = True
-            if partial.state == PENDING:
-                partial._move_to(ACTIVE)
+            attempts.note(partial)
+            if attempts.policy.at_most_once:
+                partial.begin_once()
+            partial.start()
 
         self._commit(partial, change)
 
-    def put_off(self, partial: PartialRecord, tries: Attempts, moment: int) -> None:
-        """That the call is to wait in its queue: whoever claimed it gives it back for then."""
+    def reschedule(self, partial: PartialRecord, attempts: Attempts | None, moment: int) -> None:
+        """Have the call wait in its queue: its claimer releases it for this moment."""
 
         def change() -> None:
-            if partial.state == ACTIVE and partial._waits_for is None:
-                tries.note(partial)
-                partial._started, partial._once = None, False
-                partial._retry_at = moment
+            if partial.is_unfinished:
+                if attempts is not None:
+                    attempts.note(partial)
+                partial.reschedule(moment)
 
         self._commit(partial, change)
 
-    def end(self, partial: PartialRecord, result: Any, tries: Attempts | None = None) -> None:
-        """That it ends with this (storable) result; ``tries`` are those of a call that was begun.
+    def end(self, partial: PartialRecord, result: Any, attempts: Attempts | None = None) -> None:
+        """End it with this (storable) result; ``attempts`` are those of a call that was begun.
 
         Nothing happens when it has a result, or a commit that was in doubt turns out to be there.
         """
 
         def change() -> None:
-            if tries is not None and partial._waits_for is not None:
-                return
-            is_claimed = partial.state == ACTIVE and partial._waits_for is None
-            if partial.state == PENDING and partial._queue is not None:
-                partial._queue.ended(partial)
-            if tries is not None:
-                tries.note(partial)
-            partial._settle(result)
-            if partial.state == CALLBACKS and partial._queue is not None and not is_claimed:
-                if partial._claim is not None:  # it may be in the list of who claimed it, still
-                    del partial._claim
-                partial._queue.look_after(partial)
-            if partial._parent is not None and is_done(partial):
-                complete(partial._parent)
+            if attempts is not None:
+                if partial.waits_for is not None:
+                    return
+                attempts.note(partial)
+            end(partial, result, follows_up=True)
 
         self._commit(partial, change)
 
     def settle(self, partial: PartialRecord, value: Any) -> None:
-        """That an active partial has this value for a result, or waits for it."""
+        """Give an active partial this value for a result, or let it wait for it."""
 
         def change() -> None:
             if partial.state == ACTIVE:
@@ -94,7 +113,7 @@ class Commits:
         while True:
             try:
                 transactions.begin()
-                if partial.state not in (PENDING, ACTIVE):
+                if partial.has_result:
                     return
                 change()
                 transactions.commit()

@@ -15,7 +15,7 @@ def perform(
     partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
 ) -> None:
     """Call a partial that is in no queue, in this thread; commits."""
-    _direct.call(partial, args, kwargs or {})
+    _direct.perform_unclaimed(partial, args, kwargs or {})
 
 
 def finish(partial: PartialRecord, result: Any) -> None:

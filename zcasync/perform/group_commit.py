@@ -13,12 +13,13 @@ from twisted.python.failure import Failure
 
 from zcasync.database.errors import is_storage_lost
 from zcasync.errors import FencedError
-from zcasync.job.deadline import is_too_late
-from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
-from zcasync.perform.claimed import is_claimed
+from zcasync.perform.call import NOT_OF_THE_JOB, attempt
 from zcasync.perform.performer import Performer
+from zcasync.perform.run import Run
 from zcasync.retry.attempts import Attempts
+from zcasync.retry.decision import decide
+from zcasync.retry.fault import Raised, Repeat
 from zcasync.retry.policy import begins_only_once, policy_of
 from zcasync.workers.incarnation import Incarnation
 
@@ -28,18 +29,18 @@ GROUP_SECONDS = 0.05
 
 
 def can_share(partial: Any, incarnation: Incarnation) -> bool:
-    """Whether a claimed partial may be committed together with others.
+    """Return whether a claimed partial may be committed together with others.
 
     One that was interrupted before may have killed its child: it runs alone from then on.
     """
     return (
         isinstance(partial, PartialRecord)
-        and partial._batch
-        and not partial._detached
-        and not partial._interruptions
-        and is_claimed(partial, incarnation)
+        and partial.is_batch
+        and not partial.is_detached
+        and not partial.interruptions
+        and partial.is_claimed_by(incarnation)
         and not partial.callbacks
-        and not is_too_late(partial)
+        and not partial.is_too_late
         and not begins_only_once(partial)
     )
 
@@ -67,20 +68,22 @@ class Group:
 
         Raises FencedError when this process may not commit any more.
         """
-        tries = Attempts(partial, policy_of(partial), self._performer.timing)
-        tries.begin()
+        host = self._performer.host
+        attempts = Attempts(partial, policy_of(partial), host.timing)
+        attempts.begin()
+        run = Run(partial, host, attempts=attempts)
         try:
-            deferred = self._performer.attempt(partial, (), {}, tries)
+            deferred = attempt(run, self._performer.perform)
             if self._manager.get() is self._transaction:
                 # Behind the job, so that what cannot be stored is found out as this job's.
                 self._savepoint = self._transaction.savepoint(optimistic=True)
             else:
                 self.is_closed = True
-        except (FencedError, KeyboardInterrupt, GeneratorExit):
+        except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise
         except BaseException as error:  # SystemExit too: whatever ends a job is its own affair
-            self._failed(partial, error, tries)
+            self._failed(run, error)
             return False
         self._members.append(partial)
         if deferred is not None:
@@ -100,29 +103,29 @@ class Group:
         except Exception as error:  # each of them gets it again, alone, where it is to blame
             self._manager.abort()
             if is_storage_lost(error):
-                self._performer.wait_for_storage(error)
+                self._performer.host.storage_lost(error)
         self._manager.begin()
         alone = [partial for partial in self._members if not self._is_stored(partial)]
         for partial in alone:
             self.deferred.pop(partial, None)
         for partial in self._members:
             if partial not in alone and partial not in self.deferred:
-                self._performer.after(partial)
+                self._performer.follow_up(partial)
         return alone
 
     def _is_stored(self, partial: PartialRecord) -> bool:
         """Whether the group's commit is in its record."""
         if partial in self.deferred:
-            return partial._started is not None
-        return partial.state != "active" or partial._waits_for is not None
+            return partial.started_at is not None
+        return not partial.is_unfinished
 
-    def _failed(self, partial: PartialRecord, error: BaseException, tries: Attempts) -> None:
+    def _failed(self, run: Run, error: BaseException) -> None:
         if self._manager.get() is not self._transaction:
-            # It has made a part of its changes durable: it must not be called once more.
             self.is_closed = True
             self._manager.abort()
-            tries.failed(Failure(error), at_commit=False)
-            self._performer.commits.end(partial, from_exception(error), tries)
+            fault = Raised(Failure(error), repeat=Repeat.NOWHERE)
+            decision = decide(run.partial, fault, run.attempts)
+            self._performer.commits.apply(run, fault, decision)
             return
         try:
             self._savepoint.rollback()

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from zcasync.errors import BadStateError
-from zcasync.interfaces import CALLBACKS, COMPLETED
+from zcasync.job.completion import complete, end
 from zcasync.job.failure import sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import storable
@@ -36,15 +36,15 @@ def take(partial: PartialRecord, value: Any) -> None:
     if isinstance(value, PartialRecord):
         if value is partial:
             raise BadStateError("a partial cannot wait for itself")
-        if value.state in (CALLBACKS, COMPLETED):
-            partial._settle(value._result)
-        else:
-            partial._wait_for(value)
-            value._hand_result_to(partial)
-    elif isinstance(value, Failure):
-        partial._settle(sanitize(value))
+        if not value.has_result:
+            partial.wait_for(value)
+            if partial.parent is not None:
+                complete(partial.parent)
+            return
+        result = value.stored_result
     else:
-        partial._settle(storable(value))
+        result = sanitize(value) if isinstance(value, Failure) else storable(value)
+    end(partial, result, follows_up=True)
 
 
 def refuse(deferred: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import transaction
 from transaction.interfaces import NoTransaction
 
+from zcasync.job.arguments import target
 from zcasync.job.record import PartialRecord
 
 
@@ -43,13 +44,12 @@ class Transactions:
 
 
 def manager_of(partial: PartialRecord) -> Any:
-    """The transaction manager of the partial's connection.
+    """Return the transaction manager of the partial's connection.
 
     For a partial that is not stored (yet) that of the object whose method it calls; without one the
     thread's.
     """
-    call = partial._call
-    for obj in (partial, call[0] if isinstance(call, tuple) else call):
+    for obj in (partial, target(partial)):
         jar = getattr(obj, "_p_jar", None)
         if jar is not None:
             return jar.transaction_manager

@@ -8,19 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zcasync import clock
 from zcasync.interfaces import PENDING
 from zcasync.job.broken import broken
-from zcasync.job.deadline import is_too_late
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import BROKEN, Entry, Lane, allows, restriction_of
+from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
 from zcasync.retry.policy import begins_only_once
 from zcasync.zeo.bulk_load import load_all
-
-if TYPE_CHECKING:
-    from zcasync.queues.partial_queue import PartialQueue
 
 #: One claim looks at no more entries than this, so that it ends soon in a long queue.
 EXAMINE_LIMIT = 1000
@@ -57,7 +53,7 @@ class Claimed:
 
 
 def claim(
-    queue: PartialQueue,
+    queue: LaneHolder,
     worker: bytes,
     limit: int,
     engine: bytes | None,
@@ -67,7 +63,7 @@ def claim(
     """See ``PartialQueue.claim``."""
     claimed = Claimed()
     access: dict[int, list[Lane]] = {Access.NO: [], Access.NOW: [], Access.IF_IDLE: []}
-    for key, lane in queue._lanes.items():
+    for key, lane in queue.lanes().items():
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
@@ -76,7 +72,7 @@ def claim(
 
 
 def _claim_from(
-    queue: PartialQueue,
+    queue: LaneHolder,
     lanes: list[Lane],
     worker: bytes,
     limit: int,
@@ -163,7 +159,7 @@ class _Held:
         load_all(self._jar, [partial._p_oid for partial in some])
 
 
-def _prefetch(queue: PartialQueue, lanes: list[Lane], limit: int) -> None:
+def _prefetch(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
     """Ask the storage for all that is likely to be claimed at once, instead of one by one."""
     if queue._p_jar is None:
         return
@@ -180,17 +176,17 @@ class Fate(Enum):
     TAKEN = auto()
 
 
-def _fate(queue: PartialQueue, entry: Entry, worker: bytes, now: int, claimed: Claimed) -> Fate:
+def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Claimed) -> Fate:
     """Decide; changes nothing."""
     partial = entry.partial
     if broken(partial) is not None:
         return Fate.BROKEN
-    is_left = queue.is_left(partial, entry.due)
+    is_left = queue.has_callbacks_left(partial, entry.due)
     if id(partial) in claimed.seen or not (is_left or queue.waits(partial, entry.due)):
         return Fate.GONE
     if is_left:
         return Fate.TAKEN
-    if entry.due > now or not (partial.may_run_on(worker) or is_too_late(partial)):
+    if entry.due > now or not (partial.may_run_on(worker) or partial.is_too_late):
         return Fate.FILED
     return Fate.TAKEN
 
@@ -210,32 +206,33 @@ def _sort(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> N
         claimed.add(entry.partial)
 
 
-def _take_expired(queue: PartialQueue, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
+def _take_expired(queue: LaneHolder, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
     """Claim what was not begun by its ``begin_by``: whoever claims it will end it."""
     while claimed.wants_more(limit):
         partial = lane.take_expired(now)
         if partial is None:
             return
         claimed.examined += 1
-        waits = broken(partial) is None and queue.waits(partial, partial._due or 0)
-        if waits and is_too_late(partial) and id(partial) not in claimed.seen:
+        waits = broken(partial) is None and queue.waits(partial, partial.due)
+        if waits and partial.is_too_late and id(partial) not in claimed.seen:
             lane.gone += 1  # its entry in a tree is still there
             claimed.add(partial)
 
 
-def next_due(queue: PartialQueue, worker: bytes) -> int | None:
+def next_due(queue: LaneHolder, worker: bytes) -> int | None:
     """When the next partial that the worker may run is due, microseconds; None: none waits.
 
     A deadline that passes counts too.  An inbox that was not read to its end is due now, whatever
     comes next in it, for behind that may be something that is.
     """
     now = clock.now()
+    lanes = queue.lanes().values()
     moments = [
         entry.due if entry.page is None else min(now, entry.due)
-        for lane in queue._lanes.values()
+        for lane in lanes
         for entry in _heads(lane, worker)
     ]
-    moments += [lane.deadlines.minKey()[0] + 1 for lane in queue._lanes.values() if lane.deadlines]
+    moments += [lane.deadlines.minKey()[0] + 1 for lane in lanes if lane.deadlines]
     return min(moments, default=None)
 
 

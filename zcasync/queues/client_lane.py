@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
 
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane
-
-if TYPE_CHECKING:
-    from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder
 
 #: The lane that exists from the beginning, so that two first clients do not meet in an empty tree.
 FIRST = bytes(16)
@@ -34,7 +30,7 @@ TAILS = "_zcasync_tails"
 
 
 def append(
-    queue: PartialQueue, entries: list[tuple[int, PartialRecord]], page_size: int = PAGE_SIZE
+    queue: LaneHolder, entries: list[tuple[int, PartialRecord]], page_size: int = PAGE_SIZE
 ) -> None:
     """Append (due time, partial) pairs to the lane of the queue's connection.
 
@@ -45,16 +41,12 @@ def append(
         inbox.extend(page_size).append(due, partial)
 
 
-def own_lane(queue: PartialQueue) -> Lane:
+def own_lane(queue: LaneHolder) -> Lane:
     """The lane of the queue's connection."""
-    key = _tail(queue).key
-    lane = queue._lanes.get(key)
-    if lane is None:
-        lane = queue._lanes[key] = Lane()
-    return lane  # type: ignore[no-any-return]
+    return queue.lane(_tail(queue).key)
 
 
-def _tail(queue: PartialQueue) -> Tail:
+def _tail(queue: LaneHolder) -> Tail:
     if queue._p_jar is None:
         return Tail(FIRST)
     tails: dict[bytes, Tail] | None = getattr(queue._p_jar, TAILS, None)
@@ -64,7 +56,7 @@ def _tail(queue: PartialQueue) -> Tail:
     return tails.setdefault(queue._p_oid, Tail(uuid.uuid4().bytes))
 
 
-def _own_inbox(queue: PartialQueue) -> Inbox:
+def _own_inbox(queue: LaneHolder) -> Inbox:
     """Where this connection appends."""
     tail = _tail(queue)
     inbox = tail.inbox

@@ -10,17 +10,16 @@ here needs conflict resolution by the storage server, except the plain BTree tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from BTrees.LLBTree import LLBTree
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from ZODB.utils import z64
 
-from zcasync.job.deadline import was_begun
 from zcasync.job.record import PartialRecord
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
@@ -160,7 +159,7 @@ class Lane(Persistent):  # type: ignore[misc]
             tree = self.filed[restriction] = OOBTree()
         self.seq += 1
         tree[(due, self.seq)] = partial
-        if restriction != BROKEN and partial.deadline is not None and not was_begun(partial):
+        if restriction != BROKEN and partial.deadline is not None and not partial.was_begun:
             if self.deadlines is None:
                 self.deadlines = OOBTree()
             self.deadlines[(partial.deadline, self.seq)] = partial
@@ -226,11 +225,29 @@ class Lane(Persistent):  # type: ignore[misc]
         return self.next_in_inbox() is None and not self.filed
 
 
+class LaneHolder(Protocol):
+    """A queue, as those see it who work its lanes."""
+
+    _p_jar: Any
+    _p_oid: Any
+
+    def lanes(self) -> Mapping[bytes, Lane]:
+        """Return the lanes by key."""
+
+    def lane(self, key: bytes) -> Lane:
+        """Return the lane with this key, made now where there is none."""
+
+    def waits(self, partial: Any, due: int) -> bool:
+        """Return whether an entry is true: its partial waits here, for this time."""
+
+    def has_callbacks_left(self, partial: Any, due: int) -> bool:
+        """Return whether an entry means that callbacks are left to be run, since this time."""
+
+
 def restriction_of(partial: PartialRecord) -> Restriction:
     """The key of the tree that a partial belongs in."""
-    if not partial._selected and not partial._excluded:
-        return ()
-    return (partial._selected, partial._excluded)
+    selected, excluded = partial.restriction
+    return (selected, excluded) if selected or excluded else ()
 
 
 def allows(restriction: Restriction, worker: bytes) -> bool:

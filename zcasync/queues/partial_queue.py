@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from types import FunctionType
 from typing import Any
 
 from BTrees.OOBTree import OOBTree
@@ -16,16 +15,16 @@ from zope.interface import implementer
 
 from zcasync import clock
 from zcasync.errors import BadStateError
-from zcasync.interfaces import PENDING, IDataManagerPartial, IPartialQueue
+from zcasync.interfaces import PENDING, IPartialQueue
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
-from zcasync.job.placement import is_bare, require_placed, require_plain, twin
+from zcasync.job.record import PartialRecord
 from zcasync.job.views import uuid_bytes
-from zcasync.partial import Partial, as_partial
+from zcasync.partial import Partial
 from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
-from zcasync.retry.policy import stored_name
+from zcasync.queues.put import Check, PutOptions
 
 #: For so long whoever ends a partial that waits has its callbacks for itself.
 RESUME_MICROSECONDS = 15_000_000
@@ -52,10 +51,10 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Any,
     ) -> Partial:
-        due, by = _due(begin_after), _microseconds(begin_by)
-        partial = self._checked(item, **options)
-        self._enter(partial, due, by, **options)
-        append(self, [(due, partial)])
+        given = PutOptions.of(begin_after, begin_by, **options)
+        partial = Check(given, self._p_jar)(item)
+        self._enter(partial, given)
+        append(self, [(given.due, partial)])
         return partial
 
     def put_many(
@@ -65,14 +64,14 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Any,
     ) -> list[Partial]:
-        due, by = _due(begin_after), _microseconds(begin_by)
-        known: dict[Any, Partial] = {}  # functions that were checked once
-        partials = [self._checked_once(item, known, **options) for item in items]
+        given = PutOptions.of(begin_after, begin_by, **options)
+        check = Check(given, self._p_jar)
+        partials = [check(item) for item in items]
         if len({id(partial) for partial in partials}) < len(partials):
             raise ValueError("one of the items is there twice: make a new Partial for each call")
         for partial in partials:
-            self._enter(partial, due, by, **options)
-        append(self, [(due, partial) for partial in partials], BULK_PAGE_SIZE)
+            self._enter(partial, given)
+        append(self, [(given.due, partial) for partial in partials], BULK_PAGE_SIZE)
         return partials
 
     def pull(self, index: int = 0) -> Partial:
@@ -87,14 +86,14 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         if not found:
             return None
         if found[0].state != PENDING:  # only its callbacks are left, for workers
-            self.look_after(found[0])
+            self.hand_over_callbacks(found[0])
             return self.pullNext(uuid)
-        found[0]._queue = None
+        found[0].leave()
         return found[0]
 
     def iterDue(self) -> Iterator[Partial]:
         now = clock.now()
-        return (partial for partial in self if (partial._due or 0) <= now)
+        return (partial for partial in self if partial.due <= now)
 
     def __iter__(self) -> Iterator[Partial]:
         sources = [source for lane in self._lanes.values() for source in lane.entries()]
@@ -145,47 +144,48 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         """
         return next_due(self, worker)
 
-    def give_back(self, partial: Partial, delay: int = 0) -> None:
+    def release(self, partial: PartialRecord, delay: int = 0) -> None:
         """Let a claimed partial wait again, in its old place or ``delay`` microseconds from now."""
-        partial._given_back()
+        partial.release()
         if delay:
-            partial._due = clock.now() + delay
-        self._lane().file(partial._due or 0, partial, restriction_of(partial))
+            partial.delay(delay)
+        self._lane().file(partial.due, partial, restriction_of(partial))
 
     def announce(self, partial: Partial) -> None:
         """Let the workers look at a waiting partial again: who may run it has changed."""
-        append(self, [(partial._due or 0, partial)])
-        self.ended(partial)
+        append(self, [(partial.due, partial)])
+        self.drop_entry(partial)
 
     def withdraw(self, partial: Partial) -> Partial:
         """Take a waiting partial out of the queue."""
-        if partial._queue is not self or partial.state != PENDING:
+        if partial.queue is not self or partial.state != PENDING:
             raise BadStateError(f"{partial!r} does not wait in this queue")
-        self.ended(partial)
-        partial._queue = None
+        self.drop_entry(partial)
+        partial.leave()
         return partial
 
-    def ended(self, partial: Partial) -> None:
-        """Count an entry of a waiting partial as gone: it has ended without being claimed."""
-        self._lane().note_gone(partial._due or 0, clock.now())
+    def drop_entry(self, partial: PartialRecord) -> None:
+        """Count an entry of a waiting partial as gone: it ends without being claimed."""
+        self._lane().note_gone(partial.due, clock.now())
 
-    def look_after(self, partial: Partial) -> None:
+    def hand_over_callbacks(self, partial: PartialRecord) -> None:
         """Let workers run the callbacks of a partial that no worker has ended, some time from now.
 
-        Whoever has ended it runs them itself, and may die before it has.
+        The process that has ended it runs them itself, and may die before it has.
         """
         now = clock.now()
-        partial._resume_at = now + RESUME_MICROSECONDS
+        moment = now + RESUME_MICROSECONDS
+        partial.resume_later(moment)
         lane = self._lane()
-        lane.file(partial._resume_at, partial, ())  # whoever may run the job itself
-        lane.note_gone(partial._resume_at, now)  # it does not wait, as far as people count
+        lane.file(moment, partial, ())  # for any worker, whichever may run the job itself
+        lane.note_gone(moment, now)  # it does not wait, as far as people count
 
-    def is_left(self, partial: Partial, due: int) -> bool:
-        """Whether an entry means that callbacks are left to be run, since this time."""
+    def has_callbacks_left(self, partial: Any, due: int) -> bool:
+        """Return whether an entry means that callbacks are left to be run, since this time."""
         return (
             isinstance(partial, Partial)
-            and partial._resume_at == due
-            and partial._queue is self
+            and partial.resume_at == due
+            and partial.queue is self
             and not is_done(partial)
         )
 
@@ -215,8 +215,15 @@ class PartialQueue(Persistent):  # type: ignore[misc]
                 del self._lanes[key]
 
     def lanes(self) -> dict[bytes, Lane]:
-        """The lanes by key."""
+        """Return the lanes by key."""
         return dict(self._lanes.items())
+
+    def lane(self, key: bytes) -> Lane:
+        """Return the lane with this key, made now where there is none."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane()
+        return lane  # type: ignore[no-any-return]
 
     def watched(self) -> set[bytes]:
         """The oids of the records that a put writes; an invalidation of one means news."""
@@ -226,68 +233,23 @@ class PartialQueue(Persistent):  # type: ignore[misc]
             oids.add(lane.inbox.last._p_oid)
         return oids
 
-    def waits(self, partial: Partial, due: int) -> bool:
-        """Whether an entry is true: its partial waits here, for this time."""
+    def waits(self, partial: Any, due: int) -> bool:
+        """Return whether an entry is true: its partial waits here, for this time."""
         return (
             isinstance(partial, Partial)
             and partial.state == PENDING
-            and partial._queue is self
-            and partial._due == due
+            and partial.queue is self
+            and partial.due == due
         )
 
-    def _checked(
-        self, item: Any, *, batch: bool | None = None, detached: bool = False, retry: Any = None
-    ) -> Partial:
-        """The item as a partial that can be put; raises where it cannot, changes nothing."""
-        partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
-        if partial is None:
-            partial = as_partial(item)
-        if partial._queue is not None or partial._parent is not None:
-            raise ValueError(f"item {partial!r} was put already: make a new Partial")
-        if partial.state != PENDING:
-            raise ValueError(f"item {partial!r} has been called already: make a new Partial")
-        if detached:
-            require_plain(partial)
-        stored_name(partial, retry)
-        if self._p_jar is not None:
-            require_placed(partial, self._p_jar)
-        return partial  # type: ignore[no-any-return]
-
-    def _checked_once(self, item: Any, known: dict[Any, Partial], **options: Any) -> Partial:
-        """As _checked; a function that is there many times is looked at the first time only."""
-        if type(item) is not FunctionType:
-            return self._checked(item, **options)
-        first = known.get(item)
-        if first is not None:
-            return twin(first)
-        partial = self._checked(item, **options)
-        if is_bare(partial):
-            known[item] = partial
-        return partial
-
-    def _enter(
-        self,
-        partial: Partial,
-        due: int,
-        by: int | None,
-        *,
-        batch: bool | None = None,
-        detached: bool = False,
-        retry: Any = None,
-    ) -> None:
+    def _enter(self, partial: Partial, options: PutOptions) -> None:
         """Let the partial know that it waits here."""
-        if retry is not None:
-            partial.retry = retry
         if self._p_jar is not None:
             self._p_jar.add(partial)
-        partial._queue = self
-        partial._due = due
-        if by is not None:
-            partial._by = by
-        if self.batch if batch is None else batch:
-            partial._batch = True
-        if detached:
-            partial._detached = True
+        batch = self.batch if options.batch is None else options.batch
+        partial.enter(self, options.due, options.by, batch=batch, detached=options.detached)
+        if options.policy is not None:
+            partial.name_policy(options.policy)
 
     def _lane(self) -> Lane:
         """The lane of this connection."""
@@ -303,19 +265,3 @@ def _tree_oids(tree: Any) -> Iterator[bytes]:
         return
     for child in state[0][::2]:
         yield from _tree_oids(child) if isinstance(child, OOBTree) else (child._p_oid,)
-
-
-def _due(begin_after: datetime | None) -> int:
-    """When what is put now is due, microseconds."""
-    now = clock.now()
-    return now if begin_after is None else max(now, clock.from_datetime(begin_after, "begin_after"))
-
-
-def _microseconds(begin_by: timedelta | None) -> int | None:
-    if begin_by is None:
-        return None
-    if not isinstance(begin_by, timedelta):
-        raise TypeError(f"begin_by must be a datetime.timedelta, not {type(begin_by).__name__}")
-    if begin_by < timedelta(0):
-        raise ValueError(f"begin_by must not be negative: {begin_by}")
-    return begin_by // clock.MICROSECOND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transaction.interfaces import TransientError
 from zope.component import getSiteManager
@@ -15,10 +15,8 @@ from zcasync import clock
 from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPolicy
 from zcasync.interfaces import IRetryPolicy
 from zcasync.job.callables import find, store_form
+from zcasync.job.record import PartialRecord
 from zcasync.retry.stock import STOCK
-
-if TYPE_CHECKING:
-    from zcasync.job.record import PartialRecord
 
 #: What the policy is called that a partial has, or a callback, that names none.
 UNNAMED = "default"
@@ -34,31 +32,35 @@ class RetryDecision:
     at: int | None = None
 
 
-def stored_name(partial: PartialRecord, retry: Any) -> str | None:
-    """What is kept in the record for the argument ``retry``; None for None.
+def stored_name(retry: Any) -> str | None:
+    """Return what is kept in the record for the argument ``retry``; None for None.
 
-    Raises ValueError, naming the argument, for what no worker could find.
+    Raises ValueError, naming the argument, for what has no name that workers could import.
     """
-    if retry is None:
-        return None
-    if not isinstance(retry, str):
-        try:
-            name = store_form(retry)
-        except BadCallable as error:
-            raise ValueError(f"retry cannot be kept: {error}") from error
-        if not isinstance(name, str):
-            raise ValueError(f"retry {retry!r} is not the name of a policy, and has none itself")
-        return name
+    if retry is None or isinstance(retry, str):
+        return retry
     try:
-        _named(partial, retry)
+        name = store_form(retry)
+    except BadCallable as error:
+        raise ValueError(f"retry cannot be kept: {error}") from error
+    if not isinstance(name, str):
+        raise ValueError(f"retry {retry!r} is not the name of a policy, and has none itself")
+    return name
+
+
+def require_policy(partial: PartialRecord, name: str | None) -> None:
+    """Raise ValueError, naming the argument, for a policy's name that leads to none here."""
+    if name is None:
+        return
+    try:
+        _named(partial, name)
     except (MissingPolicy, MissingCallable) as error:
-        raise ValueError(f"retry={retry!r}: {error}") from error
-    return retry
+        raise ValueError(f"retry={name!r}: {error}") from error
 
 
 def policy_of(partial: PartialRecord) -> Any:
     """The IRetryPolicy of a partial.  Raises MissingPolicy where this process cannot find it."""
-    name = partial._retry
+    name = partial.policy_name
     if name is None:
         factory = _unnamed(partial)
     else:
@@ -92,9 +94,9 @@ def begins_only_once(partial: PartialRecord) -> bool:
 
 def shown_name(partial: PartialRecord) -> str:
     """The name of a partial's policy, for people and programs."""
-    if partial._retry is not None:
-        return partial._retry
-    return UNNAMED if partial._parent is None else UNNAMED_CALLBACK
+    if partial.policy_name is not None:
+        return partial.policy_name
+    return UNNAMED if partial.parent is None else UNNAMED_CALLBACK
 
 
 def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, str]:
@@ -124,7 +126,7 @@ def _understood(answer: Any) -> RetryDecision | None:
 
 
 def _unnamed(partial: PartialRecord) -> Factory:
-    if partial._parent is not None:
+    if partial.parent is not None:
         return _stock(partial, UNNAMED_CALLBACK)
     return _registered(partial, "") or _stock(partial, UNNAMED)
 

@@ -20,7 +20,6 @@ from zcasync.database.waiting import StorageWait
 from zcasync.errors import AbortedError, FencedError
 from zcasync.job.callables import is_persistent
 from zcasync.job.ids import hex_oid
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
@@ -87,7 +86,7 @@ class ReactorJobs:
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
         self.running.add(oid)
-        self._begin(oid, perform_claimed)
+        self._begin(oid, lambda *job: job[2].perform_claimed(*job[:2]))
 
     def _begin(self, oid: bytes, do: Callable[..., Any]) -> None:
         """Do it in a thread, as soon as the system has one."""

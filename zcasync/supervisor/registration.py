@@ -14,7 +14,7 @@ from zcasync.datamanager import DataManager, install
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.versions import versions
-from zcasync.liveness.takeover import give_all_back, take_over
+from zcasync.liveness.takeover import release_all, take_over
 from zcasync.liveness.watch import Watch
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
@@ -134,7 +134,7 @@ def end(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
         try:
             if incarnation.is_over:  # a commit that was in doubt is there, or we were buried
                 return count
-            count = give_all_back(worker.thread) + give_all_back(worker.reactor)
+            count = release_all(worker.thread) + release_all(worker.reactor)
             worker.engineUUID = None
             incarnation.end("stopped")
             manager.commit()

@@ -10,7 +10,6 @@ import transaction
 from zcasync.errors import BadStateError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.record import PartialRecord
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.workers.incarnation import Incarnation
 
@@ -20,20 +19,20 @@ def run_inline(partial: PartialRecord) -> Any:
 
     Raises BadStateError when it does not wait.
     """
-    queue = partial._queue
+    queue = partial.queue
     if queue is None:
         raise BadStateError(f"{partial!r} waits in no queue: put it first, or call it")
     manager = partial._p_jar.transaction_manager
-    queue.withdraw(partial)
-    partial._queue = queue
+    if not queue.waits(partial, partial.due):
+        raise BadStateError(f"{partial!r} does not wait in this queue")
+    queue.drop_entry(partial)
     incarnation = Incarnation(uuid.uuid4(), uuid.UUID(int=0), ProcessIdentity.here())
-    partial._claimed_by(incarnation)
+    partial.assign(incarnation)
     manager.commit()
-    perform_claimed(partial, incarnation, Performer())
+    Performer().perform_claimed(partial, incarnation)
     manager.begin()
-    if partial._retry_at is not None:  # its retry policy wants it to wait
-        partial._claim = None
-        queue.give_back(partial)
+    if partial.retry_at is not None:  # its retry policy wants it to wait
+        queue.release(partial)
         manager.commit()
     return partial.result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from persistent import Persistent
@@ -25,6 +25,12 @@ class ClaimList(Persistent):  # type: ignore[misc]
 
     items: tuple[PartialRecord, ...] = ()
     deaths = 0  # of children whose jobs were recovered; tells whether a commit in doubt is there
+
+    def keep(self, items: Iterable[PartialRecord]) -> None:
+        """Hold only these of the items; nothing is written where that are all."""
+        kept = tuple(items)
+        if len(kept) != len(self.items):
+            self.items = kept
 
 
 @implementer(ISizedSequence)
@@ -60,8 +66,19 @@ class SizedSequence(Persistent):  # type: ignore[misc]
         if value != self._size.value:
             self._size.value = value
 
-    def lists(self, count: int) -> tuple[ClaimList, ...]:
-        """The claim lists, at least ``count`` of them."""
+    @property
+    def size_oid(self) -> bytes | None:
+        """The oid of the record that holds the size."""
+        return self._size._p_oid  # type: ignore[no-any-return]
+
+    def readmit_unreadable(self) -> None:
+        """Claim what was in quarantine again: perhaps it can be loaded now."""
+        if self.unreadable:
+            self.lists(1)[0].items += self.unreadable
+            self.unreadable = ()
+
+    def lists(self, count: int = 0) -> tuple[ClaimList, ...]:
+        """Return the claim lists, at least ``count`` of them."""
         if len(self._lists) < count:
             self._lists += tuple(ClaimList() for _ in range(count - len(self._lists)))
         return self._lists

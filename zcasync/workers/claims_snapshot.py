@@ -36,7 +36,7 @@ class Claims:
     @classmethod
     def of(cls, sequence: SizedSequence, over: Collection[bytes]) -> Claims:
         """As the current transaction sees them, without those that are over."""
-        found = (partial._p_oid for one in sequence._lists for partial in one.items)
+        found = (partial._p_oid for one in sequence.lists() for partial in one.items)
         return cls(sequence.size, b"".join(oid for oid in found if oid not in over).hex())
 
     def ids(self, database: str) -> list[str]:

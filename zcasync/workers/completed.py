@@ -109,7 +109,7 @@ class Completed(Persistent):  # type: ignore[misc]
         newest = None if start is None else clock.from_datetime(start, "start")
         oldest = None if stop is None else clock.from_datetime(stop, "stop")
         for partial in self:
-            ended = partial._ended or 0
+            ended = partial.ended_at or 0
             if oldest is not None and ended < oldest:
                 return
             if newest is None or ended <= newest:

@@ -53,6 +53,16 @@ class Worker(Persistent):  # type: ignore[misc]
         return uuid.UUID(bytes=self._uuid)
 
     @property
+    def uuid_bytes(self) -> bytes:
+        """The bytes of its UUID."""
+        return self._uuid  # type: ignore[no-any-return]
+
+    @property
+    def engine_bytes(self) -> bytes | None:
+        """The bytes of ``engineUUID``."""
+        return self._engine
+
+    @property
     def engineUUID(self) -> uuid.UUID | None:
         return None if self._engine is None else uuid.UUID(bytes=self._engine)
 

@@ -26,13 +26,13 @@ COMMITS = {
     ("zcasync.supervisor.registration", "end"): "end",
     ("zcasync.supervisor.poll.peers", "look"): "burial",
     ("zcasync.supervisor.poll.poll_pass", "run"): "pass",
-    ("zcasync.perform.performer", "_try"): "job",
+    ("zcasync.perform.call", "call"): "job",
     ("zcasync.perform.group_commit", "commit"): "group",
     ("zcasync.perform.commits", "begin"): "start",
-    ("zcasync.perform.commits", "put_off"): "put_off",
+    ("zcasync.perform.commits", "reschedule"): "reschedule",
     ("zcasync.perform.commits", "settle"): "settle",
     ("zcasync.perform.commits", "end"): "failure",
-    ("zcasync.perform.performer", "run_callbacks"): "complete",
+    ("zcasync.perform.follow_up", "run_callbacks"): "complete",
 }
 
 
@@ -64,7 +64,7 @@ def _refined(name: str, values: dict[str, Any]) -> set[str]:
             {"recover"} if any(slot.deaths for slot in values["work"].slots.values()) else set()
         )
         return names or {"ping"}
-    if name == "job" and values["partial"]._parent is not None:
+    if name == "job" and values["run"].partial.parent is not None:
         return {"callback"}
     return {name}
 

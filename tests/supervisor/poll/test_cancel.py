@@ -12,7 +12,6 @@ from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
 from zcasync.supervisor.poll.cancel import end_waiting
-from zcasync.supervisor.poll.messages import PassResult
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.worker import Worker
 
@@ -29,8 +28,8 @@ def worker(session: Session) -> Worker:
 
 def cancel(
     session: Session, worker: Worker, *partials: Partial, holders: list[ClaimList] | None = None
-) -> PassResult:
-    done = PassResult()
+) -> list[str]:
+    done: list[str] = []
     lists = {kind: getattr(worker, kind).lists(1)[0] for kind in ("thread", "reactor")}
     wanted = {partial._p_oid: "somebody" for partial in partials}
     end_waiting(session.connection, worker.incarnation, wanted, lists, done, holders or [])
@@ -52,13 +51,13 @@ def test_one_that_waits_in_a_queue_ends_and_is_claimed_for_its_callbacks(
     assert followed.claim is worker.incarnation
     assert len(session.queue) == 0
     assert session.claim() == []
-    assert len(done.notes) == 2
+    assert len(done) == 2
 
 
 def test_one_that_waits_for_another_partial_ends(session: Session, worker: Worker) -> None:
     (partial,) = scenes.put(session)
     scenes.claim(session, worker, [partial])
-    partial._wait_for(session.keep(Partial(abs, 1)))
+    partial.wait_for(session.keep(Partial(abs, 1)))
     worker.thread.remove(partial)
     session.commit()
     cancel(session, worker, partial)
@@ -72,7 +71,7 @@ def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
     other = scenes.serve(session, TWO)
     theirs, stays = scenes.put(session, 2)
     scenes.claim(session, other, [theirs, stays])
-    theirs._wait_for(session.keep(Partial(abs, 1)))
+    theirs.wait_for(session.keep(Partial(abs, 1)))
     theirs.addCallback(Partial(abs))
     session.commit()
     cancel(session, worker, theirs, holders=[*other.thread._lists, *worker.thread._lists])
@@ -93,4 +92,4 @@ def test_what_another_worker_has_what_is_over_and_what_is_no_job_is_left_alone(
     unknown._p_oid = b"\xff" * 8
     done = cancel(session, worker, theirs, over, loose, unknown, session.root)
     assert (theirs.state, over.result, len(worker.thread)) == (ACTIVE, 4, 0)
-    assert done.notes == []
+    assert done == []

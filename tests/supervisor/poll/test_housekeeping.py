@@ -162,7 +162,7 @@ def test_a_lane_that_the_pass_itself_has_made_is_no_obstacle(house: House) -> No
     house.session.activate_claimed(partial)
     house.session.commit()
     house._seconds.advance(INTERVAL_SECONDS)
-    house.session.queue.give_back(partial)
+    house.session.queue.release(partial)
     house._housekeeping.do(house.session.manager, house.worker)
     house.session.commit()
 

@@ -17,7 +17,6 @@ from zcasync.errors import AbortedError, FencedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.liveness.death import Death
 from zcasync.liveness.watch import Watch
-from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.perform.progress import Progress, noted
 from zcasync.supervisor import registration as startup
@@ -243,7 +242,7 @@ def test_what_a_child_still_has_in_hand_is_not_retired(scene: Scene) -> None:
 def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
-    partial._wait_for(scene.session.keep(Partial(abs, 1)))
+    partial.wait_for(scene.session.keep(Partial(abs, 1)))
     scene.session.commit()
     scene.run(s0=ready())
 
@@ -261,7 +260,7 @@ def test_callbacks_that_an_application_has_left_are_run_by_a_worker(
     if waits == "for another one":
         scene.run(s0=ready(room=1))
         client.sync()
-        partial._wait_for(client.queue.put(abs, fake_clock.later(hours=1)))
+        partial.wait_for(client.queue.put(abs, fake_clock.later(hours=1)))
         client.commit()
         scene.run(s0=ready())
         client.sync()
@@ -279,7 +278,7 @@ def test_callbacks_that_an_application_has_left_are_run_by_a_worker(
     own = scene.session.connection.get(partial._p_oid)
     own.callbacks[0]._call = own.callbacks[1]._call  # where it does not die
     scene.session.commit()
-    assert perform_claimed(own, scene.worker.incarnation, Performer())
+    assert Performer().perform_claimed(own, scene.worker.incarnation)
     scene.run(s0=ready(room=1))
     assert (own.state, list(scene.worker.completed), scene.held()) == (COMPLETED, [own], [])
     client.sync()
@@ -476,7 +475,7 @@ def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scen
     scene.run(s0=ready(room=1))
     scene.client.sync()
     theirs = scene.client.same(partial)
-    theirs._wait_for(scene.client.keep(Partial(abs, 1)))
+    theirs.wait_for(scene.client.keep(Partial(abs, 1)))
     scene.client.commit()
     done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
     assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
@@ -510,7 +509,7 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
     scene.run(s0=ready(room=1))
     partial._interruptions = 9
     if how == "waits":
-        partial._wait_for(scene.session.keep(Partial(abs, 1)))
+        partial.wait_for(scene.session.keep(Partial(abs, 1)))
     scene.session.commit()
     look = scene.passes._politeness.look
     added: list[Partial] = []

@@ -14,8 +14,7 @@ from ZODB.POSException import POSKeyError
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
-from zcasync.liveness.recovery import cancel
-from zcasync.supervisor.poll.messages import PassResult
+from zcasync.liveness.interruption import cancel
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
 
@@ -25,7 +24,7 @@ def end_waiting(
     incarnation: Incarnation,
     cancelled: Mapping[bytes, str],
     lists: Mapping[str, ClaimList],
-    done: PassResult,
+    log: list[str],
     holders: Iterable[ClaimList] = (),
 ) -> None:
     """End those that wait in a queue or for another partial; the worker claims their callbacks.
@@ -39,14 +38,11 @@ def end_waiting(
         partial = _find(connection, oid)
         if partial is None:
             continue
-        if partial.state == PENDING:
-            partial._queue.ended(partial)  # type: ignore[union-attr]
         for one in holders:
-            if partial in one.items:
-                one.items = tuple(held for held in one.items if held is not partial)
-        partial._claim = incarnation
-        cancel(partial, who, done)
-        lists[partial._queue.__name__].items += (partial,)  # type: ignore[union-attr]
+            one.keep(held for held in one.items if held is not partial)
+        partial.reassign(incarnation)
+        cancel(partial, who, log)
+        lists[partial.queue.__name__].items += (partial,)
 
 
 def _find(connection: Any, oid: bytes) -> PartialRecord | None:
@@ -55,7 +51,7 @@ def _find(connection: Any, oid: bytes) -> PartialRecord | None:
         partial = connection.get(oid)
     except POSKeyError:
         return None
-    if broken(partial) is not None or partial._queue is None:
+    if broken(partial) is not None or partial.queue is None:
         return None
-    waits = partial.state == ACTIVE and partial._waits_for is not None
+    waits = partial.state == ACTIVE and partial.waits_for is not None
     return partial if waits or partial.state == PENDING else None

@@ -50,7 +50,7 @@ class Dispatcher:
             done.notes.append(f"job {number:#x} cannot be used and is set aside: {problem}")
         hands: list[list[PartialRecord]] = [[] for _ in pairs]
         for partial in claimed.partials:
-            partial._claimed_by(self._incarnation)
+            partial.assign(self._incarnation)
             # Whoever has least in hand, so that nobody idles beside a job that waits.
             best = min(
                 (n for n in range(len(pairs)) if rooms[n] > 0),

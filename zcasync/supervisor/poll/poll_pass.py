@@ -19,7 +19,7 @@ from zcasync.errors import FencedError
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.death import Death
-from zcasync.liveness.recovery import is_unfinished, recover, rehome, set_aside, unreadable
+from zcasync.liveness.recovery import quarantine, recover, unreadable
 from zcasync.liveness.watch import Watch
 from zcasync.perform.progress import ANNOTATION
 from zcasync.supervisor.environment import Environment
@@ -29,6 +29,7 @@ from zcasync.supervisor.poll.housekeeping import Housekeeping
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 from zcasync.supervisor.poll.peers import Peers
+from zcasync.supervisor.poll.recover import rehome
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
@@ -122,7 +123,7 @@ class Passes:
 
     def _require_own(self) -> None:
         """Raise FencedError unless this engine still is the worker's."""
-        if self._incarnation.is_over or self._worker._engine != self._engine:
+        if self._incarnation.is_over or self._worker.engine_bytes != self._engine:
             other = self._worker.engineUUID
             reason = self._incarnation.end_reason or f"the worker's record names {other}"
             raise FencedError(
@@ -145,7 +146,7 @@ class Passes:
             rest = [partial for partial in one.items if partial._p_oid not in known]
             to = worker.thread if slot is not work.reactor else worker.reactor
             told = [(p, slot.unreadable[p._p_oid]) for p in rest if p._p_oid in slot.unreadable]
-            set_aside(one, [*unreadable(rest), *told], to, done)
+            quarantine(one, [*unreadable(rest), *told], to, done.notes)
         for number, (one, slot) in enumerate([*pairs, reactor]):
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)
@@ -191,14 +192,14 @@ class Passes:
             one
             for worker in self._manager.workers.values()
             for sequence in (worker.thread, worker.reactor)
-            for one in sequence._lists
+            for one in sequence.lists()
         ]
-        end_waiting(self._connection, self._incarnation, cancelled, lists, done, holders)
+        end_waiting(self._connection, self._incarnation, cancelled, lists, done.notes, holders)
 
     def _held(self) -> set[bytes]:
         """The oids of all that the worker has claimed and that waits for no other partial."""
         claimed = (*self._worker.thread, *self._worker.reactor)
-        return {p._p_oid for p in claimed if broken(p) is not None or p._waits_for is None}
+        return {p._p_oid for p in claimed if broken(p) is not None or p.waits_for is None}
 
     def _limit_room(self, threads: list[SlotReport], reactor: SlotReport) -> None:
         """Let the sizes count as they are in this transaction: a pause holds at once."""
@@ -218,14 +219,18 @@ class Passes:
         # What a replacement has in hand already was claimed after the death.
         known = slot.outstanding | slot.completed.keys()
         left = [p for p in one.items if p._p_oid not in known and self._is_mine(p)]
-        recover([p for p in left if p._retry_at is not None], None, done, work.cancelled)
+        recover([p for p in left if p.retry_at is not None], None, done.notes, work.cancelled)
         for death, idle in deaths:
-            recover(left, None if idle else death, done, work.cancelled)
+            recover(left, None if idle else death, done.notes, work.cancelled)
         if slot.returned:
-            recover([p for p in left if p._p_oid in slot.returned], None, done, work.cancelled)
+            recover(
+                [p for p in left if p._p_oid in slot.returned], None, done.notes, work.cancelled
+            )
         if work.cancelled:
             at_rest = [p for p in one.items if p in left or p._p_oid in slot.deferred]
-            recover([p for p in at_rest if p._p_oid in work.cancelled], None, done, work.cancelled)
+            recover(
+                [p for p in at_rest if p._p_oid in work.cancelled], None, done.notes, work.cancelled
+            )
 
     def _new_deaths(self, number: int, one: ClaimList, slot: SlotReport) -> Deaths:
         """The deaths in a slot that no commit has seen.
@@ -241,12 +246,12 @@ class Passes:
         return found
 
     def _is_mine(self, partial: PartialRecord) -> bool:
-        return partial._claim is self._incarnation
+        return partial.claim is self._incarnation
 
     def _note_progress(self, work: PassInput) -> None:
         for oid, progress in work.progress.items():
             partial = self._connection.get(oid)
-            if broken(partial) is None and self._is_mine(partial) and is_unfinished(partial):
+            if broken(partial) is None and self._is_mine(partial) and partial.is_unfinished:
                 partial.annotations[ANNOTATION] = progress.as_dict()
 
     def _ping(self, holds: bool) -> None:
@@ -263,14 +268,14 @@ class Passes:
         delay = float(self._worker.poll_seconds)
         now = clock.now()
         for queue in hungry:
-            due = queue.next_due(self._worker._uuid)
+            due = queue.next_due(self._worker.uuid_bytes)
             if due is not None:
                 delay = min(delay, max(0.0, (due - now) / 1e6))
         return max(delay, self._politeness.pause) if self._politeness.waits else delay
 
     def _say_what_to_watch(self, done: PassResult) -> None:
         worker = self._worker
-        sizes = {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid}
+        sizes = {worker._p_oid, worker.thread.size_oid, worker.reactor.size_oid}
         done.for_reactor = frozenset(self._manager.reactor.watched())
         done.watched = done.for_reactor | self._manager.thread.watched() | sizes
         # Every pass looks at all of that, which must not push each other out of the cache.

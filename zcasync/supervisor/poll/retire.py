@@ -67,12 +67,12 @@ class Retiring:
             elif partial._p_oid in slot.completed:
                 # Its child has seen the commit, so its record need not be loaded for this.
                 over.append((slot.completed[partial._p_oid], partial))
-            elif partial._claim is not self._incarnation:
+            elif partial.claim is not self._incarnation:
                 continue
             elif not is_done(partial):
                 kept.append(partial)
             elif partial.state == COMPLETED:
-                over.append((partial._ended or 0, partial))
+                over.append((partial.ended_at or 0, partial))
         return kept, over
 
     def is_time(self, count: int, at_once: bool) -> bool:

@@ -1,0 +1,282 @@
+"""PartialFields: what is stored of one call, and the questions that it answers.
+
+Record layout.  A partial that waits is one small record; attributes with their default value are
+not stored.  Times are microseconds (see :mod:`zcasync.clock`), workers the bytes of their UUID.
+Callbacks and annotations live in a sidecar (:class:`zcasync.job.record.Sidecar`), a record of its
+own that exists from the first callback, the first annotation, or the claim on, so that others can
+write it while the job runs.
+
+Only this folder reads and writes the stored attributes; everybody else asks the questions here and
+makes the transitions of :mod:`zcasync.job.record`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from persistent import Persistent
+from twisted.python.failure import Failure
+
+from zcasync import clock
+from zcasync.errors import BadStateError
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.callables import dotted, load_form, store_form
+from zcasync.job.values import LargeValue
+
+
+class PartialFields(Persistent):  # type: ignore[misc]
+    """The stored fields of a partial, and questions about them."""
+
+    _call: Any = None
+    _args: tuple[Any, ...] = ()
+    _kwargs: dict[str, Any] | None = None
+    _state: str = PENDING
+    _result: Any = None
+    _sidecar: Any = None
+    _parent: Self | None = None
+    _waits_for: Self | None = None
+    _queue: Any = None
+    _claim: Any = None
+    _due: int | None = None
+    _by: int | None = None
+    _batch: bool = False
+    _detached: bool = False
+    _selected: tuple[bytes, ...] = ()
+    _excluded: tuple[bytes, ...] = ()
+    _retry: str | None = None
+    _retry_at: int | None = None
+    _resume_at: int | None = None
+    _once: bool = False
+    _attempts: int = 0
+    _interruptions: int = 0
+    _conflicts: int = 0
+    _exceptions: int = 0
+    _started: int | None = None
+    _ended: int | None = None
+
+    def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
+        self._call = store_form(call)
+        if args:
+            self._args = args
+        if kwargs:
+            self._kwargs = kwargs
+
+    @classmethod
+    def bind(cls, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> PartialFields:
+        """Return a partial that is called with itself as the first argument."""
+        partial = cls(call, **kwargs)
+        partial._args = (partial, *args)
+        return partial
+
+    # the call
+
+    @property
+    def callable(self) -> Callable[..., Any]:
+        return load_form(self._call)
+
+    @callable.setter
+    def callable(self, call: Callable[..., Any]) -> None:
+        self.require_pending("callable")
+        self._call = store_form(call)
+
+    @property
+    def callable_name(self) -> str:
+        """The dotted name of the callable; imports nothing."""
+        return dotted(self._call)
+
+    @property
+    def stored_arguments(self) -> tuple[Any, ...]:
+        """The positional arguments, as they are stored."""
+        return self._args
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether the call is made without a connection to the database."""
+        return self._detached
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether the call may share a commit with others."""
+        return self._batch
+
+    @property
+    def policy_name(self) -> str | None:
+        """The stored name of the retry policy; None where none was named."""
+        return self._retry
+
+    # state and result
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the call is over; its callbacks may not be."""
+        return self._state in (CALLBACKS, COMPLETED)
+
+    @property
+    def result(self) -> Any:
+        if not self.has_result:
+            return None
+        return self._result.value if isinstance(self._result, LargeValue) else self._result
+
+    @property
+    def stored_result(self) -> Any:
+        """The result as it is stored: a large value in a record of its own."""
+        return self._result
+
+    @property
+    def unhandled_error(self) -> bool:
+        if not isinstance(self.result, Failure):
+            return False
+        callbacks = self.callbacks
+        return not callbacks or any(
+            callback.state in (PENDING, ACTIVE) or callback.unhandled_error
+            for callback in callbacks
+        )
+
+    @property
+    def callbacks(self) -> tuple[Self, ...]:
+        return () if self._sidecar is None else self._sidecar.callbacks
+
+    @property
+    def parent(self) -> Self | None:
+        """The partial whose callback this is."""
+        return self._parent
+
+    @property
+    def waits_for(self) -> Self | None:
+        """The partial whose result becomes this one's."""
+        return self._waits_for
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is active and does not wait for another partial."""
+        return self._state == ACTIVE and self._waits_for is None
+
+    # where and when it may run
+
+    @property
+    def queue(self) -> Any:
+        """The queue it was put in.  Stays after the claim: the way to the data manager."""
+        return self._queue
+
+    @property
+    def claim(self) -> Any:
+        """The incarnation of the engine that claimed it last."""
+        return self._claim
+
+    @property
+    def due(self) -> int:
+        """``begin_after`` in microseconds; 0 for one in no queue."""
+        return self._due or 0
+
+    @property
+    def begin_after(self) -> datetime | None:
+        return None if self._due is None else clock.to_datetime(self._due)
+
+    @property
+    def begin_by(self) -> timedelta | None:
+        return None if self._by is None else self._by * clock.MICROSECOND
+
+    @property
+    def deadline(self) -> int | None:
+        """The latest moment to begin, microseconds; None: no limit."""
+        return None if self._by is None or self._due is None else self._due + self._by
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether a start of it was recorded, whatever became of it."""
+        return bool(self._attempts or self._interruptions)
+
+    @property
+    def is_too_late(self) -> bool:
+        """Whether it was never begun and has missed its ``begin_by``."""
+        deadline = self.deadline
+        return deadline is not None and not self.was_begun and clock.now() > deadline
+
+    @property
+    def restriction(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """The UUIDs, as bytes, of the workers selected for it and excluded from it."""
+        return self._selected, self._excluded
+
+    def may_run_on(self, worker: bytes) -> bool:
+        """Return whether the worker with these UUID bytes may run it."""
+        return worker not in self._excluded and (not self._selected or worker in self._selected)
+
+    def is_claimed_by(self, incarnation: Any) -> bool:
+        """Return whether the engine of this incarnation is to run it."""
+        is_mine = self._state == ACTIVE and self._claim is incarnation
+        return is_mine and self._waits_for is None and self._retry_at is None
+
+    # history
+
+    @property
+    def attempts(self) -> int:
+        """How often it was begun."""
+        return self._attempts
+
+    @property
+    def interruptions(self) -> int:
+        """How often a process died that was at it."""
+        return self._interruptions
+
+    @property
+    def conflicts(self) -> int:
+        """How often it conflicted with others."""
+        return self._conflicts
+
+    @property
+    def exceptions(self) -> int:
+        """How often it raised something else, under a policy that tries that again."""
+        return self._exceptions
+
+    @property
+    def failed_attempts(self) -> int:
+        """How many attempts have failed, in whatever way."""
+        return self._interruptions + self._conflicts + self._exceptions
+
+    @property
+    def has_begun_once(self) -> bool:
+        """Whether it has begun under a policy that lets it begin only once."""
+        return self._once
+
+    @property
+    def started(self) -> datetime | None:
+        return None if self._started is None else clock.to_datetime(self._started)
+
+    @property
+    def started_at(self) -> int | None:
+        """When the last attempt began, microseconds."""
+        return self._started
+
+    @property
+    def ended(self) -> datetime | None:
+        return None if self._ended is None else clock.to_datetime(self._ended)
+
+    @property
+    def ended_at(self) -> int | None:
+        """When it got its result, microseconds."""
+        return self._ended
+
+    @property
+    def retry_at(self) -> int | None:
+        """The moment for which its claimer is to release it after a failed attempt."""
+        return self._retry_at
+
+    @property
+    def resume_at(self) -> int | None:
+        """The moment from which workers run the callbacks that its application has left."""
+        return self._resume_at
+
+    def require_pending(self, what: str) -> None:
+        """Raise BadStateError, naming what cannot change, unless it is pending."""
+        if self._state != PENDING:
+            raise BadStateError(f"{what} can change while a partial is pending, not {self._state}")
+
+    def __repr__(self) -> str:
+        where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
+        return f"<zcasync.partial.Partial{where} {self.callable_name} {self._state}>"

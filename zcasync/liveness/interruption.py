@@ -1,0 +1,86 @@
+"""Interruptions: what becomes of one partial whose process has died, or that is not wanted."""
+
+from __future__ import annotations
+
+from zcasync.interfaces import ACTIVE
+from zcasync.job.completion import end, is_done, waiter
+from zcasync.job.ids import name_of
+from zcasync.job.record import PartialRecord
+from zcasync.liveness.death import Death
+from zcasync.retry.decision import Decision, End, Later, begun_before, decide
+from zcasync.retry.fault import Cancelled, Died, Refused
+
+
+def interrupt(partial: PartialRecord, death: Death, log: list[str]) -> None:
+    """Count an interruption: release the partial, or end it, as its retry policy says."""
+    decision = _count(partial, death, name_of(partial), log)
+    if isinstance(decision, Later):
+        partial.forgive(decision.at)
+        release(partial)
+
+
+def interrupt_callback(partial: PartialRecord, death: Death, log: list[str]) -> None:
+    """Count an interruption of a callback: its partial's result is there, the rest is repeated."""
+    callback = current_call(partial)
+    if callback.has_result:
+        return  # no call is left to be made, only that it is over has to be written
+    name = f"{name_of(callback)}, a callback of {name_of(partial)},"
+    decision = _count(callback, death, name, log)
+    if isinstance(decision, Later) and callback.state == ACTIVE:
+        callback.release()
+        callback.forgive()
+
+
+def cancel(partial: PartialRecord, who: str, log: list[str], death: Death | None = None) -> None:
+    """End a partial that is not wanted any more; ``death``: of the child that it ran in."""
+    evidence = {} if death is None else death.as_dict()
+    _end(partial, decide(partial, Cancelled(who, evidence)), name_of(partial), log)
+
+
+def end_begun(partial: PartialRecord, log: list[str]) -> None:
+    """End what has begun and may not begin again, although no death is known."""
+    _refuse(partial, begun_before(partial), log)
+
+
+def release(partial: PartialRecord) -> None:
+    """Let a partial wait in its queue again, as if it had not been claimed."""
+    partial.queue.release(partial)
+
+
+def current_call(partial: PartialRecord) -> PartialRecord:
+    """Return the call that is to be made next for a partial: itself, or a callback."""
+    while partial.has_result:
+        undone = [callback for callback in partial.callbacks if not is_done(callback)]
+        following = undone[0] if undone else waiter(partial)
+        if following is None:
+            break
+        partial = following
+    for chosen in partial.stored_arguments:  # of a callback that calls one of two partials
+        if isinstance(chosen, PartialRecord) and chosen.parent is partial and chosen.is_unfinished:
+            return chosen
+    return partial
+
+
+def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
+    partial.interrupt()
+    decision = decide(partial, Died(death.summary, death.as_dict()))
+    if isinstance(decision, End | Later) and decision.problem:
+        log.append(f"{name}: {decision.problem}")
+    if isinstance(decision, End):
+        _end(partial, decision, name, log)
+    else:
+        log.append(
+            f"{name} was interrupted (number {partial.interruptions}) and will run again: "
+            f"{death.summary}"
+        )
+    return decision
+
+
+def _refuse(partial: PartialRecord, refusal: Refused, log: list[str]) -> None:
+    _end(partial, decide(partial, refusal), name_of(partial), log)
+
+
+def _end(partial: PartialRecord, decision: Decision, name: str, log: list[str]) -> None:
+    assert isinstance(decision, End)
+    end(partial, decision.result)
+    log.append(f"{name} is ended: {decision.result.getErrorMessage()}")

@@ -1,0 +1,63 @@
+"""Begin: whether a partial may be called, and the record that it was, where that comes first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from zcasync.errors import MissingCallable, MissingPolicy
+from zcasync.interfaces import ACTIVE
+from zcasync.job.arguments import load_call
+from zcasync.job.record import PartialRecord
+from zcasync.perform.commits import Commits
+from zcasync.perform.run import Host, Run
+from zcasync.perform.transactions import Transactions
+from zcasync.retry.attempts import Attempts
+from zcasync.retry.decision import begun_before, too_late
+from zcasync.retry.fault import Refused
+from zcasync.retry.policy import policy_of
+
+
+def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], host: Host) -> Run:
+    """Return the run of a partial: with a refusal where it may not be called.
+
+    What may begin only once, and what is called without a connection, has its start committed
+    before; another process may have ended it by then, and the run is closed.
+    """
+    refused = Run(partial, host, args, kwargs)
+    if partial.is_too_late:
+        return _refused(refused, too_late(partial))
+    try:
+        attempts = Attempts(partial, policy_of(partial), host.timing)
+        if partial.has_begun_once:
+            return _refused(refused, begun_before(partial))
+        if partial.is_detached:
+            load_call(partial)  # what is not there cannot begin
+    except (MissingPolicy, MissingCallable) as error:
+        return _refused(refused, Refused(error))
+    attempts.begin()
+    run = Run(partial, host, args, kwargs, attempts)
+    if partial.is_detached or attempts.policy.at_most_once:
+        Commits(host.storage_lost).begin(partial, attempts)
+        if partial.state != ACTIVE:
+            return run.closed()
+    return run
+
+
+def resume(partial: PartialRecord, host: Host) -> Run:
+    """Return the run of a partial whose call was made, and whose Deferred has fired.
+
+    Closed where another process has ended it meanwhile.
+    """
+    Transactions(partial).begin()
+    run = Run(partial, host)
+    if partial.state != ACTIVE:
+        return run.closed()
+    try:
+        return replace(run, attempts=Attempts(partial, policy_of(partial), host.timing))
+    except MissingPolicy:  # then its error ends it
+        return run
+
+
+def _refused(run: Run, refusal: Refused) -> Run:
+    return replace(run, refusal=refusal)

@@ -1,0 +1,139 @@
+"""Call: one attempt at the call, its result, and the commit that decides over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from zcasync.database.errors import NOT_COMMITTED
+from zcasync.errors import AbortedError, FencedError
+from zcasync.interfaces import PENDING
+from zcasync.job.arguments import given, load_call
+from zcasync.job.callbacks import Delegate
+from zcasync.job.completion import is_done
+from zcasync.job.record import PartialRecord
+from zcasync.perform.commits import Commits
+from zcasync.perform.follow_up import Perform, follow_up
+from zcasync.perform.progress import running
+from zcasync.perform.result import fired, is_deferred, take
+from zcasync.perform.run import Host, Run
+from zcasync.perform.transactions import Transactions
+from zcasync.retry.fault import Fault, Raised, Repeat
+
+#: What ends a process, or its thread, and no job.
+NOT_OF_THE_JOB = (KeyboardInterrupt, GeneratorExit)
+
+
+def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
+    """Make the call and commit what has come of it; return the fault where there is none of that.
+
+    The run that is returned has the partial in the connection that is used from then on.  Raises
+    FencedError when this process may not commit any more.
+    """
+    if run.refusal is not None:
+        return run, run.refusal
+    if run.partial.is_detached:
+        return _call_detached(run)
+    transactions = Transactions(run.partial)
+    at_commit = False
+    try:
+        deferred = attempt(run, perform)
+        at_commit = True
+        transactions.commit()
+    except (FencedError, *NOT_OF_THE_JOB):
+        transactions.abort()
+        raise
+    except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
+        transactions.abort()
+        return run, Raised(Failure(error), at_commit)
+    if deferred is not None and run.host.hold is not None:
+        run.host.hold(run.partial, deferred)
+    return run, None
+
+
+def attempt(run: Run, perform: Perform) -> Any:
+    """Make the call and take the result, but commit nothing.
+
+    Return a Deferred that has not fired, else None.  Raises what the call raises.
+    """
+    partial = run.partial
+    callable_ = load_call(partial)
+    args, kwargs = given(partial, run.args, run.kwargs)
+    with running(partial):
+        value = run.host.invoke(callable_, *args, **kwargs)
+    if isinstance(value, Delegate):
+        value = _delegate(run, value, perform)
+    partial.start()
+    assert run.attempts is not None
+    run.attempts.note(partial)
+    if is_deferred(value):
+        if _is_to_be_held(run, value):
+            return value
+        value = _outcome(run.host, value)
+    take(partial, value)
+    return None
+
+
+def _delegate(run: Run, delegate: Delegate, perform: Perform) -> PartialRecord:
+    inner = delegate.partial
+    if inner.state == PENDING:
+        perform(inner, delegate.args)
+        Transactions(run.partial).begin()
+    elif not is_done(inner):
+        # Its result is there; a process has died before its callbacks had run.
+        follow_up(inner, perform, run.host)
+        Transactions(run.partial).begin()
+    return inner
+
+
+def _call_detached(run: Run) -> tuple[Run, Fault | None]:
+    """Make a call without a connection, whose start is committed, and commit the result."""
+    callable_ = load_call(run.partial)
+    args, kwargs = given(run.partial, run.args, run.kwargs)
+    attach = run.host.detach(run.partial)
+    is_held = False
+    try:
+        value = run.host.invoke(callable_, *args, **kwargs)
+        if is_deferred(value):
+            is_held = _is_to_be_held(run, value)
+            value = value if is_held else _outcome(run.host, value)
+    except NOT_OF_THE_JOB:
+        raise
+    except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
+        fault = Raised(Failure(error), repeat=Repeat.IN_THE_QUEUE)
+        return _attached(run, attach), fault
+    run = _attached(run, attach)
+    if is_held and run.host.hold is not None:
+        run.host.hold(run.partial, value)
+    else:
+        Commits(run.host.storage_lost).settle(run.partial, value)
+    return run, None
+
+
+def _attached(run: Run, attach: Callable[[], PartialRecord]) -> Run:
+    """Return the run in a connection again; the call is not repeated because that takes long."""
+    while True:
+        try:
+            return replace(run, partial=attach())
+        except NOT_COMMITTED as error:
+            run.host.storage_lost(error)
+
+
+def _is_to_be_held(run: Run, deferred: Any) -> bool:
+    is_open = not deferred.called or deferred.paused
+    return is_open and run.host.hold is not None and run.partial.parent is None
+
+
+def _outcome(host: Host, deferred: Any) -> Any:
+    """Return what a Deferred fires with; raise it when it is a Failure."""
+    value = fired(deferred) if deferred.called and not deferred.paused else host.wait(deferred)
+    if isinstance(value, Failure):
+        if value.check(*NOT_OF_THE_JOB):  # what fires it interrupts no process
+            raise AbortedError(
+                f"the Deferred fired with a {type(value.value).__name__}"
+            ) from value.value
+        value.raiseException()
+    return value

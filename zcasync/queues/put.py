@@ -1,0 +1,97 @@
+"""Put: the options of a put, made once, and the checks of what is put, before anything changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import FunctionType
+from typing import Any
+
+from zcasync import clock
+from zcasync.interfaces import PENDING, IDataManagerPartial
+from zcasync.job.placement import is_bare, require_placed, require_plain, twin
+from zcasync.partial import Partial, as_partial
+from zcasync.retry.policy import require_policy, stored_name
+
+
+@dataclass(frozen=True)
+class PutOptions:
+    """How the items of one put are to be run.
+
+    ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit; ``batch``
+    None: as the queue says; ``policy``: the stored name of the retry policy.
+    """
+
+    due: int
+    by: int | None = None
+    batch: bool | None = None
+    detached: bool = False
+    policy: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        begin_after: datetime | None,
+        begin_by: timedelta | None,
+        *,
+        batch: bool | None = None,
+        detached: bool = False,
+        retry: Any = None,
+    ) -> PutOptions:
+        """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
+        now = clock.now()
+        due = now if begin_after is None else clock.from_datetime(begin_after, "begin_after")
+        return cls(max(now, due), _microseconds(begin_by), batch, detached, stored_name(retry))
+
+
+class Check:
+    """Makes partials of the items of one put, and refuses what cannot be put; changes nothing.
+
+    ``jar``: the queue's connection; None for a queue that is not stored.
+    """
+
+    def __init__(self, options: PutOptions, jar: Any) -> None:
+        self._options = options
+        self._jar = jar
+        self._known: dict[FunctionType, Partial] = {}  # functions that were checked
+
+    def __call__(self, item: Any) -> Partial:
+        """Return the item as a partial that can be put.
+
+        Raises ValueError, BadCallable, MisplacedError.  A function that is there many times is
+        checked the first time only.
+        """
+        if type(item) is not FunctionType:
+            return self._check(item)
+        first = self._known.get(item)
+        if first is not None:
+            return twin(first)
+        partial = self._check(item)
+        if type(partial) is Partial and is_bare(partial):
+            self._known[item] = partial
+        return partial
+
+    def _check(self, item: Any) -> Partial:
+        partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
+        if partial is None:
+            partial = as_partial(item)
+        if partial.queue is not None or partial.parent is not None:
+            raise ValueError(f"item {partial!r} was put already: make a new Partial")
+        if partial.state != PENDING:
+            raise ValueError(f"item {partial!r} has been called already: make a new Partial")
+        if self._options.detached:
+            require_plain(partial)
+        require_policy(partial, self._options.policy)
+        if self._jar is not None:
+            require_placed(partial, self._jar)
+        return partial  # type: ignore[no-any-return]
+
+
+def _microseconds(begin_by: timedelta | None) -> int | None:
+    if begin_by is None:
+        return None
+    if not isinstance(begin_by, timedelta):
+        raise TypeError(f"begin_by must be a datetime.timedelta, not {type(begin_by).__name__}")
+    if begin_by < timedelta(0):
+        raise ValueError(f"begin_by must not be negative: {begin_by}")
+    return begin_by // clock.MICROSECOND

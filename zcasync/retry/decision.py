@@ -1,0 +1,134 @@
+"""The decision what becomes of a call that went wrong: end, attempt again here, or in the queue.
+
+This is the only place that asks a retry policy.  Who acts on the decision: the performer
+(:mod:`zcasync.perform.commits`), group commit, and for what other processes have left behind
+:mod:`zcasync.liveness`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zcasync import clock
+from zcasync.errors import AbortedError, MissingPolicy
+from zcasync.job.failure import StoredFailure, from_exception, sanitize
+from zcasync.job.record import PartialRecord
+from zcasync.retry.attempts import Attempts
+from zcasync.retry.fault import Cancelled, Died, Fault, Raised, Refused, Repeat
+from zcasync.retry.policy import RetryDecision, ask, policy_of, shown_name
+from zcasync.retry.stock import Counts, RetryCommonFourTimes
+
+
+@dataclass(frozen=True)
+class End:
+    """End the partial with this result.  ``problem``: what was wrong with the policy's answer."""
+
+    result: StoredFailure
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Later:
+    """Let it wait in its queue until this moment, microseconds; None: in its old place."""
+
+    at: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Now:
+    """Attempt it again in this process, not before this moment, microseconds; None: at once."""
+
+    at: int | None
+
+
+Decision = End | Later | Now
+
+
+def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = None) -> Decision:
+    """Return what becomes of a partial's call.
+
+    ``attempts``: of this run, which count the one that has failed; None where no policy was found.
+    Raises TransientError when the policy needs the storage, which is away.
+    """
+    match fault:
+        case Refused(error):
+            return End(from_exception(error))
+        case Cancelled(who, evidence):
+            return End(from_exception(AbortedError(f"cancelled by {who}"), **evidence))
+        case Died():
+            return _after_death(partial, fault)
+        case Raised():
+            return _after_exception(partial, fault, attempts)
+
+
+def _after_exception(partial: PartialRecord, fault: Raised, attempts: Attempts | None) -> Decision:
+    if attempts is None:
+        return End(sanitize(fault.failure))
+    again = attempts.failed(fault)
+    if again is not None and fault.repeat != Repeat.NOWHERE:
+        is_later = again.at is not None or fault.repeat == Repeat.IN_THE_QUEUE
+        if is_later and can_wait(partial):
+            return Later(clock.now() if again.at is None else again.at)
+        if fault.repeat == Repeat.HERE:
+            return Now(again.at)
+    return End(sanitize(fault.failure, **attempts.evidence(fault.error)))
+
+
+def _after_death(partial: PartialRecord, fault: Died) -> Decision:
+    again, problem = _ask_after_death(partial)
+    if again is not None:
+        return Later(again.at, problem)
+    if partial.has_begun_once:
+        reason = (
+            f"interrupted, and its retry policy {shown_name(partial)!r} lets it begin only once: "
+            f"{fault.summary}"
+        )
+    else:
+        reason = f"interrupted {partial.interruptions} times; the last time: {fault.summary}"
+    return End(from_exception(AbortedError(reason), **fault.evidence), problem)
+
+
+def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]:
+    """Return whether it is to run again; with it, what was wrong with the policy.
+
+    What has begun and may not begin again is known by its record.  One that may begin only once and
+    has not is as good as new, but it must not kill children for ever.
+    """
+    if partial.has_begun_once:
+        return None, ""
+    problem = ""
+    try:
+        policy = policy_of(partial)
+    except MissingPolicy as error:  # where the call is made it will be found, or end the call
+        policy, problem = RetryCommonFourTimes(partial), f"the default policy decides: {error}"
+    else:
+        if policy.at_most_once:
+            policy = RetryCommonFourTimes(partial)
+    counts = Counts(partial.conflicts, partial.interruptions, partial.exceptions)
+    again, wrong = ask(policy, "interrupted", counts)
+    return again, problem or wrong
+
+
+def can_wait(partial: PartialRecord) -> bool:
+    """Return whether it could go back to a queue; callbacks and direct calls cannot."""
+    return partial.queue is not None and partial.claim is not None and partial.parent is None
+
+
+def begun_before(partial: PartialRecord) -> Refused:
+    """Return the refusal of a call that was begun and may not be made a second time."""
+    return Refused(
+        AbortedError(
+            f"it was begun before, nobody knows how it ended, and its retry policy "
+            f"{shown_name(partial)!r} lets it begin only once"
+        )
+    )
+
+
+def too_late(partial: PartialRecord) -> Refused:
+    """Return the refusal of a call whose ``begin_by`` has passed."""
+    return Refused(
+        AbortedError(
+            f"not begun within {partial.begin_by} of {partial.begin_after}: its begin_by has passed"
+        )
+    )

@@ -1,0 +1,71 @@
+"""Faults: everything that can go wrong with a call, as values.
+
+Whatever happens to a call (an exception, a returned Failure, a conflict, a commit in doubt, a
+death, a cancel, a missed deadline, something that is missing) becomes one of these and then goes
+one way: :func:`zcasync.retry.decision.decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from zcasync.database.errors import is_storage_lost
+
+
+class Repeat(Enum):
+    """Where the call could be made once more."""
+
+    HERE = auto()  # in this process, at once
+    IN_THE_QUEUE = auto()  # its connection is gone: by a worker, where one has claimed it
+    NOWHERE = auto()  # it has made a part of its changes durable
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The call has raised, or its commit has."""
+
+    failure: Failure
+    at_commit: bool = False
+    repeat: Repeat = Repeat.HERE
+
+    @property
+    def error(self) -> BaseException:
+        """The exception."""
+        assert self.failure.value is not None
+        return self.failure.value
+
+    @property
+    def is_storage_lost(self) -> bool:
+        """Whether the storage is away or full, so that it has to be waited for."""
+        return is_storage_lost(self.error, committing=self.at_commit)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The call may not begin; no attempt is counted."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Died:
+    """The process that was at the call has died; the record counts the interruption already."""
+
+    summary: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """``who`` does not want the call any more; ``evidence``: of the death of its process."""
+
+    who: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+Fault = Raised | Refused | Died | Cancelled

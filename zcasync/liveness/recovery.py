@@ -18,6 +18,8 @@ from zcasync.liveness.interruption import (
     interrupt_callback,
     release,
 )
+from zcasync.retry.decision import Quarantine, decide
+from zcasync.retry.fault import Unreadable
 from zcasync.workers.claims import ClaimList, SizedSequence
 
 
@@ -72,7 +74,7 @@ def _may_be_running(partial: PartialRecord) -> bool:
 
 def quarantine(
     one: ClaimList,
-    unreadable: Iterable[tuple[PartialRecord, str]],
+    unreadable: Iterable[tuple[PartialRecord, Unreadable]],
     to: SizedSequence,
     log: list[str],
 ) -> None:
@@ -80,19 +82,23 @@ def quarantine(
 
     A release whose classes refuse what an older one has stored is enough for that.
     """
-    found = dict(unreadable)
-    if not found:
-        return
-    one.items = tuple(partial for partial in one.items if partial not in found)
-    to.unreadable += tuple(found)
-    for partial, problem in found.items():
+    found = {partial: decide(partial, fault) for partial, fault in unreadable}
+    one.keep(partial for partial in one.items if partial not in found)
+    for partial, decision in found.items():
+        assert isinstance(decision, Quarantine)
+        to.unreadable += (partial,)
         log.append(
-            f"job {hex_oid(partial._p_oid)} was claimed and is set aside: {problem}; when that is "
-            "mended, start the supervisor again"
+            f"job {hex_oid(partial._p_oid)} was claimed and is set aside: {decision.problem}; when "
+            "that is mended, start the supervisor again"
         )
 
 
-def unreadable(partials: Iterable[PartialRecord]) -> list[tuple[PartialRecord, str]]:
-    """Return those that cannot be loaded, each with the reason."""
-    looked = [(partial, broken(partial)) for partial in partials]
-    return [(partial, problem) for partial, problem in looked if problem is not None]
+def unreadable(
+    partials: Iterable[PartialRecord], known: Mapping[bytes, str] = MappingProxyType({})
+) -> list[tuple[PartialRecord, Unreadable]]:
+    """Return those that cannot be loaded, each with the fault.
+
+    ``known``: those that a child cannot load (oid -> why), although this process can.
+    """
+    problems = [(partial, broken(partial) or known.get(partial._p_oid)) for partial in partials]
+    return [(partial, Unreadable(problem)) for partial, problem in problems if problem is not None]

@@ -14,7 +14,7 @@ from zcasync.errors import AbortedError, MissingPolicy
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.fault import Cancelled, Died, Fault, Raised, Refused, Repeat
+from zcasync.retry.fault import Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
 from zcasync.retry.policy import RetryDecision, ask, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
 
@@ -42,7 +42,14 @@ class Now:
     at: int | None
 
 
-Decision = End | Later | Now
+@dataclass(frozen=True)
+class Quarantine:
+    """Keep it apart until an engine starts that can load it; nothing of it can be changed here."""
+
+    problem: str
+
+
+Decision = End | Later | Now | Quarantine
 
 
 def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = None) -> Decision:
@@ -56,6 +63,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
             return End(from_exception(error))
         case Cancelled(who, evidence):
             return End(from_exception(AbortedError(f"cancelled by {who}"), **evidence))
+        case Unreadable(problem):
+            return Quarantine(problem)
         case Died():
             return _after_death(partial, fault)
         case Raised():

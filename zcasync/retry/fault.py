@@ -1,8 +1,8 @@
 """Faults: everything that can go wrong with a call, as values.
 
 Whatever happens to a call (an exception, a returned Failure, a conflict, a commit in doubt, a
-death, a cancel, a missed deadline, something that is missing) becomes one of these and then goes
-one way: :func:`zcasync.retry.decision.decide`.
+death, a cancel, a missed deadline, a record that cannot be loaded, something that is missing)
+becomes one of these and then goes one way: :func:`zcasync.retry.decision.decide`.
 """
 
 from __future__ import annotations
@@ -68,4 +68,11 @@ class Cancelled:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-Fault = Raised | Refused | Died | Cancelled
+@dataclass(frozen=True)
+class Unreadable:
+    """The record of the call cannot be loaded; ``problem``: why, for the operator."""
+
+    problem: str
+
+
+Fault = Raised | Refused | Died | Cancelled | Unreadable

@@ -145,8 +145,7 @@ class Passes:
             known = slot.outstanding | slot.completed.keys()
             rest = [partial for partial in one.items if partial._p_oid not in known]
             to = worker.thread if slot is not work.reactor else worker.reactor
-            told = [(p, slot.unreadable[p._p_oid]) for p in rest if p._p_oid in slot.unreadable]
-            quarantine(one, [*unreadable(rest), *told], to, done.notes)
+            quarantine(one, unreadable(rest, slot.unreadable), to, done.notes)
         for number, (one, slot) in enumerate([*pairs, reactor]):
             deaths = self._new_deaths(number, one, slot) if slot.deaths else []
             self._recover(one, slot, deaths, work, done)

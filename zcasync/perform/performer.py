@@ -50,6 +50,8 @@ class Performer:
         when it cannot even store a failure.
         """
         run = begin(partial, args, kwargs or {}, self.host)
+        if not run.is_open:
+            return  # another process has ended it, and follows up
         while run.is_open:
             run, fault = call(run, self.perform)
             run = run.closed() if fault is None else self._decide(run, fault)

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help install demo test simulate chaos check format bench figures clean
+.PHONY: help install demo test simulate chaos coverage check house format bench figures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -38,11 +38,14 @@ coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP)  ## Style, types and import rules
+check: $(STAMP)  ## Style, types, import rules, and the limits of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_dependencies.py
+
+house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
+	$(BIN)/python -m tests.house $(BEFORE) .
 
 format: $(STAMP)  ## Put the code in its form
 	$(BIN)/ruff check --fix .

@@ -28,9 +28,10 @@ simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance
 		$(if $(WALK),ZCASYNC_SIMULATE_WALK=$(WALK)) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py
 
-chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=)
+chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=), or at one POINT=
 	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
-		$(BIN)/python -m pytest tests/chaos tests/processes/test_storage_away.py --capture=no
+		$(if $(POINT),CHAOS_POINT=$(POINT)) $(BIN)/python -m pytest --capture=no \
+		$(if $(POINT),tests/chaos/test_points.py,tests/chaos tests/processes/test_storage_away.py)
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage erase

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: help install demo test simulate chaos check format bench figures clean
+.PHONY: help install demo test simulate chaos coverage check house format bench figures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -28,9 +28,10 @@ simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance
 		$(if $(WALK),ZCASYNC_SIMULATE_WALK=$(WALK)) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py
 
-chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=)
+chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=), or at one POINT=
 	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
-		$(BIN)/python -m pytest tests/chaos tests/processes/test_storage_away.py --capture=no
+		$(if $(POINT),CHAOS_POINT=$(POINT)) $(BIN)/python -m pytest --capture=no \
+		$(if $(POINT),tests/chaos/test_points.py,tests/chaos tests/processes/test_storage_away.py)
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage erase
@@ -38,11 +39,14 @@ coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP)  ## Style, types and import rules
+check: $(STAMP)  ## Style, types, import rules, and the limits of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_dependencies.py
+
+house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
+	$(BIN)/python -m tests.house $(BEFORE) .
 
 format: $(STAMP)  ## Put the code in its form
 	$(BIN)/ruff check --fix .

@@ -10,9 +10,12 @@ from zope.event import subscribers
 from zope.processlifetime import DatabaseOpened
 
 from tests.support import samples
+from tests.support.old_records import write_old_records
 from tests.support.sessions import Session
 from zcasync import Partial, put
-from zcasync.datamanager import DataManager, find, install
+from zcasync.database.missing_classes import class_factory
+from zcasync.datamanager import RECORD_FORMAT, DataManager, find, install
+from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManagerAvailableEvent
 from zcasync.subscribers import basicInstallerAndNotifier, installerAndNotifier
 
@@ -156,3 +159,74 @@ def test_two_that_install_at_once_conflict_and_one_is_there(empty: DB) -> None:
     assert install(one.connection)._p_oid == other.manager._p_oid
     one.close()
     other.close()
+
+
+# records of other versions
+
+
+@pytest.fixture
+def old() -> Iterator[DB]:
+    """A database that a development version before 0.1 has written."""
+    storage = DemoStorage()
+    write_old_records(storage)
+    made = DB(storage, class_factory=class_factory)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("options", [{"class_factory": class_factory}, {}], ids=["ours", "ZODB's"])
+def test_the_records_of_a_development_version_are_refused(options: Any) -> None:
+    storage = DemoStorage()
+    write_old_records(storage)
+    made = DB(storage, **options)
+    session = Session(made)
+
+    for look in (find, install):
+        with pytest.raises(ConfigurationError) as caught:
+            look(session.connection)
+        assert "this database was written by a development version" in str(caught.value)
+        assert "delete root['zc.async.datamanager']" in str(caught.value)
+    session.close()
+    made.close()
+
+
+def test_the_installers_refuse_them_and_notify_nobody(old: DB, events: list[Any]) -> None:
+    with pytest.raises(ConfigurationError, match="by a development version"):
+        basicInstallerAndNotifier(DatabaseOpened(old))
+
+    assert events == []
+
+
+def test_a_reference_to_such_records_in_a_second_database_names_that(
+    two: DB, events: list[Any]
+) -> None:
+    installerAndNotifier(DatabaseOpened(two))
+    session = Session(two)
+    find(session.connection).record_format = 0  # type: ignore[union-attr]
+    session.commit()
+
+    with pytest.raises(ConfigurationError, match=r"of database 'zc\.async' was written"):
+        installerAndNotifier(DatabaseOpened(two))
+
+    assert len(events) == 1
+    session.close()
+
+
+def test_the_records_of_a_newer_version_are_refused(session: Session) -> None:
+    session.manager.record_format = RECORD_FORMAT + 1
+
+    with pytest.raises(ConfigurationError, match="newer version of zcasync"):
+        find(session.connection)
+
+
+def test_when_they_are_deleted_a_new_data_manager_is_installed(old: DB, events: list[Any]) -> None:
+    session = Session(old)
+    del session.connection.root()[ROOT_KEY]
+    session.commit()
+
+    basicInstallerAndNotifier(DatabaseOpened(old))
+
+    session.sync()
+    assert len(events) == 1
+    assert len(session.manager.thread) == 0
+    session.close()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from zcasync.database.client import open_client
+from zcasync.datamanager import find
+from zcasync.interfaces import IDataManager
 from zcasync.partial import Partial
 from zcasync.perform.progress import current, progress
 from zcasync.registry import configure
@@ -21,8 +24,6 @@ def open(home: str | os.PathLike[str] | None = None) -> DB:
     ``home`` None: ``$INSTANCE_HOME``, else ``./instance``.  Raises NotRunning when the home's
     database belongs to its supervisor and none runs, ConfigurationError when the home is unusable.
     """
-    from zcasync.database.client import open_client
-
     return open_client(home)
 
 
@@ -33,9 +34,6 @@ def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Pa
     see ``IPartialQueue.put``.  Runs after the caller commits.  Raises LookupError when the database
     has no data manager yet (a supervisor installs it) or no such queue.
     """
-    from zcasync.datamanager import find
-    from zcasync.interfaces import IDataManager
-
     manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
     if manager is None:
         connection = context if hasattr(context, "root") else getattr(context, "_p_jar", None)

@@ -26,12 +26,13 @@ def defaultDataManagerAdapter(obj: Any) -> Any:
 @implementer(IDataManager)
 def partial_to_datamanager(partial: Any) -> Any:
     """The data manager of the partial's queue; for a callback, that of its partial."""
+    manager = defaultDataManagerAdapter(partial)
     seen: Any = partial
     while seen is not None:
         if seen.queue is not None:
             return seen.queue.__parent__
         seen = seen.parent
-    return defaultDataManagerAdapter(partial)
+    return manager
 
 
 @adapter(types.MethodType)

@@ -10,6 +10,7 @@ from typing import Any
 from persistent import Persistent
 from zope.interface import implementer
 
+from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManager
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.workers.claims import SizedSequence
@@ -27,12 +28,19 @@ __all__ = [
     "install",
 ]
 
+#: How records are laid out and what their classes are called; a data manager says which it is of.
+RECORD_FORMAT = 1
+
 
 @implementer(IDataManager)
 class DataManager(Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IDataManager`."""
 
+    #: Development versions before 0.1 wrote none.
+    record_format = 0
+
     def __init__(self) -> None:
+        self.record_format = RECORD_FORMAT
         self.thread = PartialQueue(self, "thread")
         self.reactor = PartialQueue(self, "reactor")
         self.workers = Workers(self)
@@ -45,18 +53,42 @@ class DataManager(Persistent):  # type: ignore[misc]
 
 
 def find(connection: Any) -> DataManager | None:
-    """The data manager that a connection's database has or refers to; None: not installed."""
-    return connection.root().get(ROOT_KEY)  # type: ignore[no-any-return]
+    """Return the data manager that a connection's database has or refers to; None: not installed.
+
+    Raises ConfigurationError when it is of a version whose records this one cannot read.
+    """
+    manager = connection.root().get(ROOT_KEY)
+    if manager is not None:
+        _require_known(manager)
+    return manager  # type: ignore[no-any-return]
+
+
+def _require_known(manager: Any) -> None:
+    found = getattr(manager, "record_format", 0)
+    if found == RECORD_FORMAT:
+        return
+    name = manager._p_jar.db().database_name
+    where = "this database" if name == "unnamed" else f"database {name!r}"
+    if found > RECORD_FORMAT:
+        raise ConfigurationError(
+            f"the data manager of {where} was written by a newer version of zcasync (its records "
+            f"are of format {found}, this version reads {RECORD_FORMAT}): update this one"
+        )
+    raise ConfigurationError(
+        f"the data manager of {where} was written by a development version of zcasync before 0.1, "
+        "whose records this version cannot read: finish its jobs with the version that wrote it, "
+        f"then delete root[{ROOT_KEY!r}] there and commit; or start with a new home"
+    )
 
 
 def install(connection: Any, database_name: str | None = None) -> DataManager:
     """The data manager that the root of this connection's database has; made when there is none.
 
     With a ``database_name`` a new one is kept in that database, and this root refers to it.  The
-    caller commits.
+    caller commits.  Raises ConfigurationError as ``find`` does.
     """
     root = connection.root()
-    manager = root.get(ROOT_KEY)
+    manager = find(connection)
     if manager is None:
         if database_name is None or database_name == connection.db().database_name:
             manager = DataManager()

@@ -14,6 +14,7 @@ from zope.event import notify
 from zope.processlifetime import IDatabaseOpened
 
 from zcasync.datamanager import install
+from zcasync.instanceuuid import getUUID
 from zcasync.interfaces import (
     ASYNC_DATABASE,
     IUUID,
@@ -104,8 +105,6 @@ def instance_uuid() -> Any:
     """
     worker = queryUtility(IUUID, name="instance")
     if worker is None:
-        from zcasync.instanceuuid import getUUID
-
         worker = getUUID()
         provideUtility(worker, IUUID, name="instance")
     return worker

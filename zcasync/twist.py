@@ -9,6 +9,8 @@ from typing import Any
 import transaction
 from persistent.interfaces import IPersistent
 from transaction.interfaces import ITransactionManager
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from ZODB.interfaces import IConnection
 from ZODB.utils import z64
 from zope.component import adapter
@@ -84,13 +86,9 @@ class Partial:
         if reactor is None:
             from twisted.internet import reactor
         if getattr(reactor, "getThreadPool", None) is None:  # a fake one: here and now
-            from twisted.internet.defer import Deferred
-
             done: Any = Deferred()
             done.callback(self._work(args, kwargs))
             return done
-        from twisted.internet.threads import deferToThreadPool
-
         return deferToThreadPool(reactor, reactor.getThreadPool(), self._work, args, kwargs)
 
     def _refer(self, value: Any) -> Any:

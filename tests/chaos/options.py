@@ -1,4 +1,7 @@
-"""How long and how hard: ``make chaos SECONDS=600 SEED=1 JOBS=2000``, else the short version."""
+"""How long and how hard: ``make chaos SECONDS=600 SEED=1 JOBS=2000``, else the short version.
+
+``make chaos POINT=child.job.voted`` is about one named point only.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ LONG_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for.  ``jobs`` None: as many as there is time for."""
+    """What was asked for.  ``jobs`` None: as many as there is time for; ``point`` None: many."""
 
     seconds: float
     seed: int
     jobs: int | None
+    point: str | None
 
     @property
     def is_long(self) -> bool:
@@ -31,4 +35,5 @@ def options() -> Options:
         float(os.environ.get("CHAOS_SECONDS") or SHORT_SECONDS),
         int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6)),
         int(jobs) if jobs else None,
+        os.environ.get("CHAOS_POINT") or None,
     )

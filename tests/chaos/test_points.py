@@ -23,6 +23,8 @@ from tests.chaos.verdict import judge
 from tests.chaos.workload import Workload
 
 ASKED = options()
+if ASKED.point not in (None, *map(str, POINTS)):
+    raise ValueError(f"there is no point {ASKED.point!r}: {' '.join(map(str, POINTS))}")
 
 
 @pytest.fixture
@@ -41,6 +43,14 @@ def provoker(ring: Arena) -> Iterator[Provoker]:
         client.close()
 
 
+def asked_for(points: list[Point]) -> list[Point]:
+    """Those of them that the test is to be about; skips it when there are none."""
+    found = [point for point in points if ASKED.point in (None, str(point))]
+    if not found:
+        pytest.skip(f"not for {ASKED.point}")
+    return found
+
+
 def chosen(points: list[Point]) -> list[Point]:
     """All in the long version; in the short one a moment of each kind of commit, by the seed."""
     if ASKED.is_long:
@@ -56,7 +66,7 @@ def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(
     ring: Arena, provoker: Provoker
 ) -> None:
     print(f"\nSEED={ASKED.seed}")
-    for point in chosen(POINTS):
+    for point in chosen(asked_for(POINTS)):
         provoker.spring(point, "kill")
     provoker.see_all_through()
     judge(ring, provoker.workload)
@@ -64,10 +74,10 @@ def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(
 
 def test_a_commit_in_doubt_at_any_point_is_looked_up(ring: Arena, provoker: Provoker) -> None:
     print(f"\nSEED={ASKED.seed}")
-    voted = [point for point in POINTS if point.moment == "voted"]
+    voted = asked_for([point for point in POINTS if point.moment == "voted"])
     harmless = [point for point in voted if not point.needs_a_death]
     if not ASKED.is_long:
-        harmless = random.Random(ASKED.seed).sample(harmless, 4)
+        harmless = random.Random(ASKED.seed).sample(harmless, min(4, len(harmless)))
     for point in harmless:
         provoker.spring(point, "doubt")
     provoker.see_all_through()
@@ -82,13 +92,12 @@ def test_a_commit_in_doubt_at_any_point_is_looked_up(ring: Arena, provoker: Prov
 @pytest.mark.skipif(not ASKED.is_long, reason="takes minutes: make chaos")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_freeze_at_any_point_is_outlived(ring: Arena, provoker: Provoker, moment: str) -> None:
-    for point in POINTS:
-        if point.moment == moment:
-            pid = provoker.spring(point, "freeze")
-            try:
-                provoker.outlive(point)
-            finally:
-                os.kill(pid, signal.SIGCONT)
+    for point in asked_for([point for point in POINTS if point.moment == moment]):
+        pid = provoker.spring(point, "freeze")
+        try:
+            provoker.outlive(point)
+        finally:
+            os.kill(pid, signal.SIGCONT)
     provoker.see_all_through()
     judge(ring, provoker.workload)
 

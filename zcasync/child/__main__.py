@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import Any
 
+from twisted.internet import stdio
+
 from zcasync.child import output
 from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
@@ -29,7 +31,7 @@ def main() -> None:
     streams = output.install()
     say_it_once()
 
-    from twisted.internet import reactor, stdio
+    from twisted.internet import reactor
 
     running: Any = reactor
     connect: Any = stdio.StandardIO

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,8 @@ FILE_STORAGE_MAGIC = (b"FS21", b"FS30")
 def command(config: Path | None, home: str | None, timeout: float, as_json: bool) -> int:
     """Validate the home and its configuration, and list the settings.
 
-    Names every problem at once, opens no database and asks no supervisor (zcasync status does).
-    Exit code 2 when there is a problem.
+    Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
+    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem.
     """
     from zcasync.cli.output import print_json
     from zcasync.errors import ConfigurationError
@@ -52,7 +53,7 @@ def command(config: Path | None, home: str | None, timeout: float, as_json: bool
     except ConfigurationError as error:
         problems += error.problems
         configuration = Configuration(Settings())
-    problems += _database_problems(place, configuration)
+    problems += _database_problems(place, configuration, timeout)
     settings = _settings(configuration)
     if as_json:
         document = {"ok": not problems, "problems": problems, "settings": settings}
@@ -103,12 +104,13 @@ def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
         )
 
 
-def _database_problems(home: Home, configuration: Configuration) -> Iterator[str]:
-    """What is wrong with the databases, as far as one can tell without opening them."""
+def _database_problems(home: Home, configuration: Configuration, seconds: float) -> Iterator[str]:
+    """What is wrong with the databases, as far as one can tell without asking their servers."""
     from ZODB.config import FileStorage, MappingStorage
 
     if configuration.is_embedded:
-        yield from _data_fs_problems(home.data_fs)
+        of_file = list(_data_fs_problems(home.data_fs))
+        yield from of_file or _record_problems(home, seconds)
     for factory in configuration.databases:
         if isinstance(factory.config.storage, FileStorage | MappingStorage):
             kind = type(factory.config.storage).__name__
@@ -131,6 +133,33 @@ def _data_fs_problems(path: Path) -> Iterator[str]:
         yield f"{path} is not a file storage: restore it from a backup"
     elif not os.access(path, os.W_OK):
         yield f"{path} cannot be written by this user"
+
+
+def _record_problems(home: Home, seconds: float) -> Iterator[str]:
+    """Why this version cannot read the records in the home's file.
+
+    Nothing is said of a file that somebody serves, or that takes longer to open than ``seconds``.
+    """
+    from ZODB.POSException import StorageError
+
+    from zcasync.cli.opening import require_quick
+    from zcasync.database.client import is_served, open_file_for_reading
+    from zcasync.database.sync import connected
+    from zcasync.datamanager import find
+    from zcasync.errors import ConfigurationError, NotRunning, StorageAway
+
+    try:
+        if not home.data_fs.exists() or is_served(home):
+            return
+        require_quick(home, seconds)
+        with closing(open_file_for_reading(home)) as db, connected(db) as connection:
+            find(connection)
+    except (NotRunning, StorageAway):
+        return
+    except ConfigurationError as error:
+        yield from error.problems
+    except (OSError, StorageError) as error:
+        yield f"{home.data_fs} cannot be read: {type(error).__name__}: {error}"
 
 
 def _sockets(home: Home) -> Path:

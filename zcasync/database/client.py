@@ -82,6 +82,14 @@ def open_for_reading(home: Home, timeout: float) -> DB:
     except NotRunning:
         if not load(home).is_embedded or not home.data_fs.exists():
             raise
+    return open_file_for_reading(home)
+
+
+def open_file_for_reading(home: Home) -> DB:
+    """Open the home's file storage; nobody may serve it.
+
+    Raises NotRunning when nothing was ever stored in it, ConfigurationError when it is none.
+    """
     try:
         storage = FileStorage(os.fspath(home.data_fs), read_only=True)
     except FileStorageError as error:

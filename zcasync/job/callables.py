@@ -6,6 +6,7 @@ where the module is missing; the error then comes when the call is made, to the 
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import sys
@@ -157,7 +158,5 @@ def call_here(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Make the call in this thread; a coroutine is run to its end."""
     value = call(*args, **kwargs)
     if inspect.iscoroutine(value):
-        import asyncio  # not every application that imports zcasync needs it
-
         return asyncio.run(value)
     return value

@@ -8,6 +8,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from twisted.python import log
 from twisted.python.failure import Failure
 from twisted.python.reflect import qual
 
@@ -83,8 +84,6 @@ class StoredFailure(Failure):
     ) -> None:
         """Write the traceback as it was when the failure was stored; ``brief``: one line."""
         if file is None:
-            from twisted.python import log
-
             file = log.logerr
         if detail == "brief":
             file.write(f"Traceback: {self.type_name}: {self.getErrorMessage()}\n")

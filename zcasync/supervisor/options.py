@@ -11,6 +11,7 @@ from twisted.python import usage
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
+from zcasync.supervisor.service import Supervisor
 
 
 class Options(usage.Options):  # type: ignore[misc]
@@ -42,8 +43,6 @@ class Options(usage.Options):  # type: ignore[misc]
 def makeService(options: Options) -> Service:
     """The supervisor as a service; a supervisor that cannot go on stops the reactor."""
     from twisted.internet import reactor
-
-    from zcasync.supervisor.service import Supervisor
 
     running: Any = reactor
 

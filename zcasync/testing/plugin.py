@@ -12,25 +12,25 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+import transaction
+import twisted.internet
+from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
 
-if TYPE_CHECKING:
-    from zcasync.datamanager import DataManager
-    from zcasync.testing.reactor import FakeReactor
-    from zcasync.testing.story import Story
-    from zcasync.testing.supervisor import Supervisor
+import zcasync
+from zcasync.database.missing_classes import class_factory
+from zcasync.datamanager import DataManager, install
+from zcasync.testing.reactor import FakeReactor
+from zcasync.testing.story import Story
+from zcasync.testing.supervisor import Supervisor
 
 
 @pytest.fixture
 def zcasync_db() -> Iterator[Any]:
     """A fresh ``ZODB.DB`` in memory.  Override it to give the others a database of your own."""
-    from ZODB import DB
-    from ZODB.DemoStorage import DemoStorage
-
-    from zcasync.database.missing_classes import class_factory
-
     db = DB(DemoStorage(), class_factory=class_factory)
     yield db
     db.close()
@@ -42,11 +42,6 @@ def zcasync_data_manager(zcasync_db: Any) -> Iterator[DataManager]:
 
     It belongs to a connection of this thread's ``transaction.manager``; ``_p_jar`` is that.
     """
-    import transaction
-
-    import zcasync
-    from zcasync.datamanager import install
-
     zcasync.configure()
     transaction.abort()
     connection = zcasync_db.open()
@@ -60,11 +55,8 @@ def zcasync_data_manager(zcasync_db: Any) -> Iterator[DataManager]:
 @pytest.fixture
 def zcasync_reactor(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeReactor]:
     """A reactor whose time the test controls, in the place of Twisted's; zcasync's clock is its."""
-    import twisted.internet
-
     # Before the fake one is in place: ampoule keeps the reactor that it finds.
     import zcasync.supervisor.engine  # noqa: F401
-    from zcasync.testing.reactor import FakeReactor
 
     fake = FakeReactor()
     monkeypatch.setattr(twisted.internet, "reactor", fake, raising=False)
@@ -79,8 +71,6 @@ def zcasync_story(
     zcasync_db: Any, zcasync_data_manager: DataManager, zcasync_reactor: FakeReactor
 ) -> Iterator[Story]:
     """An engine for ``zcasync_data_manager`` in this process; it works while time flies."""
-    from zcasync.testing.story import Story
-
     with Story(zcasync_db, reactor=zcasync_reactor) as story:
         yield story
 
@@ -94,8 +84,6 @@ class SupervisorMaker:
 
     def __call__(self, name: str = "home", **options: Any) -> Supervisor:
         """Start a supervisor on the home of that name; ``options``: see Supervisor."""
-        from zcasync.testing.supervisor import Supervisor
-
         self.made.append(Supervisor(self.folder / name, **options))
         return self.made[-1].start()
 

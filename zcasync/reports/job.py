@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 from twisted.python.reflect import qual
 from ZODB.broken import Broken
+from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
@@ -222,8 +225,6 @@ def _moment(microseconds: int | None) -> str | None:
 
 
 def _uuid_text(worker: bytes) -> str:
-    import uuid
-
     return str(uuid.UUID(bytes=worker))
 
 
@@ -232,9 +233,6 @@ def _try(read: Callable[[], T], default: T) -> T:
 
     The storage's own trouble is raised: it is not the record's fault.
     """
-    from transaction.interfaces import TransientError
-    from ZODB.POSException import POSKeyError, StorageError
-
     try:
         return read()
     except POSKeyError:

@@ -172,10 +172,29 @@ def engine_elsewhere(client: Client) -> Iterator[Any]:
         yield worker
 
 
+@pytest.fixture
+def shared_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if other homes could reach the database too."""
+    monkeypatch.setattr("zcasync.reports.workers.is_alone", lambda home: False)
+
+
+def test_an_engine_elsewhere_is_a_ghost_where_only_this_home_can_reach_the_database(
+    served: Instance, client: Client, cli: Cli
+) -> None:
+    """It ran before this machine was booted, for instance; an engine would bury it at once."""
+    with frozen(served.pid), engine_elsewhere(client) as worker:
+        shown = cli("ghosts", "--json", "--timeout", "4")
+        assert shown.code == 1
+        (found,) = shown.json["ghosts"]
+        assert (found["uuid"], found["verdict"]) == (str(worker.UUID), "ghost")
+        assert "only home" in found["reason"]
+
+
+@pytest.mark.usefixtures("shared_database")
 def test_an_engine_elsewhere_is_overdue_until_it_is_watched(
     served: Instance, client: Client, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zcasync.liveness.watching.PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr("zcasync.liveness.watch.PAUSE_SECONDS", 0.2)
     # Burying it would be the supervisor's business: let it not look.
     with frozen(served.pid), engine_elsewhere(client) as worker:
         worker.ping.at = clock.now() - timedelta(hours=3) // clock.MICROSECOND
@@ -193,6 +212,7 @@ def test_an_engine_elsewhere_is_overdue_until_it_is_watched(
         assert "while we watched" in watched.json["ghosts"][0]["reason"]
 
 
+@pytest.mark.usefixtures("shared_database")
 def test_an_engine_elsewhere_that_writes_while_it_is_watched_is_no_ghost(
     served: Instance, client: Client, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,8 @@ from tests.cli.conftest import Result
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
 from tests.support.waiting import wait_until
-from zcasync.database.packing import old_file, open_file
+from zcasync.database.packing import last_packed, old_file, open_file
 from zcasync.instance.home import Home
-from zcasync.supervisor.zeo_server.pack_schedule import last_packed
 
 Cli = Callable[..., Result]
 

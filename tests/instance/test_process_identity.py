@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.waiting import wait_until
 from zcasync.instance import process_identity as identity
 from zcasync.instance.process_identity import ProcessIdentity
 
@@ -40,6 +42,21 @@ def test_a_process_that_has_ended_is_not_alive(process: subprocess.Popen[bytes])
     assert there.is_alive() is False, "a zombie does nothing any more"
     process.wait()
     assert there.is_alive() is False
+
+
+def test_a_process_that_a_signal_has_stopped_is_frozen_and_alive(
+    process: subprocess.Popen[bytes],
+) -> None:
+    there = ProcessIdentity.of(process.pid)
+    assert not there.is_frozen()
+    process.send_signal(signal.SIGSTOP)
+    wait_until(there.is_frozen, "the process to be frozen")
+    assert there.is_alive() is True
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: not there.is_frozen(), "the process to go on")
+    process.kill()
+    process.wait()
+    assert not there.is_frozen()
 
 
 def test_a_later_process_with_the_same_pid_is_another_one() -> None:

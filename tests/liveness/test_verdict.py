@@ -11,7 +11,8 @@ import pytest
 
 from zcasync import clock
 from zcasync.instance.process_identity import ProcessIdentity
-from zcasync.liveness.verdict import Judgement, Sighting, Verdict, Watch, judge, judge_holder
+from zcasync.liveness.verdict import Judgement, Sighting, Verdict, judge, judge_holder
+from zcasync.liveness.watch import LEAST_LOOKS, PROMISE_FACTOR, Silence
 from zcasync.text import span
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
@@ -21,7 +22,7 @@ GONE = dataclasses.replace(ALIVE, start_ticks=ALIVE.start_ticks + 1)
 ELSEWHERE = dataclasses.replace(ALIVE, host="far", boot_id="of another machine", pid=77)
 CONTAINED = dataclasses.replace(ALIVE, pid_namespace="of another container", pid=77)
 PROMISE = 40.0  # of a worker with the default intervals
-LIMIT = 1.25 * PROMISE
+LIMIT = PROMISE_FACTOR * PROMISE
 
 
 class Clock:
@@ -121,7 +122,7 @@ def test_an_engine_written_over_one_whose_process_is_gone_is_a_ghost_in_its_home
     assert judge(worker, Sighting(holds_home=False)).verdict == Verdict.GHOST
 
 
-@pytest.mark.parametrize("sighting", [None, Sighting(holds_home=None), Sighting(holds_home=True)])
+@pytest.mark.parametrize("sighting", [None, Sighting(), Sighting(holds_home=True)])
 def test_an_engine_that_never_registered_is_dead(sighting: Sighting | None) -> None:
     worker = written_by_hand()
     assert judge(worker, sighting).verdict == Verdict.DEAD
@@ -209,25 +210,91 @@ def test_a_process_that_lives_while_the_record_names_another_engine_is_usurped(
 def test_a_watcher_that_saw_it_write_knows_that_an_engine_elsewhere_runs(time: Clock) -> None:
     worker = served(ELSEWHERE)
     time.seconds += 1e6  # the clocks of the two machines differ by days
-    judgement = judge(worker, watch=Watch(looks=2, unchanged=1.0, has_changed=True))
+    judgement = judge(worker, silence=Silence(looks=2, seconds=1.0, has_changed=True))
     assert judgement.verdict == Verdict.RUNNING
 
 
 @pytest.mark.parametrize(
-    ("watch", "verdict"),
+    ("silence", "verdict"),
     [
-        (Watch(looks=3, unchanged=LIMIT, has_changed=False), Verdict.DEAD),
-        (Watch(looks=9, unchanged=LIMIT, has_changed=True), Verdict.DEAD),
-        (Watch(looks=2, unchanged=LIMIT, has_changed=False), Verdict.SILENT),
-        (Watch(looks=9, unchanged=LIMIT - 1, has_changed=False), Verdict.SILENT),
+        (Silence(LEAST_LOOKS, LIMIT + 1), Verdict.DEAD),
+        (Silence(9, LIMIT + 1, has_changed=True), Verdict.DEAD),
+        (Silence(LEAST_LOOKS - 1, LIMIT + 1), Verdict.SILENT),
+        (Silence(9, LIMIT), Verdict.SILENT),
+        (Silence(9, LIMIT, has_changed=True), Verdict.RUNNING),
     ],
 )
 def test_a_watcher_needs_three_looks_and_all_the_time(
-    time: Clock, watch: Watch, verdict: Verdict
+    time: Clock, silence: Silence, verdict: Verdict
 ) -> None:
     worker = served(ELSEWHERE)
     time.seconds += 1e6  # a watcher does not care
-    assert judge(worker, watch=watch).verdict == verdict
+    judgement = judge(worker, silence=silence)
+    assert judgement.verdict == verdict
+    assert (judgement.limit, judgement.remaining) == (LIMIT, max(0, LIMIT - silence.seconds))
+
+
+def test_to_a_watcher_the_clock_of_this_machine_is_a_hint() -> None:
+    """While the database was away no engine could write."""
+    worker = served(CONTAINED)
+    worker.ping.monotonic = monotonic() - LIMIT - 1
+    judgement = judge(worker, silence=Silence())
+    assert (judgement.verdict, judgement.overdue) == (Verdict.SILENT, True)
+
+
+class Frozen(ProcessIdentity):
+    """This process, as if a signal had stopped it."""
+
+    def is_frozen(self) -> bool:
+        return True
+
+
+FROZEN = Frozen(**dataclasses.asdict(ALIVE))
+
+
+@pytest.mark.parametrize(
+    ("silence", "verdict"),
+    [
+        (None, Verdict.RUNNING),
+        (Silence(9, LIMIT), Verdict.RUNNING),
+        (Silence(9, LIMIT + 1), Verdict.DEAD),
+    ],
+)
+def test_a_frozen_process_is_dead_when_it_was_silent_for_too_long(
+    silence: Silence | None, verdict: Verdict
+) -> None:
+    judgement = judge(served(FROZEN), silence=silence)
+    assert judgement.verdict == verdict
+    assert ("stopped by a signal" in judgement.reason) == (verdict == Verdict.DEAD)
+    assert judgement.remaining is None, "it can be looked at"
+
+
+def test_a_frozen_process_does_not_usurp_for_ever() -> None:
+    worker = served(FROZEN)
+    worker.engineUUID = uuid.uuid4()
+    assert judge(worker, silence=Silence(9, LIMIT)).verdict == Verdict.USURPED
+    assert judge(worker, silence=Silence(9, LIMIT + 1)).verdict == Verdict.DEAD
+
+
+@pytest.mark.parametrize("identity", [ELSEWHERE, CONTAINED])
+def test_what_cannot_be_seen_does_not_run_without_the_lock_of_the_only_home(
+    identity: ProcessIdentity,
+) -> None:
+    """From before a boot of this machine, for instance, or from an earlier container."""
+    worker = served(identity)
+    for holds_home in (None, False):
+        judgement = judge(worker, Sighting(holds_home=holds_home, is_only_home=True))
+        assert judgement.verdict == Verdict.GHOST
+        assert "only home" in judgement.reason
+        assert judge(worker, Sighting(holds_home=holds_home)).verdict == Verdict.SILENT
+    assert judge(worker, Sighting(holds_home=True, is_only_home=True)).verdict == Verdict.SILENT
+    assert judge(served(ALIVE), Sighting(is_only_home=True)).verdict == Verdict.RUNNING
+
+
+def test_an_engine_of_this_process_that_did_not_begin_is_a_ghost() -> None:
+    judgement = judge(served(ALIVE), Sighting(is_stillborn=True))
+    assert judgement.verdict == Verdict.GHOST
+    assert "in doubt" in judgement.reason
 
 
 @pytest.mark.parametrize(
@@ -251,6 +318,9 @@ def test_durations_are_in_words(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 
+GONE_FROM_HOME = Sighting(holds_home=False)
+
+
 def holder(**said: object) -> dict[str, object]:
     """What a supervisor that is gone has written into its home."""
     since = "2026-01-02T03:04:05+00:00"
@@ -263,11 +333,11 @@ def holder(**said: object) -> dict[str, object]:
     [
         (Sighting(uuid.uuid4(), 5, True), {}, Verdict.RUNNING, "process 5 answers"),
         (Sighting(holds_home=True), {}, Verdict.RUNNING, "lives"),
-        (Sighting(holds_home=None), {}, Verdict.SILENT, "cannot be seen"),
-        (Sighting(), {}, Verdict.GHOST, "gone and did not say so"),
-        (Sighting(), {"engine": ""}, Verdict.STOPPED, "said that it ended"),
-        (Sighting(), {"engine": "", "starting": True}, Verdict.GHOST, "about to register"),
-        (Sighting(), {"engine": None, "starting": True}, Verdict.GHOST, "about to register"),
+        (Sighting(), {}, Verdict.SILENT, "cannot be seen"),
+        (GONE_FROM_HOME, {}, Verdict.GHOST, "gone and did not say so"),
+        (GONE_FROM_HOME, {"engine": ""}, Verdict.STOPPED, "said that it ended"),
+        (GONE_FROM_HOME, {"engine": "", "starting": True}, Verdict.GHOST, "about to register"),
+        (GONE_FROM_HOME, {"engine": None, "starting": True}, Verdict.GHOST, "about to register"),
     ],
 )
 def test_the_files_of_a_home_tell_without_the_database(

@@ -1,4 +1,4 @@
-"""Which other engines are dead: by proof on this machine, by their silence elsewhere."""
+"""Watched engines: which are dead, by proof on this machine, by their silence elsewhere."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tests.support.scenes import ELSEWHERE, Seconds, gone, serve
 from tests.support.sessions import ONE, Session
 from tests.support.waiting import wait_until
 from zcasync.instance.process_identity import ProcessIdentity
-from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, MARGIN, Watch, is_frozen
+from zcasync.liveness.verdict import STALE, Judgement, Verdict, judge_watched
+from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, PROMISE_FACTOR, Silence, Watch
 from zcasync.workers.worker import Worker
 
 PROMISE = 40.0
-DEATH_SECONDS = MARGIN * PROMISE
+DEATH_SECONDS = PROMISE_FACTOR * PROMISE
 STEP = 5.0
 
 
@@ -43,9 +44,15 @@ class Watched:
         self._watcher.sync()
         return self._watcher.manager.workers[ONE]
 
-    def look(self, after: float = 0.0) -> str | None:
+    def judge(self, after: float = 0.0) -> Judgement:
+        """The verdict after one more look."""
         self._seconds.advance(after)
-        return self.watch.why_dead(self.seen)
+        return judge_watched(self.seen, self.watch)
+
+    def look(self, after: float = 0.0) -> str | None:
+        """Why it is dead; None: it is not."""
+        judgement = self.judge(after)
+        return judgement.reason if judgement.verdict in STALE else None
 
     def silent_for(self, seconds: float) -> str | None:
         """Look every few seconds for so long; what the last look says."""
@@ -73,7 +80,10 @@ def test_silence_for_longer_than_the_promise_and_a_margin_is_death(watched: Watc
     watched.serve(ELSEWHERE)
 
     assert watched.silent_for(DEATH_SECONDS) is None
-    assert watched.look(STEP) == "silent for 55 s; it had promised 40 s"
+    assert watched.look(STEP) == (
+        "process 7 on far cannot be seen from here; it was to write within 40 s and has not "
+        "written for 55 s while we watched"
+    )
 
 
 def test_every_ping_begins_the_silence_anew(watched: Watched) -> None:
@@ -102,16 +112,16 @@ def test_a_longer_promise_is_believed(watched: Watched) -> None:
     watched.commit()
 
     assert watched.silent_for(620.0) is None
-    assert watched.watch.remaining(watched.seen) == pytest.approx(MARGIN * 620 - 620)
+    assert watched.judge().remaining == pytest.approx(PROMISE_FACTOR * 620 - 620)
 
 
 def test_time_in_which_the_watcher_was_frozen_does_not_count(watched: Watched) -> None:
     watched.serve(ELSEWHERE)
     watched.look()
 
-    assert watched.look(after=100_000) is None
-    remaining = watched.watch.remaining(watched.seen)
-    assert remaining == DEATH_SECONDS - LONGEST_STEP_SECONDS
+    judgement = watched.judge(after=100_000)
+    assert judgement.verdict == Verdict.SILENT
+    assert judgement.remaining == DEATH_SECONDS - LONGEST_STEP_SECONDS
 
 
 def test_a_few_looks_are_not_enough_however_short_the_promise(watched: Watched) -> None:
@@ -124,10 +134,27 @@ def test_a_few_looks_are_not_enough_however_short_the_promise(watched: Watched) 
     assert answers[-1]
 
 
-def test_what_remains_is_the_whole_promise_before_the_first_look(watched: Watched) -> None:
+def test_what_remains_is_the_whole_promise_at_the_first_look(watched: Watched) -> None:
     watched.serve(ELSEWHERE)
 
-    assert watched.watch.remaining(watched.seen) == DEATH_SECONDS
+    assert watched.judge().remaining == DEATH_SECONDS
+
+
+def test_a_watch_says_how_long_and_whether_a_ping_was_written(
+    watched: Watched, seconds: Seconds
+) -> None:
+    watched.serve(ELSEWHERE)
+
+    def look() -> Silence | None:
+        seconds.advance(STEP)
+        return watched.watch.look(watched.seen)
+
+    assert [look(), look()] == [Silence(1, 0.0), Silence(2, STEP)]
+    watched.ping()
+    assert [look(), look()] == [Silence(1, 0.0, True), Silence(2, STEP, True)]
+    watched.mine.engineUUID = None
+    watched.commit()
+    assert look() is None
 
 
 def test_a_process_of_this_machine_that_is_gone_is_dead_at_the_first_look(
@@ -135,7 +162,8 @@ def test_a_process_of_this_machine_that_is_gone_is_dead_at_the_first_look(
 ) -> None:
     watched.serve(gone())
 
-    assert watched.look() == f"process {gone().pid} of this machine is gone"
+    who = f"process {gone().pid} on {gone().host}"
+    assert watched.look() == f"{who} is gone and did not say so"
 
 
 def test_a_process_of_this_machine_that_runs_lives_however_silent(watched: Watched) -> None:
@@ -149,9 +177,8 @@ def test_a_frozen_process_of_this_machine_dies_of_its_silence_only(
 ) -> None:
     identity = ProcessIdentity.of(process.pid)
     watched.serve(identity)
-    assert not is_frozen(identity)
     process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: is_frozen(identity), "the process to be frozen")
+    wait_until(identity.is_frozen, "the process to be frozen")
 
     assert watched.silent_for(DEATH_SECONDS) is None
     assert watched.look(STEP)
@@ -165,13 +192,13 @@ def test_a_worker_without_an_engine_is_not_dead(watched: Watched) -> None:
     assert watched.look() is None
 
 
-def test_an_engine_without_an_incarnation_dies_of_its_silence(watched: Watched) -> None:
+def test_an_engine_without_an_incarnation_is_dead_at_the_first_look(watched: Watched) -> None:
+    """None that lives can be without one: both are written in one commit."""
     watched.serve(ELSEWHERE)
     watched.mine.incarnation = None
     watched.commit()
 
-    assert watched.silent_for(DEATH_SECONDS) is None
-    assert watched.look(STEP) == "no incarnation stands behind it"
+    assert "has ever registered" in (watched.look() or "")
 
 
 def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
@@ -179,7 +206,7 @@ def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_bo
 ) -> None:
     session = connect()
     worker = serve(session, ONE, ELSEWHERE, PROMISE)
-    assert "only home" in (Watch(is_alone=True).why_dead(worker) or "")
+    assert judge_watched(worker, Watch(is_only_home=True)).verdict == Verdict.GHOST
+    assert judge_watched(worker, Watch()).verdict == Verdict.SILENT
     here = serve(session, ONE, ProcessIdentity.here(), PROMISE)
-    assert Watch(is_alone=True).why_dead(here) is None
-    assert Watch().why_dead(worker) is None
+    assert judge_watched(here, Watch(is_only_home=True)).verdict == Verdict.RUNNING

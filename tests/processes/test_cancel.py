@@ -22,6 +22,8 @@ from ZODB.POSException import ConflictError
 from tests.jobs import basic as jobs
 from tests.jobs import cancel as cancel_jobs
 from tests.jobs import load as load_jobs
+from tests.processes.conftest import SHORT
+from tests.processes.servers import database_server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
 from tests.support.waiting import is_gone, wait_until
@@ -31,6 +33,17 @@ from zcasync.interfaces import AbortedError
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 from zcasync.workers.incarnation import Incarnation
+
+SHARED = (
+    """
+<zodb>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+"""
+    + SHORT
+)
 
 
 def zcasync(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -204,36 +217,48 @@ def _claimed(client: Client, identity: ProcessIdentity, partial: Partial) -> Wor
     return worker
 
 
-@pytest.mark.parametrize("is_gone", [True, False])
-def test_a_job_in_the_hands_of_another_worker(
-    common: Instance, client: Client, is_gone: bool
+HERE = ProcessIdentity.here()
+GONE = dataclasses.replace(HERE, start_ticks=HERE.start_ticks + 1)
+ELSEWHERE = dataclasses.replace(HERE, host="far", boot_id="of another machine", pid=77)
+
+
+@pytest.mark.parametrize("identity", [GONE, ELSEWHERE])
+def test_a_job_of_another_worker_that_cannot_run_is_cancelled(
+    common: Instance, client: Client, identity: ProcessIdentity
 ) -> None:
-    here = ProcessIdentity.here()
-    gone = dataclasses.replace(here, start_ticks=here.start_ticks + 1)
-    elsewhere = dataclasses.replace(here, host="far", boot_id="of another machine", pid=77)
+    """Elsewhere there can be none: this is the only home that can reach its database."""
     later = datetime.now(UTC) + timedelta(hours=5)
     partial = client.put(jobs.echo, begin_after=later)
-    with other_worker(common, client, gone if is_gone else elsewhere, partial) as worker:
+    with other_worker(common, client, identity, partial):
         done = zcasync(common.home, "cancel", id_of(partial), "--timeout", "4")
         client.sync()
-        if is_gone:
-            assert done.returncode == 0, done.stderr
-            assert partial.result.type is AbortedError
-        else:
+        assert done.returncode == 0, done.stderr
+        assert partial.result.type is AbortedError
+
+
+def test_a_job_in_the_hands_of_a_worker_elsewhere_is_not_cancelled_but_released(
+    make_instance: Callable[..., Instance], folder: Path
+) -> None:
+    with database_server(folder) as port:
+        instance = make_instance(config=SHARED.format(port=port)).start()
+        client = instance.client
+        partial = client.put(jobs.echo, begin_after=datetime.now(UTC) + timedelta(hours=5))
+        with other_worker(instance, client, ELSEWHERE, partial) as worker:
+            done = zcasync(instance.home, "cancel", id_of(partial), "--timeout", "4")
             assert done.returncode == 3
             assert f"worker {worker.UUID} (process 77 on far)" in done.stderr
             assert f"zcasync release {worker.UUID}" in done.stderr
-            released = zcasync(common.home, "release", str(worker.UUID), "--json", "--timeout", "4")
+            asked = ("release", str(worker.UUID), "--timeout", "4")
+            released = zcasync(instance.home, *asked, "--json")
             assert json.loads(released.stdout)["jobs"] == [id_of(partial)]
             client.sync()
             assert (partial.state, partial.claim) == ("pending", None)
             assert worker.engineUUID is None
             assert worker.incarnation.end_reason == "released by an operator"
-            again = zcasync(common.home, "release", str(worker.UUID), "--timeout", "4")
+            again = zcasync(instance.home, *asked)
             assert again.returncode == 1
             assert "has no engine" in again.stderr
-            client.manager.thread.withdraw(partial)
-            client.commit()
+        instance.end()
 
 
 def test_a_worker_whose_record_names_another_engine_than_the_one_that_lives_is_not_released(

@@ -21,6 +21,8 @@ from zcasync.cli.errors import Refusal
 from zcasync.database.sync import manager_database
 from zcasync.errors import AbortedError
 from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.liveness.verdict import Sighting
+from zcasync.workers.worker import Worker
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -214,6 +216,10 @@ class _Nobody:
 
     def __init__(self, machine: str) -> None:
         self.machine = machine
+
+    def sighting_of(self, worker: Worker) -> Sighting:
+        """Nothing beside the records."""
+        return Sighting()
 
 
 __all__ = ["WHO", "Call", "Client", "Job"]

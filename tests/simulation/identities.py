@@ -30,12 +30,10 @@ class SimulatedIdentity(ProcessIdentity):
     def is_alive(self) -> bool | None:
         return self.pid in sight.alive if self.host == sight.machine else None
 
+    def is_frozen(self) -> bool:
+        return self.pid in sight.frozen
+
 
 def identity_of(machine: str, pid: int) -> SimulatedIdentity:
     """The identity of a process."""
     return SimulatedIdentity(machine, machine, "1", pid, pid)
-
-
-def is_frozen(identity: ProcessIdentity) -> bool:
-    """Whether it is stopped by a signal, seen from its own machine."""
-    return identity.pid in sight.frozen

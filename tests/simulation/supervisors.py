@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 
 from tests.simulation.children import SimulatedPool
 from tests.simulation.databases import Databases
-from tests.simulation.identities import identity_of, is_frozen, sight
+from tests.simulation.identities import identity_of, sight
 from tests.simulation.jobs import Crash, here
 from zcasync.instance.settings import Settings
-from zcasync.liveness.watch import MARGIN, Watch
+from zcasync.liveness.watch import PROMISE_FACTOR, Watch
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.environment import Environment
 from zcasync.supervisor.keeper import EngineKeeper
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SETTINGS = Settings(ping_interval=6.0, ping_death_interval=6.0)
 PROMISE_SECONDS = 12.0
 #: More than enough silence to be buried.
-DEADLY_SECONDS = 2 * MARGIN * PROMISE_SECONDS
+DEADLY_SECONDS = 2 * PROMISE_FACTOR * PROMISE_SECONDS
 
 
 class Reactor(Clock):
@@ -125,7 +125,7 @@ class Supervisor:
             chance=random.Random(self.pid),
             identity=lambda: identity_of(machine, self.pid),
         )
-        self._watch = Watch(self.reactor.seconds, is_frozen)
+        self._watch = Watch(self.reactor.seconds)
         self.keeper = EngineKeeper(self.reactor, self._make_engine)
         sight.alive.add(self.pid)
         with world.acting(self):

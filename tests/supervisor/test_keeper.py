@@ -13,7 +13,8 @@ from ZEO.Exceptions import ClientDisconnected, ServerException
 from tests.support.scenes import Said
 from zcasync.errors import FencedError
 from zcasync.instance.lock import AlreadyServed
-from zcasync.supervisor.keeper import LOOK_SECONDS, RETRY_SECONDS, EngineKeeper
+from zcasync.liveness.watch import PAUSE_SECONDS
+from zcasync.supervisor.keeper import RETRY_SECONDS, EngineKeeper
 from zcasync.supervisor.registration import ServedElsewhere
 
 
@@ -87,10 +88,10 @@ def test_a_worker_that_is_served_elsewhere_is_waited_for_and_that_is_said_once(
 ) -> None:
     kept.problems = [ServedElsewhere("it is served by far")] * 3
     started = outcome(kept.keeper.start())
-    reactor.pump([LOOK_SECONDS] * 2)
+    reactor.pump([PAUSE_SECONDS] * 2)
     assert started == kept.started == []
 
-    reactor.advance(LOOK_SECONDS)
+    reactor.advance(PAUSE_SECONDS)
     assert started == [None]
     assert len(kept.engines) == 4
     assert said.lines == ["it is served by far"]
@@ -103,7 +104,7 @@ def test_a_storage_that_cannot_take_the_registration_is_waited_for(
     fired = outcome(kept.keeper.start())
     for _ in range(3):
         assert fired == []
-        reactor.advance(LOOK_SECONDS)
+        reactor.advance(PAUSE_SECONDS)
 
     assert fired == [None]
     assert kept.started == [kept.engines[3]]
@@ -114,7 +115,7 @@ def test_a_stop_ends_the_wait(kept: Kept, reactor: Clock) -> None:
     kept.problems = [ServedElsewhere("far")] * 3
     started = outcome(kept.keeper.start())
     kept.keeper.stop()
-    reactor.advance(LOOK_SECONDS)
+    reactor.advance(PAUSE_SECONDS)
 
     assert started == [None]
     assert len(kept.engines) == 1

@@ -33,7 +33,7 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     from zcasync.cli.session import writing
     from zcasync.instance.home import Home
     from zcasync.job.ids import parse
-    from zcasync.reports.workers import Supervisor
+    from zcasync.reports.workers import SupervisorProbe
 
     try:
         name, oid = parse(job_id)
@@ -43,7 +43,7 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     deadline = time.monotonic() + timeout
     with writing(place, timeout) as session:
-        supervisor = Supervisor(place, timeout / 2)
+        supervisor = SupervisorProbe(place, timeout / 2)
         is_ended = session.change(
             lambda connection, manager: _end(_find(connection, name, oid), manager, who, supervisor)
         )
@@ -123,7 +123,7 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
     if worker is None or claim.is_over:
         return True
     is_here = supervisor.worker == worker.UUID
-    judgement = judge(worker, supervisor.sighting if is_here else None)
+    judgement = judge(worker, supervisor.sighting_of(worker))
     if judgement.verdict in STALE:
         return True
     if not is_here:

@@ -58,7 +58,7 @@ def command(watch: float | None, home: str | None, timeout: float, as_json: bool
 
     place = Home.find(home)
     place.require()
-    supervisor = report.Supervisor(place, timeout / 2)
+    supervisor = report.SupervisorProbe(place, timeout / 2)
     found, silent = _look(place, supervisor, timeout, watch)
     running = (supervisor.status or {}).get("engine")
     last = (supervisor.holder or {}).get("engine")
@@ -136,14 +136,14 @@ def _judge(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Look at the workers' records, again and again while watching can decide something."""
     from zcasync.liveness.verdict import Verdict
-    from zcasync.liveness.watching import PAUSE_SECONDS, Watcher
+    from zcasync.liveness.watch import PAUSE_SECONDS, Watch
     from zcasync.reports import workers as report
 
-    watcher = None if seconds is None else Watcher()
+    watch = None if seconds is None else Watch()
     until = time.monotonic() + (seconds or 0)
 
     def look(connection: Any, manager: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        reports = report.workers(manager, place, supervisor, watcher)
+        reports = report.workers(manager, place, supervisor, watch)
         silent = [one for one in reports if one["verdict"] == Verdict.SILENT]
         return report.stale(reports, manager), silent
 

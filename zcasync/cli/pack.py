@@ -115,9 +115,8 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
     """Pack; the sizes before and after, bytes."""
     from ZODB.POSException import StorageError
 
-    from zcasync.database.packing import drop_old
+    from zcasync.database.packing import drop_old, note_packed
     from zcasync.instance.settings import load
-    from zcasync.supervisor.zeo_server.pack_schedule import note_packed
 
     db = connection.db()
     is_embedded = load(home).is_embedded

@@ -27,7 +27,7 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
     from zcasync.instance.home import Home
-    from zcasync.reports.workers import Supervisor
+    from zcasync.reports.workers import SupervisorProbe
 
     try:
         wanted = uuid.UUID(worker_or_engine)
@@ -35,7 +35,7 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
         text = f"{worker_or_engine!r} is not a UUID"
         raise click.UsageError(text, click.get_current_context()) from error
     place = Home.find(home)
-    supervisor = Supervisor(place, timeout / 2)
+    supervisor = SupervisorProbe(place, timeout / 2)
     with writing(place, timeout) as session:
         released = session.change(lambda connection, manager: _release(manager, wanted, supervisor))
     if as_json:
@@ -59,8 +59,7 @@ def _release(manager: Any, wanted: uuid.UUID, supervisor: Any) -> dict[str, Any]
     if not found:
         raise Refusal(f"no worker and no engine has the UUID {wanted}")
     worker = found[0]
-    is_here = supervisor.worker == worker.UUID
-    judgement = judge(worker, supervisor.sighting if is_here else None)
+    judgement = judge(worker, supervisor.sighting_of(worker))
     if judgement.verdict == Verdict.STOPPED:
         raise Refusal(f"worker {worker.UUID} has no engine: it was stopped or released before")
     engine = worker.engineUUID

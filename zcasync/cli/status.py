@@ -31,7 +31,7 @@ def status(home: str | None, timeout: float, as_json: bool) -> int:
 
     place = Home.find(home)
     place.require()
-    supervisor = report.Supervisor(place, timeout / 2)
+    supervisor = report.SupervisorProbe(place, timeout / 2)
     document = report.without_database(place, supervisor)
 
     def look(connection: Any, manager: Any) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 FileStorage writes the packed file beside the old one, then gives both their new names.  Two things
 are added here, so that a crash at any moment costs nothing: the packed file is on the disk before
-it gets its name, and a pack that died between the two renames is brought to its end.
+it gets its name, and a pack that died between the two renames is brought to its end.  A small file
+in the home says when its database was packed last.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,21 @@ def drop_old(home: Home) -> None:
     old_file(home.data_fs).unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         shutil.rmtree(home.blobs.with_name(f"{home.blobs.name}.old"))
+
+
+def note_packed(home: Home) -> None:
+    """Write down that the home's database was packed now, by this machine's clock."""
+    fresh = home.packed.with_suffix(".new")
+    fresh.write_text(json.dumps({"at": time.time()}))
+    fresh.replace(home.packed)
+
+
+def last_packed(home: Home) -> float | None:
+    """When it was packed last, seconds since 1970; None: not known."""
+    try:
+        return float(json.loads(home.packed.read_text())["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def sync(path: Path) -> None:

@@ -93,3 +93,10 @@ class ProcessIdentity:
             return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+
+    def is_frozen(self) -> bool:
+        """Return whether a signal has stopped the process; of one that ``is_alive``."""
+        try:
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False

@@ -1,12 +1,15 @@
 """Verdicts: whether a worker's engine runs, judged by its record and by what this machine knows.
 
+There is one judge: start-up, an engine that looks at its peers, and the command line give it what
+they know, so they cannot disagree where they know the same.
+
 Proof comes from a process: the supervisor of this home answers, or the identity in the incarnation
 names a process of this machine.  Without proof only the promise counts, the time within which the
-engine said that it would write again.  One look tells that this time has passed where engine and
-looker share a clock: in two containers of one machine, since it was booted.  Elsewhere it takes a
-watcher with a clock of its own, so a caller that has watched passes a :class:`Watch`; one look is
-good for no more than a hint, the ping's time against this machine's clock.  Clocks differ: a hint
-makes an engine overdue, never dead.
+engine said that it would write again.  A watcher knows by its own clock that this time has passed.
+A single look knows it only where engine and looker share a clock: in two containers of one machine,
+since it was booted.  Elsewhere one look is good for no more than a hint, the ping's time against
+this machine's clock.  Clocks differ: a hint makes an engine overdue, never dead.  For a watcher the
+shared clock is a hint too: while the database was away no engine could write.
 """
 
 from __future__ import annotations
@@ -19,17 +22,14 @@ from enum import StrEnum
 from typing import Any
 
 from zcasync import clock
+from zcasync.liveness.watch import Silence, Watch, limit_of, promise_of
 from zcasync.text import span
 from zcasync.workers.incarnation import Incarnation
-
-#: An engine is dead when its promise has passed and a quarter of it again ...
-PROMISE_FACTOR = 1.25
-#: ... seen in at least so many looks.
-LOOKS = 3
+from zcasync.workers.worker import Worker
 
 
 class Verdict(StrEnum):
-    """What is to be thought of a worker's engine."""
+    """The state of a worker's engine, as far as it can be known."""
 
     RUNNING = "running"  # proved alive
     STOPPED = "stopped"  # clean: no engine
@@ -39,42 +39,35 @@ class Verdict(StrEnum):
     USURPED = "usurped"  # alive, but the record names another engine
 
 
-#: The verdicts on stale engines: their claims wait for somebody to take them over.
+#: The verdicts on stale engines: their claims are to be taken over.
 STALE = frozenset({Verdict.GHOST, Verdict.DEAD})
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What is known of the supervisor of the home that a worker belongs to.
+    """What is known, beside the records, of the process that would be a worker's engine.
 
-    ``engine``: the engine that it says it runs; None when it does not say.  ``holds_home``: whether
-    its process lives; None when that cannot be known from here.
+    ``engine``, ``pid``: what the supervisor of this home says that it runs, for the worker of this
+    home; None when it does not say.  ``holds_home``: whether that supervisor's process lives; None
+    when that cannot be known from here.  ``is_only_home``: no other home can reach the database, so
+    a process that does not hold this one is no engine.  ``is_stillborn``: the engine was to begin
+    in this process and did not, though its record may be there: the commit was in doubt.
     """
 
     engine: uuid.UUID | None = None
     pid: int | None = None
-    holds_home: bool | None = False
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What a watcher saw of a ping's record, by its own monotonic clock.
-
-    ``unchanged``: seconds since it saw the record's serial change last, or since its first look;
-    ``has_changed``: whether it saw it change at all.
-    """
-
-    looks: int
-    unchanged: float
-    has_changed: bool
+    holds_home: bool | None = None
+    is_only_home: bool = False
+    is_stillborn: bool = False
 
 
 @dataclass(frozen=True)
 class Judgement:
     """A verdict with its reason, in words for people; ``since``: when the engine was last known.
 
-    ``overdue``: by its own clock and this machine's a silent engine's promise has run out, and only
-    watching it can tell; ``limit``: after so many seconds of silence it is dead.
+    ``limit``: after so many seconds of silence the engine is dead, ``remaining``: so many are left;
+    None where its process can be looked at.  ``overdue``: by its own clock or this machine's a
+    silent engine's promise has run out, and only watching it can tell.
     """
 
     verdict: Verdict
@@ -84,38 +77,44 @@ class Judgement:
     pid: int | None = None
     overdue: bool = False
     limit: float | None = None
+    remaining: float | None = None
 
 
-def judge(worker: Any, sighting: Sighting | None = None, watch: Watch | None = None) -> Judgement:
-    """The verdict on a worker's engine.
+def judge_watched(worker: Worker, watch: Watch) -> Judgement:
+    """Return the verdict on a worker's engine after one more look of a process that watches it."""
+    is_stillborn = worker.engineUUID in watch.stillborn
+    sighting = Sighting(is_only_home=watch.is_only_home, is_stillborn=is_stillborn)
+    return judge(worker, sighting, watch.look(worker))
 
-    ``sighting`` for the worker of a home that this process can look at, None for any other.
-    """
-    named = worker.engineUUID
-    if sighting is not None and sighting.engine is not None:
+
+def judge(
+    worker: Worker, sighting: Sighting | None = None, silence: Silence | None = None
+) -> Judgement:
+    """Return the verdict on a worker's engine; ``silence``: None for a single look."""
+    sighting = sighting or Sighting()
+    named, incarnation = worker.engineUUID, worker.incarnation
+    if sighting.engine is not None:
         if sighting.engine == named:
             reason = f"process {sighting.pid} answers on the control socket of this home"
             return _of(worker, Verdict.RUNNING, reason)
         return _usurped(worker, f"process {sighting.pid}", sighting.engine, sighting.pid)
-    incarnation = worker.incarnation
-    is_named = incarnation is not None and incarnation.engineUUID == named
-    if incarnation is not None and not is_named and _lives(incarnation):
+    if incarnation is not None and incarnation.engineUUID == named:
+        return _judge_incarnation(worker, incarnation, sighting, silence)
+    if incarnation is not None and _lives(worker, incarnation, silence):
         who = f"process {incarnation.identity.pid}"
         return _usurped(worker, who, incarnation.engineUUID, incarnation.identity.pid)
     if named is None:
         return _of(worker, Verdict.STOPPED, _how_it_ended(incarnation))
-    if is_named:
-        return _judge_incarnation(worker, incarnation, watch)
-    if sighting is not None and sighting.holds_home is False:
+    if sighting.holds_home is False:
         reason = "no supervisor runs for this home, and no process is known to be this engine"
         return _of(worker, Verdict.GHOST, reason)
     # An engine registers its incarnation and its name on the worker in one commit.
-    reason = f"no engine {named} has ever registered: somebody else wrote it into the record"
+    reason = f"no engine {named} has ever registered: it was written into the record by hand"
     return _of(worker, Verdict.DEAD, reason)
 
 
 def judge_holder(sighting: Sighting, holder: dict[str, Any]) -> Judgement:
-    """The verdict on this home's engine by what its last supervisor wrote into the home.
+    """Return the verdict on this home's engine by what its last supervisor wrote into the home.
 
     For a look without the database.  ``holder``: see ``zcasync.instance.lock.read``.
     """
@@ -137,61 +136,100 @@ def judge_holder(sighting: Sighting, holder: dict[str, Any]) -> Judgement:
     return Judgement(verdict, reason, since, holder["host"], holder["pid"])
 
 
-def _judge_incarnation(worker: Any, incarnation: Incarnation, watch: Watch | None) -> Judgement:
-    """The verdict on an engine whose incarnation is there."""
+def _judge_incarnation(
+    worker: Worker, incarnation: Incarnation, sighting: Sighting, silence: Silence | None
+) -> Judgement:
+    """Return the verdict on an engine whose incarnation is there."""
     identity = incarnation.identity
     who = f"process {identity.pid} on {identity.host}"
-    if incarnation.is_over:
-        reason = f"it was ended ({incarnation.end_reason}), but the worker's record still names it"
-        return _of(worker, Verdict.GHOST, reason, incarnation)
     alive = identity.is_alive()
-    if alive:
-        began = f", begun {span(_age(incarnation.started))} ago"
-        return _of(worker, Verdict.RUNNING, f"{who} lives{began}", incarnation)
-    if alive is False:
-        return _of(worker, Verdict.GHOST, f"{who} is gone and did not say so", incarnation)
-    return _judge_promise(worker, watch, who, incarnation)
+    gone = None
+    if incarnation.is_over:
+        gone = f"it was ended ({incarnation.end_reason}), but the worker's record still names it"
+    elif sighting.is_stillborn:
+        gone = f"{who} did not begin it, as the commit was in doubt"
+    elif alive is False:
+        gone = f"{who} is gone and did not say so"
+    elif alive is None and sighting.is_only_home and not sighting.holds_home:
+        gone = f"{who} does not hold the lock of the only home that can reach the database"
+    if gone is not None:
+        return _of(worker, Verdict.GHOST, gone, incarnation)
+    if alive is None:
+        return _judge_promise(worker, incarnation, who, silence)
+    if silence is not None and _is_frozen(worker, incarnation, silence):
+        reason = f"{who} is stopped by a signal; {_promised(worker)} {_shown(silence)}"
+        return _of(worker, Verdict.DEAD, reason, incarnation)
+    began = f", begun {span(_age(incarnation.started))} ago"
+    return _of(worker, Verdict.RUNNING, f"{who} lives{began}", incarnation)
+
+
+def _lives(worker: Worker, incarnation: Incarnation, silence: Silence | None) -> bool:
+    """Return whether the process of an incarnation that is not over is seen to live."""
+    if incarnation.is_over or not incarnation.identity.is_alive():
+        return False
+    return silence is None or not _is_frozen(worker, incarnation, silence)
+
+
+def _is_frozen(worker: Worker, incarnation: Incarnation, silence: Silence) -> bool:
+    """Return whether a process that is there has been stopped for longer than it may be silent."""
+    return silence.is_deadly(limit_of(worker)) and incarnation.identity.is_frozen()
 
 
 def _judge_promise(
-    worker: Any, watch: Watch | None, who: str, incarnation: Incarnation
+    worker: Worker, incarnation: Incarnation, who: str, silence: Silence | None
 ) -> Judgement:
-    """The verdict on an engine whose process cannot be seen."""
-    ping = worker.ping
-    # An engine that has just begun has not promised anything yet.
-    promise = max(ping.promise, worker.ping_interval + worker.ping_death_interval)
-    limit = PROMISE_FACTOR * promise
-    overdue = False
-    quiet = None
-    if incarnation.identity.is_of_this_boot and ping.monotonic is not None:
-        quiet = time.monotonic() - ping.monotonic
-    if watch is not None and (quiet is None or quiet <= limit):
-        verdict, seen = _watched(watch, limit)
-    elif quiet is not None:
-        verdict = Verdict.DEAD if quiet > limit else Verdict.SILENT
-        seen = f"wrote {span(quiet)} ago by this machine's clock"
+    """Return the verdict on an engine whose process cannot be seen."""
+    limit = limit_of(worker)
+    age, is_shared = _age_of_ping(worker, incarnation)
+    if silence is None:
+        verdict, seen = _judge_look(age, is_shared, limit)
+        remaining = limit
     else:
-        verdict, seen = Verdict.SILENT, "has never written"
-        if ping.at is not None:
-            overdue = _age(ping.at) > limit
-            seen = f"wrote {span(_age(ping.at))} ago by its own clock"
-            seen += ", which proves nothing as clocks differ" if overdue else ""
-    reason = f"{who} cannot be seen from here; it was to write within {span(promise)} and {seen}"
+        verdict, seen = _judge_silence(silence, limit)
+        remaining = max(0.0, limit - silence.seconds)
+    reason = f"{who} cannot be seen from here; {_promised(worker)} {seen}"
+    overdue = verdict == Verdict.SILENT and age is not None and age > limit
     judgement = _of(worker, verdict, reason, incarnation)
-    return replace(judgement, overdue=overdue, limit=limit)
+    return replace(judgement, overdue=overdue, limit=limit, remaining=remaining)
 
 
-def _watched(watch: Watch, limit: float) -> tuple[Verdict, str]:
-    """What a watcher may conclude."""
-    if watch.has_changed and watch.unchanged < limit:
+def _age_of_ping(worker: Worker, incarnation: Incarnation) -> tuple[float | None, bool]:
+    """Return how many seconds ago an engine wrote, and whether a clock that we share says so."""
+    ping = worker.ping
+    if incarnation.identity.is_of_this_boot and ping.monotonic is not None:
+        return time.monotonic() - ping.monotonic, True
+    return (None if ping.at is None else _age(ping.at)), False
+
+
+def _judge_look(age: float | None, is_shared: bool, limit: float) -> tuple[Verdict, str]:
+    """Return what one look at a ping of this age proves, and what it shows."""
+    if age is None:
+        return Verdict.SILENT, "has never written"
+    if is_shared:
+        verdict = Verdict.DEAD if age > limit else Verdict.SILENT
+        return verdict, f"wrote {span(age)} ago by this machine's clock"
+    doubt = ", which proves nothing as clocks differ" if age > limit else ""
+    return Verdict.SILENT, f"wrote {span(age)} ago by its own clock{doubt}"
+
+
+def _judge_silence(silence: Silence, limit: float) -> tuple[Verdict, str]:
+    """Return what a watcher's looks prove, and what they show."""
+    if silence.is_deadly(limit):
+        return Verdict.DEAD, _shown(silence)
+    if silence.has_changed and silence.seconds <= limit:
         return Verdict.RUNNING, "has written while we watched"
-    seen = f"has not written for {span(watch.unchanged)} while we watched"
-    if watch.looks >= LOOKS and watch.unchanged >= limit:
-        return Verdict.DEAD, seen
-    return Verdict.SILENT, seen
+    return Verdict.SILENT, _shown(silence)
 
 
-def _usurped(worker: Any, who: str, engine: uuid.UUID, pid: int | None) -> Judgement:
+def _shown(silence: Silence) -> str:
+    return f"has not written for {span(silence.seconds)} while we watched"
+
+
+def _promised(worker: Worker) -> str:
+    return f"it was to write within {span(promise_of(worker))} and"
+
+
+def _usurped(worker: Worker, who: str, engine: uuid.UUID, pid: int | None) -> Judgement:
     named = "none" if worker.engineUUID is None else str(worker.engineUUID)
     reason = f"{who} lives and runs engine {engine}, but the worker's record names {named}"
     incarnation = worker.incarnation
@@ -208,7 +246,7 @@ def _how_it_ended(incarnation: Incarnation | None) -> str:
 
 
 def _of(
-    worker: Any, verdict: Verdict, reason: str, incarnation: Incarnation | None = None
+    worker: Worker, verdict: Verdict, reason: str, incarnation: Incarnation | None = None
 ) -> Judgement:
     found = incarnation or (worker.incarnation if verdict == Verdict.RUNNING else None)
     host, pid = (None, None) if found is None else (found.identity.host, found.identity.pid)
@@ -216,10 +254,6 @@ def _of(
     if since is None and found is not None:
         since = clock.to_datetime(found.started)
     return Judgement(verdict, reason, since, host, pid)
-
-
-def _lives(incarnation: Incarnation) -> bool:
-    return not incarnation.is_over and incarnation.identity.is_alive() is True
 
 
 def _age(moment: int) -> float:

@@ -1,106 +1,104 @@
-"""Liveness: which other engines are dead, by proof on this machine and by silence elsewhere.
+"""Watching: how long an engine that cannot be looked at has been silent, by our own clock.
 
 No two clocks are compared.  An engine promises to write its ping record again within some seconds;
-a watcher counts, on its own monotonic clock, how long the record's serial has not changed.  Time in
-which the watcher itself did not look does not count: it may have been frozen, or without a storage.
+a watcher counts, on a monotonic clock of its own, how long the record's serial has not changed.
+Time in which the watcher itself did not look does not count: it may have been frozen, or without a
+storage.
 """
 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import psutil
-
-from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.worker import Worker
 
+#: Silence of more than so many times the promise is death ...
+PROMISE_FACTOR = 1.25
+#: ... seen in at least so many looks.
+LEAST_LOOKS = 3
+#: How often to look, seconds.
+PAUSE_SECONDS = 1.0
 #: A pause between two looks counts for no more than this, seconds.
 LONGEST_STEP_SECONDS = 6.0
-#: Silence of this many times the promise is death.
-MARGIN = 1.25
-LEAST_LOOKS = 3
 
 
-@dataclass
+def promise_of(worker: Worker) -> float:
+    """Return the seconds within which a worker's engine is to write its ping again."""
+    # A ping that was never written promises nothing yet.
+    return float(worker.ping.promise or worker.ping_interval + worker.ping_death_interval)
+
+
+def limit_of(worker: Worker) -> float:
+    """Return the seconds of silence after which a worker's engine is dead."""
+    return PROMISE_FACTOR * promise_of(worker)
+
+
+@dataclass(frozen=True)
 class Silence:
-    """What a watcher knows of one engine's record."""
+    """What a watcher has seen of one engine's ping record.
+
+    ``looks``: since the record's serial was seen for the first time; ``seconds``: for how long it
+    has not changed; ``has_changed``: whether it changed at all while it was watched.
+    """
+
+    looks: int = 1
+    seconds: float = 0.0
+    has_changed: bool = False
+
+    def is_deadly(self, limit: float) -> bool:
+        """Return whether it has lasted for longer than ``limit`` seconds, in looks enough."""
+        return self.looks >= LEAST_LOOKS and self.seconds > limit
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The last look at one engine's ping record."""
 
     serial: bytes
-    looked: float
-    seconds: float = 0.0
-    looks: int = 1
+    at: float
+    silence: Silence
 
 
 class Watch:
-    """Watches the engines of other workers.
+    """Watches engines for one process, and keeps what else that process knows of them.
 
-    ``seconds()`` tells the time, monotonic; ``frozen(identity)``: whether a signal stops it.
-    ``is_alone``: this process has the lock of the only home that can reach the database, so
-    whatever engine is named there is gone, from before a boot of this machine for instance.
+    ``seconds()`` tells the time, monotonic.  ``is_only_home``: this process has the lock of the
+    only home that can reach the database, so an engine that cannot be looked at is gone, from
+    before a boot of this machine for instance.
     """
 
     def __init__(
-        self,
-        seconds: Callable[[], float] = time.monotonic,
-        frozen: Callable[[ProcessIdentity], bool] | None = None,
-        is_alone: bool = False,
+        self, seconds: Callable[[], float] = time.monotonic, is_only_home: bool = False
     ) -> None:
         self._seconds = seconds
-        self._is_frozen = frozen or is_frozen
-        self._is_alone = is_alone
-        self._silences: dict[bytes, Silence] = {}
+        self._last: dict[uuid.UUID, _Look] = {}
+        self.is_only_home = is_only_home
         #: Engines of this process that did not come to life; their record may be there all the
         #: same, because the commit was in doubt.
-        self.stillborn: set[bytes] = set()
+        self.stillborn: set[uuid.UUID] = set()
 
-    def why_dead(self, worker: Worker) -> str | None:
-        """Look at a worker's record: the reason why its engine is dead, or None.
+    def look(self, worker: Worker) -> Silence | None:
+        """Look once more at the ping of a worker's engine; None: the record names no engine.
 
         Call it in a transaction that has seen the newest commits.
         """
-        engine = worker._engine
+        engine = worker.engineUUID
         if engine is None:
             return None
-        silent = self._look(engine, worker)
-        incarnation = worker.incarnation
-        if incarnation is None or incarnation._engine != engine or incarnation.is_over:
-            return "no incarnation stands behind it" if silent else None
-        alive = incarnation.identity.is_alive()
-        if alive is None and self._is_alone:
-            return "the lock of the only home that can reach the database is ours"
-        if alive is False:
-            return f"process {incarnation.identity.pid} of this machine is gone"
-        if silent and (alive is None or self._is_frozen(incarnation.identity)):
-            seconds = self._silences[engine].seconds
-            return f"silent for {seconds:.0f} s; it had promised {worker.ping.promise:g} s"
-        return None
-
-    def remaining(self, worker: Worker) -> float:
-        """How many more seconds of silence would mean death, as far as this watcher knows."""
-        silence = self._silences.get(worker._engine or b"")
-        promised = MARGIN * worker.ping.promise
-        return promised if silence is None else max(0.0, promised - silence.seconds)
-
-    def _look(self, engine: bytes, worker: Worker) -> bool:
-        """Whether it has been silent for longer than promised."""
         worker.ping._p_activate()
-        serial = worker.ping._p_serial
-        now = self._seconds()
-        silence = self._silences.get(engine)
-        if silence is None or silence.serial != serial:
-            self._silences[engine] = Silence(serial, now)
-            return False
-        silence.seconds += min(now - silence.looked, LONGEST_STEP_SECONDS)
-        silence.looked = now
-        silence.looks += 1
-        return silence.looks >= LEAST_LOOKS and silence.seconds > MARGIN * worker.ping.promise
-
-
-def is_frozen(identity: ProcessIdentity) -> bool:
-    """Whether a process of this machine is stopped by a signal."""
-    try:
-        return psutil.Process(identity.pid).status() == psutil.STATUS_STOPPED
-    except psutil.NoSuchProcess:
-        return False
+        serial, now = worker.ping._p_serial, self._seconds()
+        last = self._last.get(engine)
+        if last is None:
+            silence = Silence()
+        elif last.serial != serial:
+            silence = Silence(has_changed=True)
+        else:
+            step = min(now - last.at, LONGEST_STEP_SECONDS)
+            silence = replace(
+                last.silence, looks=last.silence.looks + 1, seconds=last.silence.seconds + step
+            )
+        self._last[engine] = _Look(serial, now, silence)
+        return silence

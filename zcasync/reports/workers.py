@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from zcasync.errors import NotRunning, StorageAway
@@ -12,18 +14,21 @@ from zcasync.instance.lock import read as read_holder
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import load
 from zcasync.instanceuuid import readUUID
-from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, Watch, judge, judge_holder
-from zcasync.liveness.watching import Watcher
+from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge, judge_holder
+from zcasync.liveness.watch import Silence, Watch
 from zcasync.protocol.control_client import ControlClient
 from zcasync.reports.job import identity
 from zcasync.reports.listing import claimed
-from zcasync.workers import claims_snapshot as last_pass
+from zcasync.workers.claims_snapshot import Claims
+from zcasync.workers.claims_snapshot import read as read_snapshot
+from zcasync.workers.worker import Worker
 
 
-class Supervisor:
+class SupervisorProbe:
     """What can be known of a home's supervisor without its database."""
 
     def __init__(self, home: Home, timeout: float) -> None:
+        self._home = home
         self.status: dict[str, Any] | None = None  # what it says; None: it does not answer
         self.silence: str | None = None  # why it does not, where its process lives
         self.worker = readUUID(home.path)
@@ -51,6 +56,15 @@ class Supervisor:
         if self.status is not None and self.status["wakeup"] and self.status["engine"]:
             engine = uuid.UUID(self.status["engine"])
         return Sighting(engine, self.pid, self.is_alive)
+
+    def sighting_of(self, worker: Worker) -> Sighting:
+        """What it means for a worker, of this home or of another one."""
+        seen = self.sighting if self.worker == worker.UUID else Sighting()
+        return replace(seen, is_only_home=self._is_only_home)
+
+    @cached_property
+    def _is_only_home(self) -> bool:
+        return self.worker is not None and is_alone(self._home)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``status --json``."""
@@ -93,7 +107,7 @@ def ask(home: Home, timeout: float) -> dict[str, Any]:
         client.close()
 
 
-def without_database(home: Home, supervisor: Supervisor) -> dict[str, Any]:
+def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:
     """The part of the status that needs no database."""
     own = supervisor.worker
     return {
@@ -117,32 +131,35 @@ def queues(manager: Any) -> dict[str, dict[str, int]]:
 
 
 def workers(
-    manager: Any, home: Home, supervisor: Supervisor, watcher: Watcher | None = None
+    manager: Any, home: Home, supervisor: SupervisorProbe, watch: Watch | None = None
 ) -> list[dict[str, Any]]:
-    """Every worker with the verdict on its engine; the one of this home first."""
+    """Every worker with the verdict on its engine; the one of this home first.
+
+    ``watch``: looks once more at each engine; None for one look only.
+    """
     own = supervisor.worker
     found = [] if manager is None else manager.workers.values()
     reports = []
     for worker in sorted(found, key=lambda one: own != one.UUID):
-        watch = None if watcher is None else watcher.look(worker)
-        reports.append(_worker(worker, supervisor if own == worker.UUID else None, watch))
+        silence = None if watch is None else watch.look(worker)
+        reports.append(_worker(worker, supervisor, silence))
     return reports
 
 
-def _worker(worker: Any, supervisor: Supervisor | None, watch: Watch | None) -> dict[str, Any]:
-    """``supervisor``: the one of this home when the worker is this home's."""
-    judgement = judge(worker, None if supervisor is None else supervisor.sighting, watch)
+def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None) -> dict[str, Any]:
+    judgement = judge(worker, supervisor.sighting_of(worker), silence)
+    is_here = supervisor.worker == worker.UUID
     incarnation = worker.incarnation
     database = identity(worker).rpartition(":")[0]
     return {
         "uuid": str(worker.UUID),
         **_engine(worker.engineUUID, judgement),
-        "is_here": supervisor is not None,
+        "is_here": is_here,
         "last_ping": None if worker.last_ping is None else worker.last_ping.isoformat(),
         "thread": {"size": worker.thread.size, "len": len(worker.thread)},
         "reactor": {"size": worker.reactor.size, "len": len(worker.reactor)},
         "completed": len(worker.completed),
-        "children": None if supervisor is None else _children(supervisor, database),
+        "children": _children(supervisor, database) if is_here else None,
         "versions": None if incarnation is None else incarnation.versions,
         "source": "database",
     }
@@ -162,7 +179,7 @@ def _engine(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, A
     }
 
 
-def own_from_files(home: Home, supervisor: Supervisor) -> dict[str, Any] | None:
+def own_from_files(home: Home, supervisor: SupervisorProbe) -> dict[str, Any] | None:
     """The worker of this home as the files of its last start tell; None: they do not.
 
     In the form of ``workers``, with ``jobs``.  What only the database knows is None.
@@ -170,7 +187,7 @@ def own_from_files(home: Home, supervisor: Supervisor) -> dict[str, Any] | None:
     own, holder = supervisor.worker, supervisor.holder
     if own is None or holder is None:
         return None
-    held = last_pass.read(home)
+    held = read_snapshot(home)
     if held is not None and held.engine != holder["engine"]:
         held = None  # of another engine
     return {
@@ -189,14 +206,14 @@ def own_from_files(home: Home, supervisor: Supervisor) -> dict[str, Any] | None:
     }
 
 
-def _claims(held: last_pass.Claims | None) -> dict[str, Any]:
+def _claims(held: Claims | None) -> dict[str, Any]:
     """In the form of a worker's sequence."""
     if held is None:
         return {"size": None, "len": None}
     return {"size": held.size, "len": len(held.ids(""))}
 
 
-def _children(supervisor: Supervisor, database: str) -> list[dict[str, Any]] | None:
+def _children(supervisor: SupervisorProbe, database: str) -> list[dict[str, Any]] | None:
     """The children of this home's worker; None where a supervisor lives and does not tell."""
     if supervisor.status is None:
         return None if supervisor.is_alive else []

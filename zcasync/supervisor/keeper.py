@@ -11,12 +11,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
+from zcasync.liveness.watch import PAUSE_SECONDS
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.registration import ServedElsewhere
 
 log = Logger()
 
-LOOK_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 
 
@@ -56,7 +56,7 @@ class EngineKeeper:
                 if not said:
                     log.warn("{why}", why=why_not_yet(error))
                     said = True
-                yield deferLater(self._reactor, LOOK_SECONDS)
+                yield deferLater(self._reactor, PAUSE_SECONDS)
             else:
                 self._started(self.engine)
                 return

@@ -15,6 +15,7 @@ from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.versions import versions
 from zcasync.liveness.takeover import release_all, take_over
+from zcasync.liveness.verdict import Judgement, Verdict, judge_watched
 from zcasync.liveness.watch import Watch
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
@@ -52,7 +53,7 @@ def begin(
             if attempt == TRIES - 1:
                 raise
         except BaseException:
-            watch.stillborn.add(engine.bytes)
+            watch.stillborn.add(engine)
             manager.abort()
             raise
         else:
@@ -96,30 +97,34 @@ def _begin(
 
 
 def check_predecessor(worker: Worker, watch: Watch) -> list[str]:
-    """Whether the engine that the worker's record still names is gone; returns notes.
+    """Require that no engine serves the worker any more; returns notes.
 
     Raises AlreadyServed while its process runs on this machine, ServedElsewhere while it may run on
-    another one.
+    another one.  One that lives although the record does not name it is no hindrance: it stops as
+    soon as it finds out.
     """
+    judgement = judge_watched(worker, watch)
+    if judgement.verdict in (Verdict.RUNNING, Verdict.SILENT):
+        raise _refusal(worker, judgement)
     if worker.engineUUID is None:
         return []
-    old = worker.incarnation
-    if old is not None and old.engineUUID == worker.engineUUID and not old.is_over:
-        alive = old.identity.is_alive() if worker._engine not in watch.stillborn else False
-        where = f"process {old.identity.pid} on {old.identity.host}"
-        since = to_datetime(old.started).isoformat(timespec="seconds")
-        if alive:
-            raise AlreadyServed(
-                f"worker {worker.UUID} is served by {where} since {since}: stop it first "
-                "(zcasync stop)"
-            )
-        if alive is None and watch.why_dead(worker) is None:
-            raise ServedElsewhere(
-                f"worker {worker.UUID} is served by {where} since {since}, which cannot be looked "
-                f"at from here: if it stays silent it is taken for dead in "
-                f"{watch.remaining(worker):.0f} s; zcasync release gives its claims up at once"
-            )
     return [f"engine {worker.engineUUID} left without saying so: its work is taken over"]
+
+
+def _refusal(worker: Worker, judgement: Judgement) -> AlreadyServed:
+    """Return the error to raise for an engine that lives, or may live."""
+    assert worker.incarnation is not None
+    since = to_datetime(worker.incarnation.started).isoformat(timespec="seconds")
+    where = f"process {judgement.pid} on {judgement.host} since {since}"
+    if judgement.remaining is None:
+        return AlreadyServed(
+            f"worker {worker.UUID} is served by {where}: stop it first (zcasync stop)"
+        )
+    return ServedElsewhere(
+        f"worker {worker.UUID} is served by {where}, which cannot be looked at from here: if it "
+        f"stays silent it is taken for dead in {judgement.remaining:.0f} s; zcasync release gives "
+        "its claims up at once"
+    )
 
 
 def end(connection: Any, worker: Worker, incarnation: Incarnation) -> int:

@@ -130,7 +130,7 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
-        watch = Watch(is_alone=self._configuration.is_embedded)
+        watch = Watch(is_only_home=self._configuration.is_embedded)
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
             return Engine(

@@ -12,14 +12,10 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from tests.support.scenes import Said
+from zcasync.database.packing import last_packed, note_packed
 from zcasync.instance.home import Home
 from zcasync.supervisor.zeo_server import pack_schedule
-from zcasync.supervisor.zeo_server.pack_schedule import (
-    DAY_SECONDS,
-    PackSchedule,
-    last_packed,
-    note_packed,
-)
+from zcasync.supervisor.zeo_server.pack_schedule import DAY_SECONDS, PackSchedule
 
 
 class Thread:

@@ -10,13 +10,11 @@ from ZODB.POSException import ConflictError
 from zcasync.database.sync import catch_up
 from zcasync.datamanager import DataManager
 from zcasync.liveness.takeover import has_leftovers, take_over
-from zcasync.liveness.watch import Watch
+from zcasync.liveness.verdict import STALE, judge_watched
+from zcasync.liveness.watch import PAUSE_SECONDS, Watch
 from zcasync.supervisor.environment import Environment
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
-
-#: How often an engine looks at the others.
-LOOK_SECONDS = 1.0
 
 
 class Peers:
@@ -43,7 +41,7 @@ class Peers:
     def look(self) -> list[str]:
         """Bury the engines that are dead and take their work over, in a commit of its own."""
         now = self._surroundings.seconds()
-        if now - self._looked < LOOK_SECONDS:
+        if now - self._looked < PAUSE_SECONDS:
             return []
         self._looked = now
         if len(self._manager.workers) > 1:
@@ -65,10 +63,11 @@ class Peers:
     def _look_at(self, worker: Worker) -> list[str]:
         if worker is self._worker:
             return []
-        engine, why = worker.engineUUID, self._watch.why_dead(worker)
-        if why is None and not has_leftovers(worker):
-            return []
-        notes = take_over(worker, why or "left over", self._worker, self._incarnation)
-        if why is not None:
-            notes.insert(0, f"engine {engine} of worker {worker.UUID} is buried: {why}")
-        return notes
+        engine, judgement = worker.engineUUID, judge_watched(worker, self._watch)
+        if judgement.verdict in STALE:
+            why = judgement.reason
+            notes = take_over(worker, why, self._worker, self._incarnation)
+            return [f"engine {engine} of worker {worker.UUID} is buried: {why}", *notes]
+        if has_leftovers(worker):
+            return take_over(worker, "left over", self._worker, self._incarnation)
+        return []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from zcasync.database.packing import drop_old
+from zcasync.database.packing import drop_old, last_packed, note_packed
 from zcasync.instance.home import Home
 from zcasync.supervisor.database_thread import DatabaseThread
 
@@ -22,21 +21,6 @@ HISTORY_DAYS = 1.0
 RETRY_SECONDS = 3600.0
 #: The longest timer: the machine may sleep, and another process may pack meanwhile.
 LONGEST_WAIT_SECONDS = 3600.0
-
-
-def note_packed(home: Home) -> None:
-    """Write down that the home's database was packed now, by this machine's clock."""
-    fresh = home.packed.with_suffix(".new")
-    fresh.write_text(json.dumps({"at": time.time()}))
-    fresh.replace(home.packed)
-
-
-def last_packed(home: Home) -> float | None:
-    """When it was packed last, seconds since 1970; None: not known."""
-    try:
-        return float(json.loads(home.packed.read_text())["at"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 class PackSchedule:

@@ -20,7 +20,7 @@ ALLOWED = {
     "cli": {"model", "protocol", "supervisor", "demo"},
 }
 #: The one place where the model reaches for the supervisor, inside a function.
-EXCEPTIONS = {("subscribers.py", "supervisor"), ("subscribers.py", "testing")}
+EXCEPTIONS = {("subscribers.py", "supervisor")}
 
 
 def room_of(module: str) -> str | None:

@@ -1,7 +1,8 @@
-"""A Twisted application with an engine in its own process: ``application.py PORT TICKS``.
+"""A Twisted application with an engine in its own process: ``application.py PORT TICKS PLACE``.
 
 Its database is a plain ZEO client of the server at that loopback port.  The file TICKS grows by a
-byte every 20 ms for as long as the reactor turns.
+byte every 20 ms for as long as the reactor turns.  PLACE, ``threads`` or ``children``, is where
+thread jobs run.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> None:
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     zcasync.configure()
     provideHandler(basicInstallerAndNotifier)
-    provideHandler(InstallTwistedEngine(in_process=True))
+    provideHandler(InstallTwistedEngine(in_process=sys.argv[3] == "threads"))
     notify(DatabaseOpened(ZEO.DB(("127.0.0.1", int(sys.argv[1])), wait_timeout=30)))
     with Path(sys.argv[2]).open("ab", buffering=0) as ticks:
         LoopingCall(ticks.write, b".").start(TICK_SECONDS)

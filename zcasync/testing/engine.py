@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from zcasync.liveness.death import Death
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.twisted_engine.parts import EngineParts
-from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker, thread_pool
+from zcasync.twisted_engine.parts import EngineParts, thread_pool
+from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
 
 
 class InlineThread:

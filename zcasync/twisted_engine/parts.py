@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.twisted_engine.threads import thread_pool
+from zcasync.twisted_engine.threads import ThreadPool
 
 if TYPE_CHECKING:  # it loads a reactor
     from zcasync.supervisor.children.pool import PoolFactory
+
+
+def thread_pool(reactor: Any, db: Any, pool_class: type[ThreadPool] = ThreadPool) -> PoolFactory:
+    """Return a factory of pools of threads with connections of ``db``."""
+
+    def make(engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any) -> ThreadPool:
+        return pool_class(reactor, lambda: db, incarnation, changed, died)
+
+    return make
 
 
 @dataclass(frozen=True)

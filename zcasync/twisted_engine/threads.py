@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import blockingCallFromThread
@@ -17,9 +16,6 @@ from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
 from zcasync.supervisor.children.backoff import Backoff
 from zcasync.supervisor.children.state import ChildState
-
-if TYPE_CHECKING:  # it loads a reactor
-    from zcasync.supervisor.children.pool import PoolFactory
 
 log = Logger()
 
@@ -207,12 +203,14 @@ class ThreadPool:
             return
         self.size = size
         self._fill()
-        for slot, child in self.children.items():
+        for slot, child in list(self.children.items()):
             if slot >= size:
                 child.finish()
 
     def _fill(self) -> None:
-        """Start what is missing, unless it has failed just now."""
+        """Start what is missing; where that has failed just now, after a pause."""
+        if self._all_gone is not None:
+            return
         missing = [slot for slot in range(self.size) if slot not in self.children]
         if missing and self.backoff.wait > 0:
             if self._timer is None or not self._timer.active():
@@ -287,13 +285,5 @@ class ThreadPool:
         if death.exit_code != 0:
             self.backoff.failed(f"a thread for jobs has ended: {death.reason}")
         self._died(child.slot, death, not child.outstanding and not child.deferred)
+        self._fill()
         self._fire_when_empty()
-
-
-def thread_pool(reactor: Any, db: Any, pool_class: type[ThreadPool] = ThreadPool) -> PoolFactory:
-    """Return a factory of pools of threads with connections of ``db``."""
-
-    def make(engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any) -> ThreadPool:
-        return pool_class(reactor, lambda: db, incarnation, changed, died)
-
-    return make

@@ -19,6 +19,7 @@ from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
+from zcasync.registry import configure
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
@@ -98,6 +99,7 @@ class Supervisor(Service):  # type: ignore[misc]
 
     @inlineCallbacks
     def _start(self) -> Any:
+        configure()  # for reactor jobs and their callbacks, which run here
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)

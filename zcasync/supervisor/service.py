@@ -37,6 +37,11 @@ log = Logger()
 CLOSE_SECONDS = 2.0
 
 
+def ready_line(home: Home) -> str:
+    """Return what a supervisor prints or logs when its first child can take a job."""
+    return f"zcasync ready: serves {home.path}"
+
+
 class Supervisor(Service):  # type: ignore[misc]
     """A Twisted service that runs one engine for one home.
 
@@ -143,7 +148,7 @@ class Supervisor(Service):  # type: ignore[misc]
                 make_pool=child_processes(self._reactor, settings, self._spec),
                 watch=watch,
                 note=self._last_pass.write,
-                ready=self._ready,
+                ready=self._say_ready,
                 lost=lost,
             )
 
@@ -152,6 +157,10 @@ class Supervisor(Service):  # type: ignore[misc]
         )
         self._parts.append(self._stop_engine)
         return self._keeper.start()
+
+    def _say_ready(self) -> None:
+        log.info("{line}", line=ready_line(self._home))
+        self._ready()
 
     @property
     def engine(self) -> Engine | None:

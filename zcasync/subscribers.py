@@ -71,7 +71,9 @@ class InstallTwistedEngine:
     The engine starts when the reactor runs and stops before it shuts down.  Thread jobs run in
     child processes, which open the database themselves, so it has to be one that several processes
     can open.  ``in_process=True`` runs them in threads of this process instead: for tests, and for
-    applications that can have no children.  ``reactor`` None: the installed one.
+    applications that can have no children.  No thread can be killed, so a job that hangs there
+    hangs until the process ends, and one that has not ended when the grace period is over leaves
+    the engine as a ghost, for the next start.  ``reactor`` None: the installed one.
     """
 
     def __init__(self, *, in_process: bool = False, reactor: Any = None) -> None:
@@ -81,19 +83,13 @@ class InstallTwistedEngine:
 
     def __call__(self, event: Any) -> None:
         """Raises ConfigurationError when children could not open the database."""
+        from zcasync.twisted_engine.engine import engine_keeper
+
         reactor = self._reactor
         if reactor is None:
             from twisted.internet import reactor
         db = event.object._p_jar.db()
-        worker = instance_uuid()
-        if self._in_process:
-            from zcasync.testing.story import story_keeper
-
-            keeper = story_keeper(db, worker, reactor)
-        else:
-            from zcasync.twisted_engine.engine import embedded_engine
-
-            keeper = embedded_engine(db, worker, reactor)
+        keeper = engine_keeper(db, instance_uuid(), reactor, in_process=self._in_process)
         reactor.callLater(0, _start, keeper)
         reactor.addSystemEventTrigger("before", "shutdown", keeper.stop)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from tests.cli.conftest import Result, finish, start
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
-from tests.support.instance import Instance, stored
+from tests.support.instance import ROOT, Instance, stored
 from tests.support.waiting import is_gone, wait_until
 from zcasync.job.ids import id_of
 
@@ -86,6 +89,49 @@ def test_stop_without_a_supervisor_is_exit_code_3(cli: Cli, tmp_path: Path) -> N
 
 def test_the_ready_line_comes_first_and_alone(served: Instance) -> None:
     assert served.output.startswith(f"zcasync ready: serves {served.home}\n")
+
+
+TWISTD = [
+    sys.executable,
+    "-c",
+    "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()",
+]
+
+
+def test_twistd_in_the_foreground_writes_the_ready_line_to_its_log(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance()
+    options = ["--nodaemon", "--pidfile=", "zcasync", "--home", str(instance.home)]
+    instance.launch([*TWISTD, *options]).wait_until_ready()
+    (line,) = [line for line in instance.output.splitlines() if "zcasync ready" in line]
+    assert line.endswith(f"zcasync ready: serves {instance.home}")
+    assert instance.wait_for_children(1, "idle")
+    assert instance.stop() in (0, -signal.SIGTERM)  # twistd ends by the signal that stopped it
+
+
+def test_a_twistd_daemon_writes_the_ready_line_to_its_log_file(folder: Path) -> None:
+    home, log, pid_file = folder / "home", folder / "twistd.log", folder / "twistd.pid"
+    files = ["--pidfile", str(pid_file), "--logfile", str(log)]
+    subprocess.run(
+        [*TWISTD, *files, "zcasync", "--home", str(home)],
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    wait_until(pid_file.exists, "the daemon's pid")
+    pid = int(pid_file.read_text())
+    try:
+        wait_until(
+            lambda: f"zcasync ready: serves {home}\n" in log.read_text() or is_gone(pid),
+            "the daemon to be ready",
+            60,
+            log.read_text,
+        )
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: is_gone(pid), "the daemon's end", seen=log.read_text)
+    assert "laid down" in log.read_text()
 
 
 def test_a_second_supervisor_says_who_serves_the_home_in_one_line(served: Instance) -> None:

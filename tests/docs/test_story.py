@@ -21,9 +21,10 @@ from ZODB.DemoStorage import DemoStorage
 from zope.component import eventtesting
 from zope.component.globalregistry import base
 
-from zcasync import clock
+from zcasync import Partial, clock
 from zcasync.subscribers import basicInstallerAndNotifier, installerAndNotifier
 from zcasync.testing import FakeReactor
+from zcasync.testing.supervisor import Supervisor
 
 STORY = Path(__file__).parents[2] / "docs" / "story.rst"
 SHOP = Path(__file__).with_name("shop.py")
@@ -107,6 +108,22 @@ def test_the_story(
 
     assert results.failed == 0, f"{results.failed} of {results.attempted} examples failed"
     assert results.attempted > 300
+
+
+def test_what_asks_for_its_data_manager_in_the_story_finds_it_in_real_processes(
+    folder: Path, shop: ModuleType
+) -> None:
+    supervisor = Supervisor(folder / "home", import_path=[SHOP.parent, *sys.path])
+    try:
+        manager = supervisor.start().data_manager
+        for queue in (manager.thread, manager.reactor):
+            job = queue.put(Partial.bind(shop.deliver, 4))
+            callback = queue.put(Partial(shop.price, 4)).addCallback(Partial.bind(shop.deliver))
+            transaction.commit()
+            assert supervisor.wait_for_result(job) == 11
+            assert supervisor.wait_for_result(callback) == 35
+    finally:
+        supervisor.stop()
 
 
 def test_the_story_quotes_the_shop_as_it_is() -> None:

@@ -198,6 +198,48 @@ def test_evidence_is_added_to_a_stored_failure() -> None:
     assert more.text == failure.text
 
 
+KILLED = {
+    "pid": 7,
+    "signal": "SIGSEGV",
+    "exit_code": None,
+    "output": ("last words", "Fatal Python error: Segmentation fault", '  File "a.py", in bake'),
+}
+
+
+def test_the_traceback_of_a_killed_job_ends_with_what_its_child_wrote_last() -> None:
+    failure = from_exception(AbortedError("interrupted"), **KILLED)
+    loaded = pickle.loads(pickle.dumps(failure))
+
+    text = loaded.getTraceback()
+    assert text == failure.getTraceback()
+    assert text.startswith(failure.text)
+    assert text.endswith(
+        "\nThe last output of child process 7 (SIGSEGV), and its stack where it has left one:\n"
+        "  last words\n"
+        "  Fatal Python error: Segmentation fault\n"
+        '    File "a.py", in bake\n'
+    )
+    brief = io.StringIO()
+    loaded.printTraceback(brief, detail="brief")
+    assert "last words" not in brief.getvalue()
+
+
+def test_the_traceback_of_a_job_whose_child_wrote_nothing_says_nothing_of_output() -> None:
+    for evidence in ({**KILLED, "output": ()}, {"attempts": 3}):
+        failure = from_exception(AbortedError("interrupted"), **evidence)
+        assert failure.getTraceback() == failure.text
+
+
+def test_a_child_s_output_in_a_traceback_is_capped() -> None:
+    lines = tuple(f"line {number} {'x' * 2000}" for number in range(120))
+    text = from_exception(AbortedError("killed"), **{**KILLED, "output": lines}).getTraceback()
+
+    assert len(text) < TRACEBACK_LIMIT_CHARACTERS + 500
+    assert "line 0 " in text
+    assert "characters left out" in text
+    assert text.endswith("x\n")
+
+
 def test_a_failure_whose_frames_are_already_cleaned_keeps_its_lines() -> None:
     try:
         samples.raise_value_error()

@@ -75,6 +75,9 @@ def test_a_running_job_loses_its_process_and_names_who_cancelled_it(
     assert failure.type is AbortedError
     assert "cancelled by" in failure.getErrorMessage()
     assert "in pass_gate" in "\n".join(failure.evidence["output"]), "where it was"
+    assert "in pass_gate" in failure.getTraceback()
+    shown = zcasync(instance.home, "job", id_of(running)).stdout
+    assert shown.count("in pass_gate") == 1
     assert client.wait_for(waiting) == ((1,), {})  # in the child that replaced it
     assert waiting._interruptions == 0
     assert client.wait_for(noted) == 2 * failure.getErrorMessage()

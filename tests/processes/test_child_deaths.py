@@ -59,6 +59,7 @@ def test_a_job_that_always_kills_its_child_is_ended_with_the_evidence(
     assert "exited with 3" in failure.getErrorMessage()
     assert failure.evidence["exit_code"] == 3
     assert "last words" in failure.evidence["output"]
+    assert "last words" in failure.getTraceback()
     assert len(gate.arrivals()) == len(set(gate.arrivals())) == 3
     client.wait_for(*innocent)
     assert {other._interruptions for other in innocent} == {0}
@@ -88,6 +89,8 @@ def test_a_crash_leaves_the_signal_and_the_python_stack(
     output = "\n".join(failure.evidence["output"])
     assert "Segmentation fault" in output
     assert "in segfault" in output
+    assert failure.getTraceback().count("in segfault") == 1
+    assert "Segmentation fault" in failure.getTraceback()
 
 
 def test_a_grandchild_that_keeps_the_pipes_hides_no_death(

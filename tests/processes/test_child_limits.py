@@ -47,6 +47,7 @@ def test_a_job_that_takes_too_much_memory_is_ended_with_the_evidence(
     assert "more than the 300 MB of memory-limit" in failure.getErrorMessage()
     assert failure.evidence["signal"] == "SIGKILL"
     assert "in take_memory" in "\n".join(failure.evidence["output"])
+    assert "in take_memory" in failure.getTraceback()
     assert len(set(gate.arrivals())) == 2
     assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {})
 

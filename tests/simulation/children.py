@@ -15,7 +15,7 @@ from zcasync.child.job_thread import JobThread
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended, Ending
-from zcasync.twisted_engine.threads import Performer, ThreadPool
+from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
 
 if TYPE_CHECKING:
     from tests.simulation.supervisors import Supervisor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 JOB_SECONDS = 0.02
 
 
-class SimulatedChild(Performer):
+class SimulatedChild(ThreadWorker):
     """A child in a slot of a supervisor.  What it says arrives when the supervisor next listens."""
 
     def __init__(

@@ -1,5 +1,7 @@
 """The fake reactor: its time passes when the test says so, and the model's clock follows it."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -92,3 +94,8 @@ def test_turn_until_waits_for_a_thread(reactor: FakeReactor) -> None:
 
     with pytest.raises(AssertionError, match=r"not within 0\.01 s"):
         reactor.turn_until(lambda: False, seconds=0.01)
+
+
+def test_importing_the_kit_leaves_the_choice_of_a_reactor_to_the_test() -> None:
+    code = "import sys, zcasync.testing; assert 'twisted.internet.reactor' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

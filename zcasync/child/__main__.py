@@ -14,6 +14,7 @@ from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.output_marks import STACK_SIGNAL
+from zcasync.registry import configure
 
 TO_CHILD_FD = 3
 FROM_CHILD_FD = 4
@@ -30,6 +31,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's business
     streams = output.install()
     say_it_once()
+    configure()  # a job's module that registers its own adapters is imported later, and wins
 
     from twisted.internet import reactor
 

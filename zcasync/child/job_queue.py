@@ -47,6 +47,12 @@ class Jobs:
         with self._changed:
             self._held.add(oid)
 
+    def drop_held(self) -> None:
+        """Expect nothing more of the jobs that wait for a Deferred."""
+        with self._changed:
+            self._held.clear()
+            self._changed.notify()
+
     def add_fired(self, oid: bytes, value: Any) -> None:
         """A job's Deferred has fired: its result is to be stored before anything else."""
         with self._changed:

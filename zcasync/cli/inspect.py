@@ -157,6 +157,8 @@ def _print_failure(failure: dict[str, Any]) -> None:
     from zcasync.text import cut
 
     for name, value in failure["evidence"].items():
+        if name == "output":  # stands in the traceback
+            continue
         if isinstance(value, list):
             print_line(f"  {name}:")
             for line in value:

@@ -48,7 +48,7 @@ def command(
 
     Makes the home when it is missing.  Prints a line that begins with "zcasync ready" when the
     first child can take a job; the log is log/zcasync.log in the home.  twistd zcasync is the same
-    as a daemon.
+    as a daemon: its log, which has that line too, is twistd's.
     """
     from zcasync.instance.home import Home
 
@@ -66,7 +66,7 @@ def run(
 
     from zcasync.instance.settings import load
     from zcasync.supervisor import logs
-    from zcasync.supervisor.service import Supervisor
+    from zcasync.supervisor.service import Supervisor, ready_line
 
     reactor: Any = installed
     configuration = load(home, path).with_settings(children=children, grace_period=grace_period)
@@ -74,7 +74,7 @@ def run(
     logs.begin(home)
 
     def ready() -> None:
-        print(f"zcasync ready: serves {home.path}", flush=True)
+        print(ready_line(home), flush=True)
 
     def failed(error: BaseException) -> None:
         reactor.callLater(0, reactor.stop)

@@ -31,7 +31,8 @@ class StoredFailure(Failure):
     ``type`` is the class for builtins and zcasync's own exceptions, so that ``check`` and ``trap``
     work with it; for every other exception it is the dotted name, and ``value`` a ForeignError.
     ``check`` accepts classes and dotted names in both cases.  ``evidence`` is a dict of what else
-    is known, for instance how a child process died.
+    is known, for instance how a child process died; what that wrote last, its ``output``, stands
+    behind the traceback.
     """
 
     text: str
@@ -82,13 +83,27 @@ class StoredFailure(Failure):
     def printTraceback(
         self, file: Any = None, elideFrameworkCode: Any = False, detail: str = "default"
     ) -> None:
-        """Write the traceback as it was when the failure was stored; ``brief``: one line."""
+        """Write the traceback as it was when the failure was stored; ``brief``: one line.
+
+        Where a child was killed, its Python stack and its last output follow.
+        """
         if file is None:
             file = log.logerr
         if detail == "brief":
             file.write(f"Traceback: {self.type_name}: {self.getErrorMessage()}\n")
         else:
-            file.write(self.text)
+            file.write(self.text + _last_output(self.evidence))
+
+
+def _last_output(evidence: dict[str, Any]) -> str:
+    """Return what a killed child wrote last, its Python stack among it; '' for other failures."""
+    lines = evidence.get("output")
+    if not lines:
+        return ""
+    how = evidence.get("signal") or f"exit code {evidence.get('exit_code')}"
+    text = shorten("\n".join(f"  {line}" for line in lines), TRACEBACK_LIMIT_CHARACTERS)
+    child = f"child process {evidence.get('pid')} ({how})"
+    return f"\nThe last output of {child}, and its stack where it has left one:\n{text}\n"
 
 
 def _restored(

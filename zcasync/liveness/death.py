@@ -10,7 +10,7 @@ from typing import Any
 class Death:
     """How a child process ended, with the evidence."""
 
-    pid: int
+    pid: int  # 0: it was a thread of the engine's own process
     exit_code: int | None = None
     signal: str | None = None
     reason: str | None = None  # why it was killed, where that is known
@@ -21,7 +21,8 @@ class Death:
     def summary(self) -> str:
         """One line for people."""
         how = f"was killed by {self.signal}" if self.signal else f"exited with {self.exit_code}"
-        return f"child process {self.pid} {how}" + (f" ({self.reason})" if self.reason else "")
+        what = f"child process {self.pid} {how}" if self.pid else "the thread it ran in ended"
+        return what + (f" ({self.reason})" if self.reason else "")
 
     def as_dict(self) -> dict[str, Any]:
         """As evidence on a Failure."""

@@ -131,7 +131,8 @@ class Engine:
     def stop(self, grace: float | None = None) -> Deferred[None]:
         """Claim no more, let running jobs end within ``grace`` seconds, lay the worker down.
 
-        Fires when no process is left.  Safe to repeat.
+        Fires when no process is left; a job in a thread of this process can outlast that, and then
+        its engine stays behind as a ghost.  Safe to repeat.
         """
         if self._stopped is None:
             self._stopped = Deferred()
@@ -158,9 +159,12 @@ class Engine:
         self._passing.stop()
         self._loop.stop()
         if was_running:
-            yield self.performers.stop(grace, "its engine was buried" if self._is_lost else "")
+            because = "its engine was buried" if self._is_lost else ""
+            left = yield self.performers.stop(grace, because)
             if self._is_lost:
                 yield self._farewell.forget()
+            elif left:
+                yield self._farewell.stay_behind(left)
             else:
                 self.left_cleanly = yield self._farewell.lay_down(self._gather())
         self._thread.close()

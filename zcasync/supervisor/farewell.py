@@ -46,6 +46,17 @@ class Farewell:
         log.info("laid down; {count} claims given back", count=count)
         return True
 
+    def stay_behind(self, jobs: list[str]) -> Deferred[None]:
+        """Leave the worker's record as it is while jobs of its engine go on in this process."""
+        log.error(
+            "jobs of engine {engine} go on in threads of this process, which cannot be killed, so "
+            "it stays behind as a ghost; the next start after the end of this process takes its "
+            "work over: {jobs}",
+            engine=self._engine,
+            jobs=", ".join(jobs),
+        )
+        return self.forget()
+
     def forget(self) -> Deferred[None]:
         """Close the connection of an engine that may not commit; fires when that is done."""
         done: Deferred[Any] = self._thread.run(self._registration.close)

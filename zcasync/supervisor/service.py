@@ -19,6 +19,7 @@ from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
+from zcasync.registry import configure
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
@@ -34,6 +35,11 @@ log = Logger()
 #: How long databases may take to close: with the engine's farewell and the end of the database
 #: server a stop takes less than 10 s more than the grace period, whatever the storage does.
 CLOSE_SECONDS = 2.0
+
+
+def ready_line(home: Home) -> str:
+    """Return what a supervisor prints or logs when its first child can take a job."""
+    return f"zcasync ready: serves {home.path}"
 
 
 class Supervisor(Service):  # type: ignore[misc]
@@ -98,6 +104,7 @@ class Supervisor(Service):  # type: ignore[misc]
 
     @inlineCallbacks
     def _start(self) -> Any:
+        configure()  # for reactor jobs and their callbacks, which run here
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)
@@ -141,7 +148,7 @@ class Supervisor(Service):  # type: ignore[misc]
                 make_pool=child_processes(self._reactor, settings, self._spec),
                 watch=watch,
                 note=self._last_pass.write,
-                ready=self._ready,
+                ready=self._say_ready,
                 lost=lost,
             )
 
@@ -150,6 +157,10 @@ class Supervisor(Service):  # type: ignore[misc]
         )
         self._parts.append(self._stop_engine)
         return self._keeper.start()
+
+    def _say_ready(self) -> None:
+        log.info("{line}", line=ready_line(self._home))
+        self._ready()
 
     @property
     def engine(self) -> Engine | None:

@@ -10,7 +10,8 @@ from zcasync.testing.inline import drain, run_inline
 from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.story import Story
 from zcasync.testing.waiting import wait_for_result, wait_until
-from zcasync.twisted_engine.threads import ThreadPool, thread_pool
+from zcasync.twisted_engine.parts import thread_pool
+from zcasync.twisted_engine.threads import ThreadPool
 
 __all__ = [
     "FakeReactor",

@@ -11,14 +11,18 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from zcasync import clock
+from zcasync.testing.engine import INLINE_PARTS
 
 
 class FakeReactor(Clock):
     """Twisted's Clock, with calls from threads and shutdown triggers.
 
     ``start``: what time it is in the beginning, an aware datetime; None: the real time.
-    ``install()`` lets the model's clock follow it.
+    ``install()`` lets the model's clock follow it.  An engine in it does its database work and its
+    reactor jobs in the thread that lets the time pass.
     """
+
+    engine_parts = INLINE_PARTS
 
     def __init__(self, start: datetime | None = None) -> None:
         super().__init__()

@@ -4,74 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from functools import partial as bound
-from typing import TYPE_CHECKING, Any
-
-from twisted.internet.defer import Deferred, maybeDeferred
+from typing import Any
 
 from zcasync.instance.settings import Settings
+from zcasync.liveness.watch import Watch
 from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.waiting import wait_for_result
-from zcasync.twisted_engine.threads import thread_pool
-
-if TYPE_CHECKING:  # the supervisor's modules load a reactor: not before an engine is made
-    from zcasync.supervisor.engine import Engine
-    from zcasync.supervisor.keeper import EngineKeeper
-    from zcasync.supervisor.reactor_jobs import ReactorJobs
-
-
-class InlineThread:
-    """Does the engine's database work in the caller's thread."""
-
-    def run(self, function: Any, *args: Any) -> Deferred[Any]:
-        """Call it now."""
-        return maybeDeferred(function, *args)
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def inline_reactor_jobs(reactor: Any, db: Any, incarnation: bytes, ended: Any) -> ReactorJobs:
-    """Reactor jobs that are performed within the reactor's call that starts them."""
-    from zcasync.supervisor.reactor_jobs import ReactorJobs
-
-    return ReactorJobs(
-        reactor,
-        db,
-        incarnation,
-        ended,
-        threads=lambda work, oid, do: work(oid, do),
-        from_thread=lambda reactor, call, *args: call(*args),
-    )
-
-
-def story_engine(
-    db: Any,
-    worker: uuid.UUID,
-    reactor: Any,
-    lost: Callable[[BaseException], None] = lambda error: None,
-) -> Engine:
-    """An engine that does all but thread jobs in the reactor's thread."""
-    from zcasync.supervisor.engine import Engine
-
-    return Engine(
-        db,
-        worker,
-        reactor=reactor,
-        settings=Settings(),
-        make_pool=thread_pool(reactor, db),
-        make_reactor_jobs=inline_reactor_jobs,
-        thread=InlineThread(),
-        lost=lost,
-    )
-
-
-def story_keeper(db: Any, worker: uuid.UUID, reactor: Any) -> EngineKeeper:
-    """Keeps such an engine running."""
-    from zcasync.supervisor.keeper import EngineKeeper
-
-    return EngineKeeper(reactor, bound(story_engine, db, worker, reactor))
 
 
 class Story:
@@ -84,10 +23,15 @@ class Story:
     def __init__(
         self, db: Any, worker: uuid.UUID | None = None, *, reactor: FakeReactor | None = None
     ) -> None:
+        # It loads a reactor, which the importer of this module may have yet to choose.
+        from zcasync.twisted_engine.engine import in_process_engine
+
         self.reactor = FakeReactor() if reactor is None else reactor
         self.time_flies = self.reactor.time_flies
         self.time_passes = self.reactor.time_passes
-        self.engine = story_engine(db, worker or uuid.uuid4(), self.reactor)
+        self.engine = in_process_engine(
+            db, worker or uuid.uuid4(), self.reactor, Settings(), Watch()
+        )
 
     def __enter__(self) -> Story:
         self.reactor.install()

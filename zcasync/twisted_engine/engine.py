@@ -1,31 +1,82 @@
-"""An engine inside an application's own Twisted process."""
+"""The engine of an application's own Twisted process, with children or with threads."""
 
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from zcasync.database.opening import server_addresses
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
-from zcasync.instance.settings import load
+from zcasync.instance.settings import Configuration, Settings, load
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.twisted_engine.parts import parts_of
 
 
-def embedded_engine(db: Any, worker: Any, reactor: Any) -> EngineKeeper:
-    """Keeps an engine for a database that the application has opened; it is not started yet.
+def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = False) -> EngineKeeper:
+    """Return the keeper of an engine for a database that the application has opened.
 
-    Children open the databases that ``etc/zcasync.conf`` of ``$INSTANCE_HOME`` names, else the ZEO
-    servers that ``db`` and its companions are clients of.  Raises ConfigurationError where neither
-    is possible.
+    It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
+    Children open the databases that this file names, else the ZEO servers that ``db`` and its
+    companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
+    process.  Raises ConfigurationError where children could open nothing, or for a file that cannot
+    be used.
     """
     home = Home.find()
     configuration = load(home)
+    settings, watch = configuration.settings, Watch()
+    if in_process:
+        return EngineKeeper(
+            reactor, partial(in_process_engine, db, worker, reactor, settings, watch)
+        )
+    make_pool = child_processes(reactor, settings, _spec_maker(db, home, configuration))
+
+    def make(lost: Callable[[BaseException], None]) -> Engine:
+        return Engine(
+            db,
+            worker,
+            reactor=reactor,
+            settings=settings,
+            make_pool=make_pool,
+            watch=watch,
+            lost=lost,
+        )
+
+    return EngineKeeper(reactor, make)
+
+
+def in_process_engine(
+    db: Any,
+    worker: uuid.UUID,
+    reactor: Any,
+    settings: Settings,
+    watch: Watch,
+    lost: Callable[[BaseException], None] = lambda error: None,
+) -> Engine:
+    """Return an engine whose thread jobs run in threads of this process."""
+    parts = parts_of(reactor)
+    return Engine(
+        db,
+        worker,
+        reactor=reactor,
+        settings=settings,
+        make_pool=parts.make_pool(reactor, db),
+        make_reactor_jobs=parts.make_reactor_jobs,
+        thread=parts.make_thread(reactor),
+        watch=watch,
+        lost=lost,
+    )
+
+
+def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[bytes], str]:
+    """Return what describes the database to a child, by the oid of the engine's incarnation."""
     servers = server_addresses(db)
     if configuration.is_embedded and servers is None:
         raise ConfigurationError(
@@ -45,17 +96,4 @@ def embedded_engine(db: Any, worker: Any, reactor: Any) -> EngineKeeper:
             servers=servers if configuration.is_embedded else None,
         ).to_text()
 
-    settings, watch = configuration.settings, Watch()
-
-    def make(lost: Callable[[BaseException], None]) -> Engine:
-        return Engine(
-            db,
-            worker,
-            reactor=reactor,
-            settings=settings,
-            make_pool=child_processes(reactor, settings, spec_for),
-            watch=watch,
-            lost=lost,
-        )
-
-    return EngineKeeper(reactor, make)
+    return spec_for

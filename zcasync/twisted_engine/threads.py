@@ -1,29 +1,33 @@
-"""Performs thread jobs in threads of this process: no children, and so nothing can be killed."""
+"""Thread jobs in threads of this process: no children, and so nothing can be killed."""
 
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import blockingCallFromThread
+from twisted.logger import Logger
 
 from zcasync.child.job_queue import Jobs
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
+from zcasync.supervisor.children.backoff import Backoff
 from zcasync.supervisor.children.state import ChildState
 
-if TYPE_CHECKING:  # it loads a reactor
-    from zcasync.supervisor.children.pool import PoolFactory
+log = Logger()
+
+#: How long threads that have nothing to do any more may take to end, when the grace period is over.
+LEAVE_SECONDS = 0.5
 
 
-class Performer(ChildState):
-    """One thread that performs jobs as a child would.
+class ThreadWorker(ChildState):
+    """A thread that performs jobs as a child would.
 
-    A subclass may have it done in another way: with the same books, but no thread.
+    ``changed(worker)`` is called when it is ready or has ended a job, ``gone(worker, death)`` when
+    the thread has ended.  A subclass may have the jobs done in another way, without a thread.
     """
 
     def __init__(
@@ -33,7 +37,7 @@ class Performer(ChildState):
         open_databases: Callable[[], Any],
         incarnation: bytes,
         changed: Callable[[Any], None],
-        gone: Callable[[Performer, Death], None],
+        gone: Callable[[Any, Death], None],
     ) -> None:
         super().__init__(reactor, slot)
         self._changed = changed
@@ -46,6 +50,7 @@ class Performer(ChildState):
     def _make_job_thread(
         self, open_databases: Callable[[], Any], incarnation: bytes, **options: Any
     ) -> JobThread:
+        options.setdefault("say", self._log)
         return JobThread(
             open_databases,
             incarnation,
@@ -65,10 +70,13 @@ class Performer(ChildState):
             work()
             self._in_reactor(self._left)
 
+        # A daemon: one that hangs in the storage must not hold up the exit.
         self.thread = threading.Thread(
             target=work_and_leave, name=f"thread jobs {self.slot}", daemon=True
         )
         self.thread.start()
+
+    # in the thread
 
     def _in_reactor(self, call: Callable[..., Any], *args: Any) -> None:
         self._reactor.callFromThread(call, *args)
@@ -79,8 +87,17 @@ class Performer(ChildState):
     def _wait(self, deferred: Any) -> Any:
         return blockingCallFromThread(self._reactor, lambda: deferred)
 
+    def _log(self, text: str) -> None:
+        log.warn("thread jobs: {text}", text=text)
+
     def _failed(self, error: BaseException) -> None:
         self.problem = error
+
+    def _watch(self, oid: bytes, deferred: Any) -> None:
+        self._jobs.hold(oid)
+        self._in_reactor(deferred.addBoth, lambda value: self._jobs.add_fired(oid, value))
+
+    # in the reactor's thread
 
     def _ready(self) -> None:
         self.note_ready()
@@ -92,13 +109,13 @@ class Performer(ChildState):
             self.note_ended(oid, ended.ending, ended.microseconds / 1e6, ended.detail)
         self._changed(self)
 
-    def _watch(self, oid: bytes, deferred: Any) -> None:
-        self._in_reactor(deferred.addBoth, lambda value: self._jobs.add_fired(oid, value))
-
     def _left(self) -> None:
         self.move_to("gone")
-        failed = self.problem is not None
-        self._gone(self, Death(pid=0, exit_code=1 if failed else 0, reason=repr(self.problem)))
+        if self.problem is None:
+            death = Death(pid=0, exit_code=0)
+        else:
+            death = Death(pid=0, exit_code=1, reason=repr(self.problem))
+        self._gone(self, death)
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
         """Give it jobs, which were claimed by this transaction."""
@@ -112,20 +129,38 @@ class Performer(ChildState):
         return succeed(oids)
 
     def finish(self) -> None:
-        """Let it end after the job it is at."""
-        if self.state != "stopping":
-            self.move_to("stopping")
-        self._jobs.take_back()
+        """Let the thread end after the job it is at and the Deferreds that its jobs wait for."""
+        if self.state == "stopping":
+            return
+        self.move_to("stopping")
+        oids = self._jobs.take_back()
+        self.note_returned(oids)
+        self.given_back += oids
         self._jobs.finish()
+        if oids:
+            self._changed(self)
+
+    def drop_deferreds(self) -> None:
+        """Do not let the thread wait for Deferreds any more; what they give is lost."""
+        self._jobs.drop_held()
+
+    def kill(self, reason: str) -> None:
+        """Log why it should be killed: a thread cannot be, so its job goes on."""
+        log.warn(
+            "job {job} should be stopped ({why}), but a thread of this process cannot be: it goes "
+            "on until it ends by itself",
+            job=self.job_id(),
+            why=reason,
+        )
 
 
 class ThreadPool:
     """The same as :class:`zcasync.supervisor.children.pool.Pool`, with threads instead of children.
 
-    Or with other performers that a subclass makes.
+    Or with other workers that a subclass makes.
     """
 
-    boot_problem = None
+    worker_class: type[ThreadWorker] = ThreadWorker
 
     def __init__(
         self,
@@ -135,87 +170,120 @@ class ThreadPool:
         changed: Callable[[Any], None],
         died: Callable[[int, Death, bool], None],
     ) -> None:
-        self.children: dict[int, Performer] = {}
+        self.children: dict[int, ThreadWorker] = {}
         self.size = 0
+        self.backoff = Backoff(reactor.seconds)
         self._reactor = reactor
         self._open_databases = open_databases
         self._incarnation = incarnation
         self._changed = changed
         self._died = died
-        self._all_gone: Deferred[None] | None = None
+        self._all_gone: Deferred[list[str]] | None = None
+        self._timer: Any = None  # for the next try, or for the end of the grace period
 
-    def _make(self, slot: int) -> Performer:
-        """The performer of a slot."""
-        return Performer(
+    @property
+    def boot_problem(self) -> str | None:
+        """Why threads cannot begin, where they cannot."""
+        return self.backoff.problem
+
+    def _make(self, slot: int) -> ThreadWorker:
+        """Return a new worker for a slot."""
+        return self.worker_class(
             self._reactor,
             slot,
             self._open_databases,
             self._incarnation,
-            self._changed,
+            self._worker_changed,
             self._child_gone,
         )
 
     def set_size(self, size: int) -> None:
-        """From now on so many threads; surplus ones end after their job."""
+        """Keep this many threads from now on; surplus ones end after their job."""
         if self._all_gone is not None:
             return
         self.size = size
-        for slot in range(size):
-            if slot not in self.children:
-                self.children[slot] = self._make(slot)
-        for slot, child in self.children.items():
-            if slot >= size and child.state != "stopping":
+        self._fill()
+        for slot, child in list(self.children.items()):
+            if slot >= size:
                 child.finish()
 
-    def ready(self) -> list[Performer]:
-        """The threads that can take jobs."""
+    def _fill(self) -> None:
+        """Start what is missing; where that has failed just now, after a pause."""
+        if self._all_gone is not None:
+            return
+        missing = [slot for slot in range(self.size) if slot not in self.children]
+        if missing and self.backoff.wait > 0:
+            if self._timer is None or not self._timer.active():
+                self._timer = self._reactor.callLater(self.backoff.wait, self._fill)
+            return
+        for slot in missing:
+            self.children[slot] = self._make(slot)
+
+    def ready(self) -> list[ThreadWorker]:
+        """Return the threads that can take jobs."""
         return [
             child
             for child in self.children.values()
             if child.state in ("idle", "busy") and child.slot < self.size
         ]
 
-    def stop(self, grace: float) -> Deferred[None]:
-        """Let the threads end their jobs.  A thread cannot be killed: this waits for all of them.
+    def stop(self, grace: float) -> Deferred[list[str]]:
+        """Let the threads end their jobs within ``grace`` seconds.  Safe to repeat.
 
-        Threads without a job are gone when this returns.
+        Fires when no thread is left, or after that time with the ids of the jobs that go on all the
+        same: a thread cannot be killed.
         """
         if self._all_gone is None:
             self._all_gone = Deferred()
-            idle = [child for child in self.children.values() if not child.outstanding]
+            self._cancel_timer()
             for child in list(self.children.values()):
                 child.finish()
-            for child in idle:
-                child.thread.join()
-                self._child_gone_now(child)
+            self._timer = self._reactor.callLater(grace, self._end_grace)
             self._fire_when_empty()
         return self._all_gone
 
-    def _child_gone_now(self, child: Performer) -> None:
-        if self.children.pop(child.slot, None) is not None:
-            self._died(child.slot, Death(pid=0, exit_code=0), True)
+    def kill_all(self, reason: str) -> None:
+        """Log for each thread with a job why it should be killed; it cannot be."""
+        for child in self.children.values():
+            if child.outstanding:
+                child.kill(reason)
 
-    def _child_gone(self, child: Performer, death: Death) -> None:
-        if self.children.get(child.slot) is child:
-            del self.children[child.slot]
-            clean = death.exit_code == 0 and not child.outstanding
-            self._died(child.slot, death, clean)
-            self._fire_when_empty()
+    def _end_grace(self) -> None:
+        for child in self.children.values():
+            child.drop_deferreds()
+        self._timer = self._reactor.callLater(LEAVE_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        """Fire although threads are left."""
+        jobs = [child.job_id() for child in self.children.values()]
+        self._fire([job for job in jobs if job is not None])
 
     def _fire_when_empty(self) -> None:
-        if self._all_gone is not None and not self.children and not self._all_gone.called:
-            self._all_gone.callback(None)
+        if not self.children:
+            self._fire([])
 
-    def kill_all(self, reason: str) -> None:
-        """Threads cannot be killed; they end after their jobs."""
-        for child in self.children.values():
-            child.finish()
+    def _fire(self, left: list[str]) -> None:
+        if self._all_gone is not None and not self._all_gone.called:
+            self._cancel_timer()
+            self._all_gone.callback(left)
 
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
 
-def thread_pool(reactor: Any, db: Any) -> PoolFactory:
-    """Makes pools of threads with connections of ``db``."""
+    # what happens to threads
 
-    def make(engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any) -> ThreadPool:
-        return ThreadPool(reactor, lambda: db, incarnation, changed, died)
+    def _worker_changed(self, child: ThreadWorker) -> None:
+        if child.was_ready:
+            self.backoff.ends(self._reactor.seconds())
+        self._changed(child)
 
-    return make
+    def _child_gone(self, child: ThreadWorker, death: Death) -> None:
+        if self.children.get(child.slot) is not child:
+            return
+        del self.children[child.slot]
+        if death.exit_code != 0:
+            self.backoff.failed(f"a thread for jobs has ended: {death.reason}")
+        self._died(child.slot, death, not child.outstanding and not child.deferred)
+        self._fill()
+        self._fire_when_empty()

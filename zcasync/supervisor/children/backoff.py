@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
 from zcasync import clock
 from zcasync.liveness.death import Death
-from zcasync.supervisor.children.child import Child
+
+if TYPE_CHECKING:  # it loads a reactor
+    from zcasync.supervisor.children.child import Child
 
 log = Logger()
 

@@ -33,7 +33,7 @@ from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.database.missing_classes import class_factory
 from zcasync.errors import BadStateError
-from zcasync.instance.process_identity import Identity
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.completion import is_done
 from zcasync.liveness.death import Death
@@ -41,7 +41,7 @@ from zcasync.liveness.recovery import recover
 from zcasync.perform.claimed import perform_claimed
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
-from zcasync.supervisor.poll.messages import Done
+from zcasync.supervisor.poll.messages import PassResult
 from zcasync.workers.incarnation import Incarnation
 
 FORTH = [PENDING, ACTIVE, CALLBACKS, COMPLETED]
@@ -110,7 +110,7 @@ class Interleavings(RuleBasedStateMachine):
         }[kind]()
         session.queue.put(outer, retry="forever")
         session.root.update(outer=outer, inner=inner)
-        session.root["incarnation"] = Incarnation(ONE, ONE, Identity.here())
+        session.root["incarnation"] = Incarnation(ONE, ONE, ProcessIdentity.here())
         session.commit()
         for claimed in session.claim():
             claimed._claimed_by(session.root["incarnation"])
@@ -139,7 +139,7 @@ class Interleavings(RuleBasedStateMachine):
         actor.crash()
         session = Session(self.db)
         claimed = session.root[name]
-        recover([claimed], Death(pid=1, signal=9), Done())
+        recover([claimed], Death(pid=1, signal=9), PassResult())
         session.commit()
         if claimed in session.claim():
             claimed._claimed_by(session.root["incarnation"])

@@ -1,7 +1,6 @@
 """The adapters, and configure()."""
 
 import types
-from collections.abc import Callable
 
 import pytest
 from persistent import Persistent
@@ -18,7 +17,6 @@ from tests.support.sessions import Session
 from zcasync import Partial, adapters
 from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial
 
-Connect = Callable[[], Session]
 pytestmark = pytest.mark.usefixtures("registry")
 
 

@@ -18,7 +18,7 @@ from ZODB.DemoStorage import DemoStorage
 import tests.support
 from tests.support import samples
 from tests.support.fixtures import with_manager
-from tests.support.sessions import ONE, Session
+from tests.support.sessions import ONE, Connect, Session
 from zcasync.database.missing_classes import class_factory
 from zcasync.datamanager import Worker
 from zcasync.errors import MisplacedError, MissingCallable, MissingClass
@@ -113,7 +113,7 @@ def test_the_worker_to_pull_for_is_a_uuid(session: Session) -> None:
     ids=["callable", "args", "kwargs"],
 )
 def test_an_object_of_another_connection_is_named(
-    connect: Callable[[], Session], make: Callable[[Any], Any], name: str
+    connect: Connect, make: Callable[[Any], Any], name: str
 ) -> None:
     demo = connect().keep(samples.Demo())
     other = connect()

@@ -1,6 +1,6 @@
 """The data manager: its parts, where it is kept, how it is installed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,8 +15,6 @@ from zcasync import Partial, put
 from zcasync.datamanager import DataManager, find, install
 from zcasync.interfaces import ROOT_KEY, IDataManagerAvailableEvent
 from zcasync.subscribers import basicInstallerAndNotifier, installerAndNotifier
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture

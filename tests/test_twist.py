@@ -1,7 +1,6 @@
 """twist.Partial: a call that touches stored objects in a connection of its own."""
 
 import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,15 +11,13 @@ from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 
 from tests.support import samples
-from tests.support.sessions import ONE, Session
+from tests.support.sessions import ONE, Connect, Session
 from zcasync import twist
 from zcasync.errors import FencedError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.testing import FakeReactor
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
-
-Connect = Callable[[], Session]
 
 
 def call(partial: twist.Partial, *args: Any, **kwargs: Any) -> Any:

@@ -6,14 +6,12 @@ import pytest
 from ZODB.POSException import ConflictError
 
 from tests.support import samples
-from tests.support.sessions import Session
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.job.callbacks import adopt
 from zcasync.perform.performer import Performer, is_done
 from zcasync.perform.result import take
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,11 @@ import pytest
 from twisted.python.failure import Failure
 
 from tests.support import samples
-from tests.support.sessions import Session
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadCallable
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.perform.performer import Performer, is_done
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture(autouse=True)

@@ -1,20 +1,17 @@
 """A partial: its callable, its arguments, its states, what calling it does."""
 
 import pickle
-from collections.abc import Callable
 
 import pytest
 from twisted.python.failure import Failure
 
 from tests.support import samples
 from tests.support.samples import Demo
-from tests.support.sessions import Session
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadCallable, BadStateError, MissingCallable
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.record import TRANSITIONS
-
-Connect = Callable[[], Session]
 
 
 def test_a_new_partial_is_pending_and_has_no_result() -> None:

@@ -1,6 +1,5 @@
 """Ids, the clock, lateness: small things that everything else relies on."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,8 +11,6 @@ from tests.support.sessions import FakeClock, Session
 from zcasync import Partial, clock
 from zcasync.job.deadline import is_too_late, too_late
 from zcasync.job.ids import hex_oid, id_of, parse
-
-Connect = Callable[[], Session]
 
 
 @pytest.mark.parametrize("name", ["", "main", "unnamed", "zc.async", "a:b"])

@@ -6,11 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import samples
-from tests.support.sessions import ONE, THREE, TWO, Session
+from tests.support.sessions import ONE, THREE, TWO, Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
-
-Connect = Callable[[], Session]
 
 
 def test_args_are_a_mutable_sequence(session: Session) -> None:

@@ -6,14 +6,12 @@ import pytest
 from twisted.python.failure import Failure
 
 from tests.support import samples
-from tests.support.sessions import ONE, Session
+from tests.support.sessions import ONE, Connect, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.job.values import LargeValue
 from zcasync.perform.performer import Performer, is_done
-
-Connect = Callable[[], Session]
 
 
 def run_one(session: Session) -> Partial:

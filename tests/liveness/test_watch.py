@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.scenes import ELSEWHERE, Seconds, gone, serve
-from tests.support.sessions import ONE, Session
+from tests.support.sessions import ONE, Connect, Session
 from tests.support.waiting import wait_until
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, MARGIN, Watch, is_frozen
@@ -57,7 +57,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(connect: Callable[[], Session], seconds: Seconds) -> Watched:
+def watched(connect: Connect, seconds: Seconds) -> Watched:
     return Watched(connect(), connect(), seconds)
 
 
@@ -175,7 +175,7 @@ def test_an_engine_without_an_incarnation_dies_of_its_silence(watched: Watched) 
 
 
 def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
-    connect: Callable[[], Session],
+    connect: Connect,
 ) -> None:
     session = connect()
     worker = serve(session, ONE, ELSEWHERE, PROMISE)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import transaction
 
-from tests.processes.servers import database_server, own_server
+from tests.processes.servers import Connect, database_server, own_server
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance, short_folder
 from zcasync.database.opening import open_servers
@@ -87,7 +87,7 @@ def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def connect(address: Any) -> Iterator[Callable[[], Any]]:
+def connect(address: Any) -> Iterator[Connect]:
     """Makes connections to the server, each of a client of its own."""
     opened: list[Any] = []
 

@@ -8,13 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from zcasync.supervisor.zeo_server.__main__ import LIFELINE_FD
+
+#: Opens a connection to a server, of a client of its own.
+Connect = Callable[[], Any]
 
 CONFIG = """
 <zeo>

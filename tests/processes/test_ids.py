@@ -11,13 +11,11 @@ import transaction
 from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ClientDisconnected
 
-from tests.processes.servers import Server
+from tests.processes.servers import Connect, Server
 from tests.support.instance import ROOT
 from tests.support.waiting import wait_until
 from zcasync.database.opening import open_servers
 from zcasync.database.sync import catch_up
-
-Connect = Callable[[], Any]
 
 
 @pytest.fixture(params=["ZEO.runzeo", "zcasync.zeo"])

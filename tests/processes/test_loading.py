@@ -13,6 +13,7 @@ from ZODB import DB
 from ZODB.tests.hexstorage import HexStorage
 from ZODB.utils import p64, u64
 
+from tests.processes.servers import Connect
 from zcasync.child.read_ahead import Listener
 from zcasync.database.invalidations import listen
 from zcasync.database.sync import catch_up, commit, last_seen
@@ -26,8 +27,6 @@ from zcasync.zeo.bulk_load import (
     load_all,
 )
 from zcasync.zeo.client import TOGETHER, PipelinedClientStorage
-
-Connect = Callable[[], Any]
 
 
 class Reader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,11 +11,10 @@ from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ServerException
 from ZODB.POSException import ConflictError, ReadConflictError
 
+from tests.processes.servers import Connect
 from zcasync.database.sync import catch_up
 from zcasync.database.sync import commit as commit_and_tell
 from zcasync.zeo.client import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
-
-Connect = Callable[[], Any]
 
 
 def commit(connection: Any) -> None:

@@ -1,20 +1,17 @@
 """Claiming: in which order, how many, by whom; giving back; records that cannot be loaded."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from tests.support import samples
-from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
+from tests.support.sessions import ONE, THREE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
 from zcasync.queues import claim as claiming
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
-
-Connect = Callable[[], Session]
 
 
 def put(session: Session, count: int = 1, **options: object) -> list[Partial]:

@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from collections.abc import Callable
 
 import pytest
 from ZODB.POSException import ConflictError
@@ -10,12 +9,10 @@ from ZODB.serialize import referencesf
 from ZODB.utils import u64
 
 from tests.support import samples
-from tests.support.sessions import ONE, FakeClock, Session
+from tests.support.sessions import ONE, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.queues.client_lane import FIRST
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE, Page
-
-Connect = Callable[[], Session]
 
 
 def put(session: Session, count: int = 1) -> list[Partial]:

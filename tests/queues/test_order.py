@@ -1,19 +1,16 @@
 """Looking at a queue: the order of the waiting partials, their number, taking them out."""
 
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from tests.support import samples
-from tests.support.sessions import ONE, TWO, FakeClock, Session
+from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
 from zcasync.queues.lane import BROKEN
-
-Connect = Callable[[], Session]
 
 
 def put_at(session: Session, clock: FakeClock, *minutes: int) -> list[Partial]:

@@ -1,6 +1,5 @@
 """Putting calls in a queue: what is accepted, what is refused, when it will run."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,14 +7,12 @@ import pytest
 
 from tests.support import samples
 from tests.support.samples import Demo
-from tests.support.sessions import FakeClock, Session
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.datamanager import PartialQueue
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING
 from zcasync.queues import partial_queue as queues
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from ZODB.POSException import ConflictError
 
 from tests.support import samples
 from tests.support.samples import Demo
-from tests.support.sessions import FakeClock, Session
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -25,8 +24,6 @@ from zcasync.retry.attempts import LONGEST_PAUSE, Attempts, Timing
 from zcasync.retry.policy import policy_of
 from zcasync.retry.stock import CONFLICT_ATTEMPTS, NeverRetry, RetryExceptions
 from zcasync.testing.inline import drain, run_inline
-
-Connect = Callable[[], Session]
 
 #: Three tries in all, an hour and two hours apart.
 HOURLY = RetryExceptions(limit=3, delay=3600, jitter=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
 import pytest
 from ZEO.Exceptions import ClientDisconnected
@@ -11,7 +10,7 @@ from ZODB.POSException import ConflictError
 
 from tests.support import scenes
 from tests.support.scenes import ELSEWHERE, Seconds, gone
-from tests.support.sessions import ONE, TWO, Session
+from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial
 from zcasync.errors import FencedError
 from zcasync.instance.lock import AlreadyServed
@@ -24,8 +23,6 @@ from zcasync.workers.fence import fence
 from zcasync.workers.worker import Worker
 
 ENGINE = uuid.UUID(int=99)
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture

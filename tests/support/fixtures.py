@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from ZODB.FileStorage import FileStorage
 from zope.component.globalregistry import base
 
 from tests.support.scenes import Said, Seconds
-from tests.support.sessions import FakeClock, Session
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import clock
 from zcasync.database.missing_classes import class_factory
 from zcasync.datamanager import install
@@ -47,7 +47,7 @@ def with_manager(made: DB) -> None:
 
 
 @pytest.fixture
-def connect(db: DB) -> Iterator[Callable[[], Session]]:
+def connect(db: DB) -> Iterator[Connect]:
     """Opens one more session: a connection with a transaction manager of its own."""
     opened: list[Session] = []
 
@@ -61,7 +61,7 @@ def connect(db: DB) -> Iterator[Callable[[], Session]]:
 
 
 @pytest.fixture
-def session(connect: Callable[[], Session]) -> Session:
+def session(connect: Connect) -> Session:
     """One session."""
     return connect()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support import scenes
-from tests.support.sessions import Session
+from tests.support.sessions import Connect
 from zcasync.instance.home import Home
 from zcasync.job.ids import id_of
 from zcasync.workers.claims_snapshot import Claims, ClaimsSnapshot, LastPass, read
@@ -24,9 +23,7 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
-def test_what_a_worker_holds_can_be_read_without_the_database(
-    home: Home, connect: Callable[[], Session]
-) -> None:
+def test_what_a_worker_holds_can_be_read_without_the_database(home: Home, connect: Connect) -> None:
     session = connect()
     worker = scenes.serve(session)
     partials = scenes.put(session, 3)

@@ -1,16 +1,14 @@
 """Finished partials: newest first, in pages and buckets, dropped by age."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support import samples
-from tests.support.sessions import FakeClock, Session
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.workers.completed import PAGE_SIZE, RETENTION, Completed
 
-Connect = Callable[[], Session]
 HOUR = timedelta(hours=1)
 
 

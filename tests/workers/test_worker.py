@@ -1,18 +1,15 @@
 """Workers: what they have claimed, their sizes, their mapping."""
 
 import uuid
-from collections.abc import Callable
 
 import pytest
 from ZODB.POSException import ConflictError
 
 from tests.support import samples
-from tests.support.sessions import ONE, TWO, FakeClock, Session
+from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.datamanager import SizedSequence, Worker, Workers
 from zcasync.errors import FullError
-
-Connect = Callable[[], Session]
 
 
 def partials(count: int) -> list[Partial]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from tests.support import scenes
 from tests.support.scenes import Seconds
-from tests.support.sessions import THREE, TWO, FakeClock, Session
+from tests.support.sessions import THREE, TWO, Connect, FakeClock, Session
 from zcasync.queues.client_lane import FIRST
 from zcasync.supervisor.poll.housekeeping import IDLE_LANE_SECONDS, INTERVAL_SECONDS, Housekeeping
 from zcasync.workers.completed import BUCKET, RETENTION
-
-Connect = Callable[[], Session]
 
 
 class House:

@@ -1,4 +1,4 @@
-"""When completed jobs leave the claims: some at a time, and soon."""
+"""Retiring: completed jobs leave the claims for the completed ones, some at a time, and soon."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.supervisor.poll.scene import Scene, completed, oids, ready
+from tests.support import scenes
 from tests.support.scenes import Seconds
+from zcasync import Partial
+from zcasync.interfaces import ACTIVE
+from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.retire import RETIRE_COUNT, RETIRE_SECONDS, Retiring
 
 
@@ -53,3 +58,129 @@ def test_a_pass_that_is_not_committed_is_made_again(retiring: Retiring, seconds:
     assert retiring.is_time(1, at_once=False)
     retiring.committed()
     assert not retiring.is_time(1, at_once=False)
+
+
+def test_what_is_over_is_retired_into_the_completed(scene: Scene) -> None:
+    over, at_work = scene.put(2)
+    scene.run(s0=ready(room=2))
+    scenes.end(over, 1)
+    scene.session.commit()
+    scene.run(s0=ready(in_hand=[at_work]))
+
+    assert scene.held() == [at_work]
+    assert list(scene.worker.completed) == [over]
+
+
+def test_what_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> None:
+    over, waits = scene.put(2)
+    scene.run(s0=ready(room=1))
+    ended = over._due + 5
+    done = scene.run(s0=completed({over._p_oid: ended}))
+
+    assert scene.held() == [over]
+    assert len(scene.worker.completed) == 0
+    assert not done.hand_out, "nobody begins it again"
+    assert done.held is not None
+    assert done.held.jobs == [], "it is over"
+    assert done.unretired == {0: {over._p_oid: ended}}
+    assert done.delay <= RETIRE_SECONDS
+
+    done = scene.run(s0=completed(done.unretired[0], room=1))
+    assert scene.held() == [over, waits], "a claim can do without"
+    assert done.hand_out == {0: [waits._p_oid]}
+
+    scene.seconds.advance(RETIRE_SECONDS)
+    done = scene.run(s0=completed(done.unretired[0], in_hand=[waits]))
+    assert scene.held() == [waits]
+    assert list(scene.worker.completed) == [over]
+    assert not done.unretired
+
+
+def test_a_job_that_begins_once_does_not_wait_for_what_is_over(scene: Scene) -> None:
+    (over,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.client.sync()
+    scene.client.manager.thread.put(Partial(abs, 1), retry="never")
+    scene.client.commit()
+    scene.session.sync()
+    done = scene.run(s0=completed({over._p_oid: 1}, room=1))
+
+    assert len(done.hand_out[0]) == 1
+
+
+def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
+    (over,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.run(PassInput(is_last=True), s0=completed({over._p_oid: 1}))
+
+    assert scene.held() == []
+    assert list(scene.worker.completed) == [over]
+
+
+def test_what_is_over_stays_in_a_slot_that_there_is_no_more_until_it_is_retired(
+    scene: Scene,
+) -> None:
+    (over,) = scene.put()
+    scene.size(2)
+    scene.run(s0=ready(), s1=ready(room=1))
+    scenes.end(over, 1)
+    scene.session.commit()
+    scene.size(1)
+    done = scene.run(s0=ready(), s1=SlotReport(completed={over._p_oid: 1}))
+
+    assert not done.hand_out
+    scene.seconds.advance(RETIRE_SECONDS)
+    scene.run(s0=ready(), s1=SlotReport(completed=done.unretired[1]))
+    assert list(scene.worker.completed) == [over]
+
+
+def test_what_a_child_still_has_in_hand_is_not_retired(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scenes.end(partial, 1)
+    scene.session.commit()
+    scene.run(s0=ready(in_hand=[partial]))
+
+    assert scene.held() == [partial]
+    assert len(scene.worker.completed) == 0
+
+
+def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    partial._wait_for(scene.session.keep(Partial(abs, 1)))
+    scene.session.commit()
+    scene.run(s0=ready())
+
+    assert (scene.held(), partial.state, len(scene.worker.completed)) == ([], ACTIVE, 0)
+
+
+def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = scene.client.queue.put(Partial(abs, scenes.Fickle()))
+    scene.client.commit()
+    (other,) = scene.put()
+    scene.run(s0=ready(room=2))
+    scenes.end(other, 1)
+    scene.session.commit()
+    monkeypatch.setattr(scenes.Fickle, "refuses", True)
+    scene.session.connection.cacheMinimize()
+    done = scene.run(PassInput(cancelled={strange._p_oid: "somebody"}), s0=ready())
+
+    assert (scene.held(), done.hand_out, list(scene.worker.completed)) == ([], {}, [other])
+    assert "is set aside" in "".join(done.notes)
+    assert [one._p_oid for one in scene.worker.thread.unreadable] == [strange._p_oid]
+    assert done.cancelled == [strange._p_oid], "nobody goes on trying"
+
+
+def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    partial.addCallback(Partial(abs))
+    scenes.end(partial, 1)
+    scene.session.commit()
+    done = scene.run(s0=ready())
+
+    assert scene.held() == [partial]
+    assert done.hand_out == {0: oids([partial])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from persistent.mapping import PersistentMapping
@@ -12,8 +12,6 @@ from ZODB import DB
 from tests.support.sessions import Session
 from zcasync.database.invalidations import bound
 from zcasync.supervisor.poll.wakeup import HEARD_LIMIT, Wakeup
-
-Connect = Callable[[], Session]
 
 
 class Rung:

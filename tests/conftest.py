@@ -23,7 +23,7 @@ from tests.support.fixtures import (
     session,
 )
 from tests.support.instance import FOLDERS, RUNNING, short_folder
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 __all__ = [
     "connect",

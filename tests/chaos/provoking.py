@@ -12,8 +12,8 @@ from tests.chaos.jobs import KINDS
 from tests.chaos.points import Point
 from tests.chaos.workload import Workload
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
 from zcasync.interfaces import NotRunning, StorageAway
+from zcasync.testing.waiting import wait_until
 
 #: The trap that the action "doubt" sets for the server.
 SERVER = "server.any.finished.kill"

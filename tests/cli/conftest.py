@@ -19,10 +19,11 @@ import pytest
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance, short_folder
-from tests.support.waiting import is_gone, wait_until
 from zcasync.cli.main import execute
 from zcasync.datamanager import Worker
 from zcasync.job.ids import id_of
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 SECONDS = 60.0
 CONFIG = """

@@ -21,7 +21,6 @@ import pytest
 from tests.cli.conftest import Result, extra_worker, frozen
 from tests.jobs import orphan as orphan_jobs
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync import clock
 from zcasync.cli import ghosts
 from zcasync.cli.opening import unindexed_bytes
@@ -30,6 +29,8 @@ from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 from zcasync.reports import orphans
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 from zcasync.workers.incarnation import Incarnation
 
 Cli = Callable[..., Result]

@@ -13,8 +13,9 @@ import pytest
 from tests.cli.conftest import Result, finish, kill_with_server, start
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.job.ids import parse
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 Cli = Callable[..., Result]
 

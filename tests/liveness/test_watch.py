@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.scenes import ELSEWHERE, Seconds, gone, serve
 from tests.support.sessions import ONE, Connect, Session
-from tests.support.waiting import wait_until
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, MARGIN, Watch, is_frozen
+from zcasync.testing.waiting import wait_until
 from zcasync.workers.worker import Worker
 
 PROMISE = 40.0

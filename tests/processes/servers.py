@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
 from zcasync.supervisor.zeo_server.__main__ import LIFELINE_FD
+from zcasync.testing.waiting import wait_until
 
 #: Opens a connection to a server, of a client of its own.
 Connect = Callable[[], Any]

@@ -24,12 +24,13 @@ from tests.jobs import cancel as cancel_jobs
 from tests.jobs import load as load_jobs
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.datamanager import Worker
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import AbortedError
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 from zcasync.workers.incarnation import Incarnation
 
 

@@ -11,9 +11,10 @@ import pytest
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 
 def test_a_job_whose_child_was_killed_takes_effect_once_and_the_slot_works_again(

@@ -12,7 +12,8 @@ import psutil
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 
 def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, gate: Gate) -> None:

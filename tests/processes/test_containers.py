@@ -19,7 +19,7 @@ from tests.jobs import load as load_jobs
 from tests.processes.servers import database_server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 CONFIG = """
 <zodb>
@@ -96,7 +96,7 @@ def test_a_supervisor_that_is_killed_in_another_container_is_buried_for_its_sile
     partial = client.connection.get(partial._p_oid)
     wait_until(lambda: len(gate.arrivals()) > 1, "the heir to begin the job", BURIED_SECONDS)
     print(f"\nat work elsewhere after {time.monotonic() - began:.1f} s")
-    assert "is buried: silent for" in heir.log()
+    assert "is buried: silent for" in heir.log
     gate.open()
     client.wait_for(partial)
     assert partial._interruptions == 1
@@ -133,4 +133,4 @@ def test_a_supervisor_in_another_container_that_is_busy_is_not_buried(
         client.wait_for(*partials, timeout=HOLD_SECONDS + 60)
     assert client.worker(busy.home).engineUUID == engine
     assert [partial._interruptions for partial in partials] == [0] * len(partials)
-    assert "is buried" not in watcher.log()
+    assert "is buried" not in watcher.log

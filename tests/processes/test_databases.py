@@ -21,9 +21,10 @@ from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.instance.home import Home
 from zcasync.interfaces import NotRunning
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 ONE = """
 <zodb>
@@ -91,7 +92,7 @@ def test_a_killed_database_server_is_started_again_and_nothing_is_lost(
     gate.open()
     instance.close_client()
     wait_until(
-        lambda: "starting it again" in instance.log() and instance.log().count("listens") == 2,
+        lambda: "starting it again" in instance.log and instance.log.count("listens") == 2,
         "the server to be started again",
         seen=instance.evidence,
     )
@@ -117,7 +118,7 @@ def test_a_frozen_database_server_holds_neither_the_status_nor_the_stop(
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
             server.resume()
-    assert "ghost" in instance.log(), instance.evidence()
+    assert "ghost" in instance.log, instance.evidence()
     wait_until(lambda: is_gone(server), "the server to end")
     partial = instance.start().client.put(jobs.echo, 1)
     assert instance.client.wait_for(partial) == ((1,), {})
@@ -181,7 +182,7 @@ def test_a_file_storage_in_use_is_said_and_nothing_is_left_running(
     try:
         instance.launch()
         assert instance.wait() != 0
-        assert "is in use by another process" in instance.log()
+        assert "is in use by another process" in instance.log
     finally:
         storage.close()
 

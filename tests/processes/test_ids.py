@@ -13,9 +13,9 @@ from ZEO.Exceptions import ClientDisconnected
 
 from tests.processes.servers import Connect, Server
 from tests.support.instance import ROOT
-from tests.support.waiting import wait_until
 from zcasync.database.opening import open_servers
 from zcasync.database.sync import catch_up
+from zcasync.testing.waiting import wait_until
 
 
 @pytest.fixture(params=["ZEO.runzeo", "zcasync.zeo"])

@@ -26,9 +26,10 @@ from tests.jobs import basic as jobs
 from tests.processes.servers import database_server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.instance.home import Home
 from zcasync.job.ids import id_of
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 KNOWN_SECONDS = 0.1
 AGAIN_SECONDS = 2.0

@@ -17,8 +17,9 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 #: How long a job takes.
 JOB_SECONDS = float(os.environ.get("TWENTY_JOBS_SECONDS", "0.3"))

@@ -16,11 +16,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.python.failure import Failure
 
-from tests.support.waiting import TIMEOUT_SECONDS
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.protocol.control import Cancel, Stop
 from zcasync.protocol.control_client import ControlClient
 from zcasync.supervisor.control_socket import ControlSocket
+from zcasync.testing.waiting import TIMEOUT_SECONDS
 
 
 class Controlled:

@@ -20,11 +20,12 @@ from tests.jobs import basic as jobs
 from tests.jobs import kit as kit_jobs
 from tests.support.gates import Gate
 from tests.support.instance import ROOT
-from tests.support.waiting import is_gone, wait_until
 from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING, IDataManager, NotRunning
 from zcasync.testing import FakeReactor, Story, drain
+from zcasync.testing.process import is_gone
 from zcasync.testing.supervisor import CONFIG, Supervisor
+from zcasync.testing.waiting import wait_until
 
 pytest_plugins = ["pytester", "zcasync.testing.plugin"]
 

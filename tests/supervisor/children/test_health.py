@@ -13,10 +13,10 @@ from twisted.internet.task import Clock
 
 from tests.supervisor.children.pooled import USUAL, Pooled
 from tests.support.scenes import Said
-from tests.support.waiting import wait_until
 from zcasync.supervisor.children import process_info as vitals
 from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.status import child_list
+from zcasync.testing.waiting import wait_until
 
 A = bytes(7) + b"\x01"
 STOPPED = ProcessInfo(50 * 2**20, is_stopped=True)

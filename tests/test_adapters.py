@@ -66,7 +66,7 @@ def test_configure_never_replaces_what_the_application_registered(session: Sessi
     assert IPartial(samples.nothing).callable is samples.nothing, "the others are registered"
 
 
-def test_what_the_application_registers_later_wins_and_stays(session: Session) -> None:
+def test_an_adapter_that_the_application_registers_later_wins_and_stays(session: Session) -> None:
     zcasync.configure()
     manager = session.manager
     provideAdapter(lambda obj: manager, [IPersistent], IDataManager)
@@ -124,7 +124,7 @@ class Foreign(Persistent):
 
 
 @pytest.mark.usefixtures("configured")
-def test_somebody_elses_partial_is_wrapped_when_it_is_put(session: Session) -> None:
+def test_a_partial_of_another_implementation_is_wrapped_when_it_is_put(session: Session) -> None:
     foreign = session.keep(Foreign())
     wrapped = session.queue.put(foreign)
 

@@ -38,7 +38,9 @@ from zcasync.testing import FakeReactor
     ],
 )
 @pytest.mark.parametrize("put", [False, True])
-def test_what_a_partial_says_cannot_be_written(session: Session, name: str, put: bool) -> None:
+def test_the_attributes_that_a_partial_reports_cannot_be_written(
+    session: Session, name: str, put: bool
+) -> None:
     partial = Partial(samples.nothing)
     if put:
         session.queue.put(partial)
@@ -53,7 +55,7 @@ def test_what_a_partial_says_cannot_be_written(session: Session, name: str, put:
 
 
 @pytest.mark.parametrize("name", ["UUID", "last_ping"])
-def test_what_a_worker_says_cannot_be_written(name: str) -> None:
+def test_the_attributes_that_a_worker_reports_cannot_be_written(name: str) -> None:
     with pytest.raises(AttributeError, match=name):
         setattr(Worker(ONE), name, None)
 
@@ -204,7 +206,7 @@ def test_a_detached_call_with_an_object_of_a_removed_class_fails_too(
     later.close()
 
 
-def test_an_object_whose_module_exits_at_import_keeps_nobody_from_claiming(
+def test_an_object_whose_module_exits_at_import_keeps_no_engine_from_claiming(
     application: _Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = application.module.__name__

@@ -50,7 +50,7 @@ def events() -> Iterator[list[Any]]:
     subscribers.remove(listen)
 
 
-def test_it_has_two_queues_and_the_workers(session: Session) -> None:
+def test_a_data_manager_has_two_queues_and_the_workers(session: Session) -> None:
     manager = session.manager
 
     assert manager.queue("thread") is manager.thread
@@ -77,7 +77,7 @@ def test_install_makes_one_and_only_one(empty: DB) -> None:
     session.close()
 
 
-def test_a_database_that_is_opened_gets_a_data_manager_and_tells(
+def test_a_database_that_is_opened_gets_a_data_manager_and_notifies(
     empty: DB, events: list[Any]
 ) -> None:
     basicInstallerAndNotifier(DatabaseOpened(empty))
@@ -142,7 +142,7 @@ def test_put_says_when_the_database_has_no_data_manager(empty: DB) -> None:
     session.close()
 
 
-def test_two_that_install_at_once_conflict_and_one_is_there(empty: DB) -> None:
+def test_two_clients_that_install_at_once_conflict_and_one_data_manager_is_there(empty: DB) -> None:
     one, other = Session(empty), Session(empty)
     install(one.connection)
     basicInstallerAndNotifier(DatabaseOpened(empty))

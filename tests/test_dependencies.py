@@ -55,7 +55,7 @@ def test_imports_go_along_the_arrows(path: Path) -> None:
     assert rooms - excepted <= ALLOWED[room]
 
 
-def test_nothing_imports_through_the_links_at_the_top() -> None:
+def test_no_module_imports_through_the_links_at_the_top() -> None:
     for path in FILES:
         for module in imports(path):
             assert module.split(".")[0] not in ("supervisor", "child", "protocol"), path

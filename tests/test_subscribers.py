@@ -62,7 +62,7 @@ def test_a_database_of_this_process_only_is_refused_with_the_ways_out(
     assert reactor.calls == []
 
 
-def test_it_starts_with_the_reactor_and_stops_before_its_shutdown(
+def test_an_embedded_engine_starts_with_the_reactor_and_stops_before_its_shutdown(
     session: Session, home: Path, reactor: FakeReactor
 ) -> None:
     InstallTwistedEngine(in_process=True, reactor=reactor)(DataManagerAvailable(session.manager))

@@ -66,7 +66,7 @@ def test_a_call_commits_in_another_connection(session: Session, demo: samples.De
     assert demo.counter == 5
 
 
-def test_what_the_caller_has_changed_is_not_touched(session: Session, demo: samples.Demo) -> None:
+def test_the_changes_of_the_caller_are_not_touched(session: Session, demo: samples.Demo) -> None:
     other = session.keep(samples.Demo(), "other")
     other.increase(7)
 
@@ -120,7 +120,9 @@ def test_conflicts_are_tried_again(connect: Connect, demo: samples.Demo) -> None
     assert len(tries) == 3
 
 
-def test_it_does_not_try_for_ever(connect: Connect, demo: samples.Demo) -> None:
+def test_a_call_that_always_conflicts_is_not_tried_for_ever(
+    connect: Connect, demo: samples.Demo
+) -> None:
     tries: list[int] = []
 
     failure = call(twist.Partial(increase_against, demo, connect(), tries, 100))
@@ -168,7 +170,7 @@ def test_a_call_made_within_a_job_is_fenced_as_the_job(
     assert demo.counter == 0
 
 
-def test_objects_of_two_databases() -> None:
+def test_a_call_can_have_objects_of_two_databases() -> None:
     databases: dict[str, DB] = {}
     main = DB(DemoStorage(), databases=databases, database_name="main")
     second = DB(DemoStorage(), databases=databases, database_name="zc.async")

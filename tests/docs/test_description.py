@@ -60,7 +60,7 @@ def test_every_section_and_every_footnote_has_a_row_without_an_empty_cell() -> N
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
-def test_what_a_row_names_exists(row: list[str]) -> None:
+def test_the_tests_and_sections_that_a_row_names_exist(row: list[str]) -> None:
     tests, sections = TEST.findall(row[2]), SECTION.findall(row[2])
 
     assert tests or sections

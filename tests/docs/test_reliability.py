@@ -26,7 +26,7 @@ def names_in(path: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def test_there_are_promises() -> None:
+def test_the_document_has_promises() -> None:
     assert len(rows()) >= 15
 
 

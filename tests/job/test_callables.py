@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
         (os.path.join, f"{os.path.__name__}:join"),
     ],
 )
-def test_what_has_a_name_is_stored_by_its_name(
+def test_a_callable_with_a_name_is_stored_by_its_name(
     call: Callable[..., Any], stored: str | None
 ) -> None:
     if stored is None:
@@ -87,7 +87,7 @@ def nested() -> Callable[[], None]:
         (None, "None is not callable"),
     ],
 )
-def test_what_no_other_process_could_call_is_refused_with_the_reason(
+def test_a_callable_that_no_other_process_could_call_is_refused_with_the_reason(
     call: object, reason: str
 ) -> None:
     with pytest.raises(BadCallable, match=reason):
@@ -169,12 +169,12 @@ def test_a_method_that_has_vanished_says_so(session: Session) -> None:
         ("tests.support.samples:nothing", samples.nothing),
     ],
 )
-def test_people_name_callables_with_dots(name: str, call: Callable[..., Any]) -> None:
+def test_a_callable_can_be_named_with_dots(name: str, call: Callable[..., Any]) -> None:
     assert from_dotted(name) == call
 
 
 @pytest.mark.parametrize("name", ["len", "", "a b.c", "os..path", "1.2", ".os.path"])
-def test_what_is_no_dotted_name_is_refused(name: str) -> None:
+def test_text_that_is_no_dotted_name_is_refused(name: str) -> None:
     with pytest.raises(MissingCallable, match="is not a dotted name"):
         from_dotted(name)
 

@@ -228,7 +228,7 @@ def test_a_partial_is_the_callback_of_one_partial_only(session: Session) -> None
         session.queue.put(callback)
 
 
-def test_what_no_other_process_could_call_is_no_callback() -> None:
+def test_a_callable_that_no_other_process_could_call_is_no_callback() -> None:
     partial = Partial(samples.nothing)
 
     with pytest.raises(BadCallable):
@@ -276,7 +276,7 @@ def test_callbacks_that_were_interrupted_resume_where_they_were(
     assert is_done(seen)
 
 
-def test_resuming_what_is_complete_changes_nothing(session: Session) -> None:
+def test_resuming_a_completed_partial_changes_nothing(session: Session) -> None:
     partial = session.keep(Partial(samples.nothing))
     partial.addCallback(Partial(samples.note, "once"))
     partial()

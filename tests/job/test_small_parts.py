@@ -36,7 +36,7 @@ def test_ids_are_read_as_people_write_them(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0x", "xyz", "-1", "0x1" + "0" * 16, "main:", "1a2b:main"])
-def test_what_is_no_id_is_refused_with_an_example(text: str) -> None:
+def test_text_that_is_no_id_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="is not an id such as 0x1a2b"):
         parse(text)
 
@@ -84,7 +84,7 @@ def test_begin_by_is_checked_at_the_first_start_only(
     assert is_too_late(partial) == late
 
 
-def test_without_begin_by_nothing_is_too_late(session: Session, fake_clock: FakeClock) -> None:
+def test_a_job_without_begin_by_is_never_too_late(session: Session, fake_clock: FakeClock) -> None:
     partial = session.queue.put(samples.nothing)
     fake_clock.advance(days=10_000)
 
@@ -92,7 +92,9 @@ def test_without_begin_by_nothing_is_too_late(session: Session, fake_clock: Fake
     assert not is_too_late(Partial(samples.nothing))
 
 
-def test_the_reason_names_both_times(session: Session, fake_clock: FakeClock) -> None:
+def test_the_reason_of_a_missed_deadline_names_both_times(
+    session: Session, fake_clock: FakeClock
+) -> None:
     partial = session.queue.put(samples.nothing, begin_by=timedelta(minutes=1))
 
     assert str(too_late(partial)) == (

@@ -53,7 +53,7 @@ def test_too_large_values_are_refused_with_the_sizes(value: object) -> None:
         (lambda: None, "the thing, a function, cannot be pickled"),
     ],
 )
-def test_what_does_not_survive_storing_is_refused_with_the_reason(
+def test_a_value_that_does_not_survive_storing_is_refused_with_the_reason(
     value: object, reason: str
 ) -> None:
     with pytest.raises(UnstorableError, match=reason):

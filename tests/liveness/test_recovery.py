@@ -47,7 +47,7 @@ def interruptions(partials: list[Partial]) -> list[int]:
     return [partial._interruptions for partial in partials]
 
 
-def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
+def test_a_death_interrupts_the_first_job_and_only_releases_the_others(
     session: Session, claims: Claims, done: PassResult
 ) -> None:
     partials = claims(3)
@@ -64,7 +64,7 @@ def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
     ]
 
 
-def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
+def test_the_first_unfinished_job_is_interrupted_and_not_the_first_of_the_list(
     claims: Claims, done: PassResult
 ) -> None:
     partials = claims(3)
@@ -75,7 +75,7 @@ def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
     assert interruptions(partials) == [0, 1, 0]
 
 
-def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
+def test_the_job_that_the_death_names_is_interrupted_and_not_those_before_it(
     claims: Claims, done: PassResult
 ) -> None:
     partials = claims(4)
@@ -86,7 +86,9 @@ def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
     assert interruptions(partials) == [0, 0, 1, 0]
 
 
-def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: PassResult) -> None:
+def test_a_death_that_names_a_finished_job_does_not_say_which_was_interrupted(
+    claims: Claims, done: PassResult
+) -> None:
     partials = claims(3)
     scenes.end(partials[0])
     job = hex_oid(partials[0]._p_oid)
@@ -95,7 +97,9 @@ def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, done: PassR
     assert interruptions(partials) == [0, 1, 0]
 
 
-def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: PassResult) -> None:
+def test_jobs_that_wait_for_a_deferred_are_interrupted_too(
+    claims: Claims, done: PassResult
+) -> None:
     partials = claims(4)
     partials[0]._started = partials[1]._started = 1
     recover(partials, DEATH, done)
@@ -103,7 +107,7 @@ def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, done: Pass
     assert interruptions(partials) == [1, 1, 1, 0]
 
 
-def test_one_that_waits_for_another_partial_is_left_alone(
+def test_a_job_that_waits_for_another_partial_is_left_alone(
     session: Session, claims: Claims, done: PassResult
 ) -> None:
     waiting, following = claims(2)
@@ -115,7 +119,7 @@ def test_one_that_waits_for_another_partial_is_left_alone(
     assert interruptions([waiting, following]) == [0, 1]
 
 
-def test_without_a_death_nothing_was_interrupted(claims: Claims, done: PassResult) -> None:
+def test_a_recovery_without_a_death_interrupts_nothing(claims: Claims, done: PassResult) -> None:
     partials = claims(2)
     partials[0]._started = 1
     recover(partials, None, done)
@@ -127,7 +131,7 @@ def test_without_a_death_nothing_was_interrupted(claims: Claims, done: PassResul
     assert done.notes == []
 
 
-def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: PassResult) -> None:
+def test_cancelled_jobs_end_and_name_the_operator(claims: Claims, done: PassResult) -> None:
     partials = claims(3)
     recover(partials, DEATH, done, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
 
@@ -141,7 +145,7 @@ def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, done: PassResult
     assert len(done.notes) == 2
 
 
-def test_the_tenth_interruption_ends_it_with_the_evidence(
+def test_the_tenth_interruption_ends_a_job_with_the_evidence(
     session: Session, claims: Claims, done: PassResult
 ) -> None:
     (partial,) = claims(1)

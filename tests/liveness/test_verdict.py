@@ -247,7 +247,7 @@ def test_a_watcher_needs_three_looks_and_all_the_time(
         (float("inf"), "for ever"),
     ],
 )
-def test_durations_are_in_words(seconds: float, text: str) -> None:
+def test_a_verdict_names_durations_in_words(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 

@@ -124,7 +124,7 @@ def test_a_few_looks_are_not_enough_however_short_the_promise(watched: Watched) 
     assert answers[-1]
 
 
-def test_what_remains_is_the_whole_promise_before_the_first_look(watched: Watched) -> None:
+def test_the_remaining_time_is_the_whole_promise_before_the_first_look(watched: Watched) -> None:
     watched.serve(ELSEWHERE)
 
     assert watched.watch.remaining(watched.seen) == DEATH_SECONDS
@@ -174,7 +174,7 @@ def test_an_engine_without_an_incarnation_dies_of_its_silence(watched: Watched) 
     assert watched.look(STEP) == "no incarnation stands behind it"
 
 
-def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
+def test_a_watcher_alone_with_a_database_does_not_wait_for_an_engine_of_an_earlier_boot(
     connect: Connect,
 ) -> None:
     session = connect()

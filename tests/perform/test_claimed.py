@@ -42,7 +42,7 @@ def test_a_claimed_partial_is_performed_once(session: Session, incarnation: Inca
     assert (partial.state, partial.result, demo.counter) == (COMPLETED, 1, 1)
 
 
-def test_what_another_engine_has_claimed_is_left_alone(
+def test_a_partial_that_another_engine_has_claimed_is_left_alone(
     session: Session, incarnation: Incarnation
 ) -> None:
     partial = claimed(session, incarnation, samples.nothing)
@@ -52,7 +52,9 @@ def test_what_another_engine_has_claimed_is_left_alone(
     assert partial.state == ACTIVE
 
 
-def test_what_was_given_back_is_left_alone(session: Session, incarnation: Incarnation) -> None:
+def test_a_partial_that_was_released_is_left_alone(
+    session: Session, incarnation: Incarnation
+) -> None:
     partial = claimed(session, incarnation, samples.nothing)
     session.queue.give_back(partial)
     session.commit()
@@ -60,7 +62,7 @@ def test_what_was_given_back_is_left_alone(session: Session, incarnation: Incarn
     assert not perform_claimed(partial, incarnation, Performer())
 
 
-def test_what_was_not_begun_in_time_ends_with_the_reason(
+def test_a_partial_that_was_not_begun_in_time_ends_with_the_reason(
     session: Session, incarnation: Incarnation, fake_clock: FakeClock
 ) -> None:
     demo = session.keep(Demo())
@@ -76,7 +78,7 @@ def test_what_was_not_begun_in_time_ends_with_the_reason(
     assert (demo.counter, partial.attempts, partial.started) == (0, 0, None)
 
 
-def test_what_was_begun_in_time_once_is_begun_again_after_an_interruption(
+def test_a_partial_that_was_begun_in_time_once_begins_again_after_an_interruption(
     session: Session, incarnation: Incarnation, fake_clock: FakeClock
 ) -> None:
     partial = claimed(session, incarnation, samples.make_six, begin_by=timedelta(minutes=1))
@@ -88,7 +90,7 @@ def test_what_was_begun_in_time_once_is_begun_again_after_an_interruption(
     assert (partial.result, partial.attempts) == (6, 2)
 
 
-def test_what_waits_for_another_partial_is_left_alone(
+def test_a_partial_that_waits_for_another_one_is_left_alone(
     session: Session, incarnation: Incarnation
 ) -> None:
     inner = session.keep(Partial(samples.make_six), "inner")
@@ -101,7 +103,7 @@ def test_what_waits_for_another_partial_is_left_alone(
     assert (outer.state, outer.result) == (COMPLETED, 6)
 
 
-def test_callbacks_that_are_left_are_run_whoever_claimed_the_partial(
+def test_callbacks_that_are_left_are_run_although_another_engine_claimed_the_partial(
     session: Session, incarnation: Incarnation
 ) -> None:
     partial = claimed(session, incarnation, samples.nothing)

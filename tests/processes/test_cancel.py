@@ -95,7 +95,7 @@ def test_a_live_engine_is_not_released(make_instance: Callable[..., Instance]) -
     assert instance.worker().engineUUID is not None
 
 
-def test_ghosts_names_a_killed_supervisor_until_it_is_started_again(
+def test_the_ghosts_command_names_a_killed_supervisor_until_it_is_started_again(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()
@@ -206,7 +206,7 @@ def _claimed(client: Client, identity: ProcessIdentity, partial: Partial) -> Wor
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
-def test_a_job_in_the_hands_of_another_worker(
+def test_a_job_of_another_worker_is_cancelled_once_the_worker_is_released(
     common: Instance, client: Client, is_gone: bool
 ) -> None:
     here = ProcessIdentity.here()

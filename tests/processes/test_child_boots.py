@@ -20,7 +20,7 @@ if "zcasync.child" in sys.orig_argv and pathlib.Path({marker!r}).exists():
 """
 
 
-def test_it_is_told_and_ends_when_the_cause_is_gone(
+def test_a_boot_that_always_fails_is_reported_and_ends_when_the_cause_is_gone(
     make_instance: Callable[..., Instance], tmp_path: Path
 ) -> None:
     marker = tmp_path / "broken"

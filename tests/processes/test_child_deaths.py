@@ -101,7 +101,7 @@ def test_a_grandchild_that_keeps_the_pipes_hides_no_death(
     wait_until(lambda: is_gone(grandchild), "the grandchild to run into its closed pipe")
 
 
-def test_what_a_job_has_started_dies_with_its_child(
+def test_the_processes_that_a_job_has_started_die_with_its_child(
     common: Instance, client: Client, gate: Gate, tmp_path: Path
 ) -> None:
     partial = client.put(jobs.leave_grandchild, gate.path)

@@ -76,7 +76,7 @@ def test_a_child_that_a_signal_has_stopped_is_reported_and_then_replaced(
     assert is_gone(victim)
 
 
-def test_one_that_is_continued_in_time_ends_its_job(
+def test_a_stopped_child_that_is_continued_in_time_ends_its_job(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()

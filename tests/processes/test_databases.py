@@ -162,7 +162,7 @@ def test_a_home_with_a_long_path_has_its_sockets_elsewhere(
         shutil.rmtree(elsewhere, ignore_errors=True)
 
 
-def test_without_a_supervisor_a_client_is_told_how_to_start_one(
+def test_a_client_without_a_supervisor_is_told_how_to_start_one(
     make_instance: Callable[..., Instance],
 ) -> None:
     instance = make_instance().start()
@@ -171,7 +171,7 @@ def test_without_a_supervisor_a_client_is_told_how_to_start_one(
         zcasync.open(instance.home)
 
 
-def test_a_file_storage_in_use_is_said_and_nothing_is_left_running(
+def test_a_file_storage_in_use_is_reported_and_no_process_is_left_running(
     make_instance: Callable[..., Instance],
 ) -> None:
     from ZODB.FileStorage import FileStorage

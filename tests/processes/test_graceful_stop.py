@@ -93,7 +93,7 @@ def test_a_job_that_outlasts_the_grace_period_is_killed_and_runs_again_at_the_ne
     assert client.main.root()["counter"].value == 1
 
 
-def test_zcasync_stop_and_a_second_signal_end_it_once(
+def test_zcasync_stop_and_a_second_signal_end_a_supervisor_once(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()

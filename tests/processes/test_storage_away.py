@@ -110,7 +110,7 @@ def test_a_server_that_ends_and_comes_back_costs_nothing(
 
 
 @pytest.mark.parametrize("queue", ["thread", "reactor"])
-def test_what_a_deferred_gives_while_the_server_is_away_is_not_lost(
+def test_the_result_of_a_deferred_that_fires_while_the_server_is_away_is_not_lost(
     instance: Instance, server: Server, gate: Gate, queue: str
 ) -> None:
     client = instance.client
@@ -125,7 +125,7 @@ def test_what_a_deferred_gives_while_the_server_is_away_is_not_lost(
     assert len(gate.arrivals()) == 1  # it did not run again
 
 
-def test_a_frozen_server_is_waited_for_and_said_once(
+def test_a_frozen_server_is_waited_for_and_reported_once(
     instance: Instance, server: Server, gate: Gate
 ) -> None:
     client = instance.client

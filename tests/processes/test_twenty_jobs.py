@@ -104,21 +104,21 @@ def twenty(make_instance: Callable[..., Instance]) -> Twenty:
     return Twenty(instance)
 
 
-def test_all_finish_when_the_supervisor_is_killed_and_started_again(twenty: Twenty) -> None:
+def test_twenty_jobs_finish_when_the_supervisor_is_killed_and_started_again(twenty: Twenty) -> None:
     twenty.instance.kill()
     twenty.instance.start()
     twenty.finish()
     twenty.no_process_is_left(twenty.family)
 
 
-def test_all_finish_when_a_child_is_killed(twenty: Twenty) -> None:
+def test_twenty_jobs_finish_when_a_child_is_killed(twenty: Twenty) -> None:
     victim = twenty.catch_a_child_at_work()
     victim.kill()
     twenty.finish()
     twenty.no_process_is_left([victim])
 
 
-def test_all_finish_when_every_process_is_killed_and_the_supervisor_is_started_again(
+def test_twenty_jobs_finish_when_every_process_is_killed_and_the_supervisor_starts_again(
     twenty: Twenty,
 ) -> None:
     server = twenty.instance.status()["server_pid"]

@@ -23,7 +23,9 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
-def test_what_a_worker_holds_can_be_read_without_the_database(home: Home, connect: Connect) -> None:
+def test_the_claims_of_a_worker_can_be_read_without_the_database(
+    home: Home, connect: Connect
+) -> None:
     session = connect()
     worker = scenes.serve(session)
     partials = scenes.put(session, 3)
@@ -49,7 +51,7 @@ def test_a_shorter_text_replaces_a_longer_one(home: Home) -> None:
     assert read(home) == LITTLE
 
 
-def test_nothing_is_written_while_nothing_changes(home: Home) -> None:
+def test_a_snapshot_is_not_written_while_nothing_changes(home: Home) -> None:
     kept = LastPass(home)
     kept.write(LITTLE)
     home.last_pass.write_bytes(b"")
@@ -60,7 +62,7 @@ def test_nothing_is_written_while_nothing_changes(home: Home) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"1 2", b"x y\n{}", b"2 0\n{}", b"99 0\n{}", b"2 2745614147\n{}"]
 )
-def test_what_is_not_readable_is_as_good_as_nothing(home: Home, text: bytes) -> None:
+def test_an_unreadable_snapshot_counts_as_none(home: Home, text: bytes) -> None:
     home.last_pass.write_bytes(text)
     assert read(home) is None
 

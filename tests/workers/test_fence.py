@@ -39,7 +39,7 @@ def bury(session: Session, incarnation: Incarnation) -> None:
     session.commit()
 
 
-def test_what_lives_commits(fenced: Session, session: Session) -> None:
+def test_a_live_engine_commits(fenced: Session, session: Session) -> None:
     for number in range(3):
         fenced.root["work"] = number
         fenced.commit()

@@ -32,7 +32,7 @@ def cancel(
     return done
 
 
-def test_one_that_waits_in_a_queue_ends_and_is_claimed_for_its_callbacks(
+def test_a_cancelled_partial_in_a_queue_ends_and_is_claimed_for_its_callbacks(
     session: Session, worker: Worker
 ) -> None:
     plain, followed = scenes.put(session, 2)
@@ -49,7 +49,9 @@ def test_one_that_waits_in_a_queue_ends_and_is_claimed_for_its_callbacks(
     assert len(done.notes) == 2
 
 
-def test_one_that_waits_for_another_partial_ends(session: Session, worker: Worker) -> None:
+def test_a_cancelled_partial_that_waits_for_another_one_ends(
+    session: Session, worker: Worker
+) -> None:
     (partial,) = scenes.put(session)
     scenes.claim(session, worker, [partial])
     partial._wait_for(session.keep(Partial(abs, 1)))
@@ -60,7 +62,7 @@ def test_one_that_waits_for_another_partial_ends(session: Session, worker: Worke
     assert len(session.queue) == 0
 
 
-def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
+def test_a_cancelled_partial_that_has_just_begun_to_wait_leaves_the_list_it_is_still_in(
     session: Session, worker: Worker
 ) -> None:
     other = scenes.serve(session, TWO)
@@ -74,7 +76,7 @@ def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
     assert (list(worker.thread), list(other.thread)) == ([theirs], [stays])
 
 
-def test_what_another_worker_has_what_is_over_and_what_is_no_job_is_left_alone(
+def test_partials_of_other_workers_finished_ones_and_other_objects_are_left_alone(
     session: Session, worker: Worker
 ) -> None:
     other = scenes.serve(session, TWO)
@@ -90,7 +92,7 @@ def test_what_another_worker_has_what_is_over_and_what_is_no_job_is_left_alone(
     assert done.notes == []
 
 
-def test_a_job_that_was_put_off_can_be_cancelled(scene: Scene) -> None:
+def test_a_rescheduled_job_can_be_cancelled(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
     scene.reschedule(partial, 3)

@@ -15,7 +15,7 @@ from zcasync.perform.performer import Performer
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 
 
-def test_as_much_is_claimed_as_there_is_room(scene: Scene) -> None:
+def test_as_many_jobs_are_claimed_as_there_is_room_for(scene: Scene) -> None:
     partials = scene.put(3)
     done = scene.run(s0=ready(room=2))
 
@@ -26,7 +26,7 @@ def test_as_much_is_claimed_as_there_is_room(scene: Scene) -> None:
     assert len(scene.client.queue) == 1, "it is committed"
 
 
-def test_jobs_go_to_whoever_has_least_in_hand(scene: Scene) -> None:
+def test_jobs_go_to_the_slot_that_has_the_fewest(scene: Scene) -> None:
     scene.size(2)
     first = scene.put(2)
     scene.run(s0=ready(room=2), s1=ready())
@@ -37,7 +37,7 @@ def test_jobs_go_to_whoever_has_least_in_hand(scene: Scene) -> None:
     assert scene.held(1) == [more[0], more[1], more[3]]
 
 
-def test_dealing_ends_where_the_room_ends(scene: Scene) -> None:
+def test_dispatch_ends_where_the_room_ends(scene: Scene) -> None:
     scene.size(2)
     scene.put(5)
     scene.run(s0=ready(room=1), s1=ready(room=3))
@@ -52,7 +52,7 @@ def test_a_child_that_is_not_ready_is_handed_nothing(scene: Scene) -> None:
     assert scene.run(s0=ready(in_hand=partials[:1])).hand_out == {0: oids(partials[1:])}
 
 
-def test_nothing_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
+def test_no_job_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.size(0)
     done = scene.run(s0=ready(room=1))
@@ -95,7 +95,7 @@ def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
     assert len(scene.run(PassInput(reactor=at_work)).start) == 1
 
 
-def test_a_freed_job_is_claimed_in_the_same_pass_for_who_has_room(scene: Scene) -> None:
+def test_a_released_job_is_claimed_in_the_same_pass_for_a_slot_with_room(scene: Scene) -> None:
     scene.size(2)
     partials = scene.put(2)
     scene.run(s0=ready(room=2), s1=ready())
@@ -142,7 +142,7 @@ def test_callbacks_that_an_application_has_left_are_run_by_a_worker(
     assert (len(client.queue), client.queue.count_held()) == waiting
 
 
-def test_callbacks_that_an_application_has_run_are_no_workers_business(
+def test_callbacks_that_an_application_has_run_are_left_alone(
     scene: Scene, fake_clock: FakeClock
 ) -> None:
     partial = scene.client.queue.put(Partial(abs, -1))

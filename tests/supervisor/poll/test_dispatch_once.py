@@ -29,7 +29,7 @@ def put(scene: Scene, policies: str, queue: str = "thread") -> list[Partial]:
     return [scene.session.connection.get(one._p_oid) for one in put]
 
 
-def test_it_is_taken_as_the_first_of_an_empty_handed_slot_and_others_behind_it(
+def test_a_job_under_never_is_the_first_of_a_free_slot_and_others_come_behind_it(
     scene: Scene,
 ) -> None:
     never, one, two = put(scene, "n..")
@@ -38,7 +38,7 @@ def test_it_is_taken_as_the_first_of_an_empty_handed_slot_and_others_behind_it(
     assert scene.held(0) == [never, one, two]
 
 
-def test_it_is_taken_for_each_slot_that_has_nothing_in_hand(scene: Scene) -> None:
+def test_a_job_under_never_is_claimed_for_each_free_slot(scene: Scene) -> None:
     first, second, third = put(scene, "nnn")
     done = scene.run(s0=ready(room=5), s1=ready(room=5))
 
@@ -48,7 +48,7 @@ def test_it_is_taken_for_each_slot_that_has_nothing_in_hand(scene: Scene) -> Non
     assert done.delay == scene.worker.poll_seconds, "nobody asks again and again"
 
 
-def test_it_waits_with_all_that_is_behind_it_until_a_slot_has_nothing_in_hand(
+def test_a_job_under_never_waits_with_all_behind_it_until_a_slot_is_free(
     scene: Scene,
 ) -> None:
     (busy,) = put(scene, ".")
@@ -65,7 +65,7 @@ def test_it_waits_with_all_that_is_behind_it_until_a_slot_has_nothing_in_hand(
     assert scene.held(1) == [never, behind, hasty]
 
 
-def test_what_waits_for_its_deferred_is_in_nobodys_hand(scene: Scene) -> None:
+def test_a_slot_whose_job_waits_for_its_deferred_is_free(scene: Scene) -> None:
     (waiting,) = put(scene, ".")
     scene.run(s0=ready(room=1))
     (never,) = put(scene, "n")
@@ -75,14 +75,14 @@ def test_what_waits_for_its_deferred_is_in_nobodys_hand(scene: Scene) -> None:
     assert scene.held(0) == [waiting, never]
 
 
-def test_reactor_jobs_are_all_begun_at_once(scene: Scene) -> None:
+def test_reactor_jobs_under_never_are_all_begun_at_once(scene: Scene) -> None:
     partials = put(scene, "nn", "reactor")
     done = scene.run(PassInput(reactor=SlotReport(ready=True)))
 
     assert done.start == [partial._p_oid for partial in partials]
 
 
-def test_a_policy_that_nobody_finds_is_no_reason_to_stop(scene: Scene) -> None:
+def test_a_policy_that_cannot_be_found_does_not_stop_the_dispatch(scene: Scene) -> None:
     partials = put(scene, "..")
     for partial in partials:
         partial._retry = "tests.nowhere:policy"

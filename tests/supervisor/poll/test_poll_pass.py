@@ -34,7 +34,7 @@ def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
     assert partial.state != COMPLETED
 
 
-def test_a_pass_need_not_load_again_what_the_one_before_has_looked_at(
+def test_a_pass_loads_no_record_again_that_the_one_before_has_read(
     scene: Scene, connect: Connect
 ) -> None:
     """With a lane for each client there is more of that than a connection keeps by itself."""

@@ -13,7 +13,7 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.supervisor.poll.messages import SlotReport
 
 
-def test_a_death_interrupts_the_job_and_frees_the_reserved(scene: Scene) -> None:
+def test_a_death_interrupts_the_running_job_and_releases_the_others(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
     done = scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
@@ -32,7 +32,7 @@ def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:
     assert (partial.state, partial._interruptions) == (PENDING, 0)
 
 
-def test_what_a_replacement_has_in_hand_already_is_not_taken_from_it(scene: Scene) -> None:
+def test_a_job_that_a_replacement_already_has_is_not_taken_from_it(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
     slot = ready(in_hand=partials[1:])
@@ -43,7 +43,7 @@ def test_what_a_replacement_has_in_hand_already_is_not_taken_from_it(scene: Scen
     assert scene.held() == partials[1:]
 
 
-def test_what_was_taken_back_waits_again(scene: Scene) -> None:
+def test_revoked_jobs_wait_again(scene: Scene) -> None:
     partials = scene.put(3)
     scene.run(s0=ready(room=3))
     slot = ready(in_hand=partials[:1])
@@ -54,7 +54,7 @@ def test_what_was_taken_back_waits_again(scene: Scene) -> None:
     assert scene.held() == partials[:1]
 
 
-def test_callbacks_of_a_slot_that_was_given_up_are_run_in_the_first_one(scene: Scene) -> None:
+def test_callbacks_of_a_slot_beyond_the_size_are_run_in_the_first_one(scene: Scene) -> None:
     scene.size(2)
     partials = scene.put(2)
     scene.run(s0=ready(room=1), s1=ready(room=1))
@@ -70,7 +70,7 @@ def test_callbacks_of_a_slot_that_was_given_up_are_run_in_the_first_one(scene: S
     assert (scene.held(0), scene.held(1)) == (partials, [])
 
 
-def test_a_job_that_was_put_off_leaves_its_worker(scene: Scene, fake_clock: FakeClock) -> None:
+def test_a_rescheduled_job_leaves_its_worker(scene: Scene, fake_clock: FakeClock) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
     scene.reschedule(partials[0], 3)
@@ -86,7 +86,7 @@ def test_a_job_that_was_put_off_leaves_its_worker(scene: Scene, fake_clock: Fake
     assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out == {0: oids(partials[:1])}
 
 
-def test_what_a_child_cannot_load_is_not_given_to_it_again(scene: Scene) -> None:
+def test_a_job_that_a_child_cannot_load_is_quarantined(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
     slot = ready(in_hand=partials[1:])

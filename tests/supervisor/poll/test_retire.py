@@ -28,13 +28,13 @@ def committed(retiring: Retiring, count: int) -> bool:
     return is_time
 
 
-def test_a_few_wait_for_more(retiring: Retiring, seconds: Seconds) -> None:
+def test_a_few_completed_jobs_wait_for_more(retiring: Retiring, seconds: Seconds) -> None:
     assert not committed(retiring, 1)
     assert not committed(retiring, RETIRE_COUNT - 1)
     assert committed(retiring, RETIRE_COUNT)
 
 
-def test_they_do_not_wait_long(retiring: Retiring, seconds: Seconds) -> None:
+def test_completed_jobs_do_not_wait_long(retiring: Retiring, seconds: Seconds) -> None:
     assert not committed(retiring, 1)
     seconds.advance(RETIRE_SECONDS / 2)
     assert not committed(retiring, 2)
@@ -44,14 +44,16 @@ def test_they_do_not_wait_long(retiring: Retiring, seconds: Seconds) -> None:
     assert not committed(retiring, 1), "the next ones wait anew"
 
 
-def test_where_nothing_is_left_no_pass_is_due(retiring: Retiring) -> None:
+def test_a_retirement_that_leaves_nothing_makes_no_pass_due(retiring: Retiring) -> None:
     assert not committed(retiring, 1)
     assert retiring.delay == pytest.approx(RETIRE_SECONDS)
     assert retiring.is_time(1, at_once=True)
     assert retiring.delay == float("inf")
 
 
-def test_a_pass_that_is_not_committed_is_made_again(retiring: Retiring, seconds: Seconds) -> None:
+def test_a_retirement_that_is_not_committed_is_made_again(
+    retiring: Retiring, seconds: Seconds
+) -> None:
     assert not committed(retiring, 1)
     seconds.advance(RETIRE_SECONDS)
     assert retiring.is_time(1, at_once=False)
@@ -60,7 +62,7 @@ def test_a_pass_that_is_not_committed_is_made_again(retiring: Retiring, seconds:
     assert not retiring.is_time(1, at_once=False)
 
 
-def test_what_is_over_is_retired_into_the_completed(scene: Scene) -> None:
+def test_a_finished_job_is_retired_into_the_completed(scene: Scene) -> None:
     over, at_work = scene.put(2)
     scene.run(s0=ready(room=2))
     scenes.end(over, 1)
@@ -71,7 +73,7 @@ def test_what_is_over_is_retired_into_the_completed(scene: Scene) -> None:
     assert list(scene.worker.completed) == [over]
 
 
-def test_what_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> None:
+def test_a_job_that_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> None:
     over, waits = scene.put(2)
     scene.run(s0=ready(room=1))
     ended = over._due + 5
@@ -96,7 +98,7 @@ def test_what_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> Non
     assert not done.unretired
 
 
-def test_a_job_that_begins_once_does_not_wait_for_what_is_over(scene: Scene) -> None:
+def test_a_job_that_begins_once_does_not_wait_for_finished_ones(scene: Scene) -> None:
     (over,) = scene.put()
     scene.run(s0=ready(room=1))
     scene.client.sync()
@@ -117,7 +119,7 @@ def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
     assert list(scene.worker.completed) == [over]
 
 
-def test_what_is_over_stays_in_a_slot_that_there_is_no_more_until_it_is_retired(
+def test_a_finished_job_stays_in_a_slot_beyond_the_size_until_it_is_retired(
     scene: Scene,
 ) -> None:
     (over,) = scene.put()
@@ -134,7 +136,7 @@ def test_what_is_over_stays_in_a_slot_that_there_is_no_more_until_it_is_retired(
     assert list(scene.worker.completed) == [over]
 
 
-def test_what_a_child_still_has_in_hand_is_not_retired(scene: Scene) -> None:
+def test_a_job_that_is_still_assigned_to_a_child_is_not_retired(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
     scenes.end(partial, 1)
@@ -145,7 +147,7 @@ def test_what_a_child_still_has_in_hand_is_not_retired(scene: Scene) -> None:
     assert len(scene.worker.completed) == 0
 
 
-def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
+def test_a_job_that_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
     partial._wait_for(scene.session.keep(Partial(abs, 1)))
@@ -155,7 +157,7 @@ def test_what_waits_for_another_partial_frees_its_place(scene: Scene) -> None:
     assert (scene.held(), partial.state, len(scene.worker.completed)) == ([], ACTIVE, 0)
 
 
-def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
+def test_a_job_that_cannot_be_loaded_any_more_keeps_no_other_from_being_retired(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strange = scene.client.queue.put(Partial(abs, scenes.Fickle()))
@@ -174,7 +176,7 @@ def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
     assert done.cancelled == [strange._p_oid], "nobody goes on trying"
 
 
-def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
+def test_a_finished_job_with_callbacks_to_run_is_kept(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.run(s0=ready(room=1))
     partial.addCallback(Partial(abs))

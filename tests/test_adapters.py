@@ -11,8 +11,8 @@ from zope.component import getGlobalSiteManager, provideAdapter
 from zope.interface import alsoProvides, implementer
 
 import zcasync
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial, adapters
 from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial

@@ -16,7 +16,7 @@ from ZODB.broken import broken_cache
 from ZODB.DemoStorage import DemoStorage
 
 import tests.support
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, Connect, Session
 from zcasync.database.missing_classes import class_factory

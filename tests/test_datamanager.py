@@ -9,7 +9,7 @@ from ZODB.DemoStorage import DemoStorage
 from zope.event import subscribers
 from zope.processlifetime import DatabaseOpened
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Session
 from zcasync import Partial, put
 from zcasync.datamanager import DataManager, find, install

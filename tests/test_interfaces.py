@@ -8,7 +8,7 @@ from zope.interface import Interface
 from zope.interface.verify import verifyClass, verifyObject
 
 import zcasync
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import instanceuuid
 from zcasync import interfaces as i

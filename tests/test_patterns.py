@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, current
 from zcasync.datamanager import Worker

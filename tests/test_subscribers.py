@@ -11,7 +11,7 @@ from twisted.logger import globalLogPublisher
 from ZODB import DB
 from zope.component import getUtility, provideUtility
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import ConfigurationError

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Connect, Session
 from zcasync import twist
 from zcasync.errors import FencedError

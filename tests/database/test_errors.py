@@ -10,8 +10,8 @@ import pytest
 from ZEO.Exceptions import ClientDisconnected, ServerException
 from ZODB.POSException import ConflictError, POSKeyError, StorageError
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.database.errors import is_storage_lost, say_it_once

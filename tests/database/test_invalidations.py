@@ -6,7 +6,7 @@ import pytest
 from ZODB import DB
 from ZODB.utils import p64
 
-from tests.support.samples import Demo
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync.database import invalidations
 from zcasync.database.invalidations import bound

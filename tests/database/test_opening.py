@@ -12,7 +12,7 @@ from ZODB import DB
 from ZODB.FileStorage import FileStorage
 
 import zcasync
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.database.client import open_client, open_for_reading

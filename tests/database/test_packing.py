@@ -15,13 +15,6 @@ from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
-
-
 def opened(home: Home) -> DB:
     return DB(packing.open_file(home.data_fs, home.blobs))
 

@@ -15,13 +15,6 @@ from zcasync.instance.lock import AlreadyServed, HomeLock, is_held, read
 from zcasync.instance.process_identity import ProcessIdentity
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
-
-
 def test_the_second_supervisor_of_a_home_is_told_who_holds_it(home: Home) -> None:
     first, second = HomeLock(home), HomeLock(home)
     first.acquire()

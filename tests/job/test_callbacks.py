@@ -1,24 +1,16 @@
 """Callbacks: which are called, with what, and what an unhandled error is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from twisted.python.failure import Failure
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadCallable
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.perform.performer import Performer, is_done
-
-
-@pytest.fixture(autouse=True)
-def noted() -> Iterator[list[object]]:
-    """What ``samples.note`` was called with."""
-    samples.NOTED.clear()
-    yield samples.NOTED
-    samples.NOTED.clear()
 
 
 @pytest.fixture(params=["stored", "not stored"])

@@ -5,8 +5,8 @@ import pickle
 import pytest
 from twisted.python.failure import Failure
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadCallable, BadStateError, MissingCallable
@@ -154,9 +154,9 @@ def test_the_callable_cannot_become_what_no_other_process_could_call() -> None:
 
 def test_a_partial_of_a_missing_function_can_be_read_and_fails_when_called() -> None:
     partial = Partial(samples.nothing)
-    partial._call = "tests.support.samples:vanished"
+    partial._call = "tests.jobs.samples:vanished"
 
-    assert partial.callable_name == "tests.support.samples.vanished"
+    assert partial.callable_name == "tests.jobs.samples.vanished"
     with pytest.raises(MissingCallable, match="has no 'vanished'"):
         _ = partial.callable
     assert partial().check(MissingCallable)

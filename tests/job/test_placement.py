@@ -9,7 +9,7 @@ from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import InvalidObjectReference
 from zope.processlifetime import DatabaseOpened
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import MisplacedError, ZCAsyncError

@@ -4,8 +4,8 @@ import pytest
 from persistent.mapping import PersistentMapping
 from persistent.wref import WeakRef
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import UnstorableError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, THREE, TWO, Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from twisted.python.failure import Failure
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Connect, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadStateError

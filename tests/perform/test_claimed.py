@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import ONE, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError

@@ -10,7 +10,7 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.POSException import ConnectionStateError
 
-from tests.support.samples import Demo
+from tests.jobs.samples import Demo
 from tests.support.sessions import ONE, Session
 from zcasync.errors import BadStateError, FencedError
 from zcasync.instance.process_identity import ProcessIdentity

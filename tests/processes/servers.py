@@ -20,6 +20,14 @@ from zcasync.testing.waiting import wait_until
 #: Opens a connection to a server, of a client of its own.
 Connect = Callable[[], Any]
 
+#: Of a home whose database is at a server: the head of its configuration.
+AT_SERVER = """
+<zodb>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+"""
 CONFIG = """
 <zeo>
   address 127.0.0.1:{port}

@@ -75,10 +75,10 @@ def test_a_result_that_could_not_be_loaded_again_becomes_a_failure(client: Clien
 
 def test_an_exception_that_could_not_be_loaded_again_is_told_by_its_name(client: Client) -> None:
     failure = client.wait_for(client.put(jobs.raise_two_arguments))
-    assert failure.type == "tests.jobs.basic.TwoArguments"
-    assert failure.check("tests.jobs.basic.TwoArguments")
+    assert failure.type == "tests.jobs.samples.TwoArguments"
+    assert failure.check("tests.jobs.samples.TwoArguments")
     assert isinstance(failure.value, ForeignError)
-    assert failure.getErrorMessage() == "one"
+    assert failure.getErrorMessage() == "1: two"
     assert "in raise_two_arguments" in failure.getTraceback()
     assert pickle.loads(pickle.dumps(failure)).getTraceback() == failure.getTraceback()
 

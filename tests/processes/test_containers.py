@@ -16,22 +16,20 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.jobs import load as load_jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
 from zcasync.testing.waiting import wait_until
 
-CONFIG = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+CONFIG = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 5
   {intervals}
 </zcasync>
 """
+)
 SHORT = "poll-seconds 1\n  ping-interval 2\n  ping-death-interval 2"
 #: With the defaults, which take a minute, when asked for.
 INTERVALS = "" if "DEFAULT_INTERVALS" in os.environ else SHORT

@@ -17,10 +17,9 @@ import pytest
 
 import zcasync
 from tests.jobs import basic as jobs
-from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
 from tests.support.gates import Gate
-from tests.support.instance import ROOT, Client, Instance
+from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.instance.home import Home
 from zcasync.interfaces import NotRunning
 from zcasync.testing.process import is_gone

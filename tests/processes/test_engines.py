@@ -12,19 +12,16 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.jobs import load as load_jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
 from zcasync.interfaces import COMPLETED
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
 
-CONFIG = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+CONFIG = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 5
   poll-seconds 1
@@ -32,6 +29,7 @@ CONFIG = """
   ping-death-interval 1
 </zcasync>
 """
+)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from tests.jobs import basic as jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
 from zcasync.instance.home import Home
@@ -43,16 +43,14 @@ NO_SPARE = """
   spare false
 </zcasync>
 """
-ELSEWHERE = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+ELSEWHERE = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 5
 </zcasync>
 """
+)
 
 
 @contextmanager

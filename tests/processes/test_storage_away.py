@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.jobs import basic as jobs
-from tests.processes.servers import Server
+from tests.processes.servers import AT_SERVER, Server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
 from zcasync.instance.home import Home
@@ -28,13 +28,6 @@ SETTINGS = f"""
   grace-period {GRACE}
   poll-seconds 1
 </zcasync>
-"""
-EXTERNAL = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
 """
 #: What the log says when the trouble begins and when it is over.
 BEGINS, OVER = "polling: waiting for the database", "polling: works again"
@@ -53,7 +46,7 @@ def server(folder: Path) -> Iterator[Server]:
 @pytest.fixture
 def instance(server: Server, make_instance: Callable[..., Instance]) -> Instance:
     """A supervisor with two children that uses that server."""
-    config = EXTERNAL.format(port=server.port) + SETTINGS
+    config = AT_SERVER.format(port=server.port) + SETTINGS
     return make_instance(children=2, config=config).start()
 
 

@@ -7,7 +7,7 @@ import pytest
 from ZODB import DB
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial
 

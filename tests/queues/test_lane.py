@@ -8,7 +8,7 @@ from ZODB.POSException import ConflictError
 from ZODB.serialize import referencesf
 from ZODB.utils import u64
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.queues.client_lane import FIRST

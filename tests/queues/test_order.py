@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError

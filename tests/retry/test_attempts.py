@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError

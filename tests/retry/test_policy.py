@@ -10,7 +10,7 @@ from ZODB.POSException import ConflictError
 from zope.component import provideAdapter
 
 import zcasync
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError, MissingPolicy

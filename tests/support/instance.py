@@ -36,6 +36,13 @@ if "PYTEST_XDIST_WORKER" in os.environ and not SESSION.endswith(os.environ["PYTE
     SESSION += os.environ["PYTEST_XDIST_WORKER"]
     os.environ[SESSION_VARIABLE] = SESSION
 
+#: For supervisors that tests stop: nobody wants to wait.
+SHORT = """
+<zcasync>
+  grace-period 5
+  poll-seconds 2
+</zcasync>
+"""
 #: The supervisors that may run now, and the folders that may exist now.
 RUNNING: set[Instance] = set()
 FOLDERS: set[Path] = set()
@@ -246,6 +253,17 @@ class Instance(SupervisorProcess):
         if self._client is not None:
             client, self._client = self._client, None
             client.close()
+
+
+@contextmanager
+def running() -> Iterator[Instance]:
+    """A supervisor with two children for the tests of a folder."""
+    with short_folder() as folder:
+        instance = Instance(folder / "home", children=2, config=SHORT)
+        try:
+            yield instance.start()
+        finally:
+            instance.end()
 
 
 @contextmanager

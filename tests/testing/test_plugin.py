@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 import transaction
-from zope.component.globalregistry import base
 
 from tests.jobs import basic as jobs
 from tests.jobs import kit as kit_jobs
@@ -30,12 +29,7 @@ from zcasync.testing.waiting import wait_until
 pytest_plugins = ["pytester", "zcasync.testing.plugin"]
 
 
-@pytest.fixture(autouse=True)
-def registry() -> object:
-    """The component registry, empty before and after."""
-    base.__init__("base")
-    yield
-    base.__init__("base")
+pytestmark = pytest.mark.usefixtures("registry")
 
 
 @pytest.fixture

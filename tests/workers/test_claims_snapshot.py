@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,6 @@ from zcasync.job.ids import id_of
 from zcasync.workers.claims_snapshot import Claims, ClaimsSnapshot, LastPass, read
 
 LITTLE = ClaimsSnapshot("engine", "", Claims(2, ""), Claims(4, "00" * 7 + "1a"))
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
 
 
 def test_the_claims_of_a_worker_can_be_read_without_the_database(

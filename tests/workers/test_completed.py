@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.workers.completed import PAGE_SIZE, RETENTION, Completed

@@ -9,7 +9,7 @@ from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import FencedError

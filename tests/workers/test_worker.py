@@ -5,7 +5,7 @@ import uuid
 import pytest
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.datamanager import SizedSequence, Worker, Workers

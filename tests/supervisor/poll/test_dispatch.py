@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.jobs import samples
 from tests.supervisor.poll.scene import Scene, oids, ready
-from tests.support import samples, scenes
+from tests.support import scenes
 from tests.support.scenes import gone
 from tests.support.sessions import TWO, Connect, FakeClock
 from zcasync import Partial

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,13 +67,6 @@ class Plan:
     def days(self) -> list[int]:
         """On which days after the beginning it was packed."""
         return [round(moment - 1000) for moment in self.db.moments]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,20 +15,28 @@ from tests.support.fixtures import (
     db,
     fake_clock,
     file_db,
+    folder,
+    gate,
+    home,
+    make_instance,
     reactor,
     registry,
     said,
     seconds,
     session,
 )
-from tests.support.instance import FOLDERS, RUNNING, short_folder
-from tests.support.waiting import wait_until
+from tests.support.instance import FOLDERS, RUNNING
+from zcasync.testing.waiting import wait_until
 
 __all__ = [
     "connect",
     "db",
     "fake_clock",
     "file_db",
+    "folder",
+    "gate",
+    "home",
+    "make_instance",
     "reactor",
     "registry",
     "said",
@@ -48,13 +55,6 @@ for name in ("COLUMNS", "LINES"):
 # start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short name, for homes."""
-    with short_folder() as made:
-        yield made
 
 
 @pytest.fixture(scope="module", autouse=True)

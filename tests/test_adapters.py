@@ -1,7 +1,6 @@
 """The adapters, and configure()."""
 
 import types
-from collections.abc import Callable
 
 import pytest
 from persistent import Persistent
@@ -12,13 +11,12 @@ from zope.component import getGlobalSiteManager, provideAdapter
 from zope.interface import alsoProvides, implementer
 
 import zcasync
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial, adapters
 from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial
 
-Connect = Callable[[], Session]
 pytestmark = pytest.mark.usefixtures("registry")
 
 
@@ -68,7 +66,7 @@ def test_configure_never_replaces_what_the_application_registered(session: Sessi
     assert IPartial(samples.nothing).callable is samples.nothing, "the others are registered"
 
 
-def test_what_the_application_registers_later_wins_and_stays(session: Session) -> None:
+def test_an_adapter_that_the_application_registers_later_wins_and_stays(session: Session) -> None:
     zcasync.configure()
     manager = session.manager
     provideAdapter(lambda obj: manager, [IPersistent], IDataManager)
@@ -126,7 +124,7 @@ class Foreign(Persistent):
 
 
 @pytest.mark.usefixtures("configured")
-def test_somebody_elses_partial_is_wrapped_when_it_is_put(session: Session) -> None:
+def test_a_partial_of_another_implementation_is_wrapped_when_it_is_put(session: Session) -> None:
     foreign = session.keep(Foreign())
     wrapped = session.queue.put(foreign)
 

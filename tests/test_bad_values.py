@@ -16,9 +16,9 @@ from ZODB.broken import broken_cache
 from ZODB.DemoStorage import DemoStorage
 
 import tests.support
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.fixtures import with_manager
-from tests.support.sessions import ONE, Session
+from tests.support.sessions import ONE, Connect, Session
 from zcasync.database.missing_classes import class_factory
 from zcasync.datamanager import Worker
 from zcasync.errors import MisplacedError, MissingCallable, MissingClass
@@ -38,7 +38,9 @@ from zcasync.testing import FakeReactor
     ],
 )
 @pytest.mark.parametrize("put", [False, True])
-def test_what_a_partial_says_cannot_be_written(session: Session, name: str, put: bool) -> None:
+def test_the_attributes_that_a_partial_reports_cannot_be_written(
+    session: Session, name: str, put: bool
+) -> None:
     partial = Partial(samples.nothing)
     if put:
         session.queue.put(partial)
@@ -53,7 +55,7 @@ def test_what_a_partial_says_cannot_be_written(session: Session, name: str, put:
 
 
 @pytest.mark.parametrize("name", ["UUID", "last_ping"])
-def test_what_a_worker_says_cannot_be_written(name: str) -> None:
+def test_the_attributes_that_a_worker_reports_cannot_be_written(name: str) -> None:
     with pytest.raises(AttributeError, match=name):
         setattr(Worker(ONE), name, None)
 
@@ -113,7 +115,7 @@ def test_the_worker_to_pull_for_is_a_uuid(session: Session) -> None:
     ids=["callable", "args", "kwargs"],
 )
 def test_an_object_of_another_connection_is_named(
-    connect: Callable[[], Session], make: Callable[[Any], Any], name: str
+    connect: Connect, make: Callable[[Any], Any], name: str
 ) -> None:
     demo = connect().keep(samples.Demo())
     other = connect()
@@ -204,7 +206,7 @@ def test_a_detached_call_with_an_object_of_a_removed_class_fails_too(
     later.close()
 
 
-def test_an_object_whose_module_exits_at_import_keeps_nobody_from_claiming(
+def test_an_object_whose_module_exits_at_import_keeps_no_engine_from_claiming(
     application: _Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = application.module.__name__

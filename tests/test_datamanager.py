@@ -1,6 +1,6 @@
 """The data manager: its parts, where it is kept, how it is installed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from ZODB.DemoStorage import DemoStorage
 from zope.event import subscribers
 from zope.processlifetime import DatabaseOpened
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.old_records import write_old_records
 from tests.support.sessions import Session
 from zcasync import Partial, put
@@ -18,8 +18,6 @@ from zcasync.datamanager import RECORD_FORMAT, DataManager, find, install
 from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManagerAvailableEvent
 from zcasync.subscribers import basicInstallerAndNotifier, installerAndNotifier
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def events() -> Iterator[list[Any]]:
     subscribers.remove(listen)
 
 
-def test_it_has_two_queues_and_the_workers(session: Session) -> None:
+def test_a_data_manager_has_two_queues_and_the_workers(session: Session) -> None:
     manager = session.manager
 
     assert manager.queue("thread") is manager.thread
@@ -82,7 +80,7 @@ def test_install_makes_one_and_only_one(empty: DB) -> None:
     session.close()
 
 
-def test_a_database_that_is_opened_gets_a_data_manager_and_tells(
+def test_a_database_that_is_opened_gets_a_data_manager_and_notifies(
     empty: DB, events: list[Any]
 ) -> None:
     basicInstallerAndNotifier(DatabaseOpened(empty))
@@ -147,7 +145,7 @@ def test_put_says_when_the_database_has_no_data_manager(empty: DB) -> None:
     session.close()
 
 
-def test_two_that_install_at_once_conflict_and_one_is_there(empty: DB) -> None:
+def test_two_clients_that_install_at_once_conflict_and_one_data_manager_is_there(empty: DB) -> None:
     one, other = Session(empty), Session(empty)
     install(one.connection)
     basicInstallerAndNotifier(DatabaseOpened(empty))

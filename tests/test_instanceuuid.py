@@ -111,7 +111,9 @@ def test_the_instance_home_is_found_in_the_environment(
     assert getUUID() == readUUID(tmp_path / "instance")
 
 
-def test_the_modules_uuid_is_lazy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_uuid_of_the_module_is_read_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("INSTANCE_HOME", str(tmp_path / "home"))
     assert not (tmp_path / "home").exists()
 
@@ -123,7 +125,7 @@ def test_the_modules_uuid_is_lazy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("registry")
-def test_it_can_be_the_utility_of_the_instance(tmp_path: Path) -> None:
+def test_the_uuid_can_be_the_utility_of_the_instance(tmp_path: Path) -> None:
     mine = getUUID(tmp_path)
     provideUtility(mine, IUUID, name="instance")
 

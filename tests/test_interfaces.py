@@ -8,7 +8,7 @@ from zope.interface import Interface
 from zope.interface.verify import verifyClass, verifyObject
 
 import zcasync
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import instanceuuid
 from zcasync import interfaces as i
@@ -155,7 +155,7 @@ def test_the_uuid_of_the_instance_is_read_when_it_is_asked_for(
     assert getUUID(tmp_path) == instanceuuid.UUID
 
 
-def test_what_the_interfaces_export_is_there() -> None:
+def test_the_names_that_the_interfaces_export_are_there() -> None:
     assert sorted(set(i.__all__)) == sorted(i.__all__)
     assert all(hasattr(i, name) for name in i.__all__)
     assert all(hasattr(zcasync, name) for name in zcasync.__all__)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, current
 from zcasync.datamanager import Worker
@@ -67,7 +67,7 @@ def visit(session: Session, worker: uuid.UUID) -> int:
     return len(claimed)
 
 
-def test_the_call_is_made_where_the_check_is_true(workers: Session) -> None:
+def test_a_call_is_made_where_the_check_is_true(workers: Session) -> None:
     FIT.add(ONE)
     partial = workers.queue.put(where(is_fit, say, 1, two=2))
     workers.commit()
@@ -77,7 +77,7 @@ def test_the_call_is_made_where_the_check_is_true(workers: Session) -> None:
     assert partial.result == (ONE, (1,), {"two": 2})
 
 
-def test_elsewhere_it_moves_on_after_the_delay_and_the_result_is_the_first_ones(
+def test_a_call_moves_on_after_the_delay_and_its_result_is_the_first_partials(
     workers: Session, fake_clock: FakeClock
 ) -> None:
     FIT.add(TWO)
@@ -98,7 +98,7 @@ def test_elsewhere_it_moves_on_after_the_delay_and_the_result_is_the_first_ones(
     assert partial.result == (TWO, (1,), {})
 
 
-def test_when_all_running_workers_have_looked_all_may_look_again(
+def test_the_workers_may_look_again_when_all_running_ones_have_looked(
     workers: Session, fake_clock: FakeClock
 ) -> None:
     partial = workers.queue.put(where(is_fit, say))
@@ -144,7 +144,7 @@ def test_excluded_workers_never_look(workers: Session, fake_clock: FakeClock) ->
     assert partial.state == ACTIVE
 
 
-def test_the_whole_journey_has_one_deadline(workers: Session, fake_clock: FakeClock) -> None:
+def test_a_whole_journey_has_one_deadline(workers: Session, fake_clock: FakeClock) -> None:
     partial = workers.queue.put(where(is_fit, say), begin_by=timedelta(seconds=12))
     workers.commit()
 
@@ -158,7 +158,7 @@ def test_the_whole_journey_has_one_deadline(workers: Session, fake_clock: FakeCl
     assert visits == 4  # at 0, 5 and 10 seconds, and whoever ends it
 
 
-def test_it_has_to_be_put(session: Session) -> None:
+def test_a_partial_that_looks_for_a_worker_has_to_be_put(session: Session) -> None:
     failure = where(is_fit_nowhere, samples.nothing)()
 
     assert failure.check(BadStateError)

@@ -11,7 +11,7 @@ from twisted.logger import globalLogPublisher
 from ZODB import DB
 from zope.component import getUtility, provideUtility
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import ConfigurationError
@@ -62,7 +62,7 @@ def test_a_database_of_this_process_only_is_refused_with_the_ways_out(
     assert reactor.calls == []
 
 
-def test_it_starts_with_the_reactor_and_stops_before_its_shutdown(
+def test_an_embedded_engine_starts_with_the_reactor_and_stops_before_its_shutdown(
     session: Session, home: Path, reactor: FakeReactor
 ) -> None:
     InstallTwistedEngine(in_process=True, reactor=reactor)(DataManagerAvailable(session.manager))

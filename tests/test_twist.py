@@ -1,7 +1,6 @@
 """twist.Partial: a call that touches stored objects in a connection of its own."""
 
 import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,16 +10,14 @@ from twisted.python.failure import Failure
 from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 
-from tests.support import samples
-from tests.support.sessions import ONE, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, Connect, Session
 from zcasync import twist
 from zcasync.errors import FencedError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.testing import FakeReactor
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
-
-Connect = Callable[[], Session]
 
 
 def call(partial: twist.Partial, *args: Any, **kwargs: Any) -> Any:
@@ -69,7 +66,7 @@ def test_a_call_commits_in_another_connection(session: Session, demo: samples.De
     assert demo.counter == 5
 
 
-def test_what_the_caller_has_changed_is_not_touched(session: Session, demo: samples.Demo) -> None:
+def test_the_changes_of_the_caller_are_not_touched(session: Session, demo: samples.Demo) -> None:
     other = session.keep(samples.Demo(), "other")
     other.increase(7)
 
@@ -123,7 +120,9 @@ def test_conflicts_are_tried_again(connect: Connect, demo: samples.Demo) -> None
     assert len(tries) == 3
 
 
-def test_it_does_not_try_for_ever(connect: Connect, demo: samples.Demo) -> None:
+def test_a_call_that_always_conflicts_is_not_tried_for_ever(
+    connect: Connect, demo: samples.Demo
+) -> None:
     tries: list[int] = []
 
     failure = call(twist.Partial(increase_against, demo, connect(), tries, 100))
@@ -171,7 +170,7 @@ def test_a_call_made_within_a_job_is_fenced_as_the_job(
     assert demo.counter == 0
 
 
-def test_objects_of_two_databases() -> None:
+def test_a_call_can_have_objects_of_two_databases() -> None:
     databases: dict[str, DB] = {}
     main = DB(DemoStorage(), databases=databases, database_name="main")
     second = DB(DemoStorage(), databases=databases, database_name="zc.async")

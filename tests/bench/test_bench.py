@@ -96,11 +96,11 @@ def test_plots_show_the_ratios(figures: dict[str, Any], tmp_path: Path) -> None:
         (Row("a", 1, "/s", None, Need(2), "too few"), "?"),
     ],
 )
-def test_verdicts(row: Row, verdict: str) -> None:
+def test_a_row_has_a_verdict(row: Row, verdict: str) -> None:
     assert row.verdict == row.as_dict()["verdict"] == verdict
 
 
-def test_statistics() -> None:
+def test_the_middle_percentiles_and_rates_are_computed() -> None:
     assert middle([9, 1, 2]) == 2
     assert percentile(range(100), 95) == 95
     assert percentile([7], 99) == 7

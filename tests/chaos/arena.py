@@ -12,15 +12,12 @@ from typing import Any
 import psutil
 
 from tests.chaos.points import TORMENT, VARIABLE, Traps
-from tests.processes.servers import Server
+from tests.processes.servers import AT_SERVER, Server
 from tests.support.instance import ROOT, Client, Instance
 
-HOME = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+HOME = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 10
   poll-seconds 1
@@ -29,6 +26,7 @@ HOME = """
   storage-timeout 60
 </zcasync>
 """
+)
 
 
 class Arena:

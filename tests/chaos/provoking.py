@@ -12,8 +12,9 @@ from tests.chaos.jobs import KINDS
 from tests.chaos.points import Point
 from tests.chaos.workload import Workload
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
 from zcasync.interfaces import NotRunning, StorageAway
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 #: The trap that the action "doubt" sets for the server.
 SERVER = "server.any.finished.kill"
@@ -94,9 +95,6 @@ class Provoker:
                 lambda one=instance: self._serves(one), "its engine to count", seen=self._seen
             )
 
-    def _wait_for_its_engine(self, instance: Instance) -> None:
-        wait_until(lambda: self._serves(instance), "its engine to count", seen=self._seen)
-
     def _serves(self, instance: Instance) -> bool:
         """Whether the engine that a supervisor believes to be is the one in its worker's record."""
         try:
@@ -136,10 +134,7 @@ class Provoker:
         for instance in self._ring.pair:
             if pid == instance.pid:
                 return not instance.is_alive
-        try:
-            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
+        return is_gone(pid)
 
     def _seen(self) -> str:
         armed = self._ring.traps.armed()

@@ -14,7 +14,7 @@ from tests.chaos.options import options
 from tests.chaos.tormentor import Tormentor
 from tests.chaos.verdict import judge
 from tests.chaos.workload import Workload
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 CALM_SECONDS = 180.0
 #: The least that a run of 25 s is worth anything with.

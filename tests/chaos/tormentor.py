@@ -13,7 +13,7 @@ import psutil
 
 from tests.chaos.arena import Arena
 from tests.chaos.points import FINISHING, MOMENTS, POINTS, Point
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 #: How often each thing is done, relative to the others.
 WEIGHTS = {

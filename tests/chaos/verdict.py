@@ -10,7 +10,7 @@ from ZODB.scripts import fsrefs, fstest
 
 from tests.chaos.arena import Arena
 from tests.chaos.workload import Workload
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 CLAIM_SECONDS = 60.0
 

@@ -15,8 +15,8 @@ from transaction.interfaces import TransientError
 
 from tests.chaos.jobs import KINDS, LEDGERS, Cell, Ledger, Record, family
 from tests.support.instance import Client
-from tests.support.waiting import wait_until
 from zcasync.interfaces import COMPLETED
+from zcasync.testing.waiting import wait_until
 
 BATCH = 20
 #: So many batches are under way at once.

@@ -16,7 +16,7 @@ from ZODB import DB
 from ZODB.MappingStorage import MappingStorage
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.child import batches as together
@@ -178,14 +178,14 @@ def test_several_jobs_share_a_commit_and_each_has_its_result(bench: Bench) -> No
     assert {partial.attempts for partial in partials} == {1}
 
 
-def test_jobs_that_did_not_ask_for_it_are_committed_alone(bench: Bench) -> None:
+def test_jobs_that_did_not_ask_to_share_are_committed_alone(bench: Bench) -> None:
     partials = bench.claim(*[bench.account.add] * 3, batch=False)
 
     assert bench.run(partials) == 3
     assert results(partials) == [1, 2, 3]
 
 
-def test_one_that_cannot_share_ends_the_group_and_keeps_its_place(bench: Bench) -> None:
+def test_a_job_that_cannot_share_ends_the_group_and_keeps_its_place(bench: Bench) -> None:
     shared = bench.claim(*[bench.account.add] * 4)
     [alone] = bench.claim(bench.account.add, batch=False)
     order = [*shared[:2], alone, *shared[2:]]
@@ -194,7 +194,7 @@ def test_one_that_cannot_share_ends_the_group_and_keeps_its_place(bench: Bench) 
     assert results(order) == [1, 2, 3, 4, 5]
 
 
-def test_one_that_comes_while_the_group_is_at_work_is_done_by_the_next_one(bench: Bench) -> None:
+def test_a_job_that_comes_while_a_group_runs_belongs_to_the_next_group(bench: Bench) -> None:
     """It is newer than all that the group's transaction can see."""
     late: list[Partial] = []
 
@@ -214,7 +214,7 @@ def test_one_that_comes_while_the_group_is_at_work_is_done_by_the_next_one(bench
     assert bench.endings == [(2, Ending.COMPLETED), (1, Ending.COMPLETED)]
 
 
-def test_one_that_comes_when_the_storage_goes_away_keeps_its_place(
+def test_a_job_that_comes_when_the_storage_goes_away_keeps_its_place(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partials = bench.claim(*[bench.account.add] * 2)
@@ -236,7 +236,7 @@ def test_one_that_comes_when_the_storage_goes_away_keeps_its_place(
     assert bench.jobs.waiting() == [partials[1]._p_oid]
 
 
-def test_one_whose_policy_nobody_finds_fails_alone_and_holds_nobody_up(bench: Bench) -> None:
+def test_a_job_whose_policy_is_missing_fails_alone_and_holds_no_other_up(bench: Bench) -> None:
     partials = bench.claim(*[bench.account.add] * 3)
     partials[1]._retry = "tests.nowhere:policy"
     bench.client.commit()
@@ -260,7 +260,7 @@ def test_a_group_has_its_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
     assert bench.run(partials) == 3
 
 
-def test_one_that_raises_is_taken_back_and_run_alone(bench: Bench) -> None:
+def test_a_job_that_raises_is_rolled_back_and_run_alone(bench: Bench) -> None:
     account = bench.account
     partials = bench.claim(account.add, account.add_and_raise, account.add)
 
@@ -271,7 +271,7 @@ def test_one_that_raises_is_taken_back_and_run_alone(bench: Bench) -> None:
     assert account.value == 2
 
 
-def test_one_whose_result_cannot_be_stored_spoils_it_for_nobody(bench: Bench) -> None:
+def test_a_job_whose_result_cannot_be_stored_spoils_no_other(bench: Bench) -> None:
     account = bench.account
     partials = bench.claim(account.add, Partial(samples.unpicklable), account.add)
 
@@ -280,7 +280,7 @@ def test_one_whose_result_cannot_be_stored_spoils_it_for_nobody(bench: Bench) ->
     assert "cannot be" in partials[1].result.getErrorMessage()
 
 
-def test_one_that_leaves_what_cannot_be_stored_spoils_it_for_nobody(bench: Bench) -> None:
+def test_a_job_that_leaves_what_cannot_be_stored_spoils_no_other(bench: Bench) -> None:
     other = bench.client.keep(Account(), "other")
     partials = bench.claim(bench.account.add, other.add_lock, bench.account.add)
 
@@ -290,7 +290,7 @@ def test_one_that_leaves_what_cannot_be_stored_spoils_it_for_nobody(bench: Bench
     assert bench.account.value == 2
 
 
-def test_one_that_conflicts_is_run_alone(bench: Bench) -> None:
+def test_a_job_that_conflicts_is_run_alone(bench: Bench) -> None:
     account = bench.account
     partials = bench.claim(account.add, account.conflict_once, account.add)
 
@@ -299,7 +299,7 @@ def test_one_that_conflicts_is_run_alone(bench: Bench) -> None:
     assert account.value == 3
 
 
-def test_when_the_commit_conflicts_all_are_run_alone(
+def test_a_conflict_of_the_commit_lets_each_job_run_alone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partials = bench.claim(*[bench.account.add] * 3, samples.nothing)
@@ -328,7 +328,7 @@ def test_a_commit_in_doubt_is_looked_up(bench: Bench, lose: str) -> None:
     assert bench.account.value == 3
 
 
-def test_one_that_commits_by_itself_takes_those_before_it_along(bench: Bench) -> None:
+def test_a_job_that_commits_by_itself_takes_those_before_it_along(bench: Bench) -> None:
     account = bench.account
     partials = bench.claim(account.add, account.add_and_commit, account.add)
 
@@ -337,7 +337,7 @@ def test_one_that_commits_by_itself_takes_those_before_it_along(bench: Bench) ->
     assert account.value == 22
 
 
-def test_one_that_raises_after_a_commit_of_its_own_is_not_called_again(bench: Bench) -> None:
+def test_a_job_that_raises_after_a_commit_of_its_own_is_not_called_again(bench: Bench) -> None:
     account = bench.account
     partials = bench.claim(account.add, account.add_commit_and_raise, account.add)
 
@@ -347,7 +347,7 @@ def test_one_that_raises_after_a_commit_of_its_own_is_not_called_again(bench: Be
     assert account.value == 12
 
 
-def test_one_that_aborts_takes_nothing_from_those_before_it(bench: Bench) -> None:
+def test_a_job_that_aborts_takes_nothing_from_those_before_it(bench: Bench) -> None:
     account = bench.account
     partials = bench.claim(account.add, account.add_and_abort, account.add)
 
@@ -396,7 +396,7 @@ def test_callbacks_are_run(bench: Bench) -> None:
     assert callback.state == COMPLETED
 
 
-def test_one_that_was_interrupted_before_runs_alone(bench: Bench) -> None:
+def test_a_job_that_was_interrupted_before_runs_alone(bench: Bench) -> None:
     partials = bench.claim(*[bench.account.add] * 3)
     partials[0]._interruptions = 1
     bench.client.commit()
@@ -404,7 +404,7 @@ def test_one_that_was_interrupted_before_runs_alone(bench: Bench) -> None:
     assert bench.run(partials) == 2
 
 
-def test_nothing_is_committed_when_the_engine_is_over(bench: Bench) -> None:
+def test_a_group_commits_nothing_when_the_engine_was_buried(bench: Bench) -> None:
     partials = bench.claim(*[bench.account.add] * 3)
     bench.incarnation.end("buried")
     bench.client.commit()

@@ -47,7 +47,7 @@ def test_a_waiting_thread_gets_what_is_added(jobs: Jobs) -> None:
     assert waiting.next == Job(A)
 
 
-def test_it_is_busy_while_it_is_at_a_job(jobs: Jobs) -> None:
+def test_the_queue_is_busy_while_a_job_runs(jobs: Jobs) -> None:
     assert not jobs.busy
     jobs.add([A])
     jobs.next()
@@ -58,7 +58,7 @@ def test_it_is_busy_while_it_is_at_a_job(jobs: Jobs) -> None:
     assert not jobs.busy
 
 
-def test_what_is_added_is_news_to_the_jobs_thread(jobs: Jobs) -> None:
+def test_added_jobs_are_announced_once_to_the_jobs_thread(jobs: Jobs) -> None:
     assert jobs.take_news() == []
     jobs.add([A], TID)
     jobs.add([B, C])
@@ -67,7 +67,7 @@ def test_what_is_added_is_news_to_the_jobs_thread(jobs: Jobs) -> None:
     assert jobs.take_news() == []
 
 
-def test_what_has_not_begun_is_taken_back_once(jobs: Jobs) -> None:
+def test_a_job_that_has_not_begun_is_revoked_once(jobs: Jobs) -> None:
     jobs.add([A, B, C])
     jobs.next()
 
@@ -75,7 +75,7 @@ def test_what_has_not_begun_is_taken_back_once(jobs: Jobs) -> None:
     assert jobs.take_back() == []
 
 
-def test_after_finish_there_is_no_next_once_all_is_done(jobs: Jobs) -> None:
+def test_a_finished_queue_has_no_next_job_once_all_are_done(jobs: Jobs) -> None:
     jobs.add([A])
     jobs.finish()
 
@@ -83,7 +83,7 @@ def test_after_finish_there_is_no_next_once_all_is_done(jobs: Jobs) -> None:
     assert jobs.next() is None
 
 
-def test_finish_ends_a_wait(jobs: Jobs) -> None:
+def test_finish_ends_the_wait_for_a_job(jobs: Jobs) -> None:
     waiting = Waiting(jobs)
     jobs.finish()
 
@@ -98,7 +98,7 @@ def test_the_result_of_a_deferred_comes_before_new_jobs(jobs: Jobs) -> None:
     assert [jobs.next(), jobs.next()] == [Job(A, True, 42), Job(B)]
 
 
-def test_the_result_of_a_deferred_is_not_taken_back(jobs: Jobs) -> None:
+def test_the_result_of_a_deferred_is_not_revoked(jobs: Jobs) -> None:
     jobs.hold(A)
     jobs.add([B])
     jobs.add_fired(A, 42)

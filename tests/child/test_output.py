@@ -81,20 +81,20 @@ def test_a_line_may_be_written_in_pieces(stream: Stream) -> None:
     assert stream.read() == ["0x1: ab", "0x1: c"]
 
 
-def test_text_that_utf8_cannot_say_does_not_fail_a_job(stream: Stream) -> None:
+def test_text_that_utf8_cannot_encode_does_not_fail_a_job(stream: Stream) -> None:
     stream.text.begin("0x1")
     print("\ud800ü", file=stream.text)
 
     assert stream.read() == ["0x1: \\ud800ü"]
 
 
-def test_write_says_how_much_the_job_wrote(stream: Stream) -> None:
+def test_write_returns_how_much_the_job_wrote(stream: Stream) -> None:
     stream.text.begin("0x1")
 
     assert stream.text.write("four") == 4
 
 
-def test_both_streams_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdout_and_stderr_are_both_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     streams = output.install()

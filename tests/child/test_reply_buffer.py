@@ -37,7 +37,7 @@ def box() -> Box:
     return Box()
 
 
-def test_the_last_one_takes_along_what_has_waited(box: Box) -> None:
+def test_the_last_ending_takes_along_those_that_have_waited(box: Box) -> None:
     box.end(b"a", 100)
     box.end(b"b", 300)
     assert box.sent == []
@@ -48,7 +48,7 @@ def test_the_last_one_takes_along_what_has_waited(box: Box) -> None:
     assert box.reactor.getDelayedCalls() == []
 
 
-def test_nothing_waits_for_long(box: Box) -> None:
+def test_an_ending_does_not_wait_long(box: Box) -> None:
     box.end(b"a")
     box.reactor.advance(WAIT_SECONDS / 2)
     box.end(b"b")
@@ -60,12 +60,12 @@ def test_nothing_waits_for_long(box: Box) -> None:
     assert [one.oids for one in box.sent] == [[b"a", b"b"], [b"c"]]
 
 
-def test_a_long_one_is_told_at_once(box: Box) -> None:
+def test_the_ending_of_a_long_job_is_sent_at_once(box: Box) -> None:
     box.end(b"a", SHORT_MICROSECONDS + 1)
     assert [one.oids for one in box.sent] == [[b"a"]]
 
 
-def test_what_ended_otherwise_is_told_apart_and_in_order(box: Box) -> None:
+def test_endings_of_different_kinds_are_sent_apart_and_in_order(box: Box) -> None:
     box.end(b"a")
     box.end(b"b", ending=Ending.SETTLED)
     box.end(b"c")
@@ -79,6 +79,6 @@ def test_what_ended_otherwise_is_told_apart_and_in_order(box: Box) -> None:
     ]
 
 
-def test_an_empty_one_says_nothing(box: Box) -> None:
+def test_an_empty_buffer_sends_nothing(box: Box) -> None:
     box.flush()
     assert box.sent == []

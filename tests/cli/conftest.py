@@ -11,26 +11,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
-from tests.support.instance import ROOT, Client, Instance, short_folder
-from tests.support.waiting import is_gone, wait_until
+from tests.support.instance import ROOT, Client, Instance, running
 from zcasync.cli.main import execute
 from zcasync.datamanager import Worker
 from zcasync.job.ids import id_of
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 SECONDS = 60.0
-CONFIG = """
-<zcasync>
-  grace-period 5
-  poll-seconds 2
-</zcasync>
-"""
 
 
 @dataclass(frozen=True)
@@ -56,12 +50,8 @@ class Result:
 
 @pytest.fixture(scope="package")
 def shared_instance() -> Iterator[Instance]:
-    with short_folder() as folder:
-        instance = Instance(folder / "home", children=2, config=CONFIG)
-        try:
-            yield instance.start()
-        finally:
-            instance.end()
+    with running() as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -140,30 +130,6 @@ def extra_worker(client: Client, **attributes: Any) -> Iterator[Worker]:
         client.sync()
         client.manager.workers.remove(worker)
         client.commit()
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    """A gate for the test's jobs; open in the end, so that no job waits for ever."""
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def make_instance(folder: Path) -> Iterator[Callable[..., Instance]]:
-    """Makes instances of the test's own; they end with it."""
-    made: list[Instance] = []
-
-    def make(name: str = "home", children: int | None = 1, config: str = CONFIG) -> Instance:
-        made.append(Instance(folder / name, children, config))
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for instance in made:
-            instance.end()
 
 
 def kill_with_server(instance: Instance) -> int:

@@ -15,7 +15,6 @@ import pytest
 
 from tests.support.instance import ROOT, Client, Instance
 from tests.support.leftovers import left_processes
-from tests.support.waiting import wait_until
 from zcasync.cli import demo as demo_module
 from zcasync.cli.demo import Host, demo
 from zcasync.cli.main import execute
@@ -24,6 +23,7 @@ from zcasync.demo.index import ROOT_KEY
 from zcasync.demo.source import standard_library
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
+from zcasync.testing.waiting import wait_until
 
 #: Enough of the library for a dozen jobs, so that a child can be killed among them.
 PACKAGES = ["asyncio", "ctypes", "email", "http", "importlib", "json", "logging", "multiprocessing"]

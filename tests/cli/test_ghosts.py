@@ -21,7 +21,6 @@ import pytest
 from tests.cli.conftest import Result, extra_worker, frozen
 from tests.jobs import orphan as orphan_jobs
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync import clock
 from zcasync.cli import ghosts
 from zcasync.cli.opening import unindexed_bytes
@@ -30,6 +29,8 @@ from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 from zcasync.reports import orphans
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 from zcasync.workers.incarnation import Incarnation
 
 Cli = Callable[..., Result]
@@ -46,7 +47,7 @@ SOON_SECONDS = 10.0
 KEYS = {"uuid", "engine", "host", "pid", "verdict", "reason", "thread", "reactor", "jobs"}
 
 
-def test_no_ghosts_is_exit_code_0(served: Instance, cli: Cli) -> None:
+def test_a_database_without_ghosts_is_exit_code_0(served: Instance, cli: Cli) -> None:
     shown = cli("ghosts")
     assert (shown.code, shown.out) == (0, "no ghosts\n")
     assert cli("ghosts", "--json").json == {"ghosts": [], "silent": [], "orphans": []}
@@ -101,7 +102,7 @@ def test_a_large_database_without_an_index_is_not_read(
     assert f"Holds      {job_id}" in words.out
 
 
-def test_status_of_a_large_database_without_an_index_tells_what_is_known(
+def test_status_of_a_large_database_without_an_index_shows_what_is_known(
     large_ghost: tuple[Instance, str], cli: Cli
 ) -> None:
     instance, _ = large_ghost
@@ -115,7 +116,7 @@ def test_status_of_a_large_database_without_an_index_tells_what_is_known(
     assert cli("jobs", "--home", instance.home).code == 3
 
 
-def test_jobs_that_cannot_be_known_are_not_said_to_be_none(
+def test_jobs_that_cannot_be_known_are_not_reported_as_none(
     large_ghost: tuple[Instance, str], cli: Cli
 ) -> None:
     instance, _ = large_ghost
@@ -140,7 +141,7 @@ def test_a_large_database_of_a_supervisor_that_stopped_has_no_ghost(
     assert "this home alone is judged" in shown.error
 
 
-def test_what_the_index_does_not_know_has_to_be_read(tmp_path: Path) -> None:
+def test_the_bytes_that_the_index_does_not_know_are_counted(tmp_path: Path) -> None:
     data, index = tmp_path / "Data.fs", tmp_path / "Data.fs.index"
     assert unindexed_bytes(data) == 0
     data.write_bytes(b"x" * 100)
@@ -295,7 +296,7 @@ def test_a_child_is_known_by_its_command_line(tmp_path: Path, is_alive: bool) ->
     assert [one.pid for one in found] == ([] if is_alive else [child.pid])
 
 
-def test_an_engine_that_this_home_wrote_down_tells_whose_orphan_it_is(tmp_path: Path) -> None:
+def test_the_engine_that_a_home_wrote_down_identifies_its_orphan(tmp_path: Path) -> None:
     engine = str(uuid.uuid4())
     with process(**{ENGINE_VARIABLE: engine}) as left:
         for running, last, pids in (

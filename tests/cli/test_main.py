@@ -170,7 +170,7 @@ def test_text_is_printed_on_a_terminal_that_knows_only_ascii(
     assert done.out.isascii()
 
 
-def test_version(cli: Cli) -> None:
+def test_the_version_is_printed(cli: Cli) -> None:
     assert cli("--version").out.startswith("zcasync ")
 
 

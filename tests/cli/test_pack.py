@@ -11,9 +11,9 @@ from ZODB.FileStorage.FileStorage import FileStorageError
 from tests.cli.conftest import Result
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
 from zcasync.database.packing import last_packed, old_file, open_file
 from zcasync.instance.home import Home
+from zcasync.testing.waiting import wait_until
 
 Cli = Callable[..., Result]
 
@@ -80,7 +80,7 @@ def test_the_supervisor_packs_by_itself(make_instance: Callable[..., Instance]) 
     assert first is not None
     # It packs again and again, and may have begun before we looked: each of these comes to be.
     wait_until(lambda: (last_packed(home) or 0) > first, "a pack", seen=instance.evidence)
-    wait_until(lambda: "now " in instance.log(), "its result", seen=instance.evidence)
+    wait_until(lambda: "now " in instance.log, "its result", seen=instance.evidence)
     wait_until(lambda: not old_file(home.data_fs).exists(), "the old file to be gone")
 
 

@@ -13,8 +13,9 @@ import pytest
 from tests.cli.conftest import Result, finish, kill_with_server, start
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.job.ids import parse
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 Cli = Callable[..., Result]
 
@@ -52,7 +53,7 @@ def test_put_as_json_prints_the_id(served: Instance, cli: Cli) -> None:
         (["builtins.float", "--arg", '"nan"', "--wait"], "nan"),
     ],
 )  # fmt: skip
-def test_with_wait_the_result_is_one_json_value(
+def test_put_with_wait_prints_the_result_as_one_json_value(
     served: Instance, cli: Cli, arguments: list[str], result: object
 ) -> None:
     done = cli("put", *arguments)
@@ -61,7 +62,7 @@ def test_with_wait_the_result_is_one_json_value(
     assert done.json == (served.pid if result == "the supervisor's" else result)
 
 
-def test_with_wait_and_json_the_whole_job_is_printed(served: Instance, cli: Cli) -> None:
+def test_put_with_wait_and_json_prints_the_whole_job(served: Instance, cli: Cli) -> None:
     done = cli("put", "operator.add", "--arg", "1", "--arg", "2", "--wait", "--json")
     assert (done.code, done.err) == (0, "")
     assert done.json["state"] == "completed"
@@ -96,7 +97,7 @@ def test_a_job_that_has_not_ended_in_time_is_exit_code_1_and_goes_on(
     assert client.wait_for(client.connection.get(parse(done.json["id"])[1])) > 0
 
 
-def test_a_wait_of_no_time_looks_once(served: Instance, cli: Cli, gate: Gate) -> None:
+def test_a_wait_of_no_time_checks_once(served: Instance, cli: Cli, gate: Gate) -> None:
     done = cli("put", "tests.jobs.basic.pass_gate", "--arg", json.dumps(gate.path), "--wait", "0")
     assert done.code == 1
     assert "after 0 s" in done.err
@@ -126,7 +127,7 @@ def test_a_module_that_is_not_found_leads_to_pythonpath(served: Instance, cli: C
     assert "PYTHONPATH" in cli("put", "no_such_module.call").error
 
 
-def test_what_a_module_prints_at_import_does_not_spoil_the_document(
+def test_the_output_of_a_module_at_import_does_not_spoil_the_document(
     served: Instance, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "loud_module.py").write_text("print('loud')\ndef call(): pass\n")
@@ -190,13 +191,13 @@ def test_an_interrupted_wait_leaves_quietly_and_the_job_runs_on(
     assert client.wait_for(client.connection.get(parse(said.split()[-1])[1])) > 0
 
 
-def test_without_a_supervisor_put_says_how_to_start_one(cli: Cli, tmp_path: Path) -> None:
+def test_put_without_a_supervisor_says_how_to_start_one(cli: Cli, tmp_path: Path) -> None:
     done = cli("put", "time.time", "--home", tmp_path)
     assert done.code == 3
     assert f"zcasync run --home {tmp_path}" in done.error
 
 
-def test_a_supervisor_that_was_killed_keeps_nobody_waiting(
+def test_a_supervisor_that_was_killed_keeps_no_client_waiting(
     make_instance: Callable[..., Instance], cli: Cli
 ) -> None:
     instance = make_instance(children=0).start()

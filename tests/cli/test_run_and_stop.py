@@ -15,8 +15,9 @@ from tests.cli.conftest import Result, finish, start
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance, stored
-from tests.support.waiting import is_gone, wait_until
 from zcasync.job.ids import id_of
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 Cli = Callable[..., Result]
 
@@ -44,7 +45,7 @@ def test_stop_lets_a_running_job_end_and_all_of_it_can_be_read_afterwards(
     gate.wait_for()
     instance.close_client()
     stopping = start("stop", "--home", instance.home, "--json")
-    wait_until(lambda: "stopping" in instance.log(), "the supervisor to begin to stop")
+    wait_until(lambda: "stopping" in instance.log, "the supervisor to begin to stop")
     gate.open()
     done = finish(stopping)
     assert done.code == 0, done.err

@@ -147,7 +147,7 @@ def test_status_without_the_database_says_what_the_supervisor_knows(served: Inst
     assert done.json["queues"] is None
 
 
-def test_a_frozen_supervisor_is_said_not_to_answer(served: Instance, cli: Cli) -> None:
+def test_a_frozen_supervisor_is_reported_not_to_answer(served: Instance, cli: Cli) -> None:
     with frozen(served.pid):
         shown = cli("status", "--json", "--timeout", "4")
     assert shown.code == 0
@@ -158,7 +158,7 @@ def test_a_frozen_supervisor_is_said_not_to_answer(served: Instance, cli: Cli) -
     assert shown.json["workers"][0]["children"] is None
 
 
-def test_a_home_that_was_never_served(cli: Cli, tmp_path: Path) -> None:
+def test_a_home_that_was_never_served_has_a_status(cli: Cli, tmp_path: Path) -> None:
     shown = cli("status", "--home", tmp_path, "--json")
     assert shown.code == 0
     assert shown.json["workers"] == []

@@ -10,8 +10,8 @@ import pytest
 from ZEO.Exceptions import ClientDisconnected, ServerException
 from ZODB.POSException import ConflictError, POSKeyError, StorageError
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.database.errors import is_storage_lost, say_it_once
@@ -67,7 +67,7 @@ def test_a_job_is_done_once_the_storage_takes_its_commit(
 
 
 @pytest.mark.parametrize("error", FULL, ids=repr)
-def test_a_failure_and_what_a_deferred_gave_are_stored_later_too(
+def test_a_failure_and_the_result_of_a_deferred_are_stored_later_too(
     session: Session, error: Exception
 ) -> None:
     failing, waiting = Partial(samples.raise_value_error), Partial(samples.nothing)
@@ -86,7 +86,7 @@ def test_a_failure_and_what_a_deferred_gave_are_stored_later_too(
     assert full.waited == again.waited == [error]
 
 
-def test_what_a_job_itself_raises_is_its_result(session: Session) -> None:
+def test_the_error_that_a_job_itself_raises_is_its_result(session: Session) -> None:
     partial = session.keep(Partial(fill_a_file))
     full = Full(session, FULL[0], 0)
 
@@ -111,7 +111,7 @@ def test_the_log_shows_what_is_broken_and_not_that_the_storage_is_away(
     assert len(caplog.records) == 2
 
 
-def test_which_errors_mean_that_the_storage_is_lost() -> None:
+def test_the_errors_of_a_lost_storage_are_known() -> None:
     assert is_storage_lost(ClientDisconnected("away"), committing=False)
     assert is_storage_lost(ServerException("full"), committing=False)
     assert not is_storage_lost(StorageError("of a storage of its own"), committing=False)

@@ -6,13 +6,13 @@ import pytest
 from ZODB import DB
 from ZODB.utils import p64
 
-from tests.support.samples import Demo
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync.database import invalidations
 from zcasync.database.invalidations import bound
 
 
-def test_a_connection_that_waits_notes_no_more_than_so_much(
+def test_a_connection_that_waits_keeps_a_limited_number_of_invalidations(
     db: DB, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a spare child does, which waits for hours while others write millions of objects."""
@@ -36,7 +36,7 @@ def test_a_connection_that_waits_notes_no_more_than_so_much(
     idle.close()
 
 
-def test_what_is_noted_of_little_is_what_has_changed(db: DB, session: Session) -> None:
+def test_a_few_invalidations_are_kept_as_they_are(db: DB, session: Session) -> None:
     bound(db)
     demo, other = session.keep(Demo(), "one"), session.keep(Demo(), "two")
     idle = Session(db)

@@ -12,7 +12,7 @@ from ZODB import DB
 from ZODB.FileStorage import FileStorage
 
 import zcasync
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.database.client import open_client, open_for_reading
@@ -68,7 +68,7 @@ def test_a_socket_that_was_left_behind_serves_nobody(home: Home) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_supervisor_whose_database_server_is_away_is_waited_for_in_vain(home: Home) -> None:
+def test_a_wait_for_a_supervisor_without_its_database_server_fails(home: Home) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(home.control_socket))
         listening.listen()
@@ -120,7 +120,7 @@ def test_databases_of_a_configuration_are_opened(home: Home) -> None:
         one.close()
 
 
-def test_one_database_holds_the_manager_itself(home: Home) -> None:
+def test_a_single_database_holds_the_data_manager_itself(home: Home) -> None:
     db = open_databases(home, configured(home, filestorage("", home.var / "m.fs")), SHORT_SECONDS)
 
     assert manager_database(db) is db
@@ -248,7 +248,7 @@ def test_an_argument_whose_class_has_vanished_survives_and_comes_back(
 
 
 @pytest.mark.parametrize("code", GONE)
-def test_a_partial_whose_class_has_vanished_is_set_aside_and_comes_back(
+def test_a_partial_whose_class_has_vanished_is_quarantined_and_comes_back(
     workshop: Workshop, code: str | None, tmp_path: Path
 ) -> None:
     good = (tmp_path / "vanishing_module.py").read_text()

@@ -15,13 +15,6 @@ from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
-
-
 def opened(home: Home) -> DB:
     return DB(packing.open_file(home.data_fs, home.blobs))
 
@@ -108,7 +101,7 @@ def test_a_missing_file_beside_an_old_one_is_not_taken_for_a_new_database(home: 
     assert not home.data_fs.exists()
 
 
-def test_where_nothing_was_packed_there_is_nothing_to_drop(home: Home) -> None:
+def test_a_database_that_was_not_packed_has_nothing_to_drop(home: Home) -> None:
     packing.drop_old(home)
     fill(home)
     packing.drop_old(home)

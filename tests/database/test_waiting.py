@@ -39,7 +39,7 @@ def wait(pauses: list[float], said: list[str]) -> StorageWait:
     return StorageWait(said.append, pauses.append)
 
 
-def test_it_returns_when_the_storage_answers(
+def test_a_storage_wait_returns_when_the_storage_answers(
     wait: StorageWait, pauses: list[float], said: list[str]
 ) -> None:
     wait.db = Storage(deaf=100)

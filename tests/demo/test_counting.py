@@ -44,7 +44,7 @@ def test_an_empty_file_counts() -> None:
         pytest.param(b"if x:\n        a\n    b\n", id="wrong indentation"),
     ],
 )
-def test_what_is_not_python_is_skipped(source: bytes) -> None:
+def test_a_file_that_is_not_python_is_skipped(source: bytes) -> None:
     assert count(source) is None
 
 

@@ -102,7 +102,7 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_nobody_is_killed_before_half_of_the_jobs_are_done(scene: Scene) -> None:
+def test_no_child_is_killed_before_half_of_the_jobs_are_done(scene: Scene) -> None:
     scene.killer.look(1)
     assert scene.asked == 0
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.waiting import wait_until
 from zcasync.testing.supervisor import Supervisor
+from zcasync.testing.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from zope.component.globalregistry import base
 
 from tests.docs.guides import DOCS, ROOT, blocks, reader
 from tests.support.ports import free_port
@@ -28,12 +26,7 @@ RETRIES = "retries.rst"
 TABLES = {"description.rst", "index.rst", "performance.rst", "reliability.rst"}
 
 
-@pytest.fixture(autouse=True)
-def registry() -> Iterator[None]:
-    """The component registry, empty before and after."""
-    base.__init__("base")
-    yield
-    base.__init__("base")
+pytestmark = pytest.mark.usefixtures("registry")
 
 
 @pytest.mark.parametrize("name", GUIDES)

@@ -51,7 +51,7 @@ def policies(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.usefixtures("registry", "policies")
-def test_the_document_runs(session: Session, fake_clock: FakeClock) -> None:
+def test_the_guide_to_retries_runs(session: Session, fake_clock: FakeClock) -> None:
     given: dict[str, Any] = {
         "zcasync": zcasync,
         "mail": session.keep(Mail(), "mail"),
@@ -88,7 +88,7 @@ def said(answers: list[Any]) -> str:
 
 
 @pytest.mark.parametrize("name", ["default", "forever", "never", "exceptions"])
-def test_the_table_is_true(name: str) -> None:
+def test_the_table_of_policies_is_true(name: str) -> None:
     policy = STOCK[name](Partial(abs, 1))
     cells = {row: found[name] for row, found in table().items()}
 

@@ -80,7 +80,7 @@ def registry() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("registry")
-def test_the_story(
+def test_the_story_comes_true(
     db: DB,
     reactor: FakeReactor,
     shop: ModuleType,

@@ -100,7 +100,7 @@ def test_two_long_homes_have_different_folders(long_home: Home) -> None:
     assert again.zeo_socket == long_home.zeo_socket
 
 
-def test_the_limit_is_in_bytes_and_to_the_byte() -> None:
+def test_the_limit_of_a_socket_path_is_in_bytes_and_to_the_byte() -> None:
     overhead = len("/" + "/var/control.sock")
     fits = Home(Path("/" + "x" * (SOCKET_PATH_LIMIT_BYTES - overhead)))
     assert len(os.fsencode(fits.control_socket)) == SOCKET_PATH_LIMIT_BYTES
@@ -112,9 +112,7 @@ def test_the_limit_is_in_bytes_and_to_the_byte() -> None:
         )
 
 
-def test_a_short_folder_that_somebody_else_has_made_is_refused(
-    long_home: Home, folder: Path
-) -> None:
+def test_a_short_folder_that_is_a_link_is_refused(long_home: Home, folder: Path) -> None:
     trap = folder / "trap"
     trap.mkdir()
     long_home.control_socket.parent.symlink_to(trap)

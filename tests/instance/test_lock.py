@@ -15,13 +15,6 @@ from zcasync.instance.lock import AlreadyServed, HomeLock, is_held, read
 from zcasync.instance.process_identity import ProcessIdentity
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
-
-
 def test_the_second_supervisor_of_a_home_is_told_who_holds_it(home: Home) -> None:
     first, second = HomeLock(home), HomeLock(home)
     first.acquire()
@@ -69,7 +62,7 @@ def test_a_holder_that_wrote_nothing_readable_is_still_a_holder(home: Home) -> N
         first.release()
 
 
-def test_who_holds_it_can_be_read(home: Home) -> None:
+def test_the_holder_of_a_lock_can_be_read(home: Home) -> None:
     assert read(home) is None
     lock = HomeLock(home)
     lock.acquire()
@@ -84,13 +77,13 @@ def test_who_holds_it_can_be_read(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '"pid"'])
-def test_what_is_not_readable_is_as_good_as_nothing(home: Home, text: str) -> None:
+def test_an_unreadable_holder_counts_as_none(home: Home, text: str) -> None:
     home.supervisor_identity.write_text(text)
 
     assert read(home) is None
 
 
-def test_a_wrong_pid_is_as_good_as_nothing(home: Home) -> None:
+def test_a_holder_with_a_wrong_pid_counts_as_none(home: Home) -> None:
     home.supervisor_identity.write_text(
         json.dumps({**ProcessIdentity.here().as_dict(), "pid": "many"})
     )
@@ -116,7 +109,9 @@ def test_a_supervisor_that_had_no_engine_leaves_what_was_known_before(home: Home
     assert read(home) == before
 
 
-def test_one_that_dies_before_it_has_an_engine_leaves_the_name_of_the_last_one(home: Home) -> None:
+def test_a_supervisor_that_dies_before_it_has_an_engine_leaves_the_name_of_the_last(
+    home: Home,
+) -> None:
     first = HomeLock(home)
     first.acquire()
     first.write("engine")
@@ -130,7 +125,7 @@ def test_one_that_dies_before_it_has_an_engine_leaves_the_name_of_the_last_one(h
     assert (found["engine"], found["starting"]) == ("engine", True)
 
 
-def test_whether_it_is_held_can_be_asked(home: Home) -> None:
+def test_a_lock_can_be_asked_whether_it_is_held(home: Home) -> None:
     assert is_held(home) is False
     lock = HomeLock(home)
     lock.acquire()
@@ -139,7 +134,7 @@ def test_whether_it_is_held_can_be_asked(home: Home) -> None:
     assert is_held(home) is False
 
 
-def test_a_full_disk_is_said_and_keeps_nobody_from_working(
+def test_a_full_disk_is_logged_and_keeps_no_supervisor_from_working(
     home: Home, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, text: str) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.waiting import wait_until
 from zcasync.instance import process_identity as identity
 from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_later_process_with_the_same_pid_is_another_one() -> None:
 @pytest.mark.parametrize(
     "change", [{"boot_id": "another"}, {"pid_namespace": "another"}, {"boot_id": ""}]
 )
-def test_nothing_is_known_of_another_machine(change: dict[str, str]) -> None:
+def test_an_identity_of_another_machine_is_unknown(change: dict[str, str]) -> None:
     assert dataclasses.replace(ProcessIdentity.here(), **change).is_alive() is None
     assert dataclasses.replace(ProcessIdentity.here(), pid=0, **change).is_alive() is None
 
@@ -84,13 +84,13 @@ def test_an_identity_survives_a_json_file() -> None:
 
 
 @pytest.mark.parametrize("found", [{}, {"pid": 1}, [], "text", None, {"pid": "x"}])
-def test_what_is_no_identity_is_refused(found: object) -> None:
+def test_text_that_is_no_identity_is_refused(found: object) -> None:
     whole = ProcessIdentity.here().as_dict()
     with pytest.raises((KeyError, TypeError, ValueError)):
         ProcessIdentity.from_dict({**whole, **found} if found == {"pid": "x"} else found)
 
 
-def test_where_the_platform_tells_nothing_nothing_is_known(
+def test_a_platform_that_shows_nothing_leaves_an_identity_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(identity, "_boot_id", lambda: identity.UNKNOWN)

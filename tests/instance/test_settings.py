@@ -174,7 +174,7 @@ def test_databases_that_do_not_go_together_are_named_all_at_once(
         assert part in problem
 
 
-def test_options_replace_settings() -> None:
+def test_options_of_the_command_line_replace_settings() -> None:
     configuration = Configuration(Settings(children=1))
 
     changed = configuration.with_settings(children=3, grace_period=None)

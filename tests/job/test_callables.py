@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import samples
-from tests.support.samples import Demo, Plain
+from tests.jobs import samples
+from tests.jobs.samples import Demo, Plain
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import BadCallable, MissingCallable
@@ -24,16 +24,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.mark.parametrize(
     ("call", "stored"),
     [
-        (samples.nothing, "tests.support.samples:nothing"),
+        (samples.nothing, "tests.jobs.samples:nothing"),
         (len, "builtins:len"),
         (operator.add, "_operator:add"),
-        (Demo, "tests.support.samples:Demo"),
-        (Demo.make, "tests.support.samples:Demo.make"),
+        (Demo, "tests.jobs.samples:Demo"),
+        (Demo.make, "tests.jobs.samples:Demo.make"),
         (dict.fromkeys, None),
         (os.path.join, f"{os.path.__name__}:join"),
     ],
 )
-def test_what_has_a_name_is_stored_by_its_name(
+def test_a_callable_with_a_name_is_stored_by_its_name(
     call: Callable[..., Any], stored: str | None
 ) -> None:
     if stored is None:
@@ -50,7 +50,7 @@ def test_a_method_of_a_persistent_object_is_stored_with_the_object() -> None:
 
     assert stored == (demo, "increase")
     assert load_form(stored) == demo.increase
-    assert dotted(stored) == "tests.support.samples.Demo.increase"
+    assert dotted(stored) == "tests.jobs.samples.Demo.increase"
 
 
 def test_persistent_callables_and_functools_partials_are_stored_themselves() -> None:
@@ -87,7 +87,7 @@ def nested() -> Callable[[], None]:
         (None, "None is not callable"),
     ],
 )
-def test_what_no_other_process_could_call_is_refused_with_the_reason(
+def test_a_callable_that_no_other_process_could_call_is_refused_with_the_reason(
     call: object, reason: str
 ) -> None:
     with pytest.raises(BadCallable, match=reason):
@@ -134,8 +134,8 @@ def test_a_function_of_a_script_is_refused_and_one_of_a_module_run_with_m_is_not
     ("name", "problem"),
     [
         ("no.such.module:call", "module 'no.such.module' of callable no.such.module.call cannot"),
-        ("tests.support.samples:gone", "module 'tests.support.samples' has no 'gone'"),
-        ("tests.support.samples:Demo.gone", "module 'tests.support.samples' has no 'Demo.gone'"),
+        ("tests.jobs.samples:gone", "module 'tests.jobs.samples' has no 'gone'"),
+        ("tests.jobs.samples:Demo.gone", "module 'tests.jobs.samples' has no 'Demo.gone'"),
         ("with_syntax_error:call", "cannot be imported here: SyntaxError"),
         ("with_own_trouble:call", "cannot be imported here: ZeroDivisionError: division by zero"),
         ("script:call", "cannot be imported here: SystemExit: usage"),
@@ -165,16 +165,16 @@ def test_a_method_that_has_vanished_says_so(session: Session) -> None:
     [
         ("builtins.len", len),
         ("os.path.join", os.path.join),
-        ("tests.support.samples.Demo.make", Demo.make),
-        ("tests.support.samples:nothing", samples.nothing),
+        ("tests.jobs.samples.Demo.make", Demo.make),
+        ("tests.jobs.samples:nothing", samples.nothing),
     ],
 )
-def test_people_name_callables_with_dots(name: str, call: Callable[..., Any]) -> None:
+def test_a_callable_can_be_named_with_dots(name: str, call: Callable[..., Any]) -> None:
     assert from_dotted(name) == call
 
 
 @pytest.mark.parametrize("name", ["len", "", "a b.c", "os..path", "1.2", ".os.path"])
-def test_what_is_no_dotted_name_is_refused(name: str) -> None:
+def test_text_that_is_no_dotted_name_is_refused(name: str) -> None:
     with pytest.raises(MissingCallable, match="is not a dotted name"):
         from_dotted(name)
 

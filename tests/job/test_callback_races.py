@@ -1,27 +1,17 @@
 """Callbacks that are added by one process while another performs the partial: run exactly once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.sessions import Session
+from tests.jobs import samples
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.job.callbacks import adopt
 from zcasync.perform.performer import Performer, is_done
 from zcasync.perform.result import take
-
-Connect = Callable[[], Session]
-
-
-@pytest.fixture(autouse=True)
-def noted() -> Iterator[list[object]]:
-    """What ``samples.note`` was called with."""
-    samples.NOTED.clear()
-    yield samples.NOTED
-    samples.NOTED.clear()
 
 
 @pytest.fixture

@@ -1,26 +1,16 @@
 """Callbacks: which are called, with what, and what an unhandled error is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from twisted.python.failure import Failure
 
-from tests.support import samples
-from tests.support.sessions import Session
+from tests.jobs import samples
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadCallable
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.perform.performer import Performer, is_done
-
-Connect = Callable[[], Session]
-
-
-@pytest.fixture(autouse=True)
-def noted() -> Iterator[list[object]]:
-    """What ``samples.note`` was called with."""
-    samples.NOTED.clear()
-    yield samples.NOTED
-    samples.NOTED.clear()
 
 
 @pytest.fixture(params=["stored", "not stored"])
@@ -230,7 +220,7 @@ def test_a_partial_is_the_callback_of_one_partial_only(session: Session) -> None
         session.queue.put(callback)
 
 
-def test_what_no_other_process_could_call_is_no_callback() -> None:
+def test_a_callable_that_no_other_process_could_call_is_no_callback() -> None:
     partial = Partial(samples.nothing)
 
     with pytest.raises(BadCallable):
@@ -278,7 +268,7 @@ def test_callbacks_that_were_interrupted_resume_where_they_were(
     assert is_done(seen)
 
 
-def test_resuming_what_is_complete_changes_nothing(session: Session) -> None:
+def test_resuming_a_completed_partial_changes_nothing(session: Session) -> None:
     partial = session.keep(Partial(samples.nothing))
     partial.addCallback(Partial(samples.note, "once"))
     partial()

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from ZODB import DB
 from ZODB.FileStorage import FileStorage
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, ConfigurationError, ForeignError, ZCAsyncError
@@ -66,8 +66,8 @@ def test_an_exception_of_ours_keeps_its_class() -> None:
 def test_any_other_exception_is_known_by_its_dotted_name() -> None:
     failure = failure_of(samples.raise_two_arguments)
 
-    assert failure.type == "tests.support.samples.TwoArguments"
-    assert failure.check("tests.support.samples.TwoArguments")
+    assert failure.type == "tests.jobs.samples.TwoArguments"
+    assert failure.check("tests.jobs.samples.TwoArguments")
     assert failure.check(samples.TwoArguments)
     assert failure.check(Exception)
     assert not failure.check(ValueError)
@@ -140,7 +140,7 @@ def test_an_exception_without_a_message_is_stored_all_the_same() -> None:
     failure = failure_of(samples.raise_bad_text)
 
     assert failure.getErrorMessage() == "<message unavailable: __str__ raised RuntimeError>"
-    assert failure.type == "tests.support.samples.BadText"
+    assert failure.type == "tests.jobs.samples.BadText"
 
 
 def test_an_os_error_keeps_its_file_name() -> None:
@@ -282,7 +282,7 @@ def test_a_client_that_lacks_the_jobs_modules_can_read_the_failure(tmp_path: Pat
     )
 
     assert done.stdout.splitlines() == [
-        "tests.support.samples.TwoArguments 404: gone",
+        "tests.jobs.samples.TwoArguments 404: gone",
         "True",
         "<class 'ValueError'>",
         "True",

@@ -1,20 +1,17 @@
 """A partial: its callable, its arguments, its states, what calling it does."""
 
 import pickle
-from collections.abc import Callable
 
 import pytest
 from twisted.python.failure import Failure
 
-from tests.support import samples
-from tests.support.samples import Demo
-from tests.support.sessions import Session
+from tests.jobs import samples
+from tests.jobs.samples import Demo
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadCallable, BadStateError, MissingCallable
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.record import TRANSITIONS
-
-Connect = Callable[[], Session]
 
 
 def test_a_new_partial_is_pending_and_has_no_result() -> None:
@@ -157,9 +154,9 @@ def test_the_callable_cannot_become_what_no_other_process_could_call() -> None:
 
 def test_a_partial_of_a_missing_function_can_be_read_and_fails_when_called() -> None:
     partial = Partial(samples.nothing)
-    partial._call = "tests.support.samples:vanished"
+    partial._call = "tests.jobs.samples:vanished"
 
-    assert partial.callable_name == "tests.support.samples.vanished"
+    assert partial.callable_name == "tests.jobs.samples.vanished"
     with pytest.raises(MissingCallable, match="has no 'vanished'"):
         _ = partial.callable
     assert partial().check(MissingCallable)

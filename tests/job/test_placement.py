@@ -1,6 +1,6 @@
 """What a call consists of is looked at when it is put: can it be stored with the partial?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,13 +9,11 @@ from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import InvalidObjectReference
 from zope.processlifetime import DatabaseOpened
 
-from tests.support import samples
-from tests.support.sessions import Session
+from tests.jobs import samples
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import MisplacedError, ZCAsyncError
 from zcasync.subscribers import installerAndNotifier
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture

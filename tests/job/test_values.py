@@ -4,8 +4,8 @@ import pytest
 from persistent.mapping import PersistentMapping
 from persistent.wref import WeakRef
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import UnstorableError
@@ -53,7 +53,7 @@ def test_too_large_values_are_refused_with_the_sizes(value: object) -> None:
         (lambda: None, "the thing, a function, cannot be pickled"),
     ],
 )
-def test_what_does_not_survive_storing_is_refused_with_the_reason(
+def test_a_value_that_does_not_survive_storing_is_refused_with_the_reason(
     value: object, reason: str
 ) -> None:
     with pytest.raises(UnstorableError, match=reason):

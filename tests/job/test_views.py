@@ -5,12 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import samples
-from tests.support.sessions import ONE, THREE, TWO, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, THREE, TWO, Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
-
-Connect = Callable[[], Session]
 
 
 def test_args_are_a_mutable_sequence(session: Session) -> None:
@@ -61,7 +59,7 @@ def test_the_name_of_a_keyword_argument_is_a_string() -> None:
         lambda partial: partial.excludedUUIDs.remove(TWO),
     ],
 )
-def test_nothing_of_it_changes_once_the_partial_is_no_longer_pending(
+def test_no_view_can_be_changed_once_the_partial_is_no_longer_pending(
     change: Callable[[Partial], None],
 ) -> None:
     partial = Partial(samples.echo, 0, a=1)
@@ -103,7 +101,7 @@ def test_annotations_can_be_written_in_every_state() -> None:
 
 
 @pytest.mark.parametrize("name", ["selectedUUIDs", "excludedUUIDs"])
-def test_a_set_of_workers(session: Session, name: str) -> None:
+def test_the_workers_of_a_partial_are_a_set(session: Session, name: str) -> None:
     partial = session.keep(Partial(samples.nothing))
     workers = getattr(partial, name)
     assert (list(workers), len(workers)) == ([], 0)
@@ -148,7 +146,9 @@ def test_workers_are_named_by_uuids_only(wrong: object) -> None:
         ([ONE, TWO], [ONE], False),
     ],
 )
-def test_who_may_run_it(selected: list[uuid.UUID], excluded: list[uuid.UUID], may: bool) -> None:
+def test_a_partial_says_which_workers_may_run_it(
+    selected: list[uuid.UUID], excluded: list[uuid.UUID], may: bool
+) -> None:
     partial = Partial(samples.nothing)
     partial.selectedUUIDs.update(selected)
     partial.excludedUUIDs.update(excluded)

@@ -5,15 +5,13 @@ from collections.abc import Callable
 import pytest
 from twisted.python.failure import Failure
 
-from tests.support import samples
-from tests.support.sessions import ONE, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, Connect, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.job.values import LargeValue
 from zcasync.perform.performer import Performer, is_done
-
-Connect = Callable[[], Session]
 
 
 def run_one(session: Session) -> Partial:
@@ -85,7 +83,7 @@ def test_a_callback_added_while_it_waits_runs_too(session: Session, connect: Con
     assert outer.state == COMPLETED
 
 
-def test_the_result_of_a_partial_that_is_over_is_taken_at_once(session: Session) -> None:
+def test_the_result_of_a_finished_partial_is_taken_at_once(session: Session) -> None:
     inner = session.keep(Partial(samples.result_of, "5 MB"), "inner")
     inner()
     outer = session.keep(Partial(samples.give_back, inner), "outer")
@@ -97,7 +95,7 @@ def test_the_result_of_a_partial_that_is_over_is_taken_at_once(session: Session)
     assert outer._result is inner._result, "a large result is stored once"
 
 
-def test_the_failure_of_a_partial_that_is_over_is_taken_at_once(session: Session) -> None:
+def test_the_failure_of_a_finished_partial_is_taken_at_once(session: Session) -> None:
     inner = session.keep(Partial(samples.raise_value_error), "inner")
     inner()
 
@@ -136,7 +134,7 @@ def test_a_partial_that_ended_while_it_waited_is_not_changed_by_a_late_result(
     assert is_done(inner)
 
 
-def test_the_one_waited_for_can_be_made_to_fail(session: Session) -> None:
+def test_the_partial_that_is_waited_for_can_be_made_to_fail(session: Session) -> None:
     outer = session.queue.put(Partial.bind(samples.put_and_return, samples.make_six))
     session.commit()
     run_one(session)

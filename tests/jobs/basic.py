@@ -15,6 +15,7 @@ import transaction
 from persistent import Persistent
 from twisted.python.failure import Failure
 
+from tests.jobs.samples import TwoArguments
 from tests.support.gates import Gate
 
 
@@ -92,14 +93,6 @@ def double(result: Any) -> Any:
     return 2 * result
 
 
-class TwoArguments(Exception):
-    """Pickles, and cannot be loaded again."""
-
-    def __init__(self, first: str, second: str) -> None:
-        super().__init__(first)
-        self.second = second
-
-
 class Unloadable:
     """Pickles, and cannot be loaded again."""
 
@@ -108,7 +101,7 @@ class Unloadable:
 
 
 def raise_two_arguments() -> None:
-    raise TwoArguments("one", "two")
+    raise TwoArguments(1, "two")
 
 
 def raise_long(length: int) -> None:
@@ -136,11 +129,6 @@ def print_lines(count: int) -> int:
         print(f"line {number}")
     print("to stderr", file=sys.stderr)
     return count
-
-
-def print_at_gate(gate: str) -> None:
-    print("before the gate")
-    Gate(gate).pass_through()
 
 
 def exit_at_once(gate: str, code: int) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import pytest
 
 from tests.support import scenes
 from tests.support.scenes import ELSEWHERE, Seconds
-from tests.support.sessions import TWO, Session
+from tests.support.sessions import TWO, Connect, Session
 from zcasync.interfaces import PENDING
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor.environment import Environment
@@ -26,7 +25,7 @@ PHASES = 30
 class Engines:
     """Two engines with the intervals of a new worker, each polling when its own pass says."""
 
-    def __init__(self, connect: Callable[[], Session], rng: random.Random) -> None:
+    def __init__(self, connect: Connect, rng: random.Random) -> None:
         self.seconds = Seconds()
         self._rng = rng
         self.sessions = [connect(), connect()]
@@ -73,7 +72,7 @@ class Engines:
 
 @pytest.mark.parametrize("phase", range(PHASES))
 def test_an_engine_elsewhere_that_held_claims_is_buried_within_a_minute_by_default(
-    connect: Callable[[], Session], phase: int
+    connect: Connect, phase: int
 ) -> None:
     rng = random.Random(phase)
     engines = Engines(connect, rng)

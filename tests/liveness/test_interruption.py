@@ -63,7 +63,7 @@ def begun(session: Session, retry: Any) -> Partial:
     return partial
 
 
-def test_under_never_the_first_interruption_ends_it_with_the_evidence(
+def test_the_first_interruption_under_never_ends_a_job_with_the_evidence(
     session: Session, log: list[str]
 ) -> None:
     partial = begun(session, "never")
@@ -82,7 +82,7 @@ def test_under_never_the_first_interruption_ends_it_with_the_evidence(
     assert "is ended" in log[-1]
 
 
-def test_what_was_not_begun_is_safe_to_run_but_may_not_kill_children_for_ever(
+def test_a_job_under_never_that_has_not_begun_runs_again_but_may_not_kill_children_for_ever(
     session: Session, log: list[str]
 ) -> None:
     partial = claimed(session, "never")
@@ -95,7 +95,9 @@ def test_what_was_not_begun_is_safe_to_run_but_may_not_kill_children_for_ever(
     assert partial.result.getErrorMessage().startswith("interrupted 10 times")
 
 
-def test_what_has_begun_is_not_given_back_by_an_engine_that_stops(session: Session) -> None:
+def test_an_engine_that_stops_does_not_release_a_job_under_never_that_has_begun(
+    session: Session,
+) -> None:
     partial = begun(session, "never")
     worker = session.manager.workers.values()[0]
     startup.end(session.connection, worker, worker.incarnation)
@@ -104,7 +106,9 @@ def test_what_has_begun_is_not_given_back_by_an_engine_that_stops(session: Sessi
     assert "'never' lets it begin only once" in partial.result.getErrorMessage()
 
 
-def test_an_engine_that_stops_gives_back_what_was_only_reserved(session: Session) -> None:
+def test_an_engine_that_stops_releases_a_job_under_never_that_was_only_prefetched(
+    session: Session,
+) -> None:
     partial = claimed(session, "never")
     worker = session.manager.workers.values()[0]
     startup.end(session.connection, worker, worker.incarnation)
@@ -112,7 +116,9 @@ def test_an_engine_that_stops_gives_back_what_was_only_reserved(session: Session
     assert (partial.state, partial._interruptions, partial.claim) == (PENDING, 0, None)
 
 
-def test_forever_is_interrupted_as_often_as_it_takes(session: Session, log: list[str]) -> None:
+def test_a_job_under_forever_is_interrupted_as_often_as_it_takes(
+    session: Session, log: list[str]
+) -> None:
     partial = claimed(session, "forever")
     worker = session.manager.workers.values()[0]
     for _ in range(30):
@@ -136,7 +142,7 @@ def test_a_policy_can_let_an_interrupted_job_wait(
     ("name", "problem"),
     [("registered elsewhere", "the default policy decides: no retry policy has the name")],
 )
-def test_a_policy_that_only_others_know_does_not_stop_the_pass(
+def test_a_policy_that_only_other_workers_know_does_not_stop_the_pass(
     session: Session, log: list[str], name: str, problem: str
 ) -> None:
     partial = claimed(session, None)
@@ -179,7 +185,7 @@ def test_a_callback_under_never_is_begun_once(session: Session, log: list[str]) 
 
 
 @pytest.mark.parametrize(("retry", "ends"), [("never", True), ("default", False)])
-def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
+def test_an_interrupted_callback_that_was_chosen_of_two_ends_or_waits_by_its_policy(
     session: Session, log: list[str], retry: str, ends: bool
 ) -> None:
     partial = claimed(session, None)
@@ -202,7 +208,7 @@ def test_one_of_two_callbacks_that_was_chosen_and_interrupted(
 # put off
 
 
-def test_what_was_put_off_waits_again_and_whoever_is_behind_it_was_interrupted(
+def test_a_rescheduled_job_waits_again_and_the_job_behind_it_was_interrupted(
     session: Session, log: list[str], fake_clock: FakeClock
 ) -> None:
     partials = scenes.put(session, 3)
@@ -216,7 +222,7 @@ def test_what_was_put_off_waits_again_and_whoever_is_behind_it_was_interrupted(
     assert (partials[0].begin_after, partials[0].claim) == (moment, None)
 
 
-def test_an_engine_that_stops_gives_back_what_was_put_off(
+def test_an_engine_that_stops_releases_a_rescheduled_job(
     session: Session, fake_clock: FakeClock
 ) -> None:
     partial = claimed(session, None)

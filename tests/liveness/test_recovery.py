@@ -46,7 +46,7 @@ def interruptions(partials: list[Partial]) -> list[int]:
     return [partial._interruptions for partial in partials]
 
 
-def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
+def test_a_death_interrupts_the_first_job_and_only_releases_the_others(
     session: Session, claims: Claims, log: list[str]
 ) -> None:
     partials = claims(3)
@@ -63,7 +63,7 @@ def test_a_death_interrupts_the_first_and_only_unreserves_the_others(
     ]
 
 
-def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
+def test_the_first_unfinished_job_is_interrupted_and_not_the_first_of_the_list(
     claims: Claims, log: list[str]
 ) -> None:
     partials = claims(3)
@@ -74,7 +74,7 @@ def test_the_first_that_is_unfinished_counts_not_the_first_of_the_list(
     assert interruptions(partials) == [0, 1, 0]
 
 
-def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
+def test_the_job_that_the_death_names_is_interrupted_and_not_those_before_it(
     claims: Claims, log: list[str]
 ) -> None:
     partials = claims(4)
@@ -85,7 +85,9 @@ def test_the_one_that_the_death_names_is_interrupted_and_not_those_before_it(
     assert interruptions(partials) == [0, 0, 1, 0]
 
 
-def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, log: list[str]) -> None:
+def test_a_death_that_names_a_finished_job_does_not_say_which_was_interrupted(
+    claims: Claims, log: list[str]
+) -> None:
     partials = claims(3)
     scenes.end(partials[0])
     job = hex_oid(partials[0]._p_oid)
@@ -94,7 +96,7 @@ def test_a_name_of_what_is_over_already_says_nothing(claims: Claims, log: list[s
     assert interruptions(partials) == [0, 1, 0]
 
 
-def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, log: list[str]) -> None:
+def test_jobs_that_wait_for_a_deferred_are_interrupted_too(claims: Claims, log: list[str]) -> None:
     partials = claims(4)
     partials[0]._started = partials[1]._started = 1
     recover(partials, DEATH, log)
@@ -102,7 +104,7 @@ def test_those_that_wait_for_a_deferred_had_begun_too(claims: Claims, log: list[
     assert interruptions(partials) == [1, 1, 1, 0]
 
 
-def test_one_that_waits_for_another_partial_is_left_alone(
+def test_a_job_that_waits_for_another_partial_is_left_alone(
     session: Session, claims: Claims, log: list[str]
 ) -> None:
     waiting, following = claims(2)
@@ -114,7 +116,7 @@ def test_one_that_waits_for_another_partial_is_left_alone(
     assert interruptions([waiting, following]) == [0, 1]
 
 
-def test_without_a_death_nothing_was_interrupted(claims: Claims, log: list[str]) -> None:
+def test_a_recovery_without_a_death_interrupts_nothing(claims: Claims, log: list[str]) -> None:
     partials = claims(2)
     partials[0]._started = 1
     recover(partials, None, log)
@@ -126,7 +128,7 @@ def test_without_a_death_nothing_was_interrupted(claims: Claims, log: list[str])
     assert log == []
 
 
-def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, log: list[str]) -> None:
+def test_cancelled_jobs_end_and_name_the_operator(claims: Claims, log: list[str]) -> None:
     partials = claims(3)
     recover(partials, DEATH, log, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
 
@@ -140,7 +142,7 @@ def test_cancelled_ones_end_and_name_who_did_it(claims: Claims, log: list[str]) 
     assert len(log) == 2
 
 
-def test_the_tenth_interruption_ends_it_with_the_evidence(
+def test_the_tenth_interruption_ends_a_job_with_the_evidence(
     session: Session, claims: Claims, log: list[str]
 ) -> None:
     (partial,) = claims(1)

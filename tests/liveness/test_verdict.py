@@ -314,7 +314,7 @@ def test_an_engine_of_this_process_that_did_not_begin_is_a_ghost() -> None:
         (float("inf"), "for ever"),
     ],
 )
-def test_durations_are_in_words(seconds: float, text: str) -> None:
+def test_a_verdict_names_durations_in_words(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.scenes import ELSEWHERE, Seconds, gone, serve
-from tests.support.sessions import ONE, Session
-from tests.support.waiting import wait_until
+from tests.support.sessions import ONE, Connect, Session
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.liveness.verdict import STALE, Judgement, Verdict, judge_watched
 from zcasync.liveness.watch import LEAST_LOOKS, LONGEST_STEP_SECONDS, PROMISE_FACTOR, Silence, Watch
+from zcasync.testing.waiting import wait_until
 from zcasync.workers.worker import Worker
 
 PROMISE = 40.0
@@ -64,7 +64,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(connect: Callable[[], Session], seconds: Seconds) -> Watched:
+def watched(connect: Connect, seconds: Seconds) -> Watched:
     return Watched(connect(), connect(), seconds)
 
 
@@ -134,7 +134,7 @@ def test_a_few_looks_are_not_enough_however_short_the_promise(watched: Watched) 
     assert answers[-1]
 
 
-def test_what_remains_is_the_whole_promise_at_the_first_look(watched: Watched) -> None:
+def test_the_remaining_time_is_the_whole_promise_before_the_first_look(watched: Watched) -> None:
     watched.serve(ELSEWHERE)
 
     assert watched.judge().remaining == DEATH_SECONDS
@@ -201,8 +201,8 @@ def test_an_engine_without_an_incarnation_is_dead_at_the_first_look(watched: Wat
     assert "has ever registered" in (watched.look() or "")
 
 
-def test_who_is_alone_with_a_database_need_not_wait_for_an_engine_of_before_a_boot(
-    connect: Callable[[], Session],
+def test_a_watcher_alone_with_a_database_does_not_wait_for_an_engine_of_an_earlier_boot(
+    connect: Connect,
 ) -> None:
     session = connect()
     worker = serve(session, ONE, ELSEWHERE, PROMISE)

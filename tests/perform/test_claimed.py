@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
-from tests.support.samples import Demo
+from tests.jobs import samples
+from tests.jobs.samples import Demo
 from tests.support.sessions import ONE, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
@@ -41,7 +41,7 @@ def test_a_claimed_partial_is_performed_once(session: Session, incarnation: Inca
     assert (partial.state, partial.result, demo.counter) == (COMPLETED, 1, 1)
 
 
-def test_what_another_engine_has_claimed_is_left_alone(
+def test_a_partial_that_another_engine_has_claimed_is_left_alone(
     session: Session, incarnation: Incarnation
 ) -> None:
     partial = claimed(session, incarnation, samples.nothing)
@@ -51,7 +51,9 @@ def test_what_another_engine_has_claimed_is_left_alone(
     assert partial.state == ACTIVE
 
 
-def test_what_was_given_back_is_left_alone(session: Session, incarnation: Incarnation) -> None:
+def test_a_partial_that_was_released_is_left_alone(
+    session: Session, incarnation: Incarnation
+) -> None:
     partial = claimed(session, incarnation, samples.nothing)
     session.queue.release(partial)
     session.commit()
@@ -59,7 +61,7 @@ def test_what_was_given_back_is_left_alone(session: Session, incarnation: Incarn
     assert not Performer().perform_claimed(partial, incarnation)
 
 
-def test_what_was_not_begun_in_time_ends_with_the_reason(
+def test_a_partial_that_was_not_begun_in_time_ends_with_the_reason(
     session: Session, incarnation: Incarnation, fake_clock: FakeClock
 ) -> None:
     demo = session.keep(Demo())
@@ -75,7 +77,7 @@ def test_what_was_not_begun_in_time_ends_with_the_reason(
     assert (demo.counter, partial.attempts, partial.started) == (0, 0, None)
 
 
-def test_what_was_begun_in_time_once_is_begun_again_after_an_interruption(
+def test_a_partial_that_was_begun_in_time_once_begins_again_after_an_interruption(
     session: Session, incarnation: Incarnation, fake_clock: FakeClock
 ) -> None:
     partial = claimed(session, incarnation, samples.make_six, begin_by=timedelta(minutes=1))
@@ -87,7 +89,7 @@ def test_what_was_begun_in_time_once_is_begun_again_after_an_interruption(
     assert (partial.result, partial.attempts) == (6, 2)
 
 
-def test_what_waits_for_another_partial_is_left_alone(
+def test_a_partial_that_waits_for_another_one_is_left_alone(
     session: Session, incarnation: Incarnation
 ) -> None:
     inner = session.keep(Partial(samples.make_six), "inner")
@@ -100,7 +102,7 @@ def test_what_waits_for_another_partial_is_left_alone(
     assert (outer.state, outer.result) == (COMPLETED, 6)
 
 
-def test_callbacks_that_are_left_are_run_whoever_claimed_the_partial(
+def test_callbacks_that_are_left_are_run_although_another_engine_claimed_the_partial(
     session: Session, incarnation: Incarnation
 ) -> None:
     partial = claimed(session, incarnation, samples.nothing)

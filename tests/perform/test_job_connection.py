@@ -10,7 +10,7 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.POSException import ConnectionStateError
 
-from tests.support.samples import Demo
+from tests.jobs.samples import Demo
 from tests.support.sessions import ONE, Session
 from zcasync.errors import BadStateError, FencedError
 from zcasync.instance.process_identity import ProcessIdentity
@@ -18,7 +18,7 @@ from zcasync.perform.job_connection import JobConnection
 from zcasync.workers.incarnation import Incarnation
 
 
-def test_one_that_cannot_be_opened_again_is_closed_until_it_can(
+def test_a_connection_that_cannot_be_opened_again_is_closed_until_it_can(
     db: DB, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
@@ -45,7 +45,7 @@ def test_one_that_cannot_be_opened_again_is_closed_until_it_can(
     attachment.close()
 
 
-def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> None:
+def test_a_discarded_connection_belongs_to_no_thread_any_more(db: DB, session: Session) -> None:
     incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
     loaded, ghost = session.keep(Demo(), "loaded"), session.keep(Demo(), "ghost")
     attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
@@ -70,7 +70,7 @@ def test_a_retired_connection_is_nobodys_any_more(db: DB, session: Session) -> N
     assert loaded.counter == 1
 
 
-def test_a_database_forgets_its_retired_connections(db: DB, session: Session) -> None:
+def test_a_database_forgets_its_discarded_connections(db: DB, session: Session) -> None:
     """A child retires one for each Deferred, and what is kept for each grows with all commits."""
     incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
     views = db._mvcc_storage._instances

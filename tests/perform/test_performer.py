@@ -1,7 +1,5 @@
 """What a call does to its job's changes, whatever way it ends."""
 
-from collections.abc import Callable
-
 import pytest
 import transaction
 from persistent.mapping import PersistentMapping
@@ -11,17 +9,15 @@ from twisted.python.failure import Failure
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.samples import Demo
-from tests.support.sessions import Session
+from tests.jobs import samples
+from tests.jobs.samples import Demo
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError, FencedError, UnstorableError
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.job.values import LargeValue
 from zcasync.perform.performer import Performer
 from zcasync.retry.stock import CONFLICT_ATTEMPTS
-
-Connect = Callable[[], Session]
 
 
 def test_a_partial_that_raises_keeps_none_of_its_changes(session: Session) -> None:

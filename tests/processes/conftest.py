@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import transaction
 
-from tests.processes.servers import database_server, own_server
-from tests.support.gates import Gate
-from tests.support.instance import Client, Instance, short_folder
+from tests.processes.servers import Connect, database_server, own_server
+from tests.support.instance import Client, Instance, running
 from zcasync.database.opening import open_servers
-
-#: For supervisors that tests stop: nobody wants to wait.
-SHORT = """
-<zcasync>
-  grace-period 5
-  poll-seconds 2
-</zcasync>
-"""
 
 
 @pytest.fixture(scope="package")
 def common_instance() -> Iterator[Instance]:
-    with short_folder() as folder:
-        instance = Instance(folder / "common", children=2, config=SHORT)
-        try:
-            yield instance.start()
-        finally:
-            instance.end()
+    with running() as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -51,30 +38,6 @@ def client(common: Instance) -> Client:
     return common.client
 
 
-@pytest.fixture
-def make_instance(folder: Path) -> Iterator[Callable[..., Instance]]:
-    """Makes instances of the test's own; they end with it."""
-    made: list[Instance] = []
-
-    def make(name: str = "home", children: int | None = 1, config: str = SHORT) -> Instance:
-        made.append(Instance(folder / name, children, config))
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for instance in made:
-            instance.end()
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    """A gate for the test's jobs; open in the end, so that no job waits for ever."""
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
 @pytest.fixture(params=["embedded", "runzeo"])
 def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
     """Where a server listens: ours, or ZEO's own, which can read no commit in one message."""
@@ -87,7 +50,7 @@ def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def connect(address: Any) -> Iterator[Callable[[], Any]]:
+def connect(address: Any) -> Iterator[Connect]:
     """Makes connections to the server, each of a client of its own."""
     opened: list[Any] = []
 

@@ -8,14 +8,26 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
 from zcasync.supervisor.zeo_server.__main__ import LIFELINE_FD
+from zcasync.testing.waiting import wait_until
 
+#: Opens a connection to a server, of a client of its own.
+Connect = Callable[[], Any]
+
+#: Of a home whose database is at a server: the head of its configuration.
+AT_SERVER = """
+<zodb>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+"""
 CONFIG = """
 <zeo>
   address 127.0.0.1:{port}

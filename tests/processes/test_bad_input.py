@@ -12,10 +12,10 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.support.instance import Client, Instance
-from tests.support.waiting import wait_until
 from zcasync.interfaces import ForeignError, MissingCallable, UnstorableError
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
+from zcasync.testing.waiting import wait_until
 
 OUTPUT_LINES = 1000  # the default of the setting
 
@@ -38,7 +38,7 @@ def test_a_callable_that_has_vanished_is_named_in_the_failure(client: Client) ->
     assert "tests.vanished" in failure.getErrorMessage()
 
 
-def test_a_partial_whose_class_has_vanished_is_set_aside_until_a_start_with_the_class(
+def test_a_partial_whose_class_has_vanished_is_quarantined_until_a_start_with_the_class(
     make_instance: Callable[..., Instance], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "from zcasync.partial import Partial\n\n\nclass Special(Partial):\n    pass\n"
@@ -54,7 +54,7 @@ def test_a_partial_whose_class_has_vanished_is_set_aside_until_a_start_with_the_
     client.wait_for(behind)
     assert special.state == "pending"
     said = f"job {id_of(special)} cannot be used and is set aside: "
-    assert f"{said}its class vanishing.Special cannot be imported" in instance.log()
+    assert f"{said}its class vanishing.Special cannot be imported" in instance.log
     assert instance.stop() == 0
     instance.import_path.append(folder)
     client = instance.start().client
@@ -75,10 +75,10 @@ def test_a_result_that_could_not_be_loaded_again_becomes_a_failure(client: Clien
 
 def test_an_exception_that_could_not_be_loaded_again_is_told_by_its_name(client: Client) -> None:
     failure = client.wait_for(client.put(jobs.raise_two_arguments))
-    assert failure.type == "tests.jobs.basic.TwoArguments"
-    assert failure.check("tests.jobs.basic.TwoArguments")
+    assert failure.type == "tests.jobs.samples.TwoArguments"
+    assert failure.check("tests.jobs.samples.TwoArguments")
     assert isinstance(failure.value, ForeignError)
-    assert failure.getErrorMessage() == "one"
+    assert failure.getErrorMessage() == "1: two"
     assert "in raise_two_arguments" in failure.getTraceback()
     assert pickle.loads(pickle.dumps(failure)).getTraceback() == failure.getTraceback()
 
@@ -111,8 +111,8 @@ def test_100000_printed_lines_end_a_job_no_later_and_the_log_is_bounded(
     assert client.wait_for(partial, timeout=60) == 100_000
     job = f"job {id_of(partial)}:"
     left_out = f"{job} {100_001 - OUTPUT_LINES} more lines are not shown"
-    wait_until(lambda: left_out in common.log(), left_out, seen=lambda: common.log()[-2000:])
-    lines = [line for line in common.log().splitlines() if job in line]
+    wait_until(lambda: left_out in common.log, left_out, seen=lambda: common.log[-2000:])
+    lines = [line for line in common.log.splitlines() if job in line]
     assert lines[0].endswith(f"{job} line 0")
     assert len(lines) == OUTPUT_LINES + 1
 
@@ -125,4 +125,4 @@ def test_output_is_logged_with_the_job_that_wrote_it(common: Instance, client: C
         f"job {id_of(first)}: to stderr",
         f"job {id_of(second)}: by a program",
     ):
-        wait_until(lambda said=expected: said in common.log(), expected, seen=common.log)
+        wait_until(lambda said=expected: said in common.log, expected, seen=lambda: common.log)

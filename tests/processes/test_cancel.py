@@ -22,16 +22,16 @@ from ZODB.POSException import ConflictError
 from tests.jobs import basic as jobs
 from tests.jobs import cancel as cancel_jobs
 from tests.jobs import load as load_jobs
-from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
 from tests.support.gates import Gate
-from tests.support.instance import ROOT, Client, Instance
-from tests.support.waiting import is_gone, wait_until
+from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.datamanager import Worker
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import AbortedError
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 from zcasync.workers.incarnation import Incarnation
 
 SHARED = (
@@ -110,7 +110,7 @@ def test_a_live_engine_is_not_released(make_instance: Callable[..., Instance]) -
     assert instance.worker().engineUUID is not None
 
 
-def test_ghosts_names_a_killed_supervisor_until_it_is_started_again(
+def test_the_ghosts_command_names_a_killed_supervisor_until_it_is_started_again(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()

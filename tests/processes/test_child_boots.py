@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 #: Ends each child when it starts, for as long as the file is there.
 BREAKS = """
@@ -20,7 +20,7 @@ if "zcasync.child" in sys.orig_argv and pathlib.Path({marker!r}).exists():
 """
 
 
-def test_it_is_told_and_ends_when_the_cause_is_gone(
+def test_a_boot_that_always_fails_is_reported_and_ends_when_the_cause_is_gone(
     make_instance: Callable[..., Instance], tmp_path: Path
 ) -> None:
     marker = tmp_path / "broken"
@@ -33,7 +33,7 @@ def test_it_is_told_and_ends_when_the_cause_is_gone(
     def boot() -> dict[str, object]:
         return instance.status()["boot"] or {}  # type: ignore[no-any-return]
 
-    wait_until(lambda: "children: 0 -> 2" in instance.log(), "children", 60, instance.evidence)
+    wait_until(lambda: "children: 0 -> 2" in instance.log, "children", 60, instance.evidence)
     wait_until(lambda: boot().get("tries", 0) >= 6, "some tries", seen=instance.evidence)  # type: ignore[operator]
     assert "exited with 9 before it was ready: this machine is broken" in str(boot()["problem"])
     assert "zcasync ready" not in instance.output
@@ -47,7 +47,7 @@ def test_it_is_told_and_ends_when_the_cause_is_gone(
     shown = " ".join(shown.split())  # long lines are wrapped
     assert "before it was ready: this machine is broken (" in shown
     assert " tries since " in shown
-    assert instance.log().count("next try in") < 10, "no flood"
+    assert instance.log.count("next try in") < 10, "no flood"
     marker.unlink()
     instance.wait_until_ready()
     client = instance.client

@@ -11,9 +11,10 @@ import pytest
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 
 def test_a_job_whose_child_was_killed_takes_effect_once_and_the_slot_works_again(
@@ -103,7 +104,7 @@ def test_a_grandchild_that_keeps_the_pipes_hides_no_death(
     wait_until(lambda: is_gone(grandchild), "the grandchild to run into its closed pipe")
 
 
-def test_what_a_job_has_started_dies_with_its_child(
+def test_the_processes_that_a_job_has_started_die_with_its_child(
     common: Instance, client: Client, gate: Gate, tmp_path: Path
 ) -> None:
     partial = client.put(jobs.leave_grandchild, gate.path)

@@ -11,9 +11,10 @@ import pytest
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.interfaces import AbortedError
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 LIMITS = """
 <zcasync>
@@ -72,11 +73,11 @@ def test_a_child_that_a_signal_has_stopped_is_reported_and_then_replaced(
     client.wait_for(partial)
     assert counter.value == 1
     assert partial._interruptions == 1
-    assert "a signal had stopped it for 3 s (frozen-timeout)" in instance.log()
+    assert "a signal had stopped it for 3 s (frozen-timeout)" in instance.log
     assert is_gone(victim)
 
 
-def test_one_that_is_continued_in_time_ends_its_job(
+def test_a_stopped_child_that_is_continued_in_time_ends_its_job(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()
@@ -84,7 +85,7 @@ def test_one_that_is_continued_in_time_ends_its_job(
     partial = client.put(jobs.pass_gate, gate.path)
     victim = gate.wait_for()
     os.kill(victim, signal.SIGSTOP)
-    wait_until(lambda: "was stopped by a signal" in instance.log(), "the log to tell it")
+    wait_until(lambda: "was stopped by a signal" in instance.log, "the log to tell it")
     os.kill(victim, signal.SIGCONT)
     gate.open()
     assert client.wait_for(partial) == victim
@@ -116,6 +117,6 @@ def test_children_are_replaced_after_their_jobs_without_an_interruption(
         return len(pids) > 5
 
     wait_until(are_replaced, "other children to do the jobs", 60, instance.evidence)
-    assert instance.log().count("is replaced: it has done") > 2
+    assert instance.log.count("is replaced: it has done") > 2
     assert {partial._interruptions for partial in partials} == {0}
     assert {partial.attempts for partial in partials} == {1}

@@ -12,10 +12,13 @@ import psutil
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 
-def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, gate: Gate) -> None:
+def test_a_spare_child_takes_the_interrupted_job_at_once(
+    common: Instance, client: Client, gate: Gate
+) -> None:
     spare = common.wait_for_spare()
     partial = client.put(jobs.pass_gate, gate.path)
     victim = gate.wait_for()
@@ -30,7 +33,7 @@ def test_it_takes_the_interrupted_job_at_once(common: Instance, client: Client, 
     assert common.wait_for_spare() != spare
 
 
-def test_one_that_is_killed_is_followed_by_another_and_harms_nobody(
+def test_a_spare_child_that_is_killed_is_followed_by_another_and_no_job_suffers(
     common: Instance, client: Client, gate: Gate
 ) -> None:
     partial = client.put(jobs.pass_gate, gate.path)
@@ -43,14 +46,14 @@ def test_one_that_is_killed_is_followed_by_another_and_harms_nobody(
     assert partial._interruptions == 0
 
 
-def test_it_is_gone_with_its_supervisor(make_instance: Callable[..., Instance]) -> None:
+def test_a_spare_child_is_gone_with_its_supervisor(make_instance: Callable[..., Instance]) -> None:
     instance = make_instance().start()
     spare = psutil.Process(instance.wait_for_spare())
     instance.kill()
     wait_until(lambda: is_gone(spare), "the spare to leave", 10)
 
 
-def test_one_setting_turns_it_off(make_instance: Callable[..., Instance]) -> None:
+def test_a_setting_turns_the_spare_child_off(make_instance: Callable[..., Instance]) -> None:
     instance = make_instance(config="<zcasync>\n  spare false\n</zcasync>\n").start()
     victim = instance.wait_for_children(1, "idle")[0]
     os.kill(victim, signal.SIGKILL)

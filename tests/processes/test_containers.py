@@ -17,22 +17,20 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.jobs import load as load_jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
-CONFIG = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+CONFIG = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 5
   {intervals}
 </zcasync>
 """
+)
 SHORT = "poll-seconds 1\n  ping-interval 2\n  ping-death-interval 2"
 #: With the defaults, which take a minute, when asked for.
 INTERVALS = "" if "DEFAULT_INTERVALS" in os.environ else SHORT
@@ -97,7 +95,7 @@ def test_a_supervisor_that_is_killed_in_another_container_is_buried_for_its_sile
     partial = client.connection.get(partial._p_oid)
     wait_until(lambda: len(gate.arrivals()) > 1, "the heir to begin the job", BURIED_SECONDS)
     print(f"\nat work elsewhere after {time.monotonic() - began:.1f} s")
-    assert re.search(r"is buried: .* has not written for \d+ s while we watched", heir.log())
+    assert re.search(r"is buried: .* has not written for \d+ s while we watched", heir.log)
     gate.open()
     client.wait_for(partial)
     assert partial._interruptions == 1
@@ -134,4 +132,4 @@ def test_a_supervisor_in_another_container_that_is_busy_is_not_buried(
         client.wait_for(*partials, timeout=HOLD_SECONDS + 60)
     assert client.worker(busy.home).engineUUID == engine
     assert [partial._interruptions for partial in partials] == [0] * len(partials)
-    assert "is buried" not in watcher.log()
+    assert "is buried" not in watcher.log

@@ -17,13 +17,13 @@ import pytest
 
 import zcasync
 from tests.jobs import basic as jobs
-from tests.processes.conftest import SHORT
 from tests.processes.servers import database_server
 from tests.support.gates import Gate
-from tests.support.instance import ROOT, Client, Instance
-from tests.support.waiting import is_gone, wait_until
+from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.instance.home import Home
 from zcasync.interfaces import NotRunning
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 ONE = """
 <zodb>
@@ -91,7 +91,7 @@ def test_a_killed_database_server_is_started_again_and_nothing_is_lost(
     gate.open()
     instance.close_client()
     wait_until(
-        lambda: "starting it again" in instance.log() and instance.log().count("listens") == 2,
+        lambda: "starting it again" in instance.log and instance.log.count("listens") == 2,
         "the server to be started again",
         seen=instance.evidence,
     )
@@ -117,7 +117,7 @@ def test_a_frozen_database_server_holds_neither_the_status_nor_the_stop(
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
             server.resume()
-    assert "ghost" in instance.log(), instance.evidence()
+    assert "ghost" in instance.log, instance.evidence()
     wait_until(lambda: is_gone(server), "the server to end")
     partial = instance.start().client.put(jobs.echo, 1)
     assert instance.client.wait_for(partial) == ((1,), {})
@@ -161,7 +161,7 @@ def test_a_home_with_a_long_path_has_its_sockets_elsewhere(
         shutil.rmtree(elsewhere, ignore_errors=True)
 
 
-def test_without_a_supervisor_a_client_is_told_how_to_start_one(
+def test_a_client_without_a_supervisor_is_told_how_to_start_one(
     make_instance: Callable[..., Instance],
 ) -> None:
     instance = make_instance().start()
@@ -170,7 +170,7 @@ def test_without_a_supervisor_a_client_is_told_how_to_start_one(
         zcasync.open(instance.home)
 
 
-def test_a_file_storage_in_use_is_said_and_nothing_is_left_running(
+def test_a_file_storage_in_use_is_reported_and_no_process_is_left_running(
     make_instance: Callable[..., Instance],
 ) -> None:
     from ZODB.FileStorage import FileStorage
@@ -181,7 +181,7 @@ def test_a_file_storage_in_use_is_said_and_nothing_is_left_running(
     try:
         instance.launch()
         assert instance.wait() != 0
-        assert "is in use by another process" in instance.log()
+        assert "is in use by another process" in instance.log
     finally:
         storage.close()
 

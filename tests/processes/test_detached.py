@@ -26,7 +26,7 @@ def test_a_detached_reactor_job_gets_its_result(client: Client) -> None:
     assert client.wait_for(partial) == ((1,), {})
 
 
-def test_what_a_detached_call_raises_is_its_result(client: Client) -> None:
+def test_the_error_that_a_detached_call_raises_is_its_result(client: Client) -> None:
     failure = client.wait_for(client.put(progress_jobs.fail_without_connection, detached=True))
     assert "no luck" in failure.getErrorMessage()
 
@@ -39,7 +39,7 @@ def test_jobs_behind_a_detached_one_have_a_connection_again(client: Client) -> N
     assert counter.value == 2
 
 
-def test_stored_objects_cannot_be_passed(client: Client) -> None:
+def test_stored_objects_cannot_be_passed_to_a_detached_call(client: Client) -> None:
     counter = client.add("for a detached call", jobs.Counter())
     queue = client.manager.thread
     with pytest.raises(ValueError, match=r"args\[0\] of a detached call"):

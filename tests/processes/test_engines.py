@@ -12,18 +12,16 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.jobs import load as load_jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.interfaces import COMPLETED
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
-CONFIG = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+CONFIG = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 5
   poll-seconds 1
@@ -31,6 +29,7 @@ CONFIG = """
   ping-death-interval 1
 </zcasync>
 """
+)
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_a_frozen_engine_is_buried_and_starts_anew_when_it_thaws(
         lambda: client.worker(holder.home).engineUUID not in (None, engine), "a new engine"
     )
     wait_until(lambda: all(map(is_gone, children)), "the old children to end")
-    assert "a new engine is started" in holder.log()
+    assert "a new engine is started" in holder.log
     again = client.manager.thread.put(counter_of(client).add)
     again.excludedUUIDs.add(client.worker(other.home).UUID)
     client.commit()

@@ -23,8 +23,8 @@ from tests.processes.test_storage_away import (
 )
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance
-from tests.support.waiting import wait_until
 from zcasync.instance.home import Home
+from zcasync.testing.waiting import wait_until
 
 MakeInstance = Callable[..., Instance]
 
@@ -87,7 +87,7 @@ def see_all(instance: Instance, wanted: list[bytes]) -> None:
     assert sorted(see_through(instance, wanted)) == list(range(1, 22))
     assert instance.stop() == 0
     fstest.check(str(Home(instance.home).data_fs))  # raises
-    assert "Unhandled" not in instance.log()
+    assert "Unhandled" not in instance.log
 
 
 def test_a_server_whose_file_may_not_grow_makes_way_for_another_one(
@@ -99,10 +99,10 @@ def test_a_server_whose_file_may_not_grow_makes_way_for_another_one(
     server = psutil.Process(instance.status()["server_pid"])
     server.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     gate.open()
-    wait_until(lambda: instance.log().count("listens") == 2, "a new server", seen=instance.evidence)
+    wait_until(lambda: instance.log.count("listens") == 2, "a new server", seen=instance.evidence)
     assert instance.status()["server_pid"] != server.pid
     see_all(instance, wanted)
-    assert instance.log().count("cannot be written (File too large)") == 1
+    assert instance.log.count("cannot be written (File too large)") == 1
 
 
 def test_a_full_disk_fails_no_job(
@@ -116,7 +116,7 @@ def test_a_full_disk_fails_no_job(
     small_disk.clear()
     see_through(instance, wanted)
     said_once_each_way(instance)
-    assert instance.log().count("make room") == 1
+    assert instance.log.count("make room") == 1
     see_all(instance, wanted)
 
 
@@ -163,4 +163,4 @@ def test_a_supervisor_does_not_start_where_there_is_no_room(
     last = instance.output.strip().splitlines()[-1]
     assert last.startswith("zcasync: the database server cannot run: ")
     assert "Data.fs cannot be written: No space left on device; make room" in last
-    assert "Traceback" not in instance.log()
+    assert "Traceback" not in instance.log

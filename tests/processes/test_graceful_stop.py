@@ -9,11 +9,12 @@ from pathlib import Path
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Instance, engine_of, stored
-from tests.support.waiting import is_gone, wait_until
 from zcasync.instance.home import Home
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.protocol.control import Stop
 from zcasync.protocol.control_client import ControlClient
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 IMPATIENT = """
 <zcasync>
@@ -46,7 +47,7 @@ def test_running_jobs_finish_and_the_others_wait_again(
     gate.open()
     assert instance.wait() == 0, instance.evidence()
     wait_until(lambda: all(map(is_gone, family)), "all that it had started to be gone")
-    assert "killed" not in instance.log()
+    assert "killed" not in instance.log
     assert engine_of(instance.home) == ""
     with stored(instance.home) as client:
         worker, get = client.worker(instance.home), lambda one: client.connection.get(one._p_oid)
@@ -78,7 +79,7 @@ def test_a_job_that_outlasts_the_grace_period_is_killed_and_runs_again_at_the_ne
     assert instance.stop(signal.SIGINT) == 0, instance.evidence()
     assert len(family) == 5  # the server, two children, a spare one, a grandchild
     wait_until(lambda: all(map(is_gone, family)), "all that it had started to be gone")
-    assert "grace period of 0.5 s is over" in instance.log()
+    assert "grace period of 0.5 s is over" in instance.log
     with stored(instance.home) as client:
         assert client.worker(instance.home).engineUUID is None
         found = [client.connection.get(partial._p_oid) for partial in (running, parent, forever)]
@@ -92,7 +93,7 @@ def test_a_job_that_outlasts_the_grace_period_is_killed_and_runs_again_at_the_ne
     assert client.main.root()["counter"].value == 1
 
 
-def test_zcasync_stop_and_a_second_signal_end_it_once(
+def test_zcasync_stop_and_a_second_signal_end_a_supervisor_once(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()
@@ -117,6 +118,6 @@ def test_a_stop_before_anything_is_ready_leaves_nothing(
     make_instance: Callable[..., Instance],
 ) -> None:
     instance = make_instance().launch()
-    wait_until(lambda: "supervisor of" in instance.log(), "the start to begin")
+    wait_until(lambda: "supervisor of" in instance.log, "the start to begin")
     assert instance.stop() == 0
     assert "Traceback" not in instance.output

@@ -11,13 +11,11 @@ import transaction
 from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ClientDisconnected
 
-from tests.processes.servers import Server
+from tests.processes.servers import Connect, Server
 from tests.support.instance import ROOT
-from tests.support.waiting import wait_until
 from zcasync.database.opening import open_servers
 from zcasync.database.sync import catch_up
-
-Connect = Callable[[], Any]
+from zcasync.testing.waiting import wait_until
 
 
 @pytest.fixture(params=["ZEO.runzeo", "zcasync.zeo"])
@@ -81,7 +79,7 @@ def see(connection: Any) -> Any:
     return connection.root()
 
 
-def test_what_was_fetched_before_a_server_was_killed_is_not_used(
+def test_object_ids_fetched_before_a_server_was_killed_are_not_used(
     connect: Connect, restart: Any
 ) -> None:
     storage = (connection := connect()).db().storage
@@ -93,7 +91,7 @@ def test_what_was_fetched_before_a_server_was_killed_is_not_used(
     assert found[-1] < after[0] or found == after[:3], "from a new server"
 
 
-def test_what_is_on_its_way_when_the_server_is_killed_is_not_used(
+def test_object_ids_on_their_way_when_the_server_is_killed_are_not_used(
     connect: Connect, restart: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = connect()
@@ -134,7 +132,7 @@ def test_new_objects_of_one_transaction_never_have_the_same_id(
     commit(connection)
 
 
-def test_what_one_client_stores_with_an_id_of_before_is_no_other_clients_new_object(
+def test_an_object_stored_with_an_earlier_id_is_no_other_clients_new_object(
     server: Server, connect: Connect, restart: Any
 ) -> None:
     slow, quick = connect(), connect()

@@ -23,12 +23,13 @@ import psutil
 import pytest
 
 from tests.jobs import basic as jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.instance.home import Home
 from zcasync.job.ids import id_of
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 KNOWN_SECONDS = 0.1
 AGAIN_SECONDS = 2.0
@@ -42,16 +43,14 @@ NO_SPARE = """
   spare false
 </zcasync>
 """
-ELSEWHERE = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
+ELSEWHERE = (
+    AT_SERVER
+    + """
 <zcasync>
   grace-period 5
 </zcasync>
 """
+)
 
 
 @contextmanager
@@ -111,7 +110,7 @@ def stopped(gate: str) -> int:
     ],
     ids=["waits", "holds the interpreter", "ignores signals", "has a grandchild", "is frozen"],
 )
-def test_all_that_a_killed_supervisor_had_started_is_gone_at_once(
+def test_the_processes_that_a_killed_supervisor_had_started_are_gone_at_once(
     make_instance: Callable[..., Instance],
     gate: Gate,
     job: Callable[..., Any],
@@ -158,7 +157,7 @@ def stale_engines(instance: Instance) -> list[dict[str, Any]]:
     return json.loads(asked.stdout)["ghosts"]  # type: ignore[no-any-return]
 
 
-def test_a_supervisor_that_was_killed_is_told_of_at_once(
+def test_a_supervisor_that_was_killed_is_reported_as_a_ghost_at_once(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()
@@ -185,7 +184,7 @@ def killed_beside(port: int, make_instance: Callable[..., Instance]) -> tuple[In
     return instance, engine
 
 
-def test_a_supervisor_that_was_killed_with_its_database_server_is_told_of_at_once(
+def test_a_supervisor_that_was_killed_with_its_database_server_is_reported_at_once(
     make_instance: Callable[..., Instance], folder: Path
 ) -> None:
     with database_server(folder) as port:
@@ -206,7 +205,7 @@ def listener(family: int, address: Any) -> Iterator[socket.socket]:
         yield listening
 
 
-def test_a_database_server_that_is_still_ending_keeps_nobody_waiting(
+def test_a_database_server_that_is_still_ending_keeps_no_command_waiting(
     make_instance: Callable[..., Instance],
 ) -> None:
     instance = make_instance().start()
@@ -220,7 +219,7 @@ def test_a_database_server_that_is_still_ending_keeps_nobody_waiting(
     assert (ghost["engine"], ghost["source"]) == (engine, "files")
 
 
-def test_a_database_server_elsewhere_that_ends_meanwhile_keeps_nobody_waiting(
+def test_a_database_server_elsewhere_that_ends_meanwhile_keeps_no_command_waiting(
     make_instance: Callable[..., Instance], folder: Path
 ) -> None:
     with database_server(folder) as port:

@@ -13,6 +13,7 @@ from ZODB import DB
 from ZODB.tests.hexstorage import HexStorage
 from ZODB.utils import p64, u64
 
+from tests.processes.servers import Connect
 from zcasync.child.read_ahead import Listener
 from zcasync.database.invalidations import listen
 from zcasync.database.sync import catch_up, commit, last_seen
@@ -26,8 +27,6 @@ from zcasync.zeo.bulk_load import (
     load_all,
 )
 from zcasync.zeo.client import TOGETHER, PipelinedClientStorage
-
-Connect = Callable[[], Any]
 
 
 class Reader:
@@ -79,7 +78,7 @@ def oids(writer: Any, *names: str) -> list[bytes]:
     return [writer.root()[name]._p_oid for name in names]
 
 
-def test_what_is_at_hand_is_not_asked_for_again(reader: Reader, writer: Any) -> None:
+def test_records_at_hand_are_not_asked_for_again(reader: Reader, writer: Any) -> None:
     root = reader.connection.root()
     with at_hand(reader.connection, oids(writer, "a", "b", "c")):
         load_all(reader.connection, oids(writer, "a", "b"))
@@ -89,7 +88,7 @@ def test_what_is_at_hand_is_not_asked_for_again(reader: Reader, writer: Any) -> 
     assert "load" not in vars(reader.connection._storage)
 
 
-def test_what_is_not_needed_is_forgotten(reader: Reader, writer: Any) -> None:
+def test_records_that_are_not_needed_are_forgotten(reader: Reader, writer: Any) -> None:
     with at_hand(reader.connection, oids(writer, "a", "b")):
         pass
     root, asked = reader.connection.root(), reader.questions
@@ -109,7 +108,7 @@ def test_a_large_record_comes_when_it_is_needed(reader: Reader, writer: Any) -> 
     assert reader.questions == asked + 1
 
 
-def test_what_is_at_hand_is_what_the_transaction_sees(reader: Reader, writer: Any) -> None:
+def test_records_at_hand_are_those_that_the_transaction_sees(reader: Reader, writer: Any) -> None:
     writer.root()["a"]["name"] = "changed"
     commit(writer)
     root = reader.connection.root()
@@ -123,7 +122,7 @@ def test_what_is_at_hand_is_what_the_transaction_sees(reader: Reader, writer: An
     assert commit(reader.connection)[1] is not None
 
 
-def test_what_does_not_exist_and_a_single_record_ask_nothing_more(reader: Reader) -> None:
+def test_a_missing_record_and_a_single_one_ask_nothing_more(reader: Reader) -> None:
     with at_hand(reader.connection, [p64(2**40), p64(2**40 + 1)]):
         assert reader.connection.root()["a"]["name"] == "a"
     asked = reader.questions
@@ -164,7 +163,7 @@ def heard(reader: Reader, writer: Any, *names: str) -> tuple[ReadAhead | None, A
     return found[0], reader.connection.root()
 
 
-def test_what_was_asked_for_when_a_commit_was_heard_of_is_what_it_has_left(
+def test_records_read_ahead_at_a_commit_are_those_that_it_has_left(
     reader: Reader, writer: Any
 ) -> None:
     ahead, root = heard(reader, writer, "a", "b")
@@ -176,7 +175,7 @@ def test_what_was_asked_for_when_a_commit_was_heard_of_is_what_it_has_left(
     assert reader.questions == 0 or not reader.is_ours
 
 
-def test_nothing_is_asked_for_in_another_thread_than_that_of_the_network(
+def test_a_read_ahead_begins_in_no_other_thread_than_that_of_the_network(
     reader: Reader, writer: Any
 ) -> None:
     """Who was interrupted in its commit tells of it in its own thread."""
@@ -184,7 +183,7 @@ def test_nothing_is_asked_for_in_another_thread_than_that_of_the_network(
     assert ask_ahead(reader.connection.db(), last_seen(reader.connection) or b"", [oid]) is None
 
 
-def test_one_object_can_be_loaded_from_what_was_asked_for(reader: Reader, writer: Any) -> None:
+def test_a_single_object_can_be_loaded_from_a_read_ahead(reader: Reader, writer: Any) -> None:
     ahead, root = heard(reader, writer, "a")
     reader.begin()
     load_ahead(reader.connection, oids(writer, "a", "b"), ahead)
@@ -195,7 +194,7 @@ def test_one_object_can_be_loaded_from_what_was_asked_for(reader: Reader, writer
     assert root["a"]._p_serial == writer.root()["a"]._p_serial
 
 
-def test_what_was_asked_for_is_of_no_use_once_something_else_is_committed(
+def test_a_read_ahead_is_not_used_once_something_else_is_committed(
     reader: Reader, writer: Any
 ) -> None:
     ahead, root = heard(reader, writer, "a", "b")
@@ -207,7 +206,7 @@ def test_what_was_asked_for_is_of_no_use_once_something_else_is_committed(
         assert [root["a"]["name"], root["b"]["name"]] == ["newer", "changed"]
 
 
-def test_what_was_asked_for_of_a_later_commit_is_of_no_use_to_an_older_transaction(
+def test_a_read_ahead_of_a_later_commit_is_not_used_by_an_older_transaction(
     reader: Reader, writer: Any
 ) -> None:
     ahead, root = heard(reader, writer, "a", "b")
@@ -216,7 +215,7 @@ def test_what_was_asked_for_of_a_later_commit_is_of_no_use_to_an_older_transacti
     assert [root["a"]["name"], root["b"]["name"]] == ["a", "b"]
 
 
-def test_a_child_asks_for_what_the_claim_of_its_next_job_has_written(
+def test_a_child_reads_ahead_what_the_claim_of_its_next_job_has_written(
     reader: Reader, writer: Any
 ) -> None:
     listener, db = Listener(reader.connection.db()), reader.connection.db()
@@ -239,7 +238,9 @@ def test_a_child_asks_for_what_the_claim_of_its_next_job_has_written(
     assert listener not in db._mvcc_storage._instances
 
 
-def test_a_server_answers_only_for_what_is_small_enough(reader: Reader, writer: Any) -> None:
+def test_a_server_answers_only_with_records_that_are_small_enough(
+    reader: Reader, writer: Any
+) -> None:
     if not reader.is_ours:
         pytest.skip("ZEO's own server loads one record at a time")
     start = reader.connection._storage._start
@@ -251,7 +252,9 @@ def test_a_server_answers_only_for_what_is_small_enough(reader: Reader, writer: 
     assert None not in reader.storage._call(LOAD_MANY, wanted, start)
 
 
-def test_a_commit_that_was_heard_of_needs_no_question(reader: Reader, writer: Any) -> None:
+def test_a_commit_whose_invalidations_have_come_needs_no_question(
+    reader: Reader, writer: Any
+) -> None:
     writer.root()["a"]["name"] = "changed"
     _, tid = commit(writer)
     assert tid is not None
@@ -285,7 +288,7 @@ def test_a_storage_around_the_client_is_asked_for_each_record(address: Any) -> N
     db.close()
 
 
-def test_a_commit_tells_its_id(writer: Any) -> None:
+def test_a_commit_returns_its_transaction_id(writer: Any) -> None:
     before = last_seen(writer)
     assert commit(writer) == (False, None)
     writer.root()["a"]["name"] = "changed"
@@ -300,7 +303,7 @@ def test_a_commit_tells_its_id(writer: Any) -> None:
     assert before < tid
 
 
-def test_a_commit_whose_conflict_was_resolved_tells_its_id_all_the_same(
+def test_a_commit_whose_conflict_was_resolved_returns_its_id_all_the_same(
     connect: Connect, writer: Any
 ) -> None:
     tree = writer.root()["tree"] = OOBTree()

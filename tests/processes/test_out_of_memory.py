@@ -11,9 +11,9 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
 from zcasync.errors import AbortedError
 from zcasync.partial import Partial
+from zcasync.testing.waiting import wait_until
 
 #: Where a cgroup can be made, and what limits its memory: of version 2, and of version 1.
 HIERARCHIES = [("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")]

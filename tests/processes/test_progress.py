@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests.jobs import progress as progress_jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from tests.support.waiting import wait_until
 from zcasync.interfaces import ACTIVE
 from zcasync.job.ids import hex_oid
 from zcasync.partial import Partial
 from zcasync.perform import progress as reporting
+from zcasync.testing.waiting import wait_until
 
 
 def said(instance: Instance, partial: Partial) -> dict[str, object] | None:

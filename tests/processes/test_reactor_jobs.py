@@ -68,7 +68,7 @@ def test_jobs_that_wait_for_deferreds_leave_the_slots_to_others(
     client.wait_for(*waiting)
 
 
-def test_a_coroutine_that_changes_a_stored_object_after_it_waited_is_told_why_not(
+def test_a_coroutine_that_changes_a_stored_object_after_a_wait_fails_with_the_reason(
     client: Client, gate: Gate
 ) -> None:
     counter = client.add("late", jobs.Counter())
@@ -84,7 +84,7 @@ def test_a_coroutine_that_changes_a_stored_object_after_it_waited_is_told_why_no
 
 
 @pytest.mark.parametrize("call", [jobs.raise_interrupt, jobs.raise_interrupt_soon])
-def test_what_looks_like_an_interrupt_ends_the_job_that_raises_it(
+def test_an_error_that_looks_like_an_interrupt_ends_the_job_that_raises_it(
     client: Client, gate: Gate, call: Callable[..., Any]
 ) -> None:
     failure = client.wait_for(client.put(call, gate.path, queue="reactor"))

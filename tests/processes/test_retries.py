@@ -109,7 +109,7 @@ def line_with_a_reserved_job(client: Client, path: str) -> Line:
     raise AssertionError(f"no job was reserved in {TRIES} tries")
 
 
-def test_a_job_under_never_is_reserved_for_no_child_that_has_something_in_hand(
+def test_a_job_under_never_is_prefetched_for_no_child_that_has_a_job(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:
     instance = make_instance().start()
@@ -165,7 +165,7 @@ def test_a_job_under_never_that_outlasts_a_graceful_stop_is_over(
 
 @pytest.mark.parametrize("call", [retry_jobs.fail_first, retry_jobs.fail_first_soon])
 @pytest.mark.parametrize("queue", ["thread", "reactor"])
-def test_exceptions_are_tried_again_until_it_goes_well(
+def test_a_job_under_exceptions_is_tried_again_until_it_goes_well(
     client: Client, gate: Gate, call: Any, queue: str
 ) -> None:
     partial = client.put(call, gate.path, 3, queue=queue, retry="tests.jobs.retry:QUICK")
@@ -204,7 +204,7 @@ def test_a_callback_is_tried_again_in_its_place(client: Client, gate: Gate) -> N
     assert (callback.result, callback.attempts) == (3, 3)
 
 
-def test_a_job_that_was_put_off_holds_no_worker_and_no_claim(
+def test_a_rescheduled_job_holds_no_worker_and_no_claim(
     common: Instance, client: Client, gate: Gate
 ) -> None:
     partial = client.put(retry_jobs.fail_first, gate.path, 1, retry="tests.jobs.retry:HOURLY")

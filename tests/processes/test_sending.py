@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,11 +11,10 @@ from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ServerException
 from ZODB.POSException import ConflictError, ReadConflictError
 
+from tests.processes.servers import Connect
 from zcasync.database.sync import catch_up
 from zcasync.database.sync import commit as commit_and_tell
 from zcasync.zeo.client import COMMIT, PART_BYTES, PART_MESSAGES, TOGETHER, VOTE
-
-Connect = Callable[[], Any]
 
 
 def commit(connection: Any) -> None:
@@ -55,7 +53,7 @@ def says(connection: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_what_is_committed_is_there_for_others(connect: Connect) -> None:
+def test_a_commit_is_there_for_other_clients(connect: Connect) -> None:
     one, two = connect(), connect()
     root = one.root()
     root["many"] = [PersistentMapping({"number": number}) for number in range(PART_MESSAGES + 7)]
@@ -82,7 +80,7 @@ def test_a_small_commit_is_one_question(connect: Connect, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)
-def test_where_others_take_part_there_are_two_phases(
+def test_a_commit_with_other_participants_has_two_phases(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = connect()
@@ -95,7 +93,9 @@ def test_where_others_take_part_there_are_two_phases(
 
 
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)
-def test_who_wants_to_know_hears_of_a_commit_as_soon_as_it_is_there(connect: Connect) -> None:
+def test_a_client_that_wants_to_know_is_notified_as_soon_as_a_commit_is_there(
+    connect: Connect,
+) -> None:
     connection, other = connect(), connect()
     told = []
     connection.root()["one"] = 1
@@ -126,7 +126,7 @@ def test_who_wants_to_know_hears_of_a_commit_as_soon_as_it_is_there(connect: Con
 
 
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)
-def test_a_commit_with_two_phases_is_told_of_by_its_end_only(connect: Connect) -> None:
+def test_a_commit_with_two_phases_is_announced_at_its_end_only(connect: Connect) -> None:
     connection = connect()
     connection.transaction_manager.get().join(Companion(connection.transaction_manager))
     connection.root()["one"] = 1
@@ -134,7 +134,7 @@ def test_a_commit_with_two_phases_is_told_of_by_its_end_only(connect: Connect) -
 
 
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)
-def test_a_client_that_freezes_behind_its_vote_holds_nobody_up(connect: Connect) -> None:
+def test_a_client_that_freezes_behind_its_vote_holds_no_other_up(connect: Connect) -> None:
     frozen, other = connect(), connect()
     frozen.root()["frozen"] = PersistentMapping()
     transaction = frozen.transaction_manager.get()
@@ -150,7 +150,7 @@ def test_a_client_that_freezes_behind_its_vote_holds_nobody_up(connect: Connect)
     assert sorted(frozen.root()) == ["frozen", "other"]
 
 
-def test_other_connections_of_the_same_client_hear_of_a_commit(connect: Connect) -> None:
+def test_other_connections_of_the_same_client_are_notified_of_a_commit(connect: Connect) -> None:
     one = connect()
     two = one.db().open(transaction_manager=transaction.TransactionManager())
     assert dict(two.root()) == {}
@@ -188,7 +188,7 @@ def interrupted(transaction: Any) -> None:
 
 
 @pytest.mark.parametrize("address", ["runzeo"], indirect=True)
-def test_another_server_hears_what_zeo_says(
+def test_another_server_gets_the_messages_of_zeo(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = connect()
@@ -200,7 +200,7 @@ def test_another_server_hears_what_zeo_says(
     assert [method for method in said if method not in ("new_oids", "iterator_gc")] == expected
 
 
-def test_two_that_write_the_same_conflict(connect: Connect) -> None:
+def test_two_clients_that_write_the_same_object_conflict(connect: Connect) -> None:
     one, two = connect(), connect()
     one.root()["shared"] = PersistentMapping()
     commit(one)
@@ -217,7 +217,7 @@ def test_two_that_write_the_same_conflict(connect: Connect) -> None:
     commit(two)
 
 
-def test_what_must_be_current_is_checked(connect: Connect) -> None:
+def test_an_object_that_must_be_current_is_checked(connect: Connect) -> None:
     one, two = connect(), connect()
     one.root()["token"], one.root()["data"] = PersistentMapping(), PersistentMapping()
     commit(one)
@@ -265,7 +265,7 @@ class LateSpoilsport(Companion):
 
 @pytest.mark.parametrize("count", [1, PART_MESSAGES + 7])
 @pytest.mark.parametrize("spoilsport", [Spoilsport, LateSpoilsport])
-def test_nothing_is_left_of_a_commit_that_ends_before_the_finish(
+def test_a_commit_that_ends_before_the_finish_leaves_nothing(
     connect: Connect, count: int, spoilsport: type[Companion]
 ) -> None:
     connection, other = connect(), connect()

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from tests.jobs import basic as jobs
-from tests.processes.servers import Server
+from tests.processes.servers import AT_SERVER, Server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
-from tests.support.waiting import wait_until
 from zcasync.instance.home import Home
 from zcasync.partial import Partial
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS
 from zcasync.supervisor.farewell import FAREWELL_SECONDS
 from zcasync.supervisor.service import CLOSE_SECONDS
 from zcasync.supervisor.zeo_server.process import KILL_AFTER_SECONDS
+from zcasync.testing.waiting import wait_until
 
 GRACE = 2
 SETTINGS = f"""
@@ -28,13 +28,6 @@ SETTINGS = f"""
   grace-period {GRACE}
   poll-seconds 1
 </zcasync>
-"""
-EXTERNAL = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
 """
 #: What the log says when the trouble begins and when it is over.
 BEGINS, OVER = "polling: waiting for the database", "polling: works again"
@@ -53,7 +46,7 @@ def server(folder: Path) -> Iterator[Server]:
 @pytest.fixture
 def instance(server: Server, make_instance: Callable[..., Instance]) -> Instance:
     """A supervisor with two children that uses that server."""
-    config = EXTERNAL.format(port=server.port) + SETTINGS
+    config = AT_SERVER.format(port=server.port) + SETTINGS
     return make_instance(children=2, config=config).start()
 
 
@@ -84,8 +77,8 @@ def see_through(instance: Instance, wanted: list[bytes]) -> list[Any]:
 
 def said_once_each_way(instance: Instance) -> None:
     """The log tells of the trouble once when it begins and once when it is over."""
-    wait_until(lambda: OVER in instance.log(), "the end of the trouble", seen=instance.evidence)
-    assert (instance.log().count(BEGINS), instance.log().count(OVER)) == (1, 1), instance.log()
+    wait_until(lambda: OVER in instance.log, "the end of the trouble", seen=instance.evidence)
+    assert (instance.log.count(BEGINS), instance.log.count(OVER)) == (1, 1), instance.log
     assert waiting_for(instance) is None
 
 
@@ -110,7 +103,7 @@ def test_a_server_that_ends_and_comes_back_costs_nothing(
 
 
 @pytest.mark.parametrize("queue", ["thread", "reactor"])
-def test_what_a_deferred_gives_while_the_server_is_away_is_not_lost(
+def test_the_result_of_a_deferred_that_fires_while_the_server_is_away_is_not_lost(
     instance: Instance, server: Server, gate: Gate, queue: str
 ) -> None:
     client = instance.client
@@ -125,7 +118,7 @@ def test_what_a_deferred_gives_while_the_server_is_away_is_not_lost(
     assert len(gate.arrivals()) == 1  # it did not run again
 
 
-def test_a_frozen_server_is_waited_for_and_said_once(
+def test_a_frozen_server_is_waited_for_and_reported_once(
     instance: Instance, server: Server, gate: Gate
 ) -> None:
     client = instance.client
@@ -159,7 +152,7 @@ def test_a_stop_ends_in_time_though_the_server_is_frozen(
         assert time.monotonic() - began < 3 * (GRACE + 10)  # the machine may be busy
     finally:
         server.send(signal.SIGCONT)
-    assert "stays behind as a ghost" in instance.log()
+    assert "stays behind as a ghost" in instance.log
     instance.start()
     instance.close_client()
     assert instance.client.wait_for(instance.client.connection.get(wanted[0]))
@@ -189,7 +182,7 @@ def test_a_database_socket_that_was_removed_comes_back(
     wait_until(lambda: instance.status()["server_pid"] not in (server, None), "a new server")
     wait_until(Home(instance.home).zeo_socket.exists, "its socket")
     assert see_through(instance, wanted) == [((1,), {})]
-    assert "zeo.sock is gone; the server is started again" in instance.log()
+    assert "zeo.sock is gone; the server is started again" in instance.log
 
 
 def test_a_control_socket_that_was_removed_comes_back(
@@ -200,5 +193,5 @@ def test_a_control_socket_that_was_removed_comes_back(
     socket.unlink()
     wait_until(socket.exists, "the control socket", seen=instance.evidence)
     assert instance.status()["pid"] == instance.pid
-    assert instance.log().count("is made anew") == 1
+    assert instance.log.count("is made anew") == 1
     assert instance.stop() == 0

@@ -14,7 +14,8 @@ import pytest
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance, engine_of
-from tests.support.waiting import is_gone, wait_until
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 #: Of ``linux/prctl.h``.
 PR_SET_CHILD_SUBREAPER = 36
@@ -48,7 +49,7 @@ def test_nothing_is_lost_and_nothing_happens_twice_when_a_supervisor_is_killed(
     wait_until(
         lambda: all(map(is_gone, family)),
         "the processes of the killed supervisor to leave",
-        timeout=20,
+        seconds=20,
     )
     gate.open()
     client = instance.start().client
@@ -61,7 +62,7 @@ def test_nothing_is_lost_and_nothing_happens_twice_when_a_supervisor_is_killed(
     assert again[0]._interruptions == 1
     assert sum(partial._interruptions for partial in again) <= 2  # one for each child
     client.wait_until(lambda: len(instance.worker().thread) == 0, "no claim to be left")
-    assert "left without saying so" in instance.log()
+    assert "left without saying so" in instance.log
 
 
 @contextmanager

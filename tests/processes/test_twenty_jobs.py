@@ -17,8 +17,9 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.support.instance import Client, Instance
-from tests.support.waiting import is_gone, wait_until
 from zcasync.partial import Partial
+from zcasync.testing.process import is_gone
+from zcasync.testing.waiting import wait_until
 
 #: How long a job takes.
 JOB_SECONDS = float(os.environ.get("TWENTY_JOBS_SECONDS", "0.3"))
@@ -103,21 +104,21 @@ def twenty(make_instance: Callable[..., Instance]) -> Twenty:
     return Twenty(instance)
 
 
-def test_all_finish_when_the_supervisor_is_killed_and_started_again(twenty: Twenty) -> None:
+def test_twenty_jobs_finish_when_the_supervisor_is_killed_and_started_again(twenty: Twenty) -> None:
     twenty.instance.kill()
     twenty.instance.start()
     twenty.finish()
     twenty.no_process_is_left(twenty.family)
 
 
-def test_all_finish_when_a_child_is_killed(twenty: Twenty) -> None:
+def test_twenty_jobs_finish_when_a_child_is_killed(twenty: Twenty) -> None:
     victim = twenty.catch_a_child_at_work()
     victim.kill()
     twenty.finish()
     twenty.no_process_is_left([victim])
 
 
-def test_all_finish_when_every_process_is_killed_and_the_supervisor_is_started_again(
+def test_twenty_jobs_finish_when_every_process_is_killed_and_the_supervisor_starts_again(
     twenty: Twenty,
 ) -> None:
     server = twenty.instance.status()["server_pid"]

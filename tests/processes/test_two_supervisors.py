@@ -6,26 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.jobs import basic as jobs
-from tests.processes.conftest import SHORT
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
-from tests.support.instance import Instance
+from tests.support.instance import SHORT, Instance
 from zcasync.partial import Partial
-
-CONFIG = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-  </zeoclient>
-</zodb>
-"""
 
 
 def test_two_supervisors_share_the_work_and_each_job_runs_once(
     folder: Path, make_instance: Callable[..., Instance], gate: Gate, tmp_path: Path
 ) -> None:
     with database_server(folder) as port:
-        config = CONFIG.format(port=port) + SHORT
+        config = AT_SERVER.format(port=port) + SHORT
         pair = [make_instance(name, config=config).launch() for name in ("first", "second")]
         first, second = (instance.wait_until_ready() for instance in pair)
         client = first.client

@@ -17,7 +17,7 @@ from zodbpickle import pickle
 from tests.chaos.points import FINISHING, TORMENT, VARIABLE, Point, Traps
 from tests.processes.servers import Server
 from tests.support.instance import ROOT
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 RECORD = pickle.dumps(PersistentMapping, 3) + pickle.dumps({}, 3)
 

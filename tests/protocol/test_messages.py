@@ -37,7 +37,7 @@ def test_json_arrives_as_it_was(value: Any) -> None:
 
 @few
 @given(JSON)
-def test_pieces_make_the_whole(value: Any) -> None:
+def test_the_pieces_of_a_text_make_the_whole(value: Any) -> None:
     assert json.loads(b"".join(control.pieces(value))) == value
 
 

@@ -1,20 +1,17 @@
 """Claiming: in which order, how many, by whom; giving back; records that cannot be loaded."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
-from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, THREE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
 from zcasync.queues import claim as claiming
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
-
-Connect = Callable[[], Session]
 
 
 def put(session: Session, count: int = 1, **options: object) -> list[Partial]:
@@ -35,7 +32,7 @@ def claim_all(session: Session) -> list[Partial]:
     raise AssertionError
 
 
-def test_the_oldest_are_claimed_first_over_all_lanes(
+def test_the_oldest_partials_are_claimed_first_over_all_lanes(
     connect: Connect, fake_clock: FakeClock
 ) -> None:
     clients = [connect() for _ in range(3)]
@@ -69,7 +66,7 @@ def test_a_claim_takes_no_more_than_its_limit(session: Session, limit: int) -> N
     assert len(session.queue) == max(0, 5 - limit)
 
 
-def test_what_is_held_is_claimed_when_its_time_has_come(
+def test_a_held_partial_is_claimed_when_its_time_has_come(
     session: Session, fake_clock: FakeClock
 ) -> None:
     [late] = put(session, begin_after=fake_clock.later(minutes=9))
@@ -108,7 +105,7 @@ def test_due_work_behind_held_work_is_not_kept_waiting_by_other_lanes(
     assert engine.same(behind) in claimed
 
 
-def test_what_comes_next_is_known(session: Session, fake_clock: FakeClock) -> None:
+def test_the_time_of_the_next_due_partial_is_known(session: Session, fake_clock: FakeClock) -> None:
     queue = session.queue
     assert queue.next_due(ONE.bytes) is None
     [late] = put(session, begin_after=fake_clock.later(minutes=9))
@@ -121,7 +118,7 @@ def test_what_comes_next_is_known(session: Session, fake_clock: FakeClock) -> No
     assert queue.next_due(TWO.bytes) == not_mine._due
 
 
-def test_what_no_claim_has_read_is_to_be_looked_at_now(
+def test_partials_that_no_claim_has_read_are_due_now(
     session: Session, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claiming, "EXAMINE_LIMIT", 10)
@@ -171,7 +168,7 @@ def test_only_a_worker_that_may_run_it_claims_it(
     assert (list(session.queue), len(session.queue)) == ([], 0)
 
 
-def test_a_restriction_that_is_taken_back_lets_everybody_run_it(session: Session) -> None:
+def test_a_restriction_that_is_removed_lets_every_worker_run_the_partial(session: Session) -> None:
     partial = Partial(samples.nothing)
     partial.selectedUUIDs.add(TWO)
     session.queue.put(partial)
@@ -206,7 +203,7 @@ def test_a_partial_whose_restriction_changes_often_is_claimed_once(session: Sess
     assert (list(session.queue), len(session.queue)) == ([], 0)
 
 
-def test_work_for_others_does_not_hide_work_for_us(session: Session) -> None:
+def test_partials_for_other_workers_do_not_hide_those_for_this_one(session: Session) -> None:
     partials = put(session, 30)
     for partial in partials[:-1]:
         partial.selectedUUIDs.add(TWO)
@@ -233,7 +230,7 @@ def test_a_claim_ends_soon_and_the_next_one_goes_on(
     assert len(session.queue) == session.queue.count_held() == 25
 
 
-def test_given_back_partials_take_their_old_place(session: Session, fake_clock: FakeClock) -> None:
+def test_released_partials_take_their_old_place(session: Session, fake_clock: FakeClock) -> None:
     first, second = put(session, 2)
     fake_clock.advance(seconds=1)
     third, fourth = put(session, 2)
@@ -250,7 +247,7 @@ def test_given_back_partials_take_their_old_place(session: Session, fake_clock: 
     assert {*session.claim(2)} == {third, fourth}
 
 
-def test_many_with_one_time_can_be_given_back_and_claimed_again(session: Session) -> None:
+def test_many_partials_of_one_time_can_be_released_and_claimed_again(session: Session) -> None:
     partials = session.queue.put_many([samples.nothing] * 60)
     session.commit()
     for _ in range(3):
@@ -262,7 +259,7 @@ def test_many_with_one_time_can_be_given_back_and_claimed_again(session: Session
     assert {*session.claim()} == {*partials}
 
 
-def test_a_partial_can_be_given_back_for_later(session: Session, fake_clock: FakeClock) -> None:
+def test_a_partial_can_be_released_for_later(session: Session, fake_clock: FakeClock) -> None:
     [partial] = put(session)
     [claimed] = session.claim()
     session.queue.release(session.activate_claimed(claimed), delay=60_000_000)
@@ -274,7 +271,7 @@ def test_a_partial_can_be_given_back_for_later(session: Session, fake_clock: Fak
     assert session.claim() == [partial]
 
 
-def test_only_a_claimed_partial_can_be_given_back(session: Session) -> None:
+def test_only_a_claimed_partial_can_be_released(session: Session) -> None:
     [partial] = put(session)
 
     with pytest.raises(BadStateError, match="that is pending cannot become pending"):
@@ -304,7 +301,7 @@ def test_the_engine_is_written_on_the_lanes_and_impolite_lanes_are_left_alone(
 
 
 @pytest.mark.parametrize("after", [0, 5])
-def test_expired_partials_are_claimed_whoever_may_run_them(
+def test_expired_partials_are_claimed_by_workers_that_may_not_run_them(
     session: Session, fake_clock: FakeClock, after: int
 ) -> None:
     partial = Partial(samples.nothing)

@@ -7,11 +7,9 @@ import pytest
 from ZODB import DB
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.sessions import ONE, TWO, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial
-
-Connect = Callable[[], Session]
 
 
 def put(session: Session, count: int = 1) -> list[Partial]:

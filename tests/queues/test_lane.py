@@ -2,20 +2,17 @@
 
 import gc
 import weakref
-from collections.abc import Callable
 
 import pytest
 from ZODB.POSException import ConflictError
 from ZODB.serialize import referencesf
 from ZODB.utils import u64
 
-from tests.support import samples
-from tests.support.sessions import ONE, FakeClock, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.queues.client_lane import FIRST
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE, Page
-
-Connect = Callable[[], Session]
 
 
 def put(session: Session, count: int = 1) -> list[Partial]:
@@ -300,7 +297,7 @@ def test_a_lane_that_was_packed_away_is_replaced(connect: Connect, db: object) -
     assert len(engine.claim()) == 1
 
 
-def test_broken_records_are_set_aside_and_looked_at_again(session: Session) -> None:
+def test_broken_records_are_quarantined_and_tried_again(session: Session) -> None:
     good, bad = put(session, 2)
     session.commit()
     session.connection.cacheMinimize()
@@ -328,7 +325,7 @@ def test_broken_records_are_set_aside_and_looked_at_again(session: Session) -> N
     assert (len(session.queue), session.queue.retry_broken()) == (0, 0)
 
 
-def test_what_a_put_writes_is_watched(connect: Connect) -> None:
+def test_the_records_that_a_put_writes_are_watched(connect: Connect) -> None:
     """An engine that sees invalidations of these records notices every put, of new clients too."""
     engine = connect()
     for number in range(100):

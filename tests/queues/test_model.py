@@ -20,7 +20,7 @@ from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, clock

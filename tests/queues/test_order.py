@@ -1,19 +1,16 @@
 """Looking at a queue: the order of the waiting partials, their number, taking them out."""
 
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from tests.support import samples
-from tests.support.sessions import ONE, TWO, FakeClock, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
 from zcasync.queues.lane import BROKEN
-
-Connect = Callable[[], Session]
 
 
 def put_at(session: Session, clock: FakeClock, *minutes: int) -> list[Partial]:
@@ -81,7 +78,7 @@ def test_held_partials_are_counted(session: Session, fake_clock: FakeClock, file
 
 
 @pytest.mark.parametrize("index", [0, 1, 3, -1, -3, -4])
-def test_pull_takes_one_out_by_its_place(
+def test_pull_takes_a_partial_out_by_its_place(
     session: Session, fake_clock: FakeClock, index: int
 ) -> None:
     put_at(session, fake_clock, 3, 0, 2, 1)
@@ -133,7 +130,7 @@ def test_a_partial_that_was_pulled_can_go_to_the_other_queue(
     assert session.manager.reactor.claim(ONE.bytes, 10).partials == [partial]
 
 
-def test_pull_next_takes_the_next_due_one_that_the_worker_may_run(
+def test_pull_next_takes_the_next_due_partial_that_the_worker_may_run(
     session: Session, fake_clock: FakeClock
 ) -> None:
     [late, not_mine, mine, next_] = put_at(session, fake_clock, 5, 0, 0, 0)
@@ -152,7 +149,7 @@ def test_pull_next_takes_the_next_due_one_that_the_worker_may_run(
     assert session.queue.pullNext(uuid.uuid4()) is late
 
 
-def test_what_does_not_wait_here_cannot_be_withdrawn(
+def test_a_partial_that_does_not_wait_here_cannot_be_withdrawn(
     session: Session, fake_clock: FakeClock
 ) -> None:
     [waiting] = put_at(session, fake_clock, 0)

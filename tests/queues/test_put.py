@@ -1,21 +1,18 @@
 """Putting calls in a queue: what is accepted, what is refused, when it will run."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from tests.support import samples
-from tests.support.samples import Demo
-from tests.support.sessions import FakeClock, Session
+from tests.jobs import samples
+from tests.jobs.samples import Demo
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.datamanager import PartialQueue
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING
 from zcasync.queues import put as queue_put
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture
@@ -51,13 +48,15 @@ def test_a_method_of_an_object_that_is_new_stores_the_object(connect: Connect) -
 
 
 @pytest.mark.parametrize("call", [lambda: None, samples.Plain().method, 42])
-def test_what_cannot_be_called_later_is_refused_at_once(queue: PartialQueue, call: object) -> None:
+def test_a_callable_that_cannot_be_called_later_is_refused_at_once(
+    queue: PartialQueue, call: object
+) -> None:
     with pytest.raises(BadCallable):
         queue.put(call)
     assert len(queue) == 0
 
 
-def test_without_a_time_it_is_due_now(queue: PartialQueue, fake_clock: FakeClock) -> None:
+def test_a_partial_without_a_time_is_due_now(queue: PartialQueue, fake_clock: FakeClock) -> None:
     partial = queue.put(samples.nothing)
 
     assert (partial.begin_after, partial.begin_by) == (fake_clock.moment, None)
@@ -89,7 +88,7 @@ def test_a_naive_time_is_refused_by_name(queue: PartialQueue) -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, "now", timedelta(1), datetime.now(UTC).date()])
-def test_what_is_no_time_is_refused_by_name(queue: PartialQueue, wrong: object) -> None:
+def test_a_value_that_is_no_time_is_refused_by_name(queue: PartialQueue, wrong: object) -> None:
     with pytest.raises(TypeError, match="begin_after must be a datetime"):
         queue.put(samples.nothing, wrong)
 
@@ -201,7 +200,7 @@ def test_a_function_that_is_put_many_times_is_another_partial_each_time(
     assert (partials[2]._batch, partials[2].retry) == (True, "never")
 
 
-def test_what_an_adapter_makes_of_a_function_is_made_for_each_put(
+def test_an_adapter_of_a_function_makes_a_partial_for_each_put(
     queue: PartialQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def adapt(call: Any, default: None) -> Partial:
@@ -226,7 +225,7 @@ def test_put_many_puts_all_or_none(session: Session, queue: PartialQueue) -> Non
     session.commit()
 
 
-def test_nothing_happens_before_the_commit_and_nothing_after_an_abort(connect: Connect) -> None:
+def test_a_put_has_no_effect_before_the_commit_and_none_after_an_abort(connect: Connect) -> None:
     one, other = connect(), connect()
     one.queue.put(samples.nothing)
     other.sync()

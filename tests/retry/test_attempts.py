@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +12,9 @@ from twisted.python.failure import Failure
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.samples import Demo
-from tests.support.sessions import FakeClock, Session
+from tests.jobs import samples
+from tests.jobs.samples import Demo
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -25,8 +24,6 @@ from zcasync.retry.fault import Raised
 from zcasync.retry.policy import policy_of
 from zcasync.retry.stock import CONFLICT_ATTEMPTS, NeverRetry, RetryExceptions
 from zcasync.testing.inline import drain, run_inline
-
-Connect = Callable[[], Session]
 
 #: Three tries in all, an hour and two hours apart.
 HOURLY = RetryExceptions(limit=3, delay=3600, jitter=0)
@@ -127,7 +124,9 @@ def test_pauses_are_in_proportion_to_the_try_and_have_a_limit(
     assert pauses.slept[5:] == [LONGEST_PAUSE] * 5
 
 
-def test_five_tries_in_all_also_across_starts(session: Session, pauses: Pauses) -> None:
+def test_a_conflict_gets_five_attempts_in_all_also_across_starts(
+    session: Session, pauses: Pauses
+) -> None:
     failing = Failing(session, ConflictError(), 1000)
     partial = claimed(session, samples.nothing)
     partial._conflicts = 3
@@ -140,7 +139,7 @@ def test_five_tries_in_all_also_across_starts(session: Session, pauses: Pauses) 
     assert failing.demo.counter == 0
 
 
-def test_what_goes_well_stores_no_counts(session: Session) -> None:
+def test_a_job_that_goes_well_stores_no_counts(session: Session) -> None:
     partial = claimed(session, samples.nothing)
     Performer().perform(partial)
 
@@ -150,7 +149,7 @@ def test_what_goes_well_stores_no_counts(session: Session) -> None:
 # begun once at most
 
 
-def test_under_never_the_start_is_committed_before_the_call(connect: Connect) -> None:
+def test_the_start_under_never_is_committed_before_the_call(connect: Connect) -> None:
     session, other = connect(), connect()
     partial = claimed(session, samples.nothing, retry="never")
     seen = []
@@ -167,7 +166,7 @@ def test_under_never_the_start_is_committed_before_the_call(connect: Connect) ->
 
 
 @pytest.mark.parametrize("error", [ConflictError(), ValueError(), SystemExit(3)])
-def test_under_never_nothing_is_tried_again(
+def test_a_job_under_never_is_not_tried_again(
     session: Session, pauses: Pauses, error: BaseException
 ) -> None:
     failing = Failing(session, error, 1)
@@ -180,7 +179,7 @@ def test_under_never_nothing_is_tried_again(
     assert failing.demo.counter == 0
 
 
-def test_what_was_begun_once_is_ended_and_not_begun_again(session: Session) -> None:
+def test_a_job_under_never_that_was_begun_is_ended_and_not_begun_again(session: Session) -> None:
     failing = Failing(session, KeyboardInterrupt(), 1)
     partial = claimed(session, samples.nothing, retry="never")
     performer = Performer(invoke=failing.invoke)
@@ -229,7 +228,7 @@ def test_a_start_in_doubt_is_committed_again_before_the_call(
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_under_never_a_commit_in_doubt_is_looked_up_and_not_tried_again(
+def test_a_commit_in_doubt_under_never_is_looked_up_and_not_tried_again(
     session: Session, committed: bool
 ) -> None:
     demo = session.keep(Demo())
@@ -243,7 +242,7 @@ def test_under_never_a_commit_in_doubt_is_looked_up_and_not_tried_again(
         assert partial.result.check(ClientDisconnected)
 
 
-def test_under_never_a_detached_call_is_made_once(session: Session) -> None:
+def test_a_detached_call_under_never_is_made_once(session: Session) -> None:
     failing = Failing(session, ValueError(), 1)
     partial = claimed(session, samples.nothing, retry="never", detached=True)
 
@@ -252,7 +251,7 @@ def test_under_never_a_detached_call_is_made_once(session: Session) -> None:
     assert (failing.calls, partial.attempts, partial.result.type) == (1, 1, ValueError)
 
 
-def test_a_direct_call_under_never(session: Session) -> None:
+def test_a_direct_call_under_never_is_made_once(session: Session) -> None:
     demo = session.keep(Demo())
     partial = session.keep(Partial(demo.increase), "partial")
     partial.retry = "never"
@@ -263,7 +262,7 @@ def test_a_direct_call_under_never(session: Session) -> None:
 # put off
 
 
-def test_what_is_put_off_goes_back_to_its_queue(session: Session, fake_clock: FakeClock) -> None:
+def test_a_rescheduled_job_goes_back_to_its_queue(session: Session, fake_clock: FakeClock) -> None:
     failing = Failing(session, ValueError("not yet"), 1)
     partial = claimed(session, samples.nothing, retry=HOURLY_NAME)
     performer = Performer(invoke=failing.invoke)
@@ -285,7 +284,7 @@ def test_what_is_put_off_goes_back_to_its_queue(session: Session, fake_clock: Fa
     assert (partial.result, failing.demo.counter, partial.attempts) == (2, 1, 2)
 
 
-def test_it_ends_after_the_last_try(session: Session, fake_clock: FakeClock) -> None:
+def test_a_job_ends_after_its_last_attempt(session: Session, fake_clock: FakeClock) -> None:
     partial = session.queue.put(samples.raise_value_error, retry=HOURLY_NAME)
     handler = partial.addCallbacks(failure=samples.handle)
     session.commit()
@@ -303,7 +302,7 @@ def test_it_ends_after_the_last_try(session: Session, fake_clock: FakeClock) -> 
     assert handler.result == "handled"
 
 
-def test_begin_by_is_no_limit_once_it_was_begun(session: Session, fake_clock: FakeClock) -> None:
+def test_begin_by_is_no_limit_once_a_job_was_begun(session: Session, fake_clock: FakeClock) -> None:
     failing = Failing(session, ValueError(), 1)
     partial = claimed(session, samples.nothing, retry=HOURLY_NAME, begin_by=timedelta(minutes=1))
     performer = Performer(invoke=failing.invoke)
@@ -316,7 +315,7 @@ def test_begin_by_is_no_limit_once_it_was_begun(session: Session, fake_clock: Fa
     assert partial.result == 2
 
 
-def test_a_time_that_has_passed_keeps_the_old_place(session: Session) -> None:
+def test_a_retry_time_that_has_passed_keeps_the_old_place(session: Session) -> None:
     first, second = session.queue.put_many([samples.nothing, samples.nothing])
     session.commit()
     session.activate(first)
@@ -329,7 +328,7 @@ def test_a_time_that_has_passed_keeps_the_old_place(session: Session) -> None:
     assert session.claim() == [first, second]
 
 
-def test_a_commit_that_fails_is_put_off_under_forever(
+def test_a_commit_that_fails_under_forever_is_rescheduled(
     session: Session, fake_clock: FakeClock
 ) -> None:
     demo = session.keep(Demo())
@@ -352,7 +351,7 @@ def test_a_commit_that_fails_is_put_off_under_forever(
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_what_a_deferred_fails_with_is_what_the_call_has_raised(
+def test_the_failure_of_a_deferred_counts_as_an_error_of_the_call(
     session: Session, fake_clock: FakeClock, at_once: bool
 ) -> None:
     if at_once:
@@ -380,7 +379,7 @@ def test_a_deferred_that_fails_for_good_ends_the_call(session: Session) -> None:
     assert (partial.attempts, partial.started, counts(partial)) == (1, began, (0, 0, 1))
 
 
-def test_a_detached_call_is_put_off_too(session: Session, fake_clock: FakeClock) -> None:
+def test_a_detached_call_is_rescheduled_too(session: Session, fake_clock: FakeClock) -> None:
     failing = Failing(session, ValueError(), 1)
     partial = claimed(session, samples.nothing, retry=HOURLY_NAME, detached=True)
     Performer(invoke=failing.invoke).perform(partial)
@@ -425,7 +424,7 @@ def test_a_policy_without_a_usable_answer_hides_no_error(session: Session) -> No
     assert "Silent has no usable answer to jobError" in partial.result.evidence["retry"]
 
 
-def test_a_job_that_is_run_inline_is_given_back(session: Session, fake_clock: FakeClock) -> None:
+def test_a_job_that_is_run_inline_is_released(session: Session, fake_clock: FakeClock) -> None:
     partial = session.queue.put(samples.raise_value_error, retry=HOURLY_NAME)
     assert run_inline(partial) is None
     assert (partial.state, partial.begin_after) == (PENDING, fake_clock.later(hours=1))

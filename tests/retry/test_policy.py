@@ -10,7 +10,7 @@ from ZODB.POSException import ConflictError
 from zope.component import provideAdapter
 
 import zcasync
-from tests.support import samples
+from tests.jobs import samples
 from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError, MissingPolicy
@@ -60,7 +60,7 @@ def test_the_stock_policies_need_no_configuration(
     assert isinstance(policy_of(partial), kind)
 
 
-def test_without_a_name_it_is_the_default_and_nothing_is_stored(session: Session) -> None:
+def test_a_policy_without_a_name_is_the_default_and_nothing_is_stored(session: Session) -> None:
     partial = session.queue.put(samples.nothing)
     callback = partial.addCallback(samples.give_back)
 
@@ -72,7 +72,9 @@ def test_without_a_name_it_is_the_default_and_nothing_is_stored(session: Session
     assert not {"_retry", "_conflicts", "_exceptions", "_once"} & set(callback.__getstate__())
 
 
-def test_the_adapter_without_a_name_decides_for_those_that_name_none(session: Session) -> None:
+def test_the_adapter_without_a_name_decides_for_partials_that_name_no_policy(
+    session: Session,
+) -> None:
     provideAdapter(Mine, [IPartial], IRetryPolicy)
     partial = session.queue.put(samples.nothing)
 
@@ -124,7 +126,9 @@ def test_a_factory_is_stored_by_its_name(session: Session) -> None:
         42,
     ],
 )
-def test_what_no_worker_could_find_is_refused_by_name(session: Session, retry: Any) -> None:
+def test_a_policy_that_no_worker_could_find_is_refused_by_name(
+    session: Session, retry: Any
+) -> None:
     partial = Partial(samples.nothing)
     before = len(session.queue)
 
@@ -147,13 +151,13 @@ def test_a_method_of_a_stored_object_is_no_factory(session: Session) -> None:
         session.queue.put(samples.nothing, retry=demo.increase)
 
 
-def test_many_are_put_with_one_policy(session: Session) -> None:
+def test_many_partials_are_put_with_one_policy(session: Session) -> None:
     partials = session.queue.put_many([samples.nothing, samples.nothing], retry="never")
 
     assert [partial.retry for partial in partials] == ["never", "never"]
 
 
-def test_the_attribute_can_be_set_while_it_is_pending(session: Session) -> None:
+def test_the_policy_can_be_set_while_a_partial_is_pending(session: Session) -> None:
     partial = Partial(samples.nothing)
     partial.retry = "never"
     session.queue.put(partial)
@@ -167,7 +171,7 @@ def test_the_attribute_can_be_set_while_it_is_pending(session: Session) -> None:
         partial.retry = "forever"
 
 
-def test_callbacks_can_name_one(session: Session) -> None:
+def test_callbacks_can_name_a_policy(session: Session) -> None:
     partial = session.queue.put(samples.nothing)
     callback = partial.addCallback(samples.give_back, retry="never")
     success, failure = Partial(samples.give_back), Partial(samples.give_back)
@@ -177,7 +181,7 @@ def test_callbacks_can_name_one(session: Session) -> None:
     assert success.retry == failure.retry == "exceptions"
 
 
-def test_one_that_this_process_cannot_find_ends_the_call_before_it_begins(
+def test_a_policy_that_this_process_cannot_find_ends_the_call_before_it_begins(
     session: Session,
 ) -> None:
     demo = session.keep(samples.Demo())
@@ -213,7 +217,7 @@ class Answering:
         return self._answer
 
 
-def test_answers(fake_clock: FakeClock) -> None:
+def test_an_answer_is_no_or_a_time(fake_clock: FakeClock) -> None:
     now = fake_clock.microseconds
 
     def answer(given: Any) -> RetryDecision | None:
@@ -244,7 +248,7 @@ def test_trouble_of_the_storage_is_not_the_policys() -> None:
         ask(Answering(ConflictError()), "interrupted", None)
 
 
-def test_an_aware_datetime_may_be_in_any_zone() -> None:
+def test_a_retry_time_may_be_in_any_zone() -> None:
     moment = datetime(2031, 5, 5, 6, tzinfo=UTC)
 
     assert ask(Answering(moment), "interrupted", None)[0] == RetryDecision(1_935_727_200_000_000)

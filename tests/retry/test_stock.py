@@ -48,7 +48,7 @@ def test_the_stock_policies_keep_to_the_interface(name: str) -> None:
         (ValueError(), False),
     ],
 )
-def test_which_errors_mean_that_the_storage_is_away(error: Exception, lost: bool) -> None:
+def test_the_errors_of_a_storage_that_is_away_are_known(error: Exception, lost: bool) -> None:
     assert is_storage_lost(error) == lost
 
 
@@ -57,7 +57,9 @@ def test_which_errors_mean_that_the_storage_is_away(error: Exception, lost: bool
     ("name", "yes"),
     [("default", 4), ("exceptions", 4), ("forever", 1000), ("callback", 1000), ("never", 0)],
 )
-def test_conflicts(name: str, yes: int, question: str) -> None:
+def test_conflicts_are_tried_again_as_often_as_the_policy_says(
+    name: str, yes: int, question: str
+) -> None:
     found = answers(name, question, ConflictError(), "conflicts", 1000)
 
     assert found == [True] * yes + [False] * (1000 - yes)
@@ -89,7 +91,7 @@ def test_a_storage_that_is_full_is_waited_for(name: str, answer: bool) -> None:
     ("name", "yes"),
     [("default", 9), ("exceptions", 9), ("callback", 9), ("forever", 1000), ("never", 0)],
 )
-def test_interruptions(name: str, yes: int) -> None:
+def test_interrupted_calls_are_tried_again_as_often_as_the_policy_says(name: str, yes: int) -> None:
     asked = policy(name)
     found = [asked.interrupted(Counts(interruptions=n)) for n in range(1, 1001)]
 
@@ -97,7 +99,7 @@ def test_interruptions(name: str, yes: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "forever", "callback", "never"])
-def test_what_the_call_raises_is_its_result(name: str) -> None:
+def test_the_error_that_a_call_raises_is_its_result(name: str) -> None:
     assert answers(name, "jobError", ValueError(), "exceptions", 1) == [False]
 
 
@@ -116,13 +118,13 @@ def test_forever_commits_later_each_time_and_says_so_now_and_then() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "never"])
-def test_others_do_not_try_to_commit_again(name: str) -> None:
+def test_policies_but_forever_do_not_try_to_commit_again(name: str) -> None:
     assert answers(name, "commitError", RuntimeError("a hook refuses"), "exceptions", 1) == [False]
 
 
 @pytest.mark.parametrize("error", [TypeError("cannot pickle"), AttributeError("local object")])
 @pytest.mark.parametrize("name", ["forever", "exceptions"])
-def test_what_can_never_be_stored_is_not_tried_again(name: str, error: Exception) -> None:
+def test_a_result_that_can_never_be_stored_is_not_tried_again(name: str, error: Exception) -> None:
     assert answers(name, "commitError", error, "exceptions", 1) == [False]
 
 
@@ -140,7 +142,7 @@ def test_exceptions_are_tried_again_later_each_time() -> None:
     assert found == [*(timedelta(seconds=1.5 * pause) for pause in (15, 30, 60, 120)), False]
 
 
-def test_eight_times_in_all_unless_told_otherwise() -> None:
+def test_exceptions_are_tried_eight_times_in_all_by_default() -> None:
     found = answers("exceptions", "jobError", ValueError(), "exceptions", 9)
 
     assert [answer is False for answer in found] == [False] * 7 + [True] * 2
@@ -153,7 +155,7 @@ def test_pauses_have_an_upper_limit() -> None:
     assert made.after(9_999) == timedelta(seconds=100)
 
 
-def test_what_leaves_the_process_is_not_tried_again() -> None:
+def test_an_exit_of_the_process_is_not_tried_again() -> None:
     asked = policy("exceptions").jobError
 
     assert asked(Failure(SystemExit(3)), Counts(exceptions=1)) is False

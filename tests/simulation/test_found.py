@@ -40,7 +40,7 @@ def interruptions(history: History) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["counts", "once"])
-def test_a_death_when_callbacks_are_over_interrupts_nothing(begin: Begin, kind: str) -> None:
+def test_a_death_after_the_last_callback_interrupts_nothing(begin: Begin, kind: str) -> None:
     history = begin()
     history.put([kind])
     history.add_callback(0, "kills, once")

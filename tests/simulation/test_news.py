@@ -41,7 +41,7 @@ def passes(history: History, seconds: float) -> int:
     return history.world.tally["passes"] - before
 
 
-def test_a_thread_job_that_no_child_can_begin_is_looked_at_with_others(history: History) -> None:
+def test_thread_jobs_that_no_child_can_begin_share_a_pass(history: History) -> None:
     for _ in range(5):
         history.put(["counts"])
         assert passes(history, 0.0) == 0
@@ -56,7 +56,7 @@ def test_a_reactor_job_is_begun_at_once_although_all_children_are_busy(history: 
     assert len(supervisor(history).threads.waiting) == 1
 
 
-def test_what_a_pass_has_written_makes_no_further_pass(history: History) -> None:
+def test_the_writes_of_a_pass_make_no_further_pass(history: History) -> None:
     history.put(["reactor"])
     assert passes(history, 0.0) == 1
 

@@ -79,7 +79,7 @@ def make_walks(seed: int, seconds: float) -> Tally:
 
 @pytest.mark.skipif(WALK is not None, reason="one walk only")
 @pytest.mark.parametrize("seed", [1, SEED], ids=["always the same", "by chance"])
-def test_random_walks(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_random_walks_keep_every_promise(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     if GIVEN is not None and seed != SEED:
         pytest.skip("a seed is given")
     share = (1 - SHARE_OF_HYPOTHESIS) / (1 if GIVEN is not None else 2)
@@ -91,14 +91,16 @@ def test_random_walks(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.skipif(WALK is not None, reason="one walk only")
-def test_histories_that_hypothesis_chooses(capsys: pytest.CaptureFixture[str]) -> None:
+def test_histories_that_hypothesis_chooses_keep_every_promise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     tally = explore(SEED, SECONDS * SHARE_OF_HYPOTHESIS)
     with capsys.disabled():
         print(f"\nseed {SEED}:", tally.told("histories of hypothesis"))
 
 
 @pytest.mark.skipif(WALK is None, reason="no walk was named")
-def test_one_walk() -> None:
+def test_the_walk_that_the_environment_names_keeps_every_promise() -> None:
     walk(int(WALK or "0"))
 
 

@@ -16,11 +16,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.python.failure import Failure
 
-from tests.support.waiting import TIMEOUT_SECONDS
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.protocol.control import Cancel, Stop
 from zcasync.protocol.control_client import ControlClient
 from zcasync.supervisor.control_socket import ControlSocket
+from zcasync.testing.waiting import TIMEOUT_SECONDS
 
 
 class Controlled:
@@ -93,7 +93,7 @@ def test_a_long_status_comes_in_pieces_of_one_moment(controlled: Controlled) -> 
     assert controlled.asked == 1
 
 
-def test_a_connection_can_be_asked_again_and_hears_what_is_new(controlled: Controlled) -> None:
+def test_a_connection_can_be_asked_again_and_gets_what_is_new(controlled: Controlled) -> None:
     def ask_twice(client: ControlClient) -> list[Any]:
         first = client.status()
         controlled.status = {"running": False}
@@ -107,7 +107,7 @@ def test_a_stop_is_answered_with_the_pid(controlled: Controlled) -> None:
     assert controlled.stopped == 1
 
 
-def test_a_cancel_names_the_job_and_who_wants_it(controlled: Controlled) -> None:
+def test_a_cancel_names_the_job_and_the_operator(controlled: Controlled) -> None:
     answers = [
         controlled.ask(lambda client, who=who: client.call(Cancel, oid=b"\0" * 8, who=who))
         for who in ("jane", "jöe")
@@ -117,7 +117,7 @@ def test_a_cancel_names_the_job_and_who_wants_it(controlled: Controlled) -> None
     assert controlled.cancelled == [(b"\0" * 8, "jane"), (b"\0" * 8, "jöe")]
 
 
-def test_only_the_owner_may_speak_to_it(controlled: Controlled) -> None:
+def test_only_the_owner_may_connect_to_the_control_socket(controlled: Controlled) -> None:
     mode = controlled.path.stat().st_mode
 
     assert stat.S_ISSOCK(mode)
@@ -135,7 +135,7 @@ def test_a_socket_that_a_killed_supervisor_left_is_replaced(folder: Path) -> Non
         controlled.close()
 
 
-def test_after_a_stop_nobody_listens(controlled: Controlled) -> None:
+def test_a_stopped_control_socket_does_not_listen(controlled: Controlled) -> None:
     controlled.socket.stop()
     controlled.socket.stop()
     controlled.reactor.iterate(0)
@@ -144,7 +144,7 @@ def test_after_a_stop_nobody_listens(controlled: Controlled) -> None:
         controlled.ask(lambda client: client.status())
 
 
-def test_where_there_is_no_socket_no_supervisor_runs(folder: Path) -> None:
+def test_a_home_without_a_socket_has_no_running_supervisor(folder: Path) -> None:
     with pytest.raises(NotRunning, match="no supervisor answers at"):
         ControlClient(folder / "control.sock", 1)
 

@@ -10,9 +10,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from tests.support.waiting import wait_until
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.testing.reactor import FakeReactor
+from zcasync.testing.waiting import wait_until
 
 
 class Worked:

@@ -57,7 +57,7 @@ def performers(reactor: Clock, child: FakeChild) -> Executors:
     return made
 
 
-def test_a_pass_hands_out_once_also_where_it_is_told_of_twice(
+def test_a_pass_hands_out_once_also_where_it_is_reported_twice(
     performers: Executors, child: FakeChild
 ) -> None:
     done = PassResult(hand_out={0: [JOB]}, start=[OTHER], thread_size=1)

@@ -83,7 +83,7 @@ def test_a_worker_that_is_served_on_this_machine_is_not_waited_for(kept: Kept) -
     assert len(kept.engines) == 1
 
 
-def test_a_worker_that_is_served_elsewhere_is_waited_for_and_that_is_said_once(
+def test_a_worker_that_is_served_elsewhere_is_waited_for_and_that_is_logged_once(
     kept: Kept, reactor: Clock, said: Said
 ) -> None:
     kept.problems = [ServedElsewhere("it is served by far")] * 3

@@ -19,7 +19,7 @@ def trouble(reactor: Clock) -> Outage:
 AWAY = Failure(ClientDisconnected("away"))
 
 
-def test_a_failure_that_goes_on_is_said_once_and_so_is_its_end(
+def test_a_failure_that_goes_on_is_logged_once_and_so_is_its_end(
     trouble: Outage, reactor: Clock, said: Said
 ) -> None:
     for _ in range(5):
@@ -37,7 +37,9 @@ def test_a_failure_that_goes_on_is_said_once_and_so_is_its_end(
     assert reactor.getDelayedCalls() == []
 
 
-def test_silence_counts_as_trouble(trouble: Outage, reactor: Clock, said: Said) -> None:
+def test_a_storage_that_is_silent_counts_as_an_outage(
+    trouble: Outage, reactor: Clock, said: Said
+) -> None:
     trouble.begins()
     reactor.advance(STALL_SECONDS - 0.1)
     assert trouble.waiting_for is None
@@ -49,7 +51,7 @@ def test_silence_counts_as_trouble(trouble: Outage, reactor: Clock, said: Said) 
     assert len(said.lines) == 2
 
 
-def test_what_works_in_time_is_not_worth_a_line(
+def test_a_storage_that_answers_in_time_is_not_worth_a_line(
     trouble: Outage, reactor: Clock, said: Said
 ) -> None:
     for _ in range(3):
@@ -63,7 +65,7 @@ def test_what_works_in_time_is_not_worth_a_line(
     assert reactor.getDelayedCalls() == []
 
 
-def test_what_is_not_the_storages_error_is_shown_in_full(trouble: Outage, said: Said) -> None:
+def test_an_error_that_is_not_the_storages_is_shown_in_full(trouble: Outage, said: Said) -> None:
     for _ in range(2):
         trouble.fails(Failure(ZeroDivisionError("a bug")))
 

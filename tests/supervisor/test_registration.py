@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
 import pytest
 from ZEO.Exceptions import ClientDisconnected
@@ -11,7 +10,7 @@ from ZODB.POSException import ConflictError
 
 from tests.support import scenes
 from tests.support.scenes import ELSEWHERE, Seconds, gone
-from tests.support.sessions import ONE, TWO, Session
+from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial
 from zcasync.errors import FencedError
 from zcasync.instance.lock import AlreadyServed
@@ -24,8 +23,6 @@ from zcasync.workers.fence import fence
 from zcasync.workers.worker import Worker
 
 ENGINE = uuid.UUID(int=99)
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture
@@ -59,7 +56,7 @@ def test_the_first_engine_makes_the_worker(session: Session, watch: Watch) -> No
     assert worker.last_ping is not None
 
 
-def test_what_is_configured_is_written_and_what_is_not_stays(
+def test_settings_that_are_configured_are_written_and_others_stay(
     session: Session, watch: Watch
 ) -> None:
     worker = scenes.serve(session, identity=gone())
@@ -70,7 +67,7 @@ def test_what_is_configured_is_written_and_what_is_not_stays(
     assert (worker.thread.size, worker.poll_seconds, worker.ping_interval) == (7, 3, 11)
 
 
-def test_no_children_is_a_wish_too(session: Session, watch: Watch) -> None:
+def test_a_size_of_no_children_is_written_too(session: Session, watch: Watch) -> None:
     worker, _ = begin(session, watch, children=0)
 
     assert worker.thread.size == 0
@@ -171,7 +168,7 @@ def left(session: Session) -> tuple[Worker, list[Partial]]:
     return dead, [running, resumed, over]
 
 
-def test_an_heir_gets_what_has_callbacks_to_do(
+def test_an_heir_gets_jobs_with_callbacks_to_run(
     session: Session, left: tuple[Worker, list[Partial]]
 ) -> None:
     dead, (running, resumed, over) = left
@@ -189,7 +186,7 @@ def test_an_heir_gets_what_has_callbacks_to_do(
     assert not has_leftovers(dead)
 
 
-def test_without_an_heir_callbacks_wait_where_they_are(
+def test_callbacks_without_an_heir_wait_where_they_are(
     session: Session, left: tuple[Worker, list[Partial]]
 ) -> None:
     dead, (running, resumed, over) = left
@@ -202,7 +199,7 @@ def test_without_an_heir_callbacks_wait_where_they_are(
     assert has_leftovers(dead)
 
 
-def test_leftovers_go_to_the_next_engine_that_looks(
+def test_callbacks_left_by_an_engine_go_to_the_next_engine_that_checks(
     session: Session, left: tuple[Worker, list[Partial]]
 ) -> None:
     dead, (_, resumed, _) = left
@@ -232,7 +229,7 @@ def test_an_engine_takes_its_own_predecessors_callbacks_over(
 
 
 @pytest.mark.parametrize("heir", ["itself", "another", "nobody"])
-def test_a_claim_that_cannot_be_loaded_is_set_aside_until_it_can(
+def test_a_claim_that_cannot_be_loaded_is_quarantined_until_it_can(
     session: Session, connect: Connect, monkeypatch: pytest.MonkeyPatch, heir: str
 ) -> None:
     dead = scenes.serve(session, TWO, gone())
@@ -278,7 +275,7 @@ def test_a_partial_that_waits_for_another_needs_no_heir(session: Session) -> Non
     assert (partial.state, partial._interruptions, len(dead.thread)) == (ACTIVE, 0, 0)
 
 
-def test_a_job_that_completes_meanwhile_is_not_given_back(session: Session, other: Session) -> None:
+def test_a_job_that_completes_meanwhile_is_not_released(session: Session, other: Session) -> None:
     dead = scenes.serve(session, TWO, gone())
     (partial,) = scenes.put(session)
     scenes.claim(session, dead, [partial])
@@ -299,7 +296,9 @@ def test_a_job_that_completes_meanwhile_is_not_given_back(session: Session, othe
 # end
 
 
-def test_the_end_gives_unfinished_claims_back_uncounted(session: Session, other: Session) -> None:
+def test_the_end_of_an_engine_releases_unfinished_claims_uncounted(
+    session: Session, other: Session
+) -> None:
     worker = scenes.serve(session)
     partials = scenes.put(session, 3)
     scenes.claim(session, worker, partials[:2])
@@ -319,7 +318,7 @@ def test_the_end_gives_unfinished_claims_back_uncounted(session: Session, other:
 
 
 @pytest.mark.parametrize("trouble", [scenes.InDoubt, scenes.Away])
-def test_the_end_is_looked_up_when_its_commit_is_in_doubt(
+def test_the_end_of_an_engine_is_looked_up_when_its_commit_is_in_doubt(
     session: Session, trouble: type[scenes.InDoubt | scenes.Away]
 ) -> None:
     worker = scenes.serve(session)

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the model: databases in memory or in a file, sessions, a clock."""
+"""Fixtures of many tests: databases, sessions, clocks, logs, and homes with supervisors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from ZODB.DemoStorage import DemoStorage
 from ZODB.FileStorage import FileStorage
 from zope.component.globalregistry import base
 
+from tests.support.gates import Gate
+from tests.support.instance import SHORT, Instance, short_folder
 from tests.support.scenes import Said, Seconds
-from tests.support.sessions import FakeClock, Session
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import clock
 from zcasync.database.missing_classes import class_factory
 from zcasync.datamanager import install
+from zcasync.instance.home import Home
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def with_manager(made: DB) -> None:
 
 
 @pytest.fixture
-def connect(db: DB) -> Iterator[Callable[[], Session]]:
+def connect(db: DB) -> Iterator[Connect]:
     """Opens one more session: a connection with a transaction manager of its own."""
     opened: list[Session] = []
 
@@ -61,7 +64,7 @@ def connect(db: DB) -> Iterator[Callable[[], Session]]:
 
 
 @pytest.fixture
-def session(connect: Callable[[], Session]) -> Session:
+def session(connect: Connect) -> Session:
     """One session."""
     return connect()
 
@@ -100,3 +103,42 @@ def said() -> Iterator[Said]:
     """What is logged during the test."""
     with capturedLogs() as events:
         yield Said(events)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name, for homes."""
+    with short_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate for the test's jobs; open in the end, so that no job waits for ever."""
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def make_instance(folder: Path) -> Iterator[Callable[..., Instance]]:
+    """Makes instances of the test's own; they end with it."""
+    made: list[Instance] = []
+
+    def make(name: str = "home", children: int | None = 1, config: str = SHORT) -> Instance:
+        made.append(Instance(folder / name, children, config))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for instance in made:
+            instance.end()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with a folder for its data."""
+    made = Home(tmp_path)
+    made.var.mkdir()
+    return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.support.waiting import wait_until
+from zcasync.testing.waiting import wait_until
 
 
 class Gate:

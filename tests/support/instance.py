@@ -6,21 +6,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import psutil
 import transaction
 from ZEO.Exceptions import ClientDisconnected
 
 import zcasync
-from tests.support.waiting import wait_until
 from zcasync.database.client import open_for_reading
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.datamanager import DataManager, Worker, find
@@ -28,6 +24,8 @@ from zcasync.instance.home import Home
 from zcasync.interfaces import COMPLETED
 from zcasync.partial import Partial
 from zcasync.protocol.control_client import ControlClient
+from zcasync.testing.process import STOP_SECONDS, SupervisorProcess
+from zcasync.testing.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 #: In the environment of every process that comes from this test run; names the run.
@@ -38,10 +36,13 @@ if "PYTEST_XDIST_WORKER" in os.environ and not SESSION.endswith(os.environ["PYTE
     SESSION += os.environ["PYTEST_XDIST_WORKER"]
     os.environ[SESSION_VARIABLE] = SESSION
 
-START_SECONDS = 60.0
-#: Longer than any grace period in the tests, and what a stop may take besides.
-STOP_SECONDS = 45.0
-
+#: For supervisors that tests stop: nobody wants to wait.
+SHORT = """
+<zcasync>
+  grace-period 5
+  poll-seconds 2
+</zcasync>
+"""
 #: The supervisors that may run now, and the folders that may exist now.
 RUNNING: set[Instance] = set()
 FOLDERS: set[Path] = set()
@@ -138,18 +139,13 @@ class Client:
             db.close()
 
 
-class Instance:
+class Instance(SupervisorProcess):
     """An instance home and the supervisor process that serves it, when one does."""
 
     def __init__(
         self, home: Path, children: int | None = 1, config: str | None = None, output: str = ""
     ) -> None:
-        self.home = home
-        self.children = children
-        self.import_path = [ROOT]
-        self.environment: dict[str, str] = {}
-        self.process: subprocess.Popen[bytes] | None = None
-        self._output = home.with_name(f"{output or home.name}.out")
+        super().__init__(home, children, home.with_name(f"{output or home.name}.out"), [ROOT])
         self._client: Client | None = None
         if config is not None:
             (home / "etc").mkdir(parents=True, exist_ok=True)
@@ -157,125 +153,45 @@ class Instance:
 
     # the process
 
-    @property
-    def command(self) -> list[str]:
-        """What starts the supervisor."""
-        children = [] if self.children is None else ["--children", str(self.children)]
-        home = ["--home", str(self.home)]
-        return [sys.executable, "-m", "zcasync.cli.main", "run", *home, *children]
-
-    def launch(self, command: list[str] | None = None) -> Instance:
+    def launch(self, command: list[str] | None = None) -> Self:
         """Start the supervisor; does not wait for anything."""
-        assert not self.is_alive, "it runs already"
-        path = os.pathsep.join(map(str, self.import_path))
-        environment = {**os.environ, "PYTHONPATH": path, **self.environment}
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                command or self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
+        super().launch(command)
         RUNNING.add(self)
         return self
 
-    def start(self) -> Instance:
-        """Start the supervisor and wait until it can take jobs."""
-        return self.launch().wait_until_ready()
-
-    def wait_until_ready(self) -> Instance:
-        """Wait until a supervisor that was launched can take jobs."""
-        wait_until(
-            lambda: "zcasync ready" in self.output or not self.is_alive,
-            "the supervisor to be ready",
-            START_SECONDS,
-            self.evidence,
-        )
-        assert self.is_alive, self.evidence()
-        return self
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the supervisor's process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    def send(self, number: signal.Signals) -> None:
-        """Send the supervisor a signal."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def wait(self, timeout: float = STOP_SECONDS) -> int:
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
         """Wait until the supervisor has ended; its exit code."""
-        assert self.process is not None
-        try:
-            code = self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(
-                f"the supervisor has not ended within {timeout:g} s\n{self.evidence()}"
-            ) from None
+        code = super().wait(seconds)
         self.close_client()
         RUNNING.discard(self)
         return code
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = STOP_SECONDS) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop the supervisor gracefully; its exit code."""
         self.close_client()
         self.send(number)
-        return self.wait(timeout)
+        return self.wait()
 
     def kill(self) -> None:
-        """SIGKILL the supervisor."""
+        """SIGKILL the supervisor; what it has started may take a moment longer."""
         self.send(signal.SIGKILL)
         self.wait()
 
     def end(self) -> None:
         """Whatever state it is in, leave no process; for the end of a test."""
         self.close_client()
-        if self.is_alive:
-            family = self.descendants()
-            self.send(signal.SIGTERM)
-            try:
-                self.wait()
-            except AssertionError:
-                for process in [psutil.Process(self.pid), *family]:
-                    with suppress(psutil.NoSuchProcess):
-                        process.kill()
-                self.wait()
-                raise
-        RUNNING.discard(self)
-
-    def descendants(self) -> list[psutil.Process]:
-        """The processes that the supervisor has started, and those that they have."""
-        return psutil.Process(self.pid).children(recursive=True) if self.is_alive else []
+        try:
+            if self.is_alive:
+                self.end_family(signal.SIGTERM)
+        finally:
+            RUNNING.discard(self)
 
     # what it says
 
-    @property
-    def output(self) -> str:
-        """Its stdout and stderr."""
-        return self._output.read_text(errors="replace")
-
-    def log(self) -> str:
-        """Its log file."""
-        try:
-            return (self.home / "log" / "zcasync.log").read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
-
     def evidence(self) -> str:
         """For a failed wait."""
-        state = "runs" if self.is_alive else f"ended: {self.process and self.process.returncode}"
         status = self.status() if self.is_alive else None
-        return (
-            f"supervisor {state}\n{self.output[-3000:]}\n--- log\n{self.log()[-6000:]}"
-            f"\n--- status\n{status}"
-        )
+        return f"{super().evidence()}\n--- status\n{status}"
 
     def status(self, timeout: float = 10.0) -> dict[str, Any]:
         """What it answers at its control socket."""
@@ -337,6 +253,17 @@ class Instance:
         if self._client is not None:
             client, self._client = self._client, None
             client.close()
+
+
+@contextmanager
+def running() -> Iterator[Instance]:
+    """A supervisor with two children for the tests of a folder."""
+    with short_folder() as folder:
+        instance = Instance(folder / "home", children=2, config=SHORT)
+        try:
+            yield instance.start()
+        finally:
+            instance.end()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,10 @@ class Session:
     def close(self) -> None:
         self.abort()
         self.connection.close()
+
+
+#: Opens one more session with a database.
+Connect = Callable[[], Session]
 
 
 class FakeClock:

@@ -14,27 +14,22 @@ from pathlib import Path
 import psutil
 import pytest
 import transaction
-from zope.component.globalregistry import base
 
 from tests.jobs import basic as jobs
 from tests.jobs import kit as kit_jobs
 from tests.support.gates import Gate
 from tests.support.instance import ROOT
-from tests.support.waiting import is_gone, wait_until
 from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING, IDataManager, NotRunning
 from zcasync.testing import FakeReactor, Story, drain
+from zcasync.testing.process import is_gone
 from zcasync.testing.supervisor import CONFIG, Supervisor
+from zcasync.testing.waiting import wait_until
 
 pytest_plugins = ["pytester", "zcasync.testing.plugin"]
 
 
-@pytest.fixture(autouse=True)
-def registry() -> object:
-    """The component registry, empty before and after."""
-    base.__init__("base")
-    yield
-    base.__init__("base")
+pytestmark = pytest.mark.usefixtures("registry")
 
 
 @pytest.fixture
@@ -57,7 +52,7 @@ def test_a_data_manager_is_fresh_and_found_by_the_adapter(zcasync_data_manager) 
     assert (len(zcasync_data_manager.thread), len(zcasync_data_manager.workers)) == (0, 0)
 
 
-def test_what_a_test_leaves_is_gone_in_the_next_one(zcasync_data_manager) -> None:
+def test_the_objects_that_a_test_leaves_are_gone_in_the_next_one(zcasync_data_manager) -> None:
     assert "counter" not in zcasync_data_manager._p_jar.root()
 
 
@@ -141,7 +136,7 @@ def test_a_killed_supervisor_can_be_started_again(
     assert isinstance(zcasync_supervisor.wait_for_result(again), int)
 
 
-def test_a_wait_in_vain_says_what_it_saw(zcasync_make_supervisor) -> None:
+def test_a_failed_wait_says_what_it_saw(zcasync_make_supervisor) -> None:
     supervisor = zcasync_make_supervisor(children=0)
     partial = supervisor.put(jobs.nothing)
 
@@ -162,7 +157,9 @@ def test_a_wait_ends_with_the_supervisor(zcasync_supervisor: Supervisor) -> None
         zcasync_supervisor.wait_for_result(partial, seconds=60)
 
 
-def test_what_a_supervisor_that_died_has_left_is_waited_for(zcasync_supervisor: Supervisor) -> None:
+def test_the_processes_that_a_dead_supervisor_has_left_are_waited_for(
+    zcasync_supervisor: Supervisor,
+) -> None:
     family = psutil.Process(zcasync_supervisor.pid).children(recursive=True)
     os.kill(zcasync_supervisor.pid, signal.SIGKILL)
     wait_until(lambda: not zcasync_supervisor.is_alive, "the supervisor to end")
@@ -190,7 +187,7 @@ def test_supervisors_of_one_test_have_homes_of_their_own(
 # as an application uses them
 
 
-def test_nothing_is_left_of_a_supervisor(inner: pytest.Pytester) -> None:
+def test_a_supervisor_leaves_neither_a_process_nor_a_home(inner: pytest.Pytester) -> None:
     inner.makepyfile(
         """
         import operator, pathlib

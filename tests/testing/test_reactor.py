@@ -24,7 +24,7 @@ def reactor() -> Iterator[FakeReactor]:
     made.uninstall()
 
 
-def test_it_tells_the_model_what_time_it_is(reactor: FakeReactor) -> None:
+def test_a_fake_reactor_is_the_clock_of_the_model(reactor: FakeReactor) -> None:
     assert clock.to_datetime(clock.now()) == reactor.moment == START
 
     reactor.time_flies(0.25)
@@ -32,7 +32,7 @@ def test_it_tells_the_model_what_time_it_is(reactor: FakeReactor) -> None:
     assert clock.to_datetime(clock.now()) == START + timedelta(seconds=0.25)
 
 
-def test_without_a_start_it_begins_now() -> None:
+def test_a_fake_reactor_without_a_start_begins_now() -> None:
     before = datetime.now(UTC)
 
     assert before - timedelta(seconds=1) < FakeReactor().moment <= datetime.now(UTC)

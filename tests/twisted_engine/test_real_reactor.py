@@ -15,8 +15,8 @@ from tests.jobs import basic as jobs
 from tests.processes.servers import Server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance
-from tests.support.waiting import wait_until
 from zcasync.supervisor.farewell import FAREWELL_SECONDS
+from zcasync.testing.waiting import wait_until
 from zcasync.twisted_engine.threads import LEAVE_SECONDS
 
 GRACE = 2

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.support import scenes
-from tests.support.sessions import Session
+from tests.support.sessions import Connect
 from zcasync.instance.home import Home
 from zcasync.job.ids import id_of
 from zcasync.workers.claims_snapshot import Claims, ClaimsSnapshot, LastPass, read
@@ -17,15 +15,8 @@ from zcasync.workers.claims_snapshot import Claims, ClaimsSnapshot, LastPass, re
 LITTLE = ClaimsSnapshot("engine", "", Claims(2, ""), Claims(4, "00" * 7 + "1a"))
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
-
-
-def test_what_a_worker_holds_can_be_read_without_the_database(
-    home: Home, connect: Callable[[], Session]
+def test_the_claims_of_a_worker_can_be_read_without_the_database(
+    home: Home, connect: Connect
 ) -> None:
     session = connect()
     worker = scenes.serve(session)
@@ -52,7 +43,7 @@ def test_a_shorter_text_replaces_a_longer_one(home: Home) -> None:
     assert read(home) == LITTLE
 
 
-def test_nothing_is_written_while_nothing_changes(home: Home) -> None:
+def test_a_snapshot_is_not_written_while_nothing_changes(home: Home) -> None:
     kept = LastPass(home)
     kept.write(LITTLE)
     home.last_pass.write_bytes(b"")
@@ -63,7 +54,7 @@ def test_nothing_is_written_while_nothing_changes(home: Home) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"1 2", b"x y\n{}", b"2 0\n{}", b"99 0\n{}", b"2 2745614147\n{}"]
 )
-def test_what_is_not_readable_is_as_good_as_nothing(home: Home, text: bytes) -> None:
+def test_an_unreadable_snapshot_counts_as_none(home: Home, text: bytes) -> None:
     home.last_pass.write_bytes(text)
     assert read(home) is None
 

@@ -1,16 +1,14 @@
 """Finished partials: newest first, in pages and buckets, dropped by age."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support import samples
-from tests.support.sessions import FakeClock, Session
+from tests.jobs import samples
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.workers.completed import PAGE_SIZE, RETENTION, Completed
 
-Connect = Callable[[], Session]
 HOUR = timedelta(hours=1)
 
 
@@ -49,7 +47,7 @@ def test_the_newest_comes_first_over_pages_and_buckets(
     assert (completed.first(), completed.last()) == (made[-1], made[0])
 
 
-def test_several_are_added_at_once(fake_clock: FakeClock) -> None:
+def test_several_partials_are_added_at_once(fake_clock: FakeClock) -> None:
     completed = Completed()
     made = [Partial(samples.nothing) for _ in range(100)]
     completed.extend(made[:40])
@@ -62,7 +60,7 @@ def test_several_are_added_at_once(fake_clock: FakeClock) -> None:
     assert [len(page.partials) for page in bucket.pages.values()] == [32, 32, 32, 4]
 
 
-def test_what_a_new_page_writes_does_not_grow_with_the_day(session: Session) -> None:
+def test_the_records_that_a_new_page_writes_do_not_grow_with_the_day(session: Session) -> None:
     completed = Completed()
     session.connection.add(completed)
     completed.extend([Partial(samples.nothing) for _ in range(32 * 300)])
@@ -90,14 +88,14 @@ def test_a_stretch_of_time_can_be_read(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("name", ["start", "stop"])
-def test_the_stretch_is_named_with_aware_moments(name: str) -> None:
+def test_a_stretch_of_time_is_named_with_aware_moments(name: str) -> None:
     naive = datetime.now(UTC).replace(tzinfo=None)
 
     with pytest.raises(ValueError, match=f"{name} must be timezone-aware"):
         list(Completed().iter(**{name: naive}))
 
 
-def test_what_is_older_than_the_retention_is_dropped_by_the_bucket(fake_clock: FakeClock) -> None:
+def test_partials_older_than_the_retention_are_dropped_by_the_bucket(fake_clock: FakeClock) -> None:
     completed, made = finished(fake_clock, 24 * 20)
 
     gone = completed.prune()
@@ -110,7 +108,7 @@ def test_what_is_older_than_the_retention_is_dropped_by_the_bucket(fake_clock: F
     assert completed.prune() == 0
 
 
-def test_everything_goes_when_nothing_is_kept_for_long(fake_clock: FakeClock) -> None:
+def test_a_retention_of_no_time_drops_every_partial(fake_clock: FakeClock) -> None:
     completed, made = finished(fake_clock, 5)
     fake_clock.advance(days=3)
 
@@ -137,7 +135,7 @@ def session_partial() -> Partial:
     return Partial(samples.nothing)
 
 
-def test_it_can_be_read_while_more_is_added(connect: Connect) -> None:
+def test_a_collection_can_be_read_while_more_is_added(connect: Connect) -> None:
     engine, reader = connect(), connect()
     completed = engine.keep(Completed())
     completed.add(session_partial())

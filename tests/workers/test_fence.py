@@ -1,7 +1,7 @@
 """Fencing: a process that was declared dead commits nothing any more."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import transaction
@@ -9,15 +9,13 @@ from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.sessions import ONE, TWO, FakeClock, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import FencedError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation, Ping
-
-Connect = Callable[[], Session]
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def bury(session: Session, incarnation: Incarnation) -> None:
     session.commit()
 
 
-def test_what_lives_commits(fenced: Session, session: Session) -> None:
+def test_a_live_engine_commits(fenced: Session, session: Session) -> None:
     for number in range(3):
         fenced.root["work"] = number
         fenced.commit()

@@ -1,18 +1,15 @@
 """Workers: what they have claimed, their sizes, their mapping."""
 
 import uuid
-from collections.abc import Callable
 
 import pytest
 from ZODB.POSException import ConflictError
 
-from tests.support import samples
-from tests.support.sessions import ONE, TWO, FakeClock, Session
+from tests.jobs import samples
+from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.datamanager import SizedSequence, Worker, Workers
 from zcasync.errors import FullError
-
-Connect = Callable[[], Session]
 
 
 def partials(count: int) -> list[Partial]:
@@ -66,7 +63,7 @@ def test_a_size_is_a_whole_number_of_0_or_more(wrong: object) -> None:
     assert sequence.size == 1
 
 
-def test_as_many_as_the_size_can_be_added() -> None:
+def test_as_many_partials_as_the_size_says_can_be_added() -> None:
     sequence = SizedSequence(2)
     one, two, three = partials(3)
     sequence.add(one)
@@ -86,7 +83,7 @@ def test_a_paused_sequence_takes_nothing() -> None:
         sequence.add(Partial(samples.nothing))
 
 
-def test_a_smaller_size_leaves_alone_what_is_claimed() -> None:
+def test_a_smaller_size_leaves_claimed_partials_alone() -> None:
     sequence = SizedSequence(2)
     for partial in partials(2):
         sequence.add(partial)
@@ -97,7 +94,7 @@ def test_a_smaller_size_leaves_alone_what_is_claimed() -> None:
         sequence.add(Partial(samples.nothing))
 
 
-def test_it_is_a_sequence_of_what_is_claimed(session: Session) -> None:
+def test_a_sized_sequence_is_a_sequence_of_the_claimed(session: Session) -> None:
     sequence = session.keep(SizedSequence(4))
     one, two, three, other = partials(4)
     first, second = sequence.lists(2)[:2]
@@ -191,7 +188,7 @@ def test_workers_map_uuids_to_workers(session: Session) -> None:
 
 
 @pytest.mark.parametrize("key", [str(ONE), ONE.bytes, None, 1])
-def test_what_is_no_uuid_is_no_key(key: object) -> None:
+def test_a_value_that_is_no_uuid_is_no_key(key: object) -> None:
     workers = Workers()
     workers.add(Worker(ONE))
 

@@ -26,7 +26,9 @@ def fill(buffer: Any) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 110, 10_000])
-def test_it_holds_what_it_was_given(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_a_commit_buffer_holds_the_records_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
     monkeypatch.setattr(commit_buffer, "MEMORY_BYTES", limit)
     buffer, expected = CommitBuffer(7), TransactionBuffer(7)
     fill(buffer)
@@ -41,6 +43,6 @@ def test_it_holds_what_it_was_given(monkeypatch: pytest.MonkeyPatch, limit: int)
     }
 
 
-def test_clients_use_it() -> None:
+def test_clients_use_the_commit_buffer() -> None:
     assert sending.PipelinedClientStorage.tpc_begin.__globals__["TransactionBuffer"] is CommitBuffer
     assert ZEO.ClientStorage.TransactionBuffer is CommitBuffer

@@ -22,7 +22,9 @@ STEPS: list[tuple[str, tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize("limit", [0, 99, 100, 150, 250, 10_000])
-def test_it_says_what_it_was_told(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_a_commit_log_gives_the_steps_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
     monkeypatch.setattr(commit_log, "MEMORY_BYTES", limit)
     log, expected = CommitLog(), FileLog()
     for kind, args in STEPS:
@@ -36,6 +38,6 @@ def test_it_says_what_it_was_told(monkeypatch: pytest.MonkeyPatch, limit: int) -
         each.close()
 
 
-def test_the_server_uses_it() -> None:
+def test_the_server_uses_the_commit_log() -> None:
     assert zeo.Handler.tpc_begin is ZEOStorage.tpc_begin
     assert ZEOStorage.tpc_begin.__globals__["CommitLog"] is CommitLog

@@ -48,7 +48,7 @@ def test_a_file_with_room_has_nothing_in_its_way_and_nothing_is_left(folder: Pat
     assert list(folder.iterdir()) == []
 
 
-def test_a_file_that_may_not_grow_is_told_of(folder: Path, limit: Any) -> None:
+def test_a_file_that_may_not_grow_is_reported(folder: Path, limit: Any) -> None:
     file = folder / "Data.fs"
     file.write_bytes(b"x" * 1000)
     limit(ROOM_BYTES + 999)
@@ -61,7 +61,7 @@ def test_a_file_that_may_not_grow_is_told_of(folder: Path, limit: Any) -> None:
     assert why_no_room(file) is None
 
 
-def test_what_is_wrong_otherwise_is_raised(folder: Path) -> None:
+def test_an_error_that_is_no_full_disk_is_raised(folder: Path) -> None:
     with pytest.raises(FileNotFoundError):
         why_no_room(folder / "missing" / "Data.fs")
 

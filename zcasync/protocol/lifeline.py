@@ -48,5 +48,13 @@ def _let_the_kernel_send(pipe: int, with_signal: signal.Signals) -> None:
     fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgid(0))
     fcntl.fcntl(pipe, fcntl.F_SETSIG, with_signal)
     fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    get_signal_with_parent(with_signal)
+
+
+def get_signal_with_parent(with_signal: signal.Signals) -> None:
+    """Let the kernel send us, and us alone, a signal when the thread that started us is gone.
+
+    It stays so when another command takes this process's place.  Linux only.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, with_signal, 0, 0, 0)

@@ -4,19 +4,25 @@
 gets SIGTERM when the thread that started it is gone, however that came about (Linux).
 """
 
-import ctypes
 import os
+import runpy
 import signal
 import sys
 
-PR_SET_PDEATHSIG = 1
+#: Loaded by its path: importing it would import all of zcasync, and each start of a test waits.
+LIFELINE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "protocol", "lifeline.py")
+
+
+def leashed(command: list[str]) -> list[str]:
+    """Return what starts a command that ends with this thread."""
+    return [sys.executable, "-I", __file__, str(os.getpid()), *command]
 
 
 def main() -> None:
     """Ask the kernel for the signal, and become the command."""
     parent, *command = sys.argv[1:]
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        runpy.run_path(LIFELINE)["get_signal_with_parent"](signal.SIGTERM)
     if os.getppid() != int(parent):  # it was gone before we had asked
         sys.exit(f"process {parent} is gone: nobody would stop {command[0]}")
     os.execvp(command[0], command)

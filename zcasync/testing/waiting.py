@@ -1,4 +1,4 @@
-"""Waiting for a partial to complete, in tests that run a fake reactor or real processes."""
+"""Waiting for a condition or a result, in tests that run a fake reactor or real processes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 from zcasync.interfaces import COMPLETED
 from zcasync.job.record import PartialRecord
 
-#: Between two looks, seconds: lets threads and processes work.
-PAUSE = 0.001
+#: Generous: the machine may be slow and busy.  A test that waits this long has failed anyway.
+TIMEOUT_SECONDS = 30.0
+#: Between two turns, seconds: lets threads work.
+TURN_SECONDS = 0.001
+#: Between two looks where the test turns nothing itself: other processes need the processor more.
+LOOK_SECONDS = 0.02
 
 
 def wait_until(
     condition: Callable[[], Any],
     what: str = "the condition",
-    *,
-    turn: Callable[[], Any] = lambda: None,
-    seconds: float = 30.0,
+    seconds: float = TIMEOUT_SECONDS,
     seen: Callable[[], Any] = lambda: "",
+    *,
+    turn: Callable[[], Any] | None = None,
 ) -> Any:
-    """The first true value of ``condition()``.
+    """Return the first true value of ``condition()``.
 
     ``turn()`` is called between looks.  Raises AssertionError after ``seconds`` of real time, with
     ``what`` was waited for, the last value, and what ``seen()`` says.
@@ -32,18 +36,21 @@ def wait_until(
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s for {what}; last: {value!r} {seen()}")
-        turn()
-        time.sleep(PAUSE)
+            raise AssertionError(f"waited {seconds:g} s for {what}; last: {value!r}\n{seen()}")
+        if turn is None:
+            time.sleep(LOOK_SECONDS)
+        else:
+            turn()
+            time.sleep(TURN_SECONDS)
 
 
 def wait_for_result(
     partial: PartialRecord,
     *,
-    turn: Callable[[], Any] = lambda: None,
-    seconds: float = 30.0,
+    turn: Callable[[], Any] | None = None,
+    seconds: float = TIMEOUT_SECONDS,
 ) -> Any:
-    """The result of a partial once it is COMPLETED.
+    """Return the result of a partial once it is COMPLETED.
 
     ``turn()`` is called between looks, for instance ``lambda: reactor.time_flies(5)``.  Begins new
     transactions, so changes that are not committed are gone.  Raises AssertionError, with what was

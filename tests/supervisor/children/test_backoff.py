@@ -15,7 +15,7 @@ def backoff(reactor: Clock) -> Backoff:
     return Backoff(reactor.seconds)
 
 
-def test_nobody_waits_while_children_work(backoff: Backoff) -> None:
+def test_no_child_has_to_wait_while_children_work(backoff: Backoff) -> None:
     assert (backoff.wait, backoff.problem, backoff.as_dict()) == (0, None, None)
 
 
@@ -42,7 +42,7 @@ def test_children_that_were_started_together_make_one_pause(
     assert backoff.wait == 1
 
 
-def test_what_is_known_of_it_is_shown(backoff: Backoff, reactor: Clock) -> None:
+def test_the_problem_and_the_next_try_of_a_boot_are_shown(backoff: Backoff, reactor: Clock) -> None:
     clock.set_source(lambda: 1_000_000_000)
     try:
         backoff.failed("first")

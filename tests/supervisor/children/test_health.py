@@ -13,10 +13,10 @@ from twisted.internet.task import Clock
 
 from tests.supervisor.children.pooled import USUAL, Pooled
 from tests.support.scenes import Said
-from tests.support.waiting import wait_until
 from zcasync.supervisor.children import process_info as vitals
 from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.status import child_list
+from zcasync.testing.waiting import wait_until
 
 A = bytes(7) + b"\x01"
 STOPPED = ProcessInfo(50 * 2**20, is_stopped=True)
@@ -43,7 +43,7 @@ def test_a_child_that_takes_more_than_the_limit_is_killed_with_the_reason(pooled
     assert "  line 7 in work" in death.output
 
 
-def test_a_limit_that_nobody_can_keep_is_no_spin(reactor: Clock) -> None:
+def test_a_limit_that_no_child_can_keep_is_no_spin(reactor: Clock) -> None:
     pooled = Pooled(reactor, memory_limit=2**20)
     pooled.boot(1)
     pooled.live(300)
@@ -51,7 +51,7 @@ def test_a_limit_that_nobody_can_keep_is_no_spin(reactor: Clock) -> None:
     assert 5 < len(pooled.started) < 15
 
 
-def test_a_stopped_child_is_told_of_once_and_gets_no_jobs(pooled: Pooled, said: Said) -> None:
+def test_a_stopped_child_is_reported_once_and_gets_no_jobs(pooled: Pooled, said: Said) -> None:
     (process,) = pooled.boot(1)
     pooled.perform([A])
     pooled.vitals[process.pid] = STOPPED
@@ -65,7 +65,7 @@ def test_a_stopped_child_is_told_of_once_and_gets_no_jobs(pooled: Pooled, said: 
     assert shown["note"] == f"stopped by a signal for 4 s: kill -CONT {process.pid}"
 
 
-def test_it_is_killed_after_the_timeout(pooled: Pooled) -> None:
+def test_a_stopped_child_is_killed_after_the_timeout(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     pooled.perform([A])
     pooled.vitals[process.pid] = STOPPED
@@ -78,7 +78,9 @@ def test_it_is_killed_after_the_timeout(pooled: Pooled) -> None:
     assert pooled.deaths[0][1].reason == "a signal had stopped it for 60 s (frozen-timeout)"
 
 
-def test_one_that_goes_on_in_time_is_as_good_as_before(pooled: Pooled, said: Said) -> None:
+def test_a_stopped_child_that_goes_on_in_time_is_as_good_as_before(
+    pooled: Pooled, said: Said
+) -> None:
     (process,) = pooled.boot(1)
     pooled.vitals[process.pid] = STOPPED
     pooled.reactor.pump([1] * 59)
@@ -92,7 +94,9 @@ def test_one_that_goes_on_in_time_is_as_good_as_before(pooled: Pooled, said: Sai
     assert process.signals == [], "the time begins anew"
 
 
-def test_a_pause_of_the_supervisor_itself_is_not_held_against_it(pooled: Pooled) -> None:
+def test_a_pause_of_the_supervisor_itself_is_not_held_against_a_stopped_child(
+    pooled: Pooled,
+) -> None:
     (process,) = pooled.boot(1)
     pooled.vitals[process.pid] = STOPPED
     pooled.reactor.pump([1, 1])
@@ -110,7 +114,7 @@ def test_a_child_that_is_only_silent_is_left_alone(pooled: Pooled) -> None:
     assert (process.signals, pooled.states()) == ([], {0: "busy"})
 
 
-def test_nobody_is_looked_at_when_there_is_nobody(pooled: Pooled) -> None:
+def test_a_pool_without_children_checks_nothing(pooled: Pooled) -> None:
     pooled.boot(2)
     pooled.pool.set_size(0)
     pooled.settle()
@@ -120,14 +124,14 @@ def test_nobody_is_looked_at_when_there_is_nobody(pooled: Pooled) -> None:
     assert len(pooled.reactor.getDelayedCalls()) == 2  # the boot timeout, and the look
 
 
-def test_vitals_of_a_real_process() -> None:
+def test_the_process_info_of_a_real_process_has_its_memory() -> None:
     found = vitals.look(os.getpid())
     assert found is not None
     assert found.rss > 10 * 2**20
     assert not found.is_stopped
 
 
-def test_vitals_of_a_stopped_and_of_a_gone_process() -> None:
+def test_the_process_info_shows_a_stopped_process_and_none_of_a_gone_one() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         process.send_signal(signal.SIGSTOP)

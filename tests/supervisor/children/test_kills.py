@@ -49,7 +49,7 @@ def is_killed_later(pooled: Pooled) -> bool:
     return any(timer.func.__name__ == "_kill_now" for timer in pooled.timers())
 
 
-def test_a_child_at_work_tells_where_it_is_before_it_is_killed(
+def test_a_child_with_a_running_job_prints_its_stack_before_it_is_killed(
     pooled: Pooled, process: FakeProcess, child: Child
 ) -> None:
     process.say("working\n")
@@ -63,7 +63,7 @@ def test_a_child_at_work_tells_where_it_is_before_it_is_killed(
     assert not is_killed_later(pooled)
 
 
-def test_one_that_does_not_answer_is_killed_all_the_same(
+def test_a_child_that_does_not_answer_is_killed_all_the_same(
     pooled: Pooled, process: FakeProcess, child: Child
 ) -> None:
     process.is_deaf = True
@@ -75,14 +75,14 @@ def test_one_that_does_not_answer_is_killed_all_the_same(
     assert pooled.deaths[0][1].reason == "we say so"
 
 
-def test_one_that_has_nothing_to_tell_is_killed_at_once(pooled: Pooled) -> None:
+def test_a_child_without_a_running_job_is_killed_at_once(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     pooled.pool.children[0].kill("we say so")
 
     assert process.signals == ["SIGKILL"]
 
 
-def test_one_that_is_in_a_hurry_does_not_ask(process: FakeProcess, child: Child) -> None:
+def test_a_hurried_kill_does_not_ask_for_the_stack(process: FakeProcess, child: Child) -> None:
     child.kill("we say so", within=0.0)
 
     assert process.signals == ["SIGKILL"]
@@ -115,7 +115,7 @@ def test_a_second_kill_can_shorten_the_wait_for_the_stack(
     assert pooled.deaths[0][1].reason == "we say so"
 
 
-def test_one_that_dies_while_it_is_asked_is_simply_dead(
+def test_a_child_that_dies_while_its_stack_is_awaited_is_simply_dead(
     pooled: Pooled, process: FakeProcess, child: Child
 ) -> None:
     process.is_deaf = True
@@ -127,7 +127,7 @@ def test_one_that_dies_while_it_is_asked_is_simply_dead(
     assert not is_killed_later(pooled)
 
 
-def test_one_that_has_closed_its_pipe_and_does_not_end_is_killed(
+def test_a_child_that_has_closed_its_pipe_and_does_not_end_is_killed(
     pooled: Pooled, reactor: Clock, process: FakeProcess, child: Child
 ) -> None:
     child._connector.childConnectionLost(FROM_CHILD)
@@ -141,7 +141,7 @@ def test_one_that_has_closed_its_pipe_and_does_not_end_is_killed(
     assert not any(timer.func == child.kill for timer in pooled.timers())
 
 
-def test_a_boot_that_takes_too_long_tells_where_it_hangs(pooled: Pooled) -> None:
+def test_a_boot_that_takes_too_long_shows_where_it_hangs(pooled: Pooled) -> None:
     pooled.pool.set_size(1)
     pooled.reactor.advance(10)
     pooled.settle()
@@ -152,7 +152,7 @@ def test_a_boot_that_takes_too_long_tells_where_it_hangs(pooled: Pooled) -> None
 # what others do to it
 
 
-def test_the_kernel_killed_it_for_want_of_memory(
+def test_a_child_that_the_kernel_killed_for_want_of_memory_has_that_reason(
     no_memory: None, pooled: Pooled, process: FakeProcess, child: Child
 ) -> None:
     child.rss = 700 * 2**20

@@ -60,14 +60,14 @@ def test_a_container_sees_a_part_of_the_hierarchy(machine: Machine) -> None:
     assert counter_file(machine.process) == machine.counter
 
 
-def test_what_is_outside_of_the_mount_is_not_looked_for_there(machine: Machine) -> None:
+def test_a_group_outside_of_the_mount_is_not_looked_for_there(machine: Machine) -> None:
     machine.has(["0::/docker/abcdef"], [V2_MOUNT], root="/docker/abc")
     machine.counts("def/memory.events", 0)
 
     assert counter_file(machine.process) is None
 
 
-def test_without_a_counter_nobody_is_said_to_be_out_of_memory(machine: Machine) -> None:
+def test_a_machine_without_a_counter_reports_no_lack_of_memory(machine: Machine) -> None:
     assert counter_file(machine.process) is None
     assert not OutOfMemory(machine.process).has_killed()
 
@@ -86,7 +86,7 @@ def counting(machine: Machine) -> OutOfMemory:
     return OutOfMemory(machine.process)
 
 
-def test_each_kill_explains_one_death(machine: Machine, counting: OutOfMemory) -> None:
+def test_a_kill_explains_one_death_only(machine: Machine, counting: OutOfMemory) -> None:
     assert not counting.has_killed(), "those were before our time"
 
     machine.counts("memory.events", 5)

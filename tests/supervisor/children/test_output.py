@@ -60,7 +60,7 @@ def test_each_stream_has_its_own_mark_and_its_own_unfinished_line(
     assert said.lines == ["child 3 job 0x1: out", "child 3 job 0x2: err"]
 
 
-def test_without_a_mark_a_line_belongs_to_the_job_the_child_is_at(
+def test_a_line_without_a_mark_belongs_to_the_running_job(
     lines: ChildOutput, current: Current, said: Said
 ) -> None:
     lines.received(OUT, b"boot\n")
@@ -118,7 +118,7 @@ def test_an_unfinished_line_is_taken_at_the_end(lines: ChildOutput, said: Said) 
     assert len(said.lines) == 3
 
 
-def test_at_the_end_it_is_said_what_was_left_out(lines: ChildOutput, said: Said) -> None:
+def test_the_end_of_the_output_reports_what_was_left_out(lines: ChildOutput, said: Said) -> None:
     lines.received(OUT, mark("0x1") + b"line\n" * 7)
     lines.flush()
 
@@ -141,7 +141,9 @@ def test_bytes_that_are_no_text_are_shown_as_such(lines: ChildOutput, said: Said
     assert said.lines == ["child 3 job -: \\xff{slot}"]
 
 
-def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_told(lines: ChildOutput) -> None:
+def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_noticed(
+    lines: ChildOutput,
+) -> None:
     seen: list[bool] = []
     lines.received(OUT, b"".join(b"%d\n" % number for number in range(50)))
     lines.expect_stack(lambda: seen.append(True))
@@ -155,7 +157,7 @@ def test_a_stack_that_was_asked_for_is_kept_whole_and_its_end_is_told(lines: Chi
     assert lines.last()[LAST_LINES : LAST_LINES + 60] == tuple(stack)
 
 
-def test_the_end_of_a_very_long_stack_is_seen_too(lines: ChildOutput) -> None:
+def test_the_end_of_a_very_long_stack_is_noticed_too(lines: ChildOutput) -> None:
     seen: list[bool] = []
     lines.expect_stack(lambda: seen.append(True))
     lines.received(ERR, b"  line 1 in work\n" * 500 + b"  line 198 in _run_module_as_main\n")

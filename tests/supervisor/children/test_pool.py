@@ -22,7 +22,7 @@ def pooled(reactor: Clock) -> Pooled:
     return Pooled(reactor)
 
 
-def test_there_are_as_many_children_as_the_size_says(pooled: Pooled) -> None:
+def test_the_pool_has_as_many_children_as_the_size_says(pooled: Pooled) -> None:
     pooled.pool.set_size(3)
     assert pooled.states() == {0: "booting", 1: "booting", 2: "booting"}
 
@@ -49,7 +49,7 @@ def test_a_child_gets_its_jobs_and_says_when_each_has_ended(pooled: Pooled) -> N
     assert [oid for oid, _, _ in child.ended] == [A]
 
 
-def test_jobs_that_have_not_begun_are_taken_back(pooled: Pooled) -> None:
+def test_jobs_that_have_not_begun_are_revoked(pooled: Pooled) -> None:
     pooled.boot(1)
     child = pooled.perform([A, B, C])
     taken: list[list[bytes]] = []
@@ -107,7 +107,7 @@ def test_children_that_die_before_they_are_ready_come_back_ever_slower(pooled: P
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_a_child_that_somebody_kills_is_replaced_at_once_however_young(pooled: Pooled) -> None:
+def test_a_child_that_a_signal_kills_is_replaced_at_once_however_young(pooled: Pooled) -> None:
     pooled.boot(1)
     for number in range(2, 8):
         pooled.started[-1].signalProcess("KILL")
@@ -118,7 +118,7 @@ def test_a_child_that_somebody_kills_is_replaced_at_once_however_young(pooled: P
     assert pooled.states() == {0: "idle"}
 
 
-def test_why_no_child_boots_is_known(pooled: Pooled, said: Said) -> None:
+def test_the_reason_why_no_child_boots_is_known(pooled: Pooled, said: Said) -> None:
     pooled.pool.set_size(1)
     pooled.started[0].say("ImportError: no module named app\n")
     pooled.started[0].crash()
@@ -173,7 +173,7 @@ def test_the_boot_timeout_is_not_for_jobs(pooled: Pooled) -> None:
 # sizes
 
 
-def test_surplus_children_end_after_their_job_and_give_the_others_back(pooled: Pooled) -> None:
+def test_surplus_children_end_after_their_job_and_release_the_others(pooled: Pooled) -> None:
     _, surplus = pooled.boot(2)
     child = pooled.perform([A, B], slot=1)
     pooled.pool.set_size(1)
@@ -236,7 +236,7 @@ def test_a_stop_lets_jobs_end_within_the_grace_period(pooled: Pooled) -> None:
     assert pooled.timers() == [], "nobody is killed later"
 
 
-def test_what_does_not_end_in_time_is_killed(pooled: Pooled) -> None:
+def test_a_child_that_does_not_end_in_time_is_killed(pooled: Pooled) -> None:
     pooled.boot(2)
     pooled.perform([A])
     over = pooled.stop(grace=25)

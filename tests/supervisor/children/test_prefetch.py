@@ -69,7 +69,7 @@ def test_a_child_that_has_ended_nothing_gets_one_job(child: FakeChild) -> None:
 @pytest.mark.parametrize(
     ("seconds", "count"), [(10.0, 1), (0.06, 2), (0.01, 11), (0.0001, 101), (0.0, 101)]
 )
-def test_short_jobs_are_reserved_ahead_within_limits(
+def test_short_jobs_are_prefetched_within_limits(
     child: FakeChild, seconds: float, count: int
 ) -> None:
     child.seconds_per_job = seconds
@@ -77,7 +77,7 @@ def test_short_jobs_are_reserved_ahead_within_limits(
     assert target(child) == count <= 1 + RESERVE_LIMIT
 
 
-def test_the_room_is_what_the_target_leaves(child: FakeChild) -> None:
+def test_the_room_of_a_child_is_what_the_target_leaves(child: FakeChild) -> None:
     child.seconds_per_job = 0.05
     assert room(child, 0.0) == 3
 
@@ -88,7 +88,7 @@ def test_the_room_is_what_the_target_leaves(child: FakeChild) -> None:
     assert room(child, 0.0) == 0
 
 
-def test_nothing_is_reserved_behind_a_job_that_takes_long(child: FakeChild, reactor: Clock) -> None:
+def test_no_job_is_prefetched_behind_one_that_takes_long(child: FakeChild, reactor: Clock) -> None:
     child.seconds_per_job = 0.01
     child.note_given(oids(1))
     reactor.advance(2 * RESERVE_SECONDS)
@@ -98,13 +98,13 @@ def test_nothing_is_reserved_behind_a_job_that_takes_long(child: FakeChild, reac
     assert room(child, reactor.seconds()) == 11
 
 
-def test_nothing_is_reserved_for_a_child_whose_jobs_are_being_taken_back(child: FakeChild) -> None:
+def test_no_job_is_prefetched_for_a_child_whose_jobs_are_being_revoked(child: FakeChild) -> None:
     child.taking_back = True
 
     assert room(child, 0.0) == 0
 
 
-def test_what_a_long_job_sits_on_is_taken_back_for_an_idle_child(
+def test_jobs_behind_a_long_one_are_revoked_for_an_idle_child(
     reactor: Clock, shared: Shared
 ) -> None:
     shared.loaded.note_given(oids(1, 2, 3))
@@ -117,7 +117,7 @@ def test_what_a_long_job_sits_on_is_taken_back_for_an_idle_child(
     assert shared.returned == [(0, oids(2, 3))]
 
 
-def test_it_is_asked_for_once(reactor: Clock, shared: Shared) -> None:
+def test_jobs_are_asked_back_once(reactor: Clock, shared: Shared) -> None:
     shared.loaded.note_given(oids(1, 2))
     shared.sharing.look()
     reactor.pump([SHARE_SECONDS] * 10)
@@ -125,7 +125,7 @@ def test_it_is_asked_for_once(reactor: Clock, shared: Shared) -> None:
     assert len(shared.loaded.asked) == 1
 
 
-def test_nothing_is_taken_back_while_all_children_are_busy(reactor: Clock, shared: Shared) -> None:
+def test_no_job_is_revoked_while_all_children_are_busy(reactor: Clock, shared: Shared) -> None:
     shared.loaded.note_given(oids(1, 2))
     shared.other.note_given(oids(3))
     shared.sharing.look()
@@ -137,7 +137,7 @@ def test_nothing_is_taken_back_while_all_children_are_busy(reactor: Clock, share
     assert len(shared.loaded.asked) == 1
 
 
-def test_what_a_long_job_sits_on_is_taken_back_for_one_that_is_never_idle(
+def test_jobs_behind_a_long_one_are_revoked_for_a_child_that_is_never_idle(
     reactor: Clock, shared: Shared
 ) -> None:
     """Otherwise a steady stream of later jobs would overtake it for as long as the job takes."""
@@ -154,7 +154,7 @@ def test_what_a_long_job_sits_on_is_taken_back_for_one_that_is_never_idle(
     assert shared.other.asked == []
 
 
-def test_a_child_with_one_job_is_left_alone_and_not_looked_at_again(
+def test_a_child_with_one_job_is_left_alone_and_not_checked_again(
     reactor: Clock, shared: Shared
 ) -> None:
     shared.loaded.note_given(oids(1))
@@ -182,7 +182,7 @@ def test_a_stop_leaves_no_timer(reactor: Clock, shared: Shared) -> None:
     assert reactor.getDelayedCalls() == []
 
 
-def test_news_is_worth_a_pass_while_a_child_would_soon_have_nothing_to_do(
+def test_a_change_is_worth_a_pass_while_a_child_would_soon_have_nothing_to_do(
     reactor: Clock, child: FakeChild
 ) -> None:
     assert wants_more(child, reactor.seconds())
@@ -195,7 +195,7 @@ def test_news_is_worth_a_pass_while_a_child_would_soon_have_nothing_to_do(
     assert not wants_more(child, reactor.seconds())
 
 
-def test_news_is_not_worth_a_pass_for_a_child_whose_job_takes_long(
+def test_a_change_is_not_worth_a_pass_for_a_child_whose_job_takes_long(
     reactor: Clock, child: FakeChild
 ) -> None:
     child.note_given(oids(0))

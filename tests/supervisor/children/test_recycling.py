@@ -31,7 +31,7 @@ def do_jobs(pooled: Pooled, count: int, slot: int = 0) -> None:
 
 
 @pytest.mark.parametrize("has_spare", [True, False])
-def test_after_its_jobs_a_child_is_replaced_by_one_that_is_ready(
+def test_a_child_is_replaced_after_its_jobs_by_one_that_is_ready(
     reactor: Clock, has_spare: bool, said: Said
 ) -> None:
     pooled = pool_with(reactor, max_jobs=100, spare=has_spare)
@@ -55,7 +55,9 @@ def test_after_its_jobs_a_child_is_replaced_by_one_that_is_ready(
     assert pooled.pool.boot_problem is None
 
 
-def test_its_running_job_is_not_interrupted_and_the_rest_is_given_back(reactor: Clock) -> None:
+def test_a_recycled_childs_running_job_is_not_interrupted_and_the_rest_is_released(
+    reactor: Clock,
+) -> None:
     pooled = pool_with(reactor, max_jobs=1, spare=True)
     (first,) = pooled.boot(1)
     pooled.started[1].ready()
@@ -72,7 +74,7 @@ def test_its_running_job_is_not_interrupted_and_the_rest_is_given_back(reactor: 
     assert pooled.deaths == [(0, pooled.deaths[0][1], True)]
 
 
-def test_one_at_a_time(reactor: Clock) -> None:
+def test_children_are_recycled_one_at_a_time(reactor: Clock) -> None:
     pooled = pool_with(reactor, max_jobs=1, spare=True)
     first, second = pooled.boot(2)
     pooled.started[2].ready()
@@ -91,7 +93,7 @@ def test_one_at_a_time(reactor: Clock) -> None:
     assert second.finishing
 
 
-def test_when_it_is_old(reactor: Clock) -> None:
+def test_a_child_is_recycled_when_it_is_old(reactor: Clock) -> None:
     pooled = pool_with(reactor, max_age=1000, spare=True)
     (first,) = pooled.boot(1)
     pooled.started[1].ready()
@@ -108,7 +110,7 @@ def test_when_it_is_old(reactor: Clock) -> None:
     assert len(pooled.deaths) < 6
 
 
-def test_when_it_keeps_too_much_memory_after_a_job(reactor: Clock) -> None:
+def test_a_child_is_recycled_when_it_keeps_too_much_memory_after_a_job(reactor: Clock) -> None:
     pooled = pool_with(reactor, recycle_memory=300 * 2**20, spare=True)
     (first,) = pooled.boot(1)
     pooled.started[1].ready()
@@ -129,7 +131,7 @@ def test_when_it_keeps_too_much_memory_after_a_job(reactor: Clock) -> None:
     assert first.is_gone
 
 
-def test_a_child_that_is_never_idle_is_looked_at_after_a_job(reactor: Clock) -> None:
+def test_the_memory_of_a_child_that_is_never_idle_is_checked_after_a_job(reactor: Clock) -> None:
     pooled = pool_with(reactor, recycle_memory=300 * 2**20, spare=True)
     (first,) = pooled.boot(1)
     pooled.started[1].ready()
@@ -150,7 +152,7 @@ def test_memory_that_a_child_has_from_the_beginning_is_no_reason(reactor: Clock)
     assert not first.finishing
 
 
-def test_one_that_holds_a_deferred_is_left_alone(reactor: Clock) -> None:
+def test_a_child_that_holds_a_deferred_is_left_alone(reactor: Clock) -> None:
     pooled = pool_with(reactor, max_jobs=1, spare=True)
     (first,) = pooled.boot(1)
     pooled.started[1].ready()
@@ -167,7 +169,7 @@ def test_one_that_holds_a_deferred_is_left_alone(reactor: Clock) -> None:
     assert first.is_gone
 
 
-def test_one_that_dies_first_needs_no_replacement(reactor: Clock) -> None:
+def test_a_child_that_dies_first_needs_no_replacement(reactor: Clock) -> None:
     pooled = pool_with(reactor, max_jobs=1, spare=False)
     (first,) = pooled.boot(1)
     do_jobs(pooled, 1)
@@ -180,7 +182,7 @@ def test_one_that_dies_first_needs_no_replacement(reactor: Clock) -> None:
     assert pooled.pool.processes() == [pooled.pool.children[0]]
 
 
-def test_no_limit_is_no_limit(reactor: Clock) -> None:
+def test_a_child_without_limits_is_not_recycled(reactor: Clock) -> None:
     pooled = pool_with(reactor, max_jobs=0, spare=False)
     pooled.boot(1)
     do_jobs(pooled, 500)
@@ -189,7 +191,7 @@ def test_no_limit_is_no_limit(reactor: Clock) -> None:
 
 
 @pytest.mark.parametrize(("chance", "jobs"), [(1 - JITTER, 90), (1 + JITTER, 110)])
-def test_the_limits_differ(reactor: Clock, chance: float, jobs: int) -> None:
+def test_the_limits_of_children_differ_by_chance(reactor: Clock, chance: float, jobs: int) -> None:
     pooled = pool_with(reactor)
     pooled.boot(1)
     child = pooled.pool.children[0]

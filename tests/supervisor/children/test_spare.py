@@ -23,7 +23,7 @@ def spare_pid(pooled: Pooled) -> int:
     return pooled.pool.spare.pid
 
 
-def test_it_is_started_when_every_slot_has_a_child_that_works(pooled: Pooled) -> None:
+def test_a_spare_is_started_when_every_slot_has_a_child_that_works(pooled: Pooled) -> None:
     pooled.pool.set_size(2)
     pooled.started[0].ready()
     assert pooled.pool.spare is None
@@ -34,7 +34,7 @@ def test_it_is_started_when_every_slot_has_a_child_that_works(pooled: Pooled) ->
     assert len(pooled.started) == 3, "one is enough"
 
 
-def test_it_takes_no_jobs_and_is_no_childs_business(pooled: Pooled) -> None:
+def test_a_spare_takes_no_jobs_and_belongs_to_no_slot(pooled: Pooled) -> None:
     pooled.boot(1)
     pooled.started[1].ready()
 
@@ -43,7 +43,7 @@ def test_it_takes_no_jobs_and_is_no_childs_business(pooled: Pooled) -> None:
     assert list(pooled.pool.children) == [0]
 
 
-def test_it_takes_the_place_of_a_child_that_dies_at_once(pooled: Pooled, said: Said) -> None:
+def test_a_spare_takes_the_place_of_a_dead_child_at_once(pooled: Pooled, said: Said) -> None:
     (process,) = pooled.boot(1)
     spare = pooled.started[1]
     spare.ready()
@@ -59,7 +59,7 @@ def test_it_takes_the_place_of_a_child_that_dies_at_once(pooled: Pooled, said: S
     assert spare.jobs == [B]
 
 
-def test_one_that_still_boots_takes_the_place_too(pooled: Pooled) -> None:
+def test_a_spare_that_still_boots_takes_the_place_too(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     process.crash(3)
     assert pooled.states() == {0: "booting"}
@@ -71,7 +71,7 @@ def test_one_that_still_boots_takes_the_place_too(pooled: Pooled) -> None:
     assert pooled.changed[-1] == 0
 
 
-def test_what_it_prints_belongs_to_its_slot(pooled: Pooled, said: Said) -> None:
+def test_the_output_of_a_spare_belongs_to_its_new_slot(pooled: Pooled, said: Said) -> None:
     (process,) = pooled.boot(1)
     spare = pooled.started[1]
     spare.say("before\n")
@@ -82,7 +82,7 @@ def test_what_it_prints_belongs_to_its_slot(pooled: Pooled, said: Said) -> None:
     assert said.about("child 0 job -: after")
 
 
-def test_it_fills_a_slot_that_is_added(pooled: Pooled) -> None:
+def test_a_spare_fills_a_slot_that_is_added(pooled: Pooled) -> None:
     pooled.boot(1)
     spare = pooled.started[1]
     spare.ready()
@@ -93,7 +93,7 @@ def test_it_fills_a_slot_that_is_added(pooled: Pooled) -> None:
 
 
 @pytest.mark.parametrize("is_ready", [True, False])
-def test_it_leaves_when_there_is_nobody_to_replace(
+def test_a_spare_leaves_when_there_is_no_child_to_replace(
     pooled: Pooled, is_ready: bool, said: Said
 ) -> None:
     pooled.boot(1)
@@ -109,7 +109,7 @@ def test_it_leaves_when_there_is_nobody_to_replace(
     assert pooled.reactor.getDelayedCalls() == []
 
 
-def test_a_stop_waits_for_it(pooled: Pooled) -> None:
+def test_a_stop_waits_for_the_spare(pooled: Pooled) -> None:
     pooled.boot(1)
     spare = pooled.started[1]
     spare.ready()
@@ -121,7 +121,7 @@ def test_a_stop_waits_for_it(pooled: Pooled) -> None:
     assert pooled.reactor.getDelayedCalls() == []
 
 
-def test_a_kill_of_all_is_for_it_too(pooled: Pooled) -> None:
+def test_a_kill_of_all_children_kills_the_spare_too(pooled: Pooled) -> None:
     pooled.boot(1)
     pooled.started[1].ready()
     pooled.pool.kill_all("for a test")
@@ -129,7 +129,7 @@ def test_a_kill_of_all_is_for_it_too(pooled: Pooled) -> None:
     assert [process.signals for process in pooled.started] == [["SIGKILL"], ["SIGKILL"]]
 
 
-def test_one_that_dies_is_followed_by_another_without_a_spin(pooled: Pooled) -> None:
+def test_a_spare_that_dies_is_followed_by_another_without_a_spin(pooled: Pooled) -> None:
     pooled.boot(1)
     for number in range(2, 6):
         pooled.started[-1].crash()
@@ -142,7 +142,7 @@ def test_one_that_dies_is_followed_by_another_without_a_spin(pooled: Pooled) -> 
     assert pooled.changed == [0]
 
 
-def test_one_that_cannot_boot_beside_children_that_work_is_no_spin(pooled: Pooled) -> None:
+def test_a_spare_that_cannot_boot_beside_children_that_work_is_no_spin(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     for _ in range(300):
         pooled.perform([A])
@@ -168,7 +168,7 @@ def test_children_that_die_as_soon_as_they_are_ready_do_not_spin(pooled: Pooled)
     assert "before it had a job" in pooled.pool.boot_problem
 
 
-def test_one_that_a_signal_has_stopped_replaces_nobody(pooled: Pooled) -> None:
+def test_a_spare_that_a_signal_has_stopped_replaces_no_child(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     spare = pooled.started[1]
     spare.ready()
@@ -179,7 +179,7 @@ def test_one_that_a_signal_has_stopped_replaces_nobody(pooled: Pooled) -> None:
     assert pooled.pool.children.get(0) is None or pooled.pool.children[0].pid != spare.pid
 
 
-def test_one_that_never_gets_ready_is_killed(pooled: Pooled) -> None:
+def test_a_spare_that_never_gets_ready_is_killed(pooled: Pooled) -> None:
     pooled.boot(1)
     pooled.reactor.advance(BOOT_TIMEOUT)
     pooled.settle()
@@ -188,7 +188,7 @@ def test_one_that_never_gets_ready_is_killed(pooled: Pooled) -> None:
     assert "not ready within 10 s" in pooled.pool.boot_problem
 
 
-def test_the_status_tells_it_apart(pooled: Pooled) -> None:
+def test_the_status_tells_the_spare_apart(pooled: Pooled) -> None:
     pooled.boot(1)
 
     def shown() -> list[tuple[int | None, str, str | None]]:
@@ -199,7 +199,7 @@ def test_the_status_tells_it_apart(pooled: Pooled) -> None:
     assert shown() == [(0, "idle", None), (None, "spare", None)]
 
 
-def test_without_the_setting_there_is_none(reactor: Clock) -> None:
+def test_a_pool_without_the_setting_has_no_spare(reactor: Clock) -> None:
     pooled = Pooled(reactor, spare=False)
     pooled.boot(2)
 

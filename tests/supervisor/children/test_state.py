@@ -59,7 +59,7 @@ def test_a_child_that_has_jobs_is_busy_until_the_last_has_ended(ready: ChildStat
     assert ready.ended == [(A, Ending.SETTLED, ""), (B, Ending.SETTLED, "")]
 
 
-def test_an_ended_job_is_news(ready: ChildState) -> None:
+def test_an_ended_job_changes_the_state(ready: ChildState) -> None:
     ready.note_given([A])
     assert not ready.has_news
 
@@ -76,7 +76,7 @@ def test_a_deferred_job_is_neither_busy_nor_done(ready: ChildState) -> None:
     assert (ready.state, ready.deferred, ready.jobs_done) == ("idle", set(), 1)
 
 
-def test_jobs_that_were_given_back_are_not_in_hand(ready: ChildState) -> None:
+def test_released_jobs_are_not_assigned_any_more(ready: ChildState) -> None:
     ready.note_given([A, B, C])
     ready.note_returned([B, C])
     assert (list(ready.outstanding), ready.state) == ([A], "busy")
@@ -116,7 +116,7 @@ def test_the_time_of_a_job_is_learned_gradually(ready: ChildState) -> None:
     assert ready.seconds_per_job == pytest.approx(1.2)
 
 
-def test_progress_belongs_to_the_job_it_is_at(ready: ChildState) -> None:
+def test_progress_belongs_to_the_running_job(ready: ChildState) -> None:
     report = Progress(1, 2, "half", 0)
     ready.note_progress(report)
     assert ready.progress is None, "a late report of a job that has ended"

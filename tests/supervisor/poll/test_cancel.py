@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from tests.supervisor.poll.scene import DEATH, Scene, oids, ready
 from tests.support import scenes
 from tests.support.sessions import TWO, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
-from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.supervisor.poll.cancel import end_waiting
+from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.worker import Worker
-
-
-@pytest.fixture
-def session(connect: Callable[[], Session]) -> Session:
-    return connect()
 
 
 @pytest.fixture
@@ -37,7 +32,7 @@ def cancel(
     return done
 
 
-def test_one_that_waits_in_a_queue_ends_and_is_claimed_for_its_callbacks(
+def test_a_cancelled_partial_in_a_queue_ends_and_is_claimed_for_its_callbacks(
     session: Session, worker: Worker
 ) -> None:
     plain, followed = scenes.put(session, 2)
@@ -54,7 +49,9 @@ def test_one_that_waits_in_a_queue_ends_and_is_claimed_for_its_callbacks(
     assert len(done) == 2
 
 
-def test_one_that_waits_for_another_partial_ends(session: Session, worker: Worker) -> None:
+def test_a_cancelled_partial_that_waits_for_another_one_ends(
+    session: Session, worker: Worker
+) -> None:
     (partial,) = scenes.put(session)
     scenes.claim(session, worker, [partial])
     partial.wait_for(session.keep(Partial(abs, 1)))
@@ -65,7 +62,7 @@ def test_one_that_waits_for_another_partial_ends(session: Session, worker: Worke
     assert len(session.queue) == 0
 
 
-def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
+def test_a_cancelled_partial_that_has_just_begun_to_wait_leaves_the_list_it_is_still_in(
     session: Session, worker: Worker
 ) -> None:
     other = scenes.serve(session, TWO)
@@ -79,7 +76,7 @@ def test_one_that_has_just_begun_to_wait_is_taken_from_the_list_it_is_still_in(
     assert (list(worker.thread), list(other.thread)) == ([theirs], [stays])
 
 
-def test_what_another_worker_has_what_is_over_and_what_is_no_job_is_left_alone(
+def test_partials_of_other_workers_finished_ones_and_other_objects_are_left_alone(
     session: Session, worker: Worker
 ) -> None:
     other = scenes.serve(session, TWO)
@@ -93,3 +90,87 @@ def test_what_another_worker_has_what_is_over_and_what_is_no_job_is_left_alone(
     done = cancel(session, worker, theirs, over, loose, unknown, session.root)
     assert (theirs.state, over.result, len(worker.thread)) == (ACTIVE, 4, 0)
     assert done == []
+
+
+def test_a_rescheduled_job_can_be_cancelled(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.reschedule(partial, 3)
+    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}), s0=ready())
+
+    assert partial.result.type is AbortedError
+    assert done.cancelled == oids([partial])
+
+
+def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.client.sync()
+    theirs = scene.client.same(partial)
+    theirs.wait_for(scene.client.keep(Partial(abs, 1)))
+    scene.client.commit()
+    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
+    assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
+    assert partial.result.check(AbortedError)
+    assert (scene.held(), list(scene.worker.completed)) == ([], [partial])
+
+
+def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    cancelled = {partial._p_oid: "jane"}
+    done = scene.run(PassInput(cancelled=cancelled), s0=ready(in_hand=[partial]))
+    assert (partial.state, done.cancelled) == (ACTIVE, [])
+
+    done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(deaths=[(DEATH, False)]))
+    assert partial.result.type is AbortedError
+    assert done.cancelled == oids([partial])
+
+
+def test_the_callback_of_a_job_that_was_cancelled_before_it_began_is_not_blamed_for_a_death(
+    scene: Scene,
+) -> None:
+    (waiting,) = scene.put()
+    scene.client.sync()
+    callback = scene.client.same(waiting).addCallbacks(None, abs)
+    scene.client.commit()
+    scene.run(
+        PassInput(cancelled={waiting._p_oid: "jane"}),
+        s0=SlotReport(ready=True, deaths=[(DEATH, False)]),
+    )
+
+    scene.client.sync()
+    assert scene.client.same(waiting).state == CALLBACKS
+    assert (callback.state, callback._interruptions) == (PENDING, 0)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "interrupted", "waits"])
+def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
+    scene: Scene, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass retires what it has ended in the same commit, so it has to know all callbacks."""
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    partial._interruptions = 9
+    if how == "waits":
+        partial.wait_for(scene.session.keep(Partial(abs, 1)))
+    scene.session.commit()
+    look = scene.passes._politeness.look
+    added: list[Partial] = []
+
+    def look_late(manager: object) -> None:
+        look(manager)
+        assert partial.callbacks == () or added
+        if not added:
+            scene.client.sync()
+            added.append(scene.client.same(partial).addCallback(abs))
+            scene.client.commit()
+
+    monkeypatch.setattr(scene.passes._politeness, "look", look_late)
+    cancelled = {} if how == "interrupted" else {partial._p_oid: "jane"}
+    deaths = [] if how == "waits" else [(DEATH, False)]
+    done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(ready=True, deaths=deaths))
+
+    assert done.conflicts == 1
+    assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
+    assert (scene.held(), done.hand_out) == ([partial], {0: oids([partial])})

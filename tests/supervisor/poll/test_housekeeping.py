@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from tests.support import scenes
 from tests.support.scenes import Seconds
-from tests.support.sessions import THREE, TWO, FakeClock, Session
+from tests.support.sessions import THREE, TWO, Connect, FakeClock, Session
 from zcasync.queues.client_lane import FIRST
 from zcasync.supervisor.poll.housekeeping import IDLE_LANE_SECONDS, INTERVAL_SECONDS, Housekeeping
 from zcasync.workers.completed import BUCKET, RETENTION
-
-Connect = Callable[[], Session]
 
 
 class House:
@@ -56,7 +53,7 @@ def house(connect: Connect, seconds: Seconds) -> House:
     return made
 
 
-def test_lanes_that_nobody_uses_are_given_up_after_a_while(house: House) -> None:
+def test_unused_lanes_are_dropped_after_a_while(house: House) -> None:
     house.keep(IDLE_LANE_SECONDS)
     assert len(house.lanes) == 2, "they were first seen after the first minute"
 
@@ -81,14 +78,14 @@ def test_a_lane_in_which_something_waits_is_kept(house: House) -> None:
     assert house.session.claim() == [house.session.same(partial)]
 
 
-def test_a_client_whose_lane_was_given_up_starts_a_new_one(house: House) -> None:
+def test_a_client_whose_lane_was_dropped_starts_a_new_one(house: House) -> None:
     house.keep(IDLE_LANE_SECONDS + INTERVAL_SECONDS)
     house.put_and_claim(house.client)
 
     assert len(house.lanes) == 1
 
 
-def test_what_completed_long_ago_is_dropped(
+def test_partials_that_completed_long_ago_are_dropped(
     house: House, seconds: Seconds, fake_clock: FakeClock
 ) -> None:
     house.session.sync()
@@ -105,7 +102,7 @@ def test_what_completed_long_ago_is_dropped(
     assert list(house.worker.completed) == [new]
 
 
-def test_what_workers_that_are_gone_completed_is_dropped_too(
+def test_partials_that_completed_at_workers_that_are_gone_are_dropped_too(
     house: House, fake_clock: FakeClock
 ) -> None:
     house.session.sync()
@@ -123,7 +120,7 @@ def test_what_workers_that_are_gone_completed_is_dropped_too(
     assert (len(gone.completed), len(other.completed)) == (0, 1)
 
 
-def test_how_long_completed_jobs_are_kept_can_be_said(
+def test_the_retention_of_completed_jobs_can_be_set(
     connect: Connect, seconds: Seconds, fake_clock: FakeClock
 ) -> None:
     house = House(connect, seconds, timedelta(days=2))
@@ -139,7 +136,7 @@ def test_how_long_completed_jobs_are_kept_can_be_said(
     assert len(house.worker.completed) == 0
 
 
-def test_nothing_is_done_before_the_interval_is_over(
+def test_housekeeping_waits_for_its_interval(
     house: House, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pruned: list[float] = []
@@ -169,7 +166,7 @@ def test_a_lane_that_the_pass_itself_has_made_is_no_obstacle(house: House) -> No
     assert len(house.session.queue) == 1
 
 
-def test_a_lane_that_another_engine_gives_up_is_forgotten(house: House) -> None:
+def test_a_lane_that_another_engine_drops_is_forgotten(house: House) -> None:
     house.keep(INTERVAL_SECONDS)
     house.session.queue.drop_idle_lanes(house.lanes)
     house.session.commit()

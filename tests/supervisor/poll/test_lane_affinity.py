@@ -84,7 +84,7 @@ def test_the_engine_that_worked_a_lane_last_goes_first(
 
 
 @pytest.mark.parametrize("owner", [None, b"one that is gone"])
-def test_at_a_lane_of_nobody_all_agree_on_who_goes_first(
+def test_engines_agree_on_which_goes_first_at_a_lane_without_an_owner(
     polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], owner: bytes | None
 ) -> None:
     lane.owner = owner
@@ -110,7 +110,7 @@ def test_a_lane_whose_head_stands_still_is_taken_over(
     assert second.allows(KEY, lane) == Access.NOW
 
 
-def test_while_its_head_moves_a_lane_is_left_alone(
+def test_a_lane_is_left_alone_while_its_head_moves(
     polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
 ) -> None:
     lane.owner = engines[0]
@@ -121,7 +121,7 @@ def test_while_its_head_moves_a_lane_is_left_alone(
         seconds.advance(SHORTEST_SECONDS)
 
 
-def test_who_makes_slow_passes_is_patient_within_limits(
+def test_an_engine_with_slow_passes_is_patient_within_limits(
     polite: Polite, session: Session, lane: Lane, engines: tuple[bytes, bytes], seconds: Seconds
 ) -> None:
     lane.owner = engines[0]
@@ -138,7 +138,7 @@ def test_who_makes_slow_passes_is_patient_within_limits(
     assert second.allows(KEY, lane)
 
 
-def test_after_a_conflict_nobody_is_helped_and_then_less_soon(
+def test_an_engine_helps_no_other_after_a_conflict_and_then_less_soon(
     polite: Polite,
     session: Session,
     lane: Lane,

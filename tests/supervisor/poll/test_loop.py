@@ -48,7 +48,7 @@ def idle(reactor: Clock, looped: Looped) -> Looped:
     return looped
 
 
-def test_nothing_happens_before_the_start(reactor: Clock, looped: Looped) -> None:
+def test_a_loop_makes_no_pass_before_its_start(reactor: Clock, looped: Looped) -> None:
     looped.loop.wake()
 
     assert reactor.getDelayedCalls() == []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.supervisor.poll.scene import Scene, ready
+from tests.support import scenes
 from tests.support.scenes import Seconds
-from zcasync.perform.progress import Progress
+from zcasync.perform.progress import Progress, noted
+from zcasync.supervisor.poll.messages import PassInput
 from zcasync.supervisor.poll.progress_notes import FIRST_SECONDS, LONGEST_SECONDS, ProgressNotes
 
 JOB, OTHER = b"job", b"other"
@@ -76,3 +79,15 @@ def test_a_job_that_runs_again_begins_with_short_pauses(
     noting.report(JOB, at(3))
     seconds.advance(FIRST_SECONDS)
     assert noting.due() == {JOB: at(3)}
+
+
+def test_progress_is_noted_for_jobs_that_run(scene: Scene) -> None:
+    running, over = scene.put(2)
+    scene.run(s0=ready(room=2))
+    scenes.end(over, 1)
+    scene.session.commit()
+    report = Progress(1, 2, "half", 0)
+    scene.run(PassInput(progress={running._p_oid: report, over._p_oid: report}), s0=ready())
+
+    assert noted(running) == report
+    assert noted(over) is None

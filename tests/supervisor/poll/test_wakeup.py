@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from persistent.mapping import PersistentMapping
@@ -12,8 +12,6 @@ from ZODB import DB
 from tests.support.sessions import Session
 from zcasync.database.invalidations import bound
 from zcasync.supervisor.poll.wakeup import HEARD_LIMIT, Wakeup
-
-Connect = Callable[[], Session]
 
 
 class Rung:
@@ -47,7 +45,7 @@ def rung(db: DB, session: Session) -> Iterator[Rung]:
     made.bell.close()
 
 
-def test_it_rings_for_what_is_watched_only(rung: Rung) -> None:
+def test_a_wakeup_comes_for_watched_records_only(rung: Rung) -> None:
     rung.bell.begin()
     rung.watch()
     rung.write(rung.other)
@@ -57,13 +55,13 @@ def test_it_rings_for_what_is_watched_only(rung: Rung) -> None:
     assert rung.count == 1
 
 
-def test_before_the_first_pass_nothing_is_watched(rung: Rung) -> None:
+def test_no_record_is_watched_before_the_first_pass(rung: Rung) -> None:
     rung.write(rung.watched)
 
     assert rung.count == 0
 
 
-def test_what_came_during_a_pass_rings_at_its_end(rung: Rung) -> None:
+def test_a_commit_during_a_pass_wakes_the_engine_at_its_end(rung: Rung) -> None:
     rung.bell.begin()
     rung.write(rung.watched)
     assert rung.count == 0
@@ -71,7 +69,7 @@ def test_what_came_during_a_pass_rings_at_its_end(rung: Rung) -> None:
     assert rung.count == 1
 
 
-def test_other_commits_during_a_pass_do_not_ring_at_its_end(rung: Rung) -> None:
+def test_commits_to_unwatched_records_during_a_pass_do_not_wake_the_engine(rung: Rung) -> None:
     rung.bell.begin()
     rung.write(rung.other)
     rung.watch()
@@ -79,7 +77,7 @@ def test_other_commits_during_a_pass_do_not_ring_at_its_end(rung: Rung) -> None:
     assert rung.count == 0
 
 
-def test_what_came_before_a_pass_is_no_news_after_it(rung: Rung) -> None:
+def test_a_commit_before_a_pass_does_not_wake_the_engine_after_it(rung: Rung) -> None:
     rung.write(rung.watched)
     rung.bell.begin()
     rung.watch()
@@ -87,7 +85,7 @@ def test_what_came_before_a_pass_is_no_news_after_it(rung: Rung) -> None:
     assert rung.count == 0
 
 
-def test_what_the_pass_has_written_itself_is_no_news(rung: Rung) -> None:
+def test_the_commit_of_the_pass_itself_does_not_wake_the_engine(rung: Rung) -> None:
     rung.watch()
     rung.bell.begin()
     rung.write(rung.watched)
@@ -101,7 +99,7 @@ def test_what_the_pass_has_written_itself_is_no_news(rung: Rung) -> None:
     assert rung.count == 1
 
 
-def test_a_pass_that_has_made_new_records_may_have_missed_news_of_them(rung: Rung) -> None:
+def test_a_pass_that_has_made_new_records_may_have_missed_changes_of_them(rung: Rung) -> None:
     rung.bell.begin()
     rung.write(rung.watched)
     oids = frozenset([rung.watched._p_oid, None])
@@ -110,7 +108,7 @@ def test_a_pass_that_has_made_new_records_may_have_missed_news_of_them(rung: Run
     assert rung.count == 1
 
 
-def test_during_a_pass_it_is_silent_and_rings_once_at_its_end(rung: Rung) -> None:
+def test_a_wakeup_is_silent_during_a_pass_and_comes_once_at_its_end(rung: Rung) -> None:
     rung.watch()
     rung.bell.begin()
     rung.write(rung.watched)
@@ -121,7 +119,7 @@ def test_during_a_pass_it_is_silent_and_rings_once_at_its_end(rung: Rung) -> Non
     assert rung.count == 1
 
 
-def test_after_a_pass_that_has_failed_it_rings_for_what_was_watched_before(rung: Rung) -> None:
+def test_a_wakeup_after_a_failed_pass_comes_for_what_was_watched_before(rung: Rung) -> None:
     rung.watch()
     rung.bell.begin()
     rung.write(rung.watched)
@@ -132,7 +130,7 @@ def test_after_a_pass_that_has_failed_it_rings_for_what_was_watched_before(rung:
     assert rung.count == 2
 
 
-def test_a_pass_hears_what_was_written_with_that_for_which_it_has_rung(rung: Rung) -> None:
+def test_a_pass_gets_all_that_was_written_with_the_record_that_woke_it(rung: Rung) -> None:
     oids = {rung.watched._p_oid, rung.other._p_oid}
     rung.watch()
     rung.write(rung.other)
@@ -150,7 +148,7 @@ def test_a_pass_hears_what_was_written_with_that_for_which_it_has_rung(rung: Run
     assert rung.bell.begin()[0] == set()
 
 
-def test_the_first_commit_that_rings_after_a_pass_is_asked_for(rung: Rung, db: DB) -> None:
+def test_the_first_commit_that_wakes_after_a_pass_is_read_ahead(rung: Rung, db: DB) -> None:
     asked: list[tuple[bytes, set[bytes]]] = []
 
     def ask(tid: bytes, oids: set[bytes]) -> int:
@@ -173,7 +171,7 @@ def test_the_first_commit_that_rings_after_a_pass_is_asked_for(rung: Rung, db: D
     bell.close()
 
 
-def test_what_is_heard_while_no_pass_comes_is_not_collected_for_ever(rung: Rung) -> None:
+def test_changes_while_no_pass_comes_are_not_collected_for_ever(rung: Rung) -> None:
     rung.bell.watch(frozenset([b"watched"]))
     for number in range(HEARD_LIMIT):
         rung.bell._invalidate(b"tid", [b"watched", number.to_bytes(8)])
@@ -181,13 +179,13 @@ def test_what_is_heard_while_no_pass_comes_is_not_collected_for_ever(rung: Rung)
     assert len(rung.bell.begin()[0]) <= HEARD_LIMIT
 
 
-def test_a_lost_cache_rings_because_anything_may_have_happened(rung: Rung) -> None:
+def test_a_lost_cache_wakes_because_anything_may_have_happened(rung: Rung) -> None:
     rung.bell._invalidateCache()
 
     assert (rung.count, rung.heard) == (1, set())
 
 
-def test_a_closed_bell_is_silent(rung: Rung) -> None:
+def test_a_closed_wakeup_is_silent(rung: Rung) -> None:
     rung.watch()
     assert rung.bell.is_live
     rung.bell.close()
@@ -206,7 +204,7 @@ class LikeRelStorage:
 
 
 @pytest.mark.parametrize("storage", [object(), LikeRelStorage()])
-def test_it_says_when_a_storage_does_not_tell_of_commits(storage: object) -> None:
+def test_a_wakeup_says_when_a_storage_does_not_announce_commits(storage: object) -> None:
     class Quiet:
         _mvcc_storage = storage
 
@@ -218,7 +216,7 @@ def test_it_says_when_a_storage_does_not_tell_of_commits(storage: object) -> Non
     bell.close()
 
 
-def test_settling_waits_until_everybody_was_told(rung: Rung, db: DB) -> None:
+def test_settling_waits_until_every_connection_was_notified(rung: Rung, db: DB) -> None:
     settled = threading.Event()
 
     def settle() -> None:

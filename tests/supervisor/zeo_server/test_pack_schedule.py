@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,20 +66,13 @@ class Plan:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path)
-    made.var.mkdir()
-    return made
-
-
-@pytest.fixture
 def plan(home: Home, monkeypatch: pytest.MonkeyPatch) -> Plan:
     made = Plan(home)
     monkeypatch.setattr(pack_schedule.time, "time", made.reactor.seconds)
     return made
 
 
-def test_it_is_packed_whenever_the_days_have_passed(plan: Plan) -> None:
+def test_a_database_is_packed_whenever_the_days_have_passed(plan: Plan) -> None:
     plan.schedule.start()
     plan.pass_days(7)
     assert plan.days == [2, 4, 6]
@@ -92,7 +84,7 @@ def test_it_is_packed_whenever_the_days_have_passed(plan: Plan) -> None:
     assert not plan.reactor.getDelayedCalls()
 
 
-def test_a_restart_does_not_put_it_off(plan: Plan, home: Home) -> None:
+def test_a_restart_does_not_delay_the_next_pack(plan: Plan, home: Home) -> None:
     note_packed(home)
     plan.pass_days(1.5)
     plan.schedule.start()
@@ -100,7 +92,7 @@ def test_a_restart_does_not_put_it_off(plan: Plan, home: Home) -> None:
     assert plan.days == [2]
 
 
-def test_what_was_packed_by_hand_is_not_packed_again_soon(plan: Plan, home: Home) -> None:
+def test_a_database_packed_by_hand_is_not_packed_again_soon(plan: Plan, home: Home) -> None:
     plan.schedule.start()
     plan.pass_days(1.75)
     note_packed(home)
@@ -129,7 +121,9 @@ def test_a_pack_that_fails_is_tried_again_in_an_hour(
     assert (last_packed(home) or 0) > 1002 * DAY_SECONDS
 
 
-def test_a_clock_that_was_set_back_does_not_put_it_off_for_ever(plan: Plan, home: Home) -> None:
+def test_a_clock_that_was_set_back_does_not_delay_the_next_pack_for_ever(
+    plan: Plan, home: Home
+) -> None:
     note_packed(home)
     home.packed.write_text('{"at": 1e12}')
     plan.schedule.start()
@@ -137,7 +131,7 @@ def test_a_clock_that_was_set_back_does_not_put_it_off_for_ever(plan: Plan, home
     assert len(plan.db.moments) == 1
 
 
-def test_no_days_mean_never(home: Home) -> None:
+def test_a_schedule_without_days_never_packs(home: Home) -> None:
     plan = Plan(home, 0)
     plan.schedule.start()
     assert not plan.reactor.getDelayedCalls()
@@ -145,6 +139,6 @@ def test_no_days_mean_never(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"at": null}', "1"])
-def test_a_file_that_is_not_readable_says_nothing(home: Home, text: str) -> None:
+def test_an_unreadable_file_of_the_last_pack_counts_as_none(home: Home, text: str) -> None:
     home.packed.write_text(text)
     assert last_packed(home) is None

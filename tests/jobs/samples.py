@@ -1,4 +1,4 @@
-"""Callables and classes that the tests of the model put in partials."""
+"""Callables and classes for partials that the tests perform in their own process."""
 
 from __future__ import annotations
 

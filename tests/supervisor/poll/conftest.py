@@ -1,0 +1,14 @@
+"""The engine whose passes the tests of this folder make."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.supervisor.poll.scene import Scene
+from tests.support.scenes import Seconds
+from tests.support.sessions import Connect
+
+
+@pytest.fixture
+def scene(connect: Connect, seconds: Seconds) -> Scene:
+    return Scene(connect(), connect(), seconds)

@@ -1,0 +1,64 @@
+"""Other engines: a pass ends where its engine was buried, and buries those that are dead."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.supervisor.poll.scene import Scene, oids, ready
+from tests.support import scenes
+from tests.support.scenes import ELSEWHERE, gone
+from tests.support.sessions import ONE, TWO
+from zcasync.errors import FencedError
+from zcasync.interfaces import PENDING
+from zcasync.supervisor import registration as startup
+
+
+def test_an_engine_that_was_buried_may_not_go_on(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.client.sync()
+    startup.take_over(scene.client.manager.workers[ONE], "it was silent", None, None)
+    scene.client.commit()
+
+    with pytest.raises(FencedError, match="it was silent"):
+        scene.run(s0=ready(room=1))
+    scene.session.sync()
+    assert partial.state == PENDING
+
+
+def test_an_engine_may_not_go_on_when_the_record_names_another(scene: Scene) -> None:
+    scene.client.sync()
+    scene.client.manager.workers[ONE].engineUUID = TWO
+    scene.client.commit()
+
+    with pytest.raises(FencedError, match=f"names {TWO}"):
+        scene.run()
+
+
+def test_a_dead_engine_is_buried_and_its_work_claimed_in_one_go(scene: Scene) -> None:
+    scene.client.sync()
+    dead = scenes.serve(scene.client, TWO, gone())
+    partials = scenes.put(scene.client)
+    scenes.claim(scene.client, dead, partials)
+    done = scene.run(s0=ready(room=1))
+
+    assert done.hand_out == {0: oids(partials)}
+    assert "is buried: process" in done.notes[0]
+    scene.client.sync()
+    assert (dead.engineUUID, dead.incarnation.is_over) == (None, True)
+    assert partials[0]._interruptions == 1
+
+
+def test_a_silent_engine_is_buried_only_after_its_promise(scene: Scene) -> None:
+    scene.client.sync()
+    far = scenes.serve(scene.client, TWO, ELSEWHERE)
+    while scene.seconds.now < 1050:
+        scene.run()
+        scene.client.sync()
+        assert far.engineUUID is not None
+        scene.seconds.advance(5)
+    scene.run()
+    scene.seconds.advance(5)
+    scene.run()
+    scene.client.sync()
+
+    assert far.engineUUID is None

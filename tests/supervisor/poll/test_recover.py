@@ -1,0 +1,149 @@
+"""Recovery: deaths, returned and rescheduled jobs, slots given up, unloadable records."""
+
+from __future__ import annotations
+
+import pytest
+from ZEO.Exceptions import ClientDisconnected
+
+from tests.supervisor.poll.scene import DEATH, Scene, oids, ready
+from tests.support import scenes
+from tests.support.sessions import FakeClock
+from zcasync import Partial
+from zcasync.interfaces import ACTIVE, PENDING
+from zcasync.supervisor.poll.messages import SlotReport
+
+
+def test_a_death_interrupts_the_running_job_and_releases_the_others(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    done = scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
+
+    assert [partial._interruptions for partial in partials] == [1, 0]
+    assert [partial.state for partial in partials] == [PENDING] * 2
+    assert scene.held() == []
+    assert "SIGKILL" in done.notes[0]
+
+
+def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.run(s0=SlotReport(deaths=[(DEATH, True)]))
+
+    assert (partial.state, partial._interruptions) == (PENDING, 0)
+
+
+def test_a_job_that_a_replacement_already_has_is_not_taken_from_it(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    slot = ready(in_hand=partials[1:])
+    slot.deaths = [(DEATH, False)]
+    scene.run(s0=slot)
+
+    assert [partial.state for partial in partials] == [PENDING, ACTIVE]
+    assert scene.held() == partials[1:]
+
+
+def test_revoked_jobs_wait_again(scene: Scene) -> None:
+    partials = scene.put(3)
+    scene.run(s0=ready(room=3))
+    slot = ready(in_hand=partials[:1])
+    slot.returned = oids(partials[1:])
+    scene.run(s0=slot)
+
+    assert [partial.state for partial in partials] == [ACTIVE, PENDING, PENDING]
+    assert scene.held() == partials[:1]
+
+
+def test_callbacks_of_a_slot_beyond_the_size_are_run_in_the_first_one(scene: Scene) -> None:
+    scene.size(2)
+    partials = scene.put(2)
+    scene.run(s0=ready(room=1), s1=ready(room=1))
+    for partial in partials:
+        partial.addCallback(Partial(abs))
+        scenes.end(partial, 3)
+    scene.size(1)
+    leaving = SlotReport(outstanding=frozenset(oids(partials[1:])))
+    assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out == {}
+
+    done = scene.run(s0=ready(in_hand=partials[:1]), s1=SlotReport(deaths=[(DEATH, False)]))
+    assert done.hand_out == {0: oids(partials[1:])}
+    assert (scene.held(0), scene.held(1)) == (partials, [])
+
+
+def test_a_rescheduled_job_leaves_its_worker(scene: Scene, fake_clock: FakeClock) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    scene.reschedule(partials[0], 3)
+    scene.run(s0=ready(in_hand=partials))
+    assert partials[0].state == ACTIVE, "the child has not said that it is done with it"
+
+    done = scene.run(s0=ready(room=1, in_hand=partials[1:]))
+    assert (partials[0].state, partials[0].claim, partials[0]._interruptions) == (PENDING, None, 0)
+    assert scene.held() == partials[1:]
+    assert (done.claimed, done.hand_out, done.delay) == (0, {}, 3)
+
+    fake_clock.advance(seconds=3)
+    assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out == {0: oids(partials[:1])}
+
+
+def test_a_job_that_a_child_cannot_load_is_quarantined(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    slot = ready(in_hand=partials[1:])
+    slot.unreadable = {partials[0]._p_oid: "ValueError: no such thing"}
+    done = scene.run(s0=slot)
+
+    assert (scene.held(), done.hand_out) == (partials[1:], {})
+    assert "is set aside: ValueError: no such thing" in "".join(done.notes)
+    assert list(scene.worker.thread.unreadable) == partials[:1]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_death_counts_once_though_the_commit_about_it_was_in_doubt(
+    scene: Scene, is_there: bool
+) -> None:
+    scene.size(1)
+    partials = scene.put(2)
+    scene.run(s0=ready(room=1))
+    slot = ready(room=2)
+    slot.deaths = [(DEATH, False)]
+    if is_there:
+        scenes.InDoubt(scene.session)
+    else:
+        scenes.Away(scene.session)
+    with pytest.raises(ClientDisconnected):
+        scene.run(s0=slot)
+
+    again = scene.run(s0=slot)
+    assert [partial._interruptions for partial in partials] == [1, 0]
+    assert sorted(again.hand_out[0]) == sorted(oids(partials))
+
+    scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
+    assert sorted(partial._interruptions for partial in partials) in ([1, 1], [0, 2])
+
+
+def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass is made again, and what it claimed after the death is not taken for interrupted."""
+    first, second = scene.put(2)
+    scene.run(s0=ready(room=2))
+    lost = ready(room=2)
+    lost.deaths = [(DEATH, False)]
+    commit = scene.session.transactions.commit
+
+    def commit_and_lose_the_storage() -> None:
+        commit()
+        raise ClientDisconnected
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.session.transactions, "commit", commit_and_lose_the_storage)
+        with pytest.raises(ClientDisconnected):
+            scene.run(s0=lost)
+    again = ready()
+    again.deaths = [*lost.deaths, (DEATH, True)]
+    done = scene.run(s0=again)
+
+    assert (first._interruptions, second._interruptions) == (1, 0)
+    assert [partial.state for partial in (first, second)] == [PENDING] * 2, "of the second death"
+    assert done.notes == []

@@ -139,7 +139,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert imports.circles(imports.graph(found_imports())) == []
 
 
-@pytest.mark.xfail(strict=True, reason="subscribers still reach for the testing kit")
 def test_functions_import_nothing_but_on_the_command_line() -> None:
     problems: dict[object, list[str]] = {}
     for one in imports.inside_functions(found_imports()):
@@ -193,13 +192,11 @@ def test_functions_fit_a_screen() -> None:
     none_but((), {one.where: one.lines for one in found if one.lines > SCREEN_LINES})
 
 
-@pytest.mark.xfail(strict=True, reason="the queue is still too long")
 def test_files_are_short() -> None:
     lines = {str(one.path): one.lines for one in modules().values()}
     none_but(LONG_FILES, {path: count for path, count in lines.items() if count > FILE_LINES})
 
 
-@pytest.mark.xfail(strict=True, reason="tests of poll passes are still in one file")
 def test_test_files_are_short() -> None:
     lines = {path: path.read_text().count("\n") for path in (ROOT / "tests").rglob("*.py")}
     none_but((), {path: count for path, count in lines.items() if count > TEST_FILE_LINES})

@@ -1,4 +1,4 @@
-"""What an engine hears of is looked at when somebody can begin it, else with what comes next."""
+"""A change wakes a pass when somebody can begin a job, else it waits for what comes next."""
 
 from __future__ import annotations
 

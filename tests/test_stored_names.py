@@ -1,0 +1,188 @@
+"""The names that databases hold for ever: where each stored class, exception and callable lives.
+
+A database of one of each is made, and the names are read from the pickles of all its records.  A
+name that goes from the list makes databases unreadable; one that comes to it is for ever.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from persistent import Persistent
+from ZODB import DB
+
+from tests.jobs import samples
+from tests.support import scenes
+from tests.support.sessions import Session
+from zcasync import Partial, errors, patterns
+from zcasync.database.missing_classes import StandIn
+from zcasync.errors import ZCAsyncError
+from zcasync.job.values import INLINE_LIMIT_BYTES
+from zcasync.testing import drain
+
+CLASSES = {
+    "zcasync.datamanager.DataManager",
+    "zcasync.instance.process_identity.ProcessIdentity",
+    "zcasync.job.failure.StoredFailure",
+    "zcasync.job.record.Sidecar",
+    "zcasync.job.values.LargeValue",
+    "zcasync.partial.Partial",
+    "zcasync.queues.lane.Inbox",
+    "zcasync.queues.lane.Lane",
+    "zcasync.queues.lane.Page",
+    "zcasync.queues.partial_queue.PartialQueue",
+    "zcasync.workers.claims.ClaimList",
+    "zcasync.workers.claims.Size",
+    "zcasync.workers.claims.SizedSequence",
+    "zcasync.workers.completed.Bucket",
+    "zcasync.workers.completed.Completed",
+    "zcasync.workers.completed.Page",
+    "zcasync.workers.incarnation.Incarnation",
+    "zcasync.workers.incarnation.Ping",
+    "zcasync.workers.worker.Worker",
+    "zcasync.workers.worker.Workers",
+}
+EXCEPTIONS = {
+    "zcasync.errors.AbortedError",
+    "zcasync.errors.BadCallable",
+    "zcasync.errors.BadStateError",
+    "zcasync.errors.ConfigurationError",
+    "zcasync.errors.FencedError",
+    "zcasync.errors.ForeignError",
+    "zcasync.errors.FullError",
+    "zcasync.errors.MisplacedError",
+    "zcasync.errors.MissingCallable",
+    "zcasync.errors.MissingClass",
+    "zcasync.errors.MissingPolicy",
+    "zcasync.errors.NotRunning",
+    "zcasync.errors.StorageAway",
+    "zcasync.errors.UnstorableError",
+    "zcasync.errors.ZCAsyncError",
+}
+#: Stored as text, for the process that makes the call; the last one by a stand-in's pickle.
+CALLABLES = {
+    "zcasync.job.callbacks:adopt",
+    "zcasync.job.callbacks:choose",
+    "zcasync.patterns:run_where",
+    "zcasync.database.missing_classes.rebuild",
+}
+NAME = re.compile(r"zcasync(\.\w+)+[.:]\w+")
+#: Operations that name something otherwise than GLOBAL does; the ZODB's protocol has none of them.
+OTHER_NAMES = {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
+MODULE = "vanishing_for_names"
+
+
+def names_in(data: bytes) -> Iterator[str]:
+    """The names in the two pickles of a record: its class, its state."""
+    pickles = io.BytesIO(data)
+    for _ in range(2):
+        for operation, argument, _ in pickletools.genops(pickles):
+            assert operation.name not in OTHER_NAMES, operation.name
+            if operation.name == "GLOBAL":
+                yield argument.replace(" ", ".")
+            elif isinstance(argument, str):
+                yield argument
+    assert pickles.read() == b""
+
+
+def stored_names(db: DB) -> set[str]:
+    """The names of ours that all revisions of all records hold."""
+    found = set()
+    for transaction in db.storage.iterator():
+        for record in transaction:
+            found.update(name for name in names_in(record.data) if NAME.fullmatch(name))
+    return found
+
+
+def error_classes() -> list[type[Exception]]:
+    """Every exception of ours."""
+    found = [one for one in vars(errors).values() if isinstance(one, type)]
+    return [one for one in found if issubclass(one, ZCAsyncError)]
+
+
+def put_what_a_client_puts(session: Session) -> None:
+    """A call with callbacks and annotations, one that looks for its worker, and one that waits."""
+    partial = session.queue.put(Partial(samples.echo, 1, key=2), retry="forever")
+    partial.annotations["note"] = "annotated"
+    partial.addCallbacks(samples.note, samples.handle)
+    session.queue.put(patterns.where(samples.make_seven, samples.make_six))
+    outer = Partial.bind(samples.put_and_return, samples.make_seven)
+    session.queue.put(outer)
+    session.manager.reactor.put(Partial(samples.echo, "x" * 2 * INLINE_LIMIT_BYTES))
+    for kind in error_classes():
+        session.keep(Partial(samples.nothing), kind.__name__).fail(kind("failed"))
+    session.commit()
+
+
+def serve(session: Session) -> None:
+    """An engine that has claimed one job and completed another one."""
+    worker = scenes.serve(session)
+    claimed, over = scenes.put(session, 2)
+    scenes.claim(session, worker, [claimed, over])
+    scenes.end(over, "done")
+    worker.thread.remove(over)
+    worker.completed.add(over)
+    session.commit()
+
+
+def spoil_class(db: DB, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the record of a call again while the module of its argument cannot be imported."""
+    monkeypatch.syspath_prepend(folder)
+    file = folder / f"{MODULE}.py"
+    file.write_text("class Vanishing: pass\n")
+    session = Session(db)
+    session.keep(Partial(samples.echo, import_module(MODULE).Vanishing()), "vanishing")
+    session.close()
+
+    file.write_text("a release with an error in it\n")
+    monkeypatch.delitem(sys.modules, MODULE)
+    db.cacheMinimize()
+    session = Session(db)
+    assert isinstance(session.root["vanishing"].args[0], StandIn)
+    session.root["vanishing"].kwargs["again"] = True
+    session.commit()
+    session.close()
+
+
+def test_the_names_in_a_database_are_those_that_were_decided(
+    file_db: DB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(file_db)
+    put_what_a_client_puts(session)
+    drain(session.manager)
+    serve(session)
+    session.close()
+    spoil_class(file_db, tmp_path, monkeypatch)
+
+    assert stored_names(file_db) == CLASSES | EXCEPTIONS | CALLABLES
+
+
+def test_every_persistent_class_has_a_name_that_was_decided() -> None:
+    """A class that comes later has to be put into the database above."""
+
+    def kinds(of: type) -> Iterator[type]:
+        for kind in of.__subclasses__():
+            yield kind
+            yield from kinds(kind)
+
+    own = {kind for kind in kinds(Persistent) if kind.__module__.startswith("zcasync.")}
+    bases = {base for kind in own for base in kind.__mro__[1:]}
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in own - bases}
+
+    assert {name for name in names if not name.startswith("zcasync.demo.")} <= CLASSES
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES | EXCEPTIONS | CALLABLES))
+def test_a_decided_name_leads_to_what_has_that_name(name: str) -> None:
+    module, _, attribute = name.replace(":", ".").rpartition(".")
+    found: Any = getattr(sys.modules[module], attribute)
+
+    assert (found.__module__, found.__qualname__) == (module, attribute)

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.errors import AbortedError, FencedError
 from zcasync.interfaces import PENDING
-from zcasync.job.arguments import given, load_call
+from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
@@ -61,7 +61,7 @@ def attempt(run: Run, perform: Perform) -> Any:
     """
     partial = run.partial
     callable_ = load_call(partial)
-    args, kwargs = given(partial, run.args, run.kwargs)
+    args, kwargs = all_arguments(partial, run.args, run.kwargs)
     with running(partial):
         value = run.host.invoke(callable_, *args, **kwargs)
     if isinstance(value, Delegate):
@@ -92,7 +92,7 @@ def _delegate(run: Run, delegate: Delegate, perform: Perform) -> PartialRecord:
 def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     """Make a call without a connection, whose start is committed, and commit the result."""
     callable_ = load_call(run.partial)
-    args, kwargs = given(run.partial, run.args, run.kwargs)
+    args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
     attach = run.host.detach(run.partial)
     is_held = False
     try:

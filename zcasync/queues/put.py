@@ -9,7 +9,7 @@ from typing import Any
 
 from zcasync import clock
 from zcasync.interfaces import PENDING, IDataManagerPartial
-from zcasync.job.placement import is_bare, require_placed, require_plain, twin
+from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
 from zcasync.partial import Partial, as_partial
 from zcasync.retry.policy import require_policy, stored_name
 
@@ -65,7 +65,7 @@ class Check:
             return self._check(item)
         first = self._known.get(item)
         if first is not None:
-            return twin(first)
+            return bare_copy(first)
         partial = self._check(item)
         if type(partial) is Partial and is_bare(partial):
             self._known[item] = partial

@@ -101,7 +101,7 @@ class Attempts:
 
     def note(self, partial: PartialRecord) -> None:
         """Write the counts, and when the last attempt began, in the partial's record."""
-        partial.note_attempt(self._count, self._moment, self._conflicts, self._exceptions)
+        partial.record_attempt(self._count, self._moment, self._conflicts, self._exceptions)
 
     @property
     def _count(self) -> int:

@@ -16,7 +16,7 @@ from zcasync.retry.policy import require_policy, stored_name
 
 @dataclass(frozen=True)
 class PutOptions:
-    """How the items of one put are to be run.
+    """The options of one put: how its items are to be run.
 
     ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit; ``batch``
     None: as the queue says; ``policy``: the stored name of the retry policy.
@@ -45,9 +45,9 @@ class PutOptions:
 
 
 class Check:
-    """Makes partials of the items of one put, and refuses what cannot be put; changes nothing.
+    """Makes partials of the items of one put, and refuses those that cannot be put.
 
-    ``jar``: the queue's connection; None for a queue that is not stored.
+    Changes nothing.  ``jar``: the queue's connection; None for a queue that is not stored.
     """
 
     def __init__(self, options: PutOptions, jar: Any) -> None:
@@ -58,7 +58,7 @@ class Check:
     def __call__(self, item: Any) -> Partial:
         """Return the item as a partial that can be put.
 
-        Raises ValueError, BadCallable, MisplacedError.  A function that is there many times is
+        Raises ValueError, BadCallable, MisplacedError.  A function that occurs many times is
         checked the first time only.
         """
         if type(item) is not FunctionType:

@@ -119,7 +119,7 @@ def test_a_short_folder_that_somebody_else_has_made_is_refused(
     trap.mkdir()
     long_home.control_socket.parent.symlink_to(trap)
 
-    with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
         long_home.create()
 
 
@@ -129,7 +129,7 @@ def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.M
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
 
-    with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
         home.create()
 
 

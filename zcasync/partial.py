@@ -122,7 +122,7 @@ def add(partial: Partial, added: Partial, retry: Any) -> Partial:
         require_placed(added, partial._p_jar)
     set_retry(added, retry)
     added.become_callback_of(partial)
-    sidecar = partial.need_sidecar()
+    sidecar = partial.ensure_sidecar()
     sidecar.callbacks += (added,)
     if partial._p_jar is not None and added._p_jar is None:
         # So that its commits are those of our connection, and that objects of another database can

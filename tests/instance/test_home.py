@@ -117,7 +117,7 @@ def test_a_short_folder_that_is_a_link_is_refused(long_home: Home, folder: Path)
     trap.mkdir()
     long_home.control_socket.parent.symlink_to(trap)
 
-    with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
         long_home.create()
 
 
@@ -127,7 +127,7 @@ def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.M
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
 
-    with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
         home.create()
 
 

@@ -11,7 +11,7 @@ from zcasync import Partial
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.job.callbacks import adopt
 from zcasync.perform.performer import Performer, is_done
-from zcasync.perform.result import take
+from zcasync.perform.result import accept
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_callback_that_comes_while_the_result_of_another_partial_is_adopted_is
     inner = worker.queue.put(samples.nothing)
     worker.commit()
     worker.activate(inner)
-    take(partial, inner)
+    accept(partial, inner)
     worker.commit()
     assert partial._sidecar.callbacks == ()
     adopt(partial, None)

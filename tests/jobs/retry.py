@@ -8,7 +8,7 @@ from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from zcasync.retry.stock import RetryExceptions
 
-#: Four tries in all, quickly.
+#: Four attempts in all, quickly.
 QUICK = RetryExceptions(limit=4, delay=0.02, jitter=0)
 #: Far apart, so that a test can look at what waits.
 HOURLY = RetryExceptions(limit=4, delay=3600, jitter=0)

@@ -1,4 +1,4 @@
-"""An attachment is open whole, fenced, or not at all."""
+"""A job connection is open and fenced, or not open at all."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_connection_that_cannot_be_opened_again_is_closed_until_it_can(
     db: DB, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
-    attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
-    attachment.close()
+    job_connection = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
+    job_connection.close()
 
     def away(connection: object, incarnation: object) -> None:
         raise ClientDisconnected("away")
@@ -31,41 +31,41 @@ def test_a_connection_that_cannot_be_opened_again_is_closed_until_it_can(
     with monkeypatch.context() as patched:
         patched.setattr("zcasync.perform.job_connection.fence", away)
         with pytest.raises(ClientDisconnected):
-            attachment.open()
-    assert not attachment.is_open
-    attachment.close()
+            job_connection.open()
+    assert not job_connection.is_open
+    job_connection.close()
 
-    attachment.open()
+    job_connection.open()
     incarnation.end("buried")
     session.commit()
-    attachment.connection.transaction_manager.begin()
-    attachment.connection.root()["change"] = 1
+    job_connection.connection.transaction_manager.begin()
+    job_connection.connection.root()["change"] = 1
     with pytest.raises(FencedError):
-        attachment.connection.transaction_manager.commit()
-    attachment.close()
+        job_connection.connection.transaction_manager.commit()
+    job_connection.close()
 
 
 def test_a_discarded_connection_belongs_to_no_thread_any_more(db: DB, session: Session) -> None:
     incarnation = session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()))
     loaded, ghost = session.keep(Demo(), "loaded"), session.keep(Demo(), "ghost")
-    attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
-    late = attachment.connection.get(loaded._p_oid)
+    job_connection = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
+    late = job_connection.connection.get(loaded._p_oid)
     late._p_activate()
-    never_loaded = attachment.connection.get(ghost._p_oid)
+    never_loaded = job_connection.connection.get(ghost._p_oid)
     never_loaded._p_deactivate()
-    first = attachment.connection
+    first = job_connection.connection
 
-    attachment.retire()
+    job_connection.retire()
     with pytest.raises(BadStateError, match=r"zcasync\.twist\.Partial"):
         late.counter = 5
     with pytest.raises(ConnectionStateError):
         _ = never_loaded.counter
 
-    attachment.open()
-    assert attachment.connection is not first
-    attachment.connection.get(loaded._p_oid).counter = 1
-    attachment.connection.transaction_manager.commit()
-    attachment.close()
+    job_connection.open()
+    assert job_connection.connection is not first
+    job_connection.connection.get(loaded._p_oid).counter = 1
+    job_connection.connection.transaction_manager.commit()
+    job_connection.close()
     session.sync()
     assert loaded.counter == 1
 
@@ -76,8 +76,8 @@ def test_a_database_forgets_its_discarded_connections(db: DB, session: Session) 
     views = db._mvcc_storage._instances
     before = len(views)
     for _ in range(3):
-        attachment = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
-        attachment.retire()
-        attachment.retire()
+        job_connection = JobConnection(db, incarnation._p_oid, transaction.TransactionManager())
+        job_connection.retire()
+        job_connection.retire()
         session.keep(Demo())
     assert len(views) == before

@@ -25,7 +25,7 @@ from zcasync.retry.policy import policy_of
 from zcasync.retry.stock import CONFLICT_ATTEMPTS, NeverRetry, RetryExceptions
 from zcasync.testing.inline import drain, run_inline
 
-#: Three tries in all, an hour and two hours apart.
+#: Three attempts in all, an hour and two hours apart.
 HOURLY = RetryExceptions(limit=3, delay=3600, jitter=0)
 HOURLY_NAME = "tests.retry.test_attempts:HOURLY"
 
@@ -460,9 +460,9 @@ def test_time_in_which_the_process_was_frozen_uses_up_no_patience(
     session: Session, pauses: Pauses
 ) -> None:
     partial = claimed(session, samples.nothing)
-    tries = Attempts(partial, policy_of(partial), pauses.timing)
+    attempts = Attempts(partial, policy_of(partial), pauses.timing)
 
     for number in range(1, 3 * CONFLICT_ATTEMPTS):
-        tries.begin()
+        attempts.begin()
         pauses.now += 0.0 if number % CONFLICT_ATTEMPTS else 600.0
-        assert tries.failed(Raised(Failure(ConflictError()), at_commit=True)) is not None
+        assert attempts.failed(Raised(Failure(ConflictError()), at_commit=True)) is not None

@@ -1,1 +1,12 @@
-"""instance."""
+"""One instance home on one machine: its paths, its settings, its lock.
+
+    home.py              Home: the paths of an instance home
+    settings.py          Settings and Configuration, read from etc/zcasync.conf
+    schema.xml           the ZConfig schema of that file
+    lock.py              one supervisor for a home; AlreadyServed
+    process_identity.py  an identity of processes that pids alone do not give
+    versions.py          the versions of Python and the distributions, for an engine's record
+
+``Home.find`` names the home, ``settings.load`` reads its configuration, ``HomeLock.acquire`` makes
+this process its supervisor and leaves its identity in ``var/supervisor.json``.
+"""

@@ -1,4 +1,4 @@
-"""The instance home: where one worker keeps its identity, its sockets, its data and its logs."""
+"""The instance home: the folder of one worker's identity, sockets, data and logs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SOCKET_PATH_LIMIT_BYTES = 107
 
 @dataclass(frozen=True)
 class Home:
-    """The paths of an instance home; makes nothing by itself."""
+    """The paths of an instance home; creates nothing by itself."""
 
     path: Path
 
     @classmethod
     def find(cls, home: str | os.PathLike[str] | None = None) -> Home:
-        """``home``, else ``$INSTANCE_HOME``, else ``./instance``; absolute."""
+        """Return the home at ``home``, else ``$INSTANCE_HOME``, else ``./instance``; absolute."""
         return cls(Path(home or os.environ.get("INSTANCE_HOME") or "instance").absolute())
 
     @property
@@ -54,37 +54,37 @@ class Home:
 
     @property
     def packed(self) -> Path:
-        """When the embedded default was packed last."""
+        """The file with the time when the embedded default was packed last."""
         return self.var / "packed.json"
 
     @property
     def server_identity(self) -> Path:
-        """Which process is the embedded default's database server."""
+        """The file with the identity of the embedded default's database server."""
         return self.var / "zeo.json"
 
     @property
     def supervisor_identity(self) -> Path:
-        """Which process was the last supervisor, and its engine."""
+        """The file with the identity of the last supervisor, and its engine."""
         return self.var / "supervisor.json"
 
     @property
     def last_pass(self) -> Path:
-        """What the last engine held after its last pass."""
+        """The file with the claims of the last engine after its last pass."""
         return self.var / "last_pass.json"
 
     @property
     def supervisor_lock(self) -> Path:
-        """Locked by the supervisor for as long as it lives."""
+        """The file that a supervisor locks for as long as it lives."""
         return self.var / "supervisor.lock"
 
     @property
     def zeo_socket(self) -> Path:
-        """The embedded default's database server."""
+        """The socket of the embedded default's database server."""
         return self._socket("zeo.sock")
 
     @property
     def control_socket(self) -> Path:
-        """Where the supervisor answers operators."""
+        """The socket on which the supervisor answers operators."""
         return self._socket("control.sock")
 
     def _socket(self, name: str) -> Path:
@@ -95,9 +95,9 @@ class Home:
         return Path(tempfile.gettempdir()) / f"zcasync-{os.getuid()}-{key}" / name
 
     def create(self) -> None:
-        """Make the folders that are missing, closed to other users.
+        """Create the folders that are missing, closed to other users.
 
-        Raises ConfigurationError when the home cannot be made or its socket folder is not ours.
+        Raises ConfigurationError when one cannot be created, or is another user's.
         """
         try:
             for folder in (self.path, self.path / "etc", self.log):
@@ -109,11 +109,11 @@ class Home:
             raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
 
     def _require_private(self, folder: Path) -> None:
-        # A link to another disk is the owner's own doing; in the temporary folder it is a trap.
+        # A link in the home is the owner's choice; in the temporary folder it may be an attack.
         found = folder.stat() if folder == self.var else folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise ConfigurationError(
-                f"{folder} belongs to somebody else: remove it or move the home"
+                f"{folder} belongs to another user: remove it or move the home"
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
             folder.chmod(0o700)

@@ -1,4 +1,4 @@
-"""One supervisor a home: a lock held for life, and a small file that says who holds or held it."""
+"""The lock of a home, for one supervisor at a time, and a small file that names the last one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HomeLock:
         self._has_engine = False
 
     def acquire(self) -> None:
-        """Take the lock.  Raises AlreadyServed, with the pid that holds it."""
+        """Take the lock.  Raises AlreadyServed, with the pid of the process that holds it."""
         fd = os.open(self._home.supervisor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not _lock(fd):
             os.close(fd)
@@ -40,25 +40,25 @@ class HomeLock:
             )
         self._fd = fd
         self._before = read(self._home)
-        # Whatever engine the worker's record names, it is the last one until there is a new one.
+        # The last supervisor's engine stays the last one until there is a new one.
         self._write(None if self._before is None else self._before["engine"], starting=True)
 
     def write(self, engine: str) -> None:
-        """Say who we are; ``engine``: the engineUUID once there is one, '' after a clean stop."""
+        """Write this process's identity and ``engine``: its engineUUID, '' after a clean stop."""
         self._has_engine = True
         self._write(engine)
 
     def _write(self, engine: str | None, starting: bool = False) -> None:
         since = clock.to_datetime(clock.now()).isoformat(timespec="seconds")
-        said = {"since": since, "engine": engine, "starting": starting}
-        self._put({**ProcessIdentity.here().as_dict(), **said})
+        details = {"since": since, "engine": engine, "starting": starting}
+        self._replace_file({**ProcessIdentity.here().as_dict(), **details})
 
-    def _put(self, found: dict[str, Any]) -> None:
-        """Write the file.  A disk that is full is no reason not to work."""
+    def _replace_file(self, content: dict[str, Any]) -> None:
+        """Replace the file's content.  A full disk must not keep the supervisor from working."""
         path = self._home.supervisor_identity
         fresh = path.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps(found))
+            fresh.write_text(json.dumps(content))
             fresh.replace(path)
         except OSError as error:
             log.error(
@@ -68,20 +68,23 @@ class HomeLock:
             )
 
     def release(self) -> None:
-        """Let go; a supervisor that had no engine leaves no trace.  Safe to repeat."""
+        """Release the lock; restore the file where there was no engine.  Safe to repeat."""
         if self._fd is None:
             return
         if not self._has_engine:
             if self._before is None:
                 self._home.supervisor_identity.unlink(missing_ok=True)
             else:
-                self._put(self._before)
+                self._replace_file(self._before)
         os.close(self._fd)
         self._fd = None
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock; an operator's ``is_held`` may have it for an instant, so try again."""
+    """Take the lock; return whether that succeeded.
+
+    Tried several times, because an operator's ``is_held`` may have it for an instant.
+    """
     for pause in (0.01, 0.05, 0.1, None):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,7 +97,7 @@ def _lock(fd: int) -> bool:
 
 
 def is_held(home: Home) -> bool:
-    """Whether some process holds the lock of a home: the kernel knows, in whatever container.
+    """Return whether a process holds the lock of a home, in whatever container it runs.
 
     Raises OSError when the lock file cannot be opened although it is there.
     """
@@ -112,11 +115,11 @@ def is_held(home: Home) -> bool:
 
 
 def read(home: Home) -> dict[str, Any] | None:
-    """What the last supervisor of the home wrote about itself; None: nothing readable.
+    """Return what the last supervisor of the home wrote about itself; None: nothing readable.
 
-    Besides its identity: ``engine``, the last engineUUID that it knows of ('' after a clean stop,
-    None: there was none yet), and ``starting``, whether that was written before an engine of its
-    own was registered.
+    Besides its identity: ``since``, ISO 8601; ``engine``, the last engineUUID that it knows of (''
+    after a clean stop, None: there was none yet); ``starting``, True when that was written before
+    an engine of its own was registered.
     """
     try:
         found = json.loads(home.supervisor_identity.read_text())

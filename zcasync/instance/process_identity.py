@@ -1,4 +1,4 @@
-"""Which process is meant: an identity that a later process with the same pid does not share."""
+"""Process identity: names one process, and no later process that has the same pid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-#: The value for what this platform does not tell; such identities are never compared.
+#: The value for what this platform does not provide; such identities are never compared.
 UNKNOWN = ""
 
 
@@ -31,7 +31,7 @@ def _pid_namespace() -> str:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot (field 22 of /proc/PID/stat)."""
+    """Return when the process started, in clock ticks since boot (field 22 of /proc/PID/stat)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -41,7 +41,7 @@ def _start_ticks(pid: int) -> int | None:
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """Names one process: machine boot, pid namespace, pid and start time."""
+    """The identity of one process: machine boot, pid namespace, pid and start time."""
 
     host: str
     boot_id: str
@@ -51,17 +51,20 @@ class ProcessIdentity:
 
     @classmethod
     def here(cls) -> ProcessIdentity:
-        """This process."""
+        """Return the identity of this process."""
         return cls.of(os.getpid())
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
-        """A process of this machine that runs."""
+        """Return the identity of a running process of this machine."""
         return cls(socket.gethostname(), _boot_id(), _pid_namespace(), pid, _start_ticks(pid) or 0)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> ProcessIdentity:
-        """The inverse of ``as_dict``.  Raises KeyError, TypeError, ValueError for anything else."""
+        """Return the identity for what ``as_dict`` returned.
+
+        Raises KeyError, TypeError, ValueError for anything else.
+        """
         return cls(
             str(found["host"]),
             str(found["boot_id"]),
@@ -71,19 +74,19 @@ class ProcessIdentity:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the identity for a JSON file."""
         return asdict(self)
 
     @property
     def is_of_this_boot(self) -> bool:
-        """Whether the process runs, or ran, on this machine since it was booted."""
+        """True for a process that runs, or ran, on this machine since it was booted."""
         return bool(self.boot_id) and self.boot_id == _boot_id()
 
     def is_alive(self) -> bool | None:
-        """Whether the process runs; None where this process cannot know.
+        """Return whether the process runs; None where this process cannot know.
 
-        Another boot id on the same host name still means another machine for all we know (host
-        names repeat), so only a shared boot id and pid namespace decide.
+        Another boot id on the same host name may be another machine (host names repeat), so only a
+        shared boot id and pid namespace decide.
         """
         if not self.is_of_this_boot or self.pid_namespace != _pid_namespace():
             return None

@@ -1,4 +1,4 @@
-"""Settings: what the supervisor can be told, with defaults, read from ``etc/zcasync.conf``."""
+"""Settings: the options of a supervisor, with defaults, read from ``etc/zcasync.conf``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
 
 @dataclass(frozen=True)
 class Settings:
-    """Validated settings.  None: leave what the database says.
+    """Validated settings.  None: the worker's record decides, or the limit does not exist.
 
     Durations are seconds, except ``keep_completed`` and ``pack_days``: days.
     """
@@ -70,11 +70,11 @@ class Configuration:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database server belongs to the supervisor."""
+        """True when the database server belongs to the supervisor."""
         return not self.databases
 
     def with_settings(self, **values: Any) -> Configuration:
-        """The same with some settings replaced; None leaves one as it is.
+        """Return the configuration with some settings replaced; None leaves one as it is.
 
         Raises ConfigurationError for values that are out of range.
         """
@@ -88,12 +88,12 @@ class Configuration:
 
     @property
     def has_second(self) -> bool:
-        """Whether the data manager lives in a database of its own."""
+        """True when the data manager lives in a database of its own."""
         return any(one.name == ASYNC_DATABASE for one in self.databases)
 
 
 def load(home: Home, path: Path | None = None) -> Configuration:
-    """The configuration of a home, or of the file at ``path``.
+    """Return the configuration of a home, or of the file at ``path``.
 
     Raises ConfigurationError, with every problem, for a file that cannot be read or used.
     """
@@ -141,7 +141,7 @@ def _one_line(error: Exception) -> str:
 
 
 def seconds(text: str) -> float:
-    """A duration: a number of seconds above 0."""
+    """Return a number of seconds, above 0.  Raises ValueError."""
     value = float(text)
     if not 0 < value < 10**9:
         raise ValueError(f"{text!r} is not a number of seconds above 0")
@@ -149,7 +149,7 @@ def seconds(text: str) -> float:
 
 
 def days(text: str) -> float:
-    """A number of days, 0 or more."""
+    """Return a number of days, 0 or more.  Raises ValueError."""
     value = float(text)
     if not 0 <= value < 10**5:
         raise ValueError(f"{text!r} is not a number of days from 0 on")
@@ -157,7 +157,7 @@ def days(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number, 0 or more."""
+    """Return a whole number, 0 or more.  Raises ValueError."""
     value = int(text)
     if value < 0:
         raise ValueError(f"{text!r} is less than 0")
@@ -165,7 +165,7 @@ def count(text: str) -> int:
 
 
 def memory(text: str) -> int:
-    """A number of bytes above 0, as 300MB or 1GB."""
+    """Return a number of bytes, above 0, for 300MB or 1GB.  Raises ValueError."""
     value = int(ZConfig.datatypes.stock_datatypes["byte-size"](text))
     if value <= 0:
         raise ValueError(f"{text!r} is not a number of bytes above 0")
@@ -173,12 +173,12 @@ def memory(text: str) -> int:
 
 
 def section(found: Any) -> Settings:
-    """The ``<zcasync>`` section as Settings."""
+    """Return the ``<zcasync>`` section as Settings."""
     names = [field.name for field in dataclasses.fields(Settings)]
     values = {name: getattr(found, name) for name in names}
     return Settings(**{name: value for name, value in values.items() if value is not None})
 
 
 def configuration(found: Any) -> Configuration:
-    """The whole file."""
+    """Return the whole file as a Configuration."""
     return Configuration(found.supervisor or Settings(), tuple(found.databases))

@@ -1,4 +1,4 @@
-"""Versions of what an engine runs on, to be kept in its record."""
+"""Versions of the software that an engine runs on, to be kept in its record."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def _found() -> tuple[tuple[str, str], ...]:
 
 
 def versions() -> dict[str, str]:
-    """Name -> version, of Python and of the distributions that matter."""
+    """Return the versions of Python and of the main distributions, by name."""
     return dict(_found())

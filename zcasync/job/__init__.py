@@ -1,1 +1,22 @@
-"""job."""
+"""One call: its record, the rules of its life, and what can be stored of it.
+
+This room knows no queue and no process; it decides nothing about retries and commits nothing.
+
+    fields.py      the stored attributes of a partial, and the questions that they answer
+    record.py      PartialRecord: the states and every transition; Sidecar
+    completion.py  end and complete: how a partial ends, and when nothing is left to do for it
+    callbacks.py   the stored callables behind callbacks
+    views.py       arguments, annotations and UUID sets that write through to the record
+    callables.py   a callable as a stored name, and the way back
+    arguments.py   the parts of a call; loading its callable
+    placement.py   whether all parts of a call can be stored from a connection
+    values.py      whether a value can be stored and loaded again; LargeValue
+    failure.py     StoredFailure: an exception that any process can load
+    broken.py      the reason why a record cannot be loaded
+    ids.py         ids as people and programs write them
+
+A call enters with ``callables.store_form`` and ``placement.require_placed``.  It changes by the
+transitions of ``record``: entered in a queue, assigned to an engine, started, perhaps released or
+rescheduled.  It is made with ``arguments.load_call``, and leaves through ``completion.end``, the
+only place where a partial gets its result.
+"""

@@ -27,18 +27,18 @@ def target(partial: PartialRecord) -> Any:
     return call[0] if isinstance(call, tuple) else call
 
 
-def given(
+def all_arguments(
     partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return all that the call is made with: the stored arguments, and these behind them."""
+    """Return the arguments of the call: the stored ones, and these behind them."""
     return (*partial._args, *args), {**(partial._kwargs or {}), **kwargs}
 
 
 def load_call(partial: PartialRecord) -> Callable[..., Any]:
     """Return the callable of a partial that is about to be called.
 
-    Raises MissingCallable; as MissingClass, naming it, for an object whose class is gone: the call
-    would be made with a stand-in.  Looks at arguments, not into containers.
+    Raises MissingCallable; as MissingClass, naming the argument, for an object whose class is gone:
+    the call would be made with a stand-in.  Checks arguments, not what containers hold.
     """
     for name, value in parts(partial):
         if isinstance(value, Broken):

@@ -1,4 +1,4 @@
-"""Why a partial's record cannot be loaded."""
+"""Broken records: the reason why a partial's record cannot be loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from zcasync.job.record import PartialRecord
 
 
 def broken(partial: Any) -> str | None:
-    """Why a partial's record cannot be used; None when it can."""
+    """Return why a partial's record cannot be used; None when it can.
+
+    Raises what a storage raises that cannot answer now.
+    """
     if not isinstance(partial, PartialRecord):
         kind = type(partial)
         return f"its class {kind.__module__}.{kind.__name__} cannot be imported"
@@ -21,8 +24,8 @@ def broken(partial: Any) -> str | None:
     except POSKeyError:
         return "its record is missing"
     except (TransientError, StorageError):
-        raise  # the storage's trouble, not the record's
-    except FOREIGN_CODE as error:  # whatever loading the record's classes raises is the reason
-        cause = error.__cause__ or error  # ZODB's own StateLoadError says nothing
+        raise  # the fault of the storage, not of the record
+    except FOREIGN_CODE as error:  # all that loading the record's classes raises is a reason
+        cause = error.__cause__ or error  # ZODB's own StateLoadError names no cause
         return f"its record cannot be loaded: {type(cause).__name__}: {cause}"
     return None

@@ -1,7 +1,7 @@
-"""How a callable is written into a record, and found again by the process that calls it.
+"""Callables: their stored form, and finding them again in the process that calls them.
 
 A function, class or builtin is stored by name, ``module:qualname``, so that a record can be loaded
-where the module is missing; the error then comes when the call is made, to the one who makes it.
+where the module is missing; the error then comes when the call is made, in that process.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable
 
 
 def is_persistent(obj: object) -> bool:
-    """Whether the object is stored in a record of its own."""
+    """Return whether the object is stored in a record of its own."""
     return hasattr(obj, "_p_jar") and not isinstance(obj, type)
 
 
 def store_form(call: Any) -> Any:
-    """What to keep for ``call``: a name, an (object, method name) pair, or the object itself.
+    """Return the stored form of a callable: a name, an (object, method name) pair, or itself.
 
     Raises BadCallable for what no other process could call: lambdas, closures, functions of
     ``__main__``, methods of objects that are not persistent.
     """
-    if type(call) is types.FunctionType:  # nearly all are, and many may be put at once
+    if type(call) is types.FunctionType:  # first, because nearly all are, and puts may be large
         return _name_of(call)
     if not callable(call):
         raise BadCallable(f"{call!r} is not callable")
@@ -84,7 +84,7 @@ def _parts(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def find(name: str) -> Callable[..., Any]:
-    """The callable that ``module:qualname`` names; imports the module when needed.
+    """Return the callable that ``module:qualname`` names; import the module when needed.
 
     Raises MissingCallable, with the cause chained, when there is none.
     """
@@ -93,7 +93,7 @@ def find(name: str) -> Callable[..., Any]:
     if module is None:
         try:
             module = import_module(module_name)
-        except FOREIGN_CODE as error:  # whatever the module's own code raises is the reason to give
+        except FOREIGN_CODE as error:  # the module's own code may raise anything
             raise MissingCallable(
                 f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
                 f"{type(error).__name__}: {error}"
@@ -108,7 +108,7 @@ def find(name: str) -> Callable[..., Any]:
 
 
 def load_form(stored: Any) -> Callable[..., Any]:
-    """The callable for what :func:`store_form` returned.  Raises MissingCallable."""
+    """Return the callable for what :func:`store_form` returned.  Raises MissingCallable."""
     if isinstance(stored, str):
         return find(stored)
     if isinstance(stored, tuple):
@@ -121,7 +121,7 @@ def load_form(stored: Any) -> Callable[..., Any]:
 
 
 def dotted(stored: Any) -> str:
-    """A dotted name of a stored callable for people to read; never raises, loads no object."""
+    """Return a dotted name of a stored callable, for people; never raises, loads no object."""
     if isinstance(stored, str):
         return stored.replace(":", ".")
     if isinstance(stored, tuple):
@@ -134,9 +134,9 @@ def dotted(stored: Any) -> str:
 
 
 def from_dotted(name: str) -> Callable[..., Any]:
-    """The callable that a person names as ``package.module.attribute[.attribute]``.
+    """Return the callable that a person names as ``package.module.attribute[.attribute]``.
 
-    Raises MissingCallable; no longer module path that can be imported is passed over.
+    The longest part that can be imported is the module.  Raises MissingCallable.
     """
     parts = name.replace(":", ".").split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
@@ -155,7 +155,7 @@ def from_dotted(name: str) -> Callable[..., Any]:
 
 
 def call_here(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Make the call in this thread; a coroutine is run to its end."""
+    """Make the call in this thread and return its result; run a coroutine to its end."""
     value = call(*args, **kwargs)
     if inspect.iscoroutine(value):
         return asyncio.run(value)

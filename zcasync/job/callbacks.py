@@ -13,7 +13,7 @@ from zcasync.job.record import PartialRecord
 
 @dataclass(frozen=True)
 class Delegate:
-    """A callable's wish: run this partial here and now, and take its result as mine."""
+    """A callable's request: run this partial here and now, and use its result as mine."""
 
     partial: PartialRecord
     args: tuple[Any, ...]
@@ -26,9 +26,9 @@ def choose(success: PartialRecord | None, failure: PartialRecord | None, result:
 
 
 def adopt(waiting: PartialRecord, result: Any) -> None:
-    """Give a partial that waits for another one its result.
+    """Give the result of a partial to ``waiting``, which has waited for it.
 
-    Only the one that it really waits for counts; one that has ended meanwhile stays as it is.
+    One that has ended meanwhile stays as it is.
     """
     if waiting.waits_for is not None:
         end(waiting, result)

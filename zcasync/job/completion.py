@@ -7,17 +7,17 @@ from typing import Any
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.record import PartialRecord
 
-#: What the callable of a callback that hands a result on is called in records.
+#: The stored name of the callable of a callback that hands a result on.
 ADOPT = "zcasync.job.callbacks:adopt"
 
 
 def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> None:
-    """End a partial with this (storable) result, and do what that owes to others.
+    """End a partial with this (storable) result, and do all that follows from it in this commit.
 
-    The one way out for every partial: of the performer, of a pass for one whose process died, of an
-    operator's cancel, of its application, and of a partial whose result it has waited for.
+    The only way out for a partial: the performer, a poll pass for a partial whose process has died,
+    an operator's cancel, the application, and the result that a partial has waited for end it here.
 
-    ``follows_up``: the caller runs the callbacks afterwards, in transactions to come.  Otherwise a
+    ``follows_up``: the caller runs the callbacks afterwards, in later transactions.  Otherwise a
     callback that is added at the same time, and would be missed, makes the commit fail with a
     ConflictError.
     """
@@ -28,7 +28,7 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
     if not follows_up:
         check_callbacks_current(partial)
     elif partial.state == CALLBACKS and partial.queue is not None and not was_claimed:
-        # Its caller may die before it has run them; it may also be in a claim list, still.
+        # This process may die before it has run them; a claim list may still hold the partial.
         partial.disown()
         partial.queue.hand_over_callbacks(partial)
     if partial.parent is not None and is_done(partial):
@@ -36,9 +36,9 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
 
 
 def is_done(partial: PartialRecord) -> bool:
-    """Return whether nothing is left to do for it here: it is over, or waits for another partial.
+    """Return whether nothing is left to do here: the partial is finished, or waits for another.
 
-    A completed partial counts as undone while a callback that came in the last moment waits.
+    A completed partial counts as undone while a callback waits that came in the last moment.
     """
     if partial.state in (PENDING, CALLBACKS):
         return False
@@ -51,7 +51,7 @@ def is_done(partial: PartialRecord) -> bool:
 
 
 def complete(partial: PartialRecord) -> bool:
-    """Move it from CALLBACKS to COMPLETED when every callback is done; return whether it moved.
+    """Complete a partial in CALLBACKS when every callback is done; return whether it was.
 
     The commit fails with a ConflictError when a callback is added at the same time.
     """
@@ -63,14 +63,14 @@ def complete(partial: PartialRecord) -> bool:
 
 
 def waiter(partial: PartialRecord) -> PartialRecord | None:
-    """Return the partial that this one, a callback that hands a result on, gives its result to."""
+    """Return the partial that this one, a callback that hands on a result, gives it to; or None."""
     return partial._args[0] if partial._call == ADOPT else None
 
 
 def check_callbacks_current(partial: PartialRecord) -> None:
-    """Let the commit fail with a ConflictError when a callback is added at the same time.
+    """Make the commit fail with a ConflictError when a callback is added at the same time.
 
-    For the caller that changes a partial and will not look at it again.
+    For a caller that changes a partial and does not check it again.
     """
     sidecar = partial._sidecar
     if sidecar is not None and sidecar._p_jar is not None and not sidecar._p_changed:

@@ -1,4 +1,4 @@
-"""Failures that can be stored: no live frames, and any process with this package can load them."""
+"""Failures that can be stored: without live frames, and loadable wherever zcasync is installed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from zcasync.text import shorten
 #: A longer message or traceback keeps its beginning and its end.
 MESSAGE_LIMIT_CHARACTERS = 10_000
 TRACEBACK_LIMIT_CHARACTERS = 60_000
-#: The functions of ours that call what a partial names.
+#: Our functions that make the call of a partial: the traceback begins below them.
 CALLERS = ("call_here", "call_with_manager")
-#: Arguments of these types are loadable everywhere.
+#: Arguments of these types can be loaded everywhere.
 PLAIN = (str, int, float, bool, bytes, type(None))
 
 
@@ -70,7 +70,7 @@ class StoredFailure(Failure):
         return f"<{qual(Failure)} {self.type_name}: {self.getErrorMessage()}>"
 
     def check(self, *errorTypes: Any) -> Any:
-        """As Twisted's, but knows SystemExit and its like too, which are no ``Exception``."""
+        """Return the first type that matches, as Twisted's; SystemExit and its like count too."""
         for wanted in errorTypes:
             is_class = isinstance(wanted, type) and issubclass(wanted, BaseException)
             if (qual(wanted) if is_class else wanted) in self.parents:
@@ -78,7 +78,7 @@ class StoredFailure(Failure):
         return None
 
     def cleanFailure(self) -> None:
-        """Nothing left to clean."""
+        """Do nothing: no frames are held."""
 
     def printTraceback(
         self, file: Any = None, elideFrameworkCode: Any = False, detail: str = "default"
@@ -124,7 +124,7 @@ def _restored(
 
 
 def sanitize(failure: Failure, **evidence: Any) -> StoredFailure:
-    """The storable form of any Failure.
+    """Return the storable form of any Failure, with this evidence added.
 
     Builtin exceptions and our own are kept when their arguments are plain values; of any other
     exception the class name, the message and the traceback are.  Long texts are cut in the middle.
@@ -151,7 +151,7 @@ def sanitize(failure: Failure, **evidence: Any) -> StoredFailure:
 
 
 def from_exception(error: BaseException, **evidence: Any) -> StoredFailure:
-    """The storable form of an exception."""
+    """Return the storable form of an exception, with this evidence."""
     return sanitize(Failure(error), **evidence)
 
 
@@ -161,7 +161,7 @@ def _is_known(kind: type) -> bool:
 
 
 def _copy(original: BaseException, message: str) -> BaseException | None:
-    """The exception without traceback, cause and whatever else it holds on to; None: impossible."""
+    """Return the exception without traceback, cause and other references; None: impossible."""
     stored = _arguments(original)
     plain = all(type(argument) in PLAIN for argument in stored)
     for args in ([stored] if plain and len(message) < MESSAGE_LIMIT_CHARACTERS else []) + [
@@ -175,7 +175,7 @@ def _copy(original: BaseException, message: str) -> BaseException | None:
 
 
 def _arguments(original: BaseException) -> tuple[Any, ...]:
-    """What the exception was made with; an OSError does not keep its file names in ``args``."""
+    """Return the arguments of the exception; an OSError keeps its file names elsewhere."""
     if not isinstance(original, OSError) or original.filename is None:
         return original.args
     names = [original.filename, None, original.filename2]
@@ -190,7 +190,7 @@ def _message(value: BaseException) -> str:
 
 
 def _from_the_call(tb: TracebackType) -> TracebackType:
-    """The traceback without the frames that lead from a worker's loop to the call of the job."""
+    """Return the traceback without the frames that lead from a worker's loop to the call."""
     found: TracebackType | None = tb
     after = tb
     while found is not None:

@@ -1,12 +1,12 @@
-"""PartialFields: what is stored of one call, and the questions that it answers.
+"""PartialFields: the stored attributes of one call, and the questions that they answer.
 
 Record layout.  A partial that waits is one small record; attributes with their default value are
 not stored.  Times are microseconds (see :mod:`zcasync.clock`), workers the bytes of their UUID.
 Callbacks and annotations live in a sidecar (:class:`zcasync.job.record.Sidecar`), a record of its
-own that exists from the first callback, the first annotation, or the claim on, so that others can
-write it while the job runs.
+own that exists from the first callback, the first annotation, or the claim on, so that other
+processes can write it while the job runs.
 
-Only this folder reads and writes the stored attributes; everybody else asks the questions here and
+Only this folder reads and writes the stored attributes; all other code asks the questions here and
 makes the transitions of :mod:`zcasync.job.record`.
 """
 
@@ -93,12 +93,12 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def is_detached(self) -> bool:
-        """Whether the call is made without a connection to the database."""
+        """True for a call that is made without a connection to the database."""
         return self._detached
 
     @property
     def is_batch(self) -> bool:
-        """Whether the call may share a commit with others."""
+        """True for a call that may share a commit with others."""
         return self._batch
 
     @property
@@ -114,7 +114,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def has_result(self) -> bool:
-        """Whether the call is over; its callbacks may not be."""
+        """True once the call has its result; callbacks may be left to run."""
         return self._state in (CALLBACKS, COMPLETED)
 
     @property
@@ -154,24 +154,24 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is active and does not wait for another partial."""
+        """True while the partial is active and does not wait for another one."""
         return self._state == ACTIVE and self._waits_for is None
 
     # where and when it may run
 
     @property
     def queue(self) -> Any:
-        """The queue it was put in.  Stays after the claim: the way to the data manager."""
+        """The queue that the partial was put in; kept after the claim, to find the manager."""
         return self._queue
 
     @property
     def claim(self) -> Any:
-        """The incarnation of the engine that claimed it last."""
+        """The incarnation of the engine that claimed the partial last; None: no claim."""
         return self._claim
 
     @property
     def due(self) -> int:
-        """``begin_after`` in microseconds; 0 for one in no queue."""
+        """``begin_after`` in microseconds; 0 for a partial in no queue."""
         return self._due or 0
 
     @property
@@ -189,12 +189,12 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def was_begun(self) -> bool:
-        """Whether a start of it was recorded, whatever became of it."""
+        """True once a start of the call was recorded, whatever came of it."""
         return bool(self._attempts or self._interruptions)
 
     @property
     def is_too_late(self) -> bool:
-        """Whether it was never begun and has missed its ``begin_by``."""
+        """True for a partial that was never begun and has missed its ``begin_by``."""
         deadline = self.deadline
         return deadline is not None and not self.was_begun and clock.now() > deadline
 
@@ -216,32 +216,32 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def attempts(self) -> int:
-        """How often it was begun."""
+        """The number of times that the call was begun."""
         return self._attempts
 
     @property
     def interruptions(self) -> int:
-        """How often a process died that was at it."""
+        """The number of times that the process died which made the call."""
         return self._interruptions
 
     @property
     def conflicts(self) -> int:
-        """How often it conflicted with others."""
+        """The number of attempts that conflicted with other transactions."""
         return self._conflicts
 
     @property
     def exceptions(self) -> int:
-        """How often it raised something else, under a policy that tries that again."""
+        """The number of attempts that raised something else, as far as the policy repeats those."""
         return self._exceptions
 
     @property
     def failed_attempts(self) -> int:
-        """How many attempts have failed, in whatever way."""
+        """The number of failed attempts, of any kind."""
         return self._interruptions + self._conflicts + self._exceptions
 
     @property
     def has_begun_once(self) -> bool:
-        """Whether it has begun under a policy that lets it begin only once."""
+        """True once the call has begun under a policy that lets it begin only once."""
         return self._once
 
     @property
@@ -250,7 +250,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def started_at(self) -> int | None:
-        """When the last attempt began, microseconds."""
+        """The moment when the last attempt began, microseconds; None: no attempt."""
         return self._started
 
     @property
@@ -259,21 +259,21 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def ended_at(self) -> int | None:
-        """When it got its result, microseconds."""
+        """The moment when the partial got its result, microseconds; None: no result."""
         return self._ended
 
     @property
     def retry_at(self) -> int | None:
-        """The moment for which its claimer is to release it after a failed attempt."""
+        """The moment for which the claimer is to release the partial after a failed attempt."""
         return self._retry_at
 
     @property
     def resume_at(self) -> int | None:
-        """The moment from which workers run the callbacks that its application has left."""
+        """The moment from which workers run the callbacks that an application left undone."""
         return self._resume_at
 
     def require_pending(self, what: str) -> None:
-        """Raise BadStateError, naming what cannot change, unless it is pending."""
+        """Raise BadStateError, naming what cannot change, unless the partial is pending."""
         if self._state != PENDING:
             raise BadStateError(f"{what} can change while a partial is pending, not {self._state}")
 

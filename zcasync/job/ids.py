@@ -8,19 +8,19 @@ from zcasync.job.record import PartialRecord
 
 
 def id_of(obj: Any) -> str:
-    """The id of a stored object.  ``DBNAME:`` leads where it is in a database with a name."""
+    """Return the id of a stored object; ``DBNAME:`` leads where its database has a name."""
     name = obj._p_jar.db().database_name
     number = f"{int.from_bytes(obj._p_oid):#x}"
     return number if name in ("", "main", "unnamed") else f"{name}:{number}"
 
 
 def hex_oid(oid: bytes) -> str:
-    """An oid as ``0x1a2b``."""
+    """Return an oid as ``0x1a2b``."""
     return f"{int.from_bytes(oid):#x}"
 
 
 def parse(text: str) -> tuple[str, bytes]:
-    """Database name ('' when none is given) and oid.  Raises ValueError."""
+    """Return the database name ('' when none is given) and the oid.  Raises ValueError."""
     name, _, number = text.rpartition(":")
     try:
         value = int(number, 16)
@@ -30,5 +30,5 @@ def parse(text: str) -> tuple[str, bytes]:
 
 
 def name_of(partial: PartialRecord) -> str:
-    """Return what a partial is called in the log: its id and its callable."""
+    """Return the name of a partial in the log: its id and its callable."""
     return f"job {hex_oid(partial._p_oid)} ({partial.callable_name})"

@@ -37,7 +37,10 @@ class PartialRecord(PartialFields):
     def enter(
         self, queue: Any, due: int, by: int | None, *, batch: bool = False, detached: bool = False
     ) -> None:
-        """Wait in a queue; ``due`` and ``by`` are microseconds, ``by`` from ``due`` on."""
+        """Record that the partial waits in ``queue``.
+
+        ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit.
+        """
         self._queue = queue
         self._due = due
         if by is not None:
@@ -48,47 +51,50 @@ class PartialRecord(PartialFields):
             self._detached = True
 
     def name_policy(self, name: str | None) -> None:
-        """Have this retry policy (its stored name)."""
+        """Set the stored name of the retry policy.  Raises BadStateError unless pending."""
         self.require_pending("retry")
         if name != self._retry:
             self._retry = name
 
     def leave(self) -> None:
-        """Wait in no queue any more."""
+        """Record that the partial waits in no queue any more."""
         self._queue = None
 
     def become_callback_of(self, parent: PartialRecord) -> None:
-        """Be called with the result of ``parent``.  Raises ValueError where it is used already."""
+        """Make the partial a callback of ``parent``.  Raises ValueError where it is in use."""
         if self._state != PENDING or self._queue is not None or self._parent is not None:
             raise ValueError(f"callback {self!r} is used already: make a new Partial")
         self._parent = parent
 
     def assign(self, incarnation: Any) -> None:
-        """Be claimed by an engine; one that is over has its callbacks run there."""
+        """Assign the partial to the engine that claimed it.
+
+        A partial with a result keeps its state: the engine runs the rest of its callbacks.
+        """
         if self._resume_at is not None:
             del self._resume_at
             self._claim = incarnation
             return
         self._move_to(ACTIVE)
         self._claim = incarnation
-        if not self._batch:  # those are so short that hardly anybody adds a callback meanwhile
-            self.need_sidecar()
+        if not self._batch:  # those are so short that a callback is hardly ever added meanwhile
+            self.ensure_sidecar()
 
     def reassign(self, incarnation: Any) -> None:
-        """Let another engine do what is left to do."""
+        """Assign what is left to do to another engine."""
         self._claim = incarnation
 
     def disown(self) -> None:
-        """Belong to no engine."""
+        """Remove the engine's claim."""
         if self._claim is not None:
             del self._claim
 
     def start(self) -> None:
-        """Become active where no engine has claimed it: a callback, a direct call."""
+        """Become active where no engine has claimed the partial: a callback, a direct call."""
         if self._state == PENDING:
             self._move_to(ACTIVE)
 
-    def note_attempt(self, attempts: int, started: int, conflicts: int, exceptions: int) -> None:
+    def record_attempt(self, attempts: int, started: int, conflicts: int, exceptions: int) -> None:
         """Record the attempts so far, and when the last one began (microseconds)."""
         self._attempts = attempts
         self._started = started
@@ -98,28 +104,31 @@ class PartialRecord(PartialFields):
             self._exceptions = exceptions
 
     def begin_once(self) -> None:
-        """Begin, never to begin again unless an interruption is forgiven."""
+        """Record the start of a call that may begin only once."""
         self._once = True
 
     def interrupt(self) -> None:
-        """Count an interruption."""
+        """Count an interruption: the process that made the call has died."""
         self._interruptions += 1
         self._attempts = self.failed_attempts
 
     def forgive(self, retry_at: int | None = None) -> None:
-        """Begin again, after an interruption; ``retry_at``: microseconds, None: at once."""
+        """Allow a new start after an interruption; ``retry_at``: microseconds, None: at once."""
         if self._once:
             self._once = False
         if retry_at is not None:
             self._retry_at = retry_at
 
     def reschedule(self, moment: int) -> None:
-        """Wait, after a failed attempt, to be released by the claimer for this moment."""
+        """Leave the partial, after a failed attempt, for its claimer to release.
+
+        ``moment``: microseconds; the time for which it will be released.
+        """
         self._started, self._once = None, False
         self._retry_at = moment
 
     def release(self) -> None:
-        """Be pending again; the caller files it in the queue."""
+        """Return to PENDING; the caller files the partial in the queue."""
         self._move_to(PENDING)
         self.disown()
         self._started = None
@@ -129,20 +138,20 @@ class PartialRecord(PartialFields):
             self._retry_at = None
 
     def delay(self, microseconds: int) -> None:
-        """Be due so long from now."""
+        """Set the due time to this many microseconds from now."""
         self._due = clock.now() + microseconds
 
     def resume_later(self, moment: int) -> None:
-        """Have workers run the callbacks from this moment on."""
+        """Let workers run the callbacks from this moment (microseconds) on."""
         self._resume_at = moment
 
     def wait_for(self, other: PartialRecord) -> None:
-        """Stay active until ``other`` has a result, which becomes this one's."""
+        """Stay active until ``other`` has a result, which becomes this partial's."""
         self._waits_for = other
         other.hand_result_to(self)
 
     def finish(self, result: Any) -> None:
-        """Take the result (storable already): be completed, or go on to the callbacks."""
+        """Store the (storable) result; move to CALLBACKS where there are any, else to COMPLETED."""
         if result is not None:
             self._result = result
         if self._waits_for is not None:
@@ -151,7 +160,7 @@ class PartialRecord(PartialFields):
         self._move_to(CALLBACKS if self.callbacks else COMPLETED)
 
     def complete(self) -> None:
-        """Be completed: all callbacks are done."""
+        """Move to COMPLETED; the caller has checked that all callbacks are done."""
         self._move_to(COMPLETED)
 
     @property
@@ -159,14 +168,14 @@ class PartialRecord(PartialFields):
         """The record of callbacks and annotations, where there is one."""
         return self._sidecar  # type: ignore[no-any-return]
 
-    def need_sidecar(self) -> Sidecar:
-        """Return the record of callbacks and annotations, made now where there is none."""
+    def ensure_sidecar(self) -> Sidecar:
+        """Return the record of callbacks and annotations; make it where there is none."""
         if self._sidecar is None:
             self._sidecar = Sidecar()
         return self._sidecar  # type: ignore[no-any-return]
 
     def hand_result_to(self, waiting: PartialRecord) -> None:
-        """Let ``waiting`` have this one's result."""
+        """Give the result, once there is one, to ``waiting``."""
         raise NotImplementedError
 
     def _move_to(self, state: str) -> None:

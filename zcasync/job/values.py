@@ -1,4 +1,4 @@
-"""Whether a value can be stored and loaded again, found out before it is committed.
+"""Storable values: whether a value can be stored and loaded again, found out before the commit.
 
 A value that pickles but does not load makes the record that holds it unreadable for good, so both
 directions are tried.
@@ -16,7 +16,7 @@ from zodbpickle.fastpickle import Pickler, Unpickler
 
 from zcasync.errors import UnstorableError
 
-#: What is stored as it is, without trying.
+#: Types whose values can be stored without a check.
 SIMPLE = frozenset([type(None), bool, int, float, str, bytes, binary])
 #: A result larger than this is put in a record of its own, so that the partial's stays small.
 INLINE_LIMIT_BYTES = 8 * 1024
@@ -25,16 +25,17 @@ RESULT_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class LargeValue(Persistent):  # type: ignore[misc]
-    """Holds one large result in a record of its own."""
+    """One large result in a record of its own."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
 def storable(value: Any, what: str = "result") -> Any:
-    """``value``, or a LargeValue that holds it when it is large.
+    """Return ``value``, or a LargeValue that holds it when it is large.
 
-    Raises UnstorableError when it cannot be pickled, cannot be loaded again, or is too large.
+    Raises UnstorableError, naming it ``what``, when it cannot be pickled, cannot be loaded again,
+    or is too large.
     """
     if type(value) in SIMPLE and _length(value) < 2048:
         return value
@@ -48,14 +49,14 @@ def storable(value: Any, what: str = "result") -> Any:
 
 
 def _length(value: Any) -> int:
-    """Characters or bytes, about; 0 for what is always short."""
+    """Return the approximate length in characters or bytes; 0 for what is always short."""
     if isinstance(value, int):
         return value.bit_length() // 8
     return len(value) if isinstance(value, str | bytes) else 0
 
 
 def pickled_size(value: Any, what: str) -> int:
-    """Bytes of the pickle.  Raises UnstorableError where ``value`` does not survive one."""
+    """Return the bytes of the pickle.  Raises UnstorableError where it cannot be loaded again."""
     data, references = _pickled(value, what)
     unpickler = Unpickler(io.BytesIO(data))
     unpickler.persistent_load = references.__getitem__
@@ -70,31 +71,31 @@ def pickled_size(value: Any, what: str) -> int:
 
 
 def has_references(value: Any) -> bool:
-    """Whether stored objects are among what the value consists of.  Raises UnstorableError."""
+    """Return whether the value refers to stored objects.  Raises UnstorableError."""
     return type(value) not in SIMPLE and bool(references(value, "value"))
 
 
 def references(value: Any, what: str) -> list[object]:
-    """The stored objects that the value refers to.  Raises UnstorableError."""
+    """Return the stored objects that the value refers to.  Raises UnstorableError."""
     return _pickled(value, what)[1]
 
 
 def _pickled(value: Any, what: str) -> tuple[bytes, list[object]]:
-    """The pickle, and the stored objects that it refers to."""
+    """Return the pickle, and the stored objects that it refers to."""
     references: list[object] = []
     out = io.BytesIO()
     pickler = Pickler(out, 3)
 
-    def note(obj: object) -> int | None:
+    def persistent_id(obj: object) -> int | None:
         if (hasattr(obj, "_p_oid") and not isinstance(obj, type)) or isinstance(obj, WeakRef):
             references.append(obj)
             return len(references) - 1
         return None
 
-    pickler.persistent_id = note
+    pickler.persistent_id = persistent_id
     try:
         pickler.dump(value)
-    except Exception as error:  # any object inside may refuse in a way of its own
+    except Exception as error:  # any object inside may raise an exception of its own kind
         raise UnstorableError(
             f"the {what}, a {type(value).__name__}, cannot be pickled: "
             f"{type(error).__name__}: {str(error)[:200]}"

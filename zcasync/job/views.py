@@ -1,7 +1,7 @@
 """Views of a partial that write through: its arguments, its annotations, its sets of UUIDs.
 
-A partial keeps plain tuples and dicts in its own small record; nothing becomes a record of its own
-before somebody writes to it.
+A partial keeps plain tuples and dicts in its own small record; annotations become a record of their
+own when the first one is written.
 """
 
 from __future__ import annotations
@@ -95,35 +95,35 @@ class Kwargs(MutableMapping[str, Any]):
 class Annotations(MutableMapping[str, Any]):
     """Notes on a partial, in a BTree of their own from the first one on.
 
-    Others may write them while the job runs: no record that the job writes is touched.
+    Other processes may write them while the job runs: no record that the job writes is touched.
     """
 
     def __init__(self, partial: PartialRecord) -> None:
         self._partial = partial
 
     @property
-    def _found(self) -> Mapping[str, Any]:
+    def _stored(self) -> Mapping[str, Any]:
         sidecar = self._partial._sidecar
         tree = None if sidecar is None else sidecar.annotations
         return {} if tree is None else tree
 
     def __getitem__(self, key: str) -> Any:
-        return self._found[key]
+        return self._stored[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        sidecar = self._partial.need_sidecar()
+        sidecar = self._partial.ensure_sidecar()
         if sidecar.annotations is None:
             sidecar.annotations = OOBTree()
         sidecar.annotations[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self._found[key]  # type: ignore[attr-defined]
+        del self._stored[key]  # type: ignore[attr-defined]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(self._stored)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._stored)
 
     def __repr__(self) -> str:
         return repr(dict(self))
@@ -150,7 +150,7 @@ class UUIDSet:
                 self._partial._queue.announce(self._partial)
 
     def add(self, worker: uuid.UUID) -> None:
-        """Add one worker's UUID."""
+        """Add one worker's UUID.  Raises TypeError for what is no ``uuid.UUID``."""
         self.update([worker])
 
     def update(self, workers: Iterable[uuid.UUID]) -> None:
@@ -158,7 +158,7 @@ class UUIDSet:
         self._write({*self._members, *map(uuid_bytes, workers)})
 
     def remove(self, worker: uuid.UUID) -> None:
-        """Take one away.  Raises KeyError when it is not there."""
+        """Remove one.  Raises KeyError when it is not there."""
         key = uuid_bytes(worker)
         if key not in self._members:
             raise KeyError(worker)
@@ -178,7 +178,7 @@ class UUIDSet:
 
 
 def uuid_bytes(worker: uuid.UUID) -> bytes:
-    """The bytes of a worker's UUID.  Raises TypeError for anything else."""
+    """Return the bytes of a worker's UUID.  Raises TypeError for anything else."""
     if not isinstance(worker, uuid.UUID):
         raise TypeError(f"a worker is named by its uuid.UUID, not by {worker!r}")
     return worker.bytes

@@ -1,1 +1,19 @@
-"""perform."""
+"""Making the call of a partial: begin, call, decide, commit, follow up.
+
+    performer.py       Performer: the steps in their order; what child, reactor and tests call
+    run.py             Host (the functions of the process) and Run (one call on its way)
+    begin.py           whether the call may be made; the commit of its start where that comes first
+    call.py            one attempt at the call, its result, and their commit
+    result.py          the result that a returned value makes of a partial
+    commits.py         commits that end or reschedule a partial, repeated until they succeed
+    follow_up.py       the callbacks, and the partial that waits for the result
+    group_commit.py    several short jobs in one transaction
+    job_connection.py  the fenced connection of a job
+    transactions.py    begin, commit and abort, with explicit transaction managers too
+    direct.py          calls without a worker, in the caller's own thread
+    progress.py        current() and progress(), for the code of jobs
+
+``Performer.perform`` is the way through: ``begin`` makes a Run, ``call`` returns it with a fault or
+without, :func:`zcasync.retry.decision.decide` decides about the fault, ``Commits.apply`` acts on
+the decision, and, once the run is closed, ``follow_up`` runs the callbacks.
+"""

@@ -1,4 +1,4 @@
-"""Begin: whether a partial may be called, and the record that it was, where that comes first."""
+"""Begin: whether a partial may be called, and the commit of its start where that comes first."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from zcasync.retry.policy import policy_of
 
 
 def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], host: Host) -> Run:
-    """Return the run of a partial: with a refusal where it may not be called.
+    """Return the run of a partial, with a refusal where it may not be called.
 
-    What may begin only once, and what is called without a connection, has its start committed
-    before; another process may have ended it by then, and the run is closed.
+    The start of a call that may begin only once, or that is made without a connection, is committed
+    before.  The run is closed where another process has ended the partial by then.
     """
     refused = Run(partial, host, args, kwargs)
     if partial.is_too_late:
@@ -32,7 +32,7 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
         if partial.has_begun_once:
             return _refused(refused, begun_before(partial))
         if partial.is_detached:
-            load_call(partial)  # what is not there cannot begin
+            load_call(partial)  # a missing callable is found out before the start is committed
     except (MissingPolicy, MissingCallable) as error:
         return _refused(refused, Refused(error))
     attempts.begin()
@@ -47,7 +47,7 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
 def resume(partial: PartialRecord, host: Host) -> Run:
     """Return the run of a partial whose call was made, and whose Deferred has fired.
 
-    Closed where another process has ended it meanwhile.
+    The run is closed where another process has ended the partial meanwhile.
     """
     Transactions(partial).begin()
     run = Run(partial, host)
@@ -55,7 +55,7 @@ def resume(partial: PartialRecord, host: Host) -> Run:
         return run.closed()
     try:
         return replace(run, attempts=Attempts(partial, policy_of(partial), host.timing))
-    except MissingPolicy:  # then its error ends it
+    except MissingPolicy:  # then the call's error ends it
         return run
 
 

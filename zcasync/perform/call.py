@@ -1,4 +1,4 @@
-"""Call: one attempt at the call, its result, and the commit that decides over both."""
+"""Call: one attempt at the call, its result, and the commit of both."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from twisted.python.failure import Failure
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.errors import AbortedError, FencedError
 from zcasync.interfaces import PENDING
-from zcasync.job.arguments import given, load_call
+from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
 from zcasync.perform.follow_up import Perform, follow_up
 from zcasync.perform.progress import running
-from zcasync.perform.result import fired, is_deferred, take
+from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.fault import Fault, Raised, Repeat
 
-#: What ends a process, or its thread, and no job.
+#: Exceptions that end a process or its thread, and not the job.
 NOT_OF_THE_JOB = (KeyboardInterrupt, GeneratorExit)
 
 
 def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
-    """Make the call and commit what has come of it; return the fault where there is none of that.
+    """Make the call and commit its result; return the run, and the fault where that failed.
 
-    The run that is returned has the partial in the connection that is used from then on.  Raises
-    FencedError when this process may not commit any more.
+    The run has the partial in the connection that is used from then on.  Raises FencedError when
+    this process may not commit any more.
     """
     if run.refusal is not None:
         return run, run.refusal
@@ -46,7 +46,7 @@ def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
     except (FencedError, *NOT_OF_THE_JOB):
         transactions.abort()
         raise
-    except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
+    except BaseException as error:  # SystemExit too: what ends a job becomes its result
         transactions.abort()
         return run, Raised(Failure(error), at_commit)
     if deferred is not None and run.host.hold is not None:
@@ -55,25 +55,25 @@ def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
 
 
 def attempt(run: Run, perform: Perform) -> Any:
-    """Make the call and take the result, but commit nothing.
+    """Make the call and set the result, but commit nothing.
 
     Return a Deferred that has not fired, else None.  Raises what the call raises.
     """
     partial = run.partial
     callable_ = load_call(partial)
-    args, kwargs = given(partial, run.args, run.kwargs)
+    args, kwargs = all_arguments(partial, run.args, run.kwargs)
     with running(partial):
         value = run.host.invoke(callable_, *args, **kwargs)
     if isinstance(value, Delegate):
         value = _delegate(run, value, perform)
     partial.start()
     assert run.attempts is not None
-    run.attempts.note(partial)
+    run.attempts.record(partial)
     if is_deferred(value):
         if _is_to_be_held(run, value):
             return value
         value = _outcome(run.host, value)
-    take(partial, value)
+    accept(partial, value)
     return None
 
 
@@ -83,7 +83,7 @@ def _delegate(run: Run, delegate: Delegate, perform: Perform) -> PartialRecord:
         perform(inner, delegate.args)
         Transactions(run.partial).begin()
     elif not is_done(inner):
-        # Its result is there; a process has died before its callbacks had run.
+        # It has its result; a process has died before its callbacks had run.
         follow_up(inner, perform, run.host)
         Transactions(run.partial).begin()
     return inner
@@ -92,7 +92,7 @@ def _delegate(run: Run, delegate: Delegate, perform: Perform) -> PartialRecord:
 def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     """Make a call without a connection, whose start is committed, and commit the result."""
     callable_ = load_call(run.partial)
-    args, kwargs = given(run.partial, run.args, run.kwargs)
+    args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
     attach = run.host.detach(run.partial)
     is_held = False
     try:
@@ -102,7 +102,7 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
             value = value if is_held else _outcome(run.host, value)
     except NOT_OF_THE_JOB:
         raise
-    except BaseException as error:  # SystemExit too: whatever ends a job becomes its result
+    except BaseException as error:  # SystemExit too: what ends a job becomes its result
         fault = Raised(Failure(error), repeat=Repeat.IN_THE_QUEUE)
         return _attached(run, attach), fault
     run = _attached(run, attach)
@@ -114,7 +114,7 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
 
 
 def _attached(run: Run, attach: Callable[[], PartialRecord]) -> Run:
-    """Return the run in a connection again; the call is not repeated because that takes long."""
+    """Return the run in a connection again.  Waits for the storage: the call is not repeated."""
     while True:
         try:
             return replace(run, partial=attach())
@@ -131,7 +131,7 @@ def _outcome(host: Host, deferred: Any) -> Any:
     """Return what a Deferred fires with; raise it when it is a Failure."""
     value = fired(deferred) if deferred.called and not deferred.paused else host.wait(deferred)
     if isinstance(value, Failure):
-        if value.check(*NOT_OF_THE_JOB):  # what fires it interrupts no process
+        if value.check(*NOT_OF_THE_JOB):  # as a value it interrupts no process
             raise AbortedError(
                 f"the Deferred fired with a {type(value.value).__name__}"
             ) from value.value

@@ -1,4 +1,4 @@
-"""Commits by which a partial begins, is rescheduled, and ends; repeated until they are there."""
+"""Commits by which a partial begins, is rescheduled, and ends; repeated until they succeed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zcasync.interfaces import ACTIVE
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
-from zcasync.perform.result import take
+from zcasync.perform.result import accept
 from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
@@ -26,14 +26,14 @@ class Commits:
     """Writes the records of partials that are being performed.
 
     ``storage_lost(error)`` is called when the storage goes away; it returns once it is back, or
-    raises.  What conflicts, or was in doubt, is done again on what is there then.
+    raises.  A commit that conflicts, or was in doubt, is repeated on the records as they are then.
     """
 
     def __init__(self, storage_lost: Callable[[BaseException], None]) -> None:
         self._storage_lost = storage_lost
 
     def apply(self, run: Run, fault: Fault, decision: Decision) -> Run:
-        """Do what was decided about a run; return it, closed unless it is to be attempted again."""
+        """Act on the decision about a run; return it, closed unless it is to be attempted again."""
         is_lost = isinstance(fault, Raised) and fault.is_storage_lost
         if is_lost:
             self._storage_lost(fault.error)  # type: ignore[union-attr]
@@ -53,7 +53,7 @@ class Commits:
         Transactions(run.partial).begin()
         partial = run.partial
         if partial.has_result or partial.waits_for is not None:
-            return run.closed()  # the commit that was in doubt is there
+            return run.closed()  # the commit that was in doubt has succeeded
         run.attempts.begin()
         return run
 
@@ -61,7 +61,7 @@ class Commits:
         """Record that the call begins, before it is made; under some policies for the only time."""
 
         def change() -> None:
-            attempts.note(partial)
+            attempts.record(partial)
             if attempts.policy.at_most_once:
                 partial.begin_once()
             partial.start()
@@ -69,37 +69,37 @@ class Commits:
         self._commit(partial, change)
 
     def reschedule(self, partial: PartialRecord, attempts: Attempts | None, moment: int) -> None:
-        """Have the call wait in its queue: its claimer releases it for this moment."""
+        """Leave the call for its claimer to release for this moment (microseconds)."""
 
         def change() -> None:
             if partial.is_unfinished:
                 if attempts is not None:
-                    attempts.note(partial)
+                    attempts.record(partial)
                 partial.reschedule(moment)
 
         self._commit(partial, change)
 
     def end(self, partial: PartialRecord, result: Any, attempts: Attempts | None = None) -> None:
-        """End it with this (storable) result; ``attempts`` are those of a call that was begun.
+        """End a partial with this (storable) result; ``attempts``: those of a call that was begun.
 
-        Nothing happens when it has a result, or a commit that was in doubt turns out to be there.
+        Nothing happens when it has a result, or a commit that was in doubt has succeeded.
         """
 
         def change() -> None:
             if attempts is not None:
                 if partial.waits_for is not None:
                     return
-                attempts.note(partial)
+                attempts.record(partial)
             end(partial, result, follows_up=True)
 
         self._commit(partial, change)
 
     def settle(self, partial: PartialRecord, value: Any) -> None:
-        """Give an active partial this value for a result, or let it wait for it."""
+        """Make ``value`` the result of an active partial, or let the partial wait for it."""
 
         def change() -> None:
             if partial.state == ACTIVE:
-                take(partial, value)
+                accept(partial, value)
 
         try:
             self._commit(partial, change)

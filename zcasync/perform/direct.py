@@ -1,4 +1,4 @@
-"""Calls where no worker is: in the caller's own thread."""
+"""Direct calls: without a worker, in the caller's own thread."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _direct = Performer()
 def perform(
     partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
 ) -> None:
-    """Call a partial that is in no queue, in this thread; commits."""
+    """Call a partial that is in no queue, in this thread, and commit."""
     _direct.perform_unclaimed(partial, args, kwargs or {})
 
 
 def finish(partial: PartialRecord, result: Any) -> None:
-    """End a partial with this result, in this thread; commits, first what the caller changed."""
+    """Commit what the caller changed, then end a partial with this result, in this thread."""
     Transactions(partial).commit()
     _direct.finish(partial, result)
 
 
 def run_callbacks(partial: PartialRecord) -> None:
-    """Run what is left of a partial's callbacks, in this thread; commits, as ``finish``."""
+    """Commit what the caller changed, then run the callbacks that are left, in this thread."""
     Transactions(partial).commit()
     _direct.run_callbacks(partial)

@@ -19,7 +19,10 @@ Perform = Callable[[PartialRecord, tuple[Any, ...]], None]
 
 
 def follow_up(partial: PartialRecord, perform: Perform, host: Host) -> None:
-    """Do what is to be done once a partial has its result.  Safe to repeat."""
+    """Run the callbacks of a partial that has its result, and of the partial that waits for it.
+
+    Nothing happens while there is no result.  Safe to repeat.
+    """
     if partial.is_unfinished:
         return  # it waits for a Deferred, or to be released to its queue
     if not is_done(partial):
@@ -42,7 +45,7 @@ def run_callbacks(partial: PartialRecord, perform: Perform, host: Host) -> None:
             if complete(partial):
                 transactions.commit()
             return
-        except ConflictError:  # one more was added in this instant
+        except ConflictError:  # a callback was added at the same time
             transactions.abort()
         except NOT_COMMITTED as error:
             transactions.abort()

@@ -1,8 +1,8 @@
 """Group commit: several short jobs in one transaction, each behind a savepoint of its own.
 
 Each job's changes, result and state are still one commit, which it now shares with others.  A job
-that fails or conflicts is rolled back to its savepoint and has to be run alone, by the usual path;
-so has every job whose record does not say, after the commit, that it is over.
+that fails or conflicts is rolled back to its savepoint and has to be run alone, in the usual way;
+so has every job whose record has no result after the commit.
 """
 
 from __future__ import annotations
@@ -46,16 +46,15 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
 
 
 class Group:
-    """A transaction of ``manager`` that several jobs share; begins it.
+    """A transaction of ``manager`` that several jobs share; begun when the group is made.
 
-    ``is_closed``: one of them has committed or aborted by itself, so that no more may join.
+    ``is_closed``: one of the jobs has committed or aborted by itself, so that no more may join.
+    ``deferred``: the Deferreds of members that have not fired.
     """
 
     def __init__(self, performer: Performer, manager: Any) -> None:
         self.is_closed = False
-        self.deferred: dict[
-            PartialRecord, Any
-        ] = {}  # what members have returned that has not fired
+        self.deferred: dict[PartialRecord, Any] = {}
         self._performer = performer
         self._manager = manager
         self._members: list[PartialRecord] = []
@@ -64,7 +63,7 @@ class Group:
         self._savepoint = self._transaction.savepoint(optimistic=True)
 
     def add(self, partial: PartialRecord) -> bool:
-        """Perform a partial; False when it was rolled back and has to be run alone.
+        """Perform a partial; return False when it was rolled back and has to be run alone.
 
         Raises FencedError when this process may not commit any more.
         """
@@ -75,14 +74,14 @@ class Group:
         try:
             deferred = attempt(run, self._performer.perform)
             if self._manager.get() is self._transaction:
-                # Behind the job, so that what cannot be stored is found out as this job's.
+                # After the job, so that a change that cannot be stored is found to be this job's.
                 self._savepoint = self._transaction.savepoint(optimistic=True)
             else:
                 self.is_closed = True
         except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise
-        except BaseException as error:  # SystemExit too: whatever ends a job is its own affair
+        except BaseException as error:  # SystemExit too: it ends this job only
             self._failed(run, error)
             return False
         self._members.append(partial)
@@ -91,16 +90,16 @@ class Group:
         return True
 
     def commit(self) -> list[PartialRecord]:
-        """Commit; returns the members that have to be run alone, because they are not over.
+        """Commit; return the members that have to be run alone, because they have no result.
 
-        Raises FencedError.  Whatever else goes wrong, the records say what came of it.
+        Raises FencedError.  After any other error the records decide.
         """
         try:
             self._manager.commit()
         except FencedError:
             self._manager.abort()
             raise
-        except Exception as error:  # each of them gets it again, alone, where it is to blame
+        except Exception as error:  # alone, the member at fault raises it again
             self._manager.abort()
             if is_storage_lost(error):
                 self._performer.host.storage_lost(error)
@@ -114,7 +113,7 @@ class Group:
         return alone
 
     def _is_stored(self, partial: PartialRecord) -> bool:
-        """Whether the group's commit is in its record."""
+        """Return whether the group's commit is in the partial's record."""
         if partial in self.deferred:
             return partial.started_at is not None
         return not partial.is_unfinished
@@ -129,6 +128,6 @@ class Group:
             return
         try:
             self._savepoint.rollback()
-        except Exception:  # something that takes part cannot roll back: they all run alone
+        except Exception:  # a participant cannot roll back: all members run alone
             self.is_closed = True
             self._manager.abort()

@@ -1,4 +1,4 @@
-"""A fenced connection for performing jobs, which can be closed and opened again on the way."""
+"""The fenced connection in which jobs are performed; it can be closed and opened again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
 
 
-class _Over:
-    """Stands for the transaction manager of a connection that was retired."""
+class _ClosedManager:
+    """Stands for the transaction manager of a connection that no job uses any more."""
 
     def get(self) -> Any:
-        """What a changed object does first."""
+        """Raise BadStateError: an object that is changed asks for the transaction first."""
         raise BadStateError(
             "the job has returned its Deferred, and with that its connection is closed: change "
             "stored objects before, or with zcasync.twist.Partial"
@@ -44,7 +44,7 @@ class JobConnection:
         self.open()
 
     def open(self) -> None:
-        """Open it (again), whole or not at all.  Safe to repeat."""
+        """Open the connection (again), fenced or not at all.  Safe to repeat."""
         if self.is_open:
             return
         main = self._db.open(transaction_manager=self._manager)
@@ -60,7 +60,7 @@ class JobConnection:
         self.is_open = True
 
     def close(self) -> None:
-        """Give it back to the database's pool; what was not committed is lost.  Safe to repeat."""
+        """Return it to the database's pool; changes not committed are lost.  Safe to repeat."""
         if self.is_open:
             self.is_open = False
             self._manager.abort()
@@ -70,7 +70,7 @@ class JobConnection:
     def retire(self) -> None:
         """Close it for good: no job gets this connection again.
 
-        What still holds on to its objects, a coroutine for instance, would otherwise change what
+        Code that still refers to its objects, a coroutine for instance, would otherwise change what
         the next job commits.
         """
         main = self._main
@@ -79,16 +79,16 @@ class JobConnection:
             db = one.db()
             with db._lock:
                 pool = db.pool
-                if one not in pool.all:  # retired already
+                if one not in pool.all:  # removed already
                     continue
                 pool.available[:] = [pair for pair in pool.available if pair[1] is not one]
                 pool.all.discard(one)
-            # Otherwise the database would go on to note for it what others commit.
+            # Otherwise the database would go on to collect invalidations for it.
             one._storage.release()
-            one.transaction_manager = _Over()
+            one.transaction_manager = _ClosedManager()
 
     def detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:
-        """Close it; returns a function that opens it again and finds the partial in it."""
+        """Close it; return a function that opens it again and finds the partial in it."""
         oid = partial._p_oid
         self.close()
 

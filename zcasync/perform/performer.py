@@ -1,4 +1,4 @@
-"""The performer: begin, call, decide, commit, follow up; one commit decides over everything.
+"""The performer: begin, call, decide, commit, follow up.
 
 Effects, result and state of a call are one commit.  This is the same code in a child, in the
 supervisor's reactor jobs, in tests and in a direct call.
@@ -26,10 +26,10 @@ from zcasync.workers.incarnation import Incarnation
 
 
 class Performer:
-    """Performs partials, by the means of a :class:`zcasync.perform.run.Host`.
+    """Performs partials with the functions of a :class:`zcasync.perform.run.Host`.
 
-    A call whose retry policy wants it to wait is left active with a moment to retry at: its claimer
-    releases it to its queue, which the performer, one of many writers, leaves alone.
+    A call that its retry policy reschedules is left active, with a moment to retry at: its claimer
+    releases it to the queue, because performers, which are many, write no record of a queue.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Performer:
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Call it, store the result, commit, run the callbacks.
+        """Call a partial, store the result, commit, run the callbacks.
 
         Raises FencedError when this process may not commit any more, and what the storage raises
         when it cannot even store a failure.
@@ -58,9 +58,9 @@ class Performer:
         self.follow_up(run.partial)
 
     def perform_claimed(self, partial: PartialRecord, incarnation: Incarnation) -> bool:
-        """Do what is left to do of a partial that this incarnation claimed; return whether any was.
+        """Do what is left for a partial that this incarnation claimed; return whether any was.
 
-        In a new transaction of the partial's connection.  Raises what ``perform`` raises.
+        To be called in a new transaction of the partial's connection.  Raises as ``perform``.
         """
         if partial.has_result and not is_done(partial):
             self.run_callbacks(partial)
@@ -73,15 +73,15 @@ class Performer:
     def perform_unclaimed(
         self, partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        """Perform a partial that is in no queue.  What its caller changed is committed first."""
+        """Commit what the caller changed, then perform a partial that is in no queue."""
         partial.start()
         Transactions(partial).commit()
         self.perform(partial, args, kwargs)
 
     def settle(self, partial: PartialRecord, value: Any) -> None:
-        """Give a partial what the Deferred that it returned has fired with; run the callbacks.
+        """Store the value that a partial's Deferred has fired with; run the callbacks.
 
-        A Failure is what the call has raised.
+        A Failure counts as raised by the call.
         """
         if isinstance(value, Failure):
             run = resume(partial, self.host)
@@ -92,12 +92,12 @@ class Performer:
         self.follow_up(partial)
 
     def finish(self, partial: PartialRecord, result: Any) -> None:
-        """Give a partial its (storable) result without calling it; run the callbacks."""
+        """End a partial with this (storable) result without calling it; run the callbacks."""
         self.commits.end(partial, result)
         self.follow_up(partial)
 
     def follow_up(self, partial: PartialRecord) -> None:
-        """Do what is to be done once a partial has its result.  Safe to repeat."""
+        """Run what follows once a partial has its result.  Safe to repeat."""
         follow_up(partial, self.perform, self.host)
 
     def run_callbacks(self, partial: PartialRecord) -> None:

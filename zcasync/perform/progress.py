@@ -1,8 +1,8 @@
-"""Progress of running jobs: from inside a job, past the database, to whoever looks.
+"""Progress of running jobs: reported from inside a job, past the database, to operators.
 
-A job's own transaction shows nothing before it commits, so reports take another way: a child tells
-its supervisor, which shows them in ``zcasync status``, ``job`` and ``jobs`` and, ever more seldom,
-notes them in the partial's annotations for processes on other machines.
+A job's own transaction shows nothing before it commits, so reports take another way: a child sends
+them to its supervisor, which shows them in ``zcasync status``, ``job`` and ``jobs`` and, less and
+less often, records them in the partial's annotations for processes on other machines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Reports of one job that follow each other faster than this are dropped, seconds.
 SHORTEST_INTERVAL = 0.3
 MESSAGE_LIMIT_CHARACTERS = 200
-#: The annotation that holds the last noted report.
+#: The annotation that holds the last recorded report.
 ANNOTATION = "zcasync.progress"
 
 _current: ContextVar[PartialRecord | None] = ContextVar("zcasync.current", default=None)
@@ -30,9 +30,9 @@ _current: ContextVar[PartialRecord | None] = ContextVar("zcasync.current", defau
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is: ``done`` of ``total`` (None: unknown), what it is at, and when it said so.
+    """One report of a job: ``done`` of ``total`` (None: unknown), and a message.
 
-    ``at``: microseconds since 1970.
+    ``at``: when it was made, microseconds since 1970.
     """
 
     done: float
@@ -41,12 +41,12 @@ class Progress:
     at: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON and for annotations."""
+        """Return the report for JSON and for annotations."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Progress:
-        """The inverse."""
+        """Return the report for what ``as_dict`` returned.  Raises KeyError."""
         return cls(found["done"], found["total"], found["message"], found["at"])
 
 
@@ -55,7 +55,7 @@ Reporter = Callable[["PartialRecord | None", Progress], None]
 
 
 class _Reports:
-    """Where this process sends reports, and when it last did."""
+    """The receiver of this process's reports; ``last``: the job of the last one, and its time."""
 
     def __init__(self) -> None:
         self.reporter: Reporter | None = None
@@ -67,7 +67,7 @@ _reports = _Reports()
 
 
 def report_to(reporter: Reporter | None, has_one_job: bool = False) -> None:
-    """Send this process's reports there.
+    """Send this process's reports to ``reporter``; None: drop them.
 
     ``has_one_job``: only one job runs at a time, so reports of any thread are that job's.
     """
@@ -76,13 +76,13 @@ def report_to(reporter: Reporter | None, has_one_job: bool = False) -> None:
 
 
 def current() -> PartialRecord | None:
-    """The partial whose call this is made in; None outside a call."""
+    """Return the partial whose call is running here; None outside a call."""
     return _current.get()
 
 
 @contextlib.contextmanager
 def running(partial: PartialRecord) -> Iterator[None]:
-    """Make ``partial`` the current one."""
+    """Make ``partial`` the current one within the ``with`` block."""
     token = _current.set(partial)
     try:
         yield
@@ -93,8 +93,9 @@ def running(partial: PartialRecord) -> Iterator[None]:
 def progress(done: float, total: float | None = None, message: str = "") -> None:
     """Report from inside a job how far it is.  Costs next to nothing; call it as often as you like.
 
-    Reports that follow each other quickly are dropped, except the last one (``done >= total``).
-    Outside a worker nothing happens.
+    ``done`` of ``total`` in any unit; a ``total`` of None is unknown.  Reports that follow each
+    other within 0.3 s are dropped, except the last one (``done >= total``).  Outside a worker
+    nothing happens.
     """
     reporter = _reports.reporter
     partial = _current.get()
@@ -110,6 +111,6 @@ def progress(done: float, total: float | None = None, message: str = "") -> None
 
 
 def noted(partial: PartialRecord) -> Progress | None:
-    """The last report that was noted in the partial's annotations."""
+    """Return the last report in the partial's annotations; None: there is none."""
     found = partial.annotations.get(ANNOTATION)
     return None if found is None else Progress.from_dict(found)

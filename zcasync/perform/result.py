@@ -1,4 +1,4 @@
-"""What a returned value makes of a partial."""
+"""Returned values: each becomes the partial's result, or a partial or Deferred to wait for."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from zcasync.job.values import storable
 
 
 def is_deferred(value: Any) -> bool:
-    """Whether it is a Twisted Deferred; does not import Twisted's."""
+    """Return whether a value is a Twisted Deferred; does not import Twisted's module."""
     module = sys.modules.get("twisted.internet.defer")
     return module is not None and isinstance(value, module.Deferred)
 
 
 def fired(deferred: Any) -> Any:
-    """What a Deferred that has fired holds; its error counts as handled."""
+    """Return the value of a Deferred that has fired; its error counts as handled."""
     results: list[Any] = []
     deferred.addBoth(results.append)
     return results[0]
 
 
-def take(partial: PartialRecord, value: Any) -> None:
+def accept(partial: PartialRecord, value: Any) -> None:
     """Make the returned value the partial's result, or let it wait for a returned partial.
 
     Raises UnstorableError for what cannot be stored, BadStateError for a partial that returns
@@ -47,6 +47,6 @@ def take(partial: PartialRecord, value: Any) -> None:
     end(partial, result, follows_up=True)
 
 
-def refuse(deferred: Any) -> Any:
-    """What to do with a Deferred where no reactor will fire it: raise BadStateError."""
+def refuse_deferred(deferred: Any) -> Any:
+    """Raise BadStateError: no reactor runs here that would fire the Deferred."""
     raise BadStateError("the call returned a Deferred, and no reactor runs here to fire it")

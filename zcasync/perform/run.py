@@ -1,4 +1,4 @@
-"""Host and Run: what the process of a performer provides, and one call on its way."""
+"""Host and Run: the functions that a process provides to its performer, and one call on its way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from zcasync.database.errors import give_up
 from zcasync.job.callables import call_here
 from zcasync.job.record import PartialRecord
-from zcasync.perform.result import refuse
+from zcasync.perform.result import refuse_deferred
 from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
 from zcasync.retry.fault import Refused
@@ -17,18 +17,18 @@ from zcasync.retry.fault import Refused
 
 @dataclass(frozen=True)
 class Host:
-    """What the process that performs calls provides.
+    """The functions of the process that performs calls.
 
     ``storage_lost(error)`` is called when the storage goes away; it returns once it is back, or
     raises.  A commit that was in doubt is then looked up in the record, never guessed.
-    ``invoke(call, *args, **kwargs)`` makes the call itself, where it has to be made.
+    ``invoke(call, *args, **kwargs)`` makes the call itself, in the thread where it has to be made.
     ``hold(partial, deferred)`` is given a Deferred that a job returned, once it is committed that
-    the job has begun; ``Performer.settle`` is to be called with what the Deferred fires with.
-    ``wait(deferred)`` returns what the Deferred of a callback fires with, or raises it: callbacks
-    are run one after the other, so this thread has nothing else to do.  Without ``hold`` it is
-    asked for jobs, too.
-    ``detach(partial)`` lets go of the connection and returns a function that gets a connection
-    again and finds the partial in it, for calls that need none while they work.
+    the job has begun; ``Performer.settle`` is to be called with the value that it fires with.
+    ``wait(deferred)`` returns the value that the Deferred of a callback fires with, or raises it:
+    callbacks are run one after the other, so this thread has nothing else to do.  Without ``hold``
+    it is called for jobs, too.
+    ``detach(partial)`` closes the connection, for a call that needs none while it runs, and returns
+    a function that opens one and finds the partial in it.
     ``timing``: the clock, the pauses and the randomness of attempts.
     """
 
@@ -36,16 +36,16 @@ class Host:
     invoke: Callable[..., Any] = call_here
     hold: Callable[[PartialRecord, Any], None] | None = None
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
-    wait: Callable[[Any], Any] = refuse
+    wait: Callable[[Any], Any] = refuse_deferred
     timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One call on its way: the partial, what else it is called with, its attempts.
+    """One call on its way: the partial, the arguments behind its own, its attempts.
 
-    ``attempts`` None: no retry policy was found.  ``refusal``: why it may not begin.  Not
-    ``is_open``: nothing is left to be called.
+    ``attempts`` None: no retry policy was found.  ``refusal``: why the call may not begin.
+    ``is_open`` False: nothing is left to be called.
     """
 
     partial: PartialRecord

@@ -31,13 +31,13 @@ class Transactions:
         self._manager.begin()
 
     def commit(self) -> None:
-        """Commit."""
+        """Commit the transaction.  Raises what a participant raises."""
         self._manager.commit()
         if self._manager.explicit:
             self._manager.begin()
 
     def abort(self) -> None:
-        """Take back what was not committed."""
+        """Abort the transaction; changes that were not committed are lost."""
         self._manager.abort()
         if self._manager.explicit:
             self._manager.begin()
@@ -46,7 +46,7 @@ class Transactions:
 def manager_of(partial: PartialRecord) -> Any:
     """Return the transaction manager of the partial's connection.
 
-    For a partial that is not stored (yet) that of the object whose method it calls; without one the
+    For a partial that is not stored yet, that of the object whose method it calls; else the
     thread's.
     """
     for obj in (partial, target(partial)):
@@ -57,6 +57,9 @@ def manager_of(partial: PartialRecord) -> Any:
 
 
 def end_transaction(partial: PartialRecord) -> Callable[[], PartialRecord]:
-    """Let go of the view of the database, where the connection belongs to somebody else."""
+    """Abort the transaction and return a function that returns the partial.
+
+    The ``detach`` of a Host whose connection belongs to the caller: the connection stays open.
+    """
     Transactions(partial).abort()
     return lambda: partial

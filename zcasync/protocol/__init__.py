@@ -1,16 +1,25 @@
-"""What the processes say to each other, over AMP.
+"""The AMP conversations between the processes.
 
-Supervisor and child, over two private pipes.  The child boots, opens its storage and says *Ready*.
+    commands.py        between a supervisor and its children
+    arguments.py       AMP argument types: oids, moments, JSON
+    outcomes.py        Ending and Ended: how a job can end in a child
+    child_spec.py      the specification with which a supervisor starts a child
+    control.py         between operators and a supervisor, over the home's control socket
+    control_client.py  the operator's side of it, without a reactor
+    lifeline.py        processes of a supervisor end when it is gone
+    output_marks.py    marks in a child's output: jobs, and the end of a Python stack
+
+Supervisor and child, over two private pipes.  The child boots, opens its storage and sends *Ready*.
 The supervisor sends *Perform* with the ids of claimed partials; the child works through them in
-this order and says *Ended* for each.  What was committed is in the records: who acts on a message
-first makes sure to see what was committed before it (:mod:`zcasync.database.sync`).  *TakeBack*
-asks for what has not begun; *Finish* asks the child to end after the job it is at.  Nobody waits
-for an answer except to TakeBack and Ping.  A pipe that closes ends the child.  A child that is to
-be killed at work is asked for its Python stack first, by a signal
+this order and sends *Ended* for each.  What was committed is in the records: a process that acts on
+a message first makes sure to see what was committed before it (:mod:`zcasync.database.sync`).
+*TakeBack* revokes what has not begun; *Finish* asks the child to end after the running job.  The
+supervisor waits for no answer except to these two and to *Ping*.  A pipe that closes ends the
+child.  A child that is to be killed at work is asked for its Python stack first, by a signal
 (``zcasync.protocol.output_marks``).
 
-Operator and supervisor, over the home's control socket: *Status*, *Stop*.
+Operator and supervisor, over the home's control socket: *Status*, *Stop*, *Cancel*.
 
 Messages carry ids and short words, never pickles: an AMP value ends at 65,535 bytes, and what a job
-is and what became of it is in its record.
+is and how it ended is in its record.
 """

@@ -1,4 +1,4 @@
-"""AMP argument types of our own."""
+"""AMP argument types: oids, moments, JSON values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Moments(amp.Argument):  # type: ignore[misc]
 
 
 class Json(amp.Argument):  # type: ignore[misc]
-    """Anything that JSON can say, in fewer than 65,535 bytes."""
+    """A JSON value of fewer than 65,535 bytes."""
 
     def toString(self, inObject: Any) -> bytes:
         return json.dumps(inObject, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""What a child is told at its start."""
+"""The specification with which a supervisor starts a child."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: In the environment of a child and of all that its jobs start: the engine's UUID, and JSON with
+#: Environment variables of a child and of all that its jobs start: the engine's UUID, and JSON with
 #: the identity of the supervisor's process and its home.
 ENGINE_VARIABLE = "ZCASYNC_ENGINE"
 SUPERVISOR_VARIABLE = "ZCASYNC_SUPERVISOR"
@@ -14,7 +14,11 @@ SUPERVISOR_VARIABLE = "ZCASYNC_SUPERVISOR"
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """Where the database is, and which incarnation the child works for."""
+    """The database that a child opens, and the incarnation that it works for.
+
+    ``config``: path of a configuration file, None: the home's own.  ``parent``: pid of the
+    supervisor.  ``storage_timeout``: seconds.
+    """
 
     home: str
     config: str | None
@@ -25,10 +29,10 @@ class ChildSpec:
     servers: dict[str, Any] | None = None
 
     def to_text(self) -> str:
-        """For the command line."""
+        """Return the specification as text, for the command line."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, text: str) -> ChildSpec:
-        """The inverse."""
+        """Return the specification for what ``to_text`` returned."""
         return cls(**json.loads(text))

@@ -10,16 +10,16 @@ from zcasync.protocol.arguments import Json, Moments, Oids
 
 
 class Ready(amp.Command):  # type: ignore[misc]
-    """Child: I have booted, my storage is open, I can take jobs."""
+    """A child's message: it has booted, its storage is open, it can take jobs."""
 
     arguments = [(b"pid", amp.Integer()), (b"versions", Json())]
     requiresAnswer = False
 
 
 class Perform(amp.Command):  # type: ignore[misc]
-    """Supervisor: these partials, whose claim is committed, are yours, in this order.
+    """A supervisor's message: the partials to perform next, in this order.
 
-    ``tid``: by this transaction, where the storage has such ids.
+    Their claim is committed; ``tid``: by this transaction, where the storage has such ids.
     """
 
     arguments = [(b"oids", Oids()), (b"tid", amp.String(optional=True))]
@@ -27,11 +27,10 @@ class Perform(amp.Command):  # type: ignore[misc]
 
 
 class Ended(amp.Command):  # type: ignore[misc]
-    """Child: I am done with these partials, and have begun the next one that I was given.
+    """A child's message: it is done with these partials, and has begun the next one it has.
 
-    Several ended together when they were committed together.  ``ending`` is an Ending;
-    ``microseconds``: how long one of them took, on an average; ``moments``: when each was
-    completed, for COMPLETED only.
+    ``ending`` is an Ending, of all of them; ``microseconds``: the average time that one took;
+    ``moments``: when each was completed, for COMPLETED only.
     """
 
     arguments = [
@@ -45,28 +44,28 @@ class Ended(amp.Command):  # type: ignore[misc]
 
 
 class Report(amp.Command):  # type: ignore[misc]
-    """Child: so far is the job that I am at; ``progress`` is a Progress as a dict."""
+    """A child's message: the progress of its running job, a Progress as a dict."""
 
     arguments = [(b"progress", Json())]
     requiresAnswer = False
 
 
 class TakeBack(amp.Command):  # type: ignore[misc]
-    """Supervisor: forget what you have not begun, and say what that was."""
+    """A supervisor's request: revoke the partials that have not begun; return their oids."""
 
     arguments: ClassVar[Any] = []
     response = [(b"oids", Oids())]
 
 
 class Finish(amp.Command):  # type: ignore[misc]
-    """Supervisor: end when what you have begun has ended; say what you have not begun."""
+    """A supervisor's request: end after the partials that have begun; return the other oids."""
 
     arguments: ClassVar[Any] = []
     response = [(b"oids", Oids())]
 
 
 class Ping(amp.Command):  # type: ignore[misc]
-    """Supervisor: are you there?"""
+    """A supervisor's request for a sign of life; ``busy``: a job is running."""
 
     arguments: ClassVar[Any] = []
     response = [(b"busy", amp.Boolean())]

@@ -1,4 +1,4 @@
-"""The operator's side of the control socket."""
+"""The operator's side of the control socket: a blocking client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from zcasync.protocol.control import Status
 
 
 class ControlClient:
-    """Speaks to a supervisor without a reactor.  Every call takes at most ``timeout`` seconds."""
+    """A client of a supervisor that needs no reactor.
+
+    All calls end within ``timeout`` seconds of its creation.  Raises NotRunning when no supervisor
+    answers at ``path``, StorageAway when it cannot be reached.
+    """
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
@@ -35,7 +39,7 @@ class ControlClient:
         return max(0.001, self._deadline - time.monotonic())
 
     def call(self, command: type[amp.Command], **arguments: Any) -> dict[str, Any]:
-        """Ask one thing and return the answer.
+        """Send one command and return the answer.
 
         Raises StorageAway when no answer comes in time, NotRunning when the supervisor goes away.
         """
@@ -75,7 +79,7 @@ class ControlClient:
         return data
 
     def status(self) -> dict[str, Any]:
-        """The supervisor's whole status."""
+        """Return the supervisor's whole status.  Raises as ``call``."""
         text, piece, more = b"", 0, True
         while more:
             answer = self.call(Status, piece=piece)
@@ -84,5 +88,5 @@ class ControlClient:
         return json.loads(text)  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()

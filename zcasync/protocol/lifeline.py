@@ -1,4 +1,4 @@
-"""The processes of a supervisor leave when it is gone, whatever they are doing."""
+"""The lifeline: processes of a supervisor end when it is gone, whatever they are doing."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ PR_SET_PDEATHSIG = 1
 
 
 def own_group() -> None:
-    """Move into a process group of our own: a terminal's Ctrl-C is for the supervisor, and a kill
-    of the group takes along what was started from here."""
+    """Move this process into a process group of its own.
+
+    A terminal's Ctrl-C then reaches the supervisor only, and a kill of the group reaches all
+    processes that were started from here.
+    """
     if os.getpgid(0) != os.getpid():
         os.setpgid(0, 0)
 
 
 def leave_with_parent(parent: int, pipe: int, with_signal: signal.Signals) -> None:
-    """Let our group get ``with_signal`` when the process ``parent`` is gone; at once where it is
-    gone already.
+    """End this process's group with a signal when the process ``parent`` is gone, or gone already.
 
-    It is known by the end of ``pipe``, whose other end only the parent holds.  The kernel sends the
-    signal where it can (Linux); elsewhere a thread does, when it gets to run.
+    Its end shows as the end of ``pipe``, whose other end only the parent holds.  The kernel sends
+    the signal where it can (Linux); elsewhere a thread does, when it gets to run.
     """
     if sys.platform == "linux":
         _let_the_kernel_send(pipe, with_signal)
@@ -40,10 +42,10 @@ def leave_with_parent(parent: int, pipe: int, with_signal: signal.Signals) -> No
 
 
 def _let_the_kernel_send(pipe: int, with_signal: signal.Signals) -> None:
-    """The whole group gets the signal when the pipe ends, whatever any of us is doing then.
+    """Let the kernel send the signal to the whole group when the pipe ends.
 
-    The death signal is for us alone, and would leave behind what was started from here.  It comes
-    later than the other one, and is there for kernels that do not send that.
+    The parent death signal reaches this process alone, and would leave behind what was started from
+    here.  It comes later than the other one, and is set for kernels that do not send that.
     """
     fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgid(0))
     fcntl.fcntl(pipe, fcntl.F_SETSIG, with_signal)

@@ -1,7 +1,7 @@
-"""How a job can end, as values that every process shares.
+"""Outcomes: the ways in which a job can end in a child, as values that every process shares.
 
-Whatever happens to a job becomes one of these and then goes one way: the supervisor looks at the
-record and retires, resumes, gives back or ends the partial.
+Each way becomes one of these and then goes one way: the supervisor checks the record and retires,
+resumes, releases or ends the partial.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 
 
 class Ending(StrEnum):
-    """What a child says of a job that it is done with."""
+    """The ending that a child reports of a job that it is done with."""
 
     COMPLETED = "completed"  # committed, and nothing is left to do for it
     SETTLED = "settled"  # the record has it: for instance that it waits for another partial
-    DEFERRED = "deferred"  # it returned a Deferred: begun, and neither busy nor over
-    SKIPPED = "skipped"  # nothing was to be done: not active any more
+    DEFERRED = "deferred"  # it returned a Deferred: begun, and neither running nor finished
+    SKIPPED = "skipped"  # nothing was left to do: not active any more
     STORAGE = "storage"  # could not be stored, not even as a failure; try again later
-    UNREADABLE = "unreadable"  # its record cannot be loaded there, as things are
+    UNREADABLE = "unreadable"  # its record cannot be loaded in this child
     FENCED = "fenced"  # this engine was buried: nothing more may be committed
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What a child tells of jobs that it is done with, see ``zcasync.protocol.commands.Ended``."""
+    """A child's report of jobs that it is done with; see ``zcasync.protocol.commands.Ended``."""
 
     oids: list[bytes]
     ending: Ending
@@ -34,5 +34,5 @@ class Ended:
     moments: list[int] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """As arguments of the command."""
+        """Return the arguments of the command."""
         return {**asdict(self), "ending": self.ending.value}

@@ -1,4 +1,4 @@
-"""How a child's output shows whose lines are whose, and where its threads are."""
+"""Marks in a child's output: the job that the lines belong to, and the end of a Python stack."""
 
 from __future__ import annotations
 

@@ -1,1 +1,13 @@
-"""queues."""
+"""Partials that wait: putting them in a queue, and claiming those that are due.
+
+    partial_queue.py  PartialQueue: what applications, workers and operators ask of a queue
+    put.py            the options of a put, and the checks of what is put
+    lane.py           Lane, Inbox, Page: the records in which partials wait
+    client_lane.py    the lane that a client's connection appends to
+    claim.py          the due partials that a worker takes, over all lanes
+
+A put makes a partial (``put.Check``), enters it in the queue, and appends it to the inbox of the
+client's own lane, so that no two clients write one record.  A claim reads the inboxes, files in
+trees what is not due or must run elsewhere, and returns what is due, oldest first; the claimer
+assigns it to its children.  What cannot run yet after all comes back with ``PartialQueue.release``.
+"""

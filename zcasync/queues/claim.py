@@ -1,4 +1,4 @@
-"""Claiming: which waiting partials a worker takes next, over all lanes of a queue."""
+"""The claim: the waiting partials that a worker takes next, over all lanes of a queue."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restric
 from zcasync.retry.policy import begins_only_once
 from zcasync.zeo.bulk_load import load_all
 
-#: One claim looks at no more entries than this, so that it ends soon in a long queue.
+#: One claim examines no more entries than this, so that it ends soon in a long queue.
 EXAMINE_LIMIT = 1000
-#: So many entries that are only to be filed are loaded with one question.
+#: The number of entries, only to be filed, that are loaded with one request.
 FILED_AT_ONCE = 100
 
 
 class Access(IntEnum):
-    """Whether a claimer may take from a lane; True and False will do for NOW and NO."""
+    """A claimer's access to a lane; True counts as NOW, False as NO."""
 
     NO = 0
     NOW = 1
-    IF_IDLE = 2  # when the others do not give enough
+    IF_IDLE = 2  # only where the other lanes do not fill the claim
 
 
 @dataclass
 class Claimed:
-    """What one claim found: partials to run, and records that cannot be loaded, with the reason."""
+    """The result of one claim: partials to run; records that cannot be loaded, with the reason."""
 
     partials: list[PartialRecord] = field(default_factory=list)
     broken: list[tuple[PartialRecord, str]] = field(default_factory=list)
     examined: int = 0
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
-    is_barred: bool = False  # by one that has to wait for somebody who has nothing in hand
+    is_barred: bool = False  # by a partial that has to wait for a child without jobs
 
     def wants_more(self, limit: int) -> bool:
-        """Whether to look at more entries when up to ``limit`` partials are wanted."""
+        """Return whether to examine more entries when up to ``limit`` partials are wanted."""
         return len(self.partials) < limit and self.examined < EXAMINE_LIMIT and not self.is_barred
 
     def add(self, partial: PartialRecord) -> None:
-        """Take a partial."""
+        """Add a partial to run."""
         self.partials.append(partial)
         self.seen.add(id(partial))
 
@@ -60,7 +60,7 @@ def claim(
     polite: Callable[[bytes, Lane], int],
     idle: int | None,
 ) -> Claimed:
-    """See ``PartialQueue.claim``."""
+    """Claim due partials.  See ``PartialQueue.claim``."""
     claimed = Claimed()
     access: dict[int, list[Lane]] = {Access.NO: [], Access.NOW: [], Access.IF_IDLE: []}
     for key, lane in queue.lanes().items():
@@ -84,7 +84,7 @@ def _claim_from(
     now = clock.now()
     for lane in lanes:
         _take_expired(queue, lane, now, limit, claimed)
-    _prefetch(queue, lanes, limit)
+    _load_likely(queue, lanes, limit)
     heads, held = _Heads(now), _Held(queue._p_jar)
     for lane in lanes:
         for entry in _heads(lane, worker):
@@ -95,13 +95,13 @@ def _claim_from(
             held.load(entry)
         fate = _fate(queue, entry, worker, now, claimed)
         if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
-            # Nobody is passed by: what is behind it would keep the others from ever being idle.
+            # It is not passed by: what is behind it would keep children from ever being idle.
             claimed.is_barred = begins_only_once(entry.partial)
             if claimed.is_barred:
                 return
         claimed.examined += 1
         lane.drop(entry)
-        _sort(lane, entry, fate, now, claimed)
+        _apply(lane, entry, fate, now, claimed)
         if engine is not None and lane.owner != engine:
             lane.owner = engine
         following = lane.following(entry)
@@ -110,7 +110,7 @@ def _claim_from(
 
 
 class _Heads:
-    """The first entries of inboxes and trees, in the order in which to look at them.
+    """The first entries of inboxes and trees, in the order in which to examine them.
 
     The oldest due one comes first.  An entry of an inbox whose time has not come is only to be
     filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
@@ -127,7 +127,7 @@ class _Heads:
         return bool(self._due or self._held)
 
     def add(self, lane: Lane, entry: Entry) -> None:
-        """One more; of a tree only when it is due, for then nothing else in it is due either."""
+        """Add an entry; one of a tree only when it is due, for else nothing in the tree is."""
         in_inbox = entry.page is not None
         if entry.due <= self._now:
             heapq.heappush(self._due, (entry.due, in_inbox, next(self._ties), lane, entry))
@@ -135,7 +135,7 @@ class _Heads:
             self._held.append((lane, entry))
 
     def pop(self) -> tuple[Lane, Entry]:
-        """The next one."""
+        """Remove and return the next entry, with its lane."""
         self._is_turn_of_held = not self._is_turn_of_held
         if self._held and (self._is_turn_of_held or not self._due):
             return self._held.popleft()
@@ -143,14 +143,14 @@ class _Heads:
 
 
 class _Held:
-    """Loads what is only to be filed, some of a page at once instead of one by one."""
+    """Loads partials that are only to be filed, many of a page at once instead of one by one."""
 
     def __init__(self, jar: Any) -> None:
         self._jar = jar
         self._loaded: dict[bytes, int] = {}  # by page: up to which entry
 
     def load(self, entry: Entry) -> None:
-        """Load the partial of an inbox's entry with those behind it."""
+        """Load the partial of an inbox's entry together with those behind it."""
         page, index = entry.page, entry.index
         if self._jar is None or page is None or index < self._loaded.get(page._p_oid, 0):
             return
@@ -159,8 +159,8 @@ class _Held:
         load_all(self._jar, [partial._p_oid for partial in some])
 
 
-def _prefetch(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
-    """Ask the storage for all that is likely to be claimed at once, instead of one by one."""
+def _load_likely(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
+    """Load all that is likely to be claimed with one request, instead of one by one."""
     if queue._p_jar is None:
         return
     likely = [partial._p_oid for lane in lanes for partial in lane.upcoming(limit)]
@@ -168,16 +168,16 @@ def _prefetch(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
 
 
 class Fate(Enum):
-    """What becomes of an entry."""
+    """The fate of an entry that is examined."""
 
-    BROKEN = auto()
-    GONE = auto()
-    FILED = auto()
-    TAKEN = auto()
+    BROKEN = auto()  # the record of its partial cannot be loaded
+    GONE = auto()  # its partial no longer waits here
+    FILED = auto()  # not due, or for another worker: to be kept in a tree
+    TAKEN = auto()  # claimed
 
 
 def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Claimed) -> Fate:
-    """Decide; changes nothing."""
+    """Return the fate of an entry; change nothing."""
     partial = entry.partial
     if broken(partial) is not None:
         return Fate.BROKEN
@@ -191,23 +191,23 @@ def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Cla
     return Fate.TAKEN
 
 
-def _sort(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:
-    """Do with an entry, which was taken from its place, what has been decided."""
+def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:
+    """File, claim or forget an entry, which was taken from its place, by its fate."""
     if fate == Fate.BROKEN:
         lane.file(entry.due, entry.partial, BROKEN)
         claimed.broken.append((entry.partial, broken(entry.partial) or ""))
     elif fate == Fate.GONE:
-        lane.note_gone(entry.due, now, -1)
+        lane.count_gone(entry.due, now, -1)
     elif fate == Fate.FILED:
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
         if entry.partial.state != PENDING:
-            lane.note_gone(entry.due, now, -1)  # it was not counted as one that waits
+            lane.count_gone(entry.due, now, -1)  # it was not counted as one that waits
         claimed.add(entry.partial)
 
 
 def _take_expired(queue: LaneHolder, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
-    """Claim what was not begun by its ``begin_by``: whoever claims it will end it."""
+    """Claim what was not begun by its ``begin_by``: the claimer ends it, of whatever worker."""
     while claimed.wants_more(limit):
         partial = lane.take_expired(now)
         if partial is None:
@@ -220,10 +220,10 @@ def _take_expired(queue: LaneHolder, lane: Lane, now: int, limit: int, claimed: 
 
 
 def next_due(queue: LaneHolder, worker: bytes) -> int | None:
-    """When the next partial that the worker may run is due, microseconds; None: none waits.
+    """Return when the next partial that the worker may run is due, microseconds; None: none waits.
 
-    A deadline that passes counts too.  An inbox that was not read to its end is due now, whatever
-    comes next in it, for behind that may be something that is.
+    A deadline that passes counts too.  An inbox that was not read to its end is due now, because an
+    entry behind the next one may be.
     """
     now = clock.now()
     lanes = queue.lanes().values()
@@ -237,7 +237,7 @@ def next_due(queue: LaneHolder, worker: bytes) -> int | None:
 
 
 def _heads(lane: Lane, worker: bytes) -> Iterator[Entry]:
-    """The first entry of the inbox and of each tree that the worker may run."""
+    """Yield the first entry of the inbox and of each tree that the worker may run."""
     entry = lane.next_in_inbox()
     if entry is not None:
         yield entry

@@ -1,4 +1,4 @@
-"""Where a client appends: each connection has a lane of its own, so that no two write one page."""
+"""The lane that a client appends to: one for each connection, so that no two write one page."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ FIRST = bytes(16)
 
 
 @dataclass
-class Tail:
-    """Which lane a connection appends to, and its inbox once that is committed."""
+class ClientLane:
+    """The key of the lane that a connection appends to, and its inbox once that is committed."""
 
     key: bytes
     inbox: Inbox | None = None
 
 
-#: The attribute of a connection with its tails, by the queue's oid.  A connection has one user at a
-#: time, so a lane for each has one writer.  Kept there, because an inbox knows its connection: what
-#: anything else refers to would keep the connection, and all that it has loaded, for ever.
-TAILS = "_zcasync_tails"
+#: The attribute of a connection with its ClientLanes by the oid of the queue.  A connection has one
+#: user at a time, so a lane for each has one writer.  Kept there, because an inbox refers to its
+#: connection: kept elsewhere, it would keep the connection and all its objects in memory for ever.
+CLIENT_LANES = "_zcasync_client_lanes"
 
 
 def append(
@@ -34,7 +34,7 @@ def append(
 ) -> None:
     """Append (due time, partial) pairs to the lane of the queue's connection.
 
-    ``page_size``: how long pages may get that are new in this transaction.
+    ``page_size``: the number of entries in a page that is new in this transaction.
     """
     inbox = _own_inbox(queue)
     for due, partial in entries:
@@ -42,32 +42,32 @@ def append(
 
 
 def own_lane(queue: LaneHolder) -> Lane:
-    """The lane of the queue's connection."""
-    return queue.lane(_tail(queue).key)
+    """Return the lane of the queue's connection."""
+    return queue.lane(_client_lane(queue).key)
 
 
-def _tail(queue: LaneHolder) -> Tail:
+def _client_lane(queue: LaneHolder) -> ClientLane:
     if queue._p_jar is None:
-        return Tail(FIRST)
-    tails: dict[bytes, Tail] | None = getattr(queue._p_jar, TAILS, None)
-    if tails is None:
-        tails = {}
-        setattr(queue._p_jar, TAILS, tails)
-    return tails.setdefault(queue._p_oid, Tail(uuid.uuid4().bytes))
+        return ClientLane(FIRST)
+    lanes: dict[bytes, ClientLane] | None = getattr(queue._p_jar, CLIENT_LANES, None)
+    if lanes is None:
+        lanes = {}
+        setattr(queue._p_jar, CLIENT_LANES, lanes)
+    return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes))
 
 
 def _own_inbox(queue: LaneHolder) -> Inbox:
-    """Where this connection appends."""
-    tail = _tail(queue)
-    inbox = tail.inbox
+    """Return the inbox that this connection appends to."""
+    client_lane = _client_lane(queue)
+    inbox = client_lane.inbox
     if inbox is None or inbox._p_jar is not queue._p_jar:
         inbox = own_lane(queue).inbox
     try:
         if inbox.last.closed:
             raise POSKeyError(inbox._p_oid)
-    except POSKeyError:  # the lane was given up, perhaps even packed away: start a new one
-        tail.key, tail.inbox = uuid.uuid4().bytes, None
+    except POSKeyError:  # the lane was dropped, perhaps even packed away: start a new one
+        client_lane.key, client_lane.inbox = uuid.uuid4().bytes, None
         inbox = own_lane(queue).inbox
     if inbox._p_serial != z64 and inbox._p_jar is not None:
-        tail.inbox = inbox  # only what is committed is remembered: an abort cannot mislead us
+        client_lane.inbox = inbox  # only a committed one: after an abort it must not be used
     return inbox

@@ -1,11 +1,12 @@
-"""Lanes: how partials wait without two processes writing the same record.
+"""Lanes: the records in which partials wait, so laid out that no two processes write the same one.
 
 A lane has two sides.  The *inbox* is a chain of pages to which one client connection appends and
-which nobody else writes; it knows its last page, so that nobody has to walk along the chain.  The
-:class:`Lane` itself is the claimers' side: how far they have read, and trees of what they passed by
-because its time has not come or another worker must run it.  One engine at a time works a lane;
-which one is only a hint (``owner``), safety comes from the conflict on the Lane's record.  Nothing
-here needs conflict resolution by the storage server, except the plain BTree that lists the lanes.
+which no other process writes; it refers to its last page, so that an append does not walk along the
+chain.  The :class:`Lane` itself is the claimers' side: how far they have read, and trees of the
+partials that they passed by because they are not due or another worker must run them.  One engine
+at a time claims from a lane; which one is only a hint (``owner``), safety comes from the conflict
+on the Lane's record.  Nothing here needs conflict resolution by the storage server, except the
+plain BTree that lists the lanes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ BULK_PAGE_SIZE = 500
 BROKEN = ((b"broken",), ())
 
 Restriction = tuple[Any, ...]
-#: A change of ``Lane.gone_held`` forgets no more than this of what is past.
+#: A change of ``Lane.gone_held`` drops no more than this many keys that are past.
 FORGET_LIMIT = 100
 
 
@@ -41,7 +42,7 @@ class Page(Persistent):  # type: ignore[misc]
     base = 0
     start = 0  # how many entries the lane's earlier pages had
     next: Page | None = None
-    closed = False  # the lane was given up: append no more
+    closed = False  # the lane was dropped: append no more
 
     def __init__(self, start: int = 0) -> None:
         self.dues: list[int] = []
@@ -59,7 +60,7 @@ class Page(Persistent):  # type: ignore[misc]
 
     @property
     def end(self) -> int:
-        """How many entries the lane had in all at the end of this page."""
+        """The number of entries of the lane up to the end of this page."""
         return self.start + len(self.partials)
 
 
@@ -70,7 +71,7 @@ class Inbox(Persistent):  # type: ignore[misc]
         self.last = page
 
     def extend(self, page_size: int) -> Page:
-        """A page with room; ``page_size`` counts for pages that are new in this transaction."""
+        """Return a page with room; ``page_size`` counts for pages new in this transaction."""
         page = self.last
         if len(page.partials) >= (PAGE_SIZE if page._p_serial != z64 else page_size):
             page.next = Page(page.end)
@@ -93,7 +94,7 @@ class Entry:
 class Lane(Persistent):  # type: ignore[misc]
     """The claimers' side of a lane."""
 
-    owner: bytes | None = None  # engineUUID that worked it last: others let it go first
+    owner: bytes | None = None  # engineUUID that claimed here last: others let it go first
     index = 0
     seq = 0
     gone = 0  # entries that are still there although their partial no longer waits
@@ -106,7 +107,7 @@ class Lane(Persistent):  # type: ignore[misc]
         self.inbox = Inbox(self.page)
 
     def next_in_inbox(self) -> Entry | None:
-        """The first entry that has not been read; writes nothing."""
+        """Return the first entry that has not been read; write nothing."""
         page, index = self.page, self.index
         while index >= len(page.partials):
             if page.next is None:
@@ -115,14 +116,14 @@ class Lane(Persistent):  # type: ignore[misc]
         return Entry(page.base + page.dues[index], page.partials[index], page, index)
 
     def upcoming(self, limit: int) -> list[PartialRecord]:
-        """Some of what comes next in the inbox, in the page that is read now."""
+        """Return up to ``limit`` of the next partials, from the inbox's page that is read now."""
         entry = self.next_in_inbox()
         if entry is None or entry.page is None:
             return []
         return entry.page.partials[entry.index : entry.index + limit]
 
     def first_filed(self, restriction: Restriction) -> Entry | None:
-        """The earliest entry of one tree."""
+        """Return the earliest entry of one tree; None: it is empty."""
         tree = self.filed[restriction]
         if not tree:
             return None
@@ -130,7 +131,7 @@ class Lane(Persistent):  # type: ignore[misc]
         return Entry(key[0], tree[key], None, 0, restriction, key)
 
     def following(self, entry: Entry) -> Entry | None:
-        """What comes after an entry that was dropped."""
+        """Return the entry that comes after one that was dropped; None: none does."""
         if entry.page is not None:
             return self.next_in_inbox()
         return self.first_filed(entry.restriction) if entry.restriction in self.filed else None
@@ -141,7 +142,7 @@ class Lane(Persistent):  # type: ignore[misc]
         return [] if self.filed is None else [key for key in self.filed if key != BROKEN]
 
     def drop(self, entry: Entry) -> None:
-        """Pass over the first entry of the inbox, or take an entry out of its tree."""
+        """Pass over the first entry of the inbox, or remove an entry from its tree."""
         if entry.page is not None:
             self.page, self.index = entry.page, entry.index + 1
         else:
@@ -151,7 +152,7 @@ class Lane(Persistent):  # type: ignore[misc]
                 del self.filed[entry.restriction]
 
     def file(self, due: int, partial: PartialRecord, restriction: Restriction) -> None:
-        """Keep a partial by its due time."""
+        """Keep a partial in the tree of a restriction, by its due time (microseconds)."""
         if self.filed is None:
             self.filed = OOBTree()
         tree = self.filed.get(restriction)
@@ -165,14 +166,14 @@ class Lane(Persistent):  # type: ignore[misc]
             self.deadlines[(partial.deadline, self.seq)] = partial
 
     def take_expired(self, now: int) -> PartialRecord | None:
-        """Take out a filed partial whose deadline has passed, whoever may run it."""
+        """Remove a passed deadline; return its filed partial, of whatever worker.  None: none."""
         if not self.deadlines:
             return None
         key = self.deadlines.minKey()
         return self.deadlines.pop(key) if key[0] < now else None  # type: ignore[no-any-return]
 
-    def note_gone(self, due: int, now: int, count: int = 1) -> None:
-        """There are so many more entries, of whatever lane, whose partial no longer waits."""
+    def count_gone(self, due: int, now: int, count: int = 1) -> None:
+        """Count this many more entries, of any lane, whose partial no longer waits."""
         self.gone += count
         held = self.gone_held
         if held is not None:
@@ -189,13 +190,13 @@ class Lane(Persistent):  # type: ignore[misc]
             del held[due]
 
     def count(self) -> int:
-        """How many wait here."""
+        """Return the number of partials that wait here."""
         unread = self.inbox.last.end - self.page.start - self.index
         filed = 0 if self.filed is None else sum(len(tree) for tree in self.filed.values())
         return unread + filed - self.gone
 
     def count_held(self, now: int) -> int:
-        """How many wait here for a time after ``now``."""
+        """Return the number of partials that wait here for a time after ``now``."""
         held = sum(1 for due, _ in self.unread() if due > now)
         if self.filed is not None:
             for restriction, tree in self.filed.items():
@@ -205,7 +206,7 @@ class Lane(Persistent):  # type: ignore[misc]
         return held - gone  # below 0 where the gone are in other lanes
 
     def unread(self) -> Iterator[tuple[int, PartialRecord]]:
-        """The inbox as an iterator of (due, partial) as they were put; loads a page at a time."""
+        """Yield the inbox's (due, partial) pairs as they were put; load a page at a time."""
         page: Page | None = self.page
         index = self.index
         while page is not None:
@@ -214,19 +215,19 @@ class Lane(Persistent):  # type: ignore[misc]
             page, index = page.next, 0
 
     def entries(self) -> Iterator[Iterator[tuple[int, PartialRecord]]]:
-        """The inbox and every tree, each as an iterator of (due, partial) in order."""
+        """Yield the inbox and every tree, each as an iterator of (due, partial) in order."""
         yield iter(sorted(self.unread(), key=lambda entry: entry[0]))
         if self.filed is not None:
             for tree in self.filed.values():
                 yield ((key[0], partial) for key, partial in tree.items())
 
     def is_empty(self) -> bool:
-        """Whether nothing is left to read here."""
+        """Return whether nothing is left to read here."""
         return self.next_in_inbox() is None and not self.filed
 
 
 class LaneHolder(Protocol):
-    """A queue, as those see it who work its lanes."""
+    """The interface of a queue to the code that works on its lanes."""
 
     _p_jar: Any
     _p_oid: Any
@@ -245,13 +246,13 @@ class LaneHolder(Protocol):
 
 
 def restriction_of(partial: PartialRecord) -> Restriction:
-    """The key of the tree that a partial belongs in."""
+    """Return the key of the tree that a partial belongs in."""
     selected, excluded = partial.restriction
     return (selected, excluded) if selected or excluded else ()
 
 
 def allows(restriction: Restriction, worker: bytes) -> bool:
-    """Whether the partials of a tree may be run by the worker."""
+    """Return whether the worker may run the partials of a tree."""
     if not restriction:
         return True
     selected, excluded = restriction

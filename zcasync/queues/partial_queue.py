@@ -26,7 +26,7 @@ from zcasync.queues.client_lane import FIRST, append, own_lane
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.put import Check, PutOptions
 
-#: For so long whoever ends a partial that waits has its callbacks for itself.
+#: A process that ends a waiting partial has its callbacks for itself for this time.
 RESUME_MICROSECONDS = 15_000_000
 
 
@@ -113,7 +113,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         return True
 
     def count_held(self) -> int:
-        """How many wait for a time that has not come."""
+        """Return the number of partials that wait for a time that has not come."""
         now = clock.now()
         return sum(lane.count_held(now) for lane in self._lanes.values())
 
@@ -131,33 +131,33 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
 
         Their own records are not changed.  ``engine`` is written on the lanes they come from;
-        which lanes are left alone ``polite(key, lane)`` says, an Access.  ``idle``: they are for
-        so many who have nothing in hand, one for each, and the rest is reserved ahead; no partial
-        that may begin only once is taken for that.
+        ``polite(key, lane)`` returns the Access to a lane.  ``idle``: the number of children that
+        have no job and get one each; the rest is prefetched, and no partial that may begin only
+        once is taken for that.
         """
         return claim(self, worker, limit, engine, polite, idle)
 
     def next_due(self, worker: bytes) -> int | None:
-        """When the next partial that the worker may run is due, microseconds; None: none waits.
+        """Return when the next partial that the worker may run is due; None: none waits.
 
-        A deadline that passes counts too.
+        Microseconds since 1970.  A deadline that passes counts too.
         """
         return next_due(self, worker)
 
     def release(self, partial: PartialRecord, delay: int = 0) -> None:
-        """Let a claimed partial wait again, in its old place or ``delay`` microseconds from now."""
+        """Return a claimed partial to its old place, or to ``delay`` microseconds from now."""
         partial.release()
         if delay:
             partial.delay(delay)
         self._lane().file(partial.due, partial, restriction_of(partial))
 
     def announce(self, partial: Partial) -> None:
-        """Let the workers look at a waiting partial again: who may run it has changed."""
+        """Offer a waiting partial to the workers again: the set that may run it has changed."""
         append(self, [(partial.due, partial)])
         self.drop_entry(partial)
 
     def withdraw(self, partial: Partial) -> Partial:
-        """Take a waiting partial out of the queue."""
+        """Take a waiting partial out of the queue.  Raises BadStateError for any other."""
         if partial.queue is not self or partial.state != PENDING:
             raise BadStateError(f"{partial!r} does not wait in this queue")
         self.drop_entry(partial)
@@ -166,10 +166,10 @@ class PartialQueue(Persistent):  # type: ignore[misc]
 
     def drop_entry(self, partial: PartialRecord) -> None:
         """Count an entry of a waiting partial as gone: it ends without being claimed."""
-        self._lane().note_gone(partial.due, clock.now())
+        self._lane().count_gone(partial.due, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:
-        """Let workers run the callbacks of a partial that no worker has ended, some time from now.
+        """Let workers run the callbacks of a partial that no worker has ended, 15 s from now.
 
         The process that has ended it runs them itself, and may die before it has.
         """
@@ -178,7 +178,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         partial.resume_later(moment)
         lane = self._lane()
         lane.file(moment, partial, ())  # for any worker, whichever may run the job itself
-        lane.note_gone(moment, now)  # it does not wait, as far as people count
+        lane.count_gone(moment, now)  # it is not counted as waiting
 
     def has_callbacks_left(self, partial: Any, due: int) -> bool:
         """Return whether an entry means that callbacks are left to be run, since this time."""
@@ -190,7 +190,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         )
 
     def retry_broken(self) -> int:
-        """Look again at the records that could not be loaded; how many there are."""
+        """Let claimers load the broken records again; return the number of them."""
         count = 0
         for lane in self._lanes.values():
             tree = None if lane.filed is None else lane.filed.get(BROKEN)
@@ -202,7 +202,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         return count
 
     def drop_idle_lanes(self, keys: Iterable[bytes]) -> None:
-        """Give up lanes that nobody has used for long; their clients start new ones."""
+        """Drop lanes, where empty, that no client has used for long; clients start new ones."""
         for key in keys:
             lane = self._lanes.get(key)
             if lane is not None and key != FIRST and lane.is_empty():
@@ -210,7 +210,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
                 first, now = self._lanes[FIRST], clock.now()
                 first.gone += lane.gone
                 for due, count in (lane.gone_held or {}).items():
-                    first.note_gone(due, now, count)
+                    first.count_gone(due, now, count)
                     first.gone -= count
                 del self._lanes[key]
 
@@ -226,7 +226,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         return lane  # type: ignore[no-any-return]
 
     def watched(self) -> set[bytes]:
-        """The oids of the records that a put writes; an invalidation of one means news."""
+        """Return the oids of the records that a put writes: their invalidations announce puts."""
         oids = set(_tree_oids(self._lanes))
         for lane in self._lanes.values():
             oids.add(lane._p_oid)
@@ -243,7 +243,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         )
 
     def _enter(self, partial: Partial, options: PutOptions) -> None:
-        """Let the partial know that it waits here."""
+        """Record in the partial that it waits here, and with which options."""
         if self._p_jar is not None:
             self._p_jar.add(partial)
         batch = self.batch if options.batch is None else options.batch
@@ -252,12 +252,12 @@ class PartialQueue(Persistent):  # type: ignore[misc]
             partial.name_policy(options.policy)
 
     def _lane(self) -> Lane:
-        """The lane of this connection."""
+        """Return the lane of this connection."""
         return own_lane(self)
 
 
 def _tree_oids(tree: Any) -> Iterator[bytes]:
-    """The oids of a BTree's records."""
+    """Yield the oids of a BTree's records."""
     if tree._p_oid is not None:
         yield tree._p_oid
     state = tree.__getstate__()

@@ -9,14 +9,14 @@ from typing import Any
 
 from zcasync import clock
 from zcasync.interfaces import PENDING, IDataManagerPartial
-from zcasync.job.placement import is_bare, require_placed, require_plain, twin
+from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
 from zcasync.partial import Partial, as_partial
 from zcasync.retry.policy import require_policy, stored_name
 
 
 @dataclass(frozen=True)
 class PutOptions:
-    """How the items of one put are to be run.
+    """The options of one put: how its items are to be run.
 
     ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit; ``batch``
     None: as the queue says; ``policy``: the stored name of the retry policy.
@@ -45,9 +45,9 @@ class PutOptions:
 
 
 class Check:
-    """Makes partials of the items of one put, and refuses what cannot be put; changes nothing.
+    """Makes partials of the items of one put, and refuses those that cannot be put.
 
-    ``jar``: the queue's connection; None for a queue that is not stored.
+    Changes nothing.  ``jar``: the queue's connection; None for a queue that is not stored.
     """
 
     def __init__(self, options: PutOptions, jar: Any) -> None:
@@ -58,14 +58,14 @@ class Check:
     def __call__(self, item: Any) -> Partial:
         """Return the item as a partial that can be put.
 
-        Raises ValueError, BadCallable, MisplacedError.  A function that is there many times is
+        Raises ValueError, BadCallable, MisplacedError.  A function that occurs many times is
         checked the first time only.
         """
         if type(item) is not FunctionType:
             return self._check(item)
         first = self._known.get(item)
         if first is not None:
-            return twin(first)
+            return bare_copy(first)
         partial = self._check(item)
         if type(partial) is Partial and is_bare(partial):
             self._known[item] = partial

@@ -1,1 +1,12 @@
-"""retry."""
+"""Again or not: every fault of a call, and the decision what becomes of the call.
+
+    fault.py      everything that can go wrong with a call, as values
+    decision.py   decide: end it, attempt it again here, or later from its queue
+    policy.py     the policy that a partial names: its stored name, finding it, asking it
+    stock.py      the stock policies: default, forever, never, callback, exceptions
+    attempts.py   counting the attempts of a call, and pausing between them
+
+Whatever goes wrong becomes a ``Fault``.  ``decide`` counts it (``Attempts.failed``), asks the
+policy (``policy.ask``), and returns End, Later or Now.  The rooms that met the fault act on the
+decision: perform for an exception, liveness for a death or a cancel.
+"""

@@ -28,7 +28,7 @@ LARGEST_EXPONENT = 30
 
 @dataclass(frozen=True)
 class Timing:
-    """Where the time between attempts comes from: monotonic seconds, pauses, randomness."""
+    """The clock of attempts: monotonic seconds, pauses (seconds), randomness."""
 
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -38,8 +38,7 @@ class Timing:
 class Attempts:
     """The attempts of a partial's call from now on, on top of those in its record.
 
-    Nothing is written before ``note``, because an attempt that fails takes back what it has
-    written.
+    Nothing is written before ``record``, because the changes of a failed attempt are aborted.
     """
 
     def __init__(self, partial: PartialRecord, policy: Any, timing: Timing) -> None:
@@ -60,7 +59,7 @@ class Attempts:
         self._is_open = True
 
     def failed(self, fault: Raised) -> RetryDecision | None:
-        """Count a failed attempt; return what the policy says to it."""
+        """Count a failed attempt and ask the policy; return its decision, None: no further one."""
         if not fault.is_storage_lost:
             self._is_open = False
             if fault.failure.check(TransientError):
@@ -76,7 +75,7 @@ class Attempts:
         return answer
 
     def evidence(self, error: BaseException) -> dict[str, Any]:
-        """Return what else the final Failure is to say."""
+        """Return further evidence for the final Failure."""
         found: dict[str, Any] = {}
         if isinstance(error, TransientError):
             found["attempts"] = self._count
@@ -87,8 +86,9 @@ class Attempts:
     def pause(self, until: int | None) -> None:
         """Wait before the next attempt, ``until`` a moment in microseconds where one is given.
 
-        Longer after each failure, and in proportion to the attempt that failed: what interfered
-        shall be through by then, and not all that failed together come back together.
+        Otherwise longer after each failure, and in proportion to the attempt that failed, so that
+        what interfered is finished by then; at random, so that attempts which failed together are
+        not repeated together.
         """
         if until is not None:
             longest = max(0.0, (until - clock.now()) / 1e6)
@@ -99,9 +99,9 @@ class Attempts:
         longest = min(LONGEST_PAUSE, took * 2**exponent)
         self._timing.sleep(self._timing.uniform(0, longest))
 
-    def note(self, partial: PartialRecord) -> None:
+    def record(self, partial: PartialRecord) -> None:
         """Write the counts, and when the last attempt began, in the partial's record."""
-        partial.note_attempt(self._count, self._moment, self._conflicts, self._exceptions)
+        partial.record_attempt(self._count, self._moment, self._conflicts, self._exceptions)
 
     @property
     def _count(self) -> int:

@@ -1,8 +1,7 @@
 """The decision what becomes of a call that went wrong: end, attempt again here, or in the queue.
 
-This is the only place that asks a retry policy.  Who acts on the decision: the performer
-(:mod:`zcasync.perform.commits`), group commit, and for what other processes have left behind
-:mod:`zcasync.liveness`.
+This is the only place that asks a retry policy.  The performer (:mod:`zcasync.perform.commits`) and
+group commit act on the decision, and :mod:`zcasync.liveness` for calls whose process has died.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class End:
 
 @dataclass(frozen=True)
 class Later:
-    """Let it wait in its queue until this moment, microseconds; None: in its old place."""
+    """Return the partial to its queue until this moment, microseconds; None: to its old place."""
 
     at: int | None
     problem: str = ""
@@ -53,9 +52,9 @@ Decision = End | Later | Now | Quarantine
 
 
 def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = None) -> Decision:
-    """Return what becomes of a partial's call.
+    """Return the decision about a partial's call.
 
-    ``attempts``: of this run, which count the one that has failed; None where no policy was found.
+    ``attempts``: those of this run, which count the failed one; None where no policy was found.
     Raises TransientError when the policy needs the storage, which is away.
     """
     match fault:
@@ -99,17 +98,18 @@ def _after_death(partial: PartialRecord, fault: Died) -> Decision:
 
 
 def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]:
-    """Return whether it is to run again; with it, what was wrong with the policy.
+    """Return the policy's decision, None: end it; with it, what was wrong with the policy.
 
-    What has begun and may not begin again is known by its record.  One that may begin only once and
-    has not is as good as new, but it must not kill children for ever.
+    A partial that has begun and may not begin again is known by its record.  One that may begin
+    only once and has not is as good as new, but must not kill children for ever: the limit of the
+    default policy counts.
     """
     if partial.has_begun_once:
         return None, ""
     problem = ""
     try:
         policy = policy_of(partial)
-    except MissingPolicy as error:  # where the call is made it will be found, or end the call
+    except MissingPolicy as error:  # the process that makes the call finds it, or ends the call
         policy, problem = RetryCommonFourTimes(partial), f"the default policy decides: {error}"
     else:
         if policy.at_most_once:
@@ -120,7 +120,7 @@ def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]
 
 
 def can_wait(partial: PartialRecord) -> bool:
-    """Return whether it could go back to a queue; callbacks and direct calls cannot."""
+    """Return whether the partial can return to its queue; callbacks and direct calls cannot."""
     return partial.queue is not None and partial.claim is not None and partial.parent is None
 
 
@@ -128,7 +128,7 @@ def begun_before(partial: PartialRecord) -> Refused:
     """Return the refusal of a call that was begun and may not be made a second time."""
     return Refused(
         AbortedError(
-            f"it was begun before, nobody knows how it ended, and its retry policy "
+            f"it was begun before, how that ended is not known, and its retry policy "
             f"{shown_name(partial)!r} lets it begin only once"
         )
     )

@@ -1,8 +1,8 @@
 """Faults: everything that can go wrong with a call, as values.
 
-Whatever happens to a call (an exception, a returned Failure, a conflict, a commit in doubt, a
-death, a cancel, a missed deadline, a record that cannot be loaded, something that is missing)
-becomes one of these and then goes one way: :func:`zcasync.retry.decision.decide`.
+An exception, a returned Failure, a conflict, a commit in doubt, a death, a cancel, a missed
+deadline, a record that cannot be loaded, something that is missing: each becomes one of these and
+then goes one way, :func:`zcasync.retry.decision.decide`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zcasync.database.errors import is_storage_lost
 
 
 class Repeat(Enum):
-    """Where the call could be made once more."""
+    """The place where the call can be made once more."""
 
     HERE = auto()  # in this process, at once
     IN_THE_QUEUE = auto()  # its connection is gone: by a worker, where one has claimed it
@@ -41,7 +41,7 @@ class Raised:
 
     @property
     def is_storage_lost(self) -> bool:
-        """Whether the storage is away or full, so that it has to be waited for."""
+        """True when the storage is away or full, so that it has to be waited for."""
         return is_storage_lost(self.error, committing=self.at_commit)
 
 
@@ -54,7 +54,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Died:
-    """The process that was at the call has died; the record counts the interruption already."""
+    """The process that made the call has died; the record counts the interruption already."""
 
     summary: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Died:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """``who`` does not want the call any more; ``evidence``: of the death of its process."""
+    """The call was cancelled by ``who``; ``evidence``: of the death of its process."""
 
     who: str
     evidence: Mapping[str, Any] = field(default_factory=dict)

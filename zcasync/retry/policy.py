@@ -1,4 +1,4 @@
-"""Which retry policy a partial has: how it is named in the record, and found and asked again."""
+"""Retry policies: how a partial's policy is named in its record, found again, and asked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zcasync.job.callables import find, store_form
 from zcasync.job.record import PartialRecord
 from zcasync.retry.stock import STOCK
 
-#: What the policy is called that a partial has, or a callback, that names none.
+#: The name of the policy of a partial, and of a callback, that names none.
 UNNAMED = "default"
 UNNAMED_CALLBACK = "callback"
 
@@ -27,13 +27,13 @@ Factory = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class RetryDecision:
-    """A policy's yes.  ``at``: not before this moment, microseconds; None: now."""
+    """A policy's wish for another attempt.  ``at``: not before, microseconds; None: now."""
 
     at: int | None = None
 
 
 def stored_name(retry: Any) -> str | None:
-    """Return what is kept in the record for the argument ``retry``; None for None.
+    """Return the stored name for the argument ``retry``; None for None.
 
     Raises ValueError, naming the argument, for what has no name that workers could import.
     """
@@ -49,7 +49,7 @@ def stored_name(retry: Any) -> str | None:
 
 
 def require_policy(partial: PartialRecord, name: str | None) -> None:
-    """Raise ValueError, naming the argument, for a policy's name that leads to none here."""
+    """Raise ValueError, naming the argument, when this process finds no policy of this name."""
     if name is None:
         return
     try:
@@ -59,7 +59,7 @@ def require_policy(partial: PartialRecord, name: str | None) -> None:
 
 
 def policy_of(partial: PartialRecord) -> Any:
-    """The IRetryPolicy of a partial.  Raises MissingPolicy where this process cannot find it."""
+    """Return a partial's IRetryPolicy.  Raises MissingPolicy where this process finds none."""
     name = partial.policy_name
     if name is None:
         factory = _unnamed(partial)
@@ -83,7 +83,7 @@ def policy_of(partial: PartialRecord) -> Any:
 
 
 def begins_only_once(partial: PartialRecord) -> bool:
-    """Whether the policy of a partial lets it begin once at most; where nobody knows: yes."""
+    """Return whether a partial's policy lets it begin only once; True where none can be found."""
     try:
         return bool(policy_of(partial).at_most_once)
     except TransientError:
@@ -93,18 +93,22 @@ def begins_only_once(partial: PartialRecord) -> bool:
 
 
 def shown_name(partial: PartialRecord) -> str:
-    """The name of a partial's policy, for people and programs."""
+    """Return the name of a partial's policy, for people and programs."""
     if partial.policy_name is not None:
         return partial.policy_name
     return UNNAMED if partial.parent is None else UNNAMED_CALLBACK
 
 
 def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, str]:
-    """What a policy answers; with it, what was wrong with the answer, which means no then."""
+    """Return a policy's decision, None: no; with it, what was wrong with the answer ('': nothing).
+
+    An answer that cannot be used is a no.  Raises TransientError when the policy needs the storage,
+    which is away.
+    """
     try:
-        return _understood(getattr(policy, question)(*args)), ""
+        return _decision(getattr(policy, question)(*args)), ""
     except TransientError:
-        raise  # the storage's trouble, not the policy's
+        raise  # the fault of the storage, not of the policy
     except FOREIGN_CODE as error:  # the application's own code: its error must not hide the job's
         return None, (
             f"retry policy {type(policy).__name__} has no usable answer to {question}: "
@@ -112,7 +116,7 @@ def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, s
         )
 
 
-def _understood(answer: Any) -> RetryDecision | None:
+def _decision(answer: Any) -> RetryDecision | None:
     if answer is True:
         return RetryDecision()
     if answer is False:
@@ -121,7 +125,7 @@ def _understood(answer: Any) -> RetryDecision | None:
         at = clock.now() + answer // clock.MICROSECOND
     else:
         at = clock.from_datetime(answer, "a retry policy's answer")
-    clock.to_datetime(at)  # raises OverflowError for a time that nobody could read again
+    clock.to_datetime(at)  # raises OverflowError for a time that could not be read again
     return RetryDecision(at)
 
 
@@ -136,7 +140,7 @@ def _stock(partial: PartialRecord, name: str) -> Factory:
 
 
 def _named(partial: PartialRecord, name: str) -> Factory:
-    """The factory with this name.  Raises MissingPolicy, MissingCallable."""
+    """Return the factory with this name.  Raises MissingPolicy, MissingCallable."""
     found = _registered(partial, name) or STOCK.get(name)
     if found is not None:
         return found

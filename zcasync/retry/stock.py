@@ -24,15 +24,15 @@ from zcasync.interfaces import IPartial, IRetryPolicy
 CONFLICT_ATTEMPTS = 5
 #: ... unless a worker runs it and it conflicts at its commit: then others have made progress, so it
 #: goes on for so many seconds.  Two children that change one object in short jobs meet in half of
-#: their commits, and with five tries a few of a hundred such jobs would fail for nothing.
+#: their commits, and with five attempts a few of a hundred such jobs would fail for nothing.
 COMMIT_PATIENCE = 10.0
 #: The tenth interruption ends a call.
 INTERRUPTION_LIMIT = 10
-#: The longest pause between two tries to commit of ``forever``, seconds.
+#: The longest pause between two attempts to commit of ``forever``, seconds.
 LONGEST_COMMIT_PAUSE = 60
 #: ``forever`` logs the first failed commit and each one whose number can be divided by this.
 LOG_EVERY = 5
-#: These say that a change cannot be stored at all, so that no later commit would go better.
+#: Errors that mean that a change cannot be stored at all, so that no later commit would succeed.
 UNSTORABLE = (
     PicklingError,
     TypeError,
@@ -48,18 +48,18 @@ log = Logger()
 
 @dataclass(frozen=True)
 class Counts:
-    """How often a call was tried in vain so far, by what went wrong; the last time included."""
+    """The failed attempts of a call so far, by what went wrong; the last one included."""
 
     conflicts: int = 0
     interruptions: int = 0
     exceptions: int = 0
-    seconds: float = 0.0  # that the tries of this run took; of each one second at most
+    seconds: float = 0.0  # that the attempts of this run took; of each one second at most
 
 
 @adapter(IPartial)
 @implementer(IRetryPolicy)
 class RetryCommonFourTimes:
-    """``default``: five tries where others interfere, ten where processes die."""
+    """``default``: five attempts where others interfere, ten where processes die."""
 
     at_most_once = False
 
@@ -117,7 +117,7 @@ class RetryCommonForever:
 
 
 class RetryCallback(RetryCommonForever):
-    """``callback``: as ``forever``, but a callback that kills its processes is ended, too."""
+    """``callback``: as ``forever``, but a callback that kills its processes is ended."""
 
     def interrupted(self, counts: Counts) -> Answer:
         return counts.interruptions < INTERRUPTION_LIMIT
@@ -126,7 +126,7 @@ class RetryCallback(RetryCommonForever):
 @adapter(IPartial)
 @implementer(IRetryPolicy)
 class NeverRetry:
-    """``never``: begun once at most, whatever dies; for what acts outside of the database."""
+    """``never``: begun once at most, whatever dies; for calls that act outside of the database."""
 
     at_most_once = True
 
@@ -164,12 +164,12 @@ class _RetryExceptions(RetryCommonFourTimes):
 
 
 class RetryExceptions:
-    """A factory of policies that try a call again that has raised; ``exceptions`` is one.
+    """A factory of policies that repeat a call which has raised; ``exceptions`` is one.
 
-    ``limit``: how many tries in all.  The first pause takes ``delay`` seconds, each further one
-    ``factor`` times as long, at most ``longest`` seconds; a share of up to ``jitter`` is added at
-    random by ``uniform(low, high)``, so that what failed together does not come back together.
-    Conflicts and interruptions are treated as by ``default``.
+    ``limit``: the number of attempts in all.  The first pause takes ``delay`` seconds, each further
+    one ``factor`` times as long, at most ``longest`` seconds; a share of up to ``jitter`` is added
+    at random by ``uniform(low, high)``, so that calls which failed together are not repeated
+    together.  Conflicts and interruptions are treated as by ``default``.
 
     Keep one of your own in a module that workers can import, and name it to ``put`` as
     ``retry="package.module:NAME"``.  Raises ValueError for values that make no sense.
@@ -193,11 +193,11 @@ class RetryExceptions:
         self._jitter, self._longest, self._uniform = jitter, longest, uniform
 
     def __call__(self, partial: Any) -> _RetryExceptions:
-        """The policy for a partial."""
+        """Return the policy for a partial."""
         return _RetryExceptions(partial, self)
 
     def after(self, failures: int) -> timedelta:
-        """How long to wait after so many failures."""
+        """Return the pause after this many failures."""
         pause = self._delay
         for _ in range(failures - 1):
             pause = min(self._longest, pause * self._factor)

@@ -1,1 +1,14 @@
-"""workers."""
+"""The records of an instance: its worker, what it has claimed and completed, its engine.
+
+    worker.py           Worker and Workers: one record for each instance
+    claims.py           SizedSequence and ClaimList: the claimed partials, a list for each child
+    completed.py        Completed: finished partials in the order of their end
+    incarnation.py      Incarnation: one run of an engine, the fencing token; its Ping
+    fence.py            commits only while the incarnation lives
+    claims_snapshot.py  the claims in a small file, for operators without the database
+
+One writer a record: the engine writes its claim lists and its ping, its incarnation is written when
+it starts and when it ends or is buried, sizes have records of their own.  An engine registers with
+an Incarnation, claims into the ``ClaimList`` of a child, and moves what is finished from there to
+``Completed``; every commit of it and of its children passes the fence.
+"""

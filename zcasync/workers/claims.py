@@ -1,4 +1,4 @@
-"""What a worker has claimed: an ordered list for each child, and how many there may be."""
+"""The claims of a worker: an ordered list for each child, and the number of jobs at once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Size(Persistent):  # type: ignore[misc]
 
 
 class ClaimList(Persistent):  # type: ignore[misc]
-    """What one child has claimed, in the order in which it will run."""
+    """The partials that are claimed for one child, in the order in which they will run."""
 
     items: tuple[PartialRecord, ...] = ()
-    deaths = 0  # of children whose jobs were recovered; tells whether a commit in doubt is there
+    deaths = 0  # of children whose jobs were recovered; shows whether a commit in doubt succeeded
 
     def keep(self, items: Iterable[PartialRecord]) -> None:
-        """Hold only these of the items; nothing is written where that are all."""
+        """Keep only these of the items; write nothing where all are kept."""
         kept = tuple(items)
         if len(kept) != len(self.items):
             self.items = kept
@@ -38,7 +38,7 @@ class SizedSequence(Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ISizedSequence`."""
 
     _lists: tuple[ClaimList, ...] = ()
-    #: Claimed, and their records cannot be loaded: set aside until an engine starts that can.
+    #: Claimed, and in quarantine because their records cannot be loaded, until an engine starts.
     unreadable: tuple[PartialRecord, ...] = ()
 
     def __init__(self, size: int) -> None:
@@ -72,13 +72,13 @@ class SizedSequence(Persistent):  # type: ignore[misc]
         return self._size._p_oid  # type: ignore[no-any-return]
 
     def readmit_unreadable(self) -> None:
-        """Claim what was in quarantine again: perhaps it can be loaded now."""
+        """Return what is in quarantine to the claim lists: perhaps it can be loaded now."""
         if self.unreadable:
             self.lists(1)[0].items += self.unreadable
             self.unreadable = ()
 
     def lists(self, count: int = 0) -> tuple[ClaimList, ...]:
-        """Return the claim lists, at least ``count`` of them."""
+        """Return the claim lists, at least ``count`` of them; make those that are missing."""
         if len(self._lists) < count:
             self._lists += tuple(ClaimList() for _ in range(count - len(self._lists)))
         return self._lists

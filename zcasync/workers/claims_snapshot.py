@@ -1,8 +1,7 @@
-"""The last pass in a small file: what the engine held, for a look without the database.
+"""The claims of an engine after its last pass, in a small file that needs no database to be read.
 
 The file is a convenience for operators, never a source of truth: it is written after the commit of
-a pass, without fsync, and says which engine it speaks of.  The kernel keeps it when the process is
-killed.
+a pass, without fsync, and names its engine.  The kernel keeps it when the process is killed.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ OID_BYTES = 8
 
 @dataclass(frozen=True)
 class Claims:
-    """What one sequence of a worker holds; ``oids``: hex, one after the other."""
+    """The claims in one sequence of a worker; ``oids``: hex, one after the other."""
 
     size: int
     oids: str
 
     @classmethod
-    def of(cls, sequence: SizedSequence, over: Collection[bytes]) -> Claims:
-        """As the current transaction sees them, without those that are over."""
+    def of(cls, sequence: SizedSequence, finished: Collection[bytes]) -> Claims:
+        """Return the claims in the current transaction, without these oids, which are finished."""
         found = (partial._p_oid for one in sequence.lists() for partial in one.items)
-        return cls(sequence.size, b"".join(oid for oid in found if oid not in over).hex())
+        return cls(sequence.size, b"".join(oid for oid in found if oid not in finished).hex())
 
     def ids(self, database: str) -> list[str]:
-        """As operators write them; ``database`` leads when it has a name."""
+        """Return the ids as operators write them; ``database`` leads when it has a name."""
         oids = bytes.fromhex(self.oids)
         starts = range(0, len(oids), OID_BYTES)
         ids = [hex_oid(oids[start : start + OID_BYTES]) for start in starts]
@@ -49,7 +48,7 @@ class Claims:
 
 @dataclass(frozen=True)
 class ClaimsSnapshot:
-    """What an engine holds."""
+    """The claims of an engine, and the name of their database."""
 
     engine: str
     database: str  # '' for the main one
@@ -57,32 +56,32 @@ class ClaimsSnapshot:
     reactor: Claims
 
     @classmethod
-    def of(cls, worker: Worker, over: Collection[bytes] = ()) -> ClaimsSnapshot:
-        """What the current transaction says of a stored worker; ``over``: oids that are done."""
+    def of(cls, worker: Worker, finished: Collection[bytes] = ()) -> ClaimsSnapshot:
+        """Return the snapshot of a stored worker, without these oids, which are finished."""
         return cls(
             str(worker.engineUUID),
             id_of(worker).rpartition(":")[0],
-            Claims.of(worker.thread, over),
-            Claims.of(worker.reactor, over),
+            Claims.of(worker.thread, finished),
+            Claims.of(worker.reactor, finished),
         )
 
     @property
     def jobs(self) -> list[str]:
-        """The ids of all that is held."""
+        """The ids of all claims."""
         return [*self.thread.ids(self.database), *self.reactor.ids(self.database)]
 
 
 class LastPass:
-    """Keeps the file of a home.  Everything happens in the database thread."""
+    """The snapshot file of a home; used in the database thread only."""
 
     def __init__(self, home: Home) -> None:
         self._path = home.last_pass
         self._fd: int | None = None
         self._written: ClaimsSnapshot | None = None
-        self._has_complained = False
+        self._has_logged = False
 
     def write(self, held: ClaimsSnapshot) -> None:
-        """Write it down when it has changed.  A full disk must not keep an engine from working."""
+        """Write a snapshot that has changed.  A full disk must not keep an engine from working."""
         if held == self._written:
             return
         body = json.dumps(asdict(held)).encode()
@@ -93,21 +92,21 @@ class LastPass:
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.pwrite(self._fd, text, 0)
         except OSError as error:
-            if not self._has_complained:
+            if not self._has_logged:
                 log.warn("{path} cannot be written: {why}", path=str(self._path), why=str(error))
-                self._has_complained = True
+                self._has_logged = True
         else:
             self._written = held
 
     def close(self) -> None:
-        """Let go of the file.  Safe to repeat."""
+        """Close the file.  Safe to repeat."""
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
 
 
 def read(home: Home) -> ClaimsSnapshot | None:
-    """What the last engine of a home held after its last pass; None: nothing readable."""
+    """Return the claims of a home's last engine after its last pass; None: nothing readable."""
     try:
         head, _, rest = home.last_pass.read_bytes().partition(b"\n")
         length, checksum = map(int, head.split())

@@ -19,7 +19,7 @@ from zcasync.interfaces import ICompletedCollection
 from zcasync.job.record import PartialRecord
 
 PAGE_SIZE = 32
-#: A bucket takes what ends within this time, and is dropped as a whole.
+#: A bucket holds the partials that end within this time, and is dropped as a whole.
 BUCKET = timedelta(days=1)
 #: Finished partials are kept this long, and up to a bucket longer.
 RETENTION = timedelta(days=7)
@@ -32,16 +32,16 @@ class Page(Persistent):  # type: ignore[misc]
 
 
 class Bucket(Persistent):  # type: ignore[misc]
-    """The pages of one stretch of time."""
+    """The pages of one period of time."""
 
     def __init__(self, began: int) -> None:
         self.began = began
         self.pages = IOBTree()  # by number, from 0
         self.pages[0] = Page()
-        self.full = 0  # how many partials the pages before the last one hold
+        self.full = 0  # number of partials in the pages before the last one
 
     def add(self, partials: list[PartialRecord]) -> None:
-        """Add finished partials."""
+        """Add finished partials, oldest first."""
         rest = tuple(partials)
         number = self.pages.maxKey()
         page = self.pages[number]
@@ -55,7 +55,7 @@ class Bucket(Persistent):  # type: ignore[misc]
             rest = rest[room:]
 
     def __iter__(self) -> Iterator[PartialRecord]:
-        """Newest first."""
+        """Yield the partials, newest first."""
         for number in range(self.pages.maxKey(), -1, -1):
             yield from reversed(self.pages[number].partials)
 
@@ -80,7 +80,7 @@ class Completed(Persistent):  # type: ignore[misc]
         self._buckets[-1].add(partials)
 
     def prune(self, keep: timedelta = RETENTION) -> int:
-        """Drop the buckets whose last partial is older than ``keep``; how many partials went."""
+        """Drop buckets whose last partial is older than ``keep``; return the number of partials."""
         oldest = clock.now() - (keep + BUCKET) // clock.MICROSECOND
         gone = [bucket for bucket in self._buckets if bucket.began < oldest]
         if gone:

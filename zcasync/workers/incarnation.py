@@ -1,4 +1,4 @@
-"""The incarnation: the record of one run of a supervisor, and the token that fences it.
+"""The incarnation: the record of one run of an engine, and the token that fences it.
 
 It is written when the engine starts and when it ends or is buried, never in between.  Every commit
 of the engine and of its children checks that it has not changed (see
@@ -18,11 +18,11 @@ from zcasync.instance.process_identity import ProcessIdentity
 
 
 class Incarnation(Persistent):  # type: ignore[misc]
-    """One run of a supervisor for a worker."""
+    """One run of an engine for a worker."""
 
     ended: int | None = None
     end_reason: str | None = None  # None while it lives
-    versions: dict[str, str] | None = None  # name -> version of what it runs on; None: not noted
+    versions: dict[str, str] | None = None  # name -> version of what it runs on; None: unknown
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Incarnation(Persistent):  # type: ignore[misc]
         return self.end_reason is not None
 
     def end(self, reason: str) -> None:
-        """Write down that it is over; from then on the engine cannot commit."""
+        """Record the end and its reason; from this commit on the engine cannot commit."""
         self.ended = clock.now()
         self.end_reason = reason
 
@@ -59,8 +59,8 @@ class Incarnation(Persistent):  # type: ignore[misc]
 class Ping(Persistent):  # type: ignore[misc]
     """The engine's sign of life: its record's serial is the signal, its content for people.
 
-    ``promise``: the engine writes again within so many seconds, or it is dead.  ``monotonic``: the
-    clock of the engine's machine, which means something to processes of the same boot only.
+    ``promise``: the engine writes again within this many seconds, or it is dead.  ``monotonic``:
+    the clock of the engine's machine, to be read by processes of the same boot only.
     """
 
     at: int | None = None
@@ -68,7 +68,7 @@ class Ping(Persistent):  # type: ignore[misc]
     monotonic: float | None = None
 
     def write(self, promise: float) -> None:
-        """Say that we live, and for how long this word holds (seconds)."""
+        """Write the sign of life, with the promise to write again within ``promise`` seconds."""
         self.at = clock.now()
         self.monotonic = time.monotonic()
         self.promise = promise

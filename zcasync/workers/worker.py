@@ -1,7 +1,7 @@
-"""Workers: the persistent record of each instance, and what it has claimed.
+"""Workers: the persistent record of each instance, with its claims and its completed partials.
 
-One writer a record: the engine writes its claim lists and its ping, anybody writes the sizes, and
-the worker's own record changes when an engine starts, ends or is buried.
+One writer a record: the engine writes its claim lists and its ping, any process the sizes, and the
+worker's own record changes when an engine starts, ends or is buried.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Worker(Persistent):  # type: ignore[misc]
 
     @property
     def uuid_bytes(self) -> bytes:
-        """The bytes of its UUID."""
+        """The bytes of the worker's UUID."""
         return self._uuid  # type: ignore[no-any-return]
 
     @property
     def engine_bytes(self) -> bytes | None:
-        """The bytes of ``engineUUID``."""
+        """The bytes of ``engineUUID``; None: no engine."""
         return self._engine
 
     @property

@@ -54,16 +54,15 @@ def story_engine(
 ) -> Engine:
     """An engine that does all but thread jobs in the reactor's thread."""
     from zcasync.supervisor.engine import Engine
+    from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 
     return Engine(
         db,
         worker,
         reactor=reactor,
         settings=Settings(),
-        make_pool=thread_pool(reactor, db),
-        make_reactor_jobs=inline_reactor_jobs,
-        thread=InlineThread(),
-        lost=lost,
+        parts=EngineParts(thread_pool(reactor, db), inline_reactor_jobs, InlineThread()),
+        callbacks=EngineCallbacks(lost=lost),
     )
 
 
@@ -99,7 +98,7 @@ class Story:
             stopped = self.engine.stop()
             deadline = time.monotonic() + 30
             while not stopped.called:
-                busy = [child.job_id() for child in self.engine.performers.pool.children.values()]
+                busy = [child.job_id() for child in self.engine.executors.pool.children.values()]
                 assert time.monotonic() < deadline, f"thread jobs that do not end: {busy}"
                 self.time_flies(0)
                 time.sleep(0.001)  # let the threads work

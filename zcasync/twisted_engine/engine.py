@@ -14,6 +14,7 @@ from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 
 
@@ -45,7 +46,8 @@ def embedded_engine(db: Any, worker: Any, reactor: Any) -> EngineKeeper:
             servers=servers if configuration.is_embedded else None,
         ).to_text()
 
-    settings, watch = configuration.settings, Watch()
+    settings = configuration.settings
+    parts = EngineParts(child_processes(reactor, settings, spec_for), watch=Watch())
 
     def make(lost: Callable[[BaseException], None]) -> Engine:
         return Engine(
@@ -53,9 +55,8 @@ def embedded_engine(db: Any, worker: Any, reactor: Any) -> EngineKeeper:
             worker,
             reactor=reactor,
             settings=settings,
-            make_pool=child_processes(reactor, settings, spec_for),
-            watch=watch,
-            lost=lost,
+            parts=parts,
+            callbacks=EngineCallbacks(lost=lost),
         )
 
     return EngineKeeper(reactor, make)

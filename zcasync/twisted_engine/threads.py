@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import blockingCallFromThread
@@ -14,10 +14,8 @@ from zcasync.child.job_queue import Jobs
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
-from zcasync.supervisor.children.state import ChildState
-
-if TYPE_CHECKING:  # it loads a reactor
-    from zcasync.supervisor.children.pool import PoolFactory
+from zcasync.supervisor.children.interfaces import PoolFactory
+from zcasync.supervisor.children.state import WORKING, ChildState, State
 
 
 class Performer(ChildState):
@@ -96,7 +94,7 @@ class Performer(ChildState):
         self._in_reactor(deferred.addBoth, lambda value: self._jobs.add_fired(oid, value))
 
     def _left(self) -> None:
-        self.move_to("gone")
+        self.move_to(State.GONE)
         failed = self.problem is not None
         self._gone(self, Death(pid=0, exit_code=1 if failed else 0, reason=repr(self.problem)))
 
@@ -113,10 +111,13 @@ class Performer(ChildState):
 
     def finish(self) -> None:
         """Let it end after the job it is at."""
-        if self.state != "stopping":
-            self.move_to("stopping")
+        if self.state != State.STOPPING:
+            self.move_to(State.STOPPING)
         self._jobs.take_back()
         self._jobs.finish()
+
+    def kill(self, reason: str) -> None:
+        """Do nothing: a thread cannot be killed, so its job goes on."""
 
 
 class ThreadPool:
@@ -164,7 +165,7 @@ class ThreadPool:
             if slot not in self.children:
                 self.children[slot] = self._make(slot)
         for slot, child in self.children.items():
-            if slot >= size and child.state != "stopping":
+            if slot >= size and child.state != State.STOPPING:
                 child.finish()
 
     def ready(self) -> list[Performer]:
@@ -172,7 +173,7 @@ class ThreadPool:
         return [
             child
             for child in self.children.values()
-            if child.state in ("idle", "busy") and child.slot < self.size
+            if child.state in WORKING and child.slot < self.size
         ]
 
     def stop(self, grace: float) -> Deferred[None]:

@@ -34,6 +34,8 @@ COMMITS = {
     ("zcasync.perform.commits", "end"): "failure",
     ("zcasync.perform.follow_up", "run_callbacks"): "complete",
 }
+#: What is read of their variables, to know more.
+VARIABLES = {"pass": {"given", "result"}, "job": {"run"}}
 
 
 def role() -> str | None:
@@ -58,11 +60,10 @@ def commits() -> set[str]:
 
 def _refined(name: str, values: dict[str, Any]) -> set[str]:
     if name == "pass":
-        names = {"claim"} if values["done"].claimed else set()
-        names |= {"retire"} if values["done"].retired else set()
-        names |= (
-            {"recover"} if any(slot.deaths for slot in values["work"].slots.values()) else set()
-        )
+        given, result = values["given"], values["result"]
+        names = {"claim"} if result.claimed else set()
+        names |= {"retire"} if result.retired else set()
+        names |= {"recover"} if any(slot.deaths for slot in given.slots.values()) else set()
         return names or {"ping"}
     if name == "job" and values["run"].partial.parent is not None:
         return {"callback"}

@@ -14,7 +14,6 @@ from twisted.internet.task import Clock
 from tests.supervisor.children.pooled import USUAL, Pooled
 from tests.support.scenes import Said
 from tests.support.waiting import wait_until
-from zcasync.supervisor.children import process_info as vitals
 from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.status import child_list
 
@@ -121,7 +120,7 @@ def test_nobody_is_looked_at_when_there_is_nobody(pooled: Pooled) -> None:
 
 
 def test_vitals_of_a_real_process() -> None:
-    found = vitals.look(os.getpid())
+    found = ProcessInfo.of(os.getpid())
     assert found is not None
     assert found.rss > 10 * 2**20
     assert not found.is_stopped
@@ -132,13 +131,13 @@ def test_vitals_of_a_stopped_and_of_a_gone_process() -> None:
     try:
         process.send_signal(signal.SIGSTOP)
         wait_until(lambda: psutil.Process(process.pid).status() == "stopped", "it to stop")
-        found = vitals.look(process.pid)
+        found = ProcessInfo.of(process.pid)
         assert found is not None
         assert found.is_stopped
     finally:
         process.kill()
         process.wait()
-    assert vitals.look(process.pid) is None
+    assert ProcessInfo.of(process.pid) is None
 
 
 def test_a_child_that_does_not_end_after_its_last_job_is_killed(pooled: Pooled, said: Said) -> None:

@@ -49,7 +49,7 @@ def test_it_is_taken_for_each_slot_that_has_nothing_in_hand(scene: Scene) -> Non
     assert (scene.held(0), scene.held(1)) == ([first], [second])
     assert third.state == PENDING
     assert len(scene.session.queue) == 1
-    assert done.delay == scene.worker.poll_seconds, "nobody asks again and again"
+    assert done.schedule.delay == scene.worker.poll_seconds, "nobody asks again and again"
 
 
 def test_it_waits_with_all_that_is_behind_it_until_a_slot_has_nothing_in_hand(
@@ -83,7 +83,7 @@ def test_reactor_jobs_are_all_begun_at_once(scene: Scene) -> None:
     partials = put(scene, "nn", "reactor")
     done = scene.run(PassInput(reactor=SlotReport(ready=True)))
 
-    assert done.start == [partial._p_oid for partial in partials]
+    assert done.hand_out.reactor == [partial._p_oid for partial in partials]
 
 
 def test_a_policy_that_nobody_finds_is_no_reason_to_stop(scene: Scene) -> None:

@@ -20,9 +20,11 @@ from zcasync.liveness.watch import Watch
 from zcasync.perform.performer import Performer
 from zcasync.perform.progress import Progress, noted
 from zcasync.supervisor import registration as startup
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
-from zcasync.supervisor.poll.poll_pass import IDLE_PING_SECONDS, Passes
+from zcasync.supervisor.poll.ping import IDLE_PING_SECONDS
+from zcasync.supervisor.poll.poll_pass import Passes
+from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.retire import RETIRE_SECONDS
 
 DEATH = Death(pid=7, signal="SIGKILL")
@@ -36,14 +38,15 @@ class Scene:
         self.session, self.client, self.seconds = engine, client, seconds
         self.worker = scenes.serve(engine)
         scenes.fenced(engine, self.worker)
-        self.passes = Passes(
-            engine.connection,
-            engine.manager,
-            self.worker,
-            self.worker.incarnation,
-            Watch(seconds),
-            Environment(seconds=seconds, sleep=seconds.sleep),
+        self.records = EngineRecords(
+            engine.connection, engine.manager, self.worker, self.worker.incarnation
         )
+        self.renew_passes()
+
+    def renew_passes(self) -> None:
+        """The passes of an engine that has made none yet."""
+        environment = Environment(seconds=self.seconds, sleep=self.seconds.sleep)
+        self.passes = Passes(self.records, Watch(self.seconds), environment)
 
     def put(self, count: int = 1) -> list[Partial]:
         """The client puts calls; the partials as the engine sees them."""
@@ -97,7 +100,7 @@ def test_as_much_is_claimed_as_there_is_room(scene: Scene) -> None:
     partials = scene.put(3)
     done = scene.run(s0=ready(room=2))
 
-    assert (done.claimed, done.hand_out) == (2, {0: oids(partials[:2])})
+    assert (done.claimed, done.hand_out.slots) == (2, {0: oids(partials[:2])})
     assert [partial.state for partial in partials] == [ACTIVE, ACTIVE, PENDING]
     assert all(partial.claim is scene.worker.incarnation for partial in partials[:2])
     scene.client.sync()
@@ -126,8 +129,8 @@ def test_dealing_ends_where_the_room_ends(scene: Scene) -> None:
 def test_a_child_that_is_not_ready_is_handed_nothing(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
-    assert scene.run(s0=SlotReport()).hand_out == {}
-    assert scene.run(s0=ready(in_hand=partials[:1])).hand_out == {0: oids(partials[1:])}
+    assert scene.run(s0=SlotReport()).hand_out.slots == {}
+    assert scene.run(s0=ready(in_hand=partials[:1])).hand_out.slots == {0: oids(partials[1:])}
 
 
 def test_nothing_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
@@ -135,7 +138,7 @@ def test_nothing_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
     scene.size(0)
     done = scene.run(s0=ready(room=1))
 
-    assert (done.claimed, done.thread_size, partial.state) == (0, 0, PENDING)
+    assert (done.claimed, done.hand_out.thread_size, partial.state) == (0, 0, PENDING)
 
 
 def test_reactor_jobs_are_limited_by_those_at_work(scene: Scene) -> None:
@@ -148,7 +151,7 @@ def test_reactor_jobs_are_limited_by_those_at_work(scene: Scene) -> None:
     work.reactor.deferred = frozenset([b"b"])
     done = scene.run(work)
 
-    assert len(done.start) == 2, "the one that waits for its Deferred takes no room"
+    assert len(done.hand_out.reactor) == 2, "the one that waits for its Deferred takes no room"
 
 
 # retiring
@@ -173,15 +176,15 @@ def test_what_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> Non
 
     assert scene.held() == [over]
     assert len(scene.worker.completed) == 0
-    assert not done.hand_out, "nobody begins it again"
+    assert not done.hand_out.slots, "nobody begins it again"
     assert done.held is not None
     assert done.held.jobs == [], "it is over"
     assert done.unretired == {0: {over._p_oid: ended}}
-    assert done.delay <= RETIRE_SECONDS
+    assert done.schedule.delay <= RETIRE_SECONDS
 
     done = scene.run(s0=completed(done.unretired[0], room=1))
     assert scene.held() == [over, waits], "a claim can do without"
-    assert done.hand_out == {0: [waits._p_oid]}
+    assert done.hand_out.slots == {0: [waits._p_oid]}
 
     scene.seconds.advance(RETIRE_SECONDS)
     done = scene.run(s0=completed(done.unretired[0], in_hand=[waits]))
@@ -199,7 +202,7 @@ def test_a_job_that_begins_once_does_not_wait_for_what_is_over(scene: Scene) -> 
     scene.session.sync()
     done = scene.run(s0=completed({over._p_oid: 1}, room=1))
 
-    assert len(done.hand_out[0]) == 1
+    assert len(done.hand_out.slots[0]) == 1
 
 
 def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
@@ -222,7 +225,7 @@ def test_what_is_over_stays_in_a_slot_that_there_is_no_more_until_it_is_retired(
     scene.size(1)
     done = scene.run(s0=ready(), s1=SlotReport(completed={over._p_oid: 1}))
 
-    assert not done.hand_out
+    assert not done.hand_out.slots
     scene.seconds.advance(RETIRE_SECONDS)
     scene.run(s0=ready(), s1=SlotReport(completed=done.unretired[1]))
     assert list(scene.worker.completed) == [over]
@@ -271,10 +274,10 @@ def test_callbacks_that_an_application_has_left_are_run_by_a_worker(
     assert waiting == ((0, 0) if waits == "in the queue" else (1, 1))
 
     done = scene.run(s0=ready(room=1))
-    assert (done.hand_out, scene.held()) == ({}, [])
+    assert (done.hand_out.slots, scene.held()) == ({}, [])
     fake_clock.advance(seconds=15)
     done = scene.run(s0=ready(room=1))
-    assert done.hand_out == {0: [partial._p_oid]}
+    assert done.hand_out.slots == {0: [partial._p_oid]}
     own = scene.session.connection.get(partial._p_oid)
     own.callbacks[0]._call = own.callbacks[1]._call  # where it does not die
     scene.session.commit()
@@ -295,7 +298,7 @@ def test_callbacks_that_an_application_has_run_are_no_workers_business(
     fake_clock.advance(seconds=15)
     done = scene.run(s0=ready(room=1))
 
-    assert (done.hand_out, done.claimed, scene.held()) == ({}, 0, [])
+    assert (done.hand_out.slots, done.claimed, scene.held()) == ({}, 0, [])
     scene.client.sync()
     assert (len(scene.client.queue), scene.client.queue.count_held()) == (0, 0)
 
@@ -313,8 +316,8 @@ def test_what_cannot_be_loaded_any_more_keeps_nothing_else_from_being_retired(
     scene.session.connection.cacheMinimize()
     done = scene.run(PassInput(cancelled={strange._p_oid: "somebody"}), s0=ready())
 
-    assert (scene.held(), done.hand_out, list(scene.worker.completed)) == ([], {}, [other])
-    assert "is set aside" in "".join(done.notes)
+    assert (scene.held(), done.hand_out.slots, list(scene.worker.completed)) == ([], {}, [other])
+    assert "is set aside" in "".join(done.log)
     assert [one._p_oid for one in scene.worker.thread.unreadable] == [strange._p_oid]
     assert done.cancelled == [strange._p_oid], "nobody goes on trying"
 
@@ -326,8 +329,8 @@ def test_what_a_child_cannot_load_is_not_given_to_it_again(scene: Scene) -> None
     slot.unreadable = {partials[0]._p_oid: "ValueError: no such thing"}
     done = scene.run(s0=slot)
 
-    assert (scene.held(), done.hand_out) == (partials[1:], {})
-    assert "is set aside: ValueError: no such thing" in "".join(done.notes)
+    assert (scene.held(), done.hand_out.slots) == (partials[1:], {})
+    assert "is set aside: ValueError: no such thing" in "".join(done.log)
     assert list(scene.worker.thread.unreadable) == partials[:1]
 
 
@@ -340,7 +343,7 @@ def test_what_has_callbacks_to_do_is_kept(scene: Scene) -> None:
     done = scene.run(s0=ready())
 
     assert scene.held() == [partial]
-    assert done.hand_out == {0: oids([partial])}
+    assert done.hand_out.slots == {0: oids([partial])}
 
 
 def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
@@ -359,10 +362,10 @@ def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
 
     done = scene.run(PassInput(reactor=SlotReport(ready=True)))
     assert len(scene.worker.reactor) == 7
-    assert done.start == oids(partials[: scene.worker.reactor.size])
+    assert done.hand_out.reactor == oids(partials[: scene.worker.reactor.size])
 
-    at_work = SlotReport(ready=True, outstanding=frozenset(done.start[1:]))
-    assert len(scene.run(PassInput(reactor=at_work)).start) == 1
+    at_work = SlotReport(ready=True, outstanding=frozenset(done.hand_out.reactor[1:]))
+    assert len(scene.run(PassInput(reactor=at_work)).hand_out.reactor) == 1
 
 
 # recovering
@@ -376,7 +379,7 @@ def test_a_death_interrupts_the_job_and_frees_the_reserved(scene: Scene) -> None
     assert [partial._interruptions for partial in partials] == [1, 0]
     assert [partial.state for partial in partials] == [PENDING] * 2
     assert scene.held() == []
-    assert "SIGKILL" in done.notes[0]
+    assert "SIGKILL" in done.log[0]
 
 
 def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:
@@ -418,10 +421,10 @@ def test_callbacks_of_a_slot_that_was_given_up_are_run_in_the_first_one(scene: S
         scenes.end(partial, 3)
     scene.size(1)
     leaving = SlotReport(outstanding=frozenset(oids(partials[1:])))
-    assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out == {}
+    assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out.slots == {}
 
     done = scene.run(s0=ready(in_hand=partials[:1]), s1=SlotReport(deaths=[(DEATH, False)]))
-    assert done.hand_out == {0: oids(partials[1:])}
+    assert done.hand_out.slots == {0: oids(partials[1:])}
     assert (scene.held(0), scene.held(1)) == (partials, [])
 
 
@@ -433,7 +436,7 @@ def test_a_freed_job_is_claimed_in_the_same_pass_for_who_has_room(scene: Scene) 
     slot.returned = oids(partials[1:])
     done = scene.run(s0=slot, s1=ready(room=1))
 
-    assert done.hand_out == {1: oids(partials[1:])}
+    assert done.hand_out.slots == {1: oids(partials[1:])}
 
 
 def put_off(scene: Scene, partial: Partial, seconds: int) -> None:
@@ -454,10 +457,12 @@ def test_a_job_that_was_put_off_leaves_its_worker(scene: Scene, fake_clock: Fake
     done = scene.run(s0=ready(room=1, in_hand=partials[1:]))
     assert (partials[0].state, partials[0].claim, partials[0]._interruptions) == (PENDING, None, 0)
     assert scene.held() == partials[1:]
-    assert (done.claimed, done.hand_out, done.delay) == (0, {}, 3)
+    assert (done.claimed, done.hand_out.slots, done.schedule.delay) == (0, {}, 3)
 
     fake_clock.advance(seconds=3)
-    assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out == {0: oids(partials[:1])}
+    assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out.slots == {
+        0: oids(partials[:1])
+    }
 
 
 def test_a_job_that_was_put_off_can_be_cancelled(scene: Scene) -> None:
@@ -477,7 +482,7 @@ def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scen
     theirs = scene.client.same(partial)
     theirs.wait_for(scene.client.keep(Partial(abs, 1)))
     scene.client.commit()
-    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
+    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, has_changes=True), s0=ready())
     assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
     assert partial.result.check(AbortedError)
     assert (scene.held(), list(scene.worker.completed)) == ([], [partial])
@@ -511,7 +516,7 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
     if how == "waits":
         partial.wait_for(scene.session.keep(Partial(abs, 1)))
     scene.session.commit()
-    look = scene.passes._politeness.look
+    look = scene.passes._affinity.begin_pass
     added: list[Partial] = []
 
     def look_late(manager: object) -> None:
@@ -522,14 +527,14 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
             added.append(scene.client.same(partial).addCallback(abs))
             scene.client.commit()
 
-    monkeypatch.setattr(scene.passes._politeness, "look", look_late)
+    monkeypatch.setattr(scene.passes._affinity, "begin_pass", look_late)
     cancelled = {} if how == "interrupted" else {partial._p_oid: "jane"}
     deaths = [] if how == "waits" else [(DEATH, False)]
     done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(ready=True, deaths=deaths))
 
     assert done.conflicts == 1
     assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
-    assert (scene.held(), done.hand_out) == ([partial], {0: oids([partial])})
+    assert (scene.held(), done.hand_out.slots) == ([partial], {0: oids([partial])})
 
 
 def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
@@ -562,7 +567,7 @@ def test_a_death_counts_once_though_the_commit_about_it_was_in_doubt(
 
     again = scene.run(s0=slot)
     assert [partial._interruptions for partial in partials] == [1, 0]
-    assert sorted(again.hand_out[0]) == sorted(oids(partials))
+    assert sorted(again.hand_out.slots[0]) == sorted(oids(partials))
 
     scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
     assert sorted(partial._interruptions for partial in partials) in ([1, 1], [0, 2])
@@ -611,8 +616,8 @@ def test_a_dead_engine_is_buried_and_its_work_claimed_in_one_go(scene: Scene) ->
     scenes.claim(scene.client, dead, partials)
     done = scene.run(s0=ready(room=1))
 
-    assert done.hand_out == {0: oids(partials)}
-    assert "is buried: process" in done.notes[0]
+    assert done.hand_out.slots == {0: oids(partials)}
+    assert "is buried: process" in done.log[0]
     scene.client.sync()
     assert (dead.engineUUID, dead.incarnation.is_over) == (None, True)
     assert partials[0]._interruptions == 1
@@ -676,25 +681,25 @@ def test_a_first_claim_is_a_ping_because_the_promise_gets_shorter(scene: Scene) 
 
 
 def test_the_next_pass_comes_when_the_next_partial_is_due(scene: Scene, fake_clock: object) -> None:
-    assert scene.run(s0=ready(room=1)).delay == 5
+    assert scene.run(s0=ready(room=1)).schedule.delay == 5
     begin_after = fake_clock.later(seconds=2)
     scene.client.queue.put(Partial(abs, 1), begin_after=begin_after)
     scene.client.commit()
 
-    assert scene.run(s0=ready(room=1)).delay == 2
-    assert scene.run(s0=ready(room=0)).delay == 5, "there is nobody to run it"
+    assert scene.run(s0=ready(room=1)).schedule.delay == 2
+    assert scene.run(s0=ready(room=0)).schedule.delay == 5, "there is nobody to run it"
 
 
 def test_a_put_and_a_change_of_size_write_what_is_watched(scene: Scene) -> None:
     scene.put()
     done, worker = scene.run(s0=ready(room=1)), scene.worker
-    watched = done.watched
+    watched = done.schedule.watched
 
     assert {worker._p_oid, worker.thread._size._p_oid, worker.reactor._size._p_oid} <= watched
     pages = {lane.inbox.last._p_oid for lane in scene.session.queue.lanes().values()}
     assert pages <= watched
-    assert done.for_reactor == scene.session.manager.reactor.watched()
-    assert not pages & done.for_reactor
+    assert done.schedule.for_reactor == scene.session.manager.reactor.watched()
+    assert not pages & done.schedule.for_reactor
 
 
 def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
@@ -716,7 +721,7 @@ def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
     done = scene.run(s0=ready(room=1))
 
     assert done.conflicts >= 1
-    assert done.hand_out == {0: oids([partial])}
+    assert done.hand_out.slots == {0: oids([partial])}
     assert scene.held() == [partial]
     assert partial.state != COMPLETED
 
@@ -745,7 +750,7 @@ def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
 
     assert (first._interruptions, second._interruptions) == (1, 0)
     assert [partial.state for partial in (first, second)] == [PENDING] * 2, "of the second death"
-    assert done.notes == []
+    assert done.log == []
 
 
 @pytest.mark.parametrize("trouble", [ConflictError, ClientDisconnected])
@@ -763,7 +768,7 @@ def test_a_ping_that_was_not_committed_is_written_again(
 
     scene.seconds.advance(30)
     # Not the commit of the look at the others, which comes before.
-    monkeypatch.setattr(scene.passes._others, "look", list)
+    monkeypatch.setattr(scene.passes._peers, "look", list)
     monkeypatch.setattr(scene.session.transactions, "commit", commit_in_trouble)
     with contextlib.suppress(ClientDisconnected):
         scene.run(s0=ready())
@@ -780,14 +785,7 @@ def test_a_pass_need_not_load_again_what_the_one_before_has_looked_at(
     for _ in range(30):
         scenes.put(connect(), 1)
     scene.session.connection._cache.cache_size = 20
-    scene.passes = Passes(
-        scene.session.connection,
-        scene.session.manager,
-        scene.worker,
-        scene.worker.incarnation,
-        Watch(scene.seconds),
-        Environment(seconds=scene.seconds, sleep=scene.seconds.sleep),
-    )
+    scene.renew_passes()
     scene.run(s0=ready(room=100))
     scene.run(s0=ready(room=100))
     loaded: list[bytes] = []

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from zcasync import clock
 from zcasync.liveness.death import Death
-from zcasync.supervisor.children.child import Child
+from zcasync.supervisor.children.state import ChildState
 
 log = Logger()
 
@@ -73,7 +73,7 @@ class Backoff:
         }
 
 
-def early_end(child: Child, death: Death, now: float) -> str | None:
+def early_end(child: ChildState, death: Death, now: float) -> str | None:
     """What is wrong when a child has ended without having done anything; None when nothing is.
 
     Not when a job ended it: that is the job's affair, which has a limit of its own.

@@ -107,21 +107,24 @@ class Lanes(Layout):
         root["queue"].put(time.time)
 
     def claim(self, root: Any, claimer: int) -> int:
+        from zcasync.supervisor.poll.environment import Environment
         from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 
         manager = root["queue"].__parent__
         worker = manager.workers.values()[claimer]
-        polite = self._claimers.setdefault(claimer, LaneAffinity(worker._engine))
-        polite.look(manager)
+        affinity = self._claimers.setdefault(
+            claimer, LaneAffinity(worker.engine_bytes, Environment())
+        )
+        affinity.begin_pass(manager)
         found = manager.thread.claim(
-            worker._uuid, BATCH, engine=worker._engine, polite=polite.allows
+            worker.uuid_bytes, BATCH, engine=worker.engine_bytes, polite=affinity.allows
         )
         for partial in found.partials:
             partial.assign(worker.incarnation)
         return len(found.partials)
 
     def done(self, claimer: int) -> None:
-        self._claimers[claimer].done()
+        self._claimers[claimer].note_commit()
 
 
 LAYOUTS: dict[str, Any] = {"one BTree": OneTree, "zc.queue": Composite, "lanes": Lanes}

@@ -14,7 +14,7 @@ from bench.rows import Need, Row, Say
 from bench.scale import Scale
 from zcasync.interfaces import COMPLETED
 from zcasync.partial import Partial
-from zcasync.supervisor.poll.poll_pass import IDLE_PING_SECONDS
+from zcasync.supervisor.poll.ping import IDLE_PING_SECONDS
 
 MEBIBYTE = 1024 * 1024
 #: With a process id it makes the id of that process's own clock, as clock_getcpuclockid(3) does.

@@ -108,10 +108,22 @@ def test_each_commit_that_a_trap_knows_is_made_by_a_function_that_exists() -> No
     assert spec.loader is not None
     traps = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(traps)  # sets no trap where no folder is named
-    for module, name in traps.COMMITS:
-        codes = _functions(Path(importlib.util.find_spec(module).origin))
-        assert name in codes, f"{module} has no function {name} any more"
+    for (module, name), commit in traps.COMMITS.items():
+        functions = _functions(Path(importlib.util.find_spec(module).origin))
+        assert name in functions, f"{module} has no function {name} any more"
+        missing = traps.VARIABLES.get(commit, set()) - functions[name]
+        assert not missing, f"{module}: {name} has no {missing} any more"
 
 
-def _functions(path: Path) -> set[str]:
-    return {n.name for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)}
+def _functions(path: Path) -> dict[str, set[str]]:
+    """The functions of a module, and what each of them calls its variables."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {one.name: _variables(one) for one in nodes if isinstance(one, ast.FunctionDef)}
+
+
+def _variables(function: ast.FunctionDef) -> set[str]:
+    nodes = list(ast.walk(function))
+    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return arguments | {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }

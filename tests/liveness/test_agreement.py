@@ -29,8 +29,8 @@ from zcasync.liveness.verdict import STALE, Verdict
 from zcasync.liveness.watch import PROMISE_FACTOR, Watch
 from zcasync.reports.workers import SupervisorProbe, workers
 from zcasync.supervisor import registration
-from zcasync.supervisor.environment import Environment
 from zcasync.supervisor.poll.peers import Peers
+from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.workers.worker import Worker
 
 PROMISE = 40.0
@@ -182,9 +182,9 @@ def of_peer(cell: Cell) -> str | None:
     """The reason for which another engine buries the worker's engine, or None."""
     cell.session.sync()
     worker = cell.session.manager.workers[TWO]
-    session, surroundings = cell.session, Environment(cell.seconds)
-    args = session.connection, session.manager, worker, worker.incarnation
-    notes = Peers(*args, cell.watch, surroundings).look()
+    session = cell.session
+    records = EngineRecords(session.connection, session.manager, worker, worker.incarnation)
+    notes = Peers(records, cell.watch, cell.seconds).look()
     buried = [note.partition(" is buried: ") for note in notes if " is buried: " in note]
     return buried[0][2] if buried else None
 
@@ -192,7 +192,7 @@ def of_peer(cell: Cell) -> str | None:
 def of_start(cell: Cell) -> type[AlreadyServed] | None:
     """What an engine that is to begin for the same worker raises, or None: it has begun."""
     try:
-        registration.begin(cell.session.connection, ONE, ENGINE, {}, cell.watch)
+        registration.register(cell.session.connection, ONE, ENGINE, {}, cell.watch)
     except AlreadyServed as error:
         return type(error)
     return None

@@ -11,9 +11,10 @@ from tests.support.scenes import ELSEWHERE, Seconds
 from tests.support.sessions import TWO, Connect, Session
 from zcasync.interfaces import PENDING
 from zcasync.liveness.watch import Watch
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.messages import PassInput
 from zcasync.supervisor.poll.poll_pass import Passes
+from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.workers.worker import Worker
 
 BURIED_WITHIN_SECONDS = 60.0
@@ -42,16 +43,17 @@ class Engines:
         ]
 
     def _passes(self, session: Session, worker: Worker) -> Passes:
-        surroundings = Environment(self.seconds, self.seconds.sleep)
-        watch = Watch(self.seconds)
-        args = session.connection, session.manager, worker, worker.incarnation
-        return Passes(*args, watch, surroundings)
+        environment = Environment(self.seconds, self.seconds.sleep)
+        records = EngineRecords(session.connection, session.manager, worker, worker.incarnation)
+        return Passes(records, Watch(self.seconds), environment)
 
     def step(self, who: int) -> None:
         """Let time pass until the next pass of this engine, and make it."""
         self.seconds.now = max(self.seconds.now, self._next[who])
         done = self.passes[who].run(PassInput())
-        self._next[who] = self.seconds.now + done.delay + self._rng.uniform(0, LATE_SECONDS)
+        self._next[who] = (
+            self.seconds.now + done.schedule.delay + self._rng.uniform(0, LATE_SECONDS)
+        )
 
     def run_both(self, seconds: float) -> None:
         """Both poll for so long, and then until the second one has just pinged: the worst moment to

@@ -18,7 +18,7 @@ from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.performer import Performer
 from zcasync.retry.stock import NeverRetry, RetryCommonFourTimes
-from zcasync.supervisor import registration as startup
+from zcasync.supervisor import registration
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
 
@@ -100,7 +100,7 @@ def test_an_engine_that_stops_does_not_release_a_job_under_never_that_has_begun(
 ) -> None:
     partial = begun(session, "never")
     worker = session.manager.workers.values()[0]
-    startup.end(session.connection, worker, worker.incarnation)
+    registration.deregister(session.connection, worker, worker.incarnation)
 
     assert partial.state == COMPLETED
     assert "'never' lets it begin only once" in partial.result.getErrorMessage()
@@ -111,7 +111,7 @@ def test_an_engine_that_stops_releases_a_job_under_never_that_was_only_prefetche
 ) -> None:
     partial = claimed(session, "never")
     worker = session.manager.workers.values()[0]
-    startup.end(session.connection, worker, worker.incarnation)
+    registration.deregister(session.connection, worker, worker.incarnation)
 
     assert (partial.state, partial._interruptions, partial.claim) == (PENDING, 0, None)
 
@@ -229,7 +229,7 @@ def test_an_engine_that_stops_releases_a_rescheduled_job(
     partial._retry_at = fake_clock.microseconds + 300_000_000
     session.commit()
     worker = session.manager.workers.values()[0]
-    startup.end(session.connection, worker, worker.incarnation)
+    registration.deregister(session.connection, worker, worker.incarnation)
 
     assert (partial.state, partial.begin_after) == (PENDING, fake_clock.later(minutes=5))
     assert len(worker.thread) == 0

@@ -199,4 +199,4 @@ def test_twistd_runs_a_supervisor(make_instance: Callable[..., Instance]) -> Non
     client: Client = instance.client
     assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {})
     assert instance.stop() in (0, -signal.SIGTERM)  # twistd ends by the signal that stopped it
-    assert "laid down" in instance.output
+    assert "deregistered" in instance.output

@@ -15,6 +15,7 @@ from zcasync.child.job_thread import JobThread
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended, Ending
+from zcasync.supervisor.children.state import WORKING, State
 from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class SimulatedChild(ThreadWorker):
         super().__init__(
             supervisor.reactor, slot, lambda: self.databases.db, incarnation, changed, gone
         )
-        self.pid = self.world.new_number()
+        self.note_started(self.world.new_number())
         self.world.children.append(self)
 
     # what the supervisor does
@@ -65,7 +66,7 @@ class SimulatedChild(ThreadWorker):
         self.supervisor.post(call, *args)
 
     def _ready(self) -> None:
-        if self.state == "booting":
+        if self.state == State.BOOTING:
             super()._ready()
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
@@ -78,20 +79,19 @@ class SimulatedChild(ThreadWorker):
         return Deferred() if self.is_gone else super().take_back()
 
     def finish(self) -> None:
-        if self.state == "booting":
+        if self.state == State.BOOTING:
             self.kill("not needed any more")
-        elif self.state in ("idle", "busy") and not self.is_gone:
-            self.move_to("stopping")
+        elif self.state in WORKING and not self.is_gone:
+            self.move_to(State.STOPPING)
             taken = self._jobs.take_back()
             self._jobs.finish()
-            self.note_returned(taken)
-            self.given_back += taken
+            self.note_given_back(taken)
             self._changed(self)
             self._leave_when_done()
 
     def kill(self, reason: str) -> None:
-        if self.state not in ("gone", "stopping"):
-            self.move_to("stopping")
+        if self.state not in (State.GONE, State.STOPPING):
+            self.move_to(State.STOPPING)
         self.die(Death(pid=self.pid, signal="SIGKILL", reason=reason))
 
     # what the child does
@@ -148,7 +148,7 @@ class SimulatedChild(ThreadWorker):
 
     def _leave_when_done(self) -> None:
         held = self._jobs._held or self._jobs._waiting
-        if self.state == "stopping" and self.current is None and not held:
+        if self.state == State.STOPPING and self.current is None and not held:
             self.die(Death(pid=self.pid, exit_code=0))
 
     def leave(self) -> None:
@@ -177,7 +177,7 @@ class SimulatedChild(ThreadWorker):
             job = self.outstanding[0]
         if self.outstanding or self.deferred:
             self.world.die_at(self.supervisor.worker, self.slot, self._at)
-        self.move_to("gone")
+        self.move_to(State.GONE)
         self._gone(self, Death(**{**death.as_dict(), "job": job and hex_oid(job)}))
 
 

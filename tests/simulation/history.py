@@ -220,9 +220,9 @@ class History:
         if child is None or not child.supervisor.is_running or child.state != "busy":
             return
         engine = child.supervisor.engine
-        if engine is not None and engine.performers.pool.children.get(child.slot) is child:
+        if engine is not None and engine.executors.pool.children.get(child.slot) is child:
             with self.world.acting(child.supervisor):
-                engine.performers._sharing.take_back(child)
+                engine.executors._sharing.take_back(child)
 
     def delay_news(self, number: int) -> None:
         """What others commit takes its time to reach a process."""

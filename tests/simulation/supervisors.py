@@ -18,8 +18,9 @@ from tests.simulation.jobs import Crash, here
 from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import PROMISE_FACTOR, Watch
 from zcasync.supervisor.engine import Engine
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 
 if TYPE_CHECKING:
@@ -119,13 +120,18 @@ class Supervisor:
         self.reactor = Reactor()
         self.reactor.rightNow = 1000.0 * self.pid
         self._mail: list[Callable[[], None]] = []
-        self._surroundings = Environment(
-            seconds=self.reactor.seconds,
-            sleep=lambda seconds: None,
-            chance=random.Random(self.pid),
-            identity=lambda: identity_of(machine, self.pid),
+        self._parts = EngineParts(
+            self._make_pool,
+            self._make_reactor_jobs,
+            DatabaseWork(self),
+            Watch(self.reactor.seconds),
+            Environment(
+                seconds=self.reactor.seconds,
+                sleep=lambda seconds: None,
+                chance=random.Random(self.pid),
+                identity=lambda: identity_of(machine, self.pid),
+            ),
         )
-        self._watch = Watch(self.reactor.seconds)
         self.keeper = EngineKeeper(self.reactor, self._make_engine)
         sight.alive.add(self.pid)
         with world.acting(self):
@@ -138,7 +144,7 @@ class Supervisor:
     def engine(self) -> Engine | None:
         """The engine that runs now."""
         engine = self.keeper.engine
-        if not self.is_alive or engine is None or engine.performers.pool is None:
+        if not self.is_alive or engine is None or not engine.executors.is_started:
             return None
         return engine
 
@@ -156,13 +162,14 @@ class Supervisor:
             self.worker,
             reactor=self.reactor,
             settings=SETTINGS,
-            make_pool=lambda engine, oid, changed, died: SimulatedPool(self, oid, changed, died),
-            make_reactor_jobs=self._make_reactor_jobs,
-            thread=DatabaseWork(self),
-            watch=self._watch,
-            surroundings=self._surroundings,
-            lost=report,
+            parts=self._parts,
+            callbacks=EngineCallbacks(lost=report),
         )
+
+    def _make_pool(
+        self, engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any
+    ) -> SimulatedPool:
+        return SimulatedPool(self, incarnation, changed, died)
 
     def _make_reactor_jobs(self, *args: Any) -> ReactorJobs:
         return ReactorJobs(

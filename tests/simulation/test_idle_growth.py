@@ -15,7 +15,7 @@ from zcasync.interfaces import COMPLETED
 from zcasync.liveness.watch import Watch
 from zcasync.perform.performer import Performer
 from zcasync.supervisor.database_session import DatabaseSession
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 
 DAY = 24 * 3600.0
@@ -34,10 +34,10 @@ class Days:
         self.engines = [self._begin(worker) for worker in workers]
 
     def _begin(self, worker: uuid.UUID) -> DatabaseSession:
-        surroundings = Environment(seconds=self.seconds, sleep=self.seconds.sleep)
+        environment = Environment(seconds=self.seconds, sleep=self.seconds.sleep)
         watch = Watch(self.seconds)
-        made = DatabaseSession(self.db, worker, uuid.uuid4(), Settings(), watch, surroundings)
-        made.begin()
+        made = DatabaseSession(self.db, worker, uuid.uuid4(), Settings(), watch, environment)
+        made.register()
         return made
 
     def pass_by(self, seconds: float) -> None:
@@ -54,7 +54,7 @@ class Days:
         done = engine.make_pass(
             PassInput({0: SlotReport(ready=True, room=1)}, SlotReport(ready=True))
         )
-        return done.delay
+        return done.schedule.delay
 
     def close(self) -> None:
         for engine in self.engines:

@@ -1,4 +1,4 @@
-"""Performers hand out what a pass has claimed, once, as soon as it is committed."""
+"""Executors hand out what a pass has claimed, once, as soon as it is committed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from zcasync.supervisor.children.state import ChildState
 from zcasync.supervisor.executors import Executors
-from zcasync.supervisor.poll.messages import PassResult
+from zcasync.supervisor.poll.messages import HandOut
 
 JOB, OTHER = b"a" * 8, b"b" * 8
 
@@ -47,7 +47,7 @@ def child(reactor: Clock) -> FakeChild:
 
 
 @pytest.fixture
-def performers(reactor: Clock, child: FakeChild) -> Executors:
+def executors(reactor: Clock, child: FakeChild) -> Executors:
     made = Executors(
         reactor, wake=lambda delay=0.0: None, ready=lambda: None, fenced=lambda why: None
     )
@@ -58,12 +58,12 @@ def performers(reactor: Clock, child: FakeChild) -> Executors:
 
 
 def test_a_pass_hands_out_once_also_where_it_is_reported_twice(
-    performers: Executors, child: FakeChild
+    executors: Executors, child: FakeChild
 ) -> None:
-    done = PassResult(hand_out={0: [JOB]}, start=[OTHER], thread_size=1)
-    performers.hand_out(done)  # it is committed
+    jobs = HandOut({0: [JOB]}, [OTHER], thread_size=1)
+    executors.hand_out(jobs, None)  # it is committed
     child.outstanding.clear()  # and over already
-    performers.hand_out(done)  # the pass has returned
+    executors.hand_out(jobs, None)  # the pass has returned
 
     assert child.given == [[JOB]]
-    assert performers.reactor_jobs.started == [OTHER]
+    assert executors.reactor_jobs.started == [OTHER]

@@ -19,16 +19,24 @@ from zcasync.supervisor.registration import ServedElsewhere
 
 
 class FakeEngine:
-    """``problem``: what its start fails with."""
+    """``problem``: what its start fails with; ``registering``: what it waits for."""
 
-    def __init__(self, lost: Callable[[BaseException], None], problem: Exception | None) -> None:
+    def __init__(
+        self,
+        lost: Callable[[BaseException], None],
+        problem: Exception | None,
+        registering: Deferred[None] | None,
+    ) -> None:
         self.lost = lost
         self.calls: list[str] = []
         self.abandoned: Deferred[None] = Deferred()
         self._problem = problem
+        self._registering = registering
 
     def start(self) -> Deferred[None]:
         self.calls.append("start")
+        if self._registering is not None:
+            return self._registering
         return succeed(None) if self._problem is None else fail(self._problem)
 
     def stop(self) -> Deferred[None]:
@@ -47,11 +55,12 @@ class Kept:
         self.engines: list[FakeEngine] = []
         self.started: list[FakeEngine] = []
         self.problems: list[Exception] = []
+        self.registering: Deferred[None] | None = None  # what the start of an engine waits for
         self.keeper: Any = EngineKeeper(reactor, self._make, self.started.append)
 
     def _make(self, lost: Callable[[BaseException], None]) -> Any:
         problem = self.problems.pop(0) if self.problems else None
-        self.engines.append(FakeEngine(lost, problem))
+        self.engines.append(FakeEngine(lost, problem, self.registering))
         return self.engines[-1]
 
 
@@ -120,6 +129,16 @@ def test_a_stop_ends_the_wait(kept: Kept, reactor: Clock) -> None:
     assert started == [None]
     assert len(kept.engines) == 1
     assert kept.started == []
+
+
+def test_an_engine_that_is_stopped_while_it_starts_does_not_count_as_started(kept: Kept) -> None:
+    registered: Deferred[None] = Deferred()
+    kept.registering = registered
+    started = outcome(kept.keeper.start())
+    kept.keeper.stop()
+    registered.callback(None)
+
+    assert (started, kept.started) == ([None], [])
 
 
 def test_a_lost_engine_is_abandoned_and_replaced(kept: Kept) -> None:

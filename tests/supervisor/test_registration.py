@@ -18,7 +18,7 @@ from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.liveness.takeover import has_leftovers, release_all, take_over
 from zcasync.liveness.watch import Watch
-from zcasync.supervisor import registration as startup
+from zcasync.supervisor import registration
 from zcasync.workers.fence import fence
 from zcasync.workers.worker import Worker
 
@@ -37,7 +37,7 @@ def watch(seconds: Seconds) -> Watch:
 
 
 def begin(session: Session, watch: Watch, **wishes: object) -> tuple[Worker, list[str]]:
-    _, worker, _, notes = startup.begin(session.connection, ONE, ENGINE, wishes, watch)
+    _, worker, _, notes = registration.register(session.connection, ONE, ENGINE, wishes, watch)
     return worker, notes
 
 
@@ -45,7 +45,9 @@ def begin(session: Session, watch: Watch, **wishes: object) -> tuple[Worker, lis
 
 
 def test_the_first_engine_makes_the_worker(session: Session, watch: Watch) -> None:
-    manager, worker, incarnation, notes = startup.begin(session.connection, ONE, ENGINE, {}, watch)
+    manager, worker, incarnation, notes = registration.register(
+        session.connection, ONE, ENGINE, {}, watch
+    )
     session.sync()
 
     assert manager is session.manager
@@ -81,7 +83,7 @@ def test_a_worker_with_a_live_engine_on_this_machine_is_not_taken(
     with pytest.raises(AlreadyServed, match="stop it first") as caught:
         begin(session, watch)
 
-    assert not isinstance(caught.value, startup.ServedElsewhere)
+    assert not isinstance(caught.value, registration.ServedElsewhere)
     session.sync()
     assert worker.engineUUID == engine
 
@@ -96,7 +98,7 @@ def test_an_engine_of_this_process_whose_beginning_was_in_doubt_is_taken_over(
     assert session.manager.workers[ONE].engineUUID == ENGINE  # this process lives, the engine not
 
     another = uuid.uuid4()
-    _, worker, _, notes = startup.begin(session.connection, ONE, another, {}, watch)
+    _, worker, _, notes = registration.register(session.connection, ONE, another, {}, watch)
     assert worker.engineUUID == another
     assert "left without saying so" in notes[0]
 
@@ -106,7 +108,7 @@ def test_an_engine_elsewhere_is_waited_for_until_it_was_silent_too_long(
 ) -> None:
     worker = scenes.serve(session, identity=ELSEWHERE)
     for _ in range(11):
-        with pytest.raises(startup.ServedElsewhere, match="process 7 on far"):
+        with pytest.raises(registration.ServedElsewhere, match="process 7 on far"):
             begin(session, watch)
         seconds.advance(5)
     begin(session, watch)
@@ -118,10 +120,10 @@ def test_the_wait_for_an_engine_elsewhere_says_how_long_it_takes(
     session: Session, watch: Watch, seconds: Seconds
 ) -> None:
     scenes.serve(session, identity=ELSEWHERE)
-    with pytest.raises(startup.ServedElsewhere, match="dead in 50 s"):
+    with pytest.raises(registration.ServedElsewhere, match="dead in 50 s"):
         begin(session, watch)
     seconds.advance(5)
-    with pytest.raises(startup.ServedElsewhere, match="dead in 45 s"):
+    with pytest.raises(registration.ServedElsewhere, match="dead in 45 s"):
         begin(session, watch)
 
 
@@ -307,7 +309,7 @@ def test_the_end_of_an_engine_releases_unfinished_claims_uncounted(
     scenes.end(partials[0], 3)
     session.commit()
 
-    assert startup.end(session.connection, worker, worker.incarnation) == 2
+    assert registration.deregister(session.connection, worker, worker.incarnation) == 2
     other.sync()
     seen = other.manager.workers[ONE]
     assert seen.engineUUID is None
@@ -326,7 +328,7 @@ def test_the_end_of_an_engine_is_looked_up_when_its_commit_is_in_doubt(
     scenes.claim(session, worker, partials)
     trouble(session)
 
-    assert startup.end(session.connection, worker, worker.incarnation) == 2
+    assert registration.deregister(session.connection, worker, worker.incarnation) == 2
     session.sync()
     assert (worker.engineUUID, worker.incarnation.end_reason) == (None, "stopped")
     assert [partial.state for partial in partials] == [PENDING, PENDING]
@@ -340,7 +342,7 @@ def test_the_end_of_a_buried_engine_leaves_its_successor_alone(session: Session)
     session.commit()
     successor = scenes.serve(session).engineUUID
 
-    assert startup.end(session.connection, worker, buried) == 0
+    assert registration.deregister(session.connection, worker, buried) == 0
     session.sync()
     assert worker.engineUUID == successor
     assert buried.end_reason == "it was silent"

@@ -109,7 +109,7 @@ def serve(
     identity: ProcessIdentity | None = None,
     promise: float = 40.0,
 ) -> Worker:
-    """Let an engine serve the worker ``name``, as ``startup.begin`` would, and commit."""
+    """Let an engine serve the worker ``name``, as ``registration.register`` would, and commit."""
     workers = session.manager.workers
     worker = workers.get(name)
     if worker is None:

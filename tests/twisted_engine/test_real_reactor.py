@@ -15,7 +15,7 @@ from tests.jobs import basic as jobs
 from tests.processes.servers import Server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance
-from zcasync.supervisor.farewell import FAREWELL_SECONDS
+from zcasync.supervisor.database_session import FAREWELL_SECONDS
 from zcasync.testing.waiting import wait_until
 from zcasync.twisted_engine.threads import LEAVE_SECONDS
 
@@ -167,7 +167,7 @@ def test_a_stop_lets_thread_jobs_end_and_leaves_no_engine(
     application.send(signal.SIGTERM)
     gate.open()
     assert application.wait() == 0
-    assert "laid down; 0 claims given back" in application.output
+    assert "deregistered; 0 claims released" in application.output
     client = application.client
     assert client.connection.get(oid).result == pid
     assert application.worker().engineUUID is None

@@ -25,7 +25,7 @@ from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.testing import FakeReactor, wait_for_result
 from zcasync.testing.engine import INLINE_PARTS
 from zcasync.twisted_engine.engine import in_process_engine
-from zcasync.twisted_engine.parts import EngineParts, parts_of, thread_pool
+from zcasync.twisted_engine.parts import ThreadedParts, parts_of, thread_pool
 from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
 
 GRACE = 10.0
@@ -103,7 +103,7 @@ def state(session: Session, partial: Partial) -> str:
 
 
 def test_an_application_gets_threads_and_a_test_s_reactor_brings_its_own_parts() -> None:
-    assert parts_of(object()) == EngineParts(thread_pool, ReactorJobs, DatabaseThread)
+    assert parts_of(object()) == ThreadedParts(thread_pool, ReactorJobs, DatabaseThread)
     assert parts_of(FakeReactor()) is INLINE_PARTS
 
 
@@ -144,7 +144,7 @@ def test_a_stop_waits_for_a_deferred_within_the_grace_period(
     engine: Engine, session: Session, reactor: FakeReactor
 ) -> None:
     partial = put(session, phone)
-    reactor.turn_until(lambda: engine.performers.pool.children[0].deferred)
+    reactor.turn_until(lambda: engine.executors.pool.children[0].deferred)
     stopping = engine.stop()
     reactor.time_flies(GRACE - 1)
     assert not stopping.called
@@ -158,7 +158,7 @@ def test_after_the_grace_period_a_job_that_waits_for_a_deferred_waits_in_its_que
     engine: Engine, session: Session, reactor: FakeReactor
 ) -> None:
     partial = put(session, phone)
-    reactor.turn_until(lambda: engine.performers.pool.children[0].deferred)
+    reactor.turn_until(lambda: engine.executors.pool.children[0].deferred)
     stopping = engine.stop()
     reactor.turn_until(lambda: stopping.called, step=0.1)
     assert state(session, partial) == PENDING
@@ -174,7 +174,7 @@ def test_what_was_only_reserved_loses_no_attempt_at_a_stop(
     first = put(session, wait_to_go_on)
     reactor.turn_until(BEGUN.is_set)
     rest = [put(session, nothing) for _ in range(3)]
-    child = engine.performers.pool.children[0]
+    child = engine.executors.pool.children[0]
     child.perform([one._p_oid for one in rest])
     stopping = engine.stop()
     GO_ON.set()

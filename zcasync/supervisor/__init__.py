@@ -1,1 +1,30 @@
-"""The process that owns the reactor: polls, runs reactor jobs, and looks after the children."""
+"""The supervisor: the process that owns the reactor, polls, and looks after what performs jobs.
+
+options.py            ``twistd zcasync``
+service.py            the process: starts its parts in order and stops them in the reverse one
+logs.py               where its log goes
+control_socket.py     status, stop and cancel, for the operators of this home
+status.py             what it answers to status
+keeper.py             keeps an engine running, another one when it was buried
+engine.py             one run of a supervisor: decides when to poll, and has done what passes find
+engine_parts.py       what an engine is made of, and what it calls
+executors.py          the children and the reactor: hands out jobs, hears of their ends
+reactor_jobs.py       jobs that are called in the reactor's own thread
+database_session.py   what the engine does in its database thread: register, pass, deregister
+database_thread.py    that thread
+registration.py       the transactions at the two ends of an engine's life
+outage.py             the database is away: logged once each way, shown by status
+metrics.py            counts what passes did
+poll/                 the poll pass
+children/             the processes that perform thread jobs
+zeo_server/           the database server of the embedded default
+
+The way through.  The service opens the databases and starts the keeper, the keeper an engine.  The
+engine registers (database_session), lets the executors make the children, and polls: something
+wakes it (a commit of others, the end of a job, the time), it gathers from the executors what has
+happened (poll/events), has a pass made in the database thread (poll/poll_pass), and hands out what
+that has claimed.  A stop lets running jobs end, makes a last pass and deregisters.
+
+The three folders know nothing of the modules here, and ``children`` and ``zeo_server`` nothing of
+each other and of ``poll``.
+"""

@@ -12,6 +12,7 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from zcasync.protocol import control
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
@@ -96,4 +97,8 @@ class ControlSocket:
         if port is None:
             return None
         stopping = maybeDeferred(port.stopListening)  # fails when the file is gone already
-        return stopping.addErrback(lambda failure: failure.trap(FileNotFoundError) and None)
+        return stopping.addErrback(_ignore_missing)
+
+
+def _ignore_missing(failure: Failure) -> None:
+    failure.trap(FileNotFoundError)

@@ -1,29 +1,49 @@
-"""The engine's registration in the database: all that is done in the database thread."""
+"""What an engine does with its database, all of it in its database thread."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import transaction
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import Watch
-from zcasync.supervisor import registration as startup
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor import registration
+from zcasync.supervisor.database_thread import IDatabaseThread
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.housekeeping import Housekeeping
 from zcasync.supervisor.poll.messages import PassInput, PassResult
-from zcasync.supervisor.poll.poll_pass import Passes
+from zcasync.supervisor.poll.poll_pass import Committed, Passes
+from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.fence import fence
+
+log = Logger()
+
+#: How long the last transaction may take before the supervisor leaves without it, as a ghost.
+FAREWELL_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the records say of an engine that has registered."""
+
+    incarnation_oid: bytes
+    thread_size: int  # so many children there are to be
+    log: list[str]  # lines for the operator
 
 
 class DatabaseSession:
     """One engine's hold on a worker's record, over one connection; not safe for two threads.
 
-    ``note(held)`` is told after each pass what the engine holds.
+    ``held(snapshot)`` is told after each pass what the engine holds.
     """
 
     def __init__(
@@ -33,74 +53,154 @@ class DatabaseSession:
         engine: uuid.UUID,
         settings: Settings,
         watch: Watch,
-        surroundings: Environment,
-        note: Callable[[ClaimsSnapshot], None] = lambda held: None,
+        environment: Environment,
+        held: Callable[[ClaimsSnapshot], None] = lambda snapshot: None,
     ) -> None:
+        self.engine = engine
         self._db = db
-        self._worker_uuid = worker
-        self._engine = engine
+        self._worker = worker
         self._settings = settings
         self._watch = watch
-        self._surroundings = surroundings
-        self._note = note
+        self._environment = environment
+        self._held = held
         self._connection: Any = None
+        self._records: EngineRecords | None = None
 
-    def begin(self) -> tuple[bytes, list[str], int]:
-        """Take the worker up; returns the incarnation's oid, notes for the log, the thread size.
+    def register(self) -> Registered:
+        """Let the worker's record name this engine.
 
         Raises AlreadyServed, ServedElsewhere, and what the storage raises.
         """
         self._connection = self._db.open(transaction_manager=transaction.TransactionManager())
+        try:
+            manager, worker, incarnation, notes = registration.register(
+                self._connection,
+                self._worker,
+                self.engine,
+                self._wishes(),
+                self._watch,
+                self._environment.identity,
+            )
+        except BaseException:
+            self.close()
+            raise
+        self._records = EngineRecords(self._connection, manager, worker, incarnation)
+        keep = timedelta(days=self._settings.keep_completed)
+        housekeeping = Housekeeping(self._environment.seconds, keep=keep)
+        self._passes = Passes(self._records, self._watch, self._environment, housekeeping)
+        return Registered(incarnation._p_oid, worker.thread.size, notes)
+
+    def _wishes(self) -> dict[str, Any]:
+        """Return the configured values for the worker's record."""
         settings = self._settings
-        wishes = {
+        return {
             "children": settings.children,
             "poll_seconds": settings.poll_seconds,
             "ping_interval": settings.ping_interval,
             "ping_death_interval": settings.ping_death_interval,
         }
-        try:
-            manager, worker, incarnation, notes = startup.begin(
-                self._connection,
-                self._worker_uuid,
-                self._engine,
-                wishes,
-                self._watch,
-                self._surroundings.identity,
-            )
-        except BaseException:
-            self.close()
-            raise
-        self._worker, self._incarnation = worker, incarnation
-        keep = timedelta(days=settings.keep_completed)
-        housekeeping = Housekeeping(self._surroundings.seconds, keep=keep)
-        self._passes = Passes(
-            self._connection,
-            manager,
-            worker,
-            incarnation,
-            self._watch,
-            self._surroundings,
-            housekeeping,
-        )
-        return incarnation._p_oid, notes, worker.thread.size
 
-    def make_pass(self, work: PassInput) -> PassResult:
-        """One poll pass."""
-        done = self._passes.run(work)
-        if done.held is not None:
-            self._note(done.held)
-        return done
+    def make_pass(
+        self, given: PassInput, committed: Committed = lambda jobs, tid: None
+    ) -> PassResult:
+        """Make one poll pass; ``committed``: see there."""
+        result = self._passes.run(given, committed)
+        if result.held is not None:
+            self._held(result.held)
+        return result
 
-    def end(self, work: PassInput) -> int:
-        """Lay the worker down; returns how many claims were given back."""
+    def deregister(self, given: PassInput) -> int:
+        """Make the last pass, and let the worker's record name no engine.
+
+        Returns how many claims were released.  Does nothing where the engine could not register.
+        """
+        if self._records is None:
+            return 0
         try:
-            self._passes.run(work)
-            return startup.end(self._connection, self._worker, self._incarnation)
+            self._passes.run(given)
+            worker, incarnation = self._records.worker, self._records.incarnation
+            return registration.deregister(self._connection, worker, incarnation)
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the connection; what was not committed is lost."""
+        if self._connection is None:
+            return
         self._connection.transaction_manager.abort()
         fence(self._connection, None)
         self._connection.close()
+
+
+class SessionInThread:
+    """The same for the reactor: every method begins work in the database thread.
+
+    ``settle()`` is called there before each pass.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        thread: IDatabaseThread,
+        session: DatabaseSession,
+        settle: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._thread = thread
+        self._session = session
+        self._settle = settle
+
+    def register(self) -> Deferred[Registered]:
+        """Register the engine."""
+        return self._thread.run(self._session.register)
+
+    def make_pass(self, given: PassInput, committed: Committed) -> Deferred[PassResult]:
+        """Make one poll pass."""
+        return self._thread.run(self._make_pass, given, committed)
+
+    def _make_pass(self, given: PassInput, committed: Committed) -> PassResult:
+        self._settle()
+        return self._session.make_pass(given, committed)
+
+    @inlineCallbacks
+    def deregister(self, given: PassInput) -> Any:
+        """Make the last pass and deregister the engine, without waiting long for the storage.
+
+        Fires with whether that is done; otherwise the engine stays behind as a ghost.
+        """
+        done: Deferred[Any] = self._thread.run(self._session.deregister, given)
+        done.addTimeout(FAREWELL_SECONDS, self._reactor)
+        try:
+            count = yield done
+        except Exception as error:  # whatever it is, the process has to end: as a ghost, then
+            log.error(
+                "the worker could not be deregistered, so engine {engine} stays behind as a ghost; "
+                "the next start takes its work over: {why}",
+                engine=self._session.engine,
+                why=f"{type(error).__name__}: {error}",
+            )
+            return False
+        log.info("deregistered; {count} claims released", count=count)
+        return True
+
+    def stay_behind(self, jobs: list[str]) -> Deferred[None]:
+        """Leave the worker's record as it is while jobs of its engine go on in this process."""
+        log.error(
+            "jobs of engine {engine} go on in threads of this process, which cannot be killed, so "
+            "it stays behind as a ghost; the next start after the end of this process takes its "
+            "work over: {jobs}",
+            engine=self._session.engine,
+            jobs=", ".join(jobs),
+        )
+        return self.forget()
+
+    def forget(self) -> Deferred[None]:
+        """Close the connection of an engine that may not commit; fires when that is done."""
+        done: Deferred[Any] = self._thread.run(self._session.close)
+        return done.addTimeout(FAREWELL_SECONDS, self._reactor).addErrback(
+            lambda failure: log.warn("a connection did not close in time")
+        )
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._thread.close()

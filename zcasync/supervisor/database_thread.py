@@ -5,10 +5,20 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+
+
+class IDatabaseThread(Protocol):
+    """What does the database work of an engine."""
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Call ``function(*args)`` after what was asked before; fires with the result."""
+
+    def close(self) -> None:
+        """Do no more than what was asked already."""
 
 
 class DatabaseThread:

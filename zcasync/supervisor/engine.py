@@ -1,10 +1,10 @@
-"""The engine: one run of a supervisor; decides when to poll, and has done what polls find."""
+"""The engine: one run of a supervisor; decides when to poll, and has done what passes find."""
 
 from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -15,22 +15,17 @@ from ZODB.POSException import ConflictError
 from zcasync.database.sync import manager_database
 from zcasync.errors import FencedError
 from zcasync.instance.settings import Settings
-from zcasync.liveness.watch import Watch
 from zcasync.perform.progress import report_to
-from zcasync.supervisor.children.pool import PoolFactory
-from zcasync.supervisor.database_session import DatabaseSession
+from zcasync.supervisor.database_session import DatabaseSession, Registered, SessionInThread
 from zcasync.supervisor.database_thread import DatabaseThread
-from zcasync.supervisor.environment import Environment
-from zcasync.supervisor.executors import RETIRE_SECONDS, Executors
-from zcasync.supervisor.farewell import Farewell
+from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
+from zcasync.supervisor.executors import COALESCE_SECONDS, Executors
 from zcasync.supervisor.metrics import PassMetrics
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.loop import PassLoop
-from zcasync.supervisor.poll.messages import PassInput, PassResult
+from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
 from zcasync.supervisor.poll.poll_pass import CONFLICT_TRIES
 from zcasync.supervisor.poll.wakeup import Wakeup
-from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import ask_ahead
 
 log = Logger()
@@ -43,14 +38,28 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-class Engine:
-    """Polls for one worker of the data manager in ``db``.
+class Life(StrEnum):
+    """Where an engine is in its life."""
 
-    ``make_pool`` makes the performers of thread jobs, ``make_reactor_jobs(reactor, db, incarnation
-    oid, ended)`` that of reactor jobs, ``thread`` does the database work.  ``ready()`` is called
-    when a thread job can be taken, ``lost(error)`` when the engine must not go on.  ``note(held)``
-    is told in the database thread, after each pass, what the engine holds.
-    """
+    NEW = "new"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+#: Every way a life goes on.
+TRANSITIONS = {
+    Life.NEW: {Life.STARTING, Life.STOPPING},
+    Life.STARTING: {Life.RUNNING, Life.STOPPING, Life.STOPPED},  # the last: it could not start
+    Life.RUNNING: {Life.STOPPING},
+    Life.STOPPING: {Life.STOPPED},
+    Life.STOPPED: set[Life](),
+}
+
+
+class Engine:
+    """Polls for one worker of the data manager in ``db``."""
 
     def __init__(
         self,
@@ -59,77 +68,82 @@ class Engine:
         *,
         reactor: Any,
         settings: Settings,
-        make_pool: PoolFactory,
-        make_reactor_jobs: Callable[..., ReactorJobs] = ReactorJobs,
-        thread: Any = None,
-        watch: Watch | None = None,
-        surroundings: Environment | None = None,
-        note: Callable[[ClaimsSnapshot], None] = lambda held: None,
-        ready: Callable[[], None] = lambda: None,
-        lost: Callable[[BaseException], None] = lambda error: None,
+        parts: EngineParts,
+        callbacks: EngineCallbacks | None = None,
     ) -> None:
+        callbacks = callbacks or EngineCallbacks()
         self.UUID = uuid.uuid4()
         self.worker_uuid = uuid.UUID(bytes=worker.bytes)
         self.left_cleanly = False
-        self.performers = Executors(reactor, wake=self.wake, ready=ready, fenced=self._fenced)
-        self.tally = PassMetrics()
-        self._is_lost = False
-        self._passing = Outage(reactor, "polling")
+        self.metrics = PassMetrics()
+        self.executors = Executors(
+            reactor, wake=self.wake, ready=callbacks.ready, fenced=self._fenced
+        )
         self._db = manager_database(db)
         self._reactor = reactor
         self._settings = settings
-        self._make_pool = make_pool
-        self._make_reactor_jobs = make_reactor_jobs
-        self._registration = DatabaseSession(
+        self._parts = parts
+        self._lost = callbacks.lost
+        self._is_lost = False
+        self._life = Life.NEW
+        self._stopped: Deferred[None] | None = None
+        self._outage = Outage(reactor, "polling")
+        self._wakeup = Wakeup(self._woken, functools.partial(ask_ahead, self._db))
+        session = DatabaseSession(
             self._db,
             self.worker_uuid,
             self.UUID,
             settings,
-            watch or Watch(),
-            surroundings or Environment(),
-            note,
+            parts.watch,
+            parts.environment,
+            callbacks.held,
         )
-        self._lost = lost
-        self._thread = thread or DatabaseThread(reactor)
-        self._farewell = Farewell(reactor, self._thread, self._registration, self.UUID)
-        self._bell = Wakeup(self._rung, functools.partial(ask_ahead, self._db))
+        thread = parts.thread or DatabaseThread(reactor)
+        self._database = SessionInThread(reactor, thread, session, self._wakeup.settle)
         self._loop = PassLoop(reactor, self._make_pass)
         self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
         self._pause = FIRST_PAUSE_SECONDS
-        self._state = "new"
-        self._stopped: Deferred[None] | None = None
 
     # life
 
+    def _move_to(self, life: Life) -> None:
+        assert life in TRANSITIONS[self._life], f"{self._life} -> {life}"
+        self._life = life
+
     @inlineCallbacks
     def start(self) -> Any:
-        """Register the worker, start the children, begin to poll.
+        """Register the engine, start the children, begin to poll.
 
         The Deferred fails with AlreadyServed, or with what the storage raises.
         """
-        assert self._state == "new"
-        self._state = "starting"
+        self._move_to(Life.STARTING)
         try:
-            incarnation_oid, notes, thread_size = yield self._thread.run(self._registration.begin)
+            registered = yield self._database.register()
         except BaseException:
-            self._state = "stopped"
-            self._thread.close()
+            if self._life == Life.STARTING:
+                self._move_to(Life.STOPPED)
+                self._database.close()
             raise
-        for note in notes:
-            log.warn("{note}", note=note)
-        self._state = "running"
+        for line in registered.log:
+            log.warn("{line}", line=line)
+        if self._life == Life.STARTING:  # else it was stopped meanwhile, which deregisters it
+            self._run(registered)
+
+    def _run(self, registered: Registered) -> None:
+        self._move_to(Life.RUNNING)
         engines[self.worker_uuid] = self
-        report_to(self.performers.reported)
-        self.performers.start(
-            functools.partial(self._make_pool, self.UUID, incarnation_oid),
-            functools.partial(self._make_reactor_jobs, self._reactor, self._db, incarnation_oid),
-            thread_size,
+        report_to(self.executors.reported)
+        oid = registered.incarnation_oid
+        self.executors.start(
+            functools.partial(self._parts.make_pool, self.UUID, oid),
+            functools.partial(self._parts.make_reactor_jobs, self._reactor, self._db, oid),
+            registered.thread_size,
         )
-        self._bell.listen(self._db)
+        self._wakeup.listen(self._db)
         self._loop.start()
 
     def stop(self, grace: float | None = None) -> Deferred[None]:
-        """Claim no more, let running jobs end within ``grace`` seconds, lay the worker down.
+        """Claim no more, let running jobs end within ``grace`` seconds, deregister the engine.
 
         Fires when no process is left; a job in a thread of this process can outlast that, and then
         its engine stays behind as a ghost.  Safe to repeat.
@@ -153,98 +167,100 @@ class Engine:
 
     @inlineCallbacks
     def _stop(self, grace: float) -> Any:
-        was_running = self._state == "running"
-        self._state = "stopping"
-        self._bell.close()
-        self._passing.stop()
+        before = self._life
+        if before == Life.STOPPED:  # it could not start
+            return
+        self._move_to(Life.STOPPING)
+        self._wakeup.close()
+        self._outage.stop()
         self._loop.stop()
-        if was_running:
+        left: list[str] = []
+        if before == Life.RUNNING:
             because = "its engine was buried" if self._is_lost else ""
-            left = yield self.performers.stop(grace, because)
-            if self._is_lost:
-                yield self._farewell.forget()
-            elif left:
-                yield self._farewell.stay_behind(left)
-            else:
-                self.left_cleanly = yield self._farewell.lay_down(self._gather())
-        self._thread.close()
+            left = yield self.executors.stop(grace, because)
+        if self._is_lost:
+            yield self._database.forget()
+        elif left:
+            yield self._database.stay_behind(left)
+        elif before in (Life.STARTING, Life.RUNNING):
+            self.left_cleanly = yield self._database.deregister(self._gather())
+        self._database.close()
         engines.pop(self.worker_uuid, None)
-        self._state = "stopped"
+        self._move_to(Life.STOPPED)
 
     # polling
 
     @property
     def mode(self) -> str | None:
         """How the engine hears of new jobs: push or poll; None when it does not run."""
-        if self._state != "running":
+        if self._life != Life.RUNNING:
             return None
-        return "push" if self._bell.is_live else "poll"
+        return "push" if self._wakeup.is_live else "poll"
 
     @property
     def waiting_for(self) -> str | None:
         """Why the database keeps it from working; None when it does not."""
-        return self._passing.waiting_for or self.performers.trouble.waiting_for
+        return self._outage.waiting_for or self.executors.outage.waiting_for
 
     def wake(self, delay: float = 0.0) -> None:
         """Make a pass within ``delay`` seconds."""
         self._loop.wake(delay)
 
-    def _rung(self, oids: set[bytes]) -> None:
-        self._reactor.callFromThread(self._hear, oids)
+    def _woken(self, oids: set[bytes]) -> None:
+        self._reactor.callFromThread(self._note_changes, oids)
 
-    def _hear(self, oids: set[bytes]) -> None:
-        """News in the database: at once where it can be begun, else with what else is due."""
+    def _note_changes(self, oids: set[bytes]) -> None:
+        """Look at what was put: at once where it can begin, else with what else is due."""
         is_for_reactor = not self._for_reactor.isdisjoint(oids)
-        if is_for_reactor or self.performers.want_more():
+        if is_for_reactor or self.executors.want_more():
             self.wake()
         else:
-            self.wake(RETIRE_SECONDS)
+            self.wake(COALESCE_SECONDS)
 
     def _make_pass(self) -> Deferred[float]:
-        """One pass; fires with the delay until the next."""
-        heard, ahead = self._bell.begin()
-        self._passing.begins()
-        work = self._gather()
-        work.heard, work.ahead = heard, ahead
-        work.committed = functools.partial(self._reactor.callFromThread, self._committed)
-        passing: Deferred[Any] = self._thread.run(self._run_pass, work)
-        return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (work,))
+        """Make one pass; fires with the delay until the next."""
+        heard, ahead = self._wakeup.begin()
+        self._outage.begins()
+        given = self._gather()
+        given.heard, given.ahead = heard, ahead
+        passing: Deferred[Any] = self._database.make_pass(
+            given, functools.partial(self._reactor.callFromThread, self._hand_out)
+        )
+        return passing.addCallbacks(self._passed, self._pass_failed, (), {}, (given,))
 
     def _gather(self) -> PassInput:
-        return self.performers.gather(self._state == "running")
+        if not self.executors.is_started:
+            return PassInput(is_last=True)
+        return self.executors.gather(self._life == Life.RUNNING)
 
-    def _run_pass(self, work: PassInput) -> PassResult:
-        self._bell.settle()
-        return self._registration.make_pass(work)
+    def _hand_out(self, jobs: HandOut, tid: bytes | None) -> None:
+        """Begin what a pass has claimed: when that is committed, and again when it is over."""
+        if self._life == Life.RUNNING:
+            self.executors.hand_out(jobs, tid)
 
-    def _committed(self, done: PassResult) -> None:
-        """What a pass has claimed is committed, though the pass has not returned yet."""
-        if self._state == "running":
-            self.performers.hand_out(done)
-
-    def _passed(self, done: PassResult) -> float:
+    def _passed(self, result: PassResult) -> float:
         self._pause = FIRST_PAUSE_SECONDS
-        self._passing.works()
-        self.tally.add(done)
-        for note in done.notes:
-            log.warn("{note}", note=note)
-        self.performers.forget(done)
-        if self._state == "running":
-            self.performers.hand_out(done)
-            self._for_reactor = done.for_reactor
-            self._bell.watch(done.watched, done.own)
-        return done.delay
+        self._outage.works()
+        self.metrics.add(result)
+        for line in result.log:
+            log.warn("{line}", line=line)
+        self.executors.note_pass(result)
+        self._hand_out(result.hand_out, result.last)
+        if self._life == Life.RUNNING:
+            self._for_reactor = result.schedule.for_reactor
+            self._wakeup.watch(result.schedule.watched, result.own)
+        return result.schedule.delay
 
-    def _pass_failed(self, failure: Failure, work: PassInput) -> float:
-        self.performers.put_back(work)
-        self._bell.missed()
-        self._passing.stop()
+    def _pass_failed(self, failure: Failure, given: PassInput) -> float:
+        self.executors.put_back(given)
+        self._wakeup.missed()
+        self._outage.stop()
         if failure.check(FencedError):
             self._lost(FencedError(failure.getErrorMessage()))
         elif failure.check(ConflictError):
-            self.tally.conflicts += CONFLICT_TRIES
+            self.metrics.conflicts += CONFLICT_TRIES
         else:
-            self._passing.fails(failure)
+            self._outage.fails(failure)
         pause = self._pause
         self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return pause
@@ -254,9 +270,9 @@ class Engine:
 
     def cancel(self, oid: bytes, who: str) -> str:
         """End a job as cancelled; returns '' or the reason why that cannot be done."""
-        if self._state != "running":
-            return f"the engine is {self._state}"
-        self.performers.cancel(oid, who)
+        if self._life != Life.RUNNING:
+            return f"the engine is {self._life}"
+        self.executors.cancel(oid, who)
         return ""
 
 

@@ -1,8 +1,8 @@
-"""The performers of an engine: its children and its reactor; hands out jobs and hears of ends."""
+"""The executors of an engine, its children and its reactor: hands out jobs, hears of their ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import inlineCallbacks
@@ -11,24 +11,29 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
+from zcasync.supervisor.children.interfaces import Changed, Died, IChild, IChildPool
 from zcasync.supervisor.children.prefetch import Sharing, target, wants_more
-from zcasync.supervisor.children.state import ChildState
+from zcasync.supervisor.children.state import EndedJob
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
-from zcasync.supervisor.poll.messages import PassInput, PassResult
+from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
+from zcasync.supervisor.reactor_jobs import ReactorJobs
 
-#: Finished jobs are retired together, at the latest after this time.
-RETIRE_SECONDS = 0.05
+#: What can wait is seen by one pass together, after so long at the latest.
+COALESCE_SECONDS = 0.05
 #: Until a job is handed out again that a child could not do for want of its database.
 STORAGE_PAUSE_SECONDS = 0.5
 
 
 class Executors:
-    """What an engine has jobs performed by; empty before ``start``.
+    """What performs an engine's jobs; ``start`` it first.
 
     ``wake(delay)`` asks for a pass, ``ready()`` is called when a thread job can be taken, and
     ``fenced(why)`` when a child has found that the engine was buried.
     """
+
+    pool: IChildPool  # from the start on
+    reactor_jobs: ReactorJobs  # the same
 
     def __init__(
         self,
@@ -38,12 +43,12 @@ class Executors:
         ready: Callable[[], None],
         fenced: Callable[[str], None],
     ) -> None:
-        self.pool: Any = None
-        self.reactor_jobs: Any = None
-        self.trouble = Outage(reactor, "performing jobs")
-        self._gathering = EventBuffer(reactor.seconds)
-        self.noting = self._gathering.noting
-        self._sharing = Sharing(reactor, lambda: self.pool.ready(), self._returned)
+        self.is_started = False
+        self.outage = Outage(reactor, "performing jobs")
+        self._events = EventBuffer(reactor.seconds)
+        self.progress = self._events.progress
+        self._sharing = Sharing(reactor, self._ready_children, self._returned)
+        self._handed_out: HandOut | None = None
         self._reactor = reactor
         self._wake = wake
         self._ready: Callable[[], None] | None = ready
@@ -52,15 +57,18 @@ class Executors:
     # life
 
     def start(
-        self, make_pool: Callable[..., Any], make_reactor_jobs: Callable[..., Any], size: int
+        self,
+        make_pool: Callable[[Changed, Died], IChildPool],
+        make_reactor_jobs: Callable[[Callable[[bytes], None]], ReactorJobs],
+        size: int,
     ) -> None:
-        """Make a pool of ``size`` children, ``make_pool(changed, died)``, and reactor jobs,
-        ``make_reactor_jobs(ended)``."""
+        """Make reactor jobs, ``make_reactor_jobs(ended)``, and a pool of ``size`` children."""
         self.reactor_jobs = make_reactor_jobs(self._reactor_job_ended)
         self.pool = make_pool(self._child_changed, self._child_died)
+        self.is_started = True
         self.pool.set_size(size)
         if self.pool.size == 0:
-            self._say_ready()
+            self._report_ready()
 
     @inlineCallbacks
     def stop(self, grace: float, kill_because: str = "") -> Any:
@@ -77,8 +85,8 @@ class Executors:
         left = yield children
         return left or []
 
-    def _say_ready(self) -> None:
-        """Say once that jobs can be taken."""
+    def _report_ready(self) -> None:
+        """Report once that jobs can be taken."""
         ready, self._ready = self._ready, None
         if ready is not None:
             ready()
@@ -86,46 +94,47 @@ class Executors:
     # between passes
 
     def want_more(self) -> bool:
-        """Whether a new job would be begun at once."""
+        """Return whether a new thread job would be begun at once."""
         now = self._reactor.seconds()
         return any(wants_more(one, now) for one in self.pool.ready())
 
     def gather(self, is_running: bool) -> PassInput:
-        """What the next pass is to do; leaves nothing of it for the one after it."""
-        return self._gathering.take(self.pool, self.reactor_jobs, is_running)
+        """Return what the next pass is to do; leaves nothing of it for the one after it."""
+        reactor = self.reactor_jobs.report(is_running)
+        return self._events.take(self.pool, reactor, is_last=not is_running)
 
-    def put_back(self, work: PassInput) -> None:
+    def put_back(self, given: PassInput) -> None:
         """Keep what a failed pass did not do for the next one."""
-        self._gathering.put_back(work)
+        self._events.put_back(given)
 
-    def forget(self, done: PassResult) -> None:
+    def note_pass(self, result: PassResult) -> None:
         """Drop what a pass has ended, and keep what it has left."""
-        self._gathering.note_cancelled(done.cancelled)
-        self._gathering.note_unretired(done.unretired)
-        for oid in done.dropped:
+        self._events.note_cancelled(result.cancelled)
+        self._events.note_unretired(result.unretired)
+        for oid in result.dropped:
             self.reactor_jobs.drop(oid)
 
-    def hand_out(self, done: PassResult) -> None:
-        """Begin what a pass has claimed; nothing the second time."""
-        if done.is_handed_out:
+    def hand_out(self, jobs: HandOut, tid: bytes | None) -> None:
+        """Begin what a pass has claimed, in this transaction or before; not the same twice."""
+        if jobs is self._handed_out:
             return
-        done.is_handed_out = True
-        self.pool.set_size(done.thread_size)
+        self._handed_out = jobs
+        self.pool.set_size(jobs.thread_size)
         ready = {child.slot: child for child in self.pool.ready()}
-        for slot, oids in done.hand_out.items():
+        for slot, oids in jobs.slots.items():
             child = ready.get(slot)
             if child is not None:
-                child.perform([oid for oid in oids if oid not in child.outstanding], done.last)
-        for oid in done.start:
+                child.perform([oid for oid in oids if oid not in child.outstanding], tid)
+        for oid in jobs.reactor:
             self.reactor_jobs.start(oid)
         self._sharing.look()
 
     def cancel(self, oid: bytes, who: str) -> None:
-        """Have a job ended as cancelled, and kill the child that is at it.
+        """Have a job ended as cancelled, and kill the child that runs it.
 
         A call in the reactor cannot be stopped: its job is ended once it waits for a Deferred.
         """
-        self._gathering.cancel(oid, who)
+        self._events.cancel(oid, who)
         for child in self.pool.children.values():
             if oid in child.outstanding:
                 if oid == child.outstanding[0] or hex_oid(oid) == child.job_id():
@@ -137,43 +146,45 @@ class Executors:
     def reported(self, partial: Any, progress: Progress) -> None:
         """A job in this process has reported, in whatever thread."""
         if partial is not None:
-            self._reactor.callFromThread(self.noting.report, partial._p_oid, progress)
+            self._reactor.callFromThread(self.progress.report, partial._p_oid, progress)
 
-    # what they tell
+    # what they report
 
-    def _child_changed(self, child: ChildState) -> None:
-        self._say_ready()
-        failed = [self._ended(child, *one) for one in child.ended]
-        child.ended.clear()
+    def _child_changed(self, child: IChild) -> None:
+        self._report_ready()
+        failed = [self._job_ended(child, job) for job in child.take_ended()]
         if any(failed):
             self._wake(STORAGE_PAUSE_SECONDS)
         elif len(child.outstanding) <= target(child) // 2:
             self._wake()
         else:
-            self._wake(RETIRE_SECONDS)
+            self._wake(COALESCE_SECONDS)
 
-    def _ended(self, child: ChildState, oid: bytes, ending: Ending, detail: str) -> bool:
-        """A child has ended a job; whether it could not do it for want of its database."""
-        self.noting.forget(oid)
-        if ending == Ending.STORAGE:
-            self.trouble.says(f"{detail} (job {hex_oid(oid)})")
-        elif ending == Ending.UNREADABLE:
-            self._gathering.note_unreadable(child.slot, oid, detail)
-        elif ending == Ending.FENCED:
-            self._fenced(detail)
+    def _job_ended(self, child: IChild, job: EndedJob) -> bool:
+        """A child has ended a job; return whether it could not do it for want of its database."""
+        self.progress.forget(job.oid)
+        if job.ending == Ending.STORAGE:
+            self.outage.says(f"{job.detail} (job {hex_oid(job.oid)})")
+        elif job.ending == Ending.UNREADABLE:
+            self._events.note_unreadable(child.slot, job.oid, job.detail)
+        elif job.ending == Ending.FENCED:
+            self._fenced(job.detail)
         else:
-            self.trouble.works()
-        return ending == Ending.STORAGE
+            self.outage.works()
+        return job.ending == Ending.STORAGE
 
     def _reactor_job_ended(self, oid: bytes) -> None:
-        self.noting.forget(oid)
-        self._gathering.note_news()
+        self.progress.forget(oid)
+        self._events.note_changes()
         self._wake()
 
+    def _ready_children(self) -> Sequence[IChild]:
+        return self.pool.ready()
+
     def _returned(self, slot: int, oids: list[bytes]) -> None:
-        self._gathering.note_returned(slot, oids)
+        self._events.note_returned(slot, oids)
         self._wake()
 
     def _child_died(self, slot: int, death: Death, idle: bool) -> None:
-        self._gathering.note_death(slot, death, idle)
+        self._events.note_death(slot, death, idle)
         self._wake()

@@ -58,7 +58,8 @@ class EngineKeeper:
                     said = True
                 yield deferLater(self._reactor, PAUSE_SECONDS)
             else:
-                self._started(self.engine)
+                if not self._stopping:
+                    self._started(self.engine)
                 return
 
     @inlineCallbacks

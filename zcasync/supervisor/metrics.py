@@ -16,12 +16,12 @@ class PassMetrics:
     claimed: int = 0  # jobs
     conflicts: int = 0  # commits of passes that were refused and tried again
 
-    def add(self, done: PassResult) -> None:
+    def add(self, result: PassResult) -> None:
         """Count a pass that committed."""
         self.passes += 1
-        self.claiming += done.claimed > 0
-        self.claimed += done.claimed
-        self.conflicts += done.conflicts
+        self.claiming += result.claimed > 0
+        self.claimed += result.claimed
+        self.conflicts += result.conflicts
 
     def as_dict(self) -> dict[str, int]:
         """For the status."""

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.defer import TimeoutError as Timeout
 from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
@@ -23,6 +24,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
+from zcasync.supervisor.poll.messages import SlotReport
 
 log = Logger()
 
@@ -86,7 +88,7 @@ class ReactorJobs:
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
         self.running.add(oid)
-        self._begin(oid, lambda *job: job[2].perform_claimed(*job[:2]))
+        self._begin(oid, _perform)
 
     def _begin(self, oid: bytes, do: Callable[..., Any]) -> None:
         """Do it in a thread, as soon as the system has one."""
@@ -98,13 +100,21 @@ class ReactorJobs:
             )
             self._reactor.callLater(THREAD_SECONDS, self._begin, oid, do)
 
+    def report(self, is_running: bool) -> SlotReport:
+        """Return the state of the jobs for a pass; ``is_running``: more can begin."""
+        return SlotReport(
+            ready=is_running,
+            outstanding=frozenset(self.running) | self.deferred,
+            deferred=frozenset(self.deferred),
+        )
+
     def stop(self, grace: float) -> Deferred[None]:
         """Fires when no job is left, after ``grace`` seconds at the latest."""
         if not self.running and not self.deferred:
             return succeed(None)
         self._all_over = Deferred()
         self._all_over.addTimeout(grace, self._reactor)
-        return self._all_over.addErrback(lambda failure: failure.trap(Timeout) and None)
+        return self._all_over.addErrback(_ignore_timeout)
 
     def _work(self, oid: bytes, do: Callable[[Any, Any, Performer], Any]) -> None:
         held: list[Any] = []
@@ -162,7 +172,10 @@ class ReactorJobs:
             )
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
-            attachment.retire() if held else attachment.close()
+            if held:
+                attachment.retire()
+            else:
+                attachment.close()
 
     def _attach(self, manager: Any) -> JobConnection:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""
@@ -183,6 +196,14 @@ class ReactorJobs:
             )[0]
 
         return invoke
+
+
+def _ignore_timeout(failure: Failure) -> None:
+    failure.trap(Timeout)
+
+
+def _perform(partial: Any, incarnation: Any, performer: Performer) -> None:
+    performer.perform_claimed(partial, incarnation)
 
 
 def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:

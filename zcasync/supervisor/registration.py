@@ -28,7 +28,7 @@ class ServedElsewhere(AlreadyServed):
     """An engine that cannot be looked at from here serves this worker; its silence will tell."""
 
 
-def begin(
+def register(
     connection: Any,
     worker_uuid: uuid.UUID,
     engine: uuid.UUID,
@@ -46,7 +46,7 @@ def begin(
     for attempt in range(TRIES):
         manager.begin()
         try:
-            result = _begin(connection, worker_uuid, engine, wishes, watch, identity)
+            result = _register(connection, worker_uuid, engine, wishes, watch, identity)
             manager.commit()
         except ConflictError:
             manager.abort()
@@ -62,7 +62,7 @@ def begin(
     raise AssertionError("unreachable")
 
 
-def _begin(
+def _register(
     connection: Any,
     worker_uuid: uuid.UUID,
     engine: uuid.UUID,
@@ -127,8 +127,8 @@ def _refusal(worker: Worker, judgement: Judgement) -> AlreadyServed:
     )
 
 
-def end(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
-    """Lay the worker down: give unfinished claims back and end the incarnation, in one commit.
+def deregister(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
+    """Release unfinished claims and end the incarnation, in one commit.
 
     Returns how many partials were given back.  A commit in doubt is looked up.
     """

@@ -20,10 +20,11 @@ from zcasync.instanceuuid import getUUID
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
-from zcasync.supervisor.children.pool import child_processes
+from zcasync.supervisor.children.pool import Pool, child_processes
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.status import child_list, reactor_job_list
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
@@ -128,7 +129,8 @@ class Supervisor(Service):  # type: ignore[misc]
         self._parts.append(self._close_databases)
         if self._configuration.is_embedded:
             days = self._configuration.settings.pack_days
-            packing = PackSchedule(self._reactor, self._home, self._db, days)
+            packer = DatabaseThread(self._reactor, "packer")
+            packing = PackSchedule(self._reactor, self._home, self._db, days, packer)
             self._parts.append(packing.stop)
             packing.start()
         self._starts = "the worker to be registered in the database"
@@ -137,7 +139,10 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
-        watch = Watch(is_only_home=self._configuration.is_embedded)
+        parts = EngineParts(
+            make_pool=child_processes(self._reactor, settings, self._spec),
+            watch=Watch(is_only_home=self._configuration.is_embedded),
+        )
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
             return Engine(
@@ -145,11 +150,8 @@ class Supervisor(Service):  # type: ignore[misc]
                 worker,
                 reactor=self._reactor,
                 settings=settings,
-                make_pool=child_processes(self._reactor, settings, self._spec),
-                watch=watch,
-                note=self._last_pass.write,
-                ready=self._say_ready,
-                lost=lost,
+                parts=parts,
+                callbacks=EngineCallbacks(self._say_ready, lost, self._last_pass.write),
             )
 
         self._keeper = EngineKeeper(
@@ -210,17 +212,24 @@ class Supervisor(Service):  # type: ignore[misc]
         of_engine = None if self.engine is None else self.engine.waiting_for
         return self._starts or of_server or of_engine
 
+    def _pool(self) -> Pool | None:
+        """Return the children of the engine that runs now."""
+        if self.engine is None or not self.engine.executors.is_started:
+            return None
+        pool = self.engine.executors.pool
+        assert isinstance(pool, Pool)
+        return pool
+
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""
-        engine = self.engine
-        pool = None if engine is None else engine.performers.pool
+        engine, pool = self.engine, self._pool()
         return {
             "pid": os.getpid(),
             "engine": None if engine is None else str(engine.UUID),
             "identity": ProcessIdentity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
-            "passes": None if engine is None else engine.tally.as_dict(),
+            "passes": None if engine is None else engine.metrics.as_dict(),
             "boot_problem": None if pool is None else pool.boot_problem,
             "boot": None if pool is None else pool.backoff.as_dict(),
             "server_pid": None if self._server is None else self._server.pid,

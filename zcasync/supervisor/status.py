@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import psutil
-
 from zcasync.job.ids import hex_oid
+from zcasync.perform.progress import Progress
 from zcasync.supervisor.children.child import Child
-from zcasync.supervisor.children.state import SPARE
+from zcasync.supervisor.children.pool import Pool
+from zcasync.supervisor.children.process_info import ProcessInfo
+from zcasync.supervisor.children.state import NO_SLOT, State
 from zcasync.supervisor.engine import Engine
 
 
-def child_list(pool: Any) -> list[dict[str, Any]]:
+def child_list(pool: Pool) -> list[dict[str, Any]]:
     """The children as ``status --json`` shows them."""
     return [
         {
             "pid": child.pid,
-            "slot": None if child.slot == SPARE else child.slot,
-            "state": "spare" if child is pool.spare else child.state,
+            "slot": None if child.slot == NO_SLOT else child.slot,
+            "state": State.SPARE if child is pool.spare else child.state,
             "note": note(child),
             "job": child.job_id(),
-            "progress": None if child.progress is None else child.progress.as_dict(),
+            "progress": _as_dict(child.progress),
             "in_hand": len(child.outstanding),
             "jobs_done": child.jobs_done,
             "rss": _rss(child.pid),
         }
         for child in pool.processes()
-        if child.state != "gone"
+        if child.state != State.GONE
     ]
 
 
@@ -35,22 +36,25 @@ def note(child: Child) -> str | None:
     """What an operator should know of a child besides its state."""
     if child.frozen_seconds is not None:
         return f"stopped by a signal for {child.frozen_seconds:.0f} s: kill -CONT {child.pid}"
-    return "boots" if child.slot == SPARE and child.state == "booting" else None
+    return "boots" if child.slot == NO_SLOT and child.state == State.BOOTING else None
 
 
 def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
     """The reactor jobs that run or wait for a Deferred, with what they last said."""
-    jobs = engine.performers.reactor_jobs
-    found = []
-    for oid in sorted(jobs.running | jobs.deferred) if jobs is not None else ():
-        progress = engine.performers.noting.latest(oid)
-        said = None if progress is None else progress.as_dict()
-        found.append({"job": hex_oid(oid), "progress": said})
-    return found
+    executors = engine.executors
+    if not executors.is_started:
+        return []
+    jobs = executors.reactor_jobs
+    return [
+        {"job": hex_oid(oid), "progress": _as_dict(executors.progress.latest(oid))}
+        for oid in sorted(jobs.running | jobs.deferred)
+    ]
+
+
+def _as_dict(progress: Progress | None) -> dict[str, Any] | None:
+    return None if progress is None else progress.as_dict()
 
 
 def _rss(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
+    found = ProcessInfo.of(pid)
+    return 0 if found is None else found.rss

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from zcasync.liveness.death import Death
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.twisted_engine.parts import EngineParts, thread_pool
+from zcasync.twisted_engine.parts import ThreadedParts, thread_pool
 from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
 
 
@@ -65,7 +65,7 @@ class StoryPool(ThreadPool):
 
 
 #: For an engine in a FakeReactor.
-INLINE_PARTS = EngineParts(
+INLINE_PARTS = ThreadedParts(
     make_pool=partial(thread_pool, pool_class=StoryPool),
     make_reactor_jobs=inline_reactor_jobs,
     make_thread=lambda reactor: InlineThread(),

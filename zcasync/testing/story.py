@@ -43,7 +43,7 @@ class Story:
             stopped = self.engine.stop()
             deadline = time.monotonic() + 30
             while not stopped.called:
-                busy = [child.job_id() for child in self.engine.performers.pool.children.values()]
+                busy = [child.job_id() for child in self.engine.executors.pool.children.values()]
                 assert time.monotonic() < deadline, f"thread jobs that do not end: {busy}"
                 self.time_flies(0)
                 time.sleep(0.001)  # let the threads work

@@ -16,6 +16,7 @@ from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.twisted_engine.parts import parts_of
 
@@ -36,7 +37,8 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
         return EngineKeeper(
             reactor, partial(in_process_engine, db, worker, reactor, settings, watch)
         )
-    make_pool = child_processes(reactor, settings, _spec_maker(db, home, configuration))
+    spec_for = _spec_maker(db, home, configuration)
+    parts = EngineParts(child_processes(reactor, settings, spec_for), watch=watch)
 
     def make(lost: Callable[[BaseException], None]) -> Engine:
         return Engine(
@@ -44,9 +46,8 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
             worker,
             reactor=reactor,
             settings=settings,
-            make_pool=make_pool,
-            watch=watch,
-            lost=lost,
+            parts=parts,
+            callbacks=EngineCallbacks(lost=lost),
         )
 
     return EngineKeeper(reactor, make)
@@ -61,17 +62,17 @@ def in_process_engine(
     lost: Callable[[BaseException], None] = lambda error: None,
 ) -> Engine:
     """Return an engine whose thread jobs run in threads of this process."""
-    parts = parts_of(reactor)
+    found = parts_of(reactor)
+    parts = EngineParts(
+        found.make_pool(reactor, db), found.make_reactor_jobs, found.make_thread(reactor), watch
+    )
     return Engine(
         db,
         worker,
         reactor=reactor,
         settings=settings,
-        make_pool=parts.make_pool(reactor, db),
-        make_reactor_jobs=parts.make_reactor_jobs,
-        thread=parts.make_thread(reactor),
-        watch=watch,
-        lost=lost,
+        parts=parts,
+        callbacks=EngineCallbacks(lost=lost),
     )
 
 

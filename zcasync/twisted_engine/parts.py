@@ -5,14 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from zcasync.supervisor.database_thread import DatabaseThread
+from zcasync.supervisor.children.interfaces import PoolFactory
+from zcasync.supervisor.database_thread import DatabaseThread, IDatabaseThread
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.twisted_engine.threads import ThreadPool
-
-if TYPE_CHECKING:  # it loads a reactor
-    from zcasync.supervisor.children.pool import PoolFactory
 
 
 def thread_pool(reactor: Any, db: Any, pool_class: type[ThreadPool] = ThreadPool) -> PoolFactory:
@@ -25,7 +23,7 @@ def thread_pool(reactor: Any, db: Any, pool_class: type[ThreadPool] = ThreadPool
 
 
 @dataclass(frozen=True)
-class EngineParts:
+class ThreadedParts:
     """What makes the parts of an engine whose thread jobs run in this process.
 
     ``make_pool(reactor, db)`` returns a factory of pools, ``make_reactor_jobs`` is called as
@@ -35,14 +33,14 @@ class EngineParts:
 
     make_pool: Callable[[Any, Any], PoolFactory] = thread_pool
     make_reactor_jobs: Callable[..., ReactorJobs] = ReactorJobs
-    make_thread: Callable[[Any], Any] = DatabaseThread
+    make_thread: Callable[[Any], IDatabaseThread] = DatabaseThread
 
 
-def parts_of(reactor: Any) -> EngineParts:
+def parts_of(reactor: Any) -> ThreadedParts:
     """Return the parts for an engine in this reactor.
 
     They use threads, so that the reactor never waits for the storage.  A reactor that has no
     threads, because a test turns it, brings its own as ``engine_parts``.
     """
-    found: EngineParts | None = getattr(reactor, "engine_parts", None)
-    return EngineParts() if found is None else found
+    found: ThreadedParts | None = getattr(reactor, "engine_parts", None)
+    return ThreadedParts() if found is None else found

@@ -15,7 +15,7 @@ from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
 from zcasync.supervisor.children.backoff import Backoff
-from zcasync.supervisor.children.state import ChildState
+from zcasync.supervisor.children.state import WORKING, ChildState, State
 
 log = Logger()
 
@@ -110,7 +110,7 @@ class ThreadWorker(ChildState):
         self._changed(self)
 
     def _left(self) -> None:
-        self.move_to("gone")
+        self.move_to(State.GONE)
         if self.problem is None:
             death = Death(pid=0, exit_code=0)
         else:
@@ -130,12 +130,11 @@ class ThreadWorker(ChildState):
 
     def finish(self) -> None:
         """Let the thread end after the job it is at and the Deferreds that its jobs wait for."""
-        if self.state == "stopping":
+        if self.state == State.STOPPING:
             return
-        self.move_to("stopping")
+        self.move_to(State.STOPPING)
         oids = self._jobs.take_back()
-        self.note_returned(oids)
-        self.given_back += oids
+        self.note_given_back(oids)
         self._jobs.finish()
         if oids:
             self._changed(self)
@@ -224,7 +223,7 @@ class ThreadPool:
         return [
             child
             for child in self.children.values()
-            if child.state in ("idle", "busy") and child.slot < self.size
+            if child.state in WORKING and child.slot < self.size
         ]
 
     def stop(self, grace: float) -> Deferred[list[str]]:

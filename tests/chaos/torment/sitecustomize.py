@@ -22,8 +22,8 @@ ROLES = {
 }
 #: The functions that commit, innermost first, and what their commits are called.
 COMMITS = {
-    ("zcasync.supervisor.registration", "begin"): "begin",
-    ("zcasync.supervisor.registration", "end"): "end",
+    ("zcasync.supervisor.registration", "register"): "begin",
+    ("zcasync.supervisor.registration", "deregister"): "end",
     ("zcasync.supervisor.poll.peers", "look"): "burial",
     ("zcasync.supervisor.poll.poll_pass", "run"): "pass",
     ("zcasync.perform.call", "call"): "job",
@@ -34,6 +34,8 @@ COMMITS = {
     ("zcasync.perform.commits", "end"): "failure",
     ("zcasync.perform.follow_up", "run_callbacks"): "complete",
 }
+#: What is read of their variables, to know more.
+VARIABLES = {"pass": {"given", "result"}, "job": {"run"}}
 
 
 def role() -> str | None:
@@ -58,11 +60,10 @@ def commits() -> set[str]:
 
 def _refined(name: str, values: dict[str, Any]) -> set[str]:
     if name == "pass":
-        names = {"claim"} if values["done"].claimed else set()
-        names |= {"retire"} if values["done"].retired else set()
-        names |= (
-            {"recover"} if any(slot.deaths for slot in values["work"].slots.values()) else set()
-        )
+        given, result = values["given"], values["result"]
+        names = {"claim"} if result.claimed else set()
+        names |= {"retire"} if result.retired else set()
+        names |= {"recover"} if any(slot.deaths for slot in given.slots.values()) else set()
         return names or {"ping"}
     if name == "job" and values["run"].partial.parent is not None:
         return {"callback"}

@@ -75,7 +75,7 @@ class Pooled:
     def timers(self) -> list[Any]:
         """What is going to happen, besides the next look at the children."""
         calls = self.reactor.getDelayedCalls()
-        return [call for call in calls if call.func.__name__ != "_look_at_all"]
+        return [call for call in calls if call.func.__name__ != "_sample_all"]
 
     def states(self) -> dict[int, str]:
         return {slot: child.state for slot, child in self.pool.children.items()}

@@ -13,7 +13,6 @@ from twisted.internet.task import Clock
 
 from tests.supervisor.children.pooled import USUAL, Pooled
 from tests.support.scenes import Said
-from zcasync.supervisor.children import process_info as vitals
 from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.status import child_list
 from zcasync.testing.waiting import wait_until
@@ -125,7 +124,7 @@ def test_a_pool_without_children_checks_nothing(pooled: Pooled) -> None:
 
 
 def test_the_process_info_of_a_real_process_has_its_memory() -> None:
-    found = vitals.look(os.getpid())
+    found = ProcessInfo.of(os.getpid())
     assert found is not None
     assert found.rss > 10 * 2**20
     assert not found.is_stopped
@@ -136,13 +135,13 @@ def test_the_process_info_shows_a_stopped_process_and_none_of_a_gone_one() -> No
     try:
         process.send_signal(signal.SIGSTOP)
         wait_until(lambda: psutil.Process(process.pid).status() == "stopped", "it to stop")
-        found = vitals.look(process.pid)
+        found = ProcessInfo.of(process.pid)
         assert found is not None
         assert found.is_stopped
     finally:
         process.kill()
         process.wait()
-    assert vitals.look(process.pid) is None
+    assert ProcessInfo.of(process.pid) is None
 
 
 def test_a_child_that_does_not_end_after_its_last_job_is_killed(pooled: Pooled, said: Said) -> None:

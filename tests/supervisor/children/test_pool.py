@@ -79,7 +79,7 @@ def test_a_death_at_what_comes_after_a_deferred_is_not_that_of_the_next_job(pool
     (process,) = pooled.boot(1)
     child = pooled.perform([A, B])
     process.end_job(Ending.DEFERRED)
-    child.lines.received(1, f"{MARK}{hex_oid(A)}\n".encode())
+    child.output_received(1, f"{MARK}{hex_oid(A)}\n".encode())
     process.crash()
 
     assert pooled.deaths[0][1].job == hex_oid(A)

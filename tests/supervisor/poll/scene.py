@@ -8,9 +8,10 @@ from tests.support.sessions import Session
 from zcasync import Partial, clock
 from zcasync.liveness.death import Death
 from zcasync.liveness.watch import Watch
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 from zcasync.supervisor.poll.poll_pass import Passes
+from zcasync.supervisor.poll.records import EngineRecords
 
 DEATH = Death(pid=7, signal="SIGKILL")
 
@@ -22,18 +23,15 @@ class Scene:
         self.session, self.client, self.seconds = engine, client, seconds
         self.worker = scenes.serve(engine)
         scenes.fenced(engine, self.worker)
+        self.records = EngineRecords(
+            engine.connection, engine.manager, self.worker, self.worker.incarnation
+        )
         self.renew_passes()
 
     def renew_passes(self) -> None:
         """The passes of an engine that has made none yet."""
-        self.passes = Passes(
-            self.session.connection,
-            self.session.manager,
-            self.worker,
-            self.worker.incarnation,
-            Watch(self.seconds),
-            Environment(seconds=self.seconds, sleep=self.seconds.sleep),
-        )
+        environment = Environment(seconds=self.seconds, sleep=self.seconds.sleep)
+        self.passes = Passes(self.records, Watch(self.seconds), environment)
 
     def put(self, count: int = 1) -> list[Partial]:
         """The client puts calls; the partials as the engine sees them."""

@@ -109,7 +109,7 @@ def test_a_job_that_has_just_begun_to_wait_for_another_one_can_be_cancelled(scen
     theirs = scene.client.same(partial)
     theirs.wait_for(scene.client.keep(Partial(abs, 1)))
     scene.client.commit()
-    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, news=True), s0=ready())
+    done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}, has_changes=True), s0=ready())
     assert (partial.state, done.cancelled) == (COMPLETED, oids([partial]))
     assert partial.result.check(AbortedError)
     assert (scene.held(), list(scene.worker.completed)) == ([], [partial])
@@ -155,7 +155,7 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
     if how == "waits":
         partial.wait_for(scene.session.keep(Partial(abs, 1)))
     scene.session.commit()
-    look = scene.passes._politeness.look
+    look = scene.passes._affinity.begin_pass
     added: list[Partial] = []
 
     def look_late(manager: object) -> None:
@@ -166,11 +166,11 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
             added.append(scene.client.same(partial).addCallback(abs))
             scene.client.commit()
 
-    monkeypatch.setattr(scene.passes._politeness, "look", look_late)
+    monkeypatch.setattr(scene.passes._affinity, "begin_pass", look_late)
     cancelled = {} if how == "interrupted" else {partial._p_oid: "jane"}
     deaths = [] if how == "waits" else [(DEATH, False)]
     done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(ready=True, deaths=deaths))
 
     assert done.conflicts == 1
     assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
-    assert (scene.held(), done.hand_out) == ([partial], {0: oids([partial])})
+    assert (scene.held(), done.hand_out.slots) == ([partial], {0: oids([partial])})

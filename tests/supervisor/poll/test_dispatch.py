@@ -19,7 +19,7 @@ def test_as_many_jobs_are_claimed_as_there_is_room_for(scene: Scene) -> None:
     partials = scene.put(3)
     done = scene.run(s0=ready(room=2))
 
-    assert (done.claimed, done.hand_out) == (2, {0: oids(partials[:2])})
+    assert (done.claimed, done.hand_out.slots) == (2, {0: oids(partials[:2])})
     assert [partial.state for partial in partials] == [ACTIVE, ACTIVE, PENDING]
     assert all(partial.claim is scene.worker.incarnation for partial in partials[:2])
     scene.client.sync()
@@ -48,8 +48,8 @@ def test_dispatch_ends_where_the_room_ends(scene: Scene) -> None:
 def test_a_child_that_is_not_ready_is_handed_nothing(scene: Scene) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))
-    assert scene.run(s0=SlotReport()).hand_out == {}
-    assert scene.run(s0=ready(in_hand=partials[:1])).hand_out == {0: oids(partials[1:])}
+    assert scene.run(s0=SlotReport()).hand_out.slots == {}
+    assert scene.run(s0=ready(in_hand=partials[:1])).hand_out.slots == {0: oids(partials[1:])}
 
 
 def test_no_job_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
@@ -57,7 +57,7 @@ def test_no_job_is_claimed_for_slots_beyond_the_size(scene: Scene) -> None:
     scene.size(0)
     done = scene.run(s0=ready(room=1))
 
-    assert (done.claimed, done.thread_size, partial.state) == (0, 0, PENDING)
+    assert (done.claimed, done.hand_out.thread_size, partial.state) == (0, 0, PENDING)
 
 
 def test_reactor_jobs_are_limited_by_those_at_work(scene: Scene) -> None:
@@ -70,7 +70,7 @@ def test_reactor_jobs_are_limited_by_those_at_work(scene: Scene) -> None:
     work.reactor.deferred = frozenset([b"b"])
     done = scene.run(work)
 
-    assert len(done.start) == 2, "the one that waits for its Deferred takes no room"
+    assert len(done.hand_out.reactor) == 2, "the one that waits for its Deferred takes no room"
 
 
 def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
@@ -89,10 +89,10 @@ def test_more_reactor_jobs_than_may_be_at_work_are_left_over_and_take_turns(
 
     done = scene.run(PassInput(reactor=SlotReport(ready=True)))
     assert len(scene.worker.reactor) == 7
-    assert done.start == oids(partials[: scene.worker.reactor.size])
+    assert done.hand_out.reactor == oids(partials[: scene.worker.reactor.size])
 
-    at_work = SlotReport(ready=True, outstanding=frozenset(done.start[1:]))
-    assert len(scene.run(PassInput(reactor=at_work)).start) == 1
+    at_work = SlotReport(ready=True, outstanding=frozenset(done.hand_out.reactor[1:]))
+    assert len(scene.run(PassInput(reactor=at_work)).hand_out.reactor) == 1
 
 
 def test_a_released_job_is_claimed_in_the_same_pass_for_a_slot_with_room(scene: Scene) -> None:
@@ -103,7 +103,7 @@ def test_a_released_job_is_claimed_in_the_same_pass_for_a_slot_with_room(scene: 
     slot.returned = oids(partials[1:])
     done = scene.run(s0=slot, s1=ready(room=1))
 
-    assert done.hand_out == {1: oids(partials[1:])}
+    assert done.hand_out.slots == {1: oids(partials[1:])}
 
 
 @pytest.mark.parametrize("waits", ["in the queue", "for another one"])
@@ -128,10 +128,10 @@ def test_callbacks_that_an_application_has_left_are_run_by_a_worker(
     assert waiting == ((0, 0) if waits == "in the queue" else (1, 1))
 
     done = scene.run(s0=ready(room=1))
-    assert (done.hand_out, scene.held()) == ({}, [])
+    assert (done.hand_out.slots, scene.held()) == ({}, [])
     fake_clock.advance(seconds=15)
     done = scene.run(s0=ready(room=1))
-    assert done.hand_out == {0: [partial._p_oid]}
+    assert done.hand_out.slots == {0: [partial._p_oid]}
     own = scene.session.connection.get(partial._p_oid)
     own.callbacks[0]._call = own.callbacks[1]._call  # where it does not die
     scene.session.commit()
@@ -152,6 +152,6 @@ def test_callbacks_that_an_application_has_run_are_left_alone(
     fake_clock.advance(seconds=15)
     done = scene.run(s0=ready(room=1))
 
-    assert (done.hand_out, done.claimed, scene.held()) == ({}, 0, [])
+    assert (done.hand_out.slots, done.claimed, scene.held()) == ({}, 0, [])
     scene.client.sync()
     assert (len(scene.client.queue), scene.client.queue.count_held()) == (0, 0)

@@ -45,7 +45,7 @@ def test_a_job_under_never_is_claimed_for_each_free_slot(scene: Scene) -> None:
     assert (scene.held(0), scene.held(1)) == ([first], [second])
     assert third.state == PENDING
     assert len(scene.session.queue) == 1
-    assert done.delay == scene.worker.poll_seconds, "nobody asks again and again"
+    assert done.schedule.delay == scene.worker.poll_seconds, "nobody asks again and again"
 
 
 def test_a_job_under_never_waits_with_all_behind_it_until_a_slot_is_free(
@@ -79,7 +79,7 @@ def test_reactor_jobs_under_never_are_all_begun_at_once(scene: Scene) -> None:
     partials = put(scene, "nn", "reactor")
     done = scene.run(PassInput(reactor=SlotReport(ready=True)))
 
-    assert done.start == [partial._p_oid for partial in partials]
+    assert done.hand_out.reactor == [partial._p_oid for partial in partials]
 
 
 def test_a_policy_that_cannot_be_found_does_not_stop_the_dispatch(scene: Scene) -> None:

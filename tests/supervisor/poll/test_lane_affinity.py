@@ -12,7 +12,7 @@ from tests.support.scenes import ELSEWHERE, Seconds
 from tests.support.sessions import ONE, TWO, Session
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.lane_affinity import (
     FORGET_SECONDS,
     LONGEST_SECONDS,
@@ -54,7 +54,7 @@ def polite(seconds: Seconds) -> Polite:
 
     def make(session: Session, engine: bytes) -> LaneAffinity:
         made = LaneAffinity(engine, Environment(seconds=seconds))
-        made.look(session.manager)
+        made.begin_pass(session.manager)
         return made
 
     return make
@@ -102,7 +102,7 @@ def test_a_lane_whose_head_stands_still_is_taken_over(
     assert not second.allows(KEY, lane)
 
     seconds.advance(1.01 * SHORTEST_SECONDS)
-    second.look(session.manager)
+    second.begin_pass(session.manager)
     assert second.allows(KEY, lane) == Access.IF_IDLE
     assert not second.waits
 
@@ -127,9 +127,9 @@ def test_an_engine_with_slow_passes_is_patient_within_limits(
     lane.owner = engines[0]
     second = polite(session, engines[1])
     for _ in range(50):
-        second.look(session.manager)
+        second.begin_pass(session.manager)
         seconds.advance(10)
-        second.done()
+        second.note_commit()
     assert not second.allows(KEY, lane)
     seconds.advance(LONGEST_SECONDS / 2)
     assert not second.allows(KEY, lane)
@@ -151,12 +151,12 @@ def test_an_engine_helps_no_other_after_a_conflict_and_then_less_soon(
     seconds.advance(1.01 * SHORTEST_SECONDS)
     assert second.allows(KEY, lane)
 
-    second.met()
+    second.note_conflict()
     seconds.advance(LONGEST_SECONDS)
-    second.look(session.manager)
+    second.begin_pass(session.manager)
     assert not second.allows(KEY, lane)
 
-    second.done()
+    second.note_commit()
     lane.index = 1
     assert not second.allows(KEY, lane)
     seconds.advance(1.01 * SHORTEST_SECONDS)
@@ -173,9 +173,9 @@ def test_a_lane_that_is_gone_is_forgotten(
     politeness.allows(b"gone", lane)
     politeness.allows(KEY, lane)
     seconds.advance(FORGET_SECONDS)
-    politeness.look(session.manager)
+    politeness.begin_pass(session.manager)
     politeness.allows(KEY, lane)
     seconds.advance(FORGET_SECONDS)
-    politeness.look(session.manager)
+    politeness.begin_pass(session.manager)
     assert set(politeness._seen) == {KEY}
     assert politeness.allows(KEY, lane) == Access.NOW, "it has stood still for long"

@@ -10,13 +10,13 @@ from tests.support.scenes import ELSEWHERE, gone
 from tests.support.sessions import ONE, TWO
 from zcasync.errors import FencedError
 from zcasync.interfaces import PENDING
-from zcasync.supervisor import registration as startup
+from zcasync.supervisor import registration
 
 
 def test_an_engine_that_was_buried_may_not_go_on(scene: Scene) -> None:
     (partial,) = scene.put()
     scene.client.sync()
-    startup.take_over(scene.client.manager.workers[ONE], "it was silent", None, None)
+    registration.take_over(scene.client.manager.workers[ONE], "it was silent", None, None)
     scene.client.commit()
 
     with pytest.raises(FencedError, match="it was silent"):
@@ -41,8 +41,8 @@ def test_a_dead_engine_is_buried_and_its_work_claimed_in_one_go(scene: Scene) ->
     scenes.claim(scene.client, dead, partials)
     done = scene.run(s0=ready(room=1))
 
-    assert done.hand_out == {0: oids(partials)}
-    assert "is buried: process" in done.notes[0]
+    assert done.hand_out.slots == {0: oids(partials)}
+    assert "is buried: process" in done.log[0]
     scene.client.sync()
     assert (dead.engineUUID, dead.incarnation.is_over) == (None, True)
     assert partials[0]._interruptions == 1

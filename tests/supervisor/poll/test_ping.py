@@ -11,7 +11,7 @@ from ZODB.POSException import ConflictError
 from tests.supervisor.poll.scene import Scene, ready
 from tests.support.sessions import ONE
 from zcasync.supervisor.poll.messages import SlotReport
-from zcasync.supervisor.poll.poll_pass import IDLE_PING_SECONDS
+from zcasync.supervisor.poll.ping import IDLE_PING_SECONDS
 
 
 def pings(scene: Scene, slot: SlotReport, span: float) -> list[float]:
@@ -67,7 +67,7 @@ def test_a_ping_that_was_not_committed_is_written_again(
 
     scene.seconds.advance(30)
     # Not the commit of the look at the others, which comes before.
-    monkeypatch.setattr(scene.passes._others, "look", list)
+    monkeypatch.setattr(scene.passes._peers, "look", list)
     monkeypatch.setattr(scene.session.transactions, "commit", commit_in_trouble)
     with contextlib.suppress(ClientDisconnected):
         scene.run(s0=ready())

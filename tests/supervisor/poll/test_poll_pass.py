@@ -29,7 +29,7 @@ def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
     done = scene.run(s0=ready(room=1))
 
     assert done.conflicts >= 1
-    assert done.hand_out == {0: oids([partial])}
+    assert done.hand_out.slots == {0: oids([partial])}
     assert scene.held() == [partial]
     assert partial.state != COMPLETED
 

@@ -21,7 +21,7 @@ def test_a_death_interrupts_the_running_job_and_releases_the_others(scene: Scene
     assert [partial._interruptions for partial in partials] == [1, 0]
     assert [partial.state for partial in partials] == [PENDING] * 2
     assert scene.held() == []
-    assert "SIGKILL" in done.notes[0]
+    assert "SIGKILL" in done.log[0]
 
 
 def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:
@@ -63,10 +63,10 @@ def test_callbacks_of_a_slot_beyond_the_size_are_run_in_the_first_one(scene: Sce
         scenes.end(partial, 3)
     scene.size(1)
     leaving = SlotReport(outstanding=frozenset(oids(partials[1:])))
-    assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out == {}
+    assert scene.run(s0=ready(in_hand=partials[:1]), s1=leaving).hand_out.slots == {}
 
     done = scene.run(s0=ready(in_hand=partials[:1]), s1=SlotReport(deaths=[(DEATH, False)]))
-    assert done.hand_out == {0: oids(partials[1:])}
+    assert done.hand_out.slots == {0: oids(partials[1:])}
     assert (scene.held(0), scene.held(1)) == (partials, [])
 
 
@@ -80,10 +80,12 @@ def test_a_rescheduled_job_leaves_its_worker(scene: Scene, fake_clock: FakeClock
     done = scene.run(s0=ready(room=1, in_hand=partials[1:]))
     assert (partials[0].state, partials[0].claim, partials[0]._interruptions) == (PENDING, None, 0)
     assert scene.held() == partials[1:]
-    assert (done.claimed, done.hand_out, done.delay) == (0, {}, 3)
+    assert (done.claimed, done.hand_out.slots, done.schedule.delay) == (0, {}, 3)
 
     fake_clock.advance(seconds=3)
-    assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out == {0: oids(partials[:1])}
+    assert scene.run(s0=ready(room=1, in_hand=partials[1:])).hand_out.slots == {
+        0: oids(partials[:1])
+    }
 
 
 def test_a_job_that_a_child_cannot_load_is_quarantined(scene: Scene) -> None:
@@ -93,8 +95,8 @@ def test_a_job_that_a_child_cannot_load_is_quarantined(scene: Scene) -> None:
     slot.unreadable = {partials[0]._p_oid: "ValueError: no such thing"}
     done = scene.run(s0=slot)
 
-    assert (scene.held(), done.hand_out) == (partials[1:], {})
-    assert "is set aside: ValueError: no such thing" in "".join(done.notes)
+    assert (scene.held(), done.hand_out.slots) == (partials[1:], {})
+    assert "is set aside: ValueError: no such thing" in "".join(done.log)
     assert list(scene.worker.thread.unreadable) == partials[:1]
 
 
@@ -116,7 +118,7 @@ def test_a_death_counts_once_though_the_commit_about_it_was_in_doubt(
 
     again = scene.run(s0=slot)
     assert [partial._interruptions for partial in partials] == [1, 0]
-    assert sorted(again.hand_out[0]) == sorted(oids(partials))
+    assert sorted(again.hand_out.slots[0]) == sorted(oids(partials))
 
     scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
     assert sorted(partial._interruptions for partial in partials) in ([1, 1], [0, 2])
@@ -146,4 +148,4 @@ def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
 
     assert (first._interruptions, second._interruptions) == (1, 0)
     assert [partial.state for partial in (first, second)] == [PENDING] * 2, "of the second death"
-    assert done.notes == []
+    assert done.log == []

@@ -81,15 +81,15 @@ def test_a_job_that_a_child_has_completed_waits_a_moment_for_more(scene: Scene) 
 
     assert scene.held() == [over]
     assert len(scene.worker.completed) == 0
-    assert not done.hand_out, "nobody begins it again"
+    assert not done.hand_out.slots, "nobody begins it again"
     assert done.held is not None
     assert done.held.jobs == [], "it is over"
     assert done.unretired == {0: {over._p_oid: ended}}
-    assert done.delay <= RETIRE_SECONDS
+    assert done.schedule.delay <= RETIRE_SECONDS
 
     done = scene.run(s0=completed(done.unretired[0], room=1))
     assert scene.held() == [over, waits], "a claim can do without"
-    assert done.hand_out == {0: [waits._p_oid]}
+    assert done.hand_out.slots == {0: [waits._p_oid]}
 
     scene.seconds.advance(RETIRE_SECONDS)
     done = scene.run(s0=completed(done.unretired[0], in_hand=[waits]))
@@ -107,7 +107,7 @@ def test_a_job_that_begins_once_does_not_wait_for_finished_ones(scene: Scene) ->
     scene.session.sync()
     done = scene.run(s0=completed({over._p_oid: 1}, room=1))
 
-    assert len(done.hand_out[0]) == 1
+    assert len(done.hand_out.slots[0]) == 1
 
 
 def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
@@ -130,7 +130,7 @@ def test_a_finished_job_stays_in_a_slot_beyond_the_size_until_it_is_retired(
     scene.size(1)
     done = scene.run(s0=ready(), s1=SlotReport(completed={over._p_oid: 1}))
 
-    assert not done.hand_out
+    assert not done.hand_out.slots
     scene.seconds.advance(RETIRE_SECONDS)
     scene.run(s0=ready(), s1=SlotReport(completed=done.unretired[1]))
     assert list(scene.worker.completed) == [over]
@@ -170,8 +170,8 @@ def test_a_job_that_cannot_be_loaded_any_more_keeps_no_other_from_being_retired(
     scene.session.connection.cacheMinimize()
     done = scene.run(PassInput(cancelled={strange._p_oid: "somebody"}), s0=ready())
 
-    assert (scene.held(), done.hand_out, list(scene.worker.completed)) == ([], {}, [other])
-    assert "is set aside" in "".join(done.notes)
+    assert (scene.held(), done.hand_out.slots, list(scene.worker.completed)) == ([], {}, [other])
+    assert "is set aside" in "".join(done.log)
     assert [one._p_oid for one in scene.worker.thread.unreadable] == [strange._p_oid]
     assert done.cancelled == [strange._p_oid], "nobody goes on trying"
 
@@ -185,4 +185,4 @@ def test_a_finished_job_with_callbacks_to_run_is_kept(scene: Scene) -> None:
     done = scene.run(s0=ready())
 
     assert scene.held() == [partial]
-    assert done.hand_out == {0: oids([partial])}
+    assert done.hand_out.slots == {0: oids([partial])}

@@ -1,1 +1,22 @@
-"""children."""
+"""Children: the processes that perform thread jobs, one job at a time each.
+
+interfaces.py         IChild, IChildPool: what the engine relies on, of processes as of threads
+pool.py               one child in each slot, and a spare one that takes the place of one that ends
+child.py              one child process: give it jobs, revoke them, let it end, kill it
+state.py              what is known of a child, and its states as a table; nothing else writes it
+process_protocol.py   the supervisor's ends of the pipes to a child
+starter.py            starts ``python -m zcasync.child``
+output.py             what a child prints: into the log, with the job's id, and as evidence
+prefetch.py           how many jobs are assigned ahead, and what is revoked from behind a long job
+backoff.py            pauses where children end without having done anything
+recycling.py          when a child has lived long enough
+health.py             samples memory every second, and whether a signal has stopped a child
+oom.py                whether the kernel has killed for want of memory
+process_info.py       what the machine says of a process
+
+The way through.  The pool starts a Child with the starter; its pipes end in process_protocol, which
+reports to the Child that it is ready, has ended a job, has printed something, has exited.  The
+Child keeps its ChildState and calls the pool, the pool its engine (``changed``, ``died``).  The
+engine's executors take the reports out of the ChildState, ask prefetch how much room there is, and
+call ``perform``.
+"""

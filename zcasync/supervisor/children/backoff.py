@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.logger import Logger
 
 from zcasync import clock
 from zcasync.liveness.death import Death
-
-if TYPE_CHECKING:  # it loads a reactor
-    from zcasync.supervisor.children.child import Child
+from zcasync.supervisor.children.state import ChildState
 
 log = Logger()
 
@@ -75,7 +73,7 @@ class Backoff:
         }
 
 
-def early_end(child: Child, death: Death, now: float) -> str | None:
+def early_end(child: ChildState, death: Death, now: float) -> str | None:
     """What is wrong when a child has ended without having done anything; None when nothing is.
 
     Not when a job ended it: that is the job's affair, which has a limit of its own.

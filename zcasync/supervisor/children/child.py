@@ -21,7 +21,7 @@ from zcasync.protocol.output_marks import STACK_SIGNAL
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
-from zcasync.supervisor.children.state import SPARE, ChildState
+from zcasync.supervisor.children.state import NO_SLOT, WORKING, ChildState, State
 from zcasync.text import megabytes
 
 log = Logger()
@@ -60,13 +60,7 @@ class Child(ChildState):
         gone: Callable[[Child, Death], None],
     ) -> None:
         super().__init__(reactor, slot)
-        self.lines = ChildOutput("spare" if slot == SPARE else slot, output_lines, self.job_id)
-        self.is_unwanted = False  # it was told to end
-        self.leaving_seconds = 0.0  # for so long it could have ended
-        self.ready_at = 0.0
-        self.rss = 0  # resident memory, bytes, when last looked at
-        self.rss_at_rest = 0  # the same, when it was at no job
-        self.looked_at = float("-inf")
+        self._output = ChildOutput("spare" if slot == NO_SLOT else slot, output_lines, self.job_id)
         self._oom_killed = oom_killed
         self._changed = changed
         self._gone = gone
@@ -80,7 +74,7 @@ class Child(ChildState):
     def start(self, starter: Any, spec_text: str) -> None:
         """Start the process.  Raises OSError when it cannot be started."""
         starter.startAMPProcess("zcasync.child", self._connector, (spec_text,))
-        self.pid = self._connector.transport.pid
+        self.note_started(self._connector.transport.pid)
         expose(self.pid)
         # Both sides do this, so that the group exists whoever looks first.
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -91,21 +85,9 @@ class Child(ChildState):
             f"not ready within {self._boot_timeout:g} s",
         )
 
-    @property
-    def should_be_gone(self) -> bool:
-        """Whether it was told to end and has nothing left to do."""
-        return self.is_unwanted and not self.outstanding and not self.deferred
-
-    def is_ready(self) -> None:
-        """The child said that it can take jobs."""
-        _cancel(self._boot_timer)
-        self.note_ready()
-        self.ready_at = self._reactor.seconds()
-        self._changed(self)
-
     def take_slot(self, slot: int) -> None:
         super().take_slot(slot)
-        self.lines.slot = slot
+        self._output.slot = slot
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
         """Give it jobs; none when it is about to be gone, which gives them back.
@@ -117,44 +99,33 @@ class Child(ChildState):
         self.note_given(oids)
         self._connector.amp.callRemote(commands.Perform, oids=oids, tid=tid)
 
-    def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
-        """The child said that it is done with jobs; ``seconds``: how long each took."""
-        for oid in oids:
-            self.note_ended(oid, ending, seconds, detail)
-        self.drain(1, 2)  # all that the jobs have printed is on its way already
-        for oid in oids:
-            self.lines.job_ended(hex_oid(oid))
-        self._changed(self)
-
     def take_back(self) -> Deferred[list[bytes]]:
         """Ask for the jobs it has not begun; fires with their oids."""
-        self.taking_back = True
+        self.note_taking_back()
 
         def answered(answer: dict[str, Any]) -> list[bytes]:
-            self.taking_back = False
             oids: list[bytes] = answer["oids"]
-            self.note_returned(oids)
+            self.note_taken_back(oids)
             return oids
 
         asked: Deferred[Any] = self._connector.amp.callRemote(commands.TakeBack)
         return asked.addCallback(answered)
 
     def finish(self) -> None:
-        """Let it end after the job it is at."""
-        self.is_unwanted = True
-        if self.state == "booting":  # it would hear it only when it has booted
+        """Let it end after the running job."""
+        self.note_unwanted()
+        if self.state == State.BOOTING:  # it would hear it only when it has booted
             log.info("child {pid} ({place}) is not needed any more", pid=self.pid, place=self.place)
             self._kill_reason = NOT_NEEDED
-            self.move_to("stopping")
+            self.move_to(State.STOPPING)
             self._kill_now()
-        elif self.state in ("idle", "busy", "spare"):
-            self.move_to("stopping")
+        elif self.state in (*WORKING, State.SPARE):
+            self.move_to(State.STOPPING)
             asked: Deferred[Any] = self._connector.amp.callRemote(commands.Finish)
             asked.addCallbacks(self._finishes, _died_meanwhile)
 
     def _finishes(self, answer: dict[str, Any]) -> None:
-        self.note_returned(answer["oids"])
-        self.given_back += answer["oids"]
+        self.note_given_back(answer["oids"])
         self._changed(self)
 
     def kill(self, reason: str, *, within: float = STACK_SECONDS) -> None:
@@ -163,7 +134,7 @@ class Child(ChildState):
         One that boots or has a job is asked for its Python stack first, for the evidence: that
         takes milliseconds, and ``within`` seconds at most.  0: it is not asked.
         """
-        if self.state == "gone":
+        if self.state == State.GONE:
             return
         is_first, self._kill_reason = self._kill_reason is None, self._kill_reason or reason
         if is_first:
@@ -171,8 +142,8 @@ class Child(ChildState):
                 "child {pid} ({place}) is killed: {why}", pid=self.pid, place=self.place, why=reason
             )
         has_stack = bool(self.outstanding) or not self.was_ready or self.should_be_gone
-        if self.state != "stopping":
-            self.move_to("stopping")
+        if self.state != State.STOPPING:
+            self.move_to(State.STOPPING)
         if is_first and has_stack and within:
             self._ask_for_stack(within)
         elif not within or self._stack_timer is None:
@@ -183,18 +154,9 @@ class Child(ChildState):
 
     def _ask_for_stack(self, seconds: float) -> None:
         self._stack_timer = self._reactor.callLater(seconds, self._kill_now)
-        self.lines.expect_stack(self._kill_now)
+        self._output.expect_stack(self._kill_now)
         with contextlib.suppress(error.ProcessExitedAlready):
             self._connector.transport.signalProcess(STACK_SIGNAL)
-
-    def has_hung_up(self) -> None:
-        """It has closed its end of the conversation: it is ending, or good for nothing."""
-        if self.state != "gone" and not self.is_unwanted:
-            self._deaf_timer = self._reactor.callLater(
-                HUNG_UP_SECONDS,
-                self.kill,
-                "it has closed its pipe to the supervisor: has a job closed files not its own?",
-            )
 
     def _kill_now(self) -> None:
         _cancel(self._stack_timer)
@@ -207,6 +169,36 @@ class Child(ChildState):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    # what the ends of its pipes report
+
+    def is_ready(self) -> None:
+        """It can take jobs."""
+        _cancel(self._boot_timer)
+        self.note_ready()
+        self._changed(self)
+
+    def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
+        """It is done with jobs; ``seconds``: how long each took."""
+        for oid in oids:
+            self.note_ended(oid, ending, seconds, detail)
+        self.drain(1, 2)  # all that the jobs have printed is on its way already
+        for oid in oids:
+            self._output.job_ended(hex_oid(oid))
+        self._changed(self)
+
+    def output_received(self, fd: int, data: bytes) -> None:
+        """It has written this to its stdout (1) or stderr (2)."""
+        self._output.received(fd, data)
+
+    def has_hung_up(self) -> None:
+        """It has closed its end of the conversation: it is ending, or good for nothing."""
+        if self.state != State.GONE and not self.is_unwanted:
+            self._deaf_timer = self._reactor.callLater(
+                HUNG_UP_SECONDS,
+                self.kill,
+                "it has closed its pipe to the supervisor: has a job closed files not its own?",
+            )
+
     def drain(self, *fds: int) -> None:
         """Take what is in the pipes now."""
         for fd in fds:
@@ -218,19 +210,21 @@ class Child(ChildState):
     def exited(self, reason: Any) -> None:
         """The process is gone."""
         job = self.job_id()
-        self.lines.flush()
+        self._output.flush()
         for timer in (self._boot_timer, self._deaf_timer, self._stack_timer):
             _cancel(timer)
-        self.move_to("gone")
+        self.move_to(State.GONE)
         self._gone(self, self._death(reason.value, job))
 
     def job_id(self) -> str | None:
-        """Of jobs that share a commit, and those whose Deferred has fired, the child says each; of
-        others the first one is at work.
+        """Return the id of the running job.
+
+        Of jobs that share a commit, and those whose Deferred has fired, the child reports each; of
+        others the first one runs.
         """
-        said = self.lines.job
-        in_hand = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
-        return said if said in in_hand else super().job_id()
+        reported = self._output.job
+        assigned = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
+        return reported if reported in assigned else super().job_id()
 
     def _death(self, status: Any, job: str | None) -> Death:
         number = getattr(status, "signal", None)
@@ -244,7 +238,7 @@ class Child(ChildState):
             signal=_name(number) if number else None,
             reason=reason,
             job=job,
-            output=self.lines.last(),
+            output=self._output.last(),
         )
 
 

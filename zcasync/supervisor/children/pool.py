@@ -11,27 +11,28 @@ from twisted.logger import Logger
 
 from zcasync.instance.settings import Settings
 from zcasync.liveness.death import Death
-from zcasync.supervisor.children import process_info as vitals
 from zcasync.supervisor.children.backoff import STEADY_SECONDS, Backoff, early_end
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
 from zcasync.supervisor.children.health import Health
+from zcasync.supervisor.children.interfaces import Changed, Died, PoolFactory
 from zcasync.supervisor.children.oom import OutOfMemory
+from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.children.recycling import Recycling
 from zcasync.supervisor.children.starter import ChildStarter
-from zcasync.supervisor.children.state import SPARE
+from zcasync.supervisor.children.state import NO_SLOT, WORKING, State
 
 log = Logger()
-
-#: Makes a pool: (engineUUID, oid of the incarnation, changed, died) -> pool.
-PoolFactory = Callable[[uuid.UUID, bytes, Callable[[Any], None], Callable[..., None]], Any]
 
 
 def child_processes(
     reactor: Any, settings: Settings, spec_for: Callable[[bytes], str]
 ) -> PoolFactory:
-    """Makes pools of child processes; ``spec_for(incarnation oid)`` tells them their database."""
+    """Return a factory of pools of child processes.
 
-    def make(engine: uuid.UUID, incarnation: bytes, changed: Any, died: Any) -> Pool:
+    ``spec_for(incarnation oid)`` describes their database to them.
+    """
+
+    def make(engine: uuid.UUID, incarnation: bytes, changed: Changed, died: Died) -> Pool:
         starter = ChildStarter(reactor, str(engine))
         return Pool(reactor, starter, spec_for(incarnation), settings, changed, died)
 
@@ -42,8 +43,8 @@ class Pool:
     """Keeps a child in each of ``size`` slots.
 
     ``changed(child)``: a child in a slot is ready or has ended a job.  ``died(slot, death, idle)``:
-    the process of a slot is gone; ``idle`` when it was at no job, so that none was interrupted.
-    ``look(pid)``: the vitals of a process.
+    the process of a slot is gone; ``idle``: it ran no job, so that none was interrupted.
+    ``sample(pid)``: the state of a process.
     """
 
     def __init__(
@@ -53,8 +54,8 @@ class Pool:
         spec_text: str,
         settings: Settings,
         changed: Callable[[Child], None],
-        died: Callable[[int, Death, bool], None],
-        look: Callable[[int], vitals.ProcessInfo | None] = vitals.look,
+        died: Died,
+        sample: Callable[[int], ProcessInfo | None] = ProcessInfo.of,
     ) -> None:
         self.children: dict[int, Child] = {}
         self.spare: Child | None = None
@@ -68,8 +69,8 @@ class Pool:
         self._died = died
         self._leaving: list[Child] = []  # spares that are not needed any more
         self._recycling = Recycling(settings, reactor.seconds)
-        self._retiring: Child | None = None  # the one that a spare is to replace
-        self._health = Health(reactor, settings, self.processes, self._looked, look)
+        self._replacing: Child | None = None  # the one that a spare is to replace
+        self._health = Health(reactor, settings, self.processes, self._sampled, sample)
         self._oom = OutOfMemory()
         self._retry: Any = None
         self._stopping = False
@@ -90,9 +91,7 @@ class Pool:
         return [
             child
             for child in self.children.values()
-            if child.state in ("idle", "busy")
-            and child.slot < self.size
-            and child.frozen_seconds is None
+            if child.state in WORKING and child.slot < self.size and child.frozen_seconds is None
         ]
 
     def set_size(self, size: int) -> None:
@@ -161,7 +160,7 @@ class Pool:
         self.spare = None
         self.children[slot] = spare
         spare.take_slot(slot)
-        if spare.state == "idle":
+        if spare.state == State.IDLE:
             self._changed(spare)
 
     def _start(self, slot: int) -> Child | None:
@@ -195,15 +194,15 @@ class Pool:
 
     def _recycle(self) -> None:
         """Let one child whose time is over end, once another is ready to take its place."""
-        if self._retiring is None:
-            working = [one for one in self.children.values() if one.state in ("idle", "busy")]
+        if self._replacing is None:
+            working = [one for one in self.children.values() if one.state in WORKING]
             over = [child for child in working if self._recycling.why(child) is not None]
-            self._retiring = over[0] if over else None
-        child, spare = self._retiring, self.spare
-        if child is None or child.state not in ("idle", "busy"):
+            self._replacing = over[0] if over else None
+        child, spare = self._replacing, self.spare
+        if child is None or child.state not in WORKING:
             return
         why = self._recycling.why(child)
-        if why is not None and spare is not None and spare.state == "spare":
+        if why is not None and spare is not None and spare.state == State.SPARE:
             log.info(
                 "child {pid} ({place}) is replaced: {why}",
                 pid=child.pid,
@@ -214,7 +213,7 @@ class Pool:
 
     def _keep_spare(self) -> None:
         spare = self.spare
-        is_wanted = self._settings.spare or self._retiring is not None
+        is_wanted = self._settings.spare or self._replacing is not None
         if spare is not None and (
             self.size == 0 or not is_wanted or self._recycling.why(spare) is not None
         ):
@@ -224,7 +223,7 @@ class Pool:
         # Not before every slot has what it needs: a spare must not delay the first job.
         booted = [child for child in self.children.values() if child.was_ready]
         if self.spare is None and is_wanted and 0 < self.size <= len(booted):
-            self.spare = self._start(SPARE)
+            self.spare = self._start(NO_SLOT)
 
     # what happens to children
 
@@ -232,12 +231,14 @@ class Pool:
         has_ended_job = bool(child.ended)
         if has_ended_job:
             self.backoff.ends(child.ready_at)
-            self._health.look_after_job(child)
-        elif child.state in ("idle", "spare"):
+            self._health.check_after_job(child)
+        elif child.state in (State.IDLE, State.SPARE):
             self.backoff.eases()
-        if child.slot != SPARE:
+        if child.slot != NO_SLOT:
             self._changed(child)
-        if not has_ended_job or (self._retiring is None and self._recycling.why(child) is not None):
+        if not has_ended_job or (
+            self._replacing is None and self._recycling.why(child) is not None
+        ):
             self._tend()
 
     def _child_gone(self, child: Child, death: Death) -> None:
@@ -245,7 +246,7 @@ class Pool:
         if (death.exit_code != 0 and death.reason != NOT_NEEDED) or not idle:
             log.warn("{what} ({place})", what=death.summary, place=child.place)
         self._forget(child)
-        if child.slot != SPARE:
+        if child.slot != NO_SLOT:
             self._died(child.slot, death, idle)
         if self._stopping:
             if not self.processes() and self._all_gone is not None and not self._all_gone.called:
@@ -260,8 +261,8 @@ class Pool:
 
     def _forget(self, child: Child) -> None:
         self._recycling.end(child)
-        if child is self._retiring:
-            self._retiring = None
+        if child is self._replacing:
+            self._replacing = None
         if child is self.spare:
             self.spare = None
         elif child in self._leaving:
@@ -269,8 +270,8 @@ class Pool:
         else:
             del self.children[child.slot]
 
-    def _looked(self) -> None:
-        """The children have been looked at, which is done once a second."""
+    def _sampled(self) -> None:
+        """The children have been sampled, which is done once a second."""
         self._oom.look()
         steady = self._reactor.seconds() - STEADY_SECONDS
         for child in self.processes():

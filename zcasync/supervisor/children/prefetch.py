@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated
 from twisted.python.failure import Failure
 
-from zcasync.supervisor.children.state import ChildState
+from zcasync.supervisor.children.interfaces import IChild
 
 #: So much work is reserved ahead of a child, and no more jobs than that, however short they are.
 RESERVE_SECONDS = 0.1
@@ -17,21 +17,21 @@ RESERVE_LIMIT = 100
 SHARE_SECONDS = 0.3
 
 
-def target(child: ChildState) -> int:
+def target(child: IChild) -> int:
     """How many jobs a child should have in hand: the one it is at, and a little work ahead."""
     if child.seconds_per_job is None:
         return 1
     return 1 + min(RESERVE_LIMIT, int(RESERVE_SECONDS / max(child.seconds_per_job, 1e-6)))
 
 
-def room(child: ChildState, now: float) -> int:
+def room(child: IChild, now: float) -> int:
     """How many more jobs may be claimed for a child; none while its job takes long."""
     if child.taking_back or (child.outstanding and now - child.job_since > RESERVE_SECONDS):
         return 0
     return max(0, target(child) - len(child.outstanding))
 
 
-def wants_more(child: ChildState, now: float) -> bool:
+def wants_more(child: IChild, now: float) -> bool:
     """Whether jobs for a child are worth a pass at once: soon it would have nothing to do."""
     return room(child, now) > 0 and len(child.outstanding) <= target(child) // 2
 
@@ -48,7 +48,7 @@ class Sharing:
     def __init__(
         self,
         reactor: Any,
-        children: Callable[[], list[Any]],
+        children: Callable[[], Sequence[IChild]],
         returned: Callable[[int, list[bytes]], None],
     ) -> None:
         self._reactor = reactor
@@ -80,7 +80,7 @@ class Sharing:
         self._timer = None
         self.look()
 
-    def take_back(self, child: Any) -> None:
+    def take_back(self, child: IChild) -> None:
         """Take back what a child has not begun."""
         asked = child.take_back()
         asked.addCallbacks(lambda oids: self._returned(child.slot, oids), _gone_meanwhile)

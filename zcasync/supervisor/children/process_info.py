@@ -14,11 +14,11 @@ class ProcessInfo:
     rss: int
     is_stopped: bool
 
-
-def look(pid: int) -> ProcessInfo | None:
-    """The vitals of a process; None when it is gone or cannot be looked at."""
-    try:
-        process = psutil.Process(pid)
-        return ProcessInfo(process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)
-    except psutil.Error:
-        return None
+    @classmethod
+    def of(cls, pid: int) -> ProcessInfo | None:
+        """Return the state of a process; None when it is gone or cannot be looked at."""
+        try:
+            process = psutil.Process(pid)
+            return cls(process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)
+        except psutil.Error:
+            return None

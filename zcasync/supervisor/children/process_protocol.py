@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ampoule.main import FROM_CHILD, TO_CHILD, AMPConnector
 from twisted.protocols import amp
@@ -10,15 +10,13 @@ from twisted.protocols import amp
 from zcasync.perform.progress import Progress
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
-
-if TYPE_CHECKING:
-    from zcasync.supervisor.children.child import Child
+from zcasync.supervisor.children.interfaces import IChildProcess
 
 
 class ParentEnd(amp.AMP):  # type: ignore[misc]
     """The supervisor's end of the conversation with one child."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: IChildProcess) -> None:
         super().__init__()
         self._child = child
 
@@ -44,7 +42,7 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
 class Connector(AMPConnector):  # type: ignore[misc]
     """Death is decided by ``processExited``: a grandchild that holds a pipe cannot hide it."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: IChildProcess) -> None:
         super().__init__(ParentEnd(child), name=f"child {child.slot}")
         self._child = child
 
@@ -64,7 +62,7 @@ class Connector(AMPConnector):  # type: ignore[misc]
         if childFD == FROM_CHILD:
             self.amp.dataReceived(data)
         else:
-            self._child.lines.received(childFD, data)
+            self._child.output_received(childFD, data)
 
     def childConnectionLost(self, childFD: int) -> None:
         if childFD == FROM_CHILD:

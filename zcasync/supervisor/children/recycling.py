@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zcasync.instance.settings import Settings
-from zcasync.supervisor.children.child import Child
+from zcasync.supervisor.children.state import ChildState
 from zcasync.text import megabytes
 
 #: Limits differ by up to so much, so that children that began together do not end together.
@@ -39,7 +39,7 @@ class Recycling:
         self._uniform = uniform
         self._lifetimes: dict[int, Lifetime] = {}  # pid -> limits
 
-    def begin(self, child: Child) -> None:
+    def begin(self, child: ChildState) -> None:
         """A child was started."""
         jobs, age = (self._uniform(1 - JITTER, 1 + JITTER) for _ in range(2))
         self._lifetimes[child.pid] = Lifetime(
@@ -47,11 +47,11 @@ class Recycling:
             self._seconds() + self._settings.max_age * age,
         )
 
-    def end(self, child: Child) -> None:
+    def end(self, child: ChildState) -> None:
         """A child is gone."""
         self._lifetimes.pop(child.pid, None)
 
-    def why(self, child: Child) -> str | None:
+    def why(self, child: ChildState) -> str | None:
         """Why the child is to be replaced; None while it is not.
 
         One that holds jobs that wait for a Deferred is left alone: it would have to wait for them.

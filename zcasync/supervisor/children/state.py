@@ -1,85 +1,182 @@
-"""What a performer of thread jobs has in hand: the supervisor's books on one child."""
+"""The state of one child as the supervisor keeps it: its jobs and how it is; written only here."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from zcasync.job.ids import hex_oid
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
 
-#: Every state of a child and where it can lead.
-STATES = {
-    "booting": {"idle", "spare", "stopping", "gone"},
-    "spare": {"idle", "stopping", "gone"},
-    "idle": {"busy", "stopping", "gone"},
-    "busy": {"idle", "stopping", "gone"},
-    "stopping": {"gone"},
-    "gone": set[str](),
-}
 
-#: Where a spare child is: in no slot.
-SPARE = -1
+class State(StrEnum):
+    """What a child does, in the words of ``status --json``."""
+
+    BOOTING = "booting"
+    SPARE = "spare"  # ready, without a slot
+    IDLE = "idle"
+    BUSY = "busy"
+    STOPPING = "stopping"
+    GONE = "gone"
+
+
+#: Every way a state may change.
+TRANSITIONS = {
+    State.BOOTING: {State.IDLE, State.SPARE, State.STOPPING, State.GONE},
+    State.SPARE: {State.IDLE, State.STOPPING, State.GONE},
+    State.IDLE: {State.BUSY, State.STOPPING, State.GONE},
+    State.BUSY: {State.IDLE, State.STOPPING, State.GONE},
+    State.STOPPING: {State.GONE},
+    State.GONE: set[State](),
+}
+#: A child in one of these can take jobs.
+WORKING = (State.IDLE, State.BUSY)
+
+#: The slot of a spare child.
+NO_SLOT = -1
+
+
+class EndedJob(NamedTuple):
+    """A job that a child is done with, or whose Deferred it waits for."""
+
+    oid: bytes
+    ending: Ending
+    detail: str
+
+
+@dataclass(frozen=True)
+class ChildReport:
+    """What a child is to do, and what of it no pass has seen yet."""
+
+    outstanding: frozenset[bytes]  # all that is assigned to it
+    deferred: frozenset[bytes]  # those of them that wait for a Deferred
+    completed: dict[bytes, int]  # oid -> when
+    returned: list[bytes]  # that it has not begun
+    progress: tuple[bytes, Progress] | None  # of the running job
+    has_changes: bool  # it has committed something
 
 
 class ChildState:
-    """The jobs of one slot, in the order in which they will be performed; the first one runs."""
+    """The jobs assigned to one child, in the order in which it performs them, and how it is.
+
+    The first of ``outstanding`` runs.  Others read the attributes and report what happens to the
+    ``note_`` methods.
+    """
 
     def __init__(self, reactor: Any, slot: int) -> None:
-        self.slot = slot  # or SPARE
-        self.state = "booting"
+        self.slot = slot  # or NO_SLOT
+        self.state = State.BOOTING
         self.pid = 0
+        self.was_ready = False
+        self.ready_at = 0.0
+        self.is_unwanted = False  # it was told to end
+        self.leaving_seconds = 0.0  # for so long it could have ended
+        self.frozen_seconds: float | None = None  # for so long a signal has stopped it
+        self.rss = 0  # resident memory, bytes, when last sampled
+        self.rss_at_rest = 0  # the same, when it ran no job
+        self.sampled_at = float("-inf")
+        # its jobs
         self.outstanding: deque[bytes] = deque()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
-        self.ended: list[tuple[bytes, Ending, str]] = []
-        self.has_news = False  # it has committed something that no pass has seen
+        self.ended: list[EndedJob] = []  # that the executors have not heard of
         # Jobs of which nothing is left to do but to retire them, and when they were completed.
         self.completed: dict[bytes, int] = {}
+        self.given_back: list[bytes] = []  # returned when it was told to end; no pass has seen it
+        self.taking_back = False
+        self.has_changes = False  # it has committed something that no pass has seen
         self.jobs_done = 0
         self.seconds_per_job: float | None = None
         self.job_since = 0.0
-        self.taking_back = False
-        self.given_back: list[bytes] = []  # returned when it was told to end; no pass has seen it
-        self.was_ready = False
-        self.progress: Progress | None = None  # what the running job last said
+        self.progress: Progress | None = None  # what the running job has reported last
         self.unseen_progress = False  # that no pass has seen
-        self.frozen_seconds: float | None = None  # for so long a signal has stopped it
         self._reactor = reactor
 
-    def move_to(self, state: str) -> None:
+    def move_to(self, state: State) -> None:
         """Change the state along the table."""
-        assert state in STATES[self.state], f"{self.state} -> {state}"
-        self.state = state
+        assert state in TRANSITIONS[self.state], f"{self.state} -> {state}"
+        self.state = State(state)
 
     @property
     def place(self) -> str:
         """Where it is, for the log."""
-        return "spare" if self.slot == SPARE else f"slot {self.slot}"
+        return "spare" if self.slot == NO_SLOT else f"slot {self.slot}"
+
+    @property
+    def should_be_gone(self) -> bool:
+        """Whether it was told to end and has nothing left to do."""
+        return self.is_unwanted and not self.outstanding and not self.deferred
 
     def job_id(self) -> str | None:
-        """The id of the job it is at."""
+        """Return the id of the running job."""
         return hex_oid(self.outstanding[0]) if self.outstanding else None
+
+    # the process
+
+    def note_started(self, pid: int) -> None:
+        """It is a process."""
+        self.pid = pid
 
     def note_ready(self) -> None:
         """It can take jobs."""
         self.was_ready = True
-        if self.state == "booting":
-            self.move_to("spare" if self.slot == SPARE else "idle")
+        self.ready_at = self._reactor.seconds()
+        if self.state == State.BOOTING:
+            self.move_to(State.SPARE if self.slot == NO_SLOT else State.IDLE)
 
     def take_slot(self, slot: int) -> None:
-        """The spare replaces the child of a slot."""
+        """Replace the child of a slot, having been the spare."""
         self.slot = slot
-        if self.state == "spare":
-            self.move_to("idle")
+        if self.state == State.SPARE:
+            self.move_to(State.IDLE)
+
+    def note_unwanted(self) -> None:
+        """It is told to end."""
+        self.is_unwanted = True
+
+    def note_lingering(self, seconds: float) -> None:
+        """It could have ended, for so many seconds more."""
+        self.leaving_seconds += seconds
+
+    def note_frozen(self, seconds: float) -> float:
+        """A signal has stopped it; return for how long, as far as it was seen.
+
+        ``seconds``: since the last sample, in which it need not have been stopped.
+        """
+        self.frozen_seconds = 0.0 if self.frozen_seconds is None else self.frozen_seconds + seconds
+        return self.frozen_seconds
+
+    def note_continued(self) -> None:
+        """No signal stops it any more."""
+        self.frozen_seconds = None
+
+    def note_memory(self, rss: int, moment: float, *, at_rest: bool) -> None:
+        """It takes so much memory at this moment, bytes; ``at_rest``: while it runs no job."""
+        self.rss, self.sampled_at = rss, moment
+        if at_rest:
+            self.rss_at_rest = rss
+
+    # its jobs
 
     def note_given(self, oids: list[bytes]) -> None:
         """It was given jobs."""
         if not self.outstanding:
             self.job_since = self._reactor.seconds()
         self.outstanding.extend(oids)
-        if self.state == "idle":
-            self.move_to("busy")
+        if self.state == State.IDLE:
+            self.move_to(State.BUSY)
+
+    def note_progress(self, progress: Progress) -> None:
+        """The running job has reported."""
+        if self.outstanding:
+            self.progress = progress
+            self.unseen_progress = True
+
+    def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
+        """Jobs are completed: committed, with nothing left to do for them."""
+        self.completed.update(zip(oids, moments, strict=False))
 
     def note_ended(self, oid: bytes, ending: Ending, seconds: float, detail: str) -> None:
         """It is done with a job, or the job waits for a Deferred."""
@@ -90,29 +187,61 @@ class ChildState:
         else:
             self.deferred.discard(oid)
             self.jobs_done += 1
-        self.ended.append((oid, ending, detail))
+        self.ended.append(EndedJob(oid, ending, detail))
         if ending != Ending.COMPLETED:
-            self.has_news = True
+            self.has_changes = True
         self.progress = None
         self.job_since = self._reactor.seconds()
         before = self.seconds_per_job
         self.seconds_per_job = seconds if before is None else 0.8 * before + 0.2 * seconds
-        if not self.outstanding and self.state == "busy":
-            self.move_to("idle")
+        self._rest_when_done()
 
-    def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
-        """Jobs are completed: committed, with nothing left to do for them."""
-        self.completed.update(zip(oids, moments, strict=False))
+    def note_taking_back(self) -> None:
+        """It is asked for the jobs that it has not begun."""
+        self.taking_back = True
 
-    def note_progress(self, progress: Progress) -> None:
-        """The job it is at has reported."""
-        if self.outstanding:
-            self.progress = progress
-            self.unseen_progress = True
+    def note_taken_back(self, oids: list[bytes]) -> None:
+        """It has answered that."""
+        self.taking_back = False
+        self.note_returned(oids)
+
+    def note_given_back(self, oids: list[bytes]) -> None:
+        """It was told to end, and returns the jobs that it has not begun."""
+        self.note_returned(oids)
+        self.given_back += oids
 
     def note_returned(self, oids: list[bytes]) -> None:
-        """It has given jobs back that it had not begun."""
+        """Jobs that it had not begun are not assigned to it any more."""
         for oid in oids:
             self.outstanding.remove(oid)
-        if not self.outstanding and self.state == "busy":
-            self.move_to("idle")
+        self._rest_when_done()
+
+    def _rest_when_done(self) -> None:
+        if not self.outstanding and self.state == State.BUSY:
+            self.move_to(State.IDLE)
+
+    # what others have to hear of
+
+    def take_ended(self) -> list[EndedJob]:
+        """Return the jobs that have ended since the last time."""
+        ended, self.ended = self.ended, []
+        return ended
+
+    def take_report(self) -> ChildReport:
+        """Return what the next pass has to know; leaves nothing of it for the pass after that."""
+        report = ChildReport(
+            frozenset(self.outstanding) | self.deferred,
+            frozenset(self.deferred),
+            self.completed,
+            self.given_back,
+            self._take_progress(),
+            self.has_changes,
+        )
+        self.completed, self.given_back, self.has_changes = {}, [], False
+        return report
+
+    def _take_progress(self) -> tuple[bytes, Progress] | None:
+        if not self.unseen_progress or not self.outstanding or self.progress is None:
+            return None
+        self.unseen_progress = False
+        return self.outstanding[0], self.progress

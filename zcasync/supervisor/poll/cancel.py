@@ -1,4 +1,4 @@
-"""Cancelling what nobody works at: a partial that waits is ended by the pass.
+"""Cancel: a partial that waits is ended by the pass.
 
 The operator's own process could end it too, but not run its callbacks: their code is importable
 where workers run, and perhaps nowhere else.
@@ -15,8 +15,33 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.interruption import cancel
+from zcasync.supervisor.poll.records import EngineRecords
+from zcasync.supervisor.poll.slots import Slots
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
+from zcasync.workers.worker import Worker
+
+
+def cancel_waiting(
+    slots: Slots, cancelled: Mapping[bytes, str], records: EngineRecords, log: list[str]
+) -> None:
+    """Claim what is cancelled while it waits, as ended, where its callbacks run soonest."""
+    if not cancelled:
+        return
+    held = _held(records.worker)
+    end_waiting(
+        records.connection,
+        records.incarnation,
+        {oid: who for oid, who in cancelled.items() if oid not in held},
+        {"thread": slots.idlest(), "reactor": slots.reactor.claims},
+        log,
+        [
+            one
+            for worker in records.manager.workers.values()
+            for sequence in (worker.thread, worker.reactor)
+            for one in sequence.lists()
+        ],
+    )
 
 
 def end_waiting(
@@ -45,8 +70,22 @@ def end_waiting(
         lists[partial.queue.__name__].items += (partial,)
 
 
+def no_longer_held(cancelled: Mapping[bytes, str], worker: Worker) -> list[bytes]:
+    """Return the cancelled jobs that a worker does not hold any more: they have ended."""
+    if not cancelled:
+        return []
+    held = _held(worker)
+    return [oid for oid in cancelled if oid not in held]
+
+
+def _held(worker: Worker) -> set[bytes]:
+    """Return the oids of all that a worker has claimed and that waits for no other partial."""
+    claimed = (*worker.thread, *worker.reactor)
+    return {one._p_oid for one in claimed if broken(one) is not None or one.waits_for is None}
+
+
 def _find(connection: Any, oid: bytes) -> PartialRecord | None:
-    """The partial with this oid when it waits."""
+    """Return the partial with this oid when it waits."""
     try:
         partial = connection.get(oid)
     except POSKeyError:

@@ -1,71 +1,99 @@
-"""Dealing: claims what there is room for and deals it out to those who perform it."""
+"""Dispatch: claims what there is room for and assigns it to slots; hands out what is claimed."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
+from zcasync.datamanager import DataManager
+from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
+from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
-from zcasync.supervisor.poll.messages import PassResult, SlotReport
-from zcasync.workers.claims import ClaimList
+from zcasync.supervisor.poll.messages import HandOut
+from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.incarnation import Incarnation
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """What a pass has claimed."""
+
+    count: int
+    hungry: list[PartialQueue]  # there is room for more jobs of these
 
 
 class Dispatcher:
     """Claims for one incarnation."""
 
-    def __init__(self, incarnation: Incarnation, politeness: LaneAffinity) -> None:
+    def __init__(self, incarnation: Incarnation, affinity: LaneAffinity) -> None:
         self._incarnation = incarnation
-        self._politeness = politeness
+        self._affinity = affinity
 
-    def deal(
-        self,
-        queue: Any,
-        pairs: list[tuple[ClaimList, SlotReport]],
-        done: PassResult,
-        *,
-        ahead: bool = True,
-    ) -> bool:
-        """Claim as much as the slots have room for; whether more would have been claimed.
+    def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
+        """Claim as much as the slots have room for."""
+        both = (
+            self._fill(slots.threads, manager.thread, log, one_by_one=True),
+            self._fill([slots.reactor], manager.reactor, log, one_by_one=False),
+        )
+        hungry = [queue for one in both for queue in one.hungry]
+        return Dispatched(sum(one.count for one in both), hungry)
 
-        ``ahead``: a slot does one job after the other.  Then what may begin only once goes to one
-        that has nothing in hand, or waits until there is one: when a slot ends its last job there
+    def _fill(
+        self, slots: list[Slot], queue: PartialQueue, log: list[str], *, one_by_one: bool
+    ) -> Dispatched:
+        """Claim from one queue.
+
+        ``one_by_one``: a slot does one job after the other.  Then what may begin only once goes to
+        one that has nothing to do, or waits until there is one: when a slot ends its last job there
         is a pass anyway.
         """
-        rooms = [slot.room for _, slot in pairs]
-        in_hand = [count_in_hand(one, slot) for one, slot in pairs]
-        idle = sum(room > 0 and not held for room, held in zip(rooms, in_hand, strict=True))
-        wanted = sum(room for room in rooms if room > 0)
+        wanted = sum(slot.room for slot in slots if slot.room > 0)
         if not wanted:
-            return False
+            return Dispatched(0, [])
+        ahead = [slot.count_ahead() for slot in slots]
+        idle = sum(slot.room > 0 and not count for slot, count in zip(slots, ahead, strict=True))
         claimed = queue.claim(
             self._incarnation.worker.bytes,
             wanted,
             engine=self._incarnation.engineUUID.bytes,
-            polite=self._politeness.allows,
-            idle=idle if ahead else None,
+            polite=self._affinity.allows,
+            idle=idle if one_by_one else None,
         )
         for partial, problem in claimed.broken:
-            number = int.from_bytes(partial._p_oid)
-            done.notes.append(f"job {number:#x} cannot be used and is set aside: {problem}")
-        hands: list[list[PartialRecord]] = [[] for _ in pairs]
-        for partial in claimed.partials:
+            log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
+        self._assign(claimed.partials, slots, ahead)
+        wants_more = any(slot.room > 0 for slot in slots) and not claimed.is_barred
+        return Dispatched(len(claimed.partials), [queue] if wants_more else [])
+
+    def _assign(self, partials: list[PartialRecord], slots: list[Slot], ahead: list[int]) -> None:
+        """Give each to the slot that has least to do, so that none idles beside a job that waits.
+
+        ``ahead``: how much each slot has to do already.
+        """
+        shares: list[list[PartialRecord]] = [[] for _ in slots]
+        for partial in partials:
             partial.assign(self._incarnation)
-            # Whoever has least in hand, so that nobody idles beside a job that waits.
             best = min(
-                (n for n in range(len(pairs)) if rooms[n] > 0),
-                key=lambda n: in_hand[n] + len(hands[n]),
+                (number for number, slot in enumerate(slots) if slot.room > 0),
+                key=lambda number: ahead[number] + len(shares[number]),
             )
-            rooms[best] -= 1
-            hands[best].append(partial)
-        for (one, _), hand in zip(pairs, hands, strict=True):
-            if hand:
-                one.items += tuple(hand)
-        done.claimed += len(claimed.partials)
-        return any(room > 0 for room in rooms) and not claimed.is_barred
+            slots[best].room -= 1
+            shares[best].append(partial)
+        for slot, share in zip(slots, shares, strict=True):
+            if share:
+                slot.claims.items += tuple(share)
 
 
-def count_in_hand(one: ClaimList, slot: SlotReport) -> int:
-    """How many jobs a slot has to do before it does another one."""
-    rest = slot.deferred | slot.over
-    return sum(partial._p_oid not in rest for partial in one.items)
+def hand_out(slots: Slots) -> HandOut:
+    """Return what can begin: what is claimed, and not assigned yet to one that can take it."""
+    found = {slot.number: slot.unassigned() for slot in slots.threads if slot.report.ready}
+    reactor = slots.reactor.unassigned()[: slots.reactor_room]
+    return HandOut(
+        {number: _oids(partials) for number, partials in found.items() if partials},
+        _oids(reactor),
+        slots.size,
+    )
+
+
+def _oids(partials: list[PartialRecord]) -> list[bytes]:
+    return [one._p_oid for one in partials]

@@ -1,50 +1,50 @@
-"""Gathers between two poll passes what the next one is to do."""
+"""Events between two poll passes, gathered for the next one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from zcasync.liveness.death import Death
+from zcasync.supervisor.children.interfaces import IChild, IChildPool
 from zcasync.supervisor.children.prefetch import room
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.progress_notes import ProgressNotes
 
 
 class EventBuffer:
-    """What has happened since the last pass, and what somebody wants; ``seconds``: the clock."""
+    """What has happened since the last pass, and what is wanted; ``seconds``: the clock."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        self.noting = ProgressNotes(seconds)
+        self.progress = ProgressNotes(seconds)
         self._seconds = seconds
-        self._work = PassInput()
+        self._next = PassInput()
         self._cancelled: dict[bytes, str] = {}
 
-    def note_news(self) -> None:
-        """Somebody has committed what the pass has to see."""
-        self._work.news = True
+    def note_changes(self) -> None:
+        """Something is committed that the pass has to see."""
+        self._next.has_changes = True
 
     def note_returned(self, slot: int, oids: list[bytes]) -> None:
-        """A child has given these back."""
-        self._work.slot(slot).returned += oids
+        """A child has returned these."""
+        self._next.slot(slot).returned += oids
 
     def note_unreadable(self, slot: int, oid: bytes, problem: str) -> None:
         """A child cannot load a job's record."""
-        self._work.slot(slot).unreadable[oid] = problem
+        self._next.slot(slot).unreadable[oid] = problem
 
     def note_unretired(self, found: dict[int, dict[bytes, int]]) -> None:
         """A pass has left these to the next one: by slot, with when each was completed."""
         for slot, completed in found.items():
-            mine = self._work.slot(slot)
+            mine = self._next.slot(slot)
             mine.completed = {**completed, **mine.completed}
 
     def note_death(self, slot: int, death: Death, idle: bool) -> None:
         """The child in a slot is gone."""
-        self._work.slot(slot).deaths.append((death, idle))
-        self._work.news = True
+        self._next.slot(slot).deaths.append((death, idle))
+        self._next.has_changes = True
 
     def cancel(self, oid: bytes, who: str) -> None:
-        """Somebody does not want a job any more."""
+        """A job is not wanted any more."""
         self._cancelled[oid] = who
 
     def note_cancelled(self, oids: Iterable[bytes]) -> None:
@@ -52,44 +52,41 @@ class EventBuffer:
         for oid in oids:
             self._cancelled.pop(oid, None)
 
-    def take(self, pool: Any, reactor_jobs: Any, is_running: bool) -> PassInput:
-        """What is to be done now; leaves nothing of it for the next pass."""
-        work, self._work = self._work, PassInput()
-        if pool is None or reactor_jobs is None:
-            return work
+    def take(self, pool: IChildPool, reactor: SlotReport, *, is_last: bool) -> PassInput:
+        """Return what is to be done now; leaves nothing of it for the next pass.
+
+        ``reactor``: the state of the reactor jobs.
+        """
+        given, self._next = self._next, PassInput()
         ready = {child.slot for child in pool.ready()}
         for child in pool.children.values():
-            self._look_at(child, child.slot in ready, work)
-        work.is_last = not is_running
-        work.news = work.news or work.is_last
-        work.cancelled = dict(self._cancelled)
-        work.progress = self.noting.due()
-        work.reactor.ready = is_running
-        work.reactor.outstanding = frozenset(reactor_jobs.running) | reactor_jobs.deferred
-        work.reactor.deferred = frozenset(reactor_jobs.deferred)
-        return work
+            self._take_report(child, child.slot in ready, given)
+        given.is_last = is_last
+        given.has_changes = given.has_changes or is_last
+        given.cancelled = dict(self._cancelled)
+        given.progress = self.progress.due()
+        given.reactor = reactor
+        return given
 
-    def _look_at(self, child: Any, is_ready: bool, work: PassInput) -> None:
-        slot: SlotReport = work.slot(child.slot)
+    def _take_report(self, child: IChild, is_ready: bool, given: PassInput) -> None:
+        slot = given.slot(child.slot)
         slot.ready = is_ready
-        slot.outstanding = frozenset(child.outstanding) | child.deferred
-        slot.deferred = frozenset(child.deferred)
         slot.room = room(child, self._seconds()) if is_ready else 0
-        if child.unseen_progress and child.outstanding and child.progress is not None:
-            child.unseen_progress = False
-            self.noting.report(child.outstanding[0], child.progress)
-        slot.completed.update(child.completed)
-        slot.returned += child.given_back
-        child.completed, child.given_back = {}, []
-        work.news = work.news or child.has_news
-        child.has_news = False
+        report = child.take_report()
+        slot.outstanding = report.outstanding
+        slot.deferred = report.deferred
+        slot.completed.update(report.completed)
+        slot.returned += report.returned
+        if report.progress is not None:
+            self.progress.report(*report.progress)
+        given.has_changes = given.has_changes or report.has_changes
 
-    def put_back(self, work: PassInput) -> None:
+    def put_back(self, given: PassInput) -> None:
         """Keep what a failed pass did not do for the next one."""
-        for number, slot in work.slots.items():
-            mine = self._work.slot(number)
+        for number, slot in given.slots.items():
+            mine = self._next.slot(number)
             mine.completed = {**slot.completed, **mine.completed}
             mine.unreadable = {**slot.unreadable, **mine.unreadable}
             mine.returned[:0] = slot.returned
             mine.deaths[:0] = slot.deaths
-        self._work.news = True
+        self._next.has_changes = True

@@ -12,7 +12,7 @@ import hashlib
 from zcasync.datamanager import DataManager
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
-from zcasync.supervisor.environment import Environment
+from zcasync.supervisor.poll.environment import Environment
 
 #: How long the head of another engine's lane may stand before we help, seconds: so many of our own
 #: passes, because where ours take long the other's do too.
@@ -26,50 +26,50 @@ FORGET_SECONDS = 60.0
 class LaneAffinity:
     """Remembers since when the heads of other engines' lanes have stood still."""
 
-    def __init__(self, engine: bytes, surroundings: Environment) -> None:
+    def __init__(self, engine: bytes, environment: Environment) -> None:
         self._engine = engine
         self._engines = {engine}
-        self._seconds = surroundings.seconds
-        self._chance = surroundings.chance
+        self._seconds = environment.seconds
+        self._chance = environment.chance
         self._seen: dict[bytes, tuple[object, float]] = {}
-        self._looked_at: set[bytes] = set()  # since we have last forgotten some
+        self._asked_for: set[bytes] = set()  # since we have last forgotten some
         self._forgot = self._seconds()
         self.waits = False
         self.pause = SHORTEST_SECONDS
         self._patience = SHORTEST_SECONDS
-        self._has_met = False
+        self._has_conflicted = False
         self._began = self._seconds()
 
-    def look(self, manager: DataManager) -> None:
-        """Begin a pass: see which other engines there are."""
+    def begin_pass(self, manager: DataManager) -> None:
+        """See which other engines there are."""
         self._began = self._seconds()
-        engines = {worker._engine for worker in manager.workers.values()}
+        engines = {worker.engine_bytes for worker in manager.workers.values()}
         self._engines = {engine for engine in engines if engine is not None} | {self._engine}
         self.waits = False
         if len(self._engines) == 1:
             self._seen.clear()
         if self._began - self._forgot >= FORGET_SECONDS:
-            self._seen = {key: self._seen[key] for key in self._seen.keys() & self._looked_at}
-            self._looked_at, self._forgot = set(), self._began
+            self._seen = {key: self._seen[key] for key in self._seen.keys() & self._asked_for}
+            self._asked_for, self._forgot = set(), self._began
 
-    def done(self) -> None:
+    def note_commit(self) -> None:
         """A pass is committed: learn how long passes take."""
-        self._has_met = False
+        self._has_conflicted = False
         took = PATIENCE_PASSES * (self._seconds() - self._began)
         patience = 0.8 * self._patience + 0.2 * took
         self._patience = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, patience))
 
-    def met(self) -> None:
+    def note_conflict(self) -> None:
         """A commit conflicted: help nobody when the pass is tried again, and later less soon."""
-        self._has_met = True
+        self._has_conflicted = True
         self._patience = min(LONGEST_SECONDS, 2 * self._patience)
 
     def _first(self, key: bytes) -> bytes:
-        """Which engine goes first at a lane that none of them has worked: all agree on one."""
+        """Return the engine that goes first at a lane that none has worked: all agree on one."""
         return max(self._engines, key=lambda engine: hashlib.sha1(key + engine).digest())
 
     def allows(self, key: bytes, lane: Lane) -> Access:
-        """Whether to claim from this lane now.
+        """Return whether to claim from this lane now.
 
         While our own lanes have enough for us, helping an engine that is merely slower than we are
         wins nothing, and costs conflicts; one that stands still for long is helped in any case.
@@ -77,14 +77,14 @@ class LaneAffinity:
         owner = lane.owner if lane.owner in self._engines else self._first(key)
         if owner == self._engine:
             return Access.NOW
-        self._looked_at.add(key)
+        self._asked_for.add(key)
         head = (owner, lane.page._p_oid, lane.index, lane.seq)
         now = self._seconds()
         seen, since = self._seen.get(key, (None, now))
         if seen != head:
             self._seen[key] = (head, now)
             since = now
-        if not self._has_met and now - since >= self._patience:
+        if not self._has_conflicted and now - since >= self._patience:
             return Access.NOW if now - since >= LONGEST_SECONDS else Access.IF_IDLE
         self.waits = True
         self.pause = self._patience * self._chance.uniform(1.0, 1.5)

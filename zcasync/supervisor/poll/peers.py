@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from transaction import TransactionManager
 from ZODB.POSException import ConflictError
 
 from zcasync.database.sync import catch_up
-from zcasync.datamanager import DataManager
 from zcasync.liveness.takeover import has_leftovers, take_over
 from zcasync.liveness.verdict import STALE, judge_watched
 from zcasync.liveness.watch import PAUSE_SECONDS, Watch
-from zcasync.supervisor.environment import Environment
-from zcasync.workers.incarnation import Incarnation
+from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.workers.worker import Worker
 
 
 class Peers:
-    """All workers but this one, over this one's connection."""
+    """All workers but this one."""
 
-    def __init__(
-        self,
-        connection: Any,
-        manager: DataManager,
-        worker: Worker,
-        incarnation: Incarnation,
-        watch: Watch,
-        surroundings: Environment,
-    ) -> None:
-        self._connection = connection
-        self._transactions: TransactionManager = connection.transaction_manager
-        self._manager = manager
-        self._worker = worker
-        self._incarnation = incarnation
+    def __init__(self, records: EngineRecords, watch: Watch, seconds: Callable[[], float]) -> None:
+        self._connection = records.connection
+        self._transactions: TransactionManager = records.connection.transaction_manager
+        self._manager = records.manager
+        self._worker = records.worker
+        self._incarnation = records.incarnation
         self._watch = watch
-        self._surroundings = surroundings
+        self._seconds = seconds
         self._looked = float("-inf")
 
     def look(self) -> list[str]:
         """Bury the engines that are dead and take their work over, in a commit of its own."""
-        now = self._surroundings.seconds()
+        now = self._seconds()
         if now - self._looked < PAUSE_SECONDS:
             return []
         self._looked = now

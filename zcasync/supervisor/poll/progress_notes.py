@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from zcasync.perform.progress import Progress
+from zcasync.job.broken import broken
+from zcasync.perform.progress import ANNOTATION, Progress
+from zcasync.supervisor.poll.records import EngineRecords
 
 #: The first note of a job comes after so many seconds, the next ones after twice as many each.
 FIRST_SECONDS = 5.0
@@ -44,3 +46,13 @@ class ProgressNotes:
                 found[oid] = progress
                 self._next[oid] = (now + pause, min(2 * pause, LONGEST_SECONDS))
         return found
+
+
+def note_progress(progress: Mapping[bytes, Progress], records: EngineRecords) -> None:
+    """Note reports (by the oids of their jobs) in the records of those that still run."""
+    for oid, report in progress.items():
+        partial = records.connection.get(oid)
+        if broken(partial) is not None or partial.claim is not records.incarnation:
+            continue
+        if partial.is_unfinished:
+            partial.annotations[ANNOTATION] = report.as_dict()

@@ -1,19 +1,77 @@
-"""Recover: claims of children that died, returned jobs, and slots that there are no more."""
+"""Recover: what children that died or were asked left, and slots that there are no more."""
 
 from __future__ import annotations
 
-from zcasync.supervisor.poll.messages import SlotReport
-from zcasync.workers.claims import ClaimList
+from collections.abc import Mapping
+
+from zcasync.job.record import PartialRecord
+from zcasync.liveness.death import Death
+from zcasync.liveness.recovery import quarantine, recover, unreadable
+from zcasync.supervisor.poll.slots import Slot, Slots
+from zcasync.workers.incarnation import Incarnation
 
 
-def rehome(slots: list[tuple[ClaimList, SlotReport]], size: int) -> None:
+def quarantine_unreadable(slots: Slots, log: list[str]) -> None:
+    """Take what cannot be loaded, here or by its child, out of the claims."""
+    for slot in slots:
+        found = unreadable(slot.unaccounted(), slot.report.unreadable)
+        quarantine(slot.claims, found, slot.sequence, log)
+
+
+class Recovery:
+    """Recovers in the passes of one engine."""
+
+    def __init__(self, incarnation: Incarnation) -> None:
+        self._incarnation = incarnation
+        self._known: dict[int, int] = {}  # slot -> deaths that we know to be committed
+        self._counted: dict[int, int] = {}  # the same with this pass
+
+    def recover(self, slots: Slots, cancelled: Mapping[bytes, str], log: list[str]) -> None:
+        """Take back what a child that died, or one that was asked, did not begin or end."""
+        for slot in slots:
+            deaths = self._new_deaths(slot) if slot.report.deaths else []
+            # What a replacement was assigned already was claimed after the death.
+            left = [one for one in slot.unaccounted() if one.claim is self._incarnation]
+            recover([one for one in left if one.retry_at is not None], None, log, cancelled)
+            for death, idle in deaths:
+                recover(left, None if idle else death, log, cancelled)
+            returned = slot.report.returned
+            if returned:
+                recover([one for one in left if one._p_oid in returned], None, log, cancelled)
+            if cancelled:
+                recover(_cancelled_at_rest(slot, left, cancelled), None, log, cancelled)
+
+    def _new_deaths(self, slot: Slot) -> list[tuple[Death, bool]]:
+        """Return the deaths in a slot that no commit has seen.
+
+        A pass that failed is made again with the same deaths, but its commit, when it was in doubt,
+        can be there: then what was claimed in it has nothing to do with them.
+        """
+        claims = slot.claims
+        known = self._known.setdefault(slot.number, claims.deaths)
+        found = slot.report.deaths[claims.deaths - known :]
+        if found:
+            claims.deaths += len(found)
+        self._counted[slot.number] = claims.deaths
+        return found
+
+    def committed(self) -> None:
+        """The pass is committed, and so are the deaths that it has counted."""
+        self._known.update(self._counted)
+
+
+def _cancelled_at_rest(
+    slot: Slot, left: list[PartialRecord], cancelled: Mapping[bytes, str]
+) -> list[PartialRecord]:
+    """Return the cancelled jobs of a slot that do not run: no child has them, or they wait."""
+    return [
+        one
+        for one in slot.claims.items
+        if one._p_oid in cancelled and (one in left or one._p_oid in slot.report.deferred)
+    ]
+
+
+def rehome(slots: Slots) -> None:
     """Let the first slot run the callbacks that are left in slots that there are no more."""
-    for one, slot in slots[size:] if size else ():
-        left = tuple(
-            partial
-            for partial in one.items
-            if partial._p_oid not in slot.outstanding | slot.over and partial.has_result
-        )
-        if left:
-            one.items = tuple(partial for partial in one.items if partial not in left)
-            slots[0][0].items += left
+    for slot in slots.threads[slots.size :] if slots.size else ():
+        slot.move((one for one in slot.unassigned() if one.has_result), slots.threads[0])

@@ -1,4 +1,4 @@
-"""Retiring: when jobs that children have completed leave the claims for the completed ones.
+"""Retire: jobs that children have completed leave the claims for the completed ones.
 
 Each time costs a record of claims and a page of completed ones, however many jobs it is for, so
 they wait for each other: jobs that come one by one would cost a fifth more bytes, and a commit more
@@ -12,8 +12,7 @@ from collections.abc import Callable
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
-from zcasync.supervisor.poll.messages import PassResult, SlotReport
-from zcasync.workers.claims import ClaimList
+from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation
 
@@ -32,41 +31,37 @@ class Retiring:
         self._since: float | None = None
         self._next: float | None = None  # the same once this pass is committed
 
-    def retire(
-        self,
-        pairs: list[tuple[ClaimList, SlotReport]],
-        completed: Completed,
-        is_last: bool,
-        done: PassResult,
-    ) -> None:
-        """Drop what was given back or waits for another partial, and what is over in its time."""
-        looked = [self._look(one, slot) for one, slot in pairs]
-        over = [found for _, some in looked for found in some]
-        told = {oid for _, slot in pairs for oid in slot.completed}
-        at_once = is_last or any(partial._p_oid not in told for _, partial in over)
-        done.retired = len(over) if self.is_time(len(over), at_once) else 0
-        for number, ((one, slot), (kept, some)) in enumerate(zip(pairs, looked, strict=True)):
-            slot.over = frozenset() if done.retired else frozenset(p._p_oid for _, p in some)
-            if slot.over:
-                kept = [*(partial for _, partial in some), *kept]
-                done.unretired[number] = {oid: slot.completed[oid] for oid in slot.over}
-            if len(kept) != len(one.items):
-                one.items = tuple(kept)
-        if done.retired:
-            by_end = sorted(over, key=lambda found: found[0])
-            completed.extend([partial for _, partial in by_end])
+    def retire(self, slots: Slots, completed: Completed, *, is_last: bool) -> int:
+        """Drop what was returned or waits for another partial, and what is over in its time.
 
-    def _look(
-        self, one: ClaimList, slot: SlotReport
-    ) -> tuple[list[PartialRecord], list[tuple[int, PartialRecord]]]:
-        """What stays claimed, and what is over, with when it ended."""
+        Returns how many have retired.
+        """
+        sorted_ = [self._sort(slot) for slot in slots]
+        over = [found for _, some in sorted_ for found in some]
+        reported = {oid for slot in slots for oid in slot.report.completed}
+        at_once = is_last or any(partial._p_oid not in reported for _, partial in over)
+        retires = self.is_time(len(over), at_once)
+        for slot, (kept, some) in zip(slots, sorted_, strict=True):
+            if not retires:
+                slot.unretired = {partial._p_oid: ended for ended, partial in some}
+                kept = [*(partial for _, partial in some), *kept]
+            slot.claims.keep(kept)
+        if not retires or not over:
+            return 0
+        by_end = sorted(over, key=lambda found: found[0])
+        completed.extend([partial for _, partial in by_end])
+        return len(over)
+
+    def _sort(self, slot: Slot) -> tuple[list[PartialRecord], list[tuple[int, PartialRecord]]]:
+        """Return what stays claimed, and what is over, with when it ended."""
         kept, over = [], []
-        for partial in one.items:
-            if partial._p_oid in slot.outstanding:
+        outstanding, completed = slot.report.outstanding, slot.report.completed
+        for partial in slot.claims.items:
+            if partial._p_oid in outstanding:
                 kept.append(partial)
-            elif partial._p_oid in slot.completed:
+            elif partial._p_oid in completed:
                 # Its child has seen the commit, so its record need not be loaded for this.
-                over.append((slot.completed[partial._p_oid], partial))
+                over.append((completed[partial._p_oid], partial))
             elif partial.claim is not self._incarnation:
                 continue
             elif not is_done(partial):
@@ -76,7 +71,7 @@ class Retiring:
         return kept, over
 
     def is_time(self, count: int, at_once: bool) -> bool:
-        """Whether ``count`` jobs that are completed are to be retired now.
+        """Return whether ``count`` jobs that are over are to be retired now.
 
         Safe to repeat when the pass has to be.
         """
@@ -86,7 +81,7 @@ class Retiring:
         return full
 
     def committed(self) -> None:
-        """What was said last is done."""
+        """The pass is committed that ``is_time`` was asked for last."""
         self._since = self._next
 
     @property

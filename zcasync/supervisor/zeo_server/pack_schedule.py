@@ -10,7 +10,6 @@ from twisted.logger import Logger
 
 from zcasync.database.packing import drop_old, last_packed, note_packed
 from zcasync.instance.home import Home
-from zcasync.supervisor.database_thread import DatabaseThread
 
 log = Logger()
 
@@ -36,14 +35,14 @@ class PackSchedule:
         home: Home,
         db: Any,
         days: float,
-        thread: Any = None,
+        thread: Any,
         now: Any = time.time,
     ) -> None:
         self._reactor = reactor
         self._home = home
         self._db = db
         self._seconds = days * DAY_SECONDS
-        self._thread = thread or DatabaseThread(reactor, "packer")
+        self._thread = thread
         self._now = now
         self._timer: Any = None
         self._stopped = False

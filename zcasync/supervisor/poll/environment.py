@@ -1,4 +1,4 @@
-"""Surroundings: the time, chance and process that an engine has, so that tests give others."""
+"""The time, chance and process that an engine has, so that tests give others."""
 
 from __future__ import annotations
 

@@ -1,0 +1,140 @@
+"""What the engine relies on of its children and of their pool, whatever performs their jobs.
+
+Processes (:mod:`~zcasync.supervisor.children.pool`, :mod:`~zcasync.supervisor.children.child`) and
+threads (:mod:`zcasync.twisted_engine.threads`) do it alike.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from zcasync.liveness.death import Death
+from zcasync.perform.progress import Progress
+from zcasync.protocol.outcomes import Ending
+from zcasync.supervisor.children.state import ChildReport, EndedJob
+
+
+class IChild(Protocol):
+    """One that performs thread jobs, one after the other.
+
+    What is known of it is kept by a :class:`~zcasync.supervisor.children.state.ChildState`.
+    """
+
+    @property
+    def slot(self) -> int:
+        """Its slot."""
+
+    @property
+    def outstanding(self) -> deque[bytes]:
+        """The oids of the jobs assigned to it; the first one runs."""
+
+    @property
+    def job_since(self) -> float:
+        """When that one has begun, on the reactor's clock."""
+
+    @property
+    def seconds_per_job(self) -> float | None:
+        """How long its jobs take; None: it has ended none yet."""
+
+    @property
+    def taking_back(self) -> bool:
+        """Whether it is asked for the jobs that it has not begun."""
+
+    def job_id(self) -> str | None:
+        """Return the id of the running job."""
+
+    def take_ended(self) -> list[EndedJob]:
+        """Return the jobs that have ended since the last time."""
+
+    def take_report(self) -> ChildReport:
+        """Return what the next pass has to know."""
+
+    def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
+        """Assign jobs to it, which were claimed by this transaction."""
+
+    def take_back(self) -> Deferred[list[bytes]]:
+        """Ask for the jobs that it has not begun; fires with their oids."""
+
+    def finish(self) -> None:
+        """Let it end after the running job."""
+
+    def kill(self, reason: str) -> None:
+        """End it, with the running job."""
+
+
+#: Called with a child that is ready or has ended a job.
+Changed = Callable[[Any], None]
+#: Called when the child of a slot is gone; last, whether no job was assigned to it.
+Died = Callable[[int, Death, bool], None]
+
+
+class IChildPool(Protocol):
+    """The children of one engine: one in each slot."""
+
+    @property
+    def children(self) -> Mapping[int, IChild]:
+        """By slot."""
+
+    @property
+    def size(self) -> int:
+        """So many slots there are."""
+
+    @property
+    def boot_problem(self) -> str | None:
+        """Why children cannot be started, where they cannot."""
+
+    def ready(self) -> Sequence[IChild]:
+        """Return the children that can take jobs."""
+
+    def set_size(self, size: int) -> None:
+        """Have so many children from now on; surplus ones end after their job."""
+
+    def stop(self, grace: float) -> Deferred[Any]:
+        """Let the children end their jobs within ``grace`` seconds; fires when none is left."""
+
+    def kill_all(self, reason: str) -> None:
+        """Kill every child."""
+
+
+#: Makes a pool: (engineUUID, oid of the incarnation, changed, died) -> pool.
+PoolFactory = Callable[[uuid.UUID, bytes, Changed, Died], IChildPool]
+
+
+class IChildProcess(Protocol):
+    """What the supervisor's ends of the pipes report to."""
+
+    @property
+    def slot(self) -> int:
+        """Its slot."""
+
+    def is_ready(self) -> None:
+        """It can take jobs."""
+
+    def note_progress(self, progress: Progress) -> None:
+        """The running job has reported."""
+
+    def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
+        """Jobs are completed: committed, with nothing left to do for them."""
+
+    def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
+        """It is done with jobs; ``seconds``: how long each took."""
+
+    def output_received(self, fd: int, data: bytes) -> None:
+        """It has written this to its stdout (1) or stderr (2)."""
+
+    def has_hung_up(self) -> None:
+        """It has closed its end of the conversation."""
+
+    def kill_group(self) -> None:
+        """Kill the processes that are left in its group."""
+
+    def drain(self, *fds: int) -> None:
+        """Take what is in the pipes now."""
+
+    def exited(self, reason: Any) -> None:
+        """The process is gone."""

@@ -1,0 +1,42 @@
+"""What an engine is made of, and what it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zcasync.liveness.watch import Watch
+from zcasync.supervisor.children.interfaces import PoolFactory
+from zcasync.supervisor.database_thread import IDatabaseThread
+from zcasync.supervisor.poll.environment import Environment
+from zcasync.supervisor.reactor_jobs import ReactorJobs
+from zcasync.workers.claims_snapshot import ClaimsSnapshot
+
+
+@dataclass(frozen=True)
+class EngineParts:
+    """What an engine is made of; the defaults are what a process of its own needs.
+
+    ``make_pool`` makes the pool of those that perform thread jobs, ``make_reactor_jobs(reactor, db,
+    incarnation oid, ended)`` what performs reactor jobs.  ``thread`` does the database work; None:
+    a new thread.  ``watch`` outlives the engine where another one follows it.
+    """
+
+    make_pool: PoolFactory
+    make_reactor_jobs: Callable[..., ReactorJobs] = ReactorJobs
+    thread: IDatabaseThread | None = None
+    watch: Watch = field(default_factory=Watch)
+    environment: Environment = field(default_factory=Environment)
+
+
+@dataclass(frozen=True)
+class EngineCallbacks:
+    """What an engine calls.
+
+    ``ready()`` when a thread job can be taken, ``lost(error)`` when the engine must not go on,
+    ``held(snapshot)`` after each pass with what it holds, in the database thread.
+    """
+
+    ready: Callable[[], None] = lambda: None
+    lost: Callable[[BaseException], None] = lambda error: None
+    held: Callable[[ClaimsSnapshot], None] = lambda snapshot: None

@@ -1,0 +1,37 @@
+"""Ping: an engine writes its sign of life where others may otherwise take it for dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zcasync.workers.worker import Worker
+
+#: An engine without claims pings only every ten minutes.
+IDLE_PING_SECONDS = 600.0
+
+
+class Pings:
+    """Pings in the passes of one engine; ``seconds`` is the clock."""
+
+    def __init__(self, worker: Worker, seconds: Callable[[], float]) -> None:
+        self._worker = worker
+        self._seconds = seconds
+        self._pinged = float("-inf")
+        self._interval = float("inf")
+        self._written: tuple[float, float] | None = None  # the same of this pass
+
+    def ping(self) -> None:
+        """Write when the last ping gets old, or when we now promise to write sooner."""
+        self._written = None
+        worker = self._worker
+        holds_claims = len(worker.thread) + len(worker.reactor) > 0
+        interval = float(worker.ping_interval) if holds_claims else IDLE_PING_SECONDS
+        now = self._seconds()
+        if interval < self._interval or now - self._pinged >= self._interval / 2:
+            worker.ping.write(interval + worker.ping_death_interval)
+            self._written = now, interval
+
+    def committed(self) -> None:
+        """The pass is committed, and so is its ping."""
+        if self._written is not None:
+            self._pinged, self._interval = self._written

@@ -1,0 +1,20 @@
+"""The records that an engine works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from zcasync.datamanager import DataManager
+from zcasync.workers.incarnation import Incarnation
+from zcasync.workers.worker import Worker
+
+
+@dataclass(frozen=True)
+class EngineRecords:
+    """An engine's connection, and its records there: of the database thread only."""
+
+    connection: Any
+    manager: DataManager
+    worker: Worker
+    incarnation: Incarnation

@@ -18,6 +18,7 @@ from zcasync.supervisor.poll.messages import PassInput, PassResult
 from zcasync.supervisor.poll.poll_pass import Passes
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.fence import fence
+from zcasync.zeo.fenced import open_fenced
 
 
 class DatabaseSession:
@@ -50,7 +51,7 @@ class DatabaseSession:
 
         Raises AlreadyServed, ServedElsewhere, and what the storage raises.
         """
-        self._connection = self._db.open(transaction_manager=transaction.TransactionManager())
+        self._connection = open_fenced(self._db, transaction.TransactionManager())
         settings = self._settings
         wishes = {
             "children": settings.children,

@@ -35,6 +35,7 @@ from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 from zcasync.zeo.bulk_load import at_hand
+from zcasync.zeo.connections import cache_size, set_cache_size
 
 CONFLICT_TRIES = 8
 #: An engine without claims only says every ten minutes that it lives.
@@ -74,7 +75,7 @@ class Passes:
         self._retiring = Retiring(incarnation, surroundings.seconds)
         self._deaths: dict[int, int] = {}  # slot -> deaths that we know to be committed
         self._counted: dict[int, int] = {}  # the same with this pass
-        self._cache_size = connection._cache.cache_size
+        self._cache_size = cache_size(connection)
 
     def run(self, work: PassInput) -> PassResult:
         """One pass.  Raises FencedError when the engine was buried, and what the storage raises."""
@@ -274,7 +275,7 @@ class Passes:
         done.for_reactor = frozenset(self._manager.reactor.watched())
         done.watched = done.for_reactor | self._manager.thread.watched() | sizes
         # Every pass looks at all of that, which must not push each other out of the cache.
-        self._connection._cache.cache_size = self._cache_size + 2 * len(done.watched)
+        set_cache_size(self._connection, self._cache_size + 2 * len(done.watched))
 
 
 def not_in_hand(one: ClaimList, slot: SlotReport) -> list[bytes]:

@@ -18,7 +18,7 @@ from typing import Any
 #: The versions that all of this was checked with.
 CHECKED = {
     "ZEO": ("6.0.0", "6.1", "6.2"),
-    "ZODB": ("6.0", "6.1", "6.2", "6.3", "6.4"),
+    "ZODB": ("6.4",),
     "persistent": ("6.9",),
     "transaction": ("5.1",),
 }

@@ -21,6 +21,7 @@ from zcasync.job.callables import is_persistent
 from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.values import has_references
 from zcasync.workers.fence import fence
+from zcasync.zeo.fenced import open_fenced
 
 __all__ = ["Partial", "connection", "sanitize", "transactionManager"]
 
@@ -115,7 +116,7 @@ class Partial:
 
     def _work(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         manager = transaction.TransactionManager()
-        main = self._db.open(transaction_manager=manager)
+        main = self._db.open(manager) if self._fence is None else open_fenced(self._db, manager)
 
         def find(value: Any) -> Any:
             if not isinstance(value, _Reference):

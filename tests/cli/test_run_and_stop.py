@@ -132,7 +132,7 @@ def test_a_twistd_daemon_writes_the_ready_line_to_its_log_file(folder: Path) -> 
     finally:
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: is_gone(pid), "the daemon's end", seen=log.read_text)
-    assert "laid down" in log.read_text()
+    assert "deregistered" in log.read_text()
 
 
 def test_a_second_supervisor_says_who_serves_the_home_in_one_line(served: Instance) -> None:

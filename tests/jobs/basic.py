@@ -47,6 +47,10 @@ class Counter(Persistent):
         time.sleep(seconds)
         return self.add()
 
+    def add_and_name_storage(self, number: int) -> tuple[int, str]:
+        """Which class of storage the job works with, too."""
+        return self.add(number), type(self._p_jar.db().storage).__name__
+
     def add_and_commit_twice(self) -> int:
         """A job that commits by itself; the last change goes with the result."""
         self.value += 1

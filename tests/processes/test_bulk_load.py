@@ -15,7 +15,6 @@ from ZODB.utils import p64, u64
 
 from tests.processes.servers import Connect
 from zcasync.child.read_ahead import Listener
-from zcasync.database.invalidations import listen
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.zeo.bulk_load import (
     LARGE_BYTES,
@@ -27,6 +26,7 @@ from zcasync.zeo.bulk_load import (
     load_all,
 )
 from zcasync.zeo.client import TOGETHER, PipelinedClientStorage
+from zcasync.zeo.invalidations import listen
 
 
 class Reader:
@@ -150,16 +150,19 @@ def heard(reader: Reader, writer: Any, *names: str) -> tuple[ReadAhead | None, A
     found: list[ReadAhead | None] = []
 
     class Listens:
-        def _invalidate(self, tid: bytes, oids: Any) -> None:
+        def invalidate(self, tid: bytes, oids: Any) -> None:
             found.append(ask_ahead(reader.connection.db(), tid, oids))
 
-    end = listen(reader.connection.db(), Listens())
-    assert end is not None
+        def invalidate_all(self) -> None:
+            raise AssertionError("the server was not away")
+
+    listening = listen(reader.connection.db(), Listens())
+    assert listening is not None
     for name in names:
         writer.root()[name]["name"] = "changed"
     commit(writer)
     catch_up(reader.connection.db())
-    end()
+    listening.close()
     return found[0], reader.connection.root()
 
 
@@ -218,7 +221,9 @@ def test_a_read_ahead_of_a_later_commit_is_not_used_by_an_older_transaction(
 def test_a_child_reads_ahead_what_the_claim_of_its_next_job_has_written(
     reader: Reader, writer: Any
 ) -> None:
-    listener, db = Listener(reader.connection.db()), reader.connection.db()
+    db = reader.connection.db()
+    before = set(db._mvcc_storage._instances)
+    listener = Listener(db)
     claims: list[bytes] = []
     for _ in range(2):
         writer.root()["a"]["name"] = "claimed"
@@ -235,7 +240,7 @@ def test_a_child_reads_ahead_what_the_claim_of_its_next_job_has_written(
     catch_up(db)
     assert listener.take(None) is None
     listener.close()
-    assert listener not in db._mvcc_storage._instances
+    assert db._mvcc_storage._instances == before
 
 
 def test_a_server_answers_only_with_records_that_are_small_enough(

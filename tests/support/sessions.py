@@ -15,6 +15,7 @@ from zcasync.datamanager import DataManager, PartialQueue, find
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.partial import Partial
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.fenced import open_fenced
 
 ONE, TWO, THREE = (uuid.UUID(int=number) for number in (1, 2, 3))
 
@@ -24,7 +25,7 @@ class Session:
 
     def __init__(self, db: DB, transactions: Any = None) -> None:
         self.transactions = transactions or transaction.TransactionManager()
-        self.connection = db.open(transaction_manager=self.transactions)
+        self.connection = open_fenced(db, self.transactions)
 
     @property
     def root(self) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import transaction
 from ZODB import DB
+from ZODB.Connection import Connection
 from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import ConflictError
 
@@ -16,6 +17,7 @@ from zcasync.errors import FencedError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation, Ping
+from zcasync.zeo.fenced import Fenced, open_fenced
 
 
 @pytest.fixture
@@ -156,18 +158,22 @@ def test_a_fence_can_be_taken_away(
 
 
 @pytest.fixture
-def two() -> Iterator[DB]:
-    """A main database, and another one for the data manager."""
+def three() -> Iterator[DB]:
+    """A main database, another one for the data manager, and one more of the application."""
     databases: dict[str, DB] = {}
-    main = DB(DemoStorage(), databases=databases, database_name="main")
-    second = DB(DemoStorage(), databases=databases, database_name="zc.async")
-    yield main
-    second.close()
-    main.close()
+    made = [
+        DB(DemoStorage(), databases=databases, database_name=name)
+        for name in ("main", "zc.async", "catalog")
+    ]
+    yield made[0]
+    for each in made:
+        each.close()
 
 
-def test_a_job_that_changes_the_other_database_only_is_fenced_too(two: DB) -> None:
-    watcher, engine = Session(two), Session(two)
+@pytest.mark.parametrize("name", ["main", "catalog"])
+def test_a_job_that_changes_another_database_only_is_fenced_too(three: DB, name: str) -> None:
+    """Also where the job is the first to open a connection to it."""
+    watcher, engine = Session(three), Session(three)
     second = watcher.connection.get_connection("zc.async")
     incarnation = second.root()["incarnation"] = Incarnation(TWO, ONE, ProcessIdentity.here())
     watcher.commit()
@@ -175,29 +181,73 @@ def test_a_job_that_changes_the_other_database_only_is_fenced_too(two: DB) -> No
     own_incarnation = own.root()["incarnation"]
     fence(own, own_incarnation)
 
-    engine.root["work"] = 1
+    root = engine.connection.get_connection(name).root()
+    root["work"] = 1
     engine.commit()
-    engine.root["work"] = 2
+    root["work"] = 2
     incarnation.end("buried")
     watcher.commit()
     with pytest.raises(ConflictError):
         engine.commit()
     engine.abort()
-    engine.root["work"] = 3
+    root["work"] = 3
     with pytest.raises(FencedError):
         engine.commit()
     engine.abort()
 
     watcher.sync()
-    assert watcher.root["work"] == 1
+    assert watcher.connection.get_connection(name).root()["work"] == 1
     watcher.close()
     engine.close()
+
+
+def test_connections_that_an_application_has_in_its_pool_stay_there_as_they_are(three: DB) -> None:
+    """As in a process that has worked for long when an engine is started in it."""
+    managers = [transaction.TransactionManager() for _ in range(2)]
+    plain = [three.open(manager) for manager in managers]
+    catalog = plain[0].get_connection("catalog")
+    for each in plain:
+        each.close()
+    manager = transaction.TransactionManager()
+    opened = open_fenced(three, manager)
+    assert isinstance(opened, Fenced)
+    assert isinstance(opened.get_connection("catalog"), Fenced)
+    assert opened.get_connection("catalog") is opened.connections["catalog"]
+    assert opened.get_connection("catalog").get_connection("main") is opened
+    again = [three.open(manager) for manager in managers]
+    assert {*again} == {*plain}
+    assert {type(each) for each in again} == {Connection}
+    assert plain[0].get_connection("catalog") is catalog
+    for each in (opened, *again):
+        each.close()
+    assert open_fenced(three, manager) is opened
+
+
+def test_a_connection_of_the_application_works_with_companions_that_can_be_fenced(
+    three: DB,
+) -> None:
+    main = three.open(transaction.TransactionManager())
+    fenced = open_fenced(three.databases["catalog"], transaction.TransactionManager())
+    assert list(fenced.root()) == []  # of several the pool gives the one that has loaded most
+    fenced.close()
+    catalog = main.get_connection("catalog")
+    assert catalog is fenced
+    catalog.root()["work"] = main.root()["work"] = 1
+    main.transaction_manager.commit()
+    main.close()
+
+
+def test_a_connection_that_cannot_be_fenced_is_refused(three: DB) -> None:
+    connection = three.open()
+    with pytest.raises(TypeError, match="cannot be fenced"):
+        fence(connection, None)
+    connection.close()
 
 
 def test_the_threads_own_manager_is_fenced_as_well(
     db: DB, session: Session, incarnation: Incarnation
 ) -> None:
-    connection = db.open()
+    connection = open_fenced(db, None)
     fence(connection, connection.get(incarnation._p_oid))
     connection.root()["work"] = 1
     transaction.commit()

@@ -28,6 +28,7 @@ from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.retry.attempts import Timing
 from zcasync.zeo.bulk_load import load_ahead, load_all
+from zcasync.zeo.connections import cached
 
 
 class UnreadableError(ZCAsyncError):
@@ -217,7 +218,7 @@ class JobThread:
             connection = self._attachment.connection
             load_all(connection, oids)
             # One that has come just now may be newer than what this transaction sees.
-            partials = [connection._cache.get(oid) for oid in oids]
+            partials = [cached(connection, oid) for oid in oids]
             sidecars = [one.sidecar for one in partials if isinstance(one, PartialRecord)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 

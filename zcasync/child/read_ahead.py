@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from zcasync.database.invalidations import listen
 from zcasync.zeo.bulk_load import ReadAhead, ask_ahead
+from zcasync.zeo.invalidations import listen
 
 #: Larger commits are not looked at, and of others so many are remembered.
 OIDS_LIMIT = 20
@@ -26,12 +26,12 @@ class Listener:
         self._recent: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
         self._watched: frozenset[bytes] = frozenset()
         self._asked: ReadAhead | None = None
-        self._end = listen(db, self)
+        self._listening = listen(db, self)
 
     def close(self) -> None:
         """Listen no more."""
-        if self._end is not None:
-            self._end()
+        if self._listening is not None:
+            self._listening.close()
 
     def take(self, tid: bytes | None) -> ReadAhead | None:
         """What was asked for when the last claim was heard of; ``tid``: of the one known now."""
@@ -40,9 +40,9 @@ class Listener:
         asked, self._asked = self._asked, None
         return asked
 
-    # what the MVCC adapter calls, on any thread
+    # what is called on any thread
 
-    def _invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
+    def invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
         heard = frozenset(oids)
         if len(heard) > OIDS_LIMIT:
             return
@@ -52,5 +52,5 @@ class Listener:
         if not self._watched.isdisjoint(heard):
             self._asked = ask_ahead(self._db, tid, heard)
 
-    def _invalidateCache(self) -> None:
+    def invalidate_all(self) -> None:
         self._asked = None

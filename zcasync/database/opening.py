@@ -16,13 +16,16 @@ from ZODB import DB
 from ZODB.config import ZEOClient
 from ZODB.POSException import ConflictError
 
-from zcasync.database.invalidations import bound
 from zcasync.database.missing_classes import class_factory
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
-from zcasync.zeo.client import PipelinedClientStorage, pipelined
-from zcasync.zeo.one_phase import Connection
+from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.connections import use_class
+from zcasync.zeo.fenced import fenced_class
+from zcasync.zeo.invalidations import bound
+from zcasync.zeo.one_phase import OnePhaseConnection
+from zcasync.zeo.sections import is_client_section, open_client_section, server_address
 
 #: How often to try where other processes open a new database at the same time.
 ROOT_TRIES = 9
@@ -39,20 +42,18 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
         db = _first_of_several(lambda: DB(storage, class_factory=class_factory))
     else:
         db = _from_factories(configuration, timeout)
-    return _at_once(db)
+    return _prepared(db)
 
 
-def _at_once(db: DB) -> DB:
-    """Let the connections of a database and its companions commit at once, where that can be.
+def _prepared(db: DB) -> DB:
+    """Let the connections of a database and its companions be fenced, and commit at once.
 
-    And let none of them note without limit what others commit.
+    The latter where it can be.  And let none of them note without limit what others commit.
     """
     for one in db.databases.values():
         bound(one)
-        if isinstance(one.storage, PipelinedClientStorage):
-            one.klass = Connection
-            for connection in one.pool:  # it has been used already, to look for the root
-                connection.__class__ = Connection
+        is_ours = isinstance(one.storage, PipelinedClientStorage)
+        use_class(one, OnePhaseConnection if is_ours else fenced_class(one.klass))
     return db
 
 
@@ -91,7 +92,7 @@ def server_addresses(db: DB) -> dict[str, Any] | None:
     for name, one in db.databases.items():
         if not isinstance(one.storage, ClientStorage):
             return None
-        servers[name] = [one.storage._addr, one.storage._storage]
+        servers[name] = list(server_address(one.storage))
     return servers
 
 
@@ -106,7 +107,7 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}") from error
         DB(client, database_name=name, databases=databases, class_factory=class_factory)
-    return _at_once(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
+    return _prepared(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
 
 
 def _from_factories(configuration: Configuration, timeout: float) -> DB:
@@ -165,14 +166,15 @@ def _open_storage(section: Any, timeout: float) -> Any:
     """
     if isinstance(section, ZEOClient):
         section.config.wait = False
-    storage = section.open()
+    is_ours = is_client_section(section)
+    storage = open_client_section(section, wait=False) if is_ours else section.open()
     deadline = time.monotonic() + timeout
     while not getattr(storage, "is_connected", lambda: True)():
         if time.monotonic() > deadline:
             storage.close()
             raise ClientDisconnected(f"not within {timeout:g} s")
         time.sleep(0.01)
-    return pipelined(storage)
+    return storage
 
 
 def _close(databases: dict[str, DB]) -> None:

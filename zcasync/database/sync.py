@@ -12,6 +12,7 @@ from ZODB.utils import p64, u64
 
 from zcasync.instance.settings import ASYNC_DATABASE
 from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.connections import changed_objects, view_end
 
 
 def manager_database(db: DB) -> DB:
@@ -43,8 +44,8 @@ def catch_up(db: DB, tid: bytes | None = None) -> None:
 
 def last_seen(connection: Any) -> bytes | None:
     """The id of the last transaction that the connection's present one sees, where one can know."""
-    start = getattr(connection._storage, "_start", None)
-    return None if start is None else p64(u64(start) - 1)
+    end = view_end(connection)
+    return None if end is None else p64(u64(end) - 1)
 
 
 def commit(
@@ -52,9 +53,9 @@ def commit(
 ) -> tuple[bool, bytes | None]:
     """Commit; returns whether anything was written, and where it is known the transaction's id.
 
-    ``told``: see :class:`zcasync.zeo.one_phase.Connection`; with any other one it is not called.
+    ``told``: see :class:`zcasync.zeo.one_phase.OnePhaseConnection`; any other one calls it never.
     """
-    written, seen = list(connection._registered_objects), last_seen(connection)
+    written, seen = changed_objects(connection), last_seen(connection)
     connection.told = told
     try:
         connection.transaction_manager.commit()

@@ -13,6 +13,8 @@ from zcasync.errors import BadStateError
 from zcasync.job.record import PartialRecord
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.connections import discard
+from zcasync.zeo.fenced import open_fenced
 
 
 class _ClosedManager:
@@ -47,7 +49,7 @@ class JobConnection:
         """Open the connection (again), fenced or not at all.  Safe to repeat."""
         if self.is_open:
             return
-        main = self._db.open(transaction_manager=self._manager)
+        main = open_fenced(self._db, self._manager)
         try:
             connection = main.get_connection(manager_database(self._db).database_name)
             incarnation = connection.get(self._incarnation_oid)
@@ -76,15 +78,7 @@ class JobConnection:
         main = self._main
         self.close()
         for one in main.connections.values():
-            db = one.db()
-            with db._lock:
-                pool = db.pool
-                if one not in pool.all:  # removed already
-                    continue
-                pool.available[:] = [pair for pair in pool.available if pair[1] is not one]
-                pool.all.discard(one)
-            # Otherwise the database would go on to collect invalidations for it.
-            one._storage.release()
+            discard(one)
             one.transaction_manager = _ClosedManager()
 
     def detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:

@@ -24,6 +24,7 @@ from zcasync.supervisor.poll.poll_pass import Committed, Passes
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.fence import fence
+from zcasync.zeo.fenced import open_fenced
 
 log = Logger()
 
@@ -71,7 +72,7 @@ class DatabaseSession:
 
         Raises AlreadyServed, ServedElsewhere, and what the storage raises.
         """
-        self._connection = self._db.open(transaction_manager=transaction.TransactionManager())
+        self._connection = open_fenced(self._db, transaction.TransactionManager())
         try:
             manager, worker, incarnation, notes = registration.register(
                 self._connection,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ZEO.runzeo
 import ZEO.StorageServer
 
-from zcasync.zeo.server import Server
+from zcasync.zeo.server import Server, keep_logs_in_memory
 
 
 def main() -> None:
     """Be ``runzeo``, with the repairs."""
+    keep_logs_in_memory()
     ZEO.StorageServer.StorageServer = Server
     ZEO.runzeo.main()
 

@@ -17,6 +17,8 @@ from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.utils import p64, u64
 
+from zcasync.zeo.connections import cached, view_end
+
 #: The name of the server's method, and the key that says in the server's info that it has it.
 LOAD_MANY = "load_many"
 #: What is larger is not worth asking for unless it is needed.
@@ -67,7 +69,7 @@ class ReadAhead:
 
     def seen_by(self, connection: Any) -> dict[bytes, Record] | None:
         """The records, if they are what the connection's present transaction sees."""
-        if connection._storage._start != self._start or not self._answered.wait(AHEAD_SECONDS):
+        if view_end(connection) != self._start or not self._answered.wait(AHEAD_SECONDS):
             return None
         return self._found
 
@@ -83,7 +85,7 @@ def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> ReadAhead | None:
         return None
     client, wanted, made = storage._server.client, list(oids), ReadAhead(tid)
     # Who is interrupted in a commit tells of it in its own thread, where nothing may be sent.
-    if not client.operational or asyncio._get_running_loop() is not client.loop:
+    if not client.operational or not _runs_in(client.loop):
         return None
     try:
         future = client.protocol.server_call(LOAD_MANY, wanted, made._start, LARGE_BYTES)
@@ -91,6 +93,13 @@ def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> ReadAhead | None:
         return None
     future.add_done_callback(lambda future: made.answer(wanted, future))
     return made
+
+
+def _runs_in(loop: Any) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:  # none runs in this thread
+        return False
 
 
 def load_ahead(connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None) -> None:
@@ -129,7 +138,7 @@ def at_hand(
 
 
 def _is_loaded(connection: Any, oid: bytes) -> bool:
-    obj = connection._cache.get(oid)
+    obj = cached(connection, oid)
     return obj is not None and obj._p_changed is not None
 
 
@@ -144,7 +153,7 @@ def _can_load_many(connection: Any) -> bool:
 def _ask(connection: Any, oids: list[bytes], *limit: int) -> dict[bytes, Record]:
     """What the connection's present transaction sees of these, as far as there is anything."""
     ask = connection.db().storage._call
-    return _pairs(oids, ask(LOAD_MANY, oids, connection._storage._start, *limit))
+    return _pairs(oids, ask(LOAD_MANY, oids, view_end(connection), *limit))
 
 
 def _pairs(oids: list[bytes], answers: list[Record | None]) -> dict[bytes, Record]:

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import ZEO.ClientStorage
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
+from ZODB.POSException import ReadOnlyError, StorageTransactionError
 
 from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
-
-# ZEO's client makes its buffer by this name, and nowhere else.
-ZEO.ClientStorage.TransactionBuffer = CommitBuffer
 
 #: The name of the server's method, and the key that says in the server's info that it has it.
 TOGETHER = "together"
@@ -45,9 +42,6 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._collect()
-
-    def _collect(self) -> None:
         self._waiting: list[Message] = []
         self._bytes = 0
         self._alone: Any = None  # the metadata of the transaction that only we take part in
@@ -55,6 +49,34 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         self._call = self._ask
 
     # the storage's methods that are done differently
+
+    def tpc_begin(self, txn: Any, tid: bytes | None = None, status: str = " ") -> None:
+        """Begin a commit; what it stores is kept in memory, unless it is large.
+
+        Waits until no other thread of this process commits.  Raises ReadOnlyError, and
+        StorageTransactionError where it has begun already.
+        """
+        if not hasattr(txn, "data"):  # of a recovery, which ZEO knows how to equip
+            super().tpc_begin(txn, tid, status)
+            return
+        if self._is_read_only:
+            raise ReadOnlyError()
+        if self._has_begun(txn):
+            raise StorageTransactionError("this transaction has begun already")
+        txn.set_data(self, CommitBuffer(self._connection_generation))
+        self._commit_lock.acquire()
+        about = (txn.user, txn.description, txn.extension)
+        try:
+            self._async("tpc_begin", id(txn), *about, tid, status)
+        except ClientDisconnected:
+            self.tpc_end(txn)
+            raise
+
+    def _has_begun(self, txn: Any) -> bool:
+        try:
+            return txn.data(self) is not None
+        except KeyError:
+            return False
 
     def tpc_vote(self, txn: Any) -> Any:
         """Vote; where we are alone, commit.  Raises what a vote raises."""
@@ -185,14 +207,3 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
     def _take(self) -> list[Message]:
         messages, self._waiting, self._bytes = self._waiting, [], 0
         return messages
-
-
-def pipelined(storage: Any) -> Any:
-    """Let a ZEO client that somebody else has made do the same; returns the storage.
-
-    Any other storage is left as it is.
-    """
-    if type(storage) is ClientStorage:
-        storage.__class__ = PipelinedClientStorage
-        storage._collect()
-    return storage

@@ -1,21 +1,27 @@
-"""What a ZEO client keeps of a commit until its end: in memory, unless it is large.
+"""Keep what ZEO's two sides hold of a commit until its end in memory, unless it is large.
 
-ZEO makes a temporary file for each commit, which takes a twentieth of the time of a small one.
+ZEO writes it to a temporary file on either side and reads it again, which for a commit of two
+records takes a twentieth of the client's time and a seventh of what the server does for it.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ZEO.TransactionBuffer import TransactionBuffer
 from zodbpickle.pickle import Pickler
 
-#: What is larger, in bytes, goes to a file.
+#: What is larger, in bytes of records, goes to a file.
 MEMORY_BYTES = 4 * 1024 * 1024
+
+#: The name of a server's method, and its arguments.
+Step = tuple[str, tuple[Any, ...]]
 
 
 class CommitBuffer(TransactionBuffer):  # type: ignore[misc]
-    """The records of one commit, which the client's cache will have; as ZEO's."""
+    """The client's: the records of one commit, which its cache will have; as ZEO's."""
 
     def __init__(self, connection_generation: int) -> None:
         # All that the original does, but for the file.
@@ -28,3 +34,60 @@ class CommitBuffer(TransactionBuffer):  # type: ignore[misc]
         self.server_resolved: set[bytes] = set()
         self.client_resolved: dict[bytes, int] = {}
         self.exception: BaseException | None = None
+
+
+class CommitLog:
+    """The server's: the steps of one commit, in order; the same methods as ZEO's.
+
+    ``file_log()`` makes one of ZEO's own, for what follows once there is too much.
+    """
+
+    def __init__(self, file_log: Callable[[], Any]) -> None:
+        self._file_log = file_log
+        self._steps: list[Step] = []
+        self._bytes = 0
+        self._rest: Any = None
+
+    @property
+    def stores(self) -> int:
+        """How many steps there are."""
+        return len(self._steps) + (self._rest.stores if self._rest is not None else 0)
+
+    def size(self) -> int:
+        """Of the records, bytes."""
+        return self._bytes + (self._rest.size() if self._rest is not None else 0)
+
+    def delete(self, oid: bytes, serial: bytes) -> None:
+        self._note("delete", (oid, serial))
+
+    def checkread(self, oid: bytes, serial: bytes) -> None:
+        self._note("checkread", (oid, serial))
+
+    def store(self, oid: bytes, serial: bytes, data: bytes) -> None:
+        self._note("store", (oid, serial, data), len(data))
+
+    def restore(self, oid: bytes, serial: bytes, data: bytes | None, prev_txn: Any) -> None:
+        self._note("restore", (oid, serial, data, prev_txn), len(data or b""))
+
+    def undo(self, transaction_id: bytes) -> None:
+        self._note("undo", (transaction_id,))
+
+    def _note(self, kind: str, args: tuple[Any, ...], size: int = 0) -> None:
+        if self._rest is None and self._bytes + size > MEMORY_BYTES:
+            self._rest = self._file_log()
+        if self._rest is not None:
+            getattr(self._rest, kind)(*args)
+        else:
+            self._steps.append((f"_{kind}", args))
+            self._bytes += size
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from self._steps
+        if self._rest is not None:
+            yield from self._rest
+
+    def close(self) -> None:
+        """Forget it all.  Safe to repeat."""
+        self._steps = []
+        if self._rest is not None:
+            self._rest.close()

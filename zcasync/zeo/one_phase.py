@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ZODB.Connection import Connection as Original
+from ZODB.Connection import Connection
 from ZODB.mvccadapter import MVCCAdapterInstance
 
+from zcasync.zeo.fenced import Fenced
 from zcasync.zeo.object_ids import IdsOfOneServer
 
 #: The attribute of a transaction's metadata with the view of the only connection that commits.
@@ -20,7 +21,7 @@ VIEW = "zcasync_alone"
 TOLD = "zcasync_told"
 
 
-class Connection(IdsOfOneServer, Original):  # type: ignore[misc]
+class OnePhaseConnection(Fenced, IdsOfOneServer, Connection):  # type: ignore[misc]
     """A connection to a database whose storage can commit at once.
 
     ``told(tid)`` is called then as soon as the storage has it, in whatever thread hears of that,

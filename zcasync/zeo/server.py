@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import ZEO.StorageServer
-from ZEO.asyncio.server import Result
+from ZEO.asyncio.server import Acceptor, Result, ServerProtocol
 from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import packed_version as MAGIC
 from ZODB.POSException import POSKeyError, StorageTransactionError
@@ -36,14 +36,11 @@ from ZODB.utils import u64
 
 from zcasync.zeo.bulk_load import LOAD_MANY
 from zcasync.zeo.client import COLLECTED, COMMIT, TOGETHER, VOTE, Message
-from zcasync.zeo.commit_log import CommitLog
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
+from zcasync.zeo.memory_buffers import CommitLog
 from zcasync.zeo.object_ids import ONCE, give_none_twice
 
 log = logging.getLogger(__name__)
-
-# ZEO's handler of a client makes its log by this name, and nowhere else.
-ZEO.StorageServer.CommitLog = CommitLog
 
 #: A storage that closed itself in the middle of a commit would answer nobody any more.
 EXIT_STORAGE_CLOSED = 73
@@ -130,13 +127,48 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
         return None if found is None else found[:2]
 
 
+class ClientConnection(ServerProtocol):  # type: ignore[misc]
+    """The connection of one client; made in the thread of the server's loop."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._loop_thread = threading.get_ident()
+
+    def close(self) -> None:
+        """Close it, and end whatever its client was about to commit.  Safe to repeat."""
+        handler, was_closed = self.zeo_storage, self.closed
+        super().close()
+        if not was_closed and handler.connected:
+            handler.notify_disconnected()
+
+    def async_threadsafe(self, method: str, *args: Any) -> None:
+        """Tell the client; at once, so in the order in which it is said, in the loop's thread."""
+        if threading.get_ident() == self._loop_thread:
+            self.call_async(method, args)
+        else:
+            super().async_threadsafe(method, *args)
+
+
+class ClientAcceptor(Acceptor):  # type: ignore[misc]
+    """Accepts the connections of clients."""
+
+    def factory(self) -> ClientConnection:
+        """Return what serves the next one."""
+        try:
+            handler = self.storage_server.create_client_handler()
+            return ClientConnection(self.event_loop, self.addr, handler, self.msgpack)
+        except Exception:
+            log.exception("a client cannot be served")
+            raise
+
+
 class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     """The storage server with these repairs."""
 
     _is_closing = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{"Acceptor": ClientAcceptor, **options})
         self.gives_once: set[str] = set()  # names of storages
         for name, storage in self.storages.items():
             self._require_room(storage)
@@ -184,39 +216,19 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
         self._is_closing = True
         super().close(*args, **options)
 
-    def create_client_handler(self) -> Any:
-        handler = Handler(self, self.read_only)
-        connected = handler.notify_connected
+    def create_client_handler(self) -> Handler:
+        """Return what answers the next client."""
+        return Handler(self, self.read_only)
 
-        def notify_connected(connection: Any) -> None:
-            connected(connection)
-            connection.close = self._closing(connection, handler)
-            handler.async_threadsafe = self._at_once(connection, handler.async_threadsafe)
 
-        handler.notify_connected = notify_connected
-        return handler
+#: Makes what ZEO itself keeps of a commit, in a file.
+FileLog = ZEO.StorageServer.CommitLog
 
-    @staticmethod
-    def _closing(connection: Any, handler: Any) -> Callable[[], None]:
-        """Closing a connection that ends whatever its client was about to commit."""
-        close = connection.close
 
-        def close_and_abort() -> None:
-            was_closed = connection.closed
-            close()
-            if not was_closed and handler.connected:
-                handler.notify_disconnected()
+def keep_logs_in_memory() -> None:
+    """Let the ZEO servers of this process keep commits in memory until the vote.
 
-        return close_and_abort
-
-    @staticmethod
-    def _at_once(connection: Any, later: Callable[..., None]) -> Callable[..., None]:
-        loop_thread = threading.get_ident()
-
-        def tell(method: str, *args: Any) -> None:
-            if threading.get_ident() == loop_thread:
-                connection.call_async(method, args)
-            else:
-                later(method, *args)
-
-        return tell
+    ZEO's handler of a client makes its log by this name, and nowhere else, so this is for a process
+    that is a database server and nothing else.
+    """
+    ZEO.StorageServer.CommitLog = lambda: CommitLog(FileLog)

@@ -10,8 +10,8 @@ from persistent.mapping import PersistentMapping
 from ZODB import DB
 
 from tests.support.sessions import Session
-from zcasync.database.invalidations import bound
 from zcasync.supervisor.poll.wakeup import HEARD_LIMIT, Wakeup
+from zcasync.zeo.invalidations import bound
 
 
 class Rung:
@@ -174,13 +174,13 @@ def test_the_first_commit_that_wakes_after_a_pass_is_read_ahead(rung: Rung, db: 
 def test_changes_while_no_pass_comes_are_not_collected_for_ever(rung: Rung) -> None:
     rung.bell.watch(frozenset([b"watched"]))
     for number in range(HEARD_LIMIT):
-        rung.bell._invalidate(b"tid", [b"watched", number.to_bytes(8)])
+        rung.bell.invalidate(b"tid", [b"watched", number.to_bytes(8)])
 
     assert len(rung.bell.begin()[0]) <= HEARD_LIMIT
 
 
 def test_a_lost_cache_wakes_because_anything_may_have_happened(rung: Rung) -> None:
-    rung.bell._invalidateCache()
+    rung.bell.invalidate_all()
 
     assert (rung.count, rung.heard) == (1, set())
 

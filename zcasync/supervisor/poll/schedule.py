@@ -8,6 +8,7 @@ from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import Schedule
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.retire import Retiring
+from zcasync.zeo.connections import cache_size, set_cache_size
 
 
 class Scheduler:
@@ -17,7 +18,7 @@ class Scheduler:
         self._records = records
         self._affinity = affinity
         self._retiring = retiring
-        self._cache_size = records.connection._cache.cache_size
+        self._cache_size = cache_size(records.connection)
 
     def schedule(self, hungry: list[PartialQueue]) -> Schedule:
         """Return when the next pass is due; ``hungry``: the queues for whose jobs there is room."""
@@ -26,7 +27,7 @@ class Scheduler:
         for_reactor = frozenset(manager.reactor.watched())
         watched = for_reactor | manager.thread.watched() | sizes
         # Every pass looks at all of that, which must not push each other out of the cache.
-        self._records.connection._cache.cache_size = self._cache_size + 2 * len(watched)
+        set_cache_size(self._records.connection, self._cache_size + 2 * len(watched))
         delay = min(self._delay(hungry), self._retiring.delay)
         return Schedule(delay, watched, for_reactor)
 

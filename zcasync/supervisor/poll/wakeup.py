@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any
 
-from zcasync.database.invalidations import listen
+from zcasync.zeo.invalidations import Listening, listen
 
 #: A pass is told what has rung, up to so many oids, so that it can ask for all of it at once.
 HEARD_LIMIT = 100
@@ -36,22 +35,18 @@ class Wakeup:
         self._heard: set[bytes] = set()  # what was written with that for which it has rung
         self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
         self.is_live = False
-        self._announcing: Any = nullcontext()
-        self._end: Callable[[], None] = lambda: None
+        self._listening: Listening | None = None
 
     def listen(self, db: Any) -> bool:
         """Begin to listen; whether this storage tells of commits at all."""
-        end = listen(db, self)
-        if end is None:  # so poll
-            return False
-        self._announcing = db._mvcc_storage._lock
-        self._end = end
-        self.is_live = True
-        return True
+        self._listening = listen(db, self)
+        self.is_live = self._listening is not None  # otherwise poll
+        return self.is_live
 
     def close(self) -> None:
         """Stop listening."""
-        self._end()
+        if self._listening is not None:
+            self._listening.close()
         self.is_live = False
 
     def begin(self) -> tuple[frozenset[bytes], Any]:
@@ -71,8 +66,8 @@ class Wakeup:
 
         We may be the first of a database's listeners to be told.
         """
-        with self._announcing:
-            pass
+        if self._listening is not None:
+            self._listening.settle()
 
     def watch(self, oids: frozenset[bytes], own: bytes | None = None) -> None:
         """A pass has ended: ring for these from now on, and at once for what came meanwhile.
@@ -103,9 +98,9 @@ class Wakeup:
             self._heard |= heard
         return True
 
-    # what the MVCC adapter calls, on any thread
+    # what is called on any thread
 
-    def _invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
+    def invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
         heard = set(oids)
         with self._lock:
             if self._meanwhile is not None:
@@ -118,5 +113,5 @@ class Wakeup:
         if matters:
             self._ring(heard)
 
-    def _invalidateCache(self) -> None:
+    def invalidate_all(self) -> None:
         self._ring(set())

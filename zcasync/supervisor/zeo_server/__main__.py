@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from zc.lockfile import LockError
+from ZODB.FileStorage import FileStorage
 
 from zcasync.database.packing import open_file
 from zcasync.protocol import lifeline
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, why_no_room
-from zcasync.zeo.server import Server
+from zcasync.zeo.server import Server, keep_logs_in_memory
 
 LIFELINE_FD = 5
 EXIT_IN_USE = 71
@@ -51,12 +52,16 @@ def main() -> int:
     except Exception as error:  # whatever a damaged file makes it raise is the thing to report
         print(f"{spec['data_fs']}: {type(error).__name__}: {error}", flush=True)
         return EXIT_UNUSABLE
+    _serve(storage, spec["socket"], spec["transaction_timeout"])
+    return 0
+
+
+def _serve(storage: FileStorage, socket: str, transaction_timeout: float) -> None:
     server = None
     try:
-        server = Server(
-            spec["socket"], {"1": storage}, transaction_timeout=spec["transaction_timeout"]
-        )
-        os.chmod(spec["socket"], 0o600)
+        keep_logs_in_memory()
+        server = Server(socket, {"1": storage}, transaction_timeout=transaction_timeout)
+        os.chmod(socket, 0o600)
         loop = server.acceptor.event_loop
         # From now on by the loop's own means: an exception of the handler would come out somewhere
         # inside a callback, where the loop may take it for that callback's own and go on.
@@ -69,11 +74,10 @@ def main() -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already, and may be told twice
         if server is not None:
             with contextlib.suppress(FileNotFoundError):  # clients need not try it any more
-                os.unlink(spec["socket"])
+                os.unlink(socket)
             server.close()
         else:
             storage.close()
-    return 0
 
 
 def _stop(number: int, frame: Any) -> None:

@@ -8,8 +8,8 @@ from ZODB.utils import p64
 
 from tests.jobs.samples import Demo
 from tests.support.sessions import Session
-from zcasync.database import invalidations
-from zcasync.database.invalidations import bound
+from zcasync.zeo import invalidations
+from zcasync.zeo.invalidations import bound
 
 
 def test_a_connection_that_waits_keeps_a_limited_number_of_invalidations(

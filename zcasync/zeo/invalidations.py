@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Protocol
 
 #: So many oids a connection that nobody uses may have noted.
 NOTED_LIMIT = 20_000
 
 
-def listen(db: Any, listener: Any) -> Callable[[], None] | None:
-    """Let a listener be told of each commit; returns what ends that, safe to repeat.
+class Listener(Protocol):
+    """What is told of commits: on any thread, with the lock of the database's connections held.
 
-    Its ``_invalidate(tid, oids)`` and ``_invalidateCache()`` are called on any thread, with the
-    lock of the database's connections held, and must not raise.  None where the storage has an MVCC
-    of its own, as RelStorage: that tells nobody.
+    It must not raise.
     """
-    adapter, views = db._mvcc_storage, _views(db)
-    if views is None:
-        return None
-    with adapter._lock:
-        views.add(listener)
 
-    def end() -> None:
+    def invalidate(self, tid: bytes, oids: Collection[bytes]) -> None:
+        """A commit has written these."""
+
+    def invalidate_all(self) -> None:
+        """The storage was away, and does not know what others have written meanwhile."""
+
+
+class Listening:
+    """What :func:`listen` has begun; among the views of a database, as those of connections."""
+
+    def __init__(self, adapter: Any, views: set[Any], listener: Listener) -> None:
+        self._adapter = adapter
+        self._views = views
+        self._invalidate = listener.invalidate
+        self._invalidateCache = listener.invalidate_all
         with adapter._lock:
-            views.discard(listener)
+            views.add(self)
 
-    return end
+    def close(self) -> None:
+        """Listen no more.  Safe to repeat."""
+        with self._adapter._lock:
+            self._views.discard(self)
+
+    def settle(self) -> None:
+        """Wait until what the listener was told of is known to every connection.
+
+        It may be the first to be told.
+        """
+        with self._adapter._lock:
+            pass
+
+
+def listen(db: Any, listener: Listener) -> Listening | None:
+    """Let a listener be told of each commit.
+
+    None where the storage has an MVCC of its own, as RelStorage: that tells nobody.
+    """
+    views = _views(db)
+    return None if views is None else Listening(db._mvcc_storage, views, listener)
 
 
 def bound(db: Any) -> None:
@@ -57,7 +84,7 @@ class _Bound:
         self._views = views
         self._heard = 0
 
-    def _invalidate(self, tid: bytes, oids: Collection[bytes]) -> None:
+    def invalidate(self, tid: bytes, oids: Collection[bytes]) -> None:
         self._heard += len(oids)
         if self._heard > NOTED_LIMIT:
             self._heard = 0
@@ -65,5 +92,5 @@ class _Bound:
                 if len(getattr(view, "_invalidations", None) or ()) > NOTED_LIMIT:
                     view._invalidateCache()
 
-    def _invalidateCache(self) -> None:
+    def invalidate_all(self) -> None:
         """Every view forgets all just now."""

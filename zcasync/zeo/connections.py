@@ -1,0 +1,57 @@
+"""What connections, their pool and their view of the storage know and do not tell otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def use_class(db: Any, kind: type) -> None:
+    """Let a database that was just opened make its connections of another class.
+
+    It has one already, from looking for its root, which is thrown away.
+    """
+    db.klass = kind
+    size = db.getPoolSize()
+    db.setPoolSize(0)
+    db.setPoolSize(size)
+
+
+def discard(connection: Any) -> None:
+    """Take a closed connection out of its database's pool for good.  Safe to repeat."""
+    db = connection.db()
+    with db._lock:
+        pool = db.pool
+        if connection not in pool.all:
+            return
+        pool.available[:] = [pair for pair in pool.available if pair[1] is not connection]
+        pool.all.discard(connection)
+    # Otherwise the database would go on to note for it what others commit.
+    connection._storage.release()
+
+
+def view_end(connection: Any) -> bytes | None:
+    """Return the first transaction id that the connection's present transaction does not see.
+
+    None where one cannot know, as with a storage that has an MVCC of its own.
+    """
+    return getattr(connection._storage, "_start", None)
+
+
+def changed_objects(connection: Any) -> list[Any]:
+    """Return what was changed since the last commit, as far as nobody has made a savepoint."""
+    return list(connection._registered_objects)
+
+
+def cached(connection: Any, oid: bytes) -> Any:
+    """Return an object that the connection has in its cache, loaded or not; None otherwise."""
+    return connection._cache.get(oid)
+
+
+def cache_size(connection: Any) -> int:
+    """Return how many loaded objects a connection keeps for its next transaction."""
+    return connection._cache.cache_size  # type: ignore[no-any-return]
+
+
+def set_cache_size(connection: Any, count: int) -> None:
+    """Let a connection keep so many loaded objects for its next transaction."""
+    connection._cache.cache_size = count

@@ -1,0 +1,77 @@
+"""Connections that commit only what is fenced, together with those of other databases.
+
+``Connection.commit(transaction)`` is the one place that every commit passes, whether the
+transaction was begun explicitly or not, and whether it was rolled back to savepoints before.  See
+:mod:`zcasync.workers.fence` for who sets a fence, and why.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from zcasync.errors import FencedError
+
+
+class Fenced:
+    """Mixed into a connection's class; its commits check the ``incarnation`` it is given.
+
+    That is one of the connection's own objects; None: no fence.
+    """
+
+    incarnation: Any = None
+
+    def commit(self: Any, transaction: Any) -> None:
+        """Part of the two-phase commit; raises FencedError when the engine was buried."""
+        incarnation = self.incarnation
+        if incarnation is not None and not incarnation._p_changed:
+            if incarnation.is_over:
+                raise FencedError(
+                    f"engine {incarnation.engineUUID} is over ({incarnation.end_reason}): nothing "
+                    "that it still does may be committed"
+                )
+            self.readCurrent(incarnation)
+        super().commit(transaction)  # type: ignore[misc]
+
+    def _register(self: Any, obj: object = None) -> None:
+        # A job may change only objects of another database: the fence's connection has to join too.
+        super()._register(obj)  # type: ignore[misc]
+        if len(self.connections) > 1:
+            for other in self.connections.values():
+                is_fenced = getattr(other, "incarnation", None) is not None
+                if is_fenced and other is not self and other._needs_to_join:
+                    other._register()
+
+    def get_connection(self: Any, database_name: str) -> Any:
+        """Return the companion in another database of this name, which can be fenced, too."""
+        found = self.connections.get(database_name)
+        if found is None:
+            db = self.db().databases[database_name]
+            found = open_fenced(db, self.transaction_manager, self.before)
+            self.connections.update(found.connections)
+            found.connections = self.connections
+        return found
+
+
+@lru_cache
+def fenced_class(kind: type) -> type:
+    """Return the fenced variant of a connection class."""
+    return kind if issubclass(kind, Fenced) else type(f"Fenced{kind.__name__}", (Fenced, kind), {})
+
+
+def open_fenced(db: Any, transaction_manager: Any, before: bytes | None = None) -> Any:
+    """Open a connection that can be fenced, as all will be that the database makes from now on.
+
+    Those that an application has in the pool from before cannot; they go back there.
+    """
+    db.klass = fenced_class(db.klass)
+    others = []
+    try:
+        while True:
+            connection = db.open(transaction_manager, before=before)
+            if isinstance(connection, Fenced):
+                return connection
+            others.append(connection)
+    finally:
+        for other in others:
+            other.close()

@@ -1,0 +1,42 @@
+"""Make our client from the sections of a configuration that stand for one of ZEO's.
+
+Exactly these sections: one that an application derives from them gets the client that it makes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ZEO.zconfig import ClientStorageConfig
+from ZODB.config import ZEOClient
+
+from zcasync.zeo.client import PipelinedClientStorage
+
+#: What makes a ``<zeoclient>``, and a ``<clientstorage>``.
+SECTIONS = (ZEOClient, ClientStorageConfig)
+
+
+def is_client_section(section: Any) -> bool:
+    """Whether a section's client can be ours."""
+    return type(section) in SECTIONS
+
+
+def open_client_section(section: Any, **options: Any) -> PipelinedClientStorage:
+    """Make the client that a section describes; ``options`` go before what it says.
+
+    Raises what making a ``ClientStorage`` raises.
+    """
+    config = section.config
+    given = {name: getattr(config, name) for name in config.getSectionAttributes()}
+    addresses = [server.address for server in given.pop("server")]
+    ssl = given.pop("ssl", None)
+    if ssl is not None:
+        given["ssl"], given["ssl_server_hostname"] = ssl
+    given["cache"] = given.pop("cache_path", None)
+    given = {name: value for name, value in given.items() if value is not None}
+    return PipelinedClientStorage(addresses, **{**given, **options})
+
+
+def server_address(storage: Any) -> tuple[list[Any], str]:
+    """Return the addresses of the server of a ZEO client, and the storage's name there."""
+    return storage._addr, storage._storage

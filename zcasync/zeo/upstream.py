@@ -1,0 +1,241 @@
+"""List every name of ZEO and ZODB that this folder touches and that may change with a version.
+
+All private ones, and of the public ones those that our subclasses override or lean on.  A test asks
+:func:`problems` about what is installed, and finds private names that are used but not listed; what
+is not listed here is used nowhere in zcasync.  To check another version: install it, run the tests
+of this folder and of ``tests/processes``, and write it into ``CHECKED``.
+"""
+
+from __future__ import annotations
+
+import dis
+import importlib
+import inspect
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+#: The versions that all of this was checked with.
+CHECKED = {
+    "ZEO": ("6.0.0", "6.1", "6.2"),
+    "ZODB": ("6.4",),
+    "persistent": ("6.9",),
+    "transaction": ("5.1",),
+}
+
+#: The names of a class or module, and how those that are called are called.
+Names = Mapping[str, Mapping[str, str | None]]
+
+#: ``module:Class``, or a module.  None: an attribute, of the class or of its objects.
+NAMES: Names = {
+    # the client's side
+    "ZEO.ClientStorage:ClientStorage": {
+        "_addr": None,
+        "_async": None,
+        "_cache": None,
+        "_call": None,
+        "_commit_lock": None,
+        "_connection_generation": None,
+        "_info": None,
+        "_is_read_only": None,
+        "_iterator_gc": "(self, disconnected=False)",
+        "_server": None,
+        "_storage": None,
+        "_update_blob_cache": "(self, tbuf, tid)",
+        "is_connected": "(self, test=False)",
+        "lastTransaction": "(self)",
+        "new_oid": "(self)",
+        "tpc_abort": "(self, txn, timeout=None)",
+        "tpc_begin": "(self, txn, tid=None, status=' ')",
+        "tpc_end": "(self, txn)",
+        "tpc_vote": "(self, txn)",
+    },
+    "ZEO.TransactionBuffer:TransactionBuffer": {
+        "__init__": "(self, connection_generation)",
+        "blobs": None,
+        "client_resolved": None,
+        "connection_generation": None,
+        "count": None,
+        "exception": None,
+        "file": None,
+        "pickler": None,
+        "server_resolve": "(self, oid)",
+        "server_resolved": None,
+        "size": None,
+    },
+    "ZEO.asyncio.client:ClientRunner": {
+        "async_": "(self, method, *args)",
+        "call": "(self, method, *args, **kw)",
+        "client": None,
+        "io_call": None,
+    },
+    "ZEO.asyncio.client:ClientIO": {
+        "disconnected": "(self, protocol=None)",
+        "loop": None,
+        "operational": None,
+        "protocol": None,
+    },
+    "ZEO.asyncio.client:Protocol": {
+        "close": "(self, exc=None)",
+        "server_call": "(self, method, *args)",
+    },
+    "ZEO.cache:ClientCache": {
+        "_lock": None,
+        "invalidate": "(self, oid, tid)",
+        "setLastTid": "(self, tid)",
+        "store": "(self, oid, start_tid, end_tid, data)",
+    },
+    "ZEO.zconfig:ClientStorageConfig": {"config": None},
+    "ZODB.config:ZEOClient": {"config": None},
+    # the server's side
+    "ZEO.StorageServer": {"CommitLog": None, "StorageServer": None},
+    "ZEO.StorageServer:CommitLog": {
+        "checkread": "(self, oid, serial)",
+        "delete": "(self, oid, serial)",
+        "restore": "(self, oid, serial, data, prev_txn)",
+        "size": "(self)",
+        "store": "(self, oid, serial, data)",
+        "stores": None,
+        "undo": "(self, transaction_id)",
+    },
+    "ZEO.StorageServer:LockManager": {"lock": "(self, zs, func)"},
+    "ZEO.StorageServer:StorageServer": {
+        "acceptor": None,
+        "close": "(self, join_timeout=1)",
+        "create_client_handler": "(self)",
+        "read_only": None,
+        "storages": None,
+    },
+    "ZEO.StorageServer:ZEOStorage": {
+        "__init__": "(self, server, read_only=0)",
+        "_check_tid": "(self, tid, exc=None)",
+        "_invalidate": "(self, tid)",
+        "_vote": "(self, delay=None)",
+        "checkCurrentSerialInTransaction": "(self, oid, serial, id)",
+        "connected": None,
+        "connection": None,
+        "deleteObject": "(self, oid, serial, id)",
+        "get_info": "(self)",
+        "loadBefore": "(self, oid, tid)",
+        "lock_manager": None,
+        "locked": None,
+        "notify_disconnected": "(self)",
+        "register": "(self, storage_id, read_only)",
+        "server": None,
+        "storage_id": None,
+        "storea": "(self, oid, serial, data, id)",
+        "tpc_begin": "(self, id, user, description, ext, tid=None, status=' ')",
+        "tpc_finish": "(self, id)",
+        "vote": "(self, tid)",
+    },
+    "ZEO.asyncio.server:Acceptor": {
+        "addr": None,
+        "event_loop": None,
+        "factory": "(self)",
+        "msgpack": None,
+        "storage_server": None,
+    },
+    "ZEO.asyncio.server:Result": {"__init__": "(self, *args)", "args": None},
+    "ZEO.asyncio.server:ServerProtocol": {
+        "__init__": "(self, loop, addr, zeo_storage, msgpack)",
+        "async_threadsafe": "(self, method, *args)",
+        "call_async": None,
+        "close": "(self)",
+        "closed": None,
+        "methods": None,
+        "zeo_storage": None,
+    },
+    "ZEO.runzeo": {"main": "(args=None)"},
+    "ZODB.FileStorage.FileStorage": {"packed_version": None},
+    "ZODB.FileStorage.FileStorage:FileStorage": {"_ltid": None, "set_max_oid": None},
+    # connections, their pool, and their views of the storage
+    "ZODB.Connection:Connection": {
+        "_added": None,
+        "_cache": None,
+        "_creating": None,
+        "_needs_to_join": None,
+        "_normal_storage": None,
+        "_register": "(self, obj=None)",
+        "_registered_objects": None,
+        "_savepoint_storage": None,
+        "_storage": None,
+        "before": None,
+        "commit": "(self, transaction)",
+        "connections": None,
+        "get_connection": "(self, database_name)",
+        "new_oid": "(self)",
+        "readCurrent": "(self, ob)",
+        "tpc_vote": "(self, transaction)",
+    },
+    "ZODB.Connection:TmpStore": {"creating": None},
+    "ZODB.DB:ConnectionPool": {"all": None, "available": None},
+    "ZODB.DB:DB": {
+        "_lock": None,
+        "_mvcc_storage": None,
+        "getPoolSize": "(self)",
+        "klass": None,
+        "open": "(self, transaction_manager=None, at=None, before=None)",
+        "pool": None,
+        "setPoolSize": "(self, size)",
+    },
+    "ZODB.mvccadapter:MVCCAdapter": {
+        "_instances": None,
+        "_invalidate_finish": "(self, tid, oids, committing_instance)",
+        "_lock": None,
+    },
+    "ZODB.mvccadapter:MVCCAdapterInstance": {
+        "_base": None,
+        "_invalidate": "(self, tid, oids)",
+        "_invalidateCache": "(self)",
+        "_invalidations": None,
+        "_start": None,
+        "load": "(self, oid)",
+        "release": "(self)",
+    },
+    "persistent:PickleCache": {"cache_size": None, "get": None},
+    "transaction._transaction:Transaction": {"_resources": None},
+}
+
+
+def problems(names: Names = NAMES) -> list[str]:
+    """Return what is not as listed in the installed packages, a line each."""
+    return [
+        f"{place}.{name} {problem}"
+        for place, listed in names.items()
+        for name, signature in listed.items()
+        if (problem := _problem(place, name, signature)) is not None
+    ]
+
+
+def unchecked() -> list[str]:
+    """Return the installed packages, with their versions, that were not checked."""
+    found = {name: metadata.version(name) for name in CHECKED}
+    return [f"{name} {version}" for name, version in found.items() if version not in CHECKED[name]]
+
+
+def _problem(place: str, name: str, signature: str | None) -> str | None:
+    module_name, _, kind_name = place.partition(":")
+    try:
+        owner: Any = importlib.import_module(module_name)
+        owner = getattr(owner, kind_name) if kind_name else owner
+    except (ImportError, AttributeError):
+        return "is gone, with all around it"
+    if signature is None:
+        is_set = any(name in set_by(kind) for kind in getattr(owner, "__mro__", ()))
+        return None if is_set or hasattr(owner, name) else "is gone"
+    found = getattr(owner, name, None)
+    if found is None:
+        return "is gone"
+    now = str(inspect.signature(found))
+    return None if now == signature else f"is called with {now}, which was {signature}"
+
+
+def set_by(kind: type) -> set[str]:
+    """Return the attributes that a class's own methods set."""
+    return {
+        instruction.argval
+        for method in vars(kind).values()
+        if inspect.isfunction(method)
+        for instruction in dis.get_instructions(method)
+        if instruction.opname == "STORE_ATTR"
+    }

@@ -13,7 +13,7 @@ from ZODB import DB
 from ZODB.tests.hexstorage import HexStorage
 from ZODB.utils import p64, u64
 
-from zcasync.child.read_ahead import Listener
+from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.invalidations import listen
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.zeo.bulk_load import (
@@ -219,13 +219,13 @@ def test_what_was_asked_for_of_a_later_commit_is_of_no_use_to_an_older_transacti
 def test_a_child_asks_for_what_the_claim_of_its_next_job_has_written(
     reader: Reader, writer: Any
 ) -> None:
-    listener, db = Listener(reader.connection.db()), reader.connection.db()
+    read_ahead, db = ClaimReadAhead(reader.connection.db()), reader.connection.db()
     claims: list[bytes] = []
     for _ in range(2):
         writer.root()["a"]["name"] = "claimed"
         claims.append(commit(writer)[1] or b"")
         catch_up(db)
-        ahead = listener.take(claims[-1])
+        ahead = read_ahead.take(claims[-1])
     assert (ahead is not None) == reader.is_ours, "it knows now what a claim writes"
     reader.begin()
     load_ahead(reader.connection, oids(writer, "a"), ahead)
@@ -234,9 +234,9 @@ def test_a_child_asks_for_what_the_claim_of_its_next_job_has_written(
     writer.root()["b"]["name"] = "something else"
     commit(writer)
     catch_up(db)
-    assert listener.take(None) is None
-    listener.close()
-    assert listener not in db._mvcc_storage._instances
+    assert read_ahead.take(None) is None
+    read_ahead.close()
+    assert read_ahead not in db._mvcc_storage._instances
 
 
 def test_a_server_answers_only_for_what_is_small_enough(reader: Reader, writer: Any) -> None:

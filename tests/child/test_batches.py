@@ -19,8 +19,8 @@ from ZODB.POSException import ConflictError
 from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
-from zcasync.child import batches as together
-from zcasync.child.job_queue import Job, Jobs
+from zcasync.child import batches
+from zcasync.child.job_queue import Job, JobQueue
 from zcasync.child.job_thread import JobThread
 from zcasync.database import waiting as storage_wait
 from zcasync.datamanager import install
@@ -33,7 +33,7 @@ from zcasync.workers.incarnation import Incarnation
 
 
 class Account(Persistent):
-    """What the jobs of these tests change."""
+    """The object that the jobs of these tests change."""
 
     value = 0
 
@@ -113,7 +113,7 @@ class Bench:
         self.incarnation = Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here())
         self.client.connection.add(self.incarnation)
         self.client.commit()
-        self.jobs = Jobs()
+        self.jobs = JobQueue()
         self.begun: list[bytes] = []
         self.endings: list[tuple[int, Ending]] = []
         self.watched: list[tuple[bytes, Any]] = []
@@ -152,7 +152,7 @@ class Bench:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     CALLS.clear()
     monkeypatch.setattr(storage_wait, "LONGEST_PAUSE", 0.0)
-    monkeypatch.setattr(together, "GROUP_SECONDS", 60.0)  # the machine may be busy
+    monkeypatch.setattr(batches, "GROUP_SECONDS", 60.0)  # the machine may be busy
     storage = Storage()
     db = DB(storage)
     made = Bench(db, storage)
@@ -218,14 +218,14 @@ def test_a_job_that_comes_when_the_storage_goes_away_keeps_its_place(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partials = bench.claim(*[bench.account.add] * 2)
-    partial_of = together.JobBatch._partial
+    partial_of = batches.JobBatch._partial
 
-    def lost(self: together.JobBatch, job: Job) -> Any:
+    def lost(self: batches.JobBatch, job: Job) -> Any:
         if job.oid == partials[1]._p_oid:
             raise ClientDisconnected("while its record was asked for")
         return partial_of(self, job)
 
-    monkeypatch.setattr(together.JobBatch, "_partial", lost)
+    monkeypatch.setattr(batches.JobBatch, "_partial", lost)
     bench.jobs.add([partial._p_oid for partial in partials])
     bench._thread.open()
     job = bench.jobs.next()
@@ -254,7 +254,7 @@ def test_a_group_has_a_limit(bench: Bench) -> None:
 
 
 def test_a_group_has_its_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "GROUP_SECONDS", -1.0)
+    monkeypatch.setattr(batches, "GROUP_SECONDS", -1.0)
     partials = bench.claim(*[samples.nothing] * 3)
 
     assert bench.run(partials) == 3

@@ -6,21 +6,21 @@ import threading
 
 import pytest
 
-from zcasync.child.job_queue import Job, Jobs
+from zcasync.child.job_queue import Job, JobQueue
 
 A, B, C = b"a", b"b", b"c"
 TID = b"\0" * 8
 
 
 @pytest.fixture
-def jobs() -> Jobs:
-    return Jobs()
+def jobs() -> JobQueue:
+    return JobQueue()
 
 
 class Waiting:
     """The job's thread, which waits for the next job."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: JobQueue) -> None:
         self.found: list[Job | None] = []
         self._thread = threading.Thread(target=lambda: self.found.append(jobs.next()), daemon=True)
         self._thread.start()
@@ -33,21 +33,21 @@ class Waiting:
         return self.found[0]
 
 
-def test_jobs_come_in_the_order_they_were_given(jobs: Jobs) -> None:
+def test_jobs_come_in_the_order_they_were_given(jobs: JobQueue) -> None:
     jobs.add([A, B])
     jobs.add([C])
 
     assert [jobs.next() for _ in range(3)] == [Job(A), Job(B), Job(C)]
 
 
-def test_a_waiting_thread_gets_what_is_added(jobs: Jobs) -> None:
+def test_a_waiting_thread_gets_what_is_added(jobs: JobQueue) -> None:
     waiting = Waiting(jobs)
     jobs.add([A])
 
     assert waiting.next == Job(A)
 
 
-def test_the_queue_is_busy_while_a_job_runs(jobs: Jobs) -> None:
+def test_the_queue_is_busy_while_a_job_runs(jobs: JobQueue) -> None:
     assert not jobs.busy
     jobs.add([A])
     jobs.next()
@@ -58,16 +58,16 @@ def test_the_queue_is_busy_while_a_job_runs(jobs: Jobs) -> None:
     assert not jobs.busy
 
 
-def test_added_jobs_are_announced_once_to_the_jobs_thread(jobs: Jobs) -> None:
-    assert jobs.take_news() == []
+def test_added_jobs_are_announced_once_to_the_jobs_thread(jobs: JobQueue) -> None:
+    assert jobs.take_claim_tids() == []
     jobs.add([A], TID)
     jobs.add([B, C])
 
-    assert jobs.take_news() == [TID, None]
-    assert jobs.take_news() == []
+    assert jobs.take_claim_tids() == [TID, None]
+    assert jobs.take_claim_tids() == []
 
 
-def test_a_job_that_has_not_begun_is_revoked_once(jobs: Jobs) -> None:
+def test_a_job_that_has_not_begun_is_revoked_once(jobs: JobQueue) -> None:
     jobs.add([A, B, C])
     jobs.next()
 
@@ -75,7 +75,7 @@ def test_a_job_that_has_not_begun_is_revoked_once(jobs: Jobs) -> None:
     assert jobs.take_back() == []
 
 
-def test_a_finished_queue_has_no_next_job_once_all_are_done(jobs: Jobs) -> None:
+def test_a_finished_queue_has_no_next_job_once_all_are_done(jobs: JobQueue) -> None:
     jobs.add([A])
     jobs.finish()
 
@@ -83,14 +83,14 @@ def test_a_finished_queue_has_no_next_job_once_all_are_done(jobs: Jobs) -> None:
     assert jobs.next() is None
 
 
-def test_finish_ends_the_wait_for_a_job(jobs: Jobs) -> None:
+def test_finish_ends_the_wait_for_a_job(jobs: JobQueue) -> None:
     waiting = Waiting(jobs)
     jobs.finish()
 
     assert waiting.next is None
 
 
-def test_the_result_of_a_deferred_comes_before_new_jobs(jobs: Jobs) -> None:
+def test_the_result_of_a_deferred_comes_before_new_jobs(jobs: JobQueue) -> None:
     jobs.hold(A)
     jobs.add([B])
     jobs.add_fired(A, 42)
@@ -98,7 +98,7 @@ def test_the_result_of_a_deferred_comes_before_new_jobs(jobs: Jobs) -> None:
     assert [jobs.next(), jobs.next()] == [Job(A, True, 42), Job(B)]
 
 
-def test_the_result_of_a_deferred_is_not_revoked(jobs: Jobs) -> None:
+def test_the_result_of_a_deferred_is_not_revoked(jobs: JobQueue) -> None:
     jobs.hold(A)
     jobs.add([B])
     jobs.add_fired(A, 42)
@@ -107,7 +107,7 @@ def test_the_result_of_a_deferred_is_not_revoked(jobs: Jobs) -> None:
     assert jobs.next() == Job(A, True, 42)
 
 
-def test_a_child_that_finishes_waits_for_its_deferreds(jobs: Jobs) -> None:
+def test_a_child_that_finishes_waits_for_its_deferreds(jobs: JobQueue) -> None:
     jobs.hold(A)
     jobs.finish()
     waiting = Waiting(jobs)

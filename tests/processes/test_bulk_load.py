@@ -14,7 +14,7 @@ from ZODB.tests.hexstorage import HexStorage
 from ZODB.utils import p64, u64
 
 from tests.processes.servers import Connect
-from zcasync.child.read_ahead import Listener
+from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.zeo.bulk_load import (
     LARGE_BYTES,
@@ -223,13 +223,13 @@ def test_a_child_reads_ahead_what_the_claim_of_its_next_job_has_written(
 ) -> None:
     db = reader.connection.db()
     before = set(db._mvcc_storage._instances)
-    listener = Listener(db)
+    read_ahead = ClaimReadAhead(db)
     claims: list[bytes] = []
     for _ in range(2):
         writer.root()["a"]["name"] = "claimed"
         claims.append(commit(writer)[1] or b"")
         catch_up(db)
-        ahead = listener.take(claims[-1])
+        ahead = read_ahead.take(claims[-1])
     assert (ahead is not None) == reader.is_ours, "it knows now what a claim writes"
     reader.begin()
     load_ahead(reader.connection, oids(writer, "a"), ahead)
@@ -238,8 +238,8 @@ def test_a_child_reads_ahead_what_the_claim_of_its_next_job_has_written(
     writer.root()["b"]["name"] = "something else"
     commit(writer)
     catch_up(db)
-    assert listener.take(None) is None
-    listener.close()
+    assert read_ahead.take(None) is None
+    read_ahead.close()
     assert db._mvcc_storage._instances == before
 
 

@@ -1,1 +1,17 @@
-"""The process that performs thread jobs, one at a time, with its own connection to the storage."""
+"""The child process: it performs thread jobs, one at a time, with its own database connection.
+
+    __main__.py      boot: process group, lifeline, output, reactor
+    amp.py           the child's side of the AMP connection, in the reactor's thread
+    job_queue.py     JobQueue: the jobs that wait, shared by the two threads
+    job_thread.py    JobThread: performs the jobs, one after the other
+    batches.py       JobBatch: waiting jobs that share a commit
+    read_ahead.py    loads a job's records as soon as its claim is heard of
+    reply_buffer.py  sends the ends of short jobs together
+    output.py        stdout and stderr, marked with the ids of jobs
+
+The reactor runs in the main thread, so that the child answers while a job runs.  A *Perform*
+message puts jobs in the ``JobQueue``; ``JobThread`` takes them, sees what was committed before, and
+performs them (:mod:`zcasync.perform`), in a ``JobBatch`` where they allow it; the ``ReplyBuffer``
+sends *Ended*.  The child ends when its supervisor asks it to, or is gone
+(:mod:`zcasync.protocol.lifeline`).
+"""

@@ -22,13 +22,13 @@ LIFELINE_FD = 5
 
 
 def main() -> None:
-    """Boot, speak to the supervisor until it says to end or goes away."""
+    """Boot, then perform jobs until the supervisor asks the child to end, or is gone."""
     spec = ChildSpec.from_text(sys.argv[1])
     lifeline.own_group()
     lifeline.leave_with_parent(spec.parent, LIFELINE_FD, signal.SIGKILL)
     faulthandler.enable(all_threads=True)
     faulthandler.register(STACK_SIGNAL, all_threads=True)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
     streams = output.install()
     say_it_once()
     configure()  # a job's module that registers its own adapters is imported later, and wins
@@ -38,9 +38,9 @@ def main() -> None:
     running: Any = reactor
     connect: Any = stdio.StandardIO
 
-    from zcasync.child.amp import Conversation
+    from zcasync.child.amp import ChildProtocol
 
-    connect(Conversation(running, spec, streams), TO_CHILD_FD, FROM_CHILD_FD)
+    connect(ChildProtocol(running, spec, streams), TO_CHILD_FD, FROM_CHILD_FD)
     running.run(installSignalHandlers=False)
 
 

@@ -1,4 +1,4 @@
-"""The child's end of the AMP conversation: runs in the main thread beside the job's thread."""
+"""The child's side of the AMP connection: runs in the main thread beside the job thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ampoule.child import AMPChild
 from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child import output
-from zcasync.child.job_queue import Jobs
+from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, opener, thread_target
 from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.job.ids import hex_oid
@@ -26,15 +26,15 @@ from zcasync.protocol.outcomes import Ended
 EXIT_BOOT_FAILED = 70
 
 
-class Conversation(AMPChild):  # type: ignore[misc]
-    """Answers the supervisor while the job runs."""
+class ChildProtocol(AMPChild):  # type: ignore[misc]
+    """Answers the supervisor while a job runs."""
 
     def __init__(self, reactor: Any, spec: ChildSpec, streams: tuple[Any, ...]) -> None:
         super().__init__()
         self._reactor = reactor
         self._streams = streams
-        self._jobs = Jobs()
-        self._outbox = ReplyBuffer(
+        self._jobs = JobQueue()
+        self._replies = ReplyBuffer(
             reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
         )
         self._thread = JobThread(
@@ -55,7 +55,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
 
         report_to(self._report, has_one_job=True)
 
-    # in the job's thread
+    # in the job thread
 
     def _work(self) -> None:
         self._thread.run()
@@ -69,7 +69,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
 
     def _ready(self) -> None:
         versions = {"python": platform.python_version()}
-        self._tell(commands.Ready, pid=os.getpid(), versions=versions)
+        self._send_from_thread(commands.Ready, pid=os.getpid(), versions=versions)
 
     def _begin(self, oid: bytes, at_once: bool) -> None:
         output.begin(self._streams, hex_oid(oid), at_once=at_once)
@@ -77,10 +77,10 @@ class Conversation(AMPChild):  # type: ignore[misc]
     def _ended(self, ended: Ended) -> None:
         for stream in self._streams:
             stream.flush()
-        self._outbox.add(ended, is_last=self._jobs.is_empty)
+        self._replies.add(ended, is_last=self._jobs.is_empty)
 
     def _report(self, partial: Any, progress: Progress) -> None:
-        self._tell(commands.Report, progress=progress.as_dict())
+        self._send_from_thread(commands.Report, progress=progress.as_dict())
 
     def _watch(self, oid: bytes, deferred: Any) -> None:
         self._jobs.hold(oid)
@@ -88,13 +88,13 @@ class Conversation(AMPChild):  # type: ignore[misc]
             deferred.addBoth, lambda value: self._jobs.add_fired(oid, value)
         )
 
-    def _tell(self, command: Any, **arguments: Any) -> None:
-        self._reactor.callFromThread(self._say, command, **arguments)
+    def _send_from_thread(self, command: Any, **arguments: Any) -> None:
+        self._reactor.callFromThread(self._send, command, **arguments)
 
     # in the reactor's thread
 
-    def _say(self, command: Any, **arguments: Any) -> None:
-        self._outbox.flush()  # what was before comes first
+    def _send(self, command: Any, **arguments: Any) -> None:
+        self._replies.flush()  # messages keep their order
         self.callRemote(command, **arguments)
 
     @commands.Perform.responder
@@ -104,12 +104,12 @@ class Conversation(AMPChild):  # type: ignore[misc]
 
     @commands.TakeBack.responder
     def take_back(self) -> dict[str, Any]:
-        self._outbox.flush()
+        self._replies.flush()
         return {"oids": self._jobs.take_back()}
 
     @commands.Finish.responder
     def finish(self) -> dict[str, Any]:
-        self._outbox.flush()
+        self._replies.flush()
         oids = self._jobs.take_back()
         self._jobs.finish()
         return {"oids": oids}
@@ -119,7 +119,7 @@ class Conversation(AMPChild):  # type: ignore[misc]
         return {"busy": self._jobs.busy}
 
     def _leave(self) -> None:
-        self._outbox.flush()
+        self._replies.flush()
         self.shutdown = True
         sys.stdout.flush()
         self.transport.loseConnection()

@@ -1,4 +1,4 @@
-"""Takes the jobs that a child has in hand, as far as they can share a commit, and performs them."""
+"""Batches: the waiting jobs of a child, performed in one commit as far as they can share it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import transaction
 from ZODB.POSException import ConflictError, POSKeyError
 
-from zcasync.child.job_queue import Job, Jobs
+from zcasync.child.job_queue import Job, JobQueue
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
@@ -19,36 +19,36 @@ from zcasync.protocol.outcomes import Ending
 
 
 def ending_of(partial: PartialRecord) -> Ending:
-    """What to say of a partial whose commit is done."""
-    is_over = partial.state == COMPLETED and is_done(partial)
-    return Ending.COMPLETED if is_over else Ending.SETTLED
+    """Return the ending to report for a partial whose commit is done."""
+    is_finished = partial.state == COMPLETED and is_done(partial)
+    return Ending.COMPLETED if is_finished else Ending.SETTLED
 
 
 class JobBatch:
-    """One group of jobs.
+    """Jobs that share a commit.
 
-    After ``perform``: ``over`` (oids by how they ended) are committed, ``deferred`` are too and
-    wait for their Deferred, ``alone`` have to be run alone; ``begun`` are all of them, in order.
+    After ``perform``: ``ended`` (oids by their ending) are committed, ``deferred`` are too and wait
+    for their Deferred, ``alone`` have to be run alone; ``begun`` are all of them, in order.
     """
 
     def __init__(
         self,
-        jobs: Jobs,
-        attachment: JobConnection,
+        jobs: JobQueue,
+        job_connection: JobConnection,
         performer: Performer,
         begin: Callable[[bytes, bool], None],
     ) -> None:
         self.begun: list[Job] = []
-        self.over: dict[Ending, list[bytes]] = {}
+        self.ended: dict[Ending, list[bytes]] = {}
         self.deferred: list[tuple[Job, Any]] = []
         self.alone: list[Job] = []
         self._jobs = jobs
-        self._attachment = attachment
+        self._job_connection = job_connection
         self._performer = performer
         self._begin = begin
 
     def perform(self, first: Job) -> None:
-        """Perform ``first`` and what follows it; nothing when ``first`` cannot share a commit.
+        """Perform ``first`` and the jobs behind it; nothing when ``first`` cannot share a commit.
 
         Raises what ``Group`` raises.
         """
@@ -82,10 +82,10 @@ class JobBatch:
             elif partial in group.deferred:
                 self.deferred.append((job, group.deferred[partial]))
             else:
-                self.over.setdefault(ending_of(partial), []).append(job.oid)
+                self.ended.setdefault(ending_of(partial), []).append(job.oid)
 
     def _following(self) -> tuple[Job | None, PartialRecord | None]:
-        """The next job when it can share the commit; otherwise it is left where it is."""
+        """Take the next job, with its partial, when it can share the commit; else leave it."""
         job = self._jobs.next_now()
         if job is None:
             return None, None
@@ -100,8 +100,8 @@ class JobBatch:
         return (None, None) if partial is None else (job, partial)
 
     def _partial(self, job: Job) -> PartialRecord | None:
-        """The job's partial when it can share a commit."""
+        """Return the job's partial when it can share a commit, else None."""
         if job.has_fired:
             return None
-        found = self._attachment.connection.get(job.oid)
-        return found if can_share(found, self._attachment.incarnation) else None
+        found = self._job_connection.connection.get(job.oid)
+        return found if can_share(found, self._job_connection.incarnation) else None

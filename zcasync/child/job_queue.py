@@ -1,4 +1,4 @@
-"""The jobs that wait in a child, shared by its two threads."""
+"""The queue of jobs that wait in a child, shared by its two threads."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """A partial to perform, or one whose Deferred has fired with ``value``."""
+    """A partial to perform; with ``has_fired`` one whose Deferred has fired with ``value``."""
 
     oid: bytes
     has_fired: bool = False
     value: Any = None
 
 
-class Jobs:
-    """A queue of jobs from which what has not begun can be taken back."""
+class JobQueue:
+    """A queue of jobs from which those that have not begun can be revoked."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -27,23 +27,23 @@ class Jobs:
         self._held: set[bytes] = set()  # begun, and waiting for a Deferred
         self._finished = False
         self.busy = False
-        self._news: list[bytes | None] = []  # claims that the job's thread may not see yet
+        self._tids: list[bytes | None] = []  # of claims that the job thread may not see yet
 
     def add(self, oids: Iterable[bytes], tid: bytes | None = None) -> None:
-        """Append jobs whose claim is committed, by this transaction."""
+        """Append jobs whose claim is committed; ``tid``: by this transaction, None: unknown."""
         with self._changed:
             self._waiting.extend(map(Job, oids))
-            self._news.append(tid)
+            self._tids.append(tid)
             self._changed.notify()
 
-    def take_news(self) -> list[bytes | None]:
-        """The transactions that have claimed what was added since the last call."""
+    def take_claim_tids(self) -> list[bytes | None]:
+        """Return the transactions that have claimed what was added since the last call."""
         with self._changed:
-            news, self._news = self._news, []
-            return news
+            tids, self._tids = self._tids, []
+            return tids
 
     def hold(self, oid: bytes) -> None:
-        """A job waits for a Deferred: there will be more to do even after ``finish``."""
+        """Record that a job waits for a Deferred: more is to be done, even after ``finish``."""
         with self._changed:
             self._held.add(oid)
 
@@ -54,14 +54,14 @@ class Jobs:
             self._changed.notify()
 
     def add_fired(self, oid: bytes, value: Any) -> None:
-        """A job's Deferred has fired: its result is to be stored before anything else."""
+        """Add, in front, a job whose Deferred has fired: its result is to be stored first."""
         with self._changed:
             self._held.discard(oid)
             self._waiting.appendleft(Job(oid, True, value))
             self._changed.notify()
 
     def next(self) -> Job | None:
-        """Wait for the next job; None when there will be no more."""
+        """Wait for the next job and return it; None when there will be no more."""
         with self._changed:
             self.busy = False
             while not self._waiting:
@@ -72,17 +72,17 @@ class Jobs:
             return self._waiting.popleft()
 
     def next_now(self) -> Job | None:
-        """The next job when there is one already."""
+        """Return the next job, None when there is none now; do not wait."""
         with self._changed:
             return self._waiting.popleft() if self._waiting else None
 
     def put_first(self, job: Job) -> None:
-        """Give one back that has not begun."""
+        """Return a job that has not begun to the front."""
         with self._changed:
             self._waiting.appendleft(job)
 
     def take_back(self) -> list[bytes]:
-        """Forget what has not begun; returns the oids."""
+        """Revoke the jobs that have not begun; return their oids."""
         with self._changed:
             oids = [job.oid for job in self._waiting if not job.has_fired]
             self._waiting = deque(job for job in self._waiting if job.has_fired)
@@ -90,11 +90,11 @@ class Jobs:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits to be begun."""
+        """True while no job waits to begin."""
         return not self._waiting
 
     def waiting(self) -> list[bytes]:
-        """The oids of what has not begun."""
+        """Return the oids of the jobs that have not begun."""
         with self._changed:
             return [job.oid for job in self._waiting]
 

@@ -1,4 +1,4 @@
-"""Performs one partial after the other in a thread of its own; knows nothing of a reactor."""
+"""The job thread: performs one partial after the other; knows nothing of a reactor."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import transaction
 from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
-from zcasync.child.job_queue import Job, Jobs
-from zcasync.child.read_ahead import Listener
+from zcasync.child.job_queue import Job, JobQueue
+from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.opening import open_databases, open_servers
 from zcasync.database.sync import catch_up_all, manager_database
@@ -32,25 +32,25 @@ from zcasync.zeo.connections import cached
 
 
 class UnreadableError(ZCAsyncError):
-    """The record of a job cannot be loaded."""
+    """The record of a job cannot be loaded in this process."""
 
 
 class JobThread:
     """Performs jobs over a connection that it opens in the thread it runs in.
 
-    ``open_databases()`` returns the main database.  The others are told of what happens, in this
-    thread: ``ready()``; ``begin(oid, at once)``, at once where the supervisor could take another
-    one for the one at work; ``ended(Ended)``; ``watch(oid, deferred)`` for a Deferred that a job
-    has returned, whose result comes back through ``jobs.add_fired``.  ``wait(deferred)`` returns
-    what the Deferred of a callback fires with, or raises it.  ``say(text)`` logs, ``timing`` is its
-    clock, as of the tries.
+    ``open_databases()`` returns the main database.  The next four are called in this thread:
+    ``ready()`` once the connection is open; ``begin(oid, at_once)`` before each job, at once where
+    the supervisor would otherwise take another job for the running one; ``ended(Ended)``;
+    ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
+    ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
+    with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
     """
 
     def __init__(
         self,
         open_databases: Callable[[], Any],
         incarnation: bytes,
-        jobs: Jobs,
+        jobs: JobQueue,
         *,
         ready: Callable[[], None],
         begin: Callable[[bytes, bool], None],
@@ -69,7 +69,7 @@ class JobThread:
         self._watch = watch
         self._deferred: Any = None
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or say_in_log, self._timing.sleep)
+        self._storage_wait = StorageWait(say or log_line, self._timing.sleep)
         self._performer = Performer(
             self._storage_wait,
             hold=self._hold,
@@ -79,71 +79,74 @@ class JobThread:
         )
 
     def run(self) -> None:
-        """The thread's work.  Raises what opening the connection raises."""
+        """Open the connection and perform jobs until there are no more.
+
+        Raises what opening the connection raises.
+        """
         self.open()
         self._ready()
         while (job := self._jobs.next()) is not None:
             self.perform(job)
-        self._listener.close()
-        self._attachment.close()
+        self._read_ahead.close()
+        self._job_connection.close()
 
     def open(self) -> None:
         """Open the connection."""
         self._storage_wait.db = self._open_databases()
-        self._attachment = JobConnection(self._storage_wait.db, self._incarnation_oid)
-        self._listener = Listener(manager_database(self._storage_wait.db))
+        self._job_connection = JobConnection(self._storage_wait.db, self._incarnation_oid)
+        self._read_ahead = ClaimReadAhead(manager_database(self._storage_wait.db))
 
     def perform(self, job: Job) -> None:
-        """Perform a job; with those behind it where they can share its commit."""
-        if not self._perform_together(job):
+        """Perform a job, with those behind it where they can share its commit."""
+        if not self._perform_batch(job):
             self._perform_alone(job)
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
-        # One that has fired is said, too: others, which wait in front of it for all that is known,
-        # must not lose an attempt for it.
+        # A job whose Deferred has fired is announced at once too: jobs that wait in front of it, as
+        # far as the supervisor knows, must not lose an attempt when the child dies.
         self._begin(job.oid, is_one_of_several or job.has_fired)
         began = self._timing.seconds()
         ending, detail = self._guarded(self._perform, job)
-        self._tell([job.oid], ending, self._microseconds_since(began), detail)
+        self._report([job.oid], ending, self._microseconds_since(began), detail)
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
-            self._attachment.retire()
+            self._job_connection.retire()
             self._watch(job.oid, deferred)
 
     def _perform(self, job: Job) -> Ending:
         if job.has_fired:
             self._settle(job)
-            return ending_of(self._attachment.connection.get(job.oid))
-        self._see_news(job.oid)
+            return ending_of(self._job_connection.connection.get(job.oid))
+        self._see_claims(job.oid)
         transaction.begin()
-        partial = self._attachment.connection.get(job.oid)
+        partial = self._job_connection.connection.get(job.oid)
         try:
             partial._p_activate()
-        except StateLoadError as error:  # a record that is not there may come; this one stays so
+        except StateLoadError as error:  # a missing record may come, but this one stays as it is
             if isinstance(error.__cause__, MemoryError):
                 raise
             raise UnreadableError(broken(partial)) from error
-        did = self._performer.perform_claimed(partial, self._attachment.incarnation)
+        had_work = self._performer.perform_claimed(partial, self._job_connection.incarnation)
         if self._deferred is not None:
             return Ending.DEFERRED
-        if not did:
+        if not had_work:
             return Ending.SKIPPED
         return ending_of(partial)
 
     def _settle(self, job: Job) -> None:
-        """Store what a Deferred gave, however long that takes: the job would have to run again."""
+        """Store a Deferred's value, however long that takes: else the job would run again."""
         while True:
             try:
-                self._attachment.open()
+                self._job_connection.open()
                 transaction.begin()
-                self._performer.settle(self._attachment.connection.get(job.oid), job.value)
+                self._performer.settle(self._job_connection.connection.get(job.oid), job.value)
                 return
             except NOT_COMMITTED as error:
                 transaction.abort()
                 self._storage_wait(error)
 
     def _guarded(self, work: Callable[..., Ending], *args: Any) -> tuple[Ending, str]:
-        """Do it; what the storage says to it becomes an ending."""
+        """Call ``work``; return its ending and '', or for an exception an ending and the reason."""
         try:
             ending, detail = work(*args), ""
         except FencedError as error:
@@ -158,72 +161,72 @@ class JobThread:
         transaction.abort()
         return ending, detail[:1000]
 
-    def _perform_together(self, first: Job) -> bool:
-        """Perform this job and those that follow it in one commit; False: it has to run alone."""
+    def _perform_batch(self, first: Job) -> bool:
+        """Perform this job and those behind it in one commit; return False: it has to run alone."""
         if first.has_fired:
             return False
-        together = JobBatch(self._jobs, self._attachment, self._performer, self._begin)
+        batch = JobBatch(self._jobs, self._job_connection, self._performer, self._begin)
         began = self._timing.seconds()
-        ending, detail = self._guarded(self._work_together, together, first)
-        if not together.begun:
+        ending, detail = self._guarded(self._run_batch, batch, first)
+        if not batch.begun:
             return False
         if ending == Ending.SETTLED:
-            took = self._microseconds_since(began) // len(together.begun)
-            for how, oids in together.over.items():
-                self._tell(oids, how, took)
-            if together.deferred:
-                self._attachment.retire()
-            for job, deferred in together.deferred:
-                self._tell([job.oid], Ending.DEFERRED)
+            took = self._microseconds_since(began) // len(batch.begun)
+            for how, oids in batch.ended.items():
+                self._report(oids, how, took)
+            if batch.deferred:
+                self._job_connection.retire()
+            for job, deferred in batch.deferred:
+                self._report([job.oid], Ending.DEFERRED)
                 self._watch(job.oid, deferred)
-            for job in together.alone:
+            for job in batch.alone:
                 self._perform_alone(job, True)
         else:
-            self._tell([job.oid for job in together.begun], ending, detail=detail)
+            self._report([job.oid for job in batch.begun], ending, detail=detail)
         return True
 
-    def _work_together(self, together: JobBatch, first: Job) -> Ending:
-        self._see_news(first.oid)
+    def _run_batch(self, batch: JobBatch, first: Job) -> Ending:
+        self._see_claims(first.oid)
         transaction.begin()
-        together.perform(first)
+        batch.perform(first)
         return Ending.SETTLED
 
-    def _tell(
+    def _report(
         self, oids: list[bytes], ending: Ending, microseconds: int = 0, detail: str = ""
     ) -> None:
-        get, moments = self._attachment.connection.get, []
+        get, moments = self._job_connection.connection.get, []
         if ending == Ending.COMPLETED:
             try:
                 moments = [get(oid).ended_at or 0 for oid in oids]
-            except NOT_COMMITTED:  # the storage has just gone away: the records will tell
+            except NOT_COMMITTED:  # the storage has just gone away: the records decide
                 transaction.abort()
                 ending = Ending.SETTLED
         self._ended(Ended(oids, ending, microseconds, detail, moments))
 
-    def _see_news(self, oid: bytes) -> None:
-        """Make sure that claims which we were told of can be seen, and load them all at once."""
-        self._attachment.open()
-        news = self._jobs.take_news()
-        if news:
-            known = [tid for tid in news if tid is not None]
-            last = max(known) if len(known) == len(news) else None
-            catch_up_all(self._attachment.connection.db(), last)
+    def _see_claims(self, oid: bytes) -> None:
+        """Make sure that the claims of queued jobs can be seen; load all their records at once."""
+        self._job_connection.open()
+        tids = self._jobs.take_claim_tids()
+        if tids:
+            known = [tid for tid in tids if tid is not None]
+            last = max(known) if len(known) == len(tids) else None
+            catch_up_all(self._job_connection.connection.db(), last)
             transaction.begin()
-            load_ahead(self._attachment.connection, [oid], self._listener.take(last))
-            self._prefetch([oid, *self._jobs.waiting()])
+            load_ahead(self._job_connection.connection, [oid], self._read_ahead.take(last))
+            self._load_records([oid, *self._jobs.waiting()])
 
-    def _prefetch(self, oids: list[bytes]) -> None:
-        """Ask the storage for what a batch of jobs needs at once, instead of one by one."""
+    def _load_records(self, oids: list[bytes]) -> None:
+        """Load the records of several jobs with one request, instead of one by one."""
         if len(oids) > 1:
-            connection = self._attachment.connection
+            connection = self._job_connection.connection
             load_all(connection, oids)
-            # One that has come just now may be newer than what this transaction sees.
+            # A job that was added just now may be newer than what this transaction sees.
             partials = [cached(connection, oid) for oid in oids]
             sidecars = [one.sidecar for one in partials if isinstance(one, PartialRecord)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:
-        return self._attachment.detach(partial)
+        return self._job_connection.detach(partial)
 
     def _hold(self, partial: PartialRecord, deferred: Any) -> None:
         self._deferred = deferred
@@ -232,26 +235,26 @@ class JobThread:
         return int((self._timing.seconds() - began) * 1_000_000)
 
 
-def say_in_log(text: str) -> None:
-    """Say it in the log, with the job's id."""
+def log_line(text: str) -> None:
+    """Write a line to the child's output, which the supervisor logs with the job's id."""
     print(text, file=sys.stderr)
 
 
 def opener(spec: ChildSpec) -> Callable[[], Any]:
-    """A function that opens the databases that a child was told of, and returns the main one."""
+    """Return a function that opens a child's databases and returns the main one."""
 
-    def open_them() -> Any:
+    def open_all() -> Any:
         if spec.servers is not None:
             return open_servers(spec.servers, spec.storage_timeout)
         home = Home.find(spec.home)
         path = None if spec.config is None else Path(spec.config)
         return open_databases(home, settings.load(home, path), spec.storage_timeout)
 
-    return open_them
+    return open_all
 
 
 def thread_target(run: Callable[[], None], failed: Callable[[BaseException], None]) -> Any:
-    """A thread's target that hands on whatever ends it."""
+    """Return a thread's target that calls ``failed`` with any exception of ``run``."""
 
     def target() -> None:
         try:

@@ -10,17 +10,17 @@ from zcasync.protocol.output_marks import MARK
 
 
 class JobOutput(io.TextIOWrapper):
-    """A text stream that says, before the first line of a job, whose line it is."""
+    """A text stream that names a job before the job's first line."""
 
     _job: str | None = None
     _at_line_start = True
 
     def begin(self, job: str) -> None:
-        """The next text belongs to ``job``."""
+        """Assign the next text to ``job``."""
         self._job = job
 
     def announce(self) -> None:
-        """Say whose lines follow even if none do: whoever reads knows then what we are at."""
+        """Name the job even if no line follows: the supervisor then knows the running job."""
         if self._job is not None:
             self._write_mark()
 
@@ -38,7 +38,7 @@ class JobOutput(io.TextIOWrapper):
 
 
 def install() -> tuple[JobOutput, JobOutput]:
-    """Replace ``sys.stdout`` and ``sys.stderr``; returns the two."""
+    """Replace ``sys.stdout`` and ``sys.stderr``; return the two."""
     streams = tuple(
         JobOutput(
             open(fd, "wb", buffering=0, closefd=False),  # noqa: SIM115
@@ -53,7 +53,7 @@ def install() -> tuple[JobOutput, JobOutput]:
 
 
 def begin(streams: tuple[Any, ...], job: str, at_once: bool = False) -> None:
-    """Mark what comes next as ``job``'s; ``at_once``: even if nothing comes."""
+    """Mark the text to come as ``job``'s; ``at_once``: even if none comes."""
     for stream in streams:
         stream.begin(job)
     if at_once:

@@ -1,7 +1,7 @@
-"""Hears of the commit that claims a job for this child, and asks for its records at once.
+"""Read-ahead: asks for a job's records as soon as the commit that claims it is heard of.
 
-That commit is heard of before the message about the job comes.  Which one it is can be told by what
-it writes: the child's list of claims, as the last one did.
+Its invalidation arrives before the message about the job.  The commit is recognized by what it
+writes: the child's claim list, as the last one did.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from typing import Any
 from zcasync.zeo.bulk_load import ReadAhead, ask_ahead
 from zcasync.zeo.invalidations import listen
 
-#: Larger commits are not looked at, and of others so many are remembered.
+#: Larger commits are ignored.
 OIDS_LIMIT = 20
+#: The number of the other commits that are remembered.
 RECENT = 16
 
 
-class Listener:
-    """Listens to a database's invalidations, which arrive on the storage's thread."""
+class ClaimReadAhead:
+    """Requests the records of claims for this child; listens to a database's invalidations.
+
+    Invalidations arrive on the storage's thread.
+    """
 
     def __init__(self, db: Any) -> None:
         self._db = db
@@ -29,12 +33,12 @@ class Listener:
         self._listening = listen(db, self)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._listening is not None:
             self._listening.close()
 
     def take(self, tid: bytes | None) -> ReadAhead | None:
-        """What was asked for when the last claim was heard of; ``tid``: of the one known now."""
+        """Return the request for the last claim; ``tid``: the claim that is known now, or None."""
         if tid is not None:
             self._watched = self._recent.get(tid, self._watched)
         asked, self._asked = self._asked, None
@@ -43,14 +47,14 @@ class Listener:
     # what is called on any thread
 
     def invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
-        heard = frozenset(oids)
-        if len(heard) > OIDS_LIMIT:
+        written = frozenset(oids)
+        if len(written) > OIDS_LIMIT:
             return
-        self._recent[tid] = heard
+        self._recent[tid] = written
         while len(self._recent) > RECENT:
             self._recent.popitem(last=False)
-        if not self._watched.isdisjoint(heard):
-            self._asked = ask_ahead(self._db, tid, heard)
+        if not self._watched.isdisjoint(written):
+            self._asked = ask_ahead(self._db, tid, written)
 
     def invalidate_all(self) -> None:
         self._asked = None

@@ -1,4 +1,4 @@
-"""What a child says of its jobs' ends: those of short jobs that follow each other, together."""
+"""The reply buffer: the ends of short jobs that follow each other are sent together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from zcasync.protocol.outcomes import Ended
 
 #: The end of a job that took no longer than this may wait for those of the jobs behind it.
 SHORT_MICROSECONDS = 10_000
-#: For so long at most.  A supervisor that hears 20 ms later what is finished loses nothing by it:
-#: it judges by the records, and has given the child work for longer.
+#: For this time at most.  A supervisor that is notified 20 ms later loses nothing by it: it judges
+#: by the records, and has assigned work for longer to the child.
 WAIT_SECONDS = 0.02
 
 
 class ReplyBuffer:
-    """Sends with ``send(Ended)`` in the reactor's thread what is added in the jobs' thread."""
+    """Sends, with ``send(Ended)`` in the reactor's thread, what is added in the job thread."""
 
     def __init__(self, reactor: Any, send: Callable[[Ended], None]) -> None:
         self._reactor = reactor
@@ -27,7 +27,7 @@ class ReplyBuffer:
         self._timer: Any = None
 
     def add(self, ended: Ended, *, is_last: bool) -> None:
-        """Jobs have ended; ``is_last``: the child has nothing more to do."""
+        """Add the end of jobs; ``is_last``: the child has nothing more to do."""
         with self._lock:
             self._waiting.append(ended)
             is_first = len(self._waiting) == 1
@@ -52,7 +52,7 @@ class ReplyBuffer:
 
 
 def _joined(several: list[Ended]) -> Ended:
-    """What is said of several at once, of which each took as long as the average."""
+    """Return one report of several, in which each job took the average time."""
     oids = [oid for one in several for oid in one.oids]
     took = sum(one.microseconds * len(one.oids) for one in several) // max(1, len(oids))
     moments = [moment for one in several for moment in one.moments]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Counted:
-    """What is in one file; ``mentions``: on how many lines each token stands."""
+    """The counts of one file; ``mentions``: the number of lines on which each token stands."""
 
     lines: int
     tokens: int
@@ -20,7 +20,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Totals:
-    """What is in many files; ``skipped`` files could not be read as Python."""
+    """The counts of many files; ``skipped`` files could not be read as Python."""
 
     files: int = 0
     lines: int = 0
@@ -37,7 +37,7 @@ class Totals:
 
     @classmethod
     def of(cls, counted: Counted | None) -> Totals:
-        """The totals of one file; None: it was skipped."""
+        """Return the totals of one file; None: it was skipped."""
         if counted is None:
             return cls(skipped=1)
         return cls(1, counted.lines, counted.tokens)
@@ -45,14 +45,14 @@ class Totals:
 
 @dataclass
 class PlainCount:
-    """Totals and, for some tokens, how many files mention them, counted without any job."""
+    """Totals and, for some tokens, the number of files that mention them, counted without jobs."""
 
     totals: Totals = field(default_factory=Totals)
     files_with: dict[str, int] = field(default_factory=dict)
 
 
 def count(source: bytes) -> Counted | None:
-    """The names and keywords in a source text; None when it is not Python that can be read."""
+    """Count the names and keywords in a source text; None when it is not valid Python."""
     mentions: dict[str, int] = {}
     last_line: dict[str, int] = {}
     tokens = 0
@@ -69,7 +69,7 @@ def count(source: bytes) -> Counted | None:
 
 
 def count_file(path: Path) -> Counted | None:
-    """The same for a file; None too when it cannot be opened."""
+    """Count as ``count`` does, in a file; None too when it cannot be opened."""
     try:
         source = path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""A supervisor that the demo starts for itself, and stops with everything that belongs to it."""
+"""A supervisor that the demo starts for itself, and stops with all its processes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pathlib import Path
 from zcasync.errors import NotRunning
 from zcasync.instance.home import Home
 
-#: What a supervisor says when its first child can take a job.
+#: A supervisor prints a line that begins so when its first child can take a job.
 READY = "zcasync ready"
 START_SECONDS = 120.0
-#: From closing its output to the end of the process.
+#: The time from the end of its output to the end of the process.
 CLOSED_TO_GONE_SECONDS = 5.0
 #: A supervisor lets running jobs finish, for 25 s unless its configuration says otherwise.
 STOP_SECONDS = 60.0
@@ -35,7 +35,7 @@ class OwnSupervisor:
     def __init__(self, home: Home, children: int) -> None:
         self._home = home
         self._lines: deque[str] = deque(maxlen=LOG_TAIL_LINES)
-        self._said_ready_or_ended = threading.Event()
+        self._is_ready_or_ended = threading.Event()
         self._is_ready = False
         command = [sys.executable, "-m", "zcasync.cli.main", "run"]
         self._process = subprocess.Popen(
@@ -53,12 +53,12 @@ class OwnSupervisor:
 
     @property
     def pid(self) -> int:
-        """The supervisor's process."""
+        """The pid of the supervisor."""
         return self._process.pid
 
     def wait_until_ready(self) -> None:
-        """Raises NotRunning when it does not get ready."""
-        if self._said_ready_or_ended.wait(START_SECONDS) and not self._is_ready:
+        """Wait until its first child is ready.  Raises NotRunning when that does not happen."""
+        if self._is_ready_or_ended.wait(START_SECONDS) and not self._is_ready:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(CLOSED_TO_GONE_SECONDS)
         self.check()
@@ -66,23 +66,23 @@ class OwnSupervisor:
             raise NotRunning(f"the demo's supervisor was not ready within {START_SECONDS:g} s")
 
     def check(self) -> None:
-        """Raises NotRunning when the supervisor has ended by itself."""
+        """Raise NotRunning when the supervisor has ended by itself."""
         code = self._process.poll()
         if code is not None:
             raise NotRunning(f"the demo's supervisor ended by itself, with exit code {code}")
 
     def last_lines(self) -> list[str]:
-        """What it said last, to its terminal and then to its log."""
+        """Return the last lines of its output and its log, in this order."""
         return [*self._lines, *_tail(self._home.log / "zcasync.log")][-LOG_TAIL_LINES:]
 
     def stop(self) -> None:
-        """Stop it; returns when the process is gone.  Safe to repeat."""
+        """Stop it; return when the process is gone.  Safe to repeat."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            # Its database server and its children leave when it is gone.
+            # Its database server and its children end when it is gone.
             self._process.kill()
             self._process.wait()
         self._reader.join(5)
@@ -94,12 +94,12 @@ class OwnSupervisor:
                 self._lines.append(line.rstrip())
                 if line.startswith(READY):
                     self._is_ready = True
-                    self._said_ready_or_ended.set()
-        self._said_ready_or_ended.set()
+                    self._is_ready_or_ended.set()
+        self._is_ready_or_ended.set()
 
 
 def temporary_home() -> Home:
-    """A new home that :func:`remove` takes away again."""
+    """Create a new home, to be removed with :func:`remove`."""
     return Home(Path(tempfile.mkdtemp(prefix="zcasync-demo-")))
 
 
@@ -115,7 +115,7 @@ def remove(home: Home) -> None:
 
 
 def _end_with_parent() -> Callable[[], object] | None:
-    """Lets the kernel stop the supervisor when the demo is killed; None where it cannot."""
+    """Return what lets the kernel stop the supervisor when the demo is killed, where it can."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)  # loaded here: little is safe between fork and exec

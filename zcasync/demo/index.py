@@ -1,4 +1,4 @@
-"""The persistent index: which files mention a token, and on how many lines.
+"""The persistent index: the files that mention a token, and the number of lines.
 
 Each job writes a batch of its own, so no two jobs ever write the same record; a lookup goes through
 the batches.  A batch keeps its postings in shards by token, of which a lookup loads one.
@@ -17,7 +17,7 @@ from persistent import Persistent
 from zcasync.demo.counting import Totals, count_file
 from zcasync.demo.source import Portion
 
-#: Where the index is kept in the root of the database.
+#: The key of the index in the root of the database.
 ROOT_KEY = "zcasync.demo"
 SHARDS = 16
 
@@ -49,7 +49,7 @@ class FileBatch(Persistent):  # type: ignore[misc]
         self.shards: tuple[Shard, ...] = ()
 
     def fill(self) -> dict[str, int]:
-        """The job: index the batch's files; returns how many files and lines.
+        """Index the batch's files; return the numbers of files and lines.  This is the job.
 
         It adds to what is there, so that work which was stored twice would be counted twice.
         """
@@ -70,7 +70,7 @@ class FileBatch(Persistent):  # type: ignore[misc]
         return {"files": len(rows), "lines": self.totals().lines}
 
     def totals(self) -> Totals:
-        """What is stored here."""
+        """Return the totals of what is stored here."""
         return Totals(
             len(self.counted),
             sum(lines for _, lines, _ in self.counted),
@@ -79,7 +79,7 @@ class FileBatch(Persistent):  # type: ignore[misc]
         )
 
     def lookup(self, token: str) -> list[Mention]:
-        """The files of this batch that mention the token."""
+        """Return the files of this batch that mention the token."""
         mentions = []
         for shard in self.shards[shard_of(token) :: SHARDS]:
             places = shard.postings.get(token, ())
@@ -95,15 +95,15 @@ class Index(Persistent):  # type: ignore[misc]
         self.batches = tuple(FileBatch(root, portion) for portion in portions)
 
     def lookup(self, token: str) -> list[Mention]:
-        """The files that mention the token, those with the most lines first."""
+        """Return the files that mention the token, those with the most lines first."""
         mentions = [mention for batch in self.batches for mention in batch.lookup(token)]
         return sorted(mentions, key=lambda mention: (-mention.lines, mention.name))
 
     def totals(self) -> Totals:
-        """What is stored in all batches."""
+        """Return the totals of all batches."""
         return sum((batch.totals() for batch in self.batches), Totals())
 
 
 def shard_of(token: str) -> int:
-    """The number of the shard for a token: the same in every process."""
+    """Return the number of the shard for a token: the same in every process."""
     return zlib.crc32(token.encode()) % SHARDS

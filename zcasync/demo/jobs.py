@@ -26,28 +26,28 @@ class Job:
 
     @property
     def id(self) -> str:
-        """As operators see it."""
+        """The id, as operators see it."""
         return hex_oid(self.partial._p_oid)
 
     @property
     def is_done(self) -> bool:
-        """Whether it is over, one way or the other."""
+        """True once the job is completed, with success or not."""
         return self.partial.state == COMPLETED
 
     @property
     def interruptions(self) -> int:
-        """How often it was interrupted by the death of its child."""
+        """The number of times that the job was interrupted by the death of its child."""
         return self.partial.interruptions
 
     @property
     def seconds(self) -> float:
-        """How long the call took, the last time."""
+        """The duration of the last attempt at the call; 0 while there is none."""
         started, ended = self.partial.started, self.partial.ended
         return 0.0 if started is None or ended is None else (ended - started).total_seconds()
 
     @property
     def problem(self) -> str | None:
-        """Why it failed; None: it did not."""
+        """The reason why the job failed; None: it did not."""
         result = self.partial.result
         return f"job {self.id}: {result.getErrorMessage()}" if is_failure(result) else None
 
@@ -75,22 +75,22 @@ class Jobs:
         return index, manager.thread.put_many(batch.fill for batch in index.batches)
 
     def look(self) -> list[Job]:
-        """See the database as it is now; returns the jobs that are done."""
+        """Begin a new transaction, to see what was committed; return the jobs that are done."""
         self._transactions.begin()
         return [job for job in self.all if job.is_done]
 
     def find(self, id: str | None) -> Job | None:  # noqa: A002
-        """The job with this id; None when it is not one of ours."""
+        """Return the job with this id; None when it is not one of the demo's."""
         return next((job for job in self.all if job.id == id), None)
 
     def interrupted(self) -> list[Job]:
-        """Those that a death has interrupted."""
+        """Return the jobs that a death has interrupted."""
         return [job for job in self.all if job.interruptions]
 
     def problems(self) -> list[str]:
-        """What went wrong with those that failed."""
+        """Return what went wrong with each job that failed."""
         return [job.problem for job in self.all if job.problem is not None]
 
     def slowest(self, count: int) -> list[Job]:
-        """The jobs whose call took longest."""
+        """Return the jobs whose call took longest."""
         return sorted(self.all, key=lambda job: -job.seconds)[:count]

@@ -1,4 +1,4 @@
-"""Kills one child in the middle of a job, to show that nothing is lost or counted twice."""
+"""Killing one child in the middle of a job, to show that nothing is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from rich.markup import escape
 
 from zcasync.demo.jobs import Job, Jobs
 
-#: A death is in the record within a moment, unless it hit the child between two jobs.
+#: An interruption is in the record by then, unless the child died between two jobs.
 NOTICE_SECONDS = 5.0
-TRIES = 3
+ATTEMPTS = 3
 
 
 class Killer:
-    """Waits for the half of the jobs, kills the busy child with the largest one, and watches.
+    """Waits for half of the jobs, kills the busy child with the largest one, and watches.
 
-    ``status()`` is the supervisor's status, ``say`` tells people what happens.  A child that had
-    just committed its job when the signal came has interrupted nothing: then there is another try.
+    ``status()`` returns the supervisor's status, ``say(text)`` reports to people.  A child that had
+    just committed its job when the signal came has interrupted nothing: then there is another
+    attempt.  ``noticed``: the jobs that were interrupted.
     """
 
     def __init__(
@@ -33,19 +34,19 @@ class Killer:
     ) -> None:
         self.noticed: list[Job] = []
         self._jobs, self._status, self._say = jobs, status, say
-        self._tries = 0
+        self._attempts = 0
         self._killed_at: float | None = None
 
     def look(self, done: int) -> None:
-        """Do what is due, now that so many jobs are done."""
+        """Kill a child, or check for the interruption, when this many jobs are done."""
         if self.noticed:
             return
         if self._killed_at is not None:
-            self._look_for_traces()
-        elif 2 * done >= len(self._jobs.all) and self._tries < TRIES:
+            self._check_interruption()
+        elif 2 * done >= len(self._jobs.all) and self._attempts < ATTEMPTS:
             self._kill()
 
-    def _look_for_traces(self) -> None:
+    def _check_interruption(self) -> None:
         assert self._killed_at is not None
         self.noticed = self._jobs.interrupted()
         for job in self.noticed:
@@ -73,10 +74,10 @@ class Killer:
         except ProcessLookupError:
             return
         except PermissionError:
-            self._tries = TRIES
+            self._attempts = ATTEMPTS
             self._say(f"Child {pid} belongs to another user and cannot be killed from here.")
             return
-        self._tries += 1
+        self._attempts += 1
         self._killed_at = time.monotonic()
         self._say(
             f"[bold]kill -9 {pid}[/]: that child was in the middle of job {job.id}, "
@@ -85,9 +86,9 @@ class Killer:
 
 
 def is_child(pid: int, supervisor: int) -> bool:
-    """Whether this process id means, here, a child of that supervisor.
+    """Return whether this pid is, in this pid namespace, a child of that supervisor.
 
-    A supervisor in another pid namespace knows its children by numbers that mean others here.
+    A supervisor in another namespace knows its children by pids that mean other processes here.
     """
     try:
         process = psutil.Process(pid)

@@ -1,4 +1,4 @@
-"""What the demo tells the person who watches it: sentences, a progress bar, tables."""
+"""The demo's output to the person who watches it: sentences, a progress bar, tables."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ TOP_FILES = 3
 
 
 def make_console() -> Console:
-    """A console that is no wider than the terminal and no wider than a page."""
+    """Return a console that is no wider than the terminal and no wider than a page."""
     console = Console(highlight=False)
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
     return console
 
 
 class Meter:
-    """Shows how far something is: a bar on a terminal, else a line at every quarter."""
+    """A progress meter: a bar on a terminal, else a line at every quarter."""
 
     def __init__(self, console: Console, what: str, unit: str, total: int) -> None:
         self._console, self._what, self._unit, self._total = console, what, unit, total
@@ -64,15 +64,15 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """The seconds since the meter was made."""
         return time.monotonic() - self._began
 
     def advance(self) -> None:
-        """One more is done."""
+        """Count one more as done."""
         self.show(self._done + 1)
 
     def show(self, done: int) -> None:
-        """So many are done."""
+        """Show this number as done."""
         self._done = done
         self._progress.update(self._task, completed=done)
         quarter = 4 * done // self._total if self._total else 4
@@ -83,27 +83,27 @@ class Meter:
 
 
 class Report:
-    """The demo's output, in the order in which it is told."""
+    """The parts of the demo's output; each method prints one."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._step = 0
 
     def say(self, text: str) -> None:
-        """A sentence; rich's markup counts."""
+        """Print a sentence; rich's markup counts."""
         self._console.print(Padding(text, (0, 0, 0, 2), expand=False))
 
     def step(self, title: str) -> None:
-        """The heading of a part."""
+        """Print the heading of a step."""
         self._step += 1
         self._console.print(f"\n[bold]{self._step}. {title}[/]")
 
     def meter(self, what: str, unit: str, total: int) -> Meter:
-        """A progress bar."""
+        """Return a progress meter."""
         return Meter(self._console, what, unit, total)
 
     def opening(self, root: Path, portions: list[Portion]) -> None:
-        """What is going to be done."""
+        """Print the work that the demo is going to do."""
         files = sum(len(portion.files) for portion in portions)
         size = sum(portion.size for portion in portions) / 1e6
         self._console.print(
@@ -116,7 +116,7 @@ class Report:
         )
 
     def served(self, home: Home, status: dict[str, Any], *, temporary: bool, own: bool) -> None:
-        """Where the demo runs."""
+        """Print the home, the supervisor and the children."""
         kind = "a temporary one, removed at the end" if temporary else "stays as it is"
         self.say(f"Home: {escape(str(home.path))} ({kind}).")
         children = [child for child in status["children"] if child["state"] != "spare"]
@@ -125,14 +125,14 @@ class Report:
         self.say(f"Supervisor: process {status['pid']}, {whose}.  Children: {pids}.")
 
     def put(self, count: int, root_key: str) -> None:
-        """What was put."""
+        """Print the number of jobs that were put."""
         self.say(
             f"{count} jobs are in the queue.  Each indexes its files into a record of its own "
             f'below root["{root_key}"].'
         )
 
     def interrupted(self, jobs: list[Job]) -> None:
-        """What became of the jobs that lost their child."""
+        """Print the history of the jobs that lost their child."""
         for job in jobs:
             self.say(
                 f"Job {job.id}, {escape(job.portion.label)}: begun {job.partial.attempts}x, "
@@ -142,36 +142,36 @@ class Report:
             self.say("No child could be killed in the middle of a job: nothing was interrupted.")
 
     def failed(self, problems: list[str]) -> None:
-        """Jobs that ended with an error."""
+        """Print the first jobs that ended with an error."""
         self.say(f"[bold red]{len(problems)} jobs failed.[/]  The first ones:")
         for problem in problems[:SLOWEST]:
             self.say(escape(problem))
 
     def times(self, jobs: float, plain: float) -> None:
-        """How long both ways took."""
+        """Print the seconds of both ways."""
         self.say(f"The jobs took {jobs:.1f} s, the plain count {plain:.1f} s.")
 
     def supervisor_said(self, lines: list[str]) -> None:
-        """The last lines of a supervisor that made trouble."""
-        self.say("[bold red]The supervisor is in trouble.[/]  The last that it said:")
+        """Print the last lines of a supervisor that has failed."""
+        self.say("[bold red]The supervisor is in trouble.[/]  Its last lines:")
         for line in lines or ["(nothing)"]:
             self.say(f"  {escape(line)}")
 
     def stopped(self, home: str | None) -> None:
-        """Somebody has ended the demo."""
+        """Print that the demo was interrupted, and what stays."""
         self.say("Interrupted.  What the demo had started is stopped.")
         if home is not None:
             self.say("Jobs that it had put stay in the home's database and run with a supervisor.")
 
     def closing(self, agree: bool) -> None:
-        """The last words."""
+        """Print whether both counts agree."""
         if agree:
             self._console.print("\n[bold green]Every file was counted exactly once.[/]")
         else:
             self._console.print("\n[bold red]The jobs and the plain count do not agree.[/]")
 
     def slowest(self, jobs: list[Job]) -> None:
-        """The jobs that took longest."""
+        """Print the jobs that took longest."""
         table = _table("job", "indexed", "files>", "lines>", "kB>", "begun>", "seconds>")
         for job in jobs:
             totals = job.batch.totals()
@@ -182,7 +182,7 @@ class Report:
         self._console.print(table)
 
     def lookups(self, index: Index, tokens: list[str]) -> dict[str, int]:
-        """Which files mention these tokens; returns how many each."""
+        """Print the files that mention these tokens; return the number of files for each."""
         table = _table("token", "files>", "lines>", f"top {TOP_FILES} (lines)")
         began = time.monotonic()
         found = {}
@@ -197,7 +197,7 @@ class Report:
         return found
 
     def comparison(self, stored: Totals, found: dict[str, int], plain: PlainCount) -> bool:
-        """Both counts side by side; whether they agree."""
+        """Print both counts side by side; return whether they agree."""
         rows = [
             ("files counted", stored.files, plain.totals.files),
             ("lines", stored.lines, plain.totals.lines),
@@ -217,7 +217,7 @@ class Report:
 
 
 def _table(*titles: str) -> Table:
-    """A plain table; a title that ends in ``>`` heads a column of numbers."""
+    """Return a plain table; a title that ends in ``>`` heads a column of numbers."""
     table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="dim")
     for title in titles:
         name = title.rstrip(">")

@@ -1,4 +1,4 @@
-"""The demo's input: source files, dealt out into portions that are one job each."""
+"""The demo's input: source files, divided into portions that are one job each."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Portion:
-    """What one job indexes."""
+    """The files that one job indexes."""
 
     label: str
     files: tuple[SourceFile, ...]
 
     @property
     def size(self) -> int:
-        """Bytes of source."""
+        """The bytes of source."""
         return sum(file.size for file in self.files)
 
 
 def standard_library() -> Path:
-    """Where the running Python keeps the source of its standard library."""
+    """Return the folder with the source of the running Python's standard library."""
     return Path(sysconfig.get_path("stdlib"))
 
 
 def source_files(root: Path) -> list[SourceFile]:
-    """Every Python source file below ``root``, in the order of their names."""
+    """Return every Python source file below ``root``, in the order of their names."""
     found = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name not in LEFT_OUT]
@@ -57,18 +57,18 @@ def source_files(root: Path) -> list[SourceFile]:
 
 
 def portions(files: Iterable[SourceFile]) -> list[Portion]:
-    """The files by package, a large package in several parts, a large module by itself."""
-    dealt = []
+    """Return the files by package, a large package in several parts, a large module by itself."""
+    found = []
     for label, group in groupby(sorted(files, key=_label), key=_label):
         parts = list(_cut(group))
         for number, part in enumerate(parts, 1):
             name = label if len(parts) == 1 else f"{label} ({number} of {len(parts)})"
-            dealt.append(Portion(name, part))
-    return dealt
+            found.append(Portion(name, part))
+    return found
 
 
 def _label(file: SourceFile) -> str:
-    """Whose job a file belongs to: its top package, itself, or the small modules."""
+    """Return the label of a file's job: its top package, its own name, or the small modules."""
     top = PurePath(file.name).parts[0]
     if top == file.name and file.size < LARGE_MODULE_BYTES:
         return SMALL_MODULES

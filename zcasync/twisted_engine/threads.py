@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 
-from zcasync.child.job_queue import Jobs
+from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
@@ -42,7 +42,7 @@ class ThreadWorker(ChildState):
         super().__init__(reactor, slot)
         self._changed = changed
         self._gone = gone
-        self._jobs = Jobs()
+        self._jobs = JobQueue()
         self._job_thread = self._make_job_thread(open_databases, incarnation)
         self.problem: BaseException | None = None
         self._start()

@@ -176,7 +176,6 @@ def test_the_links_at_the_top_lead_to_the_rooms() -> None:
 # how long, private and silent code is
 
 
-@pytest.mark.xfail(strict=True, reason="the record's fields still have no public names")
 def test_private_names_do_not_leave_their_folder() -> None:
     problems: dict[object, list[str]] = {}
     for use in private.foreign_uses(modules()):

@@ -12,10 +12,9 @@ import pytest
 from ZEO.ClientStorage import ClientStorage
 
 from tests.jobs import basic as jobs
-from tests.processes.conftest import SHORT
 from tests.processes.servers import Server
 from tests.support.gates import Gate
-from tests.support.instance import ROOT, Client, Instance
+from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.partial import Partial
 from zcasync.zeo.bulk_load import LOAD_MANY
 from zcasync.zeo.client import TOGETHER, PipelinedClientStorage

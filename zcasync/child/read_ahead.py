@@ -47,6 +47,7 @@ class ClaimReadAhead:
     # what is called on any thread
 
     def invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
+        """Note a commit; ask for its records where it looks like a claim."""
         written = frozenset(oids)
         if len(written) > OIDS_LIMIT:
             return
@@ -57,4 +58,5 @@ class ClaimReadAhead:
             self._asked = ask_ahead(self._db, tid, written)
 
     def invalidate_all(self) -> None:
+        """Forget the request: the storage has lost track of what was committed."""
         self._asked = None

@@ -82,10 +82,9 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
     """
     from zcasync.interfaces import PENDING
     from zcasync.job.broken import broken
-    from zcasync.job.completion import end, waiter
+    from zcasync.job.completion import waiter
     from zcasync.job.ids import id_of
-    from zcasync.retry.decision import End, decide
-    from zcasync.retry.fault import Cancelled
+    from zcasync.liveness.interruption import cancel
 
     problem = broken(partial)
     if problem is not None:
@@ -104,9 +103,7 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
                 "job that it is a callback of"
             )
         return False  # a worker must run the callbacks
-    decision = decide(partial, Cancelled(who))
-    assert isinstance(decision, End)
-    end(partial, decision.result)
+    cancel(partial, who, [])
     return True
 
 

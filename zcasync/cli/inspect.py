@@ -82,55 +82,67 @@ def _main(connection: Any) -> Any:
 
 
 def _print_job(found: dict[str, Any]) -> None:
-    from zcasync.cli.output import at, print_facts, print_line
-    from zcasync.text import cut, printable
+    from zcasync.cli.output import print_facts, print_line
 
-    begun = at(found["started"])
-    ended = at(found["ended"])
-    by = found["begin_by_seconds"]
-    failure = found["failure"]
-    print_facts(
-        [
-            ("Job", found["id"]),
-            ("State", found["state"] or "unknown"),
-            ("Problem", found["problem"]),
-            ("Call", found["callable"]),
-            *(("Argument", printable(cut(one))) for one in found["args"]),
-            *(
-                ("Argument", f"{name} = {printable(cut(value))}")
-                for name, value in found["kwargs"].items()
-            ),
-            ("Queue", found["queue"]),
-            ("Callback of", found["callback_of"]),
-            ("Begin after", at(found["begin_after"])),
-            ("Begin by", None if by is None else f"{by:g} s later"),
-            ("Selected", ", ".join(found["selected"]) or None),
-            ("Excluded", ", ".join(found["excluded"]) or None),
-            ("Worker", found["worker"]),
-            ("Engine", found["engine"]),
-            ("At work in", found.get("process") and f"process {found['process']}"),
-            ("Begun", begun),
-            ("Ended", ended),
-            ("Took", _took(found)),
-            ("Attempts", found["attempts"] or None),
-            ("Conflicts", found["counts"]["conflicts"] or None),
-            ("Interrupted", found["interruptions"] or None),
-            ("Exceptions", found["counts"]["exceptions"] or None),
-            ("Retry policy", found["retry"]),
-            ("Waits for", found["waits_for"]),
-            ("Progress", progress.text(found["progress"])),
-            ("Result", _result(found)),
-            (
-                "Failure",
-                failure and printable(cut(f"{_short(failure['type'])}: {failure['message']}")),
-            ),
-        ]
-    )
-    if failure is not None:
-        _print_failure(failure)
+    print_facts([*_call_facts(found), *_course_facts(found)])
+    if found["failure"] is not None:
+        _print_failure(found["failure"])
     if found["callbacks"]:
         print_line("Callbacks")
         _print_callbacks(found["callbacks"], 1)
+
+
+def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return what the call is, and where and when it may run."""
+    from zcasync.cli.output import at
+    from zcasync.text import cut, printable
+
+    by = found["begin_by_seconds"]
+    return [
+        ("Job", found["id"]),
+        ("State", found["state"] or "unknown"),
+        ("Problem", found["problem"]),
+        ("Call", found["callable"]),
+        *(("Argument", printable(cut(one))) for one in found["args"]),
+        *(
+            ("Argument", f"{name} = {printable(cut(value))}")
+            for name, value in found["kwargs"].items()
+        ),
+        ("Queue", found["queue"]),
+        ("Callback of", found["callback_of"]),
+        ("Begin after", at(found["begin_after"])),
+        ("Begin by", None if by is None else f"{by:g} s later"),
+        ("Selected", ", ".join(found["selected"]) or None),
+        ("Excluded", ", ".join(found["excluded"]) or None),
+    ]
+
+
+def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return who runs it, what has become of it, and how often it was attempted."""
+    from zcasync.cli.output import at
+    from zcasync.text import cut, printable
+
+    failure = found["failure"]
+    return [
+        ("Worker", found["worker"]),
+        ("Engine", found["engine"]),
+        ("At work in", found.get("process") and f"process {found['process']}"),
+        ("Begun", at(found["started"])),
+        ("Ended", at(found["ended"])),
+        ("Took", _took(found)),
+        ("Attempts", found["attempts"] or None),
+        ("Conflicts", found["counts"]["conflicts"] or None),
+        ("Interrupted", found["interruptions"] or None),
+        ("Exceptions", found["counts"]["exceptions"] or None),
+        ("Retry policy", found["retry"]),
+        ("Waits for", found["waits_for"]),
+        ("Progress", progress.text(found["progress"])),
+        ("Result", _result(found)),
+        (
+            "Failure",
+            failure and printable(cut(f"{_short(failure['type'])}: {failure['message']}")),
+        ),
+    ]
 
 
 def _took(found: dict[str, Any]) -> str | None:

@@ -28,18 +28,22 @@ class Home:
 
     @property
     def uuid_file(self) -> Path:
+        """The file with the worker's UUID."""
         return self.path / "etc" / "uuid.txt"
 
     @property
     def config_file(self) -> Path:
+        """The optional configuration file."""
         return self.path / "etc" / "zcasync.conf"
 
     @property
     def var(self) -> Path:
+        """The folder of databases and sockets."""
         return self.path / "var"
 
     @property
     def log(self) -> Path:
+        """The folder of logs."""
         return self.path / "log"
 
     @property

@@ -74,6 +74,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def callable(self) -> Callable[..., Any]:
+        """The callable itself.  Raises MissingCallable where it cannot be found."""
         return load_form(self._call)
 
     @callable.setter
@@ -110,6 +111,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def state(self) -> str:
+        """PENDING, ACTIVE, CALLBACKS or COMPLETED."""
         return self._state
 
     @property
@@ -119,6 +121,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def result(self) -> Any:
+        """The value or the Failure; None before there is one."""
         if not self.has_result:
             return None
         return self._result.value if isinstance(self._result, LargeValue) else self._result
@@ -130,6 +133,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def unhandled_error(self) -> bool:
+        """True for a Failure that no callback has handled."""
         if not isinstance(self.result, Failure):
             return False
         callbacks = self.callbacks
@@ -140,6 +144,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def callbacks(self) -> tuple[Self, ...]:
+        """The callbacks, in the order in which they were added."""
         return () if self._sidecar is None else self._sidecar.callbacks
 
     @property
@@ -176,10 +181,12 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def begin_after(self) -> datetime | None:
+        """The moment before which it does not begin."""
         return None if self._due is None else clock.to_datetime(self._due)
 
     @property
     def begin_by(self) -> timedelta | None:
+        """The time from ``begin_after`` on within which it must begin."""
         return None if self._by is None else self._by * clock.MICROSECOND
 
     @property
@@ -246,6 +253,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def started(self) -> datetime | None:
+        """The moment at which the last attempt began."""
         return None if self._started is None else clock.to_datetime(self._started)
 
     @property
@@ -255,6 +263,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
 
     @property
     def ended(self) -> datetime | None:
+        """The moment at which it got its result."""
         return None if self._ended is None else clock.to_datetime(self._ended)
 
     @property

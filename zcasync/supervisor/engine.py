@@ -76,9 +76,8 @@ class Engine:
         self.worker_uuid = uuid.UUID(bytes=worker.bytes)
         self.left_cleanly = False
         self.metrics = PassMetrics()
-        self.executors = Executors(
-            reactor, wake=self.wake, ready=callbacks.ready, fenced=self._fenced
-        )
+        ready = callbacks.ready
+        self.executors = Executors(reactor, wake=self.wake, ready=ready, fenced=self._fenced)
         self._db = manager_database(db)
         self._reactor = reactor
         self._settings = settings

@@ -40,14 +40,17 @@ class Incarnation(Persistent):  # type: ignore[misc]
 
     @property
     def engineUUID(self) -> uuid.UUID:
+        """The UUID of this run."""
         return uuid.UUID(bytes=self._engine)
 
     @property
     def worker(self) -> uuid.UUID:
+        """The worker's UUID."""
         return uuid.UUID(bytes=self._worker)
 
     @property
     def is_over(self) -> bool:
+        """True once it has ended or was buried."""
         return self.end_reason is not None
 
     def end(self, reason: str) -> None:
@@ -75,4 +78,5 @@ class Ping(Persistent):  # type: ignore[misc]
 
     @property
     def moment(self) -> datetime | None:
+        """The time of the sign of life by the engine's clock; for people."""
         return None if self.at is None else clock.to_datetime(self.at)

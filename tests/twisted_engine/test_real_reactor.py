@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 from zcasync.supervisor.farewell import FAREWELL_SECONDS
 from zcasync.twisted_engine.threads import LEAVE_SECONDS
 
-GRACE = 2
+GRACE = 5
 CONFIG = f"""
 <zodb>
   <zeoclient>

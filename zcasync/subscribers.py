@@ -82,7 +82,8 @@ class InstallTwistedEngine:
         adapter(IDataManagerAvailableEvent)(self)
 
     def __call__(self, event: Any) -> None:
-        """Raises ConfigurationError when children could not open the database."""
+        """Raises ConfigurationError when children could not open the database, or for a
+        ``zcasync.conf`` that cannot be used."""
         from zcasync.twisted_engine.engine import engine_keeper
 
         reactor = self._reactor

@@ -19,7 +19,7 @@ from zcasync.supervisor.database_session import FAREWELL_SECONDS
 from zcasync.testing.waiting import wait_until
 from zcasync.twisted_engine.threads import LEAVE_SECONDS
 
-GRACE = 2
+GRACE = 5
 CONFIG = f"""
 <zodb>
   <zeoclient>

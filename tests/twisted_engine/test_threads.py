@@ -18,6 +18,7 @@ from zcasync import Partial
 from zcasync.instance.settings import Settings
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.job.ids import id_of
+from zcasync.liveness.death import Death
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
@@ -164,6 +165,7 @@ def test_after_the_grace_period_a_job_that_waits_for_a_deferred_waits_in_its_que
     assert state(session, partial) == PENDING
     assert partial._interruptions == 1
     assert engine.left_cleanly
+    assert Death(pid=0, exit_code=0).summary == "the thread it ran in ended"
 
 
 def test_what_was_only_reserved_loses_no_attempt_at_a_stop(

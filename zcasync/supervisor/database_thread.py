@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 
@@ -24,7 +25,7 @@ class IDatabaseThread(Protocol):
 class DatabaseThread:
     """Runs functions in turn in a daemon thread: a frozen storage cannot hold up the exit."""
 
-    def __init__(self, reactor: Any, name: str = "database") -> None:
+    def __init__(self, reactor: IReactorFromThreads, name: str = "database") -> None:
         self._reactor = reactor
         self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)

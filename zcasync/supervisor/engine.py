@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import uuid
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +27,7 @@ from zcasync.supervisor.poll.loop import PassLoop
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
 from zcasync.supervisor.poll.poll_pass import CONFLICT_TRIES
 from zcasync.supervisor.poll.wakeup import Wakeup
+from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import ask_ahead
 
 log = Logger()
@@ -88,20 +90,24 @@ class Engine:
         self._stopped: Deferred[None] | None = None
         self._outage = Outage(reactor, "polling")
         self._wakeup = Wakeup(self._woken, functools.partial(ask_ahead, self._db))
+        self._database = self._make_session(callbacks.held)
+        self._loop = PassLoop(reactor, self._make_pass)
+        self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def _make_session(self, held: Callable[[ClaimsSnapshot], None]) -> SessionInThread:
+        parts = self._parts
         session = DatabaseSession(
             self._db,
             self.worker_uuid,
             self.UUID,
-            settings,
+            self._settings,
             parts.watch,
             parts.environment,
-            callbacks.held,
+            held,
         )
-        thread = parts.thread or DatabaseThread(reactor)
-        self._database = SessionInThread(reactor, thread, session, self._wakeup.settle)
-        self._loop = PassLoop(reactor, self._make_pass)
-        self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
-        self._pause = FIRST_PAUSE_SECONDS
+        thread = parts.thread or DatabaseThread(self._reactor)
+        return SessionInThread(self._reactor, thread, session, self._wakeup.settle)
 
     # life
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from transaction.interfaces import TransientError
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from ZODB.POSException import POSError
@@ -22,12 +21,12 @@ class Outage:
     the timeouts say, so ``begins`` and ``works`` enclose what may take too long.
     """
 
-    def __init__(self, reactor: Any, what: str) -> None:
+    def __init__(self, reactor: IReactorTime, what: str) -> None:
         self.waiting_for: str | None = None  # for status
         self._reactor = reactor
         self._what = what
         self._since = 0.0
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
 
     def begins(self) -> None:
         """Something is tried that can take long."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -50,7 +51,7 @@ class Child(ChildState):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         slot: int,
         *,
         boot_timeout: float,
@@ -65,10 +66,10 @@ class Child(ChildState):
         self._changed = changed
         self._gone = gone
         self._kill_reason: str | None = None
-        self._stack_timer: Any = None
+        self._stack_timer: IDelayedCall | None = None
         self._boot_timeout = boot_timeout
-        self._boot_timer: Any = None
-        self._deaf_timer: Any = None
+        self._boot_timer: IDelayedCall | None = None
+        self._deaf_timer: IDelayedCall | None = None
         self._connector = Connector(self)
 
     def start(self, starter: Any, spec_text: str) -> None:
@@ -250,7 +251,7 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _cancel(timer: Any) -> None:
+def _cancel(timer: IDelayedCall | None) -> None:
     if timer is not None and timer.active():
         timer.cancel()
 

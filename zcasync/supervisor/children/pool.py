@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from zcasync.instance.settings import Settings
@@ -49,7 +50,7 @@ class Pool:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         starter: Any,
         spec_text: str,
         settings: Settings,
@@ -72,7 +73,7 @@ class Pool:
         self._replacing: Child | None = None  # the one that a spare is to replace
         self._health = Health(reactor, settings, self.processes, self._sampled, sample)
         self._oom = OutOfMemory()
-        self._retry: Any = None
+        self._retry: IDelayedCall | None = None
         self._stopping = False
         self._all_gone: Deferred[None] | None = None
 

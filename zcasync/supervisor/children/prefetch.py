@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from zcasync.supervisor.children.interfaces import IChild
@@ -47,14 +47,14 @@ class Sharing:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         children: Callable[[], Sequence[IChild]],
         returned: Callable[[int, list[bytes]], None],
     ) -> None:
         self._reactor = reactor
         self._children = children
         self._returned = returned
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
 
     def look(self) -> None:
         """Look whether a child sits on jobs, and again soon while one might."""

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ampoule.iampoule import IStarter
+from twisted.internet.interfaces import IReactorProcess
 from zope.interface import implementer
 
 from zcasync.instance.process_identity import ProcessIdentity
@@ -25,7 +26,7 @@ class ChildStarter:
     path; jobs must be imported from where the supervisor imports, and from nowhere else.
     """
 
-    def __init__(self, reactor: Any, engine: str) -> None:
+    def __init__(self, reactor: IReactorProcess, engine: str) -> None:
         self._reactor = reactor
         self._engine = engine
         self._home: str | None = None

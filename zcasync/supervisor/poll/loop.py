@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,10 +23,10 @@ class PassLoop:
     ``start`` and after ``stop``.
     """
 
-    def __init__(self, reactor: Any, make_pass: Callable[[], Deferred[float]]) -> None:
+    def __init__(self, reactor: IReactorTime, make_pass: Callable[[], Deferred[float]]) -> None:
         self._reactor = reactor
         self._make_pass = make_pass
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._running = False
         self._passing: Deferred[Any] | None = None
         self._again: float | None = None

@@ -44,7 +44,7 @@ class InstallerAndNotifier:
         adapter(IDatabaseOpened)(self)
 
     def __call__(self, event: Any) -> None:
-        """Raises LookupError when there is no database of that name."""
+        """Install and notify.  Raises LookupError when there is no database of that name."""
         database = event.database
         if self.db_name is not None and self.db_name not in database.databases:
             raise LookupError(
@@ -79,7 +79,7 @@ class InstallTwistedEngine:
         adapter(IDataManagerAvailableEvent)(self)
 
     def __call__(self, event: Any) -> None:
-        """Raises ConfigurationError when children could not open the database."""
+        """Start an engine.  Raises ConfigurationError when children cannot open the database."""
         reactor = self._reactor
         if reactor is None:
             from twisted.internet import reactor
@@ -98,9 +98,9 @@ class InstallTwistedEngine:
 
 
 def instance_uuid() -> Any:
-    """The UUID of this instance: the utility ``(IUUID, name="instance")``, registered if missing.
+    """Return the UUID of this instance: the utility ``(IUUID, name="instance")``.
 
-    The application may have registered another one.
+    Where the application has registered none, the home's is registered.
     """
     worker = queryUtility(IUUID, name="instance")
     if worker is None:

@@ -141,7 +141,7 @@ class IPartialQueue(Interface):
 
 
 class IPartialFactory(Interface):
-    """Makes partials."""
+    """The factory of partials: the class Partial."""
 
     def __call__(call, *args, **kwargs):
         """Return a partial of this callable and these arguments.  BadCallable."""
@@ -244,7 +244,7 @@ class IUUIDSet(Interface):
 
 
 class IWorkers(Interface):
-    """Maps ``uuid.UUID`` to IWorker."""
+    """The workers of a data manager: a mapping of ``uuid.UUID`` to IWorker."""
 
     def add(worker):
         """Add a worker under its UUID.  ValueError when there is one."""
@@ -350,7 +350,7 @@ class IUUID(Interface):
 
 
 class IRetryPolicy(Interface):
-    """Decides whether a call that went wrong is tried again: an adapter of IPartial, by name.
+    """The decision whether a failed call is tried again: an adapter of IPartial, by name.
 
     An answer is False (no: it ends with what went wrong), True (yes, at once), a timedelta (not
     before that time has passed) or an aware datetime (not before then).  A call that has to wait

@@ -33,7 +33,7 @@ log = Logger()
 
 
 class InstallerAndNotifier:
-    """Installs a data manager in the database that was opened, and notifies DataManagerAvailable.
+    """A subscriber to IDatabaseOpened: installs a data manager and notifies DataManagerAvailable.
 
     ``db_name``: keep it in the database of that name, with a reference in the root of the one that
     was opened; None: in the same.  Safe to repeat; the notification comes each time.
@@ -65,7 +65,7 @@ class InstallerAndNotifier:
 
 
 class InstallTwistedEngine:
-    """Starts an engine in this process's Twisted reactor when a data manager is available.
+    """A subscriber to DataManagerAvailable: starts an engine in this process's Twisted reactor.
 
     The engine starts when the reactor runs and stops before it shuts down.  Thread jobs run in
     child processes, which open the database themselves, so it has to be one that several processes

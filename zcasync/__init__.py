@@ -1,4 +1,14 @@
-"""zcasync: durable asynchronous calls for applications that keep their data in the ZODB."""
+"""zcasync: durable asynchronous calls for applications that keep their data in the ZODB.
+
+An application imports the names below; :mod:`zcasync.interfaces` is the manual of all objects.
+Beside it lie ``datamanager``, ``subscribers`` and ``adapters`` for the setup, ``twist`` and
+``patterns`` for the code of jobs, ``testing`` for tests.
+
+Each folder is an ability, with a map in its docstring: ``job``, ``retry`` and ``perform`` (a call),
+``queues`` and ``workers`` (where it waits and is claimed), ``liveness`` (deaths), ``database``,
+``zeo`` and ``instance`` (the ground), ``supervisor``, ``child``, ``protocol`` and
+``twisted_engine`` (the processes), ``reports``, ``cli`` and ``demo`` (for people).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +29,7 @@ __all__ = ["Partial", "configure", "current", "open", "progress", "put"]
 
 
 def open(home: str | os.PathLike[str] | None = None) -> DB:
-    """A client of the database of a home: a ``ZODB.DB``; close it when done.
+    """Return a client of the database of a home: a ``ZODB.DB``; close it when done.
 
     ``home`` None: ``$INSTANCE_HOME``, else ``./instance``.  Raises NotRunning when the home's
     database belongs to its supervisor and none runs, ConfigurationError when the home is unusable.
@@ -28,7 +38,7 @@ def open(home: str | os.PathLike[str] | None = None) -> DB:
 
 
 def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Partial:
-    """Put ``call`` in a queue of the data manager that serves ``context``; returns its partial.
+    """Put ``call`` in a queue of the data manager that serves ``context``; return its partial.
 
     ``context``: a persistent object that is stored, a connection, or a data manager.  ``options``:
     see ``IPartialQueue.put``.  Runs after the caller commits.  Raises LookupError when the database

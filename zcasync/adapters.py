@@ -17,7 +17,7 @@ from zcasync.partial import Partial
 @adapter(IPersistent)
 @implementer(IDataManager)
 def defaultDataManagerAdapter(obj: Any) -> Any:
-    """The data manager in the root of the object's database; None (no adapter) when it has none."""
+    """Return the data manager of the object's database; None (no adapter) when it has none."""
     jar = obj._p_jar
     return None if jar is None else find(jar)
 
@@ -25,32 +25,32 @@ def defaultDataManagerAdapter(obj: Any) -> Any:
 @adapter(IPartial)
 @implementer(IDataManager)
 def partial_to_datamanager(partial: Any) -> Any:
-    """The data manager of the partial's queue; for a callback, that of its partial."""
+    """Return the data manager of the partial's queue; for a callback, that of its parent."""
     manager = defaultDataManagerAdapter(partial)
-    seen: Any = partial
-    while seen is not None:
-        if seen.queue is not None:
-            return seen.queue.__parent__
-        seen = seen.parent
+    ancestor: Any = partial
+    while ancestor is not None:
+        if ancestor.queue is not None:
+            return ancestor.queue.__parent__
+        ancestor = ancestor.parent
     return manager
 
 
 @adapter(types.MethodType)
 @implementer(IDataManagerPartial)
 def method_to_datamanagerpartial(call: Any) -> Partial:
-    """A partial of a method of a persistent object."""
+    """Return a partial of a method of a persistent object.  Raises BadCallable."""
     return Partial(call)
 
 
 @adapter(types.FunctionType)
 @implementer(IDataManagerPartial)
 def function_to_datamanagerpartial(call: Any) -> Partial:
-    """A partial of a function."""
+    """Return a partial of a function.  Raises BadCallable."""
     return Partial(call)
 
 
 @adapter(IPartial)
 @implementer(IDataManagerPartial)
 def DataManagerPartial(partial: Any) -> Any:
-    """The partial itself when it can wait in a queue, else one that calls it."""
+    """Return the partial itself when it can wait in a queue, else one that calls it."""
     return partial if IDataManagerPartial.providedBy(partial) else Partial(partial)

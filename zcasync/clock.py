@@ -1,4 +1,4 @@
-"""The one place where the model asks what time it is, so that tests can answer.
+"""The clock of the stored model, in one place so that tests can set it.
 
 Times in records are whole microseconds since 1970 in UTC: small, sortable, without zones.
 """
@@ -21,23 +21,23 @@ _source: Callable[[], int] = _system
 
 
 def now() -> int:
-    """Microseconds since 1970, UTC."""
+    """Return the microseconds since 1970, UTC."""
     return _source()
 
 
 def set_source(source: Callable[[], int] | None) -> None:
-    """Let ``source()`` (microseconds) tell the time from now on; None: the system's clock."""
+    """Use ``source()`` (microseconds) as the clock from now on; None: the system's clock."""
     global _source
     _source = source or _system
 
 
 def to_datetime(microseconds: int) -> datetime:
-    """The moment as an aware datetime in UTC."""
+    """Return the moment as an aware datetime in UTC.  Raises OverflowError beyond year 9999."""
     return EPOCH + microseconds * MICROSECOND
 
 
 def from_datetime(moment: datetime, name: str) -> int:
-    """Microseconds of an aware datetime.
+    """Return the microseconds of an aware datetime.
 
     Raises ValueError, with the argument's ``name``, when it has no timezone, and TypeError when it
     is no datetime.

@@ -1,6 +1,6 @@
 """The data manager: the object in the ZODB root that holds the queues and the workers.
 
-Its parts live in files of their own; here are their public names.
+Its parts are in the rooms ``queues`` and ``workers``; here are their public names.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class DataManager(Persistent):  # type: ignore[misc]
         self.workers = Workers(self)
 
     def queue(self, name: str) -> PartialQueue:
-        """One of the two queues by its name.  Raises LookupError for any other name."""
+        """Return one of the two queues by its name.  Raises LookupError for any other name."""
         if name not in ("thread", "reactor"):
             raise LookupError(f"there is no queue {name!r}: the queues are thread and reactor")
         return getattr(self, name)  # type: ignore[no-any-return]
@@ -82,7 +82,7 @@ def _require_known(manager: Any) -> None:
 
 
 def install(connection: Any, database_name: str | None = None) -> DataManager:
-    """The data manager that the root of this connection's database has; made when there is none.
+    """Return the data manager of this connection's database; install one when there is none.
 
     With a ``database_name`` a new one is kept in that database, and this root refers to it.  The
     caller commits.  Raises ConfigurationError as ``find`` does.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ZODB.POSException import InvalidObjectReference
 
-#: What code that is not ours may raise where it has to be an answer and not the end of the process:
-#: a module's when it is imported, that of a class when its object is loaded, a retry policy's.  A
-#: script without a guard ends in ``sys.exit`` when it is imported.
+#: Exceptions of code that is not ours, where they have to be an answer and not the end of the
+#: process: of a module when it is imported, of a class when its object is loaded, of a retry
+#: policy.  A script without a guard ends in ``sys.exit`` when it is imported.
 FOREIGN_CODE = (Exception, SystemExit)
 
 
 class ZCAsyncError(Exception):
-    """Root of the tree: catch it to catch whatever zcasync itself raises."""
+    """The root of the tree: catches all that zcasync itself raises."""
 
 
 class AbortedError(ZCAsyncError):
@@ -31,7 +31,7 @@ class NotRunning(ZCAsyncError):
 
 
 class BadCallable(ZCAsyncError, TypeError):
-    """The object cannot be called later by another process; the message says why."""
+    """The object cannot be called later by another process; the message gives the reason."""
 
 
 class MissingCallable(ZCAsyncError, LookupError):
@@ -39,7 +39,7 @@ class MissingCallable(ZCAsyncError, LookupError):
 
 
 class MissingPolicy(ZCAsyncError, LookupError):
-    """The retry policy that a partial names cannot be found, or not be made, in this process."""
+    """The retry policy that a partial names cannot be found, or made, in this process."""
 
 
 class MissingClass(MissingCallable):
@@ -62,7 +62,7 @@ class ForeignError(ZCAsyncError):
 
 
 class FencedError(ZCAsyncError):
-    """This process was declared dead and its work given away: it may not commit any more."""
+    """This process was declared dead and its jobs released: it may not commit any more."""
 
 
 class ConfigurationError(ZCAsyncError):
@@ -74,4 +74,4 @@ class ConfigurationError(ZCAsyncError):
 
 
 class StorageAway(ZCAsyncError):
-    """The database did not answer in time."""
+    """The database, or the supervisor, did not answer in time."""

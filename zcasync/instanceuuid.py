@@ -21,12 +21,12 @@ class InstanceUUID(uuid.UUID):
 
 
 def uuid_path(home: str | os.PathLike[str] | None = None) -> Path:
-    """Where a home keeps its UUID.  ``home`` None: ``$INSTANCE_HOME``, else ``./instance``."""
+    """Return the path of a home's UUID.  ``home`` None: ``$INSTANCE_HOME``, else ``./instance``."""
     return Path(home or os.environ.get("INSTANCE_HOME") or "instance") / "etc" / "uuid.txt"
 
 
 def readUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID | None:
-    """The UUID of a home; None when it has none.  Raises ConfigurationError for a damaged file."""
+    """Return a home's UUID, None when it has none.  Raises ConfigurationError for a bad file."""
     path = uuid_path(home)
     try:
         text = path.read_text(encoding="ascii").strip()
@@ -44,9 +44,10 @@ def readUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID | None:
 
 
 def getUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID:
-    """The UUID of a home; written first when there is none (the home is made too).
+    """Return the UUID of a home; write one when there is none, and create the home too.
 
-    Two processes that do this at once agree on one UUID.
+    Two processes that do this at once agree on one UUID.  Raises ConfigurationError for a damaged
+    file.
     """
     path = uuid_path(home)
     found = readUUID(home)

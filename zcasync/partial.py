@@ -1,4 +1,7 @@
-"""Partial: a call that can be stored, put in a queue, called, and given callbacks."""
+"""Partial: a call that can be stored, put in a queue, called, and given callbacks.
+
+The public face of :class:`zcasync.job.record.PartialRecord`, above the code that performs it.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ class Partial(PartialRecord):
         return self.addCallback(choice(success, failure, retry))
 
     def addCallback(self, callback: Callable[..., Any], retry: Any = None) -> Partial:
-        return add(self, as_partial(callback), retry)
+        return attach_callback(self, as_partial(callback), retry)
 
     def resumeCallbacks(self) -> None:
         if not self.has_result:
@@ -101,12 +104,12 @@ class Partial(PartialRecord):
 
 
 def as_partial(call: Any) -> Partial:
-    """``call`` itself when it is a Partial, else a new Partial of it.  Raises BadCallable."""
+    """Return ``call`` itself when it is a Partial, else a Partial of it.  Raises BadCallable."""
     return call if isinstance(call, Partial) else Partial(call)
 
 
 def choice(success: Any, failure: Any, retry: Any) -> Partial:
-    """A callback that calls one of the two, each under the retry policy."""
+    """Return a callback that calls one of the two, each under the retry policy."""
     chosen = [None if call is None else as_partial(call) for call in (success, failure)]
     callback = Partial(choose, *chosen)
     for inner in chosen:
@@ -116,28 +119,28 @@ def choice(success: Any, failure: Any, retry: Any) -> Partial:
     return callback
 
 
-def add(partial: Partial, added: Partial, retry: Any) -> Partial:
-    """Let ``added`` be called with the partial's result; return it."""
+def attach_callback(partial: Partial, callback: Partial, retry: Any) -> Partial:
+    """Let ``callback`` be called with the partial's result; return it."""
     if partial._p_jar is not None:
-        require_placed(added, partial._p_jar)
-    set_retry(added, retry)
-    added.become_callback_of(partial)
+        require_placed(callback, partial._p_jar)
+    set_retry(callback, retry)
+    callback.become_callback_of(partial)
     sidecar = partial.ensure_sidecar()
-    sidecar.callbacks += (added,)
-    if partial._p_jar is not None and added._p_jar is None:
+    sidecar.callbacks += (callback,)
+    if partial._p_jar is not None and callback._p_jar is None:
         # So that its commits are those of our connection, and that objects of another database can
         # refer to it.
-        partial._p_jar.add(added)
+        partial._p_jar.add(callback)
     if partial.state == COMPLETED:
-        direct.perform(added, (partial.result,))
+        direct.perform(callback, (partial.result,))
     elif partial._p_jar is not None and partial._p_oid is not None and not partial._p_changed:
-        # Rule for the instant of completion: whoever completes a partial writes its record, so one
-        # of two concurrent transactions fails here and, tried again, sees the result.
+        # The rule for the instant of completion: completing a partial writes its record, so one of
+        # two concurrent transactions fails and, when repeated, sees the other one's change.
         partial._p_jar.readCurrent(partial)
-    return added
+    return callback
 
 
 def set_retry(partial: Partial, retry: Any) -> None:
-    """Give a partial the policy that was named for it, if one was."""
+    """Set a partial's retry policy; None: leave it.  Raises as ``Partial.retry``."""
     if retry is not None:
         partial.retry = retry

@@ -11,7 +11,7 @@ from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.partial import Partial
 
-#: How long a partial that found a wrong environment waits before another worker looks.
+#: The time that a partial whose check has failed waits before another worker may check.
 DELAY = timedelta(seconds=5)
 
 
@@ -23,13 +23,13 @@ def where(
     delay: timedelta = DELAY,
     **kwargs: Any,
 ) -> Partial:
-    """A partial that runs ``call`` on a worker on which ``check()`` is true.
+    """Return a partial that runs ``call`` on a worker on which ``check()`` is true.
 
     Put it in a queue.  On a worker where the check is false it moves on: a new partial that
     excludes this worker too is put with ``delay``, and its result becomes the first one's.  When
-    all running workers have looked in vain they may look again, until the first one's ``begin_by``.
-    Workers that were selected or excluded stay so.  Both callables must be importable.  ``delay``:
-    TypeError for what is no timedelta, ValueError for a negative one.
+    the check has failed on all running workers they may check again, until the first one's
+    ``begin_by``.  Workers that were selected or excluded stay so.  Both callables must be
+    importable.  ``delay``: TypeError for what is no timedelta, ValueError for a negative one.
     """
     if not isinstance(delay, timedelta):
         raise TypeError(f"delay must be a datetime.timedelta, not {type(delay).__name__}")
@@ -44,24 +44,24 @@ def run_where(
     check: Partial,
     inner: Partial,
     delay: float,
-    looked: tuple[uuid.UUID, ...] = (),
+    failed: tuple[uuid.UUID, ...] = (),
 ) -> Any:
-    """Run ``inner``'s call here, or return a partial that looks on another worker.
+    """Run ``inner``'s call here, or return a partial that checks on another worker.
 
-    ``looked``: the workers, among those that ``outer`` excludes, that have looked in vain.
+    ``failed``: the workers, among those that ``outer`` excludes, on which the check has failed.
     """
     if check.callable():
         return inner.callable(*inner.args, **inner.kwargs)
     queue, claim = outer.queue, outer.claim
     if queue is None or claim is None:
         raise BadStateError("a partial made by where() must be put in a queue")
-    barred = set(outer.excludedUUIDs) - set(looked)
-    vain = {*looked, claim.worker}
-    if vain >= _candidates(queue, outer) - barred:
-        vain = set()
-    again = Partial.bind(run_where, check, inner, delay, tuple(sorted(vain)))
+    excluded = set(outer.excludedUUIDs) - set(failed)
+    passed_by = {*failed, claim.worker}
+    if passed_by >= _candidates(queue, outer) - excluded:
+        passed_by = set()
+    again = Partial.bind(run_where, check, inner, delay, tuple(sorted(passed_by)))
     again.selectedUUIDs.update(outer.selectedUUIDs)
-    again.excludedUUIDs.update(barred | vain)
+    again.excludedUUIDs.update(excluded | passed_by)
     begin_after = clock.now() + int(delay * 1_000_000)
     begin_by = None
     if outer.deadline is not None:  # the whole journey has one deadline
@@ -72,7 +72,7 @@ def run_where(
 
 
 def _candidates(queue: Any, partial: Partial) -> set[uuid.UUID]:
-    """The running workers among those that a partial has selected."""
+    """Return the running workers among those that are selected for a partial."""
     return {
         worker.UUID
         for worker in queue.__parent__.workers.values()
@@ -84,9 +84,9 @@ def _candidates(queue: Any, partial: Partial) -> set[uuid.UUID]:
 def broadcast(
     queue: Any, call: Callable[..., Any], /, *args: Any, only_running: bool = True, **kwargs: Any
 ) -> list[Partial]:
-    """Put one partial of the call for every worker; returns them.
+    """Put one partial of the call for every worker; return the partials.
 
-    ``only_running``: leave workers out that no engine serves now.
+    ``only_running``: leave out workers that no engine serves now.
     """
     partials = []
     for worker in queue.__parent__.workers.values():

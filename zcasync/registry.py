@@ -18,7 +18,7 @@ from zcasync.retry.stock import STOCK
 
 
 def registrations() -> list[tuple[Any, Any, Any, str]]:
-    """Every adapter: (factory, what it adapts, what it provides, name)."""
+    """Return every adapter: (factory, required, provided, name)."""
     function = implementedBy(types.FunctionType)
     method = implementedBy(types.MethodType)
     builtin = implementedBy(types.BuiltinFunctionType)

@@ -34,7 +34,7 @@ log = Logger()
 
 
 class InstallerAndNotifier:
-    """Installs a data manager in the database that was opened, and notifies DataManagerAvailable.
+    """A subscriber to IDatabaseOpened: installs a data manager and notifies DataManagerAvailable.
 
     ``db_name``: keep it in the database of that name, with a reference in the root of the one that
     was opened; None: in the same.  Safe to repeat; the notification comes each time.
@@ -45,7 +45,7 @@ class InstallerAndNotifier:
         adapter(IDatabaseOpened)(self)
 
     def __call__(self, event: Any) -> None:
-        """Raises LookupError when there is no database of that name."""
+        """Install and notify.  Raises LookupError when there is no database of that name."""
         database = event.database
         if self.db_name is not None and self.db_name not in database.databases:
             raise LookupError(
@@ -66,7 +66,7 @@ class InstallerAndNotifier:
 
 
 class InstallTwistedEngine:
-    """Starts an engine in this process's Twisted reactor when a data manager is available.
+    """A subscriber to DataManagerAvailable: starts an engine in this process's Twisted reactor.
 
     The engine starts when the reactor runs and stops before it shuts down.  Thread jobs run in
     child processes, which open the database themselves, so it has to be one that several processes
@@ -82,8 +82,11 @@ class InstallTwistedEngine:
         adapter(IDataManagerAvailableEvent)(self)
 
     def __call__(self, event: Any) -> None:
-        """Raises ConfigurationError when children could not open the database, or for a
-        ``zcasync.conf`` that cannot be used."""
+        """Start an engine.
+
+        Raises ConfigurationError when children cannot open the database, or for a
+        ``zcasync.conf`` that cannot be used.
+        """
         from zcasync.twisted_engine.engine import engine_keeper
 
         reactor = self._reactor
@@ -96,9 +99,9 @@ class InstallTwistedEngine:
 
 
 def instance_uuid() -> Any:
-    """The UUID of this instance: the utility ``(IUUID, name="instance")``, registered if missing.
+    """Return the UUID of this instance: the utility ``(IUUID, name="instance")``.
 
-    The application may have registered another one.
+    Where the application has registered none, the home's is registered.
     """
     worker = queryUtility(IUUID, name="instance")
     if worker is None:

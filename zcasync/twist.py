@@ -1,4 +1,4 @@
-"""Calls between the Twisted reactor and the ZODB."""
+"""Calls from the Twisted reactor to stored objects, and what they need of a connection."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ATTEMPTS = 5
 @adapter(IPersistent)
 @implementer(IConnection)
 def connection(obj: Any) -> Any:
-    """The connection of a persistent object; None (no adapter) when it is in no database."""
+    """Return the connection of a persistent object; None (no adapter) when it is not stored."""
     return obj._p_jar
 
 
 @adapter(IPersistent)
 @implementer(ITransactionManager)
 def transactionManager(obj: Any) -> Any:
-    """The transaction manager of a persistent object's connection, or of a connection."""
+    """Return the transaction manager of a persistent object's connection, or of a connection."""
     jar = obj if IConnection.providedBy(obj) else obj._p_jar
     return None if jar is None else jar.transaction_manager
 
@@ -60,8 +60,8 @@ class Partial:
     (ValueError).  Call it in the reactor's thread, for instance
     ``reactor.callFromThread(Partial(note, job, "half done"))`` from a job: it opens a connection,
     makes the call in a thread of the reactor's pool, commits, closes, and returns a Deferred that
-    fires with the result, or fails with a sanitized Failure.  Conflicts are tried again, five times
-    in all.  Made within a job, its commit is fenced as the job's is.
+    fires with the result, or fails with a sanitized Failure.  A call that conflicts is repeated,
+    five attempts in all.  Made within a job, its commit is fenced as the job's is.
     """
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
@@ -80,13 +80,16 @@ class Partial:
             raise ValueError("a persistent object must be among the arguments of the call")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the call, with what is given now behind what was given before."""
+        """Make the call, with these arguments behind the first ones; return a Deferred.
+
+        Raises ValueError as the constructor does.
+        """
         args = tuple(map(self._refer, args))
         kwargs = {name: self._refer(value) for name, value in kwargs.items()}
         reactor = self.reactor
         if reactor is None:
             from twisted.internet import reactor
-        if getattr(reactor, "getThreadPool", None) is None:  # a fake one: here and now
+        if getattr(reactor, "getThreadPool", None) is None:  # a test's reactor: here and now
             done: Any = Deferred()
             done.callback(self._work(args, kwargs))
             return done
@@ -124,9 +127,7 @@ class Partial:
             return main.get_connection(value.database).get(value.oid)
 
         fenced = main.get_connection(self._fence.database) if self._fence is not None else None
-        threads = (
-            transaction.manager
-        )  # the call's own transaction.commit() is to commit its changes
+        threads = transaction.manager  # so that the call's own transaction.commit() commits
         before, threads.manager = threads.manager, manager
         try:
             if fenced is not None:
@@ -135,7 +136,7 @@ class Partial:
                 with attempt:
                     result = self._make(find, args, kwargs)
             return result
-        except Exception as error:  # handed on, whatever it is, without what it holds on to
+        except Exception as error:  # returned, of any class, without references to live objects
             return from_exception(error)  # a Deferred takes a Failure for an error
         finally:
             threads.manager = before
@@ -157,9 +158,9 @@ class Partial:
 
 
 def hides_objects(value: Any) -> bool:
-    """Whether a container refers to stored objects.
+    """Return whether a container refers to stored objects.
 
-    Things of this process that cannot be stored at all, such as locks, are welcome.
+    Objects of this process that cannot be stored at all, such as locks, are allowed.
     """
     if not isinstance(value, list | tuple | dict | set | frozenset):
         return False

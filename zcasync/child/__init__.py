@@ -5,7 +5,7 @@
     job_queue.py     JobQueue: the jobs that wait, shared by the two threads
     job_thread.py    JobThread: performs the jobs, one after the other
     batches.py       JobBatch: waiting jobs that share a commit
-    read_ahead.py    loads a job's records as soon as its claim is heard of
+    read_ahead.py    asks for a job's records when the invalidation of its claim arrives
     reply_buffer.py  sends the ends of short jobs together
     output.py        stdout and stderr, marked with the ids of jobs
 

@@ -27,7 +27,7 @@ EXIT_BOOT_FAILED = 70
 
 
 class ChildProtocol(AMPChild):  # type: ignore[misc]
-    """Answers the supervisor while a job runs."""
+    """The child's AMP protocol: answers the supervisor while a job runs."""
 
     def __init__(self, reactor: Any, spec: ChildSpec, streams: tuple[Any, ...]) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class UnreadableError(ZCAsyncError):
 
 
 class JobThread:
-    """Performs jobs over a connection that it opens in the thread it runs in.
+    """The thread of a child's jobs, and their connection, which is opened in it.
 
     ``open_databases()`` returns the main database.  The next four are called in this thread:
     ``ready()`` once the connection is open; ``begin(oid, at_once)`` before each job, at once where

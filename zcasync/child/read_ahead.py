@@ -1,7 +1,7 @@
-"""Read-ahead: asks for a job's records as soon as the commit that claims it is heard of.
+"""Read-ahead: asks for a job's records as soon as the invalidation of its claim arrives.
 
-Its invalidation arrives before the message about the job.  The commit is recognized by what it
-writes: the child's claim list, as the last one did.
+That is before the message about the job.  The claim's commit is recognized by what it writes: the
+child's claim list, as the last one did.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RECENT = 16
 
 
 class ClaimReadAhead:
-    """Requests the records of claims for this child; listens to a database's invalidations.
+    """A listener to a database's invalidations that requests the records of claims.
 
     Invalidations arrive on the storage's thread.
     """

@@ -17,7 +17,7 @@ WAIT_SECONDS = 0.02
 
 
 class ReplyBuffer:
-    """Sends, with ``send(Ended)`` in the reactor's thread, what is added in the job thread."""
+    """A buffer of what the job thread adds; ``send(Ended)`` is called in the reactor's thread."""
 
     def __init__(self, reactor: Any, send: Callable[[Ended], None]) -> None:
         self._reactor = reactor

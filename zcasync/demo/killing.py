@@ -19,7 +19,7 @@ ATTEMPTS = 3
 
 
 class Killer:
-    """Waits for half of the jobs, kills the busy child with the largest one, and watches.
+    """The death of one child: waits for half of the jobs, kills the child with the largest one.
 
     ``status()`` returns the supervisor's status, ``say(text)`` reports to people.  A child that had
     just committed its job when the signal came has interrupted nothing: then there is another

@@ -23,7 +23,7 @@ from zcasync.retry.fault import Fault, Raised
 
 
 class Commits:
-    """Writes the records of partials that are being performed.
+    """The commits of a performer: they write the records of partials.
 
     ``storage_lost(error)`` is called when the storage goes away; it returns once it is back, or
     raises.  A commit that conflicts, or was in doubt, is repeated on the records as they are then.

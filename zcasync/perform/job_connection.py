@@ -18,7 +18,7 @@ from zcasync.zeo.fenced import open_fenced
 
 
 class _ClosedManager:
-    """Stands for the transaction manager of a connection that no job uses any more."""
+    """The transaction manager of a connection that no job may use any more."""
 
     def get(self) -> Any:
         """Raise BadStateError: an object that is changed asks for the transaction first."""

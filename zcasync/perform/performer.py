@@ -26,7 +26,7 @@ from zcasync.workers.incarnation import Incarnation
 
 
 class Performer:
-    """Performs partials with the functions of a :class:`zcasync.perform.run.Host`.
+    """A performer of partials, with the functions of a :class:`zcasync.perform.run.Host`.
 
     A call that its retry policy reschedules is left active, with a moment to retry at: its claimer
     releases it to the queue, because performers, which are many, write no record of a queue.

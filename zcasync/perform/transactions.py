@@ -14,7 +14,7 @@ from zcasync.job.record import PartialRecord
 
 
 class Transactions:
-    """Begins, commits and aborts for one partial.
+    """The transactions of one partial: begin, commit, abort.
 
     Where the manager is explicit (as in Pyramid) there is always a transaction afterwards, so that
     the caller can go on in it.

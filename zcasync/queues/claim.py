@@ -143,7 +143,7 @@ class _Heads:
 
 
 class _Held:
-    """Loads partials that are only to be filed, many of a page at once instead of one by one."""
+    """The partials that are only to be filed, loaded many of a page at once, not one by one."""
 
     def __init__(self, jar: Any) -> None:
         self._jar = jar
@@ -207,7 +207,7 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
 
 
 def _take_expired(queue: LaneHolder, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
-    """Claim what was not begun by its ``begin_by``: the claimer ends it, of whatever worker."""
+    """Claim partials, of any worker, that were not begun by their ``begin_by``: to be ended."""
     while claimed.wants_more(limit):
         partial = lane.take_expired(now)
         if partial is None:

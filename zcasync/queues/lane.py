@@ -166,7 +166,7 @@ class Lane(Persistent):  # type: ignore[misc]
             self.deadlines[(partial.deadline, self.seq)] = partial
 
     def take_expired(self, now: int) -> PartialRecord | None:
-        """Remove a passed deadline; return its filed partial, of whatever worker.  None: none."""
+        """Remove a deadline that has passed; return its partial, of any worker.  None: none has."""
         if not self.deadlines:
             return None
         key = self.deadlines.minKey()

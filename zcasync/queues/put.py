@@ -45,7 +45,7 @@ class PutOptions:
 
 
 class Check:
-    """Makes partials of the items of one put, and refuses those that cannot be put.
+    """The check of one put's items: makes partials of them, refuses what cannot be put.
 
     Changes nothing.  ``jar``: the queue's connection; None for a queue that is not stored.
     """

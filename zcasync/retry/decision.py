@@ -20,7 +20,7 @@ from zcasync.retry.stock import Counts, RetryCommonFourTimes
 
 @dataclass(frozen=True)
 class End:
-    """End the partial with this result.  ``problem``: what was wrong with the policy's answer."""
+    """The end of the partial, with this result.  ``problem``: of the policy's answer, '': none."""
 
     result: StoredFailure
     problem: str = ""
@@ -28,7 +28,7 @@ class End:
 
 @dataclass(frozen=True)
 class Later:
-    """Return the partial to its queue until this moment, microseconds; None: to its old place."""
+    """A wait in the queue until this moment, microseconds; None: in its old place."""
 
     at: int | None
     problem: str = ""
@@ -36,7 +36,7 @@ class Later:
 
 @dataclass(frozen=True)
 class Now:
-    """Attempt it again in this process, not before this moment, microseconds; None: at once."""
+    """Another attempt in this process, not before this moment, microseconds; None: at once."""
 
     at: int | None
 

@@ -27,7 +27,7 @@ class Repeat(Enum):
 
 @dataclass(frozen=True)
 class Raised:
-    """The call has raised, or its commit has."""
+    """An exception of the call, or of its commit."""
 
     failure: Failure
     at_commit: bool = False
@@ -47,14 +47,14 @@ class Raised:
 
 @dataclass(frozen=True)
 class Refused:
-    """The call may not begin; no attempt is counted."""
+    """The refusal of a call that may not begin; no attempt is counted."""
 
     error: BaseException
 
 
 @dataclass(frozen=True)
 class Died:
-    """The process that made the call has died; the record counts the interruption already."""
+    """The death of the process that made the call; the record counts the interruption already."""
 
     summary: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Died:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The call was cancelled by ``who``; ``evidence``: of the death of its process."""
+    """A cancel by ``who``; ``evidence``: of the death of the call's process."""
 
     who: str
     evidence: Mapping[str, Any] = field(default_factory=dict)

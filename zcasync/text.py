@@ -8,17 +8,17 @@ import re
 CELL_CHARACTERS = 200
 
 
-#: How a text ends that was cut.
+#: The end of a text that was cut.
 CUT = re.compile(r"\.\.\. \([0-9,]+ characters\)$")
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which could confuse a terminal."""
+    """Return the text without control characters, which could confuse a terminal."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def cut(text: str, limit: int = CELL_CHARACTERS) -> str:
-    """The text, shortened to ``limit`` characters with a word on how long it was at first."""
+    """Return the text, cut to ``limit`` characters and a note on how long it was at first."""
     if len(text) <= limit:
         return text
     before = CUT.search(text)
@@ -27,7 +27,7 @@ def cut(text: str, limit: int = CELL_CHARACTERS) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """``text``, its middle cut out where it is longer than ``limit`` characters."""
+    """Return ``text``, its middle cut out where it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
     cut = len(text) - limit
@@ -45,7 +45,7 @@ UNITS = (
 
 
 def span(seconds: float) -> str:
-    """A duration for people: ``0.4 ms``, ``12 s``, ``3 min``, ``5 h``, ``4 days``."""
+    """Return a duration for people: ``0.4 ms``, ``12 s``, ``3 min``, ``5 h``, ``4 days``."""
     size = abs(seconds)
     for name, unit, most in UNITS:
         count = size / unit
@@ -55,5 +55,5 @@ def span(seconds: float) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A size in bytes, for people."""
+    """Return a size in bytes as a text for people."""
     return f"{size / 2**20:.0f} MB"

@@ -12,7 +12,7 @@ from zcasync.retry.fault import Cancelled, Died, Refused
 
 
 def interrupt(partial: PartialRecord, death: Death, log: list[str]) -> None:
-    """Count an interruption: release the partial, or end it, as its retry policy says."""
+    """Count an interruption: release the partial, or end it, as its retry policy decides."""
     decision = _count(partial, death, name_of(partial), log)
     if isinstance(decision, Later):
         partial.forgive(decision.at)

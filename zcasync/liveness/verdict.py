@@ -68,7 +68,7 @@ class Judgement:
 
     ``limit``: after so many seconds of silence the engine is dead, ``remaining``: so many are left;
     None where its process can be examined.  ``overdue``: by its own clock or this machine's a
-    silent engine's promise has run out, and only watching it can tell.
+    silent engine's promise has run out, and only watching can decide.
     """
 
     verdict: Verdict

@@ -24,11 +24,11 @@ from zcasync.twisted_engine.parts import parts_of
 def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = False) -> EngineKeeper:
     """Return the keeper of an engine for a database that the application has opened.
 
-        It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
-        Children open the databases that this file names, else the ZEO servers that ``db`` and its
-        companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
-    x
-        be used.
+    It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
+    Children open the databases that this file names, else the ZEO servers that ``db`` and its
+    companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
+    process.  Raises ConfigurationError where children could open no database, or for a file that
+    cannot be used.
     """
     home = Home.find()
     configuration = load(home)

@@ -1,1 +1,29 @@
-"""The command line: ``zcasync``."""
+"""The command line ``zcasync``: reads what the user asks for, and prints what other rooms answer.
+
+    main.py      the entry point: the group of the commands, each imported when it is used
+    errors.py    the end of a command: every error becomes one line and an exit code
+    options.py   options and help texts that the commands share
+    output.py    printing: JSON, tables, facts, times and sizes for people
+    session.py   the database of a home, used in a thread that a command can leave behind
+    opening.py   the cost of opening a file storage without a server
+    progress.py  the progress of running jobs, from the supervisor or the database
+
+    run.py       ``run``: the supervisor in the foreground
+    stop.py      ``stop``: the graceful end of a supervisor
+    put.py       ``put``: one call into a queue, and its result with ``--wait``
+    inspect.py   ``job`` and ``jobs``: one partial in full, and a listing
+    cancel.py    ``cancel``: the end of one job, in whatever state it is
+    status.py    ``status``: queues, workers, verdicts on engines, children
+    ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
+    release.py   ``release``: the release of what a stale engine holds
+    check.py     ``check``: all problems of a home and its configuration
+    pack.py      ``pack``: the removal of what the database no longer needs
+    demo.py      ``demo``: the work of zcasync.demo, shown step by step
+
+``main.execute`` finds the command in ``COMMANDS`` and imports its file.  The command takes its
+options from ``options``, opens a ``session`` of the home (``reading`` or ``writing``), does its
+work in it, mostly with ``zcasync.reports``, ``zcasync.liveness`` and the model, and prints with
+``output``.  Commands that need the supervisor ask it over the control socket
+(``zcasync.protocol.control_client``).  However a command ends, ``errors.exit_code_of`` makes the
+exit code.
+"""

@@ -1,4 +1,4 @@
-"""``zcasync cancel``: ends one job, wherever it is on its way."""
+"""``zcasync cancel``: the end of one job, in whatever state it is."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def _find(connection: Any, name: str, oid: bytes) -> Any:
 
 
 def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
-    """End a job that nobody works at; False: the supervisor of this home has to do it.
+    """End a job that no process runs; return False when this home's supervisor has to do it.
 
-    Raises Refusal where it is over, or in the hands of somebody who cannot be reached from here.
+    Raises Refusal where the job has ended, or where its engine cannot be reached from here.
     """
     from zcasync.interfaces import PENDING
     from zcasync.job.broken import broken
@@ -108,9 +108,9 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
 
 
 def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
-    """Whether the engine that holds a job is gone; False: it is this home's, which can be asked.
+    """Return whether the engine that holds a job is gone; False: it is this home's supervisor.
 
-    Raises Refusal when it is another one that may live.
+    That one can be asked.  Raises Refusal when it is another engine that may live.
     """
     from zcasync.job.ids import id_of
     from zcasync.liveness.verdict import STALE, judge
@@ -134,7 +134,7 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
 
 
 def _is_over(partial: Any, who: str) -> bool:
-    """Whether it is ended.  Raises Refusal when it ended in another way before it was stopped."""
+    """Return whether the job has ended.  Raises Refusal when it ended before it was cancelled."""
     from twisted.python.failure import Failure
 
     from zcasync.interfaces import ACTIVE, PENDING

@@ -1,4 +1,4 @@
-"""``zcasync check``: every problem of a home and its configuration at once, and the settings."""
+"""``zcasync check``: all problems of a home and its configuration at once, and the settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zcasync.instance.home import Home
     from zcasync.instance.settings import Configuration
 
-#: How the files of a file storage begin, as far as ZODB 6 reads them.
+#: The first bytes of the file storages that ZODB 6 reads.
 FILE_STORAGE_MAGIC = (b"FS21", b"FS30")
 
 
@@ -64,7 +64,7 @@ def command(config: Path | None, home: str | None, timeout: float, as_json: bool
 
 
 def _home_problems(home: Home) -> Iterator[str]:
-    """What is wrong with the folders and the files in them."""
+    """Yield the problems of the folders and the files in them."""
     from zcasync.errors import ConfigurationError
     from zcasync.instanceuuid import readUUID
 
@@ -83,7 +83,7 @@ def _home_problems(home: Home) -> Iterator[str]:
 
 
 def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
-    """What is wrong with a folder; that it is missing is not, a start makes it."""
+    """Yield the problems of a folder.  A missing folder is none: a start makes it."""
     try:
         found = folder.lstat() if private else folder.stat()
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
 
 
 def _database_problems(home: Home, configuration: Configuration, seconds: float) -> Iterator[str]:
-    """What is wrong with the databases, as far as one can tell without asking their servers."""
+    """Yield the problems of the databases that are found without asking their servers."""
     from ZODB.config import FileStorage, MappingStorage
 
     if configuration.is_embedded:
@@ -136,9 +136,9 @@ def _data_fs_problems(path: Path) -> Iterator[str]:
 
 
 def _record_problems(home: Home, seconds: float) -> Iterator[str]:
-    """Why this version cannot read the records in the home's file.
+    """Yield the reasons why this version cannot read the records in the home's file.
 
-    Nothing is said of a file that somebody serves, or that takes longer to open than ``seconds``.
+    Skips a file that a server has open, and one that takes longer to open than ``seconds``.
     """
     from ZODB.POSException import StorageError
 
@@ -167,7 +167,7 @@ def _sockets(home: Home) -> Path:
 
 
 def _settings(configuration: Configuration) -> dict[str, dict[str, Any]]:
-    """Every setting by its name in the configuration file."""
+    """Return every setting by its name in the configuration file."""
     defaults = type(configuration.settings)
     return {
         field.name.replace("_", "-"): {

@@ -1,4 +1,4 @@
-"""``zcasync demo``: real work by durable jobs, a kill on the way, a count to compare."""
+"""``zcasync demo``: real work by durable jobs, the kill of a child, and a count to compare."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ LOOK_SECONDS = 0.1
 CONTROL_SECONDS = 10.0
 #: A supervisor that is starting has no children yet; one that is paused gets none.
 CHILDREN_SECONDS = 20.0
-#: Jobs of the demo take a second; nothing for so long means that nobody works on them.
+#: Jobs of the demo take a second; no result for so long means that no child runs them.
 STALL_SECONDS = 120.0
 EXIT_INTERRUPTED = 130
 
 
 def demo(home: str | None, source: Path | None = None) -> int:
-    """Run the demo; returns the exit code: 0 when all counts agree, else 1.
+    """Run the demo; return the exit code: 0 when all counts agree, else 1.
 
     Without ``home`` a temporary one is used.  ``source``: a folder to index instead of the standard
     library.  Raises ZCAsyncError when the home or its supervisor cannot be used.
@@ -65,7 +65,7 @@ class Host:
         self.home, self.own = home, own
 
     def status(self) -> dict[str, Any]:
-        """What the supervisor says of itself.  Raises NotRunning, StorageAway."""
+        """Return the supervisor's own status.  Raises NotRunning, StorageAway."""
         client = ControlClient(self.home.control_socket, CONTROL_SECONDS)
         try:
             return client.status()
@@ -73,7 +73,7 @@ class Host:
             client.close()
 
     def wait_for_children(self) -> dict[str, Any]:
-        """The status once there are children.  Raises ConfigurationError when there are none."""
+        """Return the status once there are children.  Raises ConfigurationError without any."""
         deadline = time.monotonic() + CHILDREN_SECONDS
         while not (status := self.status())["children"]:
             if time.monotonic() > deadline:
@@ -85,14 +85,14 @@ class Host:
         return status
 
     def check(self) -> None:
-        """Raises NotRunning when the demo's own supervisor has ended."""
+        """Raise NotRunning when the demo's own supervisor has ended."""
         if self.own is not None:
             self.own.check()
 
 
 @contextlib.contextmanager
 def host(report: Report, path: str | None) -> Iterator[Host]:
-    """A home with a supervisor; what of it is the demo's own ends with the block."""
+    """Provide a home with a supervisor; what the demo itself has made of it ends with the block."""
     temporary = path is None
     home = temporary_home() if path is None else Home.find(path)
     own = None
@@ -120,7 +120,7 @@ def host(report: Report, path: str | None) -> Iterator[Host]:
 
 
 def is_served(home: Home) -> bool:
-    """Whether a supervisor answers for this home.  Raises StorageAway when one hangs."""
+    """Return whether a supervisor answers for this home.  Raises StorageAway when one hangs."""
     try:
         Host(home, None).status()
     except NotRunning:
@@ -135,7 +135,7 @@ class Demo:
         self._report, self._host, self._root, self._dealt = report, host, root, dealt
 
     def run(self) -> bool:
-        """Put, watch, look up, compare; whether all counts agree.
+        """Put, watch, look up, compare; return whether all counts agree.
 
         Raises NotRunning and StorageAway when the supervisor or its database goes away.
         """
@@ -172,7 +172,7 @@ class Demo:
         return report.comparison(jobs.index.totals(), found, plain)
 
     def _watch(self, jobs: Jobs) -> float:
-        """Show the jobs until all are done, and kill a child at half; how long it took."""
+        """Show the jobs until all are done, and kill a child at half; return the seconds."""
         killer = Killer(jobs, self._host.status, self._report.say)
         last, last_change = 0, time.monotonic()
         with self._report.meter("indexing", "jobs", len(jobs.all)) as meter:
@@ -195,7 +195,7 @@ class Demo:
 
 @contextlib.contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and a terminal that goes away end the demo as Ctrl-C does."""
+    """Let SIGTERM, and a terminal that is closed, end the demo as Ctrl-C does."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:

@@ -1,4 +1,4 @@
-"""How a command ends: every error becomes one line on standard error and an exit code, here."""
+"""The end of a command: every error becomes one line on standard error and an exit code, here."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import click
 EXIT_NO = 1
 EXIT_WRONG = 2
 EXIT_AWAY = 3
-#: What shells say of processes that end by SIGINT and SIGPIPE.
+#: The exit codes with which shells report processes that end by SIGINT and SIGPIPE.
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 
 @dataclass
 class Invocation:
-    """What is known of the command line when an error is to be reported."""
+    """The known facts about the command line when an error is to be reported."""
 
     home: str | None = None
     command: str = ""
 
 
 class Refusal(Exception):
-    """Ends a command with a line on standard error."""
+    """An error that ends a command with a line on standard error."""
 
     def __init__(self, message: str, code: int = EXIT_NO) -> None:
         super().__init__(message)
@@ -34,16 +34,16 @@ class Refusal(Exception):
 
 
 class ReaderLeft(Exception):
-    """Nobody reads standard output any more.  A BrokenPipeError would end in click's hands."""
+    """The end of a command whose reader has left.  Click would catch a BrokenPipeError itself."""
 
 
 def say(message: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     print(f"zcasync: {' '.join(message.split())}", file=sys.stderr)
 
 
 def exit_code_of(error: BaseException, invocation: Invocation) -> int:
-    """Say what happened, and return the exit code for it."""
+    """Report the error on standard error, and return its exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -64,7 +64,7 @@ def exit_code_of(error: BaseException, invocation: Invocation) -> int:
 
 
 def _code_of_known(error: BaseException) -> int | None:
-    """The exit code for an error that a command is expected to end with; None: it is not."""
+    """Return the exit code for an error that a command may end with; None for any other one."""
     from transaction.interfaces import TransientError
     from ZODB.POSException import StorageError
 
@@ -72,7 +72,7 @@ def _code_of_known(error: BaseException) -> int | None:
     from zcasync.instance.lock import AlreadyServed
 
     table: list[tuple[type[BaseException] | tuple[type[BaseException], ...], int]] = [
-        # Trying again changes nothing: somebody has to change the call or the configuration.
+        # Trying again changes nothing: the call or the configuration has to be changed.
         (
             (
                 errors.ConfigurationError,
@@ -108,7 +108,7 @@ def _with_hint(error: click.ClickException) -> str:
 
 
 def _report_unforeseen(error: BaseException, invocation: Invocation) -> None:
-    """A bug of ours, most likely: one line for people, the traceback into the home's log."""
+    """Report what is most likely a bug: one line for people, the traceback into the home's log."""
     where = _append_traceback(error, invocation)
     after = f"; the traceback is in {where}" if where else ""
     say(f"{type(error).__name__}: {error}{after}")
@@ -131,7 +131,7 @@ def _append_traceback(error: BaseException, invocation: Invocation) -> str | Non
 
 
 def _silence_stdout() -> None:
-    """Nobody reads any more; the interpreter's own flush at the end must not complain."""
+    """Let the interpreter's own flush at the end not complain about a reader that has left."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -1,4 +1,4 @@
-"""``zcasync ghosts``: engines that are gone without having said so, and what they left behind."""
+"""``zcasync ghosts``: engines that ended without recording it, and what they left behind."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: So many of a ghost's jobs are named in the readable form.
+#: The number of a ghost's jobs that are named in the readable form.
 JOBS_SHOWN = 5
-#: A database that nobody serves is read when that takes no longer than this; else the files of the
-#: last start tell enough about this home.
+#: A database without a server is read when that takes no longer than this; else the files of the
+#: last start are enough to judge this home.
 PATIENCE_SECONDS = 0.5
 #: A database server that is ending may answer within this time; the answer is promised within a
 #: second, of which Python takes half to start.
 ENDING_SECONDS = 0.2
-#: How often to look whether a server that has not answered is there at all.
+#: The pause between two checks whether a server that has not answered is there at all.
 LOOK_SECONDS = 0.1
 
 
@@ -76,7 +76,7 @@ def command(watch: float | None, home: str | None, timeout: float, as_json: bool
 def _look(
     place: Any, supervisor: Any, timeout: float, seconds: float | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The stale and the silent engines.  Raises StorageAway when nothing can be said."""
+    """Return the stale and the silent engines.  Raises StorageAway when nothing is known."""
     from zcasync.cli.session import reading
     from zcasync.database.client import is_any_server_away
     from zcasync.errors import NotRunning, StorageAway
@@ -87,7 +87,7 @@ def _look(
     own = report.own_from_files(place, supervisor)
     verdict = None if own is None else Verdict(own["verdict"])
     try:
-        # A ghost is told of at once.  Where there may be none a server is worth waiting for.
+        # A ghost is reported at once.  Where there may be none a server is worth waiting for.
         if verdict in STALE and is_any_server_away(load(place)):
             raise StorageAway("nobody listens where the database's server should")
         with reading(place, timeout, PATIENCE_SECONDS) as session:
@@ -96,7 +96,7 @@ def _look(
                 do = partial(_do_beside_a_ghost, session, place, timeout)
             return _judge(do, place, supervisor, seconds)
     except (StorageAway, NotRunning) as error:
-        # That this home is in order says nothing of others, if there can be others.
+        # That this home is in order proves nothing about others, if there can be others.
         if verdict in STALE or (verdict == Verdict.STOPPED and report.is_alone(place)):
             say(f"{error}; this home alone is judged, by what its last supervisor wrote down")
             return ([own] if own is not None and verdict in STALE else []), []
@@ -104,10 +104,10 @@ def _look(
 
 
 def _do_beside_a_ghost(session: Any, place: Any, timeout: float, work: Callable[..., T]) -> T:
-    """As ``session.do``; raises StorageAway as soon as no answer of the database can be expected.
+    """Do the work as ``session.do`` does; raise StorageAway once no answer can be expected.
 
-    Its server may be ending too, and be gone before it has answered.  That of the embedded default
-    is ending for sure, its supervisor being gone, or it is frozen.
+    The database server may be ending too, and be gone before it has answered.  That of the embedded
+    default is certainly ending, or is frozen, because its supervisor is gone.
     """
     from concurrent.futures import wait
 
@@ -134,7 +134,7 @@ def _do_beside_a_ghost(session: Any, place: Any, timeout: float, work: Callable[
 def _judge(
     do: Callable[..., Any], place: Any, supervisor: Any, seconds: float | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Look at the workers' records, again and again while watching can decide something."""
+    """Judge the workers by their records, again and again while watching can decide something."""
     from zcasync.liveness.verdict import Verdict
     from zcasync.liveness.watch import PAUSE_SECONDS, Watch
     from zcasync.reports import workers as report

@@ -48,9 +48,9 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
 
 
 def _look_up(connection: Any, manager: Any, name: str, oid: bytes) -> dict[str, Any] | None:
-    """The partial with this oid as data; None: there is none.
+    """Return the partial with this oid as data; None: there is none.
 
-    An id without a database's name may have been copied from a log: it is looked for in the
+    An id without a database's name may have been copied from a log: it is searched for in the
     database of the data manager last.
     """
     from ZODB.POSException import POSKeyError
@@ -74,7 +74,7 @@ def _look_up(connection: Any, manager: Any, name: str, oid: bytes) -> dict[str, 
 
 
 def _main(connection: Any) -> Any:
-    """The connection of the main database."""
+    """Return the connection of the main database."""
     from zcasync.instance.settings import ASYNC_DATABASE
 
     names = [one for one in connection.db().databases if one != ASYNC_DATABASE]
@@ -169,7 +169,7 @@ def _print_failure(failure: dict[str, Any]) -> None:
     from zcasync.text import cut
 
     for name, value in failure["evidence"].items():
-        if name == "output":  # stands in the traceback
+        if name == "output":  # it is part of the traceback
             continue
         if isinstance(value, list):
             print_line(f"  {name}:")
@@ -273,5 +273,5 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _short(kind: str) -> str:
-    """The name of an exception as people know it."""
+    """Return the name of an exception without its module, as people know it."""
     return kind.removeprefix("builtins.")

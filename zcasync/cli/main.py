@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when the command is used or listed."""
+    """A group that imports a command's module when the command is used or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -96,7 +96,7 @@ def demo(home: str | None) -> int:
 
 
 def execute(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; returns its exit code, errors are said on standard error."""
+    """Run one command line; return its exit code.  Errors are reported on standard error."""
     invocation = Invocation()
     try:
         code: Any = cli.main(
@@ -109,7 +109,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command line of this process: the console script."""
     # Libraries log what they also raise; without a handler that would go to standard error.
     logging.getLogger().addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
@@ -120,7 +120,7 @@ def main() -> None:
     from zcasync.cli.session import Session
 
     if Session.is_any_stuck:
-        # A thread waits for a storage that may never answer: leave without asking it.
+        # A thread waits for a storage that may never answer: end without waiting for it.
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""What it takes to open a file storage that nobody serves: minutes where the index is missing."""
+"""The cost of opening a file storage without a server: minutes where the index is missing."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from zcasync.errors import StorageAway
 from zcasync.instance.home import Home
 
-#: What a busy machine reads of small records, at least (measured: 67 MB/s on an idle one).
+#: The least that a busy machine reads of small records (measured: 67 MB/s on an idle one).
 BYTES_PER_SECOND = 20_000_000
 
 
 def unindexed_bytes(path: Path) -> int:
-    """How much of a file storage has to be read to open it: what its index does not know of."""
+    """Return how many bytes of a file storage must be read to open it: those not in its index."""
     try:
         size = path.stat().st_size
-    except OSError:  # whoever opens it will say what is wrong
+    except OSError:  # opening the file reports what is wrong with it
         return 0
     position = _indexed(path.with_name(f"{path.name}.index"))
     return size - position if 0 < position <= size else size
 
 
 def _indexed(path: Path) -> int:
-    """Up to where in the file the index goes; 0: no usable index.  It begins with that number."""
+    """Return the position that the index reaches, its first number; 0: no usable index."""
     try:
         with path.open("rb") as file:
             found = _Numbers(file).load()
@@ -33,7 +33,7 @@ def _indexed(path: Path) -> int:
 
 
 class _Numbers(pickle.Unpickler):
-    """Loads plain values only."""
+    """An unpickler that loads plain values only."""
 
     def find_class(self, module: str, name: str) -> None:
         raise pickle.UnpicklingError(f"unexpected {module}.{name}")

@@ -82,10 +82,10 @@ json_option = click.option(
 
 
 def common_options(command: F) -> F:
-    """``--home``, ``--timeout`` and ``--json``."""
+    """Add ``--home``, ``--timeout`` and ``--json`` to a command."""
     return home_option(timeout_option(json_option(command)))
 
 
 def examples(*lines: str) -> str:
-    """The end of a help text."""
+    """Return the end of a help text, with examples."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -1,4 +1,4 @@
-"""What commands print: JSON documents, tables that fit 100 columns, times and texts for people."""
+"""Printing for commands: JSON documents, tables of up to 100 columns, times, texts for people."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WIDTH = 100
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     print(json.dumps(document, indent=2))
 
 
 def print_line(text: str = "") -> None:
-    """A line of text on standard output, whatever characters the terminal knows."""
+    """Print a line of text on standard output, whatever characters the terminal knows."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -29,7 +29,7 @@ def print_line(text: str = "") -> None:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], fold: Collection[str] = ()
 ) -> None:
-    """A table; numbers are set to the right.
+    """Print a table; numbers are set to the right.
 
     The columns in ``fold`` take the room that is left and break their lines; others never do.
     """
@@ -55,11 +55,11 @@ def print_table(
 
 
 class Verbatim(str):
-    """A text to be copied, a command for instance: stays on one line however long it is."""
+    """A text to be copied, a command for instance: it stays on one line, however long it is."""
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Names and values under each other, without what is None."""
+    """Print names and values, one pair in a line, without those that are None."""
     shown = [(name, value) for name, value in facts if value is not None]
     wide = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -70,7 +70,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
-    """The text in lines of the usual width; words stay whole, to be copied."""
+    """Return the text in lines of the usual width; words stay whole, to be copied."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -81,7 +81,7 @@ def _wrapped(text: str, indent: int) -> list[str]:
 
 
 def ago(moment: datetime | str | None) -> str | None:
-    """A moment as distance from now: ``12 s ago``, ``in 5 min``."""
+    """Return a moment as distance from now: ``12 s ago``, ``in 5 min``."""
     if moment is None:
         return None
     if isinstance(moment, str):
@@ -91,7 +91,7 @@ def ago(moment: datetime | str | None) -> str | None:
 
 
 def at(moment: str | None) -> str | None:
-    """A moment with its distance: ``2026-01-02 03:04:05 UTC (12 s ago)``."""
+    """Return a moment with its distance: ``2026-01-02 03:04:05 UTC (12 s ago)``."""
     if moment is None:
         return None
     shown = datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -99,7 +99,7 @@ def at(moment: str | None) -> str | None:
 
 
 def size(count: int) -> str:
-    """Bytes for people."""
+    """Return a number of bytes as a text for people."""
     for unit in ("B", "KB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"

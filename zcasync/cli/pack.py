@@ -1,4 +1,4 @@
-"""``zcasync pack``: makes the database as small as what is still needed."""
+"""``zcasync pack``: the removal of all from the database that is no longer needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zcasync.cli.errors import EXIT_AWAY, EXIT_WRONG, Refusal
 from zcasync.cli.options import Days, common_options, examples
 
 LOOK_SECONDS = 0.5
-#: What FileStorage says, also through a server.
+#: The message of FileStorage's error, also through a server.
 ALREADY = "Already packing"
 
 
@@ -48,7 +48,7 @@ def command(days: float, home: str | None, timeout: float, as_json: bool) -> Non
     session = Session(place, timeout, opener)
     began = time.monotonic()
     try:
-        if through != "file":  # to open that may take long, too
+        if through != "file":  # opening the file may take long, too
             session.do(_require_one)
         before, after = _see_through(session.begin(lambda db, _: _pack(db, days, place)), place)
     except BaseException:
@@ -64,7 +64,7 @@ def command(days: float, home: str | None, timeout: float, as_json: bool) -> Non
 
 
 def _how(home: Any) -> tuple[Callable[[Any, float], Any], str]:
-    """How to open the database, and what that is: "server", "file" or "configured database"."""
+    """Return an opener of the database, and its kind: "server", "file", "configured database"."""
     from zcasync.database.client import is_served
     from zcasync.instance.settings import load
 
@@ -112,7 +112,7 @@ def _require_one(connection: Any, manager: Any) -> None:
 
 
 def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
-    """Pack; the sizes before and after, bytes."""
+    """Pack; return the sizes before and after, bytes."""
     from ZODB.POSException import StorageError
 
     from zcasync.database.packing import drop_old, note_packed
@@ -138,7 +138,7 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
 
 
 def _see_through(packing: Future[tuple[int, int]], home: Any) -> tuple[int, int]:
-    """Wait for the end, and show on a terminal how far it is."""
+    """Wait for the end of the pack, and show its progress on a terminal."""
     began = time.monotonic()
     shows = sys.stderr.isatty()
     try:
@@ -156,7 +156,7 @@ def _see_through(packing: Future[tuple[int, int]], home: Any) -> tuple[int, int]
 
 
 def _progress(home: Any, began: float) -> str:
-    """One line: the packed file grows beside the old one."""
+    """Return one line about the progress: the packed file grows beside the old one."""
     from zcasync.cli.output import size
     from zcasync.database.packing import packed_file
 

@@ -1,15 +1,15 @@
-"""What running jobs say of their progress: from the supervisor, else from the last note."""
+"""The progress of running jobs: from the supervisor, else from the last note in the database."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: The supervisor answers at once or not at all; nobody wants to wait for a detail.
+#: The supervisor answers at once or not at all, and a detail is not worth waiting for.
 ASK_SECONDS = 1.0
 
 
 def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
-    """What the home's supervisor knows of the jobs at work: id -> process, last report.
+    """Return what the home's supervisor knows of running jobs: id -> process, last report.
 
     Empty where none answers.
     """
@@ -30,9 +30,9 @@ def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
 
 
 def add(jobs: list[dict[str, Any]], home: Any) -> None:
-    """Let all carry ``process``, where they are at work, and active ones their newest report.
+    """Add ``process`` to all jobs, and to active ones their newest report.
 
-    ``process`` is None for a job that is only claimed, and where nobody tells.
+    ``process`` is None for a job that is only claimed, and where no supervisor answers.
     """
     for job in jobs:
         job["process"] = None
@@ -45,7 +45,7 @@ def add(jobs: list[dict[str, Any]], home: Any) -> None:
 
 
 def text(progress: dict[str, Any] | None) -> str | None:
-    """A report in words: ``3 of 10, what it is at``."""
+    """Return a report in words: ``3 of 10, reading pages``."""
     if not progress:
         return None
     total = "" if progress["total"] is None else f" of {progress['total']:g}"

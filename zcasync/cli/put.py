@@ -14,13 +14,13 @@ import click
 from zcasync.cli.errors import EXIT_NO, Refusal, say
 from zcasync.cli.options import Seconds, common_options, examples
 
-#: How long ``--wait`` waits when it is not told.
+#: The seconds that ``--wait`` waits when it has no number.
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 
 
 class PutCommand(click.Command):
-    """Lets ``--wait`` stand alone, also in front of the callable's name."""
+    """A command whose ``--wait`` may have no number, also in front of the callable's name."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _complete_wait(args))
@@ -111,7 +111,7 @@ def command(
 
 
 def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments as Python values.  Raises UsageError with all that is wrong."""
+    """Return the arguments as Python values.  Raises UsageError with all that is wrong."""
     problems: list[str] = []
 
     def value(option: str, text: str) -> Any:
@@ -138,7 +138,7 @@ def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], d
 
 
 def _find(name: str) -> Callable[..., Any]:
-    """The callable.  Raises Refusal; what its module prints goes to standard error."""
+    """Return the callable.  Raises Refusal; what its module prints goes to standard error."""
     from zcasync.errors import MissingCallable
     from zcasync.job.callables import from_dotted, store_form
 
@@ -154,7 +154,7 @@ def _find(name: str) -> Callable[..., Any]:
 def _put(
     session: Any, home: Any, queue: str, call: Any, args: list[Any], kwargs: dict[str, Any]
 ) -> tuple[bytes, str]:
-    """Put and commit; the partial's oid and id."""
+    """Put and commit; return the partial's oid and id."""
     from zcasync.cli.session import require_manager
     from zcasync.errors import StorageAway
     from zcasync.job.ids import id_of
@@ -177,7 +177,7 @@ def _put(
 
 
 def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str, Any]:
-    """The whole job once it has ended, or as it is when the time is over."""
+    """Return the whole job once it has ended, or as it is when the time has run out."""
     from zcasync.errors import StorageAway
     from zcasync.interfaces import COMPLETED
     from zcasync.reports.job import describe

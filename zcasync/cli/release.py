@@ -1,4 +1,4 @@
-"""``zcasync release``: gives up what a stale engine holds, now."""
+"""``zcasync release``: the release of what a stale engine holds, now."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
 
 
 def _release(manager: Any, wanted: uuid.UUID, supervisor: Any) -> dict[str, Any]:
-    """Give up what the engine holds; ``supervisor``: what is known of this home's."""
+    """Release what the engine holds; ``supervisor``: what is known of this home's."""
     from zcasync.job.ids import id_of
     from zcasync.liveness.takeover import take_over
     from zcasync.liveness.verdict import Verdict, judge

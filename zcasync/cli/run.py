@@ -58,9 +58,9 @@ def command(
 def run(
     home: Home, path: Path | None, children: int | None, grace_period: float | None = None
 ) -> None:
-    """Be the supervisor of ``home`` until told to stop; None leaves a setting as configured.
+    """Be the supervisor of ``home`` until asked to stop; None leaves a setting as configured.
 
-    Raises ConfigurationError, AlreadyServed or what else kept it from starting or going on.
+    Raises ConfigurationError, AlreadyServed or any other error that ended it.
     """
     from twisted.internet import reactor as installed
 

@@ -1,4 +1,4 @@
-"""The database of a home, worked on in a thread of its own: a frozen server holds no command."""
+"""The database of a home, used in a thread of its own: a frozen server blocks no command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from zcasync.instance.home import Home
 
 T = TypeVar("T")
 
-#: The storage's own timeout ends a little before ours: it knows better what it waited for.
+#: The storage's own timeout ends a little before ours: its error names what it waited for.
 INNER_SHARE = 0.9
 CLOSE_SECONDS = 2.0
-#: Commits of others that were first.
+#: The number of tries when other commits were first.
 CONFLICT_TRIES = 8
 
 
@@ -29,7 +29,7 @@ class Session:
     the storage happens in a daemon thread that can be left behind.
     """
 
-    #: Whether some thread was left behind in the storage: the process must end without it.
+    #: True while a thread is left behind in the storage: the process must end without it.
     is_any_stuck: ClassVar[bool] = False
 
     def __init__(self, home: Home, timeout: float, opener: Callable[[Home, float], Any]) -> None:
@@ -45,7 +45,7 @@ class Session:
         threading.Thread(target=self._serve, name="database", daemon=True).start()
 
     def do(self, work: Callable[[Any, Any], T]) -> T:
-        """``work(connection, data manager)`` in a new transaction, which it has to commit itself.
+        """Call ``work(connection, data manager)`` in a new transaction, which it commits itself.
 
         Both are None when nothing was ever stored, the manager alone where none is installed.
         Raises StorageAway when the timeout passes, and what opening the database or the work
@@ -54,9 +54,9 @@ class Session:
         return self._wait_for(lambda: self._work(work), self._timeout)
 
     def change(self, work: Callable[[Any, Any], T]) -> T:
-        """As ``do``, and commits; tried again when somebody else's commit was first.
+        """Do the work as ``do`` does, and commit; try again when another commit was first.
 
-        Raises ConflictError when that goes on.
+        Raises ConflictError when that happens at every try.
         """
         from ZODB.POSException import ConflictError
 
@@ -71,13 +71,13 @@ class Session:
         return self.do(attempt)
 
     def begin(self, work: Callable[[Any, Any], T]) -> Future[T]:
-        """As ``do``, but does not wait: for work that takes its time."""
+        """Begin the work as ``do`` does, without waiting: for work that takes long."""
         future: Future[T] = Future()
         self._errands.put((future, lambda: self._work(work)))
         return future
 
     def leave(self) -> None:
-        """Do not wait for what has begun: the process is to end without it."""
+        """Leave behind what has begun: the process is to end without waiting for it."""
         self._is_stuck = Session.is_any_stuck = True
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Session:
             future, errand = self._errands.get()
             try:
                 future.set_result(errand())
-            except BaseException as error:  # raised again where the errand came from
+            except BaseException as error:  # raised again in the thread that waits for it
                 future.set_exception(error)
 
     def _work(self, work: Callable[[Any, Any], T]) -> T:
@@ -131,7 +131,7 @@ def _close_all(db: Any) -> None:
 
 
 def _open_to_read(home: Home, timeout: float, patience: float | None = None) -> Any:
-    """A database to look at; None when there is nothing to look at yet."""
+    """Return a database to read; None when nothing was ever stored."""
     from ZODB.POSException import StorageError
 
     from zcasync.cli.opening import require_quick
@@ -159,9 +159,9 @@ def _open_to_write(home: Home, timeout: float) -> Any:
 
 @contextmanager
 def reading(home: Home, timeout: float, patience: float | None = None) -> Iterator[Session]:
-    """A session that looks, with or without a supervisor.
+    """Provide a session that only reads, with or without a supervisor.
 
-    Its work raises StorageAway where nobody serves the embedded default and to open its file would
+    Its work raises StorageAway where no process serves the embedded default and opening it would
     take longer than ``patience`` seconds (None: the timeout).
     """
     session = Session(home, timeout, partial(_open_to_read, patience=patience))
@@ -173,7 +173,7 @@ def reading(home: Home, timeout: float, patience: float | None = None) -> Iterat
 
 @contextmanager
 def writing(home: Home, timeout: float) -> Iterator[Session]:
-    """A session that changes something; its work raises NotRunning where nobody serves the home."""
+    """Provide a session that may commit; its work raises NotRunning without a supervisor."""
     session = Session(home, timeout, _open_to_write)
     try:
         yield session
@@ -182,7 +182,7 @@ def writing(home: Home, timeout: float) -> Iterator[Session]:
 
 
 def require_manager(home: Home, manager: Any) -> Any:
-    """The manager.  Raises NotRunning where no supervisor has installed one yet."""
+    """Return the manager.  Raises NotRunning where no supervisor has installed one yet."""
     if manager is None:
         raise NotRunning(
             "this database has no data manager yet: start a supervisor once, with: "

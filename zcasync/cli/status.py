@@ -1,4 +1,4 @@
-"""``zcasync status``: how things stand, as far as can be known."""
+"""``zcasync status``: the state of queues, workers, engines and children, as far as known."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _print_status(document: dict[str, Any]) -> None:
 
 
 def _boot(found: dict[str, Any] | None) -> str | None:
-    """Why children do not boot."""
+    """Return the reason why children do not boot; None: they do."""
     if found is None:
         return None
     often = f"{found['tries']} tries since {found['since']}, next in {found['next_try_seconds']} s"
@@ -128,7 +128,7 @@ def _print_workers(workers: list[dict[str, Any]]) -> None:
 
 
 def _share(claims: dict[str, Any]) -> str | None:
-    """How much is claimed of how much can be done at once."""
+    """Return how much is claimed of how much can run at once."""
     return None if claims["size"] is None else f"{claims['len']}/{claims['size']}"
 
 

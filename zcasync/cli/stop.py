@@ -1,4 +1,4 @@
-"""``zcasync stop``: the graceful end of a home's supervisor, seen through."""
+"""``zcasync stop``: the graceful end of a home's supervisor, waited for."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def command(home: str | None, timeout: float | None, as_json: bool) -> None:
 
 
 def _ask(home: Any, timeout: float) -> dict[str, Any]:
-    """Tell the supervisor to stop; its status right before."""
+    """Ask the supervisor to stop; return its status right before."""
     from zcasync.protocol.control import Stop
     from zcasync.protocol.control_client import ControlClient
 

@@ -1,1 +1,16 @@
-"""database."""
+"""The databases of a home: opening them, seeing what others commit, waiting while they are away.
+
+    opening.py          open the databases of a configuration, or the ZEO servers of an application
+    client.py           a client of a home's database, or its file where no process serves it
+    missing_classes.py  stand-ins for classes that cannot be imported
+    sync.py             see what other processes have committed, and commit
+    errors.py           the errors of a storage that is away or full
+    waiting.py          StorageWait: the wait of a worker for such a storage
+    packing.py          packs of the embedded default's file that a crash cannot damage
+
+Supervisors and children open with ``opening``; commands and applications with ``client``, which
+uses ``opening`` too.  Who acts on a message of another process calls ``sync.catch_up`` first, works
+in ``sync.connected`` and commits with ``sync.commit``.  When one of these raises,
+``errors.is_storage_lost`` decides whether to wait (``waiting``) or to fail.  Packing stands apart:
+the embedded default's server opens its file with it, and the supervisor notes the packs.
+"""

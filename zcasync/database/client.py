@@ -1,4 +1,4 @@
-"""Open a home's database as a client: of its server, or of its file where nobody serves."""
+"""A home's database for a client: through its server, or its file where no process serves it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zcasync.instance.settings import Configuration, load
 
 
 def open_client(home_path: str | os.PathLike[str] | None = None, timeout: float = 10.0) -> DB:
-    """A client of a home's database.  Raises NotRunning, StorageAway, ConfigurationError."""
+    """Open a home's database as a client.  Raises NotRunning, StorageAway, ConfigurationError."""
     home = Home.find(home_path)
     home.require()
     configuration = load(home)
@@ -30,17 +30,17 @@ def open_client(home_path: str | os.PathLike[str] | None = None, timeout: float 
 
 
 def is_served(home: Home) -> bool:
-    """Whether a process listens for this home: its supervisor, or a database server left behind.
+    """Return whether a process listens for this home: a supervisor, or an orphaned server.
 
-    A killed supervisor leaves its sockets there, so that they exist means nothing.  One that runs
-    may be about to start its database server (again): then waiting for that makes sense.
+    A killed supervisor leaves its sockets in place, so their existence proves nothing.  A running
+    supervisor may be about to start its database server (again): then the client should wait.
     """
     sockets = (home.control_socket, home.zeo_socket)
     return any(_listens(socket.AF_UNIX, os.fspath(path)) for path in sockets)
 
 
 def is_any_server_away(configuration: Configuration) -> bool:
-    """Whether nobody listens, just now, where one of the configured ZEO servers should."""
+    """Return whether one of the configured ZEO servers does not listen just now."""
     sections = [factory.config.storage for factory in configuration.databases]
     return any(
         isinstance(section, ZEOClient)
@@ -54,7 +54,7 @@ def _listens(family: int, address: Any) -> bool:
         probe.settimeout(1.0)
         try:
             probe.connect(address)
-        except (TimeoutError, BlockingIOError):  # somebody has it, and is too busy to accept
+        except (TimeoutError, BlockingIOError):  # a process has it, and is too busy to accept
             return True
         except PermissionError as error:
             raise ConfigurationError(
@@ -66,14 +66,14 @@ def _listens(family: int, address: Any) -> bool:
 
 
 def not_running(home: Home) -> NotRunning:
-    """The error for a home whose database belongs to a supervisor that does not run."""
+    """Return the error for a home whose database belongs to a supervisor that does not run."""
     return NotRunning(
         f"no supervisor serves {home.path}: start one with: zcasync run --home {home.path}"
     )
 
 
 def open_for_reading(home: Home, timeout: float) -> DB:
-    """As open_client, but reads the file storage itself while nobody serves the embedded default.
+    """Open as open_client does; read the embedded default's file itself while none serves it.
 
     Raises NotRunning when there is no file either.
     """
@@ -86,7 +86,7 @@ def open_for_reading(home: Home, timeout: float) -> DB:
 
 
 def open_file_for_reading(home: Home) -> DB:
-    """Open the home's file storage; nobody may serve it.
+    """Open the home's file storage, which no server may have open.
 
     Raises NotRunning when nothing was ever stored in it, ConfigurationError when it is none.
     """

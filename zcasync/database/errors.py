@@ -1,4 +1,4 @@
-"""Which errors mean that the storage is away or full, so that a job waits instead of failing."""
+"""The errors of a storage that is away or full: a job waits then, instead of failing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from transaction.interfaces import TransientError
 from ZEO.Exceptions import ClientStorageError
 from ZODB.POSException import ConflictError, POSError, StorageError
 
-#: What a commit raises when the storage cannot take it now: others were first, it is away, full.
+#: The errors of a commit that the storage cannot take now: others were first, it is away, full.
 NOT_COMMITTED = (TransientError, StorageError, OSError)
 
 
 def is_storage_lost(error: BaseException | None, committing: bool = True) -> bool:
-    """Whether an error means that the storage is away or full: the job has to wait for it.
+    """Return whether an error means that the storage is away or full, so the job has to wait.
 
     While the job itself runs only an error of a ZEO client counts: other ones can be about files
     and storages of the job's own.
@@ -24,19 +24,19 @@ def is_storage_lost(error: BaseException | None, committing: bool = True) -> boo
 
 
 def give_up(error: BaseException) -> None:
-    """What to do about a lost storage where nobody waits for it: raise."""
+    """Raise the error of a lost storage, for a caller that does not wait for it."""
     raise error
 
 
 def say_it_once() -> None:
-    """Keep what the storage's errors look like from inside ZODB out of this process's log.
+    """Keep ZODB's own reports of the storage's errors out of this process's log.
 
-    It would be a traceback for every object that cannot be loaded while the storage is away; who
-    waits for the storage says so.
+    ZODB logs a traceback for every object that cannot be loaded while the storage is away; the
+    process that waits for the storage logs that itself, once.
     """
-    logging.getLogger("ZODB.Connection").addFilter(_is_news)
+    logging.getLogger("ZODB.Connection").addFilter(_is_worth_logging)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_worth_logging(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, TransientError)

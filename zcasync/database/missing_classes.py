@@ -10,7 +10,7 @@ from zcasync.errors import FOREIGN_CODE
 
 
 def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
-    """The class of a record; a stand-in where importing it fails, for whatever reason.
+    """Return the class of a record; a stand-in where importing it fails, for whatever reason.
 
     ZODB's own only expects ImportError, and a module with a syntax error would make every record
     that refers to it unreadable.
@@ -34,6 +34,6 @@ class StandIn(broken.Broken):  # type: ignore[misc]
 
 
 def rebuild(modulename: str, globalname: str, *args: Any) -> Any:
-    """The object of a stored stand-in, as itself where that is possible now."""
+    """Return the object of a stored stand-in, as itself where that is possible now."""
     kind = class_factory(None, modulename, globalname)
     return kind.__new__(kind, *args)

@@ -1,4 +1,4 @@
-"""Opening the databases of a home, and keeping up with what other processes committed."""
+"""Opening the databases of a home, or those that an application's databases are clients of."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from zcasync.zeo.invalidations import bound
 from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.sections import is_client_section, open_client_section, server_address
 
-#: How often to try where other processes open a new database at the same time.
+#: The number of tries where other processes open a new database at the same time.
 ROOT_TRIES = 9
 
 
 def open_databases(home: Home, configuration: Configuration, timeout: float) -> DB:
-    """The main database of a configuration; a second one is in its ``databases``.
+    """Open the databases of a configuration; return the main one, a second is in ``databases``.
 
     ``timeout``: seconds to wait for a database server.  Connections can be fenced.  Raises
     StorageAway when a server does not answer, ConfigurationError for what can never work.
@@ -46,9 +46,9 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
 
 
 def _prepared(db: DB) -> DB:
-    """Let the connections of a database and its companions be fenced, and commit at once.
+    """Let connections of a database and its companions be fenced, and commit in one phase.
 
-    The latter where it can be.  And let none of them note without limit what others commit.
+    The latter where the storage can.  None of them notes without limit what others commit.
     """
     for one in db.databases.values():
         bound(one)
@@ -58,7 +58,7 @@ def _prepared(db: DB) -> DB:
 
 
 def _first_of_several(make: Callable[[], DB]) -> DB:
-    """Make a database.  Who opens a new one writes its root, and others may do that just now."""
+    """Make a database.  Opening a new one writes its root, and others may do that just now."""
     for _ in range(ROOT_TRIES):
         with contextlib.suppress(ConflictError):
             return make()
@@ -78,13 +78,13 @@ def _client(home: Home, timeout: float) -> Any:
         except ClientDisconnected as error:
             if time.monotonic() >= deadline:
                 raise StorageAway(f"no database server answers at {path}") from error
-            time.sleep(0.05)  # it has just ended while we came; the next one may be on its way
+            time.sleep(0.05)  # it has just ended; the next one may be starting
         else:
             return client
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:
-    """The ZEO servers of a database and its companions: name -> [addresses, storage name].
+    """Return the ZEO servers of a database and its companions: name -> [addresses, storage].
 
     None when one of them is no client of a server.
     """
@@ -97,7 +97,7 @@ def server_addresses(db: DB) -> dict[str, Any] | None:
 
 
 def open_servers(servers: dict[str, Any], timeout: float) -> DB:
-    """The databases that :func:`server_addresses` described; returns the main one."""
+    """Open the databases that :func:`server_addresses` described; return the main one."""
     databases: dict[str, DB] = {}
     for name, (addresses, storage) in servers.items():
         where = [tuple(address) if isinstance(address, list) else address for address in addresses]
@@ -150,19 +150,19 @@ def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:
 
 @dataclass(frozen=True)
 class _Opened:
-    """Stands for a storage section whose storage has been opened."""
+    """A stand-in for a storage section whose storage has been opened."""
 
     storage: Any
 
     def open(self) -> Any:
-        """The storage."""
+        """Return the storage."""
         return self.storage
 
 
 def _open_storage(section: Any, timeout: float) -> Any:
     """Open the storage of a section, waiting at most ``timeout`` for a ZEO server.
 
-    ``<zeoclient>`` itself knows waiting for half a minute or not waiting, nothing else.
+    ``<zeoclient>`` itself can only wait for half a minute or not at all.
     """
     if isinstance(section, ZEOClient):
         section.config.wait = False

@@ -2,8 +2,8 @@
 
 FileStorage writes the packed file beside the old one, then gives both their new names.  Two things
 are added here, so that a crash at any moment costs nothing: the packed file is on the disk before
-it gets its name, and a pack that died between the two renames is brought to its end.  A small file
-in the home says when its database was packed last.
+it gets its name, and a pack that died between the two renames is finished.  A small file
+in the home records when its database was packed last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zcasync.instance.home import Home
 
 
 def open_file(data_fs: Path, blobs: Path) -> FileStorage:
-    """The file storage, to be written by this process alone.
+    """Open the file storage, to be written by this process alone.
 
     Raises ConfigurationError where it is missing though an older one is there, and what FileStorage
     raises: ``zc.lockfile.LockError`` when another process has it.
@@ -33,7 +33,7 @@ def open_file(data_fs: Path, blobs: Path) -> FileStorage:
 
 
 def synced_packer(storage: Any, referencesf: Any, stop: Any, gc: Any) -> Any:
-    """ZODB's packer, whose file is on the disk before it takes the place of the old one."""
+    """Pack as ZODB does; the file is on the disk before it takes the place of the old one."""
     result = FileStorage.packer(storage, referencesf, stop, gc)
     if result is not None:
         sync(packed_file(Path(storage.getName())))
@@ -41,12 +41,12 @@ def synced_packer(storage: Any, referencesf: Any, stop: Any, gc: Any) -> Any:
 
 
 def packed_file(data_fs: Path) -> Path:
-    """Where a pack writes."""
+    """Return the path of the file that a pack writes."""
     return data_fs.with_name(f"{data_fs.name}.pack")
 
 
 def old_file(data_fs: Path) -> Path:
-    """What was packed."""
+    """Return the path of the file that was packed, until it is removed."""
     return data_fs.with_name(f"{data_fs.name}.old")
 
 
@@ -67,7 +67,7 @@ def finish_interrupted(data_fs: Path) -> None:
 
 
 def drop_old(home: Home) -> None:
-    """Remove what a pack of the home's file has set aside; the packed one is on the disk."""
+    """Remove the old file that a pack of the home's file left; the packed one is on the disk."""
     if not home.data_fs.exists():
         return
     sync(home.data_fs.parent)
@@ -77,14 +77,14 @@ def drop_old(home: Home) -> None:
 
 
 def note_packed(home: Home) -> None:
-    """Write down that the home's database was packed now, by this machine's clock."""
+    """Record that the home's database was packed now, by this machine's clock."""
     fresh = home.packed.with_suffix(".new")
     fresh.write_text(json.dumps({"at": time.time()}))
     fresh.replace(home.packed)
 
 
 def last_packed(home: Home) -> float | None:
-    """When it was packed last, seconds since 1970; None: not known."""
+    """Return when the database was packed last, seconds since 1970; None: not known."""
     try:
         return float(json.loads(home.packed.read_text())["at"])
     except (OSError, ValueError, KeyError, TypeError):

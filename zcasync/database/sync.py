@@ -1,4 +1,4 @@
-"""See what others have committed, and commit."""
+"""Commits of other processes, seen in time, and commits of this one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zcasync.zeo.connections import changed_objects, view_end
 
 
 def manager_database(db: DB) -> DB:
-    """The database that holds the data manager."""
+    """Return the database that holds the data manager."""
     return db.databases.get(ASYNC_DATABASE, db)
 
 
@@ -25,10 +25,10 @@ def catch_up(db: DB, tid: bytes | None = None) -> None:
 
     ``tid``: or only what was committed up to this transaction.
 
-    A message of another process can overtake the storage server's news of what that process
-    committed.  ``lastTransaction`` does not tell either: a ZEO server, unless it is ours, may
-    announce our own newer commit before somebody's older one.  A round trip to the server puts
-    everything in order.
+    A message of another process can overtake the storage server's invalidations of what that
+    process committed.  ``lastTransaction`` proves nothing either: a ZEO server, unless it is ours,
+    may announce our own newer commit before an older one of another client.  A round trip to the
+    server puts everything in order.
     """
     storage = db.storage
     if (
@@ -43,7 +43,7 @@ def catch_up(db: DB, tid: bytes | None = None) -> None:
 
 
 def last_seen(connection: Any) -> bytes | None:
-    """The id of the last transaction that the connection's present one sees, where one can know."""
+    """Return the id of the last transaction that the connection sees; None: not known."""
     end = view_end(connection)
     return None if end is None else p64(u64(end) - 1)
 
@@ -51,9 +51,9 @@ def last_seen(connection: Any) -> bytes | None:
 def commit(
     connection: Any, told: Callable[[bytes], None] | None = None
 ) -> tuple[bool, bytes | None]:
-    """Commit; returns whether anything was written, and where it is known the transaction's id.
+    """Commit; return whether anything was written, and the transaction's id if it is known.
 
-    ``told``: see :class:`zcasync.zeo.one_phase.OnePhaseConnection`; any other one calls it never.
+    ``told``: see :class:`zcasync.zeo.one_phase.OnePhaseConnection`; no other connection calls it.
     """
     written, seen = changed_objects(connection), last_seen(connection)
     connection.told = told
@@ -67,7 +67,7 @@ def commit(
 
 
 def catch_up_all(db: DB, tid: bytes | None = None) -> None:
-    """The same for ``db`` and its companions: what a job finds in all of them belongs together.
+    """Catch up on ``db`` and its companions: what a job finds in all of them belongs together.
 
     ``tid`` is one of ``db``.
     """
@@ -77,7 +77,7 @@ def catch_up_all(db: DB, tid: bytes | None = None) -> None:
 
 @contextlib.contextmanager
 def connected(db: DB) -> Iterator[Any]:
-    """A connection of the data manager's database, in a transaction manager of its own."""
+    """Provide a connection of the data manager's database, with its own transaction manager."""
     manager = transaction.TransactionManager()
     connection = manager_database(db).open(transaction_manager=manager)
     try:

@@ -1,4 +1,4 @@
-"""Waiting for a storage that is away or full: what workers do instead of giving up."""
+"""Waiting for a storage that is away or full: workers wait instead of failing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up
 
-#: Pauses, seconds: 0.1, 0.2 ... at most this.
+#: The pauses grow by STEP, seconds: 0.1, 0.2 ... up to LONGEST_PAUSE.
 STEP = 0.1
 LONGEST_PAUSE = 5.0
 
 
 class StorageWait:
-    """Called with what a storage raised, returns when the storage answers again.
+    """The wait for a storage: called with what it raised, returns when it answers again.
 
-    That it answers does not mean that it takes commits, so the pauses grow until ``works`` is
-    called.  ``said(text)`` is told once when the wait begins and once when all works again.
+    A storage that answers may still refuse commits, so the pauses grow until ``works`` is called.
+    ``said(text)`` is called once when the wait begins and once when all works again.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class StorageWait:
                 continue
 
     def works(self) -> None:
-        """Something was stored."""
+        """End the wait: something was stored."""
         if self._pause:
             self._pause = 0.0
             self._said("the database works again")

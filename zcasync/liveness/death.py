@@ -1,4 +1,4 @@
-"""How a child ended, with the evidence."""
+"""The end of a child, with the evidence."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Death:
-    """How a child process ended, with the evidence."""
+    """The end of a child process, with the evidence."""
 
     pid: int  # 0: it was a thread of the engine's own process
     exit_code: int | None = None
     signal: str | None = None
     reason: str | None = None  # why it was killed, where that is known
-    job: str | None = None  # the id of the job that it was at, where that is known
+    job: str | None = None  # the id of the job that it was running, where that is known
     output: tuple[str, ...] = ()  # its last lines, the Python stack among them
 
     @property
@@ -25,5 +25,5 @@ class Death:
         return what + (f" ({self.reason})" if self.reason else "")
 
     def as_dict(self) -> dict[str, Any]:
-        """As evidence on a Failure."""
+        """Return the death as evidence on a Failure."""
         return asdict(self)

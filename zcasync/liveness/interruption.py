@@ -1,4 +1,4 @@
-"""Interruptions: what becomes of one partial whose process has died, or that is not wanted."""
+"""Interruptions: what becomes of one partial whose process has died, or that is cancelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zcasync.retry.fault import Cancelled, Died, Refused
 
 
 def interrupt(partial: PartialRecord, death: Death, log: list[str]) -> None:
-    """Count an interruption: release the partial, or end it, as its retry policy says."""
+    """Count an interruption: release the partial, or end it, as its retry policy decides."""
     decision = _count(partial, death, name_of(partial), log)
     if isinstance(decision, Later):
         partial.forgive(decision.at)
@@ -23,7 +23,7 @@ def interrupt_callback(partial: PartialRecord, death: Death, log: list[str]) -> 
     """Count an interruption of a callback: its partial's result is there, the rest is repeated."""
     callback = current_call(partial)
     if callback.has_result:
-        return  # no call is left to be made, only that it is over has to be written
+        return  # no call is left to be made, only its completion has to be stored
     name = f"{name_of(callback)}, a callback of {name_of(partial)},"
     decision = _count(callback, death, name, log)
     if isinstance(decision, Later) and callback.state == ACTIVE:
@@ -32,7 +32,7 @@ def interrupt_callback(partial: PartialRecord, death: Death, log: list[str]) -> 
 
 
 def cancel(partial: PartialRecord, who: str, log: list[str], death: Death | None = None) -> None:
-    """End a partial that is not wanted any more; ``death``: of the child that it ran in."""
+    """End a partial that was cancelled by ``who``; ``death``: of the child that it ran in."""
     evidence = {} if death is None else death.as_dict()
     _end(partial, decide(partial, Cancelled(who, evidence)), name_of(partial), log)
 

@@ -1,4 +1,4 @@
-"""Recovery: claims that their child or their engine did not bring to an end."""
+"""Recovery: claims that their child or their engine did not finish."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def recover(
 
 
 def running_at_death(partials: list[PartialRecord], death: Death) -> PartialRecord | None:
-    """Return which of the partials assigned to a child it was running when it died."""
+    """Return the partial, of those assigned to a child, that it was running when it died."""
     possible = [partial for partial in partials if _may_be_running(partial)]
     named = [partial for partial in possible if hex_oid(partial._p_oid) == death.job]
     # One that has begun and is not named waits for a Deferred.
@@ -78,9 +78,9 @@ def quarantine(
     to: SizedSequence,
     log: list[str],
 ) -> None:
-    """Take what cannot be loaded out of a claim list: it must not keep the rest from going on.
+    """Take what cannot be loaded out of a claim list, so that the rest can go on.
 
-    A release whose classes refuse what an older one has stored is enough for that.
+    That happens, for instance, when a version's classes refuse what an older version has stored.
     """
     found = {partial: decide(partial, fault) for partial, fault in unreadable}
     one.keep(partial for partial in one.items if partial not in found)

@@ -1,4 +1,4 @@
-"""The work of an engine that is gone: taken over, given back."""
+"""The takeover of what a dead engine held: claims are released, or kept by the heir."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def take_over(
 
     Unfinished partials wait again; those whose callbacks have not all run are the heir's now, and
     so are those that cannot be loaded.  Without an heir the latter stay where they are, for the
-    next engine that looks.
+    next engine that checks.
     """
     log: list[str] = []
     pid = 0

@@ -1,15 +1,16 @@
-"""Verdicts: whether a worker's engine runs, judged by its record and by what this machine knows.
+"""Verdicts on a worker's engine, judged by its record and by what this machine knows.
 
-There is one judge: start-up, an engine that looks at its peers, and the command line give it what
+There is one judge: start-up, an engine that checks its peers, and the command line give it what
 they know, so they cannot disagree where they know the same.
 
 Proof comes from a process: the supervisor of this home answers, or the identity in the incarnation
 names a process of this machine.  Without proof only the promise counts, the time within which the
-engine said that it would write again.  A watcher knows by its own clock that this time has passed.
-A single look knows it only where engine and looker share a clock: in two containers of one machine,
-since it was booted.  Elsewhere one look is good for no more than a hint, the ping's time against
-this machine's clock.  Clocks differ: a hint makes an engine overdue, never dead.  For a watcher the
-shared clock is a hint too: while the database was away no engine could write.
+engine announced that it would write again.  A watcher knows by its own clock that this time has
+passed.  A single sample proves it only where the engine and this process share a clock: in two
+containers of one machine, since it was booted.  Elsewhere one sample is no more than a hint, the
+ping's time against this machine's clock.  Clocks differ: a hint makes an engine overdue, never
+dead.  For a watcher the shared clock is a hint too: while the database was away no engine could
+write.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ STALE = frozenset({Verdict.GHOST, Verdict.DEAD})
 
 @dataclass(frozen=True)
 class Sighting:
-    """What is known, beside the records, of the process that would be a worker's engine.
+    """The facts, beside the records, about the process that would be a worker's engine.
 
-    ``engine``, ``pid``: what the supervisor of this home says that it runs, for the worker of this
-    home; None when it does not say.  ``holds_home``: whether that supervisor's process lives; None
+    ``engine``, ``pid``: what the supervisor of this home reports that it runs, for the worker of
+    this home; None without a report.  ``holds_home``: whether that supervisor's process lives; None
     when that cannot be known from here.  ``is_only_home``: no other home can reach the database, so
     a process that does not hold this one is no engine.  ``is_stillborn``: the engine was to begin
     in this process and did not, though its record may be there: the commit was in doubt.
@@ -66,8 +67,8 @@ class Judgement:
     """A verdict with its reason, in words for people; ``since``: when the engine was last known.
 
     ``limit``: after so many seconds of silence the engine is dead, ``remaining``: so many are left;
-    None where its process can be looked at.  ``overdue``: by its own clock or this machine's a
-    silent engine's promise has run out, and only watching it can tell.
+    None where its process can be examined.  ``overdue``: by its own clock or this machine's a
+    silent engine's promise has run out, and only watching can decide.
     """
 
     verdict: Verdict
@@ -81,7 +82,7 @@ class Judgement:
 
 
 def judge_watched(worker: Worker, watch: Watch) -> Judgement:
-    """Return the verdict on a worker's engine after one more look of a process that watches it."""
+    """Return the verdict on a worker's engine after one more sample of the watching process."""
     is_stillborn = worker.engineUUID in watch.stillborn
     sighting = Sighting(is_only_home=watch.is_only_home, is_stillborn=is_stillborn)
     return judge(worker, sighting, watch.look(worker))
@@ -90,7 +91,7 @@ def judge_watched(worker: Worker, watch: Watch) -> Judgement:
 def judge(
     worker: Worker, sighting: Sighting | None = None, silence: Silence | None = None
 ) -> Judgement:
-    """Return the verdict on a worker's engine; ``silence``: None for a single look."""
+    """Return the verdict on a worker's engine; ``silence``: None for a single sample."""
     sighting = sighting or Sighting()
     named, incarnation = worker.engineUUID, worker.incarnation
     if sighting.engine is not None:
@@ -116,7 +117,7 @@ def judge(
 def judge_holder(sighting: Sighting, holder: dict[str, Any]) -> Judgement:
     """Return the verdict on this home's engine by what its last supervisor wrote into the home.
 
-    For a look without the database.  ``holder``: see ``zcasync.instance.lock.read``.
+    For a verdict without the database.  ``holder``: see ``zcasync.instance.lock.read``.
     """
     who = f"process {holder['pid']} on {holder['host']}"
     if sighting.engine is not None:
@@ -164,14 +165,14 @@ def _judge_incarnation(
 
 
 def _lives(worker: Worker, incarnation: Incarnation, silence: Silence | None) -> bool:
-    """Return whether the process of an incarnation that is not over is seen to live."""
+    """Return whether the process of an incarnation that has not ended is seen to live."""
     if incarnation.is_over or not incarnation.identity.is_alive():
         return False
     return silence is None or not _is_frozen(worker, incarnation, silence)
 
 
 def _is_frozen(worker: Worker, incarnation: Incarnation, silence: Silence) -> bool:
-    """Return whether a process that is there has been stopped for longer than it may be silent."""
+    """Return whether a process that exists has been stopped for longer than it may be silent."""
     return silence.is_deadly(limit_of(worker)) and incarnation.identity.is_frozen()
 
 
@@ -194,7 +195,7 @@ def _judge_promise(
 
 
 def _age_of_ping(worker: Worker, incarnation: Incarnation) -> tuple[float | None, bool]:
-    """Return how many seconds ago an engine wrote, and whether a clock that we share says so."""
+    """Return how many seconds ago an engine wrote, and whether a shared clock measured that."""
     ping = worker.ping
     if incarnation.identity.is_of_this_boot and ping.monotonic is not None:
         return time.monotonic() - ping.monotonic, True
@@ -202,7 +203,7 @@ def _age_of_ping(worker: Worker, incarnation: Incarnation) -> tuple[float | None
 
 
 def _judge_look(age: float | None, is_shared: bool, limit: float) -> tuple[Verdict, str]:
-    """Return what one look at a ping of this age proves, and what it shows."""
+    """Return what one sample of a ping of this age proves, and what it shows."""
     if age is None:
         return Verdict.SILENT, "has never written"
     if is_shared:
@@ -213,7 +214,7 @@ def _judge_look(age: float | None, is_shared: bool, limit: float) -> tuple[Verdi
 
 
 def _judge_silence(silence: Silence, limit: float) -> tuple[Verdict, str]:
-    """Return what a watcher's looks prove, and what they show."""
+    """Return what a watcher's samples prove, and what they show."""
     if silence.is_deadly(limit):
         return Verdict.DEAD, _shown(silence)
     if silence.has_changed and silence.seconds <= limit:

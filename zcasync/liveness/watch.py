@@ -1,9 +1,9 @@
-"""Watching: how long an engine that cannot be looked at has been silent, by our own clock.
+"""Watching: the silence of an engine whose process cannot be examined, by this process's clock.
 
 No two clocks are compared.  An engine promises to write its ping record again within some seconds;
 a watcher counts, on a monotonic clock of its own, how long the record's serial has not changed.
-Time in which the watcher itself did not look does not count: it may have been frozen, or without a
-storage.
+Time in which the watcher itself took no samples does not count: it may have been frozen, or without
+a storage.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 from zcasync.workers.worker import Worker
 
-#: Silence of more than so many times the promise is death ...
+#: Silence of more than this multiple of the promise is death ...
 PROMISE_FACTOR = 1.25
-#: ... seen in at least so many looks.
+#: ... seen in at least this number of samples.
 LEAST_LOOKS = 3
-#: How often to look, seconds.
+#: The pause between two samples, seconds.
 PAUSE_SECONDS = 1.0
-#: A pause between two looks counts for no more than this, seconds.
+#: A pause between two samples counts for no more than this, seconds.
 LONGEST_STEP_SECONDS = 6.0
 
 
@@ -38,9 +38,9 @@ def limit_of(worker: Worker) -> float:
 
 @dataclass(frozen=True)
 class Silence:
-    """What a watcher has seen of one engine's ping record.
+    """The observations of a watcher of one engine's ping record.
 
-    ``looks``: since the record's serial was seen for the first time; ``seconds``: for how long it
+    ``looks``: the samples since the record's serial was first seen; ``seconds``: for how long it
     has not changed; ``has_changed``: whether it changed at all while it was watched.
     """
 
@@ -49,13 +49,13 @@ class Silence:
     has_changed: bool = False
 
     def is_deadly(self, limit: float) -> bool:
-        """Return whether it has lasted for longer than ``limit`` seconds, in looks enough."""
+        """Return whether it has lasted for longer than ``limit`` seconds, in enough samples."""
         return self.looks >= LEAST_LOOKS and self.seconds > limit
 
 
 @dataclass(frozen=True)
 class _Look:
-    """The last look at one engine's ping record."""
+    """The last sample of one engine's ping record."""
 
     serial: bytes
     at: float
@@ -63,10 +63,10 @@ class _Look:
 
 
 class Watch:
-    """Watches engines for one process, and keeps what else that process knows of them.
+    """The watcher of one process, with what else that process knows of the engines.
 
-    ``seconds()`` tells the time, monotonic.  ``is_only_home``: this process has the lock of the
-    only home that can reach the database, so an engine that cannot be looked at is gone, from
+    ``seconds()`` returns the time, monotonic.  ``is_only_home``: this process has the lock of the
+    only home that can reach the database, so an engine that cannot be examined is gone, from
     before a boot of this machine for instance.
     """
 
@@ -76,12 +76,12 @@ class Watch:
         self._seconds = seconds
         self._last: dict[uuid.UUID, _Look] = {}
         self.is_only_home = is_only_home
-        #: Engines of this process that did not come to life; their record may be there all the
+        #: Engines of this process that did not begin; their record may be there all the
         #: same, because the commit was in doubt.
         self.stillborn: set[uuid.UUID] = set()
 
     def look(self, worker: Worker) -> Silence | None:
-        """Look once more at the ping of a worker's engine; None: the record names no engine.
+        """Take one more sample of the ping of a worker's engine; None: the record names no engine.
 
         Call it in a transaction that has seen the newest commits.
         """

@@ -1,4 +1,4 @@
-"""One partial as data: what ``job --json`` prints, of healthy records and of broken ones."""
+"""One partial as data, as ``job --json`` prints it, from a healthy record or a broken one."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ T = TypeVar("T")
 
 #: Longer representations are cut, in JSON too.
 REPR_CHARACTERS = 10_000
-#: Callbacks are shown so deep and so many at each place.
+#: Callbacks are shown to this depth, and at most so many of one partial.
 CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
-#: What goes wrong is counted apart.
+#: The counters of what went wrong, one for each kind.
 COUNTED = ("conflicts", "interruptions", "exceptions")
 #: In place of an id where a record was never stored.
 NO_ID = "?"
@@ -56,14 +56,14 @@ class Fields:
 
 
 def looks_like_job(obj: Any) -> bool:
-    """Whether a stored object is a partial, or was one as far as one can see."""
+    """Return whether a stored object is a partial, or was one as far as can be seen."""
     if isinstance(obj, PartialRecord):
         return True
     return isinstance(obj, Broken) and "_call" in (Fields(obj)._state)
 
 
 def describe(partial: Any) -> dict[str, Any]:
-    """The partial as ``job --json`` has it.  Raises what the storage raises, nothing else."""
+    """Return the partial as ``job --json`` has it.  Raises only what the storage raises."""
     fields = Fields(partial)
     if not fields.is_readable:
         return {**_nothing(), "id": identity(partial), "problem": fields.problem}
@@ -101,7 +101,7 @@ def describe(partial: Any) -> dict[str, Any]:
 
 
 def summary(partial: Any) -> dict[str, Any]:
-    """What a listing shows of a partial; does not load a large result."""
+    """Return what a listing shows of a partial, without loading a large result."""
     fields = Fields(partial)
     if not fields.is_readable:
         return {"id": identity(partial), "problem": fields.problem}
@@ -121,13 +121,13 @@ def summary(partial: Any) -> dict[str, Any]:
 
 
 def _progress(partial: Any) -> dict[str, Any] | None:
-    """The last report that was noted in the database."""
+    """Return the last progress report that was noted in the database."""
     found = _try(lambda: noted(partial), None)
     return None if found is None else found.as_dict()
 
 
 def _nothing() -> dict[str, Any]:
-    """The form of a record of which nothing can be read."""
+    """Return the form of a record of which nothing can be read."""
     names = (
         "id state queue callable result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry"
@@ -138,7 +138,7 @@ def _nothing() -> dict[str, Any]:
 
 
 def retry_name(fields: Fields) -> str:
-    """The name of the retry policy; for one that was not named, that of what applies then."""
+    """Return the name of the retry policy; where none was named, that of the default."""
     if fields["_retry"] is not None:
         return str(fields["_retry"])
     return UNNAMED if fields["_parent"] is None else UNNAMED_CALLBACK
@@ -190,7 +190,7 @@ def _callbacks(fields: Fields, depth: int = 0) -> list[dict[str, Any]]:
 
 
 def json_form(value: Any) -> Any:
-    """The value as JSON has it; None when it has no JSON form."""
+    """Return the value as JSON has it; None when it has no JSON form."""
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
@@ -198,13 +198,13 @@ def json_form(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it, else its repr."""
+    """Return the value as JSON has it, else its repr."""
     form = json_form(value)
     return safe_repr(value) if form is None and value is not None else form
 
 
 def safe_repr(value: Any) -> str:
-    """``repr``, cut when it is long; never raises."""
+    """Return ``repr`` of a value, cut when it is long; never raises."""
     try:
         return cut(repr(value), REPR_CHARACTERS)
     except Exception as error:  # any class's own code may run here
@@ -213,7 +213,7 @@ def safe_repr(value: Any) -> str:
 
 
 def identity(partial: Any) -> str:
-    """The id; ``?`` for one that was never stored.  Raises AttributeError for what is no object."""
+    """Return the id, or ``?`` if never stored.  Raises AttributeError for what is no object."""
     return NO_ID if partial._p_jar is None else id_of(partial)
 
 
@@ -229,9 +229,9 @@ def _uuid_text(worker: bytes) -> str:
 
 
 def _try(read: Callable[[], T], default: T) -> T:
-    """What ``read`` returns, or the default where a part of the record is broken.
+    """Return what ``read`` returns, or the default where a part of the record is broken.
 
-    The storage's own trouble is raised: it is not the record's fault.
+    Errors of the storage are raised: the record is not their cause.
     """
     try:
         return read()

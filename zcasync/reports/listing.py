@@ -1,4 +1,4 @@
-"""Finding jobs to list, lazily: the length of a queue must not matter to who wants twenty."""
+"""Finding jobs to list, lazily: twenty jobs of a long queue must not cost more than of a short."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zcasync.reports.job import Fields
 
 
 def listing(manager: Any, state: str | None, queue: str | None, limit: int) -> list[Any]:
-    """Up to ``limit`` partials: claimed ones, then waiting ones, then finished ones."""
+    """Return up to ``limit`` partials: claimed ones, then waiting ones, then finished ones."""
     if manager is None:
         return []
     names = [queue] if queue else ["thread", "reactor"]
@@ -51,10 +51,10 @@ def _is_wanted(partial: Any, state: str | None, queue: str | None) -> bool:
 
 
 def waiting(queue: Any) -> Iterator[Any]:
-    """What waits in a queue, broken records included.
+    """Yield what waits in a queue, broken records included.
 
-    In the order of the due times, except that what nobody has read yet comes as it was put: to sort
-    it, all of it would have to be loaded.
+    In the order of the due times, except that what no claimer has read yet comes in the order of
+    the puts: to sort it, all of it would have to be loaded.
     """
     sources: list[Iterator[tuple[int, Any]]] = []
     for lane in queue.lanes().values():
@@ -70,7 +70,7 @@ def _filed(tree: Any) -> Iterator[tuple[int, Any]]:
 
 
 def claimed(worker: Any, limit: int | None = None) -> list[Any]:
-    """What a worker's record says that it has claimed."""
+    """Return the partials that are claimed according to a worker's record."""
     sequences = (worker.thread, worker.reactor)
     return list(islice((one for sequence in sequences for one in sequence), limit))
 

@@ -1,6 +1,6 @@
-"""Orphans: processes that do, or have left behind, the work of a supervisor that is gone.
+"""Orphans: processes of a supervisor that is gone, left behind by it or by its jobs.
 
-Children leave by themselves when their supervisor is gone, and a job's own processes are killed
+Children end by themselves when their supervisor is gone, and a job's own processes are killed
 with its child, so there should be none.  One that is frozen, or that has moved to a session of its
 own, can be left all the same.
 """
@@ -26,7 +26,7 @@ COMMAND_CHARACTERS = 120
 
 @dataclass(frozen=True)
 class Orphan:
-    """One process; ``engine``: whose work it did, None where it does not say."""
+    """One process; ``engine``: the one whose work it did, None where that is not known."""
 
     pid: int
     engine: str | None
@@ -35,16 +35,16 @@ class Orphan:
     command: str
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``ghosts --json``."""
+        """Return the orphan as ``ghosts --json`` has it."""
         since = self.since.isoformat(timespec="seconds")
         return {**self.__dict__, "since": since}
 
 
 def orphans(home: Home, engine: str | None, last_engine: str | None) -> list[Orphan]:
-    """The orphans of this home on this machine, as far as this user may look at processes.
+    """Return the orphans of this home on this machine, among the processes this user may inspect.
 
     ``engine``: the one that the home's supervisor runs now, whose processes are in order;
-    ``last_engine``: the last one that it wrote down.
+    ``last_engine``: the last one that it recorded.
     """
     found = []
     for process in psutil.process_iter():
@@ -65,14 +65,14 @@ def _described(process: psutil.Process, mark: _Mark, home: Home) -> Orphan:
 
 @dataclass(frozen=True)
 class _Mark:
-    """What a process tells about the supervisor that it comes from."""
+    """The facts that a process carries about the supervisor that it comes from."""
 
     engine: str | None
     home: str | None = None
-    supervisor_lives: bool = False  # or may live, where nobody here can know
+    supervisor_lives: bool = False  # or may live, where this machine cannot know
 
     def is_orphan(self, home: Home, engine: str | None, last_engine: str | None) -> bool:
-        """See ``orphans``."""
+        """Return whether the process is an orphan of this home; see ``orphans``."""
         if self.supervisor_lives or (self.engine is not None and self.engine == engine):
             return False
         if self.home is None:
@@ -81,7 +81,7 @@ class _Mark:
 
 
 def _mark(process: psutil.Process) -> _Mark | None:
-    """What the environment or the command line tell; None: it has nothing to do with us."""
+    """Return the mark in the environment or the command line; None: no process of zcasync."""
     if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
         return None
     environment = process.environ()
@@ -97,7 +97,7 @@ def _mark(process: psutil.Process) -> _Mark | None:
 
 
 def _spec(words: list[str]) -> ChildSpec | None:
-    """What a child was told at its start, from its command line."""
+    """Return the specification that a child was started with, from its command line."""
     for number in range(len(words) - 2):
         if words[number : number + 2] == ["-m", CHILD_MODULE]:
             with contextlib.suppress(TypeError, ValueError):
@@ -106,7 +106,7 @@ def _spec(words: list[str]) -> ChildSpec | None:
 
 
 def _is_older(pid: int, process: psutil.Process) -> bool:
-    """Whether the process ``pid`` runs and is not a later one than ``process``."""
+    """Return whether the process ``pid`` runs and is not a later one than ``process``."""
     try:
         return psutil.Process(pid).create_time() <= process.create_time()
     except psutil.NoSuchProcess:

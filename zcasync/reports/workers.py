@@ -1,4 +1,4 @@
-"""What ``status`` and ``ghosts`` show: the supervisor's own word, the records, the verdicts."""
+"""The data of ``status`` and ``ghosts``: the supervisor's answer, the records, the verdicts."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from zcasync.workers.worker import Worker
 
 
 class SupervisorProbe:
-    """What can be known of a home's supervisor without its database."""
+    """The facts about a home's supervisor that can be known without its database."""
 
     def __init__(self, home: Home, timeout: float) -> None:
         self._home = home
-        self.status: dict[str, Any] | None = None  # what it says; None: it does not answer
-        self.silence: str | None = None  # why it does not, where its process lives
+        self.status: dict[str, Any] | None = None  # its answer; None: it does not answer
+        self.silence: str | None = None  # why it does not answer, where its process lives
         self.worker = readUUID(home.path)
         self.holder = read_holder(home)
         self.is_alive: bool | None = False  # None: cannot be known from here
@@ -50,15 +50,15 @@ class SupervisorProbe:
 
     @property
     def sighting(self) -> Sighting:
-        """What it means for the worker of this home."""
+        """The supervisor as evidence on the engine of this home's worker."""
         engine = None
-        # Before it is written on the worker, and after it was laid down, the engine is no news.
+        # Before the engine is recorded on the worker, and after it has ended, it proves nothing.
         if self.status is not None and self.status["wakeup"] and self.status["engine"]:
             engine = uuid.UUID(self.status["engine"])
         return Sighting(engine, self.pid, self.is_alive)
 
     def sighting_of(self, worker: Worker) -> Sighting:
-        """What it means for a worker, of this home or of another one."""
+        """Return what the supervisor proves for a worker, of this home or of another one."""
         seen = self.sighting if self.worker == worker.UUID else Sighting()
         return replace(seen, is_only_home=self._is_only_home)
 
@@ -67,7 +67,7 @@ class SupervisorProbe:
         return self.worker is not None and is_alone(self._home)
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``status --json``."""
+        """Return the facts as ``status --json`` has them."""
         said = self.status or {}
         return {
             "running": bool(self.is_alive),
@@ -82,11 +82,11 @@ class SupervisorProbe:
 
 
 def _is_alive(home: Home, holder: ProcessIdentity) -> bool | None:
-    """Whether the process lives that held the home's lock last; None: it may, elsewhere."""
+    """Return whether the last holder of the home's lock lives; None: it may, elsewhere."""
     alive = holder.is_alive()
     if alive is not None:
         return alive
-    # From before a boot, or in another container, where the kernel still knows who holds the lock.
+    # From before a boot, or in another container, where the kernel still knows whether it is held.
     if is_held(home):
         return True
     # The embedded default's file belongs to this machine; other databases may be used elsewhere.
@@ -94,12 +94,12 @@ def _is_alive(home: Home, holder: ProcessIdentity) -> bool | None:
 
 
 def is_alone(home: Home) -> bool:
-    """Whether no other home can have a worker in this one's database."""
+    """Return whether no other home can have a worker in this one's database."""
     return load(home).is_embedded
 
 
 def ask(home: Home, timeout: float) -> dict[str, Any]:
-    """The status that the supervisor of a home reports.  Raises NotRunning, StorageAway."""
+    """Return the status that a home's supervisor reports.  Raises NotRunning, StorageAway."""
     client = ControlClient(home.control_socket, timeout)
     try:
         return client.status()
@@ -108,7 +108,7 @@ def ask(home: Home, timeout: float) -> dict[str, Any]:
 
 
 def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:
-    """The part of the status that needs no database."""
+    """Return the part of the status that needs no database."""
     own = supervisor.worker
     return {
         "home": str(home.path),
@@ -121,7 +121,7 @@ def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:
 
 
 def queues(manager: Any) -> dict[str, dict[str, int]]:
-    """How much waits."""
+    """Return how much waits in each queue."""
     found = {}
     for name in ("thread", "reactor"):
         queue = None if manager is None else manager.queue(name)
@@ -133,9 +133,9 @@ def queues(manager: Any) -> dict[str, dict[str, int]]:
 def workers(
     manager: Any, home: Home, supervisor: SupervisorProbe, watch: Watch | None = None
 ) -> list[dict[str, Any]]:
-    """Every worker with the verdict on its engine; the one of this home first.
+    """Return every worker with the verdict on its engine; the one of this home first.
 
-    ``watch``: looks once more at each engine; None for one look only.
+    ``watch``: takes one more sample of each engine; None for a single sample.
     """
     own = supervisor.worker
     found = [] if manager is None else manager.workers.values()
@@ -166,7 +166,7 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
 
 
 def _engine(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, Any]:
-    """What is known of an engine."""
+    """Return what is known of an engine."""
     return {
         "engine": str(engine) if engine else None,
         "host": judgement.host,
@@ -180,9 +180,9 @@ def _engine(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, A
 
 
 def own_from_files(home: Home, supervisor: SupervisorProbe) -> dict[str, Any] | None:
-    """The worker of this home as the files of its last start tell; None: they do not.
+    """Return the worker of this home by the files of its last start; None: they do not suffice.
 
-    In the form of ``workers``, with ``jobs``.  What only the database knows is None.
+    It has the form of ``workers``, with ``jobs``.  What only the database knows is None.
     """
     own, holder = supervisor.worker, supervisor.holder
     if own is None or holder is None:
@@ -207,25 +207,25 @@ def own_from_files(home: Home, supervisor: SupervisorProbe) -> dict[str, Any] | 
 
 
 def _claims(held: Claims | None) -> dict[str, Any]:
-    """In the form of a worker's sequence."""
+    """Return claims in the form of a worker's sequence."""
     if held is None:
         return {"size": None, "len": None}
     return {"size": held.size, "len": len(held.ids(""))}
 
 
 def _children(supervisor: SupervisorProbe, database: str) -> list[dict[str, Any]] | None:
-    """The children of this home's worker; None where a supervisor lives and does not tell."""
+    """Return the children of this home's worker; None: a supervisor lives, without an answer."""
     if supervisor.status is None:
         return None if supervisor.is_alive else []
     children: list[dict[str, Any]] = supervisor.status["children"]
     if database:
-        # The supervisor speaks of oids alone: an id in a second database has its name in front.
+        # The supervisor reports oids alone: an id in a second database has its name in front.
         children = [{**one, "job": one["job"] and f"{database}:{one['job']}"} for one in children]
     return children
 
 
 def stale(reports: list[dict[str, Any]], manager: Any) -> list[dict[str, Any]]:
-    """The reports on workers with a stale engine, with the ids of the jobs that they hold."""
+    """Return the reports on workers with a stale engine, with the ids of the jobs they hold."""
     found = []
     for report in reports:
         if Verdict(report["verdict"]) in STALE:

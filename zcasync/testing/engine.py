@@ -1,4 +1,4 @@
-"""The parts of an engine that a test turns: all but thread jobs is done in the test's thread."""
+"""The parts of an engine that a test turns: all except thread jobs runs in the test's thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
 
 
 class InlineThread:
-    """Does the engine's database work in the caller's thread."""
+    """A stand-in for the database thread: does its work in the caller's thread."""
 
     def run(self, function: Any, *args: Any) -> Deferred[Any]:
-        """Call it now."""
+        """Call the function now."""
         return maybeDeferred(function, *args)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no thread to close."""
 
 
 def inline_reactor_jobs(reactor: Any, db: Any, incarnation: bytes, ended: Any) -> ReactorJobs:
@@ -44,7 +44,7 @@ class StoryWorker(ThreadWorker):
 
 
 class StoryPool(ThreadPool):
-    """Threads whose jobs take as long as they do, whatever time it is for the test."""
+    """Threads whose jobs take real time, independent of the time of the test's reactor."""
 
     worker_class = StoryWorker
 

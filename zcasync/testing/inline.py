@@ -15,7 +15,7 @@ from zcasync.workers.incarnation import Incarnation
 
 
 def run_inline(partial: PartialRecord) -> Any:
-    """Perform one partial that waits in a queue, in this thread; returns its result.  Commits.
+    """Perform one partial that waits in a queue, in this thread; return its result.  Commits.
 
     Raises BadStateError when it does not wait.
     """
@@ -38,7 +38,7 @@ def run_inline(partial: PartialRecord) -> Any:
 
 
 def drain(manager: Any, *, limit: int = 10_000) -> list[PartialRecord]:
-    """Perform all due partials of a data manager, those that they put too; returns them in order.
+    """Perform all due partials of a data manager, those that they put too; return them in order.
 
     Commits.  Raises AssertionError when more than ``limit`` were performed.
     """

@@ -1,7 +1,7 @@
-"""Runs a command that ends with the process that started it: ``python leash.py PID COMMAND...``.
+"""A command that ends with the process that started it: ``python leash.py PID COMMAND...``.
 
 ``PID`` is the one that starts it.  The command takes this process's place, so its pid is known; it
-gets SIGTERM when the thread that started it is gone, however that came about (Linux).
+gets SIGTERM when the thread that started it is gone, for whatever reason (Linux).
 """
 
 import os
@@ -14,7 +14,7 @@ LIFELINE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "protocol", 
 
 
 def leashed(command: list[str]) -> list[str]:
-    """Return what starts a command that ends with this thread."""
+    """Return the command line that starts a command which ends with this thread."""
     return [sys.executable, "-I", __file__, str(os.getpid()), *command]
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     parent, *command = sys.argv[1:]
     if sys.platform == "linux":
         runpy.run_path(LIFELINE)["get_signal_with_parent"](signal.SIGTERM)
-    if os.getppid() != int(parent):  # it was gone before we had asked
+    if os.getppid() != int(parent):  # it was gone before the signal was requested
         sys.exit(f"process {parent} is gone: nobody would stop {command[0]}")
     os.execvp(command[0], command)
 

@@ -30,7 +30,7 @@ from zcasync.testing.supervisor import Supervisor
 
 @pytest.fixture
 def zcasync_db() -> Iterator[Any]:
-    """A fresh ``ZODB.DB`` in memory.  Override it to give the others a database of your own."""
+    """Provide a fresh ``ZODB.DB`` in memory.  Override it to give the others another database."""
     db = DB(DemoStorage(), class_factory=class_factory)
     yield db
     db.close()
@@ -38,7 +38,7 @@ def zcasync_db() -> Iterator[Any]:
 
 @pytest.fixture
 def zcasync_data_manager(zcasync_db: Any) -> Iterator[DataManager]:
-    """The data manager of ``zcasync_db``, and the adapters registered.
+    """Provide the data manager of ``zcasync_db``, with the adapters registered.
 
     It belongs to a connection of this thread's ``transaction.manager``; ``_p_jar`` is that.
     """
@@ -54,7 +54,10 @@ def zcasync_data_manager(zcasync_db: Any) -> Iterator[DataManager]:
 
 @pytest.fixture
 def zcasync_reactor(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeReactor]:
-    """A reactor whose time the test controls, in the place of Twisted's; zcasync's clock is its."""
+    """Provide a reactor whose time the test controls, in the place of Twisted's.
+
+    zcasync's clock follows it.
+    """
     # Before the fake one is in place: ampoule keeps the reactor that it finds.
     import zcasync.supervisor.engine  # noqa: F401
 
@@ -70,13 +73,13 @@ def zcasync_reactor(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeReactor]:
 def zcasync_story(
     zcasync_db: Any, zcasync_data_manager: DataManager, zcasync_reactor: FakeReactor
 ) -> Iterator[Story]:
-    """An engine for ``zcasync_data_manager`` in this process; it works while time flies."""
+    """Provide an engine for ``zcasync_data_manager`` in this process; it works while time flies."""
     with Story(zcasync_db, reactor=zcasync_reactor) as story:
         yield story
 
 
 class SupervisorMaker:
-    """Makes and starts supervisors with homes in one folder, and stops them all."""
+    """The maker of a test's supervisors, with homes in one folder; it starts and stops them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -88,7 +91,7 @@ class SupervisorMaker:
         return self.made[-1].start()
 
     def stop(self) -> None:
-        """Stop all, also where one does not end well; raises what the first such one raised."""
+        """Stop all, also where one does not end well; raise what the first such one raised."""
         problems: list[AssertionError] = []
         for supervisor in self.made:
             try:
@@ -101,7 +104,7 @@ class SupervisorMaker:
 
 @pytest.fixture
 def zcasync_make_supervisor() -> Iterator[SupervisorMaker]:
-    """Makes and starts supervisors: ``zcasync_make_supervisor("home", children=1, config=...)``.
+    """Provide supervisors: ``zcasync_make_supervisor("home", children=1, config=...)`` starts one.
 
     Supervisors of one test have homes of different names, or the same home one after the other.
     All are stopped in the end, and their homes are removed.
@@ -120,7 +123,7 @@ def zcasync_make_supervisor() -> Iterator[SupervisorMaker]:
 
 @pytest.fixture
 def zcasync_supervisor(zcasync_make_supervisor: SupervisorMaker) -> Supervisor:
-    """A supervisor process with one child on a temporary home."""
+    """Provide a supervisor process with one child on a temporary home."""
     return zcasync_make_supervisor()
 
 

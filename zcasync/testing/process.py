@@ -1,4 +1,4 @@
-"""The process of a supervisor in tests: its start, its end and that of its family, its words."""
+"""The process of a supervisor in tests: its start, its end and that of its family, its output."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ STOP_SECONDS = 45.0
 class SupervisorProcess:
     """``zcasync run`` on a home; it ends with the thread that has started it (Linux).
 
-    ``children``: how many jobs at once; None: what the database says.  ``output_file``: where its
+    ``children``: how many jobs at once; None: as the database has it.  ``output_file``: where its
     output goes; its folder must be there.  ``import_path``: where it imports from.
-    ``environment``: what it gets besides ours.
+    ``environment``: its variables besides those of this process.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SupervisorProcess:
 
     @property
     def command(self) -> list[str]:
-        """What starts it."""
+        """The command line that starts it."""
         children = [] if self.children is None else ["--children", str(self.children)]
         home = ["--home", str(self.home)]
         return [sys.executable, "-m", "zcasync.cli.main", "run", *home, *children]
@@ -90,17 +90,17 @@ class SupervisorProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """True while the process runs."""
         return self.process is not None and self.process.poll() is None
 
     @property
     def pid(self) -> int:
-        """Its process, or the last one that was."""
+        """The id of its process, or of its last one."""
         assert self.process is not None, "the supervisor has not been started"
         return self.process.pid
 
     def descendants(self) -> list[psutil.Process]:
-        """The processes that it has started, and those that they have."""
+        """Return the processes that it has started, and those that they have started."""
         return psutil.Process(self.pid).children(recursive=True) if self.is_alive else []
 
     def send(self, number: signal.Signals) -> None:
@@ -109,7 +109,7 @@ class SupervisorProcess:
         self.process.send_signal(number)
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
-        """Wait until it has ended; its exit code.  Raises AssertionError when it has not in time.
+        """Wait for its end; return its exit code.  Raises AssertionError when that takes too long.
 
         What it has started may take a moment longer.
         """
@@ -139,7 +139,7 @@ class SupervisorProcess:
         assert not left, f"the supervisor left processes behind: {left}\n{self.evidence()}"
 
     def _wait_or_kill(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for its end, and kill it where that does not come."""
+        """Wait for its end, and kill it when it does not end in time."""
         try:
             self.wait()
         except AssertionError:
@@ -149,7 +149,7 @@ class SupervisorProcess:
 
     @property
     def output(self) -> str:
-        """What it has printed."""
+        """The text that it has printed."""
         return _text(self.output_file)
 
     @property
@@ -158,7 +158,7 @@ class SupervisorProcess:
         return _text(self.home / "log" / "zcasync.log")
 
     def evidence(self) -> str:
-        """The last of its output and of its log, for messages about failures."""
+        """Return the last of its output and of its log, for messages about failures."""
         code = self.process.poll() if self.process is not None else None
         state = (
             "runs" if self.is_alive else "does not run" if code is None else f"ended with {code}"
@@ -170,10 +170,10 @@ class SupervisorProcess:
 
 
 def is_gone(process: psutil.Process | int) -> bool:
-    """Whether a process has ended, also where its parent has not asked for its exit code yet.
+    """Return whether a process has ended, also where its parent has not read its exit code yet.
 
-    What a killed supervisor leaves behind goes to process 1, which takes its time with that, in a
-    container for ever.
+    Processes that a killed supervisor leaves behind go to process 1, which reads exit codes late,
+    in some containers never.
     """
     try:
         found = psutil.Process(process) if isinstance(process, int) else process
@@ -183,8 +183,10 @@ def is_gone(process: psutil.Process | int) -> bool:
 
 
 def _started_by(pid: int) -> list[psutil.Process]:
-    """The database server and the children of a supervisor; their command lines name it when it has
-    died, and they are nobody's any more."""
+    """Return the database server and the children of a supervisor.
+
+    When it has died they have another parent, but their command lines still name it.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # gone meanwhile, or another user's
@@ -194,14 +196,14 @@ def _started_by(pid: int) -> list[psutil.Process]:
 
 
 def _parent_in(word: str) -> int | None:
-    """The supervisor that a word of a command line names, where that is what a process was told."""
+    """Return the supervisor's pid that a word of a command line names; None: it names none."""
     with contextlib.suppress(ValueError, AttributeError):
         return json.loads(word).get("parent") if word.startswith("{") else None
     return None
 
 
 def _wait_for_end(family: set[psutil.Process]) -> list[psutil.Process]:
-    """Wait until all have ended, and kill those that do not; returns these."""
+    """Wait until all have ended, and kill those that do not; return these."""
 
     def left() -> list[psutil.Process]:
         return [process for process in family if not is_gone(process)]
@@ -216,7 +218,7 @@ def _wait_for_end(family: set[psutil.Process]) -> list[psutil.Process]:
 
 
 def _text(path: Path) -> str:
-    """The text of a file; '' when there is none yet."""
+    """Return the text of a file; '' when there is none yet."""
     try:
         return path.read_text(errors="replace")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A reactor whose time passes only when a test says so."""
+"""A reactor whose time passes only when a test lets it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zcasync.testing.engine import INLINE_PARTS
 class FakeReactor(Clock):
     """Twisted's Clock, with calls from threads and shutdown triggers.
 
-    ``start``: what time it is in the beginning, an aware datetime; None: the real time.
+    ``start``: the time in the beginning, an aware datetime; None: the real time.
     ``install()`` lets the model's clock follow it.  An engine in it does its database work and its
     reactor jobs in the thread that lets the time pass.
     """
@@ -32,29 +32,29 @@ class FakeReactor(Clock):
         self._from_threads: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
 
     def install(self) -> None:
-        """Let this reactor tell the model what time it is."""
+        """Let the model's clock follow this reactor."""
         clock.set_source(self.now)
 
     def uninstall(self) -> None:
-        """Let the system's clock tell the time again."""
+        """Let the model's clock follow the system's again."""
         clock.set_source(None)
 
     def now(self) -> int:
-        """Microseconds since 1970."""
+        """Return the time, microseconds since 1970."""
         return self._began + round(self.seconds() * 1_000_000)
 
     @property
     def moment(self) -> datetime:
-        """The same as an aware datetime in UTC."""
+        """The time as an aware datetime in UTC."""
         return clock.to_datetime(self.now())
 
     def callFromThread(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Have it called in the test's thread the next time that time passes."""
+        """Have ``call`` called in the test's thread the next time that time passes."""
         with self._lock:
             self._from_threads.append((call, args, kwargs))
 
     def callWhenRunning(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """This reactor always runs: it is called the next time that time passes."""
+        """Have ``call`` called the next time that time passes: this reactor always runs."""
         self.callLater(0, call, *args, **kwargs)
 
     def addSystemEventTrigger(self, *trigger: Any) -> tuple[Any, ...]:
@@ -63,11 +63,11 @@ class FakeReactor(Clock):
         return trigger
 
     def removeSystemEventTrigger(self, trigger: tuple[Any, ...]) -> None:
-        """Forget one."""
+        """Forget a trigger."""
         self.triggers.remove(trigger)
 
     def shut_down(self) -> list[Any]:
-        """Call the triggers that come before the shutdown; returns their results."""
+        """Call the triggers that come before the shutdown; return their results."""
         return [
             call(*args)
             for phase, event, call, *args in self.triggers
@@ -75,11 +75,11 @@ class FakeReactor(Clock):
         ]
 
     def time_passes(self) -> bool:
-        """Make the next call that is due now; whether there was one."""
+        """Make the next call that is due now; return whether there was one."""
         return self._step(self.seconds())
 
     def time_flies(self, seconds: float) -> int:
-        """Let so much time pass and make all calls that come due; returns how many.
+        """Let so much time pass and make all calls that come due; return how many.
 
         Raises ValueError for a negative number: time does not fly back.
         """

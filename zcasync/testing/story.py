@@ -1,4 +1,4 @@
-"""An engine on a fake reactor in this process: deterministic but for the threads of thread jobs."""
+"""An engine on a fake reactor in this process: deterministic except the threads of thread jobs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from zcasync.testing.waiting import wait_for_result
 class Story:
     """A fake reactor and an engine for ``db``; use it as a context manager.
 
-    ``worker``: its UUID; None: a new one.  ``reactor`` None: a new one, in which it is now.
+    ``worker``: its UUID; None: a new one.  ``reactor``: None: a new one, at the real time.
     ``time_flies`` and ``time_passes`` are the reactor's.
     """
 
     def __init__(
         self, db: Any, worker: uuid.UUID | None = None, *, reactor: FakeReactor | None = None
     ) -> None:
-        # It loads a reactor, which the importer of this module may have yet to choose.
+        # It loads a reactor, which the importer of this module may still have to choose.
         from zcasync.twisted_engine.engine import in_process_engine
 
         self.reactor = FakeReactor() if reactor is None else reactor
@@ -51,5 +51,5 @@ class Story:
             self.reactor.uninstall()
 
     def wait_for_result(self, partial: Any, seconds: float = 30.0) -> Any:
-        """Let time fly until the partial is COMPLETED; returns its result."""
+        """Let time fly until the partial is COMPLETED; return its result."""
         return wait_for_result(partial, turn=bound(self.time_flies, 5), seconds=seconds)

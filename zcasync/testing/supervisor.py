@@ -1,4 +1,4 @@
-"""A real supervisor for tests: a process of its own, with children, on a home that it is given."""
+"""A real supervisor for tests: a process of its own, with children, on the home of a test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zcasync.partial import Partial
 from zcasync.testing.process import SupervisorProcess
 from zcasync.testing.waiting import wait_for_result, wait_until
 
-#: What a home without a configuration gets: at the end of a test nobody wants to wait.
+#: The configuration of a home that has none: a short grace period, so that tests end quickly.
 CONFIG = """\
 <zcasync>
   grace-period 5
@@ -32,7 +32,7 @@ class Supervisor(SupervisorProcess):
     """A supervisor process and a client of its database; ``start`` it, and ``stop`` it in the end.
 
     ``home``: a folder, made when missing; a short path, since it holds unix sockets.  ``children``:
-    how many jobs at once; None: what the database says.  ``config``: the text of its
+    how many jobs at once; None: as stored in the database.  ``config``: the text of its
     ``etc/zcasync.conf``.  ``import_path``: where children import from; None: where this process
     does.  ``connection``, and so all that is found through it, belongs to this thread's
     ``transaction.manager``.  The supervisor ends with the thread that has started it (Linux).
@@ -67,7 +67,7 @@ class Supervisor(SupervisorProcess):
         assert code == 0, f"the supervisor ended with {code}\n{self.evidence()}"
 
     def kill(self) -> None:
-        """SIGKILL it, as a crash would end it, and wait until it and its children are gone."""
+        """Send SIGKILL, to end it as a crash would, and wait until it and its children are gone."""
         self.close()
         self.end_family(signal.SIGKILL)
 
@@ -94,14 +94,14 @@ class Supervisor(SupervisorProcess):
         return self.data_manager.workers[UUID(bytes=found.bytes)]
 
     def put(self, call: Any, *args: Any, queue: str = "thread", **options: Any) -> Partial:
-        """Put a call in a queue and commit; returns its partial."""
+        """Put a call in a queue and commit; return its partial."""
         call = Partial(call, *args) if args else call
         partial = self.data_manager.queue(queue).put(call, **options)
         transaction.commit()
         return partial
 
     def wait_for_result(self, partial: Partial, seconds: float = 30.0) -> Any:
-        """The result of a partial.
+        """Return the result of a partial, waiting for it.
 
         Raises AssertionError, with what was seen and the log, when it is not there in time or the
         supervisor has ended.
@@ -118,7 +118,7 @@ class Supervisor(SupervisorProcess):
     def wait_until(
         self, condition: Callable[[], Any], what: str = "the condition", seconds: float = 30.0
     ) -> Any:
-        """The first true value of ``condition()``, asked in a new transaction each time.
+        """Return the first true value of ``condition()``, called in a new transaction each time.
 
         Raises AssertionError, with the output and the log, when there is none in time.
         """

@@ -13,7 +13,7 @@ from zcasync.job.record import PartialRecord
 TIMEOUT_SECONDS = 30.0
 #: Between two turns, seconds: lets threads work.
 TURN_SECONDS = 0.001
-#: Between two looks where the test turns nothing itself: other processes need the processor more.
+#: Between two checks where the test turns nothing itself: other processes need the processor more.
 LOOK_SECONDS = 0.02
 
 
@@ -27,8 +27,8 @@ def wait_until(
 ) -> Any:
     """Return the first true value of ``condition()``.
 
-    ``turn()`` is called between looks.  Raises AssertionError after ``seconds`` of real time, with
-    ``what`` was waited for, the last value, and what ``seen()`` says.
+    ``turn()`` is called between checks.  Raises AssertionError after ``seconds`` of real time, with
+    ``what`` was waited for, the last value, and what ``seen()`` returns.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -52,7 +52,7 @@ def wait_for_result(
 ) -> Any:
     """Return the result of a partial once it is COMPLETED.
 
-    ``turn()`` is called between looks, for instance ``lambda: reactor.time_flies(5)``.  Begins new
+    ``turn()`` is called between checks, for instance ``lambda: reactor.time_flies(5)``.  Begins new
     transactions, so changes that are not committed are gone.  Raises AssertionError, with what was
     seen, after ``seconds`` of real time.
     """

@@ -1,14 +1,14 @@
-"""The engine of an application's own Twisted process; only ``zcasync.subscribers`` reaches for it.
+"""The engine of an application's own Twisted process; only ``zcasync.subscribers`` imports it.
 
 ========== =========================================================================================
 engine     ``engine_keeper`` makes the engine that ``InstallTwistedEngine`` starts and stops
-parts      what such an engine is made of, where a test's reactor brings its own
+parts      the parts of such an engine, which a test's reactor replaces by its own
 threads    ``ThreadPool`` and its ``ThreadWorker``: thread jobs in threads of this process
 ========== =========================================================================================
 
 The way through: a data manager becomes available, and ``zcasync.subscribers.InstallTwistedEngine``
 asks ``engine.engine_keeper`` for the keeper of an engine, which it starts when the reactor runs and
-stops before the reactor's shutdown.  With children the engine is as a supervisor's.  With
+stops before the reactor's shutdown.  With children the engine is like a supervisor's.  With
 ``in_process=True`` it has a ``ThreadPool`` in the place of the children.  In both cases poll passes
 run in a database thread, and reactor jobs load and commit in threads of theirs: the application's
 reactor never waits for the storage.

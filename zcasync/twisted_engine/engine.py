@@ -27,8 +27,8 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
     Children open the databases that this file names, else the ZEO servers that ``db`` and its
     companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
-    process.  Raises ConfigurationError where children could open nothing, or for a file that cannot
-    be used.
+    process.  Raises ConfigurationError where children could open no database, or for a file that
+    cannot be used.
     """
     home = Home.find()
     configuration = load(home)
@@ -77,7 +77,7 @@ def in_process_engine(
 
 
 def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[bytes], str]:
-    """Return what describes the database to a child, by the oid of the engine's incarnation."""
+    """Return a function: incarnation's oid -> the specification of the database for a child."""
     servers = server_addresses(db)
     if configuration.is_embedded and servers is None:
         raise ConfigurationError(

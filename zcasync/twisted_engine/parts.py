@@ -1,4 +1,4 @@
-"""The parts of an engine in an application's process: who does its database work and its jobs."""
+"""The parts of an engine in an application's process, which do its database work and its jobs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def thread_pool(reactor: Any, db: Any, pool_class: type[ThreadPool] = ThreadPool
 
 @dataclass(frozen=True)
 class ThreadedParts:
-    """What makes the parts of an engine whose thread jobs run in this process.
+    """The factories for the parts of an engine whose thread jobs run in this process.
 
     ``make_pool(reactor, db)`` returns a factory of pools, ``make_reactor_jobs`` is called as
-    :class:`~zcasync.supervisor.reactor_jobs.ReactorJobs` is, ``make_thread(reactor)`` makes what
-    does the database work.
+    :class:`~zcasync.supervisor.reactor_jobs.ReactorJobs` is, ``make_thread(reactor)`` makes the
+    thread for the database work.
     """
 
     make_pool: Callable[[Any, Any], PoolFactory] = thread_pool

@@ -19,7 +19,7 @@ from zcasync.supervisor.children.state import WORKING, ChildState, State
 
 log = Logger()
 
-#: How long threads that have nothing to do any more may take to end, when the grace period is over.
+#: The seconds that idle threads may take to end, after the end of the grace period.
 LEAVE_SECONDS = 0.5
 
 
@@ -82,7 +82,7 @@ class ThreadWorker(ChildState):
         self._reactor.callFromThread(call, *args)
 
     def _begin(self, oid: bytes, at_once: bool) -> None:
-        """Nobody asks what it is at."""
+        """Do nothing: no process asks a thread for its running job."""
 
     def _wait(self, deferred: Any) -> Any:
         return blockingCallFromThread(self._reactor, lambda: deferred)
@@ -118,18 +118,18 @@ class ThreadWorker(ChildState):
         self._gone(self, death)
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
-        """Give it jobs, which were claimed by this transaction."""
+        """Assign it jobs, which were claimed by this transaction."""
         self.note_given(oids)
         self._jobs.add(oids, tid)
 
     def take_back(self) -> Deferred[list[bytes]]:
-        """Take back what it has not begun."""
+        """Revoke the jobs that it has not begun."""
         oids = self._jobs.take_back()
         self.note_returned(oids)
         return succeed(oids)
 
     def finish(self) -> None:
-        """Let the thread end after the job it is at and the Deferreds that its jobs wait for."""
+        """Let the thread end after its running job and the Deferreds that its jobs wait for."""
         if self.state == State.STOPPING:
             return
         self.move_to(State.STOPPING)
@@ -140,7 +140,7 @@ class ThreadWorker(ChildState):
             self._changed(self)
 
     def drop_deferreds(self) -> None:
-        """Do not let the thread wait for Deferreds any more; what they give is lost."""
+        """Stop waiting for Deferreds in the thread; their results are lost."""
         self._jobs.drop_held()
 
     def kill(self, reason: str) -> None:
@@ -154,9 +154,9 @@ class ThreadWorker(ChildState):
 
 
 class ThreadPool:
-    """The same as :class:`zcasync.supervisor.children.pool.Pool`, with threads instead of children.
+    """A pool like :class:`zcasync.supervisor.children.pool.Pool`, with threads for children.
 
-    Or with other workers that a subclass makes.
+    A subclass may make other workers.
     """
 
     worker_class: type[ThreadWorker] = ThreadWorker
@@ -182,7 +182,7 @@ class ThreadPool:
 
     @property
     def boot_problem(self) -> str | None:
-        """Why threads cannot begin, where they cannot."""
+        """The reason why threads cannot begin; None: they can."""
         return self.backoff.problem
 
     def _make(self, slot: int) -> ThreadWorker:
@@ -207,7 +207,7 @@ class ThreadPool:
                 child.finish()
 
     def _fill(self) -> None:
-        """Start what is missing; where that has failed just now, after a pause."""
+        """Start the missing threads; after a failed attempt, only after a pause."""
         if self._all_gone is not None:
             return
         missing = [slot for slot in range(self.size) if slot not in self.children]
@@ -229,8 +229,8 @@ class ThreadPool:
     def stop(self, grace: float) -> Deferred[list[str]]:
         """Let the threads end their jobs within ``grace`` seconds.  Safe to repeat.
 
-        Fires when no thread is left, or after that time with the ids of the jobs that go on all the
-        same: a thread cannot be killed.
+        Fires when no thread is left, or after that time with the ids of the jobs that still run: a
+        thread cannot be killed.
         """
         if self._all_gone is None:
             self._all_gone = Deferred()
@@ -242,7 +242,7 @@ class ThreadPool:
         return self._all_gone
 
     def kill_all(self, reason: str) -> None:
-        """Log for each thread with a job why it should be killed; it cannot be."""
+        """Log for each thread with a job why it should be killed: a thread cannot be killed."""
         for child in self.children.values():
             if child.outstanding:
                 child.kill(reason)
@@ -253,7 +253,7 @@ class ThreadPool:
         self._timer = self._reactor.callLater(LEAVE_SECONDS, self._leave)
 
     def _leave(self) -> None:
-        """Fire although threads are left."""
+        """Fire although threads are left, with the ids of their jobs."""
         jobs = [child.job_id() for child in self.children.values()]
         self._fire([job for job in jobs if job is not None])
 

@@ -1,7 +1,7 @@
-"""Loading many records with one question to the storage, where its server knows how to answer.
+"""Loading many records with one request to the storage, where its server can answer that.
 
-ZEO answers for one record at a time, and most of what that costs is spent around the answer, on
-both sides.  The embedded default's server has ``load_many``; with any other one the records are
+ZEO answers for one record at a time, and most of the cost is spent around the answer, on both
+sides.  The embedded default's server has ``load_many``; with any other one the records are
 prefetched, which at least asks for all of them before waiting.
 """
 
@@ -19,11 +19,11 @@ from ZODB.utils import p64, u64
 
 from zcasync.zeo.connections import cached, view_end
 
-#: The name of the server's method, and the key that says in the server's info that it has it.
+#: The name of the server's method, and the key in the server's info that announces it.
 LOAD_MANY = "load_many"
-#: What is larger is not worth asking for unless it is needed.
+#: Larger records are not requested until they are needed.
 LARGE_BYTES = 16384
-#: How long to wait for what was asked for ahead before it is asked for again.
+#: The longest wait for records that were requested ahead, before they are requested again.
 AHEAD_SECONDS = 1.0
 
 #: Data and serial.
@@ -37,7 +37,7 @@ AT_HAND = "_zcasync_at_hand"
 def load_all(connection: Any, oids: Iterable[bytes]) -> None:
     """Load the objects with these oids that are not loaded.
 
-    What cannot be loaded is left alone: whoever uses it gets the error.
+    What cannot be loaded is left alone: the code that uses it gets the error.
     """
     at_hand = getattr(connection, AT_HAND, {})
     missing = [oid for oid in oids if oid not in at_hand and not _is_loaded(connection, oid)]
@@ -49,12 +49,12 @@ def load_all(connection: Any, oids: Iterable[bytes]) -> None:
     found = _ask(connection, missing)
     with _answering(connection, found):
         for oid in found:
-            with contextlib.suppress(Exception):  # a broken record: its user will hear of it
+            with contextlib.suppress(Exception):  # a broken record: its user gets the error
                 connection.get(oid)._p_activate()
 
 
 class ReadAhead:
-    """Records that were asked for when a commit was heard of, as it has left them."""
+    """Records that were requested when a commit was announced, as the commit has left them."""
 
     def __init__(self, tid: bytes) -> None:
         self._start = p64(u64(tid) + 1)
@@ -62,29 +62,29 @@ class ReadAhead:
         self._found: dict[bytes, Record] | None = None
 
     def answer(self, oids: list[bytes], future: Any) -> None:
-        """The server has answered, or is gone."""
-        with contextlib.suppress(Exception):  # then they are asked for when they are needed
+        """Take the server's answer, or notice that the server is gone."""
+        with contextlib.suppress(Exception):  # then they are requested when they are needed
             self._found = _pairs(oids, future.result())
         self._answered.set()
 
     def seen_by(self, connection: Any) -> dict[bytes, Record] | None:
-        """The records, if they are what the connection's present transaction sees."""
+        """Return the records, if they are what the connection's present transaction sees."""
         if view_end(connection) != self._start or not self._answered.wait(AHEAD_SECONDS):
             return None
         return self._found
 
 
 def ask_ahead(db: Any, tid: bytes, oids: Iterable[bytes]) -> ReadAhead | None:
-    """Ask for what a commit has written when it is heard of, in the network's thread.
+    """Request what a commit has written when it is announced, in the network's thread.
 
-    Nobody waits for that yet: other threads have to wake up first.  None where it cannot be asked;
-    raises nothing, for that would keep the others who listen from hearing of the commit.
+    No thread waits for that yet: the others have to wake up first.  None where no request is
+    possible; raises nothing, because that would keep other listeners from being notified.
     """
     storage = db.storage
     if not isinstance(storage, ClientStorage) or LOAD_MANY not in (storage._info or ()):
         return None
     client, wanted, made = storage._server.client, list(oids), ReadAhead(tid)
-    # Who is interrupted in a commit tells of it in its own thread, where nothing may be sent.
+    # A thread interrupted in a commit announces it in its own thread, where nothing may be sent.
     if not client.operational or not _runs_in(client.loop):
         return None
     try:
@@ -103,12 +103,12 @@ def _runs_in(loop: Any) -> bool:
 
 
 def load_ahead(connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None) -> None:
-    """Load the objects with these oids from what was asked for, as far as it is good for that."""
+    """Load the objects with these oids from what was requested, as far as it is usable."""
     found = None if ahead is None else ahead.seen_by(connection)
     if found and _can_load_many(connection):
         with _answering(connection, found):
             for oid in found.keys() & set(oids):
-                with contextlib.suppress(Exception):  # its user will hear of it
+                with contextlib.suppress(Exception):  # its user gets the error
                     connection.get(oid)._p_activate()
 
 
@@ -116,11 +116,11 @@ def load_ahead(connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None) 
 def at_hand(
     connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None = None
 ) -> Iterator[None]:
-    """Ask for all of these at once, before the first of them is needed in this block.
+    """Request all of these at once, before the first of them is needed in this block.
 
     For what is known to be needed soon, in part: records of which no object is made are forgotten.
-    A record of more than LARGE_BYTES is only loaded when it is needed.  ``ahead``: what was asked
-    for already.
+    A record of more than LARGE_BYTES is only loaded when it is needed.  ``ahead``: what was
+    requested already.
     """
     missing = [oid for oid in oids if not _is_loaded(connection, oid)]
     if len(missing) < 2 or not _can_load_many(connection):
@@ -151,7 +151,7 @@ def _can_load_many(connection: Any) -> bool:
 
 
 def _ask(connection: Any, oids: list[bytes], *limit: int) -> dict[bytes, Record]:
-    """What the connection's present transaction sees of these, as far as there is anything."""
+    """Return the records of these that the connection's present transaction sees."""
     ask = connection.db().storage._call
     return _pairs(oids, ask(LOAD_MANY, oids, view_end(connection), *limit))
 
@@ -163,7 +163,7 @@ def _pairs(oids: list[bytes], answers: list[Record | None]) -> dict[bytes, Recor
 
 @contextlib.contextmanager
 def _answering(connection: Any, found: dict[bytes, Record]) -> Iterator[None]:
-    """Let the connection load objects as ever, but with these answers as far as they go."""
+    """Let the connection load objects as usual, but take these answers first."""
     view = connection._storage
     before = view.__dict__.get("load")
     load = view.load

@@ -5,7 +5,7 @@ both sides, asks for the vote, and then for the finish; between the two the serv
 of these messages is answered before the vote, so they may as well travel with it, and where only
 this storage takes part in a transaction the vote may as well be the finish: no writer then waits
 for a client, however slow or frozen.  The server of the embedded default and of
-``python -m zcasync.zeo`` knows how to read that; to any other one the client speaks as ZEO does.
+``python -m zcasync.zeo`` can read that; to any other one the client sends what ZEO's client sends.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
 
-#: The name of the server's method, and the key that says in the server's info that it has it.
+#: The name of the server's method, and the key in the server's info that announces it.
 TOGETHER = "together"
-#: The attribute of a transaction's metadata that says that it is there: its id and its oids.
+#: The attribute of a committed transaction's metadata: its id and its oids.
 COMMITTED = "zcasync_committed"
-#: What the server may be asked behind the messages: the vote, or all that is left of the commit.
+#: The requests that may follow the messages: the vote, or all that is left of the commit.
 VOTE, COMMIT = "vote", "commit"
-#: What waits for the vote.
+#: The messages that wait for the vote.
 COLLECTED = frozenset(["tpc_begin", "storea", "checkCurrentSerialInTransaction", "deleteObject"])
-#: What any thread may say at any time, whoever commits just now.
+#: The messages that any thread may send at any time, also during a commit of another thread.
 UNRELATED = frozenset(["iterator_gc"])
 #: A large commit goes in several parts, so that the server can begin to read it.
 PART_MESSAGES = 250
@@ -38,17 +38,17 @@ Message = tuple[str, tuple[Any, ...]]
 
 
 class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
-    """See the module.  Only one thread commits at a time, so that what waits belongs to one."""
+    """The client that the module describes.  One thread commits at a time and owns what waits."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._waiting: list[Message] = []
         self._bytes = 0
-        self._alone: Any = None  # the metadata of the transaction that only we take part in
+        self._alone: Any = None  # the metadata of a transaction without other storages
         self._async = self._say
         self._call = self._ask
 
-    # the storage's methods that are done differently
+    # the storage's methods that differ from ZEO's
 
     def tpc_begin(self, txn: Any, tid: bytes | None = None, status: str = " ") -> None:
         """Begin a commit; what it stores is kept in memory, unless it is large.
@@ -79,7 +79,7 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
             return False
 
     def tpc_vote(self, txn: Any) -> Any:
-        """Vote; where we are alone, commit.  Raises what a vote raises."""
+        """Vote; commit where no other storage takes part.  Raises what a vote raises."""
         self._alone = txn if self._is_alone(txn) else None
         try:
             return super().tpc_vote(txn)
@@ -91,7 +91,7 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         return hasattr(txn, VIEW)
 
     def tpc_finish(self, txn: Any, f: Any = lambda tid: None) -> bytes:
-        """Finish what was voted for; returns its id."""
+        """Finish what was voted for; return its id."""
         committed = getattr(txn, COMMITTED, None)
         if committed is None:
             return super().tpc_finish(txn, f)  # type: ignore[no-any-return]
@@ -102,36 +102,36 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         return tid  # type: ignore[no-any-return]
 
     def tpc_abort(self, txn: Any, timeout: float | None = None) -> None:
-        """Forget what was not committed; what is committed stays, if we were interrupted then."""
+        """Forget what was not committed; a commit that was interrupted afterwards stays."""
         if hasattr(txn, COMMITTED):
             self.tpc_end(txn)
         else:
             super().tpc_abort(txn, timeout)
-        if hasattr(txn, COMMITTED):  # now, anyway: it was on its way
+        if hasattr(txn, COMMITTED):  # committed in spite of the abort: the request was sent
             tid, oids = getattr(txn, COMMITTED)
             announce(getattr(txn, VIEW), tid, oids, to_itself=True)
 
     def tpc_end(self, txn: Any) -> None:
-        """Let the next one commit, also where the temporary file had no room for all of this."""
+        """Let the next thread commit, also where the temporary file had no room for all of this."""
         try:
             super().tpc_end(txn)
         except OSError:
             super().tpc_end(txn)  # the file is closed now, whatever was still to be written to it
 
     def has_heard_of(self, tid: bytes) -> bool:
-        """Whether all that was committed up to this transaction is known here.
+        """Return whether all that was committed up to this transaction is known here.
 
-        Our server, and no other one, tells of commits in their order.
+        Only the server of :mod:`zcasync.zeo.server` announces commits in their order.
         """
         return self._can_read() and self.is_connected() and self.lastTransaction() >= tid
 
-    # what is said to the server
+    # what is sent to the server
 
     def _can_read(self) -> bool:
         return TOGETHER in (getattr(self, "_info", None) or ())
 
     def _say(self, method: str, *args: Any) -> None:
-        """Say something that is not answered.  Raises ClientDisconnected, as the original does."""
+        """Send a message without an answer.  Raises ClientDisconnected, as the original does."""
         if method not in COLLECTED or not self._can_read():
             if method not in UNRELATED:
                 self._send()
@@ -146,9 +146,9 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
             self._send()
 
     def _ask(self, method: str, *args: Any, **options: Any) -> Any:
-        """Ask something; the vote takes along what has waited for it."""
+        """Send a request; the vote takes along what has waited for it."""
         if method == "tpc_abort":
-            self._take()  # what the server has not heard of need not be taken back
+            self._take()  # what was never sent to the server need not be aborted there
         if method == VOTE and self._can_read():
             if self._alone is not None:
                 return self._server.io_call(self._commit(self._alone, self._take(), *args))
@@ -158,9 +158,9 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         return self._server.call(method, *args, **options)
 
     async def _commit(self, txn: Any, messages: list[Message], number: int) -> Any:
-        """Commit, in the network's thread; returns what the vote returns.
+        """Commit, in the network's thread; return what the vote returns.
 
-        What others commit later is heard in this thread, too, so that all hear of it in order.
+        Later commits of others arrive in this thread too, so all are notified in order.
         """
         client, buffer = self._server.client, txn.data(self)
         if not client.operational or buffer.connection_generation != self._connection_generation:
@@ -173,14 +173,14 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
                 if told is not None:
                     told(tid)
                 self._note(txn, buffer, resolved or (), tid)
-            except BaseException:  # as in ZEO: what we know is incomplete, so learn it anew
+            except BaseException:  # as in ZEO: the cache is incomplete, so reconnect and verify it
                 protocol.close()
                 client.disconnected(protocol)
                 raise
         return resolved
 
     def _note(self, txn: Any, buffer: Any, resolved: Any, tid: bytes) -> None:
-        """It is committed: what is cached changes, then everybody here is told."""
+        """Note a commit: change what is cached, then notify all connections of this client."""
         for oid in resolved:
             buffer.server_resolve(oid)
         oids, cache = set(), self._cache
@@ -189,14 +189,14 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
             cache.invalidate(oid, tid)
             if data and not was_resolved:
                 cache.store(oid, tid, None, data)
-        # Nobody may see the new id before all have been told of what it has changed.
+        # No connection may see the new id before all were notified of what it has changed.
         with cache._lock:
             cache.setLastTid(tid)
             announce(getattr(txn, VIEW), tid, oids)
         setattr(txn, COMMITTED, (tid, oids))
 
     def _send(self) -> None:
-        """Send what waits."""
+        """Send the messages that wait."""
         messages = self._take()
         if messages and self._can_read():
             self._server.async_(TOGETHER, messages)

@@ -1,4 +1,4 @@
-"""What connections, their pool and their view of the storage know and do not tell otherwise."""
+"""Facts that connections, their pool and their view of the storage have in private attributes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 def use_class(db: Any, kind: type) -> None:
     """Let a database that was just opened make its connections of another class.
 
-    It has one already, from looking for its root, which is thrown away.
+    It has one already, from reading its root, which is thrown away.
     """
     db.klass = kind
     size = db.getPoolSize()
@@ -25,20 +25,20 @@ def discard(connection: Any) -> None:
             return
         pool.available[:] = [pair for pair in pool.available if pair[1] is not connection]
         pool.all.discard(connection)
-    # Otherwise the database would go on to note for it what others commit.
+    # Otherwise the database would go on noting for it what others commit.
     connection._storage.release()
 
 
 def view_end(connection: Any) -> bytes | None:
     """Return the first transaction id that the connection's present transaction does not see.
 
-    None where one cannot know, as with a storage that has an MVCC of its own.
+    None where that is not known, as with a storage that has an MVCC of its own.
     """
     return getattr(connection._storage, "_start", None)
 
 
 def changed_objects(connection: Any) -> list[Any]:
-    """Return what was changed since the last commit, as far as nobody has made a savepoint."""
+    """Return what was changed since the last commit, or since the last savepoint."""
     return list(connection._registered_objects)
 
 
@@ -53,5 +53,5 @@ def cache_size(connection: Any) -> int:
 
 
 def set_cache_size(connection: Any, count: int) -> None:
-    """Let a connection keep so many loaded objects for its next transaction."""
+    """Let a connection keep ``count`` loaded objects for its next transaction."""
     connection._cache.cache_size = count

@@ -2,7 +2,7 @@
 
 ``Connection.commit(transaction)`` is the one place that every commit passes, whether the
 transaction was begun explicitly or not, and whether it was rolled back to savepoints before.  See
-:mod:`zcasync.workers.fence` for who sets a fence, and why.
+:mod:`zcasync.workers.fence` for the reason of a fence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zcasync.errors import FencedError
 
 
 class Fenced:
-    """Mixed into a connection's class; its commits check the ``incarnation`` it is given.
+    """A mixin for a connection's class; its commits check the ``incarnation`` it is given.
 
     That is one of the connection's own objects; None: no fence.
     """
@@ -22,7 +22,7 @@ class Fenced:
     incarnation: Any = None
 
     def commit(self: Any, transaction: Any) -> None:
-        """Part of the two-phase commit; raises FencedError when the engine was buried."""
+        """Do this part of the two-phase commit; raise FencedError when the engine was buried."""
         incarnation = self.incarnation
         if incarnation is not None and not incarnation._p_changed:
             if incarnation.is_over:
@@ -60,7 +60,7 @@ def fenced_class(kind: type) -> type:
 
 
 def open_fenced(db: Any, transaction_manager: Any, before: bytes | None = None) -> Any:
-    """Open a connection that can be fenced, as all will be that the database makes from now on.
+    """Open a connection that can be fenced; the database makes only such ones from now on.
 
     Those that an application has in the pool from before cannot; they go back there.
     """

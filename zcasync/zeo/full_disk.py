@@ -1,9 +1,9 @@
-"""What a database server does when its disk is full: it ends, and begins again where there is room.
+"""A database server whose disk is full: it ends, and begins again where there is room.
 
 A file storage writes through buffers.  What could not be written stays in them and may reach the
 file later, at a place where something else is by then, so a storage that has failed to write must
 not go on.  The process ends at once, which throws the buffers away; the commit was not confirmed,
-and its client looks it up.
+and its client checks whether it is there.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ log = logging.getLogger(__name__)
 EXIT_CANNOT_WRITE = 74
 EXIT_NO_ROOM = 75
 
-#: What a file must be able to grow by before a server begins, bytes.
+#: The bytes by which a file must be able to grow before a server begins.
 ROOM_BYTES = 2 * 1024 * 1024
 
-#: The reasons for which nothing can be written until somebody does something about it.
+#: The reasons for which nothing can be written until an operator removes the cause.
 REASONS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
-#: The steps of a commit in which a storage writes; True: nobody can have seen any of it yet.
+#: The steps of a commit in which a storage writes; True: no client can have seen any of it yet.
 STEPS = {"tpc_begin": True, "store": True, "storeBlob": True, "tpc_vote": True, "tpc_finish": False}
 
 
 def why_no_room(file: Path) -> str | None:
-    """Why a file, or one beside it, could not grow now; None when it could."""
+    """Return the reason why a file, or one beside it, could not grow now; None when it could."""
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = file.stat().st_size if file.exists() else 0
     try:
@@ -86,7 +86,7 @@ def _ending(name: str, storage: Any, method: Callable[..., Any], is_unseen: bool
 
 
 def _cut_off(storage: Any) -> None:
-    """Take the beginning of the commit off the file; who opens it next would keep a copy of it."""
+    """Cut the beginning of the commit off the file; the next opening would keep a copy of it."""
     if isinstance(storage, FileStorage):
         with contextlib.suppress(OSError):
             os.truncate(storage.getName(), storage.getSize())

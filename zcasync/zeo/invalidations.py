@@ -1,29 +1,29 @@
-"""Listening to a database's invalidations: what its commits write, as soon as that is known."""
+"""Listening to a database's invalidations: the oids that commits write, as soon as known."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any, Protocol
 
-#: So many oids a connection that nobody uses may have noted.
+#: The number of oids that an unused connection may have noted.
 NOTED_LIMIT = 20_000
 
 
 class Listener(Protocol):
-    """What is told of commits: on any thread, with the lock of the database's connections held.
+    """A listener to commits, called in any thread, with the lock of the database's connections.
 
-    It must not raise.
+    Its methods must not raise.
     """
 
     def invalidate(self, tid: bytes, oids: Collection[bytes]) -> None:
-        """A commit has written these."""
+        """Take note of a commit that has written these."""
 
     def invalidate_all(self) -> None:
-        """The storage was away, and does not know what others have written meanwhile."""
+        """Take note that the storage was away, and does not know what others wrote meanwhile."""
 
 
 class Listening:
-    """What :func:`listen` has begun; among the views of a database, as those of connections."""
+    """The registration that :func:`listen` makes, one of the views of a database."""
 
     def __init__(self, adapter: Any, views: set[Any], listener: Listener) -> None:
         self._adapter = adapter
@@ -34,34 +34,34 @@ class Listening:
             views.add(self)
 
     def close(self) -> None:
-        """Listen no more.  Safe to repeat."""
+        """Stop listening.  Safe to repeat."""
         with self._adapter._lock:
             self._views.discard(self)
 
     def settle(self) -> None:
-        """Wait until what the listener was told of is known to every connection.
+        """Wait until every connection knows of the commits that the listener was notified of.
 
-        It may be the first to be told.
+        The listener may be notified before the connections.
         """
         with self._adapter._lock:
             pass
 
 
 def listen(db: Any, listener: Listener) -> Listening | None:
-    """Let a listener be told of each commit.
+    """Let a listener be notified of each commit.
 
-    None where the storage has an MVCC of its own, as RelStorage: that tells nobody.
+    None where the storage has an MVCC of its own, as RelStorage: that notifies no listener.
     """
     views = _views(db)
     return None if views is None else Listening(db._mvcc_storage, views, listener)
 
 
 def bound(db: Any) -> None:
-    """Let no connection of a database, that nobody uses for long, note without limit what changes.
+    """Limit the changes that a connection of a database notes while it is unused.
 
-    Each notes the oid of every object that anybody writes, until its next transaction begins: a
-    child or a spare that waits, and a connection in a pool, for hours and days.  One that has noted
-    too much forgets that, and with it, when it is used again, what it has loaded.
+    Each notes the oid of every object that any client writes, until its next transaction begins:
+    that of a waiting child or spare, and one in a pool, for hours and days.  A connection that has
+    noted too much forgets that, and with it, when it is used again, what it has loaded.
     """
     views = _views(db)
     if views is not None:
@@ -69,16 +69,16 @@ def bound(db: Any) -> None:
 
 
 def _views(db: Any) -> set[Any] | None:
-    """Those whom the MVCC adapter of a database tells of commits; None where it has no adapter.
+    """Return the views that a database's MVCC adapter notifies; None where it has no adapter.
 
-    RelStorage has a list by the same name, of references to storages, which are told nothing.
+    RelStorage has a list by the same name, of references to storages, which are not notified.
     """
     views = getattr(db._mvcc_storage, "_instances", None)
     return views if isinstance(views, set) else None
 
 
 class _Bound:
-    """Looks whenever a view can have noted more than the limit since the last time."""
+    """A listener that checks the views whenever one can have noted more than the limit."""
 
     def __init__(self, views: Collection[Any]) -> None:
         self._views = views
@@ -93,4 +93,4 @@ class _Bound:
                     view._invalidateCache()
 
     def invalidate_all(self) -> None:
-        """Every view forgets all just now."""
+        """Do nothing: every view forgets all by itself now."""

@@ -1,4 +1,4 @@
-"""Keep what ZEO's two sides hold of a commit until its end in memory, unless it is large.
+"""The parts of a commit that ZEO's two sides hold until its end: in memory, unless large.
 
 ZEO writes it to a temporary file on either side and reads it again, which for a commit of two
 records takes a twentieth of the client's time and a seventh of what the server does for it.
@@ -13,7 +13,7 @@ from typing import Any
 from ZEO.TransactionBuffer import TransactionBuffer
 from zodbpickle.pickle import Pickler
 
-#: What is larger, in bytes of records, goes to a file.
+#: More bytes of records than this go to a file.
 MEMORY_BYTES = 4 * 1024 * 1024
 
 #: The name of a server's method, and its arguments.
@@ -21,10 +21,10 @@ Step = tuple[str, tuple[Any, ...]]
 
 
 class CommitBuffer(TransactionBuffer):  # type: ignore[misc]
-    """The client's: the records of one commit, which its cache will have; as ZEO's."""
+    """The client's buffer: the records of one commit, for its cache; as ZEO's."""
 
     def __init__(self, connection_generation: int) -> None:
-        # All that the original does, but for the file.
+        # All that the original does, except for the file.
         self.connection_generation = connection_generation
         self.file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115
         self.count = self.size = 0
@@ -37,9 +37,9 @@ class CommitBuffer(TransactionBuffer):  # type: ignore[misc]
 
 
 class CommitLog:
-    """The server's: the steps of one commit, in order; the same methods as ZEO's.
+    """The server's log: the steps of one commit, in order; the same methods as ZEO's.
 
-    ``file_log()`` makes one of ZEO's own, for what follows once there is too much.
+    ``file_log()`` makes one of ZEO's own, for the steps that follow once memory is used up.
     """
 
     def __init__(self, file_log: Callable[[], Any]) -> None:
@@ -50,26 +50,31 @@ class CommitLog:
 
     @property
     def stores(self) -> int:
-        """How many steps there are."""
+        """The number of steps."""
         return len(self._steps) + (self._rest.stores if self._rest is not None else 0)
 
     def size(self) -> int:
-        """Of the records, bytes."""
+        """Return the size of the records, bytes."""
         return self._bytes + (self._rest.size() if self._rest is not None else 0)
 
     def delete(self, oid: bytes, serial: bytes) -> None:
+        """Note that the object with this oid is deleted."""
         self._note("delete", (oid, serial))
 
     def checkread(self, oid: bytes, serial: bytes) -> None:
+        """Note that the object's serial must still be current at the commit."""
         self._note("checkread", (oid, serial))
 
     def store(self, oid: bytes, serial: bytes, data: bytes) -> None:
+        """Note a record to be stored, over the one with this serial."""
         self._note("store", (oid, serial, data), len(data))
 
     def restore(self, oid: bytes, serial: bytes, data: bytes | None, prev_txn: Any) -> None:
+        """Note a record to be written with its own serial, as a copy of a storage does."""
         self._note("restore", (oid, serial, data, prev_txn), len(data or b""))
 
     def undo(self, transaction_id: bytes) -> None:
+        """Note a transaction to be undone."""
         self._note("undo", (transaction_id,))
 
     def _note(self, kind: str, args: tuple[Any, ...], size: int = 0) -> None:
@@ -87,7 +92,7 @@ class CommitLog:
             yield from self._rest
 
     def close(self) -> None:
-        """Forget it all.  Safe to repeat."""
+        """Forget all steps.  Safe to repeat."""
         self._steps = []
         if self._rest is not None:
             self._rest.close()

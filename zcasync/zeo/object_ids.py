@@ -1,4 +1,4 @@
-"""Object ids that are not given twice, whatever becomes of the database server that gives them.
+"""Object ids that are not given twice, even when the database server that gives them is killed.
 
 A ZEO client fetches ids a hundred at a time.  A server that was killed does not remember which of
 them were not used yet, and the next one hands them out again, to the same client too: two objects
@@ -16,7 +16,7 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ReadOnlyError
 from ZODB.utils import p64, u64, z64
 
-#: The key that says in a server's info that no id is given twice.
+#: The key in a server's info that announces that no id is given twice.
 ONCE = "ids_once"
 #: More ids than clients have in stock or in transactions that are under way.
 DISTANCE = 2**16
@@ -24,13 +24,13 @@ MOST_DISTANCES = 2**12
 
 
 class IdsOfThisServer:
-    """Mixed into a ZEO client: uses no ids that were fetched before a disconnect."""
+    """A mixin for a ZEO client, which uses no ids that were fetched before a disconnect."""
 
-    #: When they were fetched, in the client's count of connects and disconnects, and what is left.
+    #: The client's count of connects and disconnects at the fetch, and the ids that are left.
     _fetched: tuple[int, list[bytes]] = (0, [])
 
     def new_oid(self: Any) -> bytes:
-        """An id for a new object."""
+        """Return an id for a new object."""
         if self._is_read_only:
             raise ReadOnlyError()
         while True:
@@ -43,14 +43,16 @@ class IdsOfThisServer:
 
 
 class IdsOfOneServer:
-    """Mixed into the class of a ZEO client's connections: what a transaction commits has ids of the
-    server that is there, unless no server of its gives any twice.
+    """A mixin for the connections of a ZEO client, whose new objects have ids of one server.
+
+    A transaction commits only ids of the server that is connected, unless the client's servers give
+    no id twice.
     """
 
     _ids_from = 0
 
     def new_oid(self: Any) -> bytes:
-        """An id for a new object.  Raises ClientDisconnected, see ``_require_own_ids``."""
+        """Return an id for a new object.  Raises ClientDisconnected, see ``_require_own_ids``."""
         storage = self.db().storage
         while True:
             before = storage._connection_generation
@@ -62,7 +64,7 @@ class IdsOfOneServer:
         return oid
 
     def commit(self: Any, transaction: Any) -> None:
-        """Part of the two-phase commit.  Raises ClientDisconnected, see ``_require_own_ids``."""
+        """Do this part of the commit.  Raises ClientDisconnected, see ``_require_own_ids``."""
         self._require_own_ids(self.db().storage._connection_generation)
         super().commit(transaction)  # type: ignore[misc]
 
@@ -86,8 +88,8 @@ class IdsOfOneServer:
 def give_none_twice(storage: Any) -> bool:
     """Let a storage of a server that has just started give no id that the last one may have given.
 
-    Returns whether it can.  Ids of a new database are not affected.  The distance is a random one,
-    for a server that ends before it has committed anything leaves no trace of what it has given.
+    Return whether it can.  Ids of a new database are not affected.  The distance is random, because
+    a server that ends before it has committed anything leaves no trace of what it has given.
     """
     if not hasattr(storage, "set_max_oid"):
         return False

@@ -1,7 +1,7 @@
-"""Connections that tell their storage when nobody else takes part in a transaction.
+"""Connections that tell their storage when it is the only participant of a transaction.
 
 A transaction over one storage needs no second phase: once the storage has it, it is committed.  See
-:mod:`zcasync.zeo.client` for what becomes of that.
+:mod:`zcasync.zeo.client` for the commit in one message that follows from that.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from zcasync.zeo.object_ids import IdsOfOneServer
 
 #: The attribute of a transaction's metadata with the view of the only connection that commits.
 VIEW = "zcasync_alone"
-#: That with whom to tell of its commit at once.
+#: That with the function to call at once when it is committed.
 TOLD = "zcasync_told"
 
 
 class OnePhaseConnection(Fenced, IdsOfOneServer, Connection):  # type: ignore[misc]
     """A connection to a database whose storage can commit at once.
 
-    ``told(tid)`` is called then as soon as the storage has it, in whatever thread hears of that,
-    before the one that commits is awake; it must not raise.  Other connections of this client see
-    the commit a moment later: whoever begins something then has to catch up.
+    ``told(tid)`` is called then as soon as the storage has confirmed the commit, in the thread that
+    receives the answer, before the committing thread is awake; it must not raise.  Other
+    connections of this client see the commit a moment later: code that begins a transaction then
+    has to catch up.
     """
 
     told: Callable[[bytes], None] | None = None
 
     def tpc_vote(self, transaction: Any) -> None:
-        """Part of the two-phase commit, all of it when we are alone."""
+        """Vote in the two-phase commit; commit when no other storage takes part."""
         resources = getattr(transaction, "_resources", ())
         if len(resources) == 1 and isinstance(self._normal_storage, MVCCAdapterInstance):
             setattr(transaction.data(self), VIEW, self._normal_storage)

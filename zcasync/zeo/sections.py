@@ -1,4 +1,4 @@
-"""Make our client from the sections of a configuration that stand for one of ZEO's.
+"""The client of this room, made from a configuration's sections for a ZEO client.
 
 Exactly these sections: one that an application derives from them gets the client that it makes.
 """
@@ -12,17 +12,17 @@ from ZODB.config import ZEOClient
 
 from zcasync.zeo.client import PipelinedClientStorage
 
-#: What makes a ``<zeoclient>``, and a ``<clientstorage>``.
+#: The classes that make a ``<zeoclient>`` and a ``<clientstorage>``.
 SECTIONS = (ZEOClient, ClientStorageConfig)
 
 
 def is_client_section(section: Any) -> bool:
-    """Whether a section's client can be ours."""
+    """Return whether a section's client can be a PipelinedClientStorage."""
     return type(section) in SECTIONS
 
 
 def open_client_section(section: Any, **options: Any) -> PipelinedClientStorage:
-    """Make the client that a section describes; ``options`` go before what it says.
+    """Make the client that a section describes; ``options`` override those of the section.
 
     Raises what making a ``ClientStorage`` raises.
     """

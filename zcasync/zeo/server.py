@@ -1,19 +1,19 @@
-"""A ZEO server that keeps the order of commits and lets go of those that it cuts off.
+"""A ZEO server that keeps the order of commits, and releases the locks of clients it cuts off.
 
 ``python -m zcasync.zeo -C etc/zeo.conf`` is ``runzeo`` which answers for many records at once, with
 repairs that ZEO 6.2 needs:
 
 - A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
-  then forgets to release the commit lock, so that nobody can ever commit again.
+  then forgets to release the commit lock, so that no client can ever commit again.
 - A file storage that fails in the last step of a commit closes itself, and ZEO goes on to serve
-  it, with an error for everybody; for a full disk see :mod:`zcasync.zeo.full_disk`.
-- ZEO tells the other clients of a commit just before its last step.  If the server dies there, or
-  that fails, they know of a commit that is not there, and are not let in any more.
-- A file storage that finds an unfinished commit takes it off, and still gives its time for that of
-  the last commit; clients who believe that are not let in by the next server either.
-- ZEO puts the news of a commit behind what its loop is about to do, so that a client can hear of
-  its own commit before somebody's older one, complain about the order and, for a moment, read an
-  old state.
+  it, with an error for every client; for a full disk see :mod:`zcasync.zeo.full_disk`.
+- ZEO notifies the other clients of a commit just before its last step.  If the server dies there,
+  or that step fails, they know of a commit that does not exist, and cannot connect any more.
+- A file storage that finds an unfinished commit cuts it off, and still reports its time as that of
+  the last commit; clients that rely on it cannot connect to the next server either.
+- ZEO queues the invalidations of a commit behind what its loop is about to do, so that a client can
+  be notified of its own commit before an older one of another client, complain about the order and,
+  for a moment, read an old state.
 - A server that is killed forgets which object ids it had given out and gives them once more, see
   :mod:`zcasync.zeo.object_ids`.
 """
@@ -42,18 +42,19 @@ from zcasync.zeo.object_ids import ONCE, give_none_twice
 
 log = logging.getLogger(__name__)
 
-#: A storage that closed itself in the middle of a commit would answer nobody any more.
+#: The exit code after a storage closed itself in a commit: it would answer no client any more.
 EXIT_STORAGE_CLOSED = 73
 
 
 class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
-    """Serves one client.
+    """The handler of one client.
 
-    Knows how to load many records at once (see :mod:`zcasync.zeo.bulk_load`), and to read a commit
+    It can load many records at once (see :mod:`zcasync.zeo.bulk_load`), and read a commit
     that comes in one message (see :mod:`zcasync.zeo.client`).
     """
 
     def get_info(self) -> dict[str, Any]:
+        """Return ZEO's info, with keys for what this server can do besides."""
         gives_once = self.storage_id in self.server.gives_once
         return {
             **super().get_info(),
@@ -63,14 +64,15 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
         }
 
     def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
+        """Register the client, and let it call the methods that this server has besides ZEO's."""
         answer = super().register(storage_id, read_only, *args)
         self.connection.methods = {*self.connection.methods, LOAD_MANY, TOGETHER}
         return answer
 
     def together(self, messages: list[Message], question: str = "", *args: Any) -> Any:
-        """Take note of the messages of a commit; the answer is that to the question behind them.
+        """Take note of the messages of a commit; return the answer to the request behind them.
 
-        To the vote it is that of ZEO; to the commit the same, and the transaction's id.
+        To a vote it is ZEO's answer; to a commit the same, and the transaction's id.
         """
         for method, given in messages:
             if method not in COLLECTED:
@@ -81,7 +83,7 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
         return self.vote(*args) if question == VOTE else None
 
     def commit(self, tid: int) -> Any:
-        """Vote and finish as soon as nobody else commits; no client is waited for in between."""
+        """Vote and finish once no other client commits; waits for no client in between."""
         self._check_tid(tid, exc=StorageTransactionError)
         return self.lock_manager.lock(self, lambda: self._commit(tid))
 
@@ -90,13 +92,13 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
         if not self.locked:  # there are conflicts that the client is to resolve, or no client
             return resolved, None
         serial, release = self.tpc_finish(tid).args
-        # The lock is released behind the answer, so that clients hear of commits in their order.
+        # The lock is released after the answer, so that clients are notified in order.
         return Result((resolved, serial), release)
 
     def tpc_finish(self, tid: int) -> Any:
-        """End a commit; others hear of it when it is on the disk.
+        """End a commit; other clients are notified when it is on the disk.
 
-        Nobody can have read anything in between: all clients are served in one thread.
+        No client can have read anything in between: all are served in one thread.
         """
         self._news: list[bytes] = []
         answer = super().tpc_finish(tid)
@@ -110,7 +112,7 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
     def load_many(
         self, oids: list[bytes], tid: bytes, limit: int | None = None
     ) -> list[tuple[bytes, bytes] | None]:
-        """(data, serial) of each record as it was before ``tid``; None where there is none.
+        """Return (data, serial) of each record as it was before ``tid``; None where there is none.
 
         None also for one of more than ``limit`` bytes.
         """
@@ -135,14 +137,14 @@ class ClientConnection(ServerProtocol):  # type: ignore[misc]
         self._loop_thread = threading.get_ident()
 
     def close(self) -> None:
-        """Close it, and end whatever its client was about to commit.  Safe to repeat."""
+        """Close it, and abort what its client was committing.  Safe to repeat."""
         handler, was_closed = self.zeo_storage, self.closed
         super().close()
         if not was_closed and handler.connected:
             handler.notify_disconnected()
 
     def async_threadsafe(self, method: str, *args: Any) -> None:
-        """Tell the client; at once, so in the order in which it is said, in the loop's thread."""
+        """Send to the client at once, and so in the order of the calls, in the loop's thread."""
         if threading.get_ident() == self._loop_thread:
             self.call_async(method, args)
         else:
@@ -150,10 +152,10 @@ class ClientConnection(ServerProtocol):  # type: ignore[misc]
 
 
 class ClientAcceptor(Acceptor):  # type: ignore[misc]
-    """Accepts the connections of clients."""
+    """The acceptor of the connections of clients."""
 
     def factory(self) -> ClientConnection:
-        """Return what serves the next one."""
+        """Return the connection of the next client."""
         try:
             handler = self.storage_server.create_client_handler()
             return ClientConnection(self.event_loop, self.addr, handler, self.msgpack)
@@ -189,7 +191,7 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
 
     @staticmethod
     def _know_the_last_commit(storage: Any) -> None:
-        """Let a file storage say of its last commit what is in the file."""
+        """Let a file storage report as its last commit the one that is in the file."""
         if isinstance(storage, FileStorage) and storage.getSize() > len(MAGIC):
             with open(storage.getName(), "rb") as file:
                 file.seek(storage.getSize() - 8)  # the length of the transaction in front of it
@@ -197,7 +199,7 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
                 storage._ltid = file.read(8)
 
     def _leaving_with(self, name: str, close: Callable[[], None]) -> Callable[[], None]:
-        """Closing a storage, and ending the process when it was the storage that did it."""
+        """Return a ``close`` that ends the process when it was the storage that closed itself."""
 
         def close_and_leave() -> None:
             close()
@@ -217,11 +219,11 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
         super().close(*args, **options)
 
     def create_client_handler(self) -> Handler:
-        """Return what answers the next client."""
+        """Return the handler of the next client."""
         return Handler(self, self.read_only)
 
 
-#: Makes what ZEO itself keeps of a commit, in a file.
+#: ZEO's own log of a commit, which is kept in a file.
 FileLog = ZEO.StorageServer.CommitLog
 
 

@@ -1,4 +1,4 @@
-"""List every name of ZEO and ZODB that this folder touches and that may change with a version.
+"""The list of every name of ZEO and ZODB that this folder uses and that may change.
 
 All private ones, and of the public ones those that our subclasses override or lean on.  A test asks
 :func:`problems` about what is installed, and finds private names that are used but not listed; what

@@ -1,4 +1,4 @@
-"""What an engine does with its database, all of it in its database thread."""
+"""The engine's work on its database, all of it in its database thread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAREWELL_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Registered:
-    """What the records say of an engine that has registered."""
+    """An engine that has registered, as the records have it."""
 
     incarnation_oid: bytes
     thread_size: int  # so many children there are to be

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 
 class IDatabaseThread(Protocol):
-    """What does the database work of an engine."""
+    """A thread, or what stands for one, that does the database work of an engine."""
 
     def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call ``function(*args)`` after what was asked before; fires with the result."""

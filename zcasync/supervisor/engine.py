@@ -41,7 +41,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Life(StrEnum):
-    """Where an engine is in its life."""
+    """The states of an engine."""
 
     NEW = "new"
     STARTING = "starting"

@@ -1,4 +1,4 @@
-"""What an engine is made of, and what it calls."""
+"""The parts of an engine, and its callbacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zcasync.workers.claims_snapshot import ClaimsSnapshot
 
 @dataclass(frozen=True)
 class EngineParts:
-    """What an engine is made of; the defaults are what a process of its own needs.
+    """The parts of an engine; the defaults are those of a process of its own.
 
     ``make_pool`` makes the pool of those that perform thread jobs, ``make_reactor_jobs(reactor, db,
     incarnation oid, ended)`` what performs reactor jobs.  ``thread`` does the database work; None:
@@ -31,7 +31,7 @@ class EngineParts:
 
 @dataclass(frozen=True)
 class EngineCallbacks:
-    """What an engine calls.
+    """The callbacks of an engine.
 
     ``ready()`` when a thread job can be taken, ``lost(error)`` when the engine must not go on,
     ``held(snapshot)`` after each pass with what it holds, in the database thread.

@@ -26,7 +26,7 @@ STORAGE_PAUSE_SECONDS = 0.5
 
 
 class Executors:
-    """What performs an engine's jobs; ``start`` it first.
+    """The children and the reactor of one engine; ``start`` them first.
 
     ``wake(delay)`` asks for a pass, ``ready()`` is called when a thread job can be taken, and
     ``fenced(why)`` when a child has found that the engine was buried.

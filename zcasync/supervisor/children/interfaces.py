@@ -1,4 +1,4 @@
-"""What the engine relies on of its children and of their pool, whatever performs their jobs.
+"""Interfaces that the engine relies on: a child and a pool, whatever performs their jobs.
 
 Processes (:mod:`~zcasync.supervisor.children.pool`, :mod:`~zcasync.supervisor.children.child`) and
 threads (:mod:`zcasync.twisted_engine.threads`) do it alike.
@@ -35,11 +35,11 @@ class IChild(Protocol):
 
     @property
     def job_since(self) -> float:
-        """When that one has begun, on the reactor's clock."""
+        """The moment at which that one has begun, on the reactor's clock."""
 
     @property
     def seconds_per_job(self) -> float | None:
-        """How long its jobs take; None: it has ended none yet."""
+        """The time that its jobs take; None: it has ended none yet."""
 
     @property
     def taking_back(self) -> bool:
@@ -106,7 +106,7 @@ PoolFactory = Callable[[uuid.UUID, bytes, Changed, Died], IChildPool]
 
 
 class IChildProcess(Protocol):
-    """What the supervisor's ends of the pipes report to."""
+    """A child process as the supervisor's ends of its pipes report to it."""
 
     @property
     def slot(self) -> int:

@@ -1,4 +1,4 @@
-"""What the machine says of a process: its memory, and whether a signal has stopped it."""
+"""The state of a process: its memory, and whether a signal has stopped it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from zcasync.protocol.outcomes import Ending
 
 
 class State(StrEnum):
-    """What a child does, in the words of ``status --json``."""
+    """The states of a child, in the words of ``status --json``."""
 
     BOOTING = "booting"
     SPARE = "spare"  # ready, without a slot
@@ -49,7 +49,7 @@ class EndedJob(NamedTuple):
 
 @dataclass(frozen=True)
 class ChildReport:
-    """What a child is to do, and what of it no pass has seen yet."""
+    """The jobs of a child, and what of them no pass has seen yet."""
 
     outstanding: frozenset[bytes]  # all that is assigned to it
     deferred: frozenset[bytes]  # those of them that wait for a Deferred
@@ -101,7 +101,7 @@ class ChildState:
 
     @property
     def place(self) -> str:
-        """Where it is, for the log."""
+        """Its slot, for the log."""
         return "spare" if self.slot == NO_SLOT else f"slot {self.slot}"
 
     @property

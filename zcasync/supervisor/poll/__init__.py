@@ -26,5 +26,6 @@ what has retired or is left for the next pass, what to log, when to come again. 
 gives its PassInput back to events.
 
 A pass may be made several times before it is committed.  So no step changes what it was given, and
-what a step remembers from pass to pass it believes only once it hears ``committed``.
+what recovery, retiring and pings remember from pass to pass they believe only once they hear that a
+pass is ``committed``.
 """

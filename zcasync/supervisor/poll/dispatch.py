@@ -16,7 +16,7 @@ from zcasync.workers.incarnation import Incarnation
 
 @dataclass(frozen=True)
 class Dispatched:
-    """What a pass has claimed."""
+    """The claims of a pass."""
 
     count: int
     hungry: list[PartialQueue]  # there is room for more jobs of these

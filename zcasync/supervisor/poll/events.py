@@ -12,7 +12,7 @@ from zcasync.supervisor.poll.progress_notes import ProgressNotes
 
 
 class EventBuffer:
-    """What has happened since the last pass, and what is wanted; ``seconds``: the clock."""
+    """All that has happened since the last pass, and what is wanted; ``seconds``: the clock."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self.progress = ProgressNotes(seconds)

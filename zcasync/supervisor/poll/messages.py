@@ -1,4 +1,4 @@
-"""What the reactor and the database thread tell each other about a poll pass: plain values."""
+"""Messages between the reactor and the database thread about a poll pass: plain values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SlotReport:
 
 @dataclass
 class PassInput:
-    """What a pass is to do."""
+    """The task of a pass."""
 
     slots: dict[int, SlotReport] = field(default_factory=dict)
     reactor: SlotReport = field(default_factory=SlotReport)
@@ -58,7 +58,7 @@ class HandOut:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the next pass is to be made."""
+    """The time of the next pass."""
 
     delay: float = 5.0  # at the latest, seconds
     watched: frozenset[bytes] = frozenset()  # at once where one of these oids is written
@@ -67,7 +67,7 @@ class Schedule:
 
 @dataclass
 class PassResult:
-    """What a pass has done, and what is to be done now."""
+    """The outcome of a pass, and what is to be done now."""
 
     claimed: int = 0
     retired: int = 0

@@ -1,4 +1,4 @@
-"""Schedule: when the next pass is to be made."""
+"""Schedule: the time of the next pass, and the records to watch until then."""
 
 from __future__ import annotations
 

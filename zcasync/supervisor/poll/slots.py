@@ -15,7 +15,7 @@ REACTOR = -1
 
 
 class Slot:
-    """What is claimed for a child or for the reactor, and what was reported of it.
+    """The claims for a child, or for the reactor, and what was reported of it.
 
     ``sequence``: the one that ``claims`` belongs to; ``room``: so many more jobs may be claimed.
     """

@@ -11,8 +11,6 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.house import docstrings, floors, functions, imports, private, source
 
 ROOT = Path(__file__).parent.parent
@@ -120,7 +118,6 @@ def none_but(excepted: Collection[object], problems: Mapping[object, object]) ->
 # who imports whom
 
 
-@pytest.mark.xfail(strict=True, reason="liveness, subscribers, poll and zeo_server still reach up")
 def test_rooms_import_only_what_the_table_allows() -> None:
     none_but(UP, {ends: places for ends, places in arrows().items() if ends not in allowed()})
 
@@ -184,7 +181,6 @@ def test_private_names_do_not_leave_their_folder() -> None:
     none_but(PRIVATE, problems)
 
 
-@pytest.mark.xfail(strict=True, reason="four are still longer than a screen")
 def test_functions_fit_a_screen() -> None:
     found = functions.find_functions(modules().values())
     none_but((), {one.where: one.lines for one in found if one.lines > SCREEN_LINES})
@@ -200,13 +196,11 @@ def test_test_files_are_short() -> None:
     none_but((), {path: count for path, count in lines.items() if count > TEST_FILE_LINES})
 
 
-@pytest.mark.xfail(strict=True, reason="the pass over all docstrings is to come")
 def test_everything_public_has_a_docstring() -> None:
     missing = docstrings.undocumented(modules())
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.xfail(strict=True, reason="the pass over all docstrings is to come")
 def test_docstrings_open_with_what_is_done_and_not_with_a_question() -> None:
     found = docstrings.find_docstrings(modules())
     asking = [one.where for one in found if one.opens_with_a_question]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.points import POINTS
 from tests.house import floors
 
@@ -27,7 +25,6 @@ def exists(path: str) -> bool:
     return (ROOT / "zcasync" / path).exists() or (ROOT / path).exists()
 
 
-@pytest.mark.xfail(strict=True, reason="perform, retry and the poll's steps are being rebuilt")
 def test_its_files_exist() -> None:
     assert [path for path in paths() if not exists(path)] == []
 

@@ -101,6 +101,7 @@ class Wakeup:
     # what is called on any thread
 
     def invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
+        """Wake the engine for a commit that matters, and ask for its records ahead."""
         heard = set(oids)
         with self._lock:
             if self._meanwhile is not None:
@@ -114,4 +115,5 @@ class Wakeup:
             self._ring(heard)
 
     def invalidate_all(self) -> None:
+        """Wake the engine: the storage has lost track, so anything may have been committed."""
         self._ring(set())

@@ -7,6 +7,7 @@
     attempts.py   counting the attempts of a call, and pausing between them
 
 Whatever goes wrong becomes a ``Fault``.  ``decide`` counts it (``Attempts.failed``), asks the
-policy (``policy.ask``), and returns End, Later or Now.  The rooms that met the fault act on the
-decision: perform for an exception, liveness for a death or a cancel.
+policy (``policy.ask``), and returns End, Later, Now or Quarantine.  The rooms that met the fault
+act on the decision: perform for an exception, liveness for a death, a cancel or a record that
+cannot be loaded.
 """

@@ -1,4 +1,4 @@
-"""What the reactor and the database thread tell each other about a poll pass: plain values."""
+"""The messages of the reactor and the database thread about a poll pass: plain values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SlotReport:
 
 @dataclass
 class PassInput:
-    """What a pass is to do."""
+    """The input of a pass: what it is to do."""
 
     slots: dict[int, SlotReport] = field(default_factory=dict)
     reactor: SlotReport = field(default_factory=SlotReport)
@@ -52,13 +52,13 @@ class HandOut:
 
     @property
     def has_jobs(self) -> bool:
-        """Whether there are any."""
+        """True while there are any."""
         return bool(self.slots or self.reactor)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the next pass is to be made."""
+    """The time of the next pass, and the writes that make it due at once."""
 
     delay: float = 5.0  # at the latest, seconds
     watched: frozenset[bytes] = frozenset()  # at once where one of these oids is written
@@ -67,7 +67,7 @@ class Schedule:
 
 @dataclass
 class PassResult:
-    """What a pass has done, and what is to be done now."""
+    """The result of a pass: what it has done, and what is to be done now."""
 
     claimed: int = 0
     retired: int = 0
@@ -75,7 +75,7 @@ class PassResult:
     schedule: Schedule = field(default_factory=Schedule)
     # What a later pass is to retire, as the children have reported it: slot -> oid -> when.
     unretired: dict[int, dict[bytes, int]] = field(default_factory=dict)
-    cancelled: list[bytes] = field(default_factory=list)  # are over
+    cancelled: list[bytes] = field(default_factory=list)  # have ended
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds are not wanted any more
     held: ClaimsSnapshot | None = None  # by the engine
     log: list[str] = field(default_factory=list)  # lines for the operator

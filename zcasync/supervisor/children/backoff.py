@@ -18,12 +18,12 @@ LONGEST_SECONDS = 60.0
 FIRST_SECONDS = 0.5
 #: A child that was ready for so long, or has ended a job, shows that children work.
 STEADY_SECONDS = 10.0
-#: Somebody sends these: they say nothing against the next child.
+#: Another process sends these signals: they say nothing against the next child.
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
 
 
 class Backoff:
-    """Says how long to wait before the next child is started, and why."""
+    """The pause before the next child is started, and the reason for it."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self.problem: str | None = None
@@ -36,11 +36,11 @@ class Backoff:
 
     @property
     def wait(self) -> float:
-        """Seconds until a child may be started."""
+        """The seconds until a child may be started."""
         return max(0.0, self._until - self._seconds())
 
     def failed(self, problem: str) -> None:
-        """A child could not be started, or ended too early."""
+        """Note that a child could not be started, or ended too early."""
         if self._tries == 0:
             self._since = clock.now()
         self._tries += 1
@@ -53,16 +53,22 @@ class Backoff:
         self._pause = min(2 * self._pause, LONGEST_SECONDS)
 
     def eases(self) -> None:
-        """A child is ready.  It may still end at once, so the pauses do not begin anew yet."""
+        """Note that a child is ready.
+
+        It may still end at once, so the pauses do not begin anew yet.
+        """
         self.problem = None
 
     def ends(self, ready_at: float) -> None:
-        """A child works that was ready at ``ready_at``; an older one says nothing of new ones."""
+        """Note that a child works that was ready at ``ready_at``.
+
+        One that was ready before the last failure says nothing of newer ones.
+        """
         if self._tries and ready_at > self._failed_at:
             self.problem, self._tries, self._pause, self._until = None, 0, FIRST_SECONDS, 0.0
 
     def as_dict(self) -> dict[str, Any] | None:
-        """For ``status``: what the problem is, since when, how often; None when there is none."""
+        """Return the problem, since when and how often, for ``status``; None without one."""
         if self.problem is None:
             return None
         return {
@@ -74,7 +80,7 @@ class Backoff:
 
 
 def early_end(child: ChildState, death: Death, now: float) -> str | None:
-    """What is wrong when a child has ended without having done anything; None when nothing is.
+    """Return the problem when a child has ended without having done anything; None when none is.
 
     Not when a job ended it: that is the job's affair, which has a limit of its own.
     """

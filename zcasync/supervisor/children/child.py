@@ -30,8 +30,8 @@ log = Logger()
 #: No pipe holds more, unless root has changed the kernel's limit.
 PIPE_LIMIT_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
-#: How long a child that is to be killed may take to tell where its Python code is: it does not
-#: have to hold the interpreter for that, but the machine may be busy.
+#: How long a child that is to be killed may take to print its Python stack: it does not have to
+#: hold the interpreter for that, but the machine may be busy.
 STACK_SECONDS = 2.0
 #: The same where a stop is to end in time.
 LAST_STACK_SECONDS = 0.5
@@ -45,8 +45,8 @@ class Child(ChildState):
     """A child process in a slot, or the spare one.
 
     ``changed(child)`` is called when it is ready or has ended a job, ``gone(child, death)`` once
-    when the process is gone; ``oom_killed()`` says whether the kernel has just killed somebody for
-    want of memory.
+    when the process is gone; ``oom_killed()`` returns whether the kernel has just killed a process
+    for want of memory.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Child(ChildState):
         starter.startAMPProcess("zcasync.child", self._connector, (spec_text,))
         self.note_started(self._connector.transport.pid)
         expose(self.pid)
-        # Both sides do this, so that the group exists whoever looks first.
+        # Both sides do this, so that the group exists whichever of them is first.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.setpgid(self.pid, self.pid)
         self._boot_timer = self._reactor.callLater(
@@ -87,11 +87,12 @@ class Child(ChildState):
         )
 
     def take_slot(self, slot: int) -> None:
+        """Replace the child of a slot, having been the spare."""
         super().take_slot(slot)
         self._output.slot = slot
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
-        """Give it jobs; none when it is about to be gone, which gives them back.
+        """Assign jobs to it; none when its process is ending, whose death releases them.
 
         ``tid``: the transaction that claimed them.
         """
@@ -101,7 +102,7 @@ class Child(ChildState):
         self._connector.amp.callRemote(commands.Perform, oids=oids, tid=tid)
 
     def take_back(self) -> Deferred[list[bytes]]:
-        """Ask for the jobs it has not begun; fires with their oids."""
+        """Ask for the jobs that it has not begun; fires with their oids."""
         self.note_taking_back()
 
         def answered(answer: dict[str, Any]) -> list[bytes]:
@@ -115,7 +116,7 @@ class Child(ChildState):
     def finish(self) -> None:
         """Let it end after the running job."""
         self.note_unwanted()
-        if self.state == State.BOOTING:  # it would hear it only when it has booted
+        if self.state == State.BOOTING:  # it would read a command only when it has booted
             log.info("child {pid} ({place}) is not needed any more", pid=self.pid, place=self.place)
             self._kill_reason = NOT_NEEDED
             self.move_to(State.STOPPING)
@@ -130,7 +131,7 @@ class Child(ChildState):
         self._changed(self)
 
     def kill(self, reason: str, *, within: float = STACK_SECONDS) -> None:
-        """Kill it and whatever it has started.
+        """Kill it and all processes that it has started.
 
         One that boots or has a job is asked for its Python stack first, for the evidence: that
         takes milliseconds, and ``within`` seconds at most.  0: it is not asked.
@@ -173,13 +174,13 @@ class Child(ChildState):
     # what the ends of its pipes report
 
     def is_ready(self) -> None:
-        """It can take jobs."""
+        """Note that it can take jobs."""
         _cancel(self._boot_timer)
         self.note_ready()
         self._changed(self)
 
     def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
-        """It is done with jobs; ``seconds``: how long each took."""
+        """Note that jobs have ended or wait for a Deferred; ``seconds``: the time of each."""
         for oid in oids:
             self.note_ended(oid, ending, seconds, detail)
         self.drain(1, 2)  # all that the jobs have printed is on its way already
@@ -188,11 +189,11 @@ class Child(ChildState):
         self._changed(self)
 
     def output_received(self, fd: int, data: bytes) -> None:
-        """It has written this to its stdout (1) or stderr (2)."""
+        """Take what it has written to its stdout (1) or stderr (2)."""
         self._output.received(fd, data)
 
     def has_hung_up(self) -> None:
-        """It has closed its end of the conversation: it is ending, or good for nothing."""
+        """Note that it has closed its end of the conversation: it is ending, or of no more use."""
         if self.state != State.GONE and not self.is_unwanted:
             self._deaf_timer = self._reactor.callLater(
                 HUNG_UP_SECONDS,
@@ -209,7 +210,7 @@ class Child(ChildState):
                     self._connector.childDataReceived(fd, data)
 
     def exited(self, reason: Any) -> None:
-        """The process is gone."""
+        """Note that the process is gone."""
         job = self.job_id()
         self._output.flush()
         for timer in (self._boot_timer, self._deaf_timer, self._stack_timer):
@@ -244,7 +245,7 @@ class Child(ChildState):
 
 
 def _name(number: int) -> str:
-    """Of a signal; the kernel knows more than have names."""
+    """Return the name of a signal; the kernel knows more than have names."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -257,14 +258,14 @@ def _cancel(timer: IDelayedCall | None) -> None:
 
 
 def _died_meanwhile(failure: Failure) -> None:
-    """It ended before it could answer: what it had is recovered for its death."""
+    """Ignore that it ended before it could answer: its jobs are recovered because of its death."""
     failure.trap(
         error.ConnectionDone, error.ConnectionLost, error.ProcessDone, error.ProcessTerminated
     )
 
 
 def _read_rest(fd: int) -> Iterator[bytes]:
-    """What a non-blocking pipe holds; no more, though somebody may go on writing to it."""
+    """Yield what a non-blocking pipe holds; no more, though a process may go on writing to it."""
     for _ in range(PIPE_LIMIT_BYTES // READ_BYTES):
         try:
             data = os.read(fd, READ_BYTES)

@@ -1,4 +1,4 @@
-"""Samples the children every second: which take too much memory, which a signal has stopped.
+"""The health of the children: every second, their memory and whether a signal has stopped them.
 
 A child that only does not answer is left alone: a job may hold the interpreter's lock for as long
 as it likes.  One that a signal has stopped does nothing at all, and the jobs assigned to it wait.

@@ -1,7 +1,7 @@
 """Interfaces that the engine relies on: a child and a pool, whatever performs their jobs.
 
 Processes (:mod:`~zcasync.supervisor.children.pool`, :mod:`~zcasync.supervisor.children.child`) and
-threads (:mod:`zcasync.twisted_engine.threads`) do it alike.
+threads (:mod:`zcasync.twisted_engine.threads`) provide them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from zcasync.supervisor.children.state import ChildReport, EndedJob
 
 
 class IChild(Protocol):
-    """One that performs thread jobs, one after the other.
+    """A child: performs thread jobs, one after the other.
 
-    What is known of it is kept by a :class:`~zcasync.supervisor.children.state.ChildState`.
+    Its state is kept by a :class:`~zcasync.supervisor.children.state.ChildState`.
     """
 
     @property
@@ -43,7 +43,7 @@ class IChild(Protocol):
 
     @property
     def taking_back(self) -> bool:
-        """Whether it is asked for the jobs that it has not begun."""
+        """True while it is asked for the jobs that it has not begun."""
 
     def job_id(self) -> str | None:
         """Return the id of the running job."""
@@ -78,15 +78,15 @@ class IChildPool(Protocol):
 
     @property
     def children(self) -> Mapping[int, IChild]:
-        """By slot."""
+        """The children by slot."""
 
     @property
     def size(self) -> int:
-        """So many slots there are."""
+        """The number of slots."""
 
     @property
     def boot_problem(self) -> str | None:
-        """Why children cannot be started, where they cannot."""
+        """The reason why children cannot be started, where they cannot."""
 
     def ready(self) -> Sequence[IChild]:
         """Return the children that can take jobs."""
@@ -113,22 +113,22 @@ class IChildProcess(Protocol):
         """Its slot."""
 
     def is_ready(self) -> None:
-        """It can take jobs."""
+        """Note that it can take jobs."""
 
     def note_progress(self, progress: Progress) -> None:
-        """The running job has reported."""
+        """Note what the running job has reported."""
 
     def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
-        """Jobs are completed: committed, with nothing left to do for them."""
+        """Note that jobs are completed: committed, with nothing left to do for them."""
 
     def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
-        """It is done with jobs; ``seconds``: how long each took."""
+        """Note that jobs have ended or wait for a Deferred; ``seconds``: the time of each."""
 
     def output_received(self, fd: int, data: bytes) -> None:
-        """It has written this to its stdout (1) or stderr (2)."""
+        """Take what it has written to its stdout (1) or stderr (2)."""
 
     def has_hung_up(self) -> None:
-        """It has closed its end of the conversation."""
+        """Note that it has closed its end of the conversation."""
 
     def kill_group(self) -> None:
         """Kill the processes that are left in its group."""
@@ -137,4 +137,4 @@ class IChildProcess(Protocol):
         """Take what is in the pipes now."""
 
     def exited(self, reason: Any) -> None:
-        """The process is gone."""
+        """Note that the process is gone."""

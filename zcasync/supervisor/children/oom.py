@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-#: Where each version of cgroups counts: file system type, controller, file.
+#: The counter of each version of cgroups: file system type, controller, file.
 COUNTERS = (("cgroup2", "", "memory.events"), ("cgroup", "memory", "memory.oom_control"))
 FIELD = "oom_kill "
 
@@ -17,8 +17,8 @@ CHILD_SCORE = 500
 def expose(pid: int) -> None:
     """Let the kernel kill this child before its supervisor and the database server.
 
-    What it kills takes a moment to give its memory back, and meanwhile it may kill one more: with
-    the supervisor all children would be gone.
+    A killed process takes a moment to free its memory, and meanwhile the kernel may kill one more:
+    with the supervisor all children would be gone.
     """
     with suppress(OSError):  # not Linux, or gone already
         Path(f"/proc/{pid}/oom_score_adj").write_text(str(CHILD_SCORE))
@@ -27,7 +27,7 @@ def expose(pid: int) -> None:
 class OutOfMemory:
     """Watches how often the kernel has killed in the cgroup of this process and its children.
 
-    Where there is no such counter it never grows: then nothing is said, rather than guessed.
+    Where there is no such counter it never grows: then nothing is reported, rather than guessed.
     """
 
     def __init__(self, process: Path = Path("/proc/self")) -> None:
@@ -39,7 +39,9 @@ class OutOfMemory:
         self._before_last, self._last = self._last, self._read()
 
     def has_killed(self) -> bool:
-        """Whether the counter has grown since the look before the last; True once for each kill.
+        """Return whether the counter has grown since the last but one ``look``.
+
+        True once for each kill.
 
         A process that had much memory takes a moment to end.
         """
@@ -60,7 +62,7 @@ class OutOfMemory:
 
 
 def counter_file(process: Path) -> Path | None:
-    """The file that counts for this process (a folder of /proc); None where there is none."""
+    """Return the file that counts for this process (a folder of /proc); None without one."""
     try:
         cgroups = (process / "cgroup").read_text().splitlines()
         mounts = (process / "mountinfo").read_text().splitlines()
@@ -78,7 +80,7 @@ def counter_file(process: Path) -> Path | None:
 
 
 def _path_of(cgroups: list[str], controller: str) -> str | None:
-    """The process's cgroup in the hierarchy of a controller ('': the unified one)."""
+    """Return the process's cgroup in the hierarchy of a controller ('': the unified one)."""
     for line in cgroups:
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -87,7 +89,7 @@ def _path_of(cgroups: list[str], controller: str) -> str | None:
 
 
 def _mounts_of(mounts: list[str], kind: str, controller: str) -> list[tuple[str, str]]:
-    """Where a hierarchy is mounted: pairs of (root within the hierarchy, mount point)."""
+    """Return the mounts of a hierarchy: pairs of (root within the hierarchy, mount point)."""
     found = []
     for line in mounts:
         before, _, after = line.partition(" - ")

@@ -1,4 +1,4 @@
-"""What a child writes to stdout and stderr: into the log, line by line, with the job's id."""
+"""The output of a child, stdout and stderr: into the log, line by line, with the job's id."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ log = Logger("zcasync.output")
 #: Kept for the Failure of a job that kills its child.
 LAST_LINES = 20
 LINE_LIMIT_CHARACTERS = 2000
-#: How the interpreter begins to tell of its own crash; the stack that follows is kept whole.
+#: The interpreter begins the report of its own crash with this; the stack after it is kept whole.
 CRASH = "Fatal Python error: "
 CRASH_LINES = 100
 
 
 class ChildOutput:
-    """Splits, attributes and limits the output of one child."""
+    """The output of one child: split into lines, attributed to jobs, limited."""
 
     def __init__(self, slot: int | str, limit: int, current: Callable[[], str | None]) -> None:
         self.slot = slot
@@ -34,7 +34,7 @@ class ChildOutput:
         self._counts: Counter[str] = Counter()
 
     def received(self, fd: int, data: bytes) -> None:
-        """Bytes from the child's stdout (1) or stderr (2)."""
+        """Take bytes from the child's stdout (1) or stderr (2)."""
         lines = (self._rest[fd] + data).split(b"\n")
         self._rest[fd] = lines.pop()
         if len(self._rest[fd]) > 65536:  # a line without an end
@@ -67,13 +67,13 @@ class ChildOutput:
             seen()
 
     def expect_stack(self, seen: Callable[[], None]) -> None:
-        """What comes now is the Python stack the child was asked for; ``seen()`` at its end."""
+        """Take what comes now as the Python stack asked for; call ``seen()`` at its end."""
         self._stack_seen = seen
         if self._crash is None:
             self._crash = []
 
     def job_ended(self, job: str) -> None:
-        """What comes now without a mark is not this job's.  Say what was left out of the log."""
+        """Attribute no more unmarked lines to this job; log how many of its lines were left out."""
         for fd, marked in self._marked.items():
             if marked == job:
                 self._marked[fd] = None
@@ -89,11 +89,11 @@ class ChildOutput:
 
     @property
     def job(self) -> str | None:
-        """The id of the job that the child last said to be at."""
+        """The id of the job that the child has last reported to be running."""
         return self._marked[1]
 
     def flush(self) -> None:
-        """Take unfinished lines as lines: no more will come."""
+        """Log unfinished lines as they are: no more output will come."""
         for fd, rest in self._rest.items():
             if rest:
                 self._rest[fd] = b""
@@ -102,5 +102,5 @@ class ChildOutput:
             self.job_ended(job)
 
     def last(self) -> tuple[str, ...]:
-        """The last lines of both streams, and the stack of a crash, for evidence."""
+        """Return the last lines of both streams, and the stack of a crash, for evidence."""
         return (*self._last, *(self._crash or ()))

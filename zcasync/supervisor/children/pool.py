@@ -1,4 +1,4 @@
-"""The children: one in each slot, and a spare one that takes the place of whichever ends."""
+"""The children: one in each slot, and a spare one that takes the place of a child that ends."""
 
 from __future__ import annotations
 
@@ -79,16 +79,16 @@ class Pool:
 
     @property
     def boot_problem(self) -> str | None:
-        """Why children cannot be started, where they cannot."""
+        """The reason why children cannot be started, where they cannot."""
         return self.backoff.problem
 
     def processes(self) -> list[Child]:
-        """Every child whose process runs, in a slot or not."""
+        """Return every child whose process runs, in a slot or not."""
         spare = [] if self.spare is None else [self.spare]
         return [*self.children.values(), *spare, *self._leaving]
 
     def ready(self) -> list[Child]:
-        """The children that can take jobs."""
+        """Return the children that can take jobs."""
         return [
             child
             for child in self.children.values()
@@ -96,7 +96,7 @@ class Pool:
         ]
 
     def set_size(self, size: int) -> None:
-        """From now on this many children; surplus ones end after their job."""
+        """Have so many children from now on; surplus ones end after their job."""
         if size == self.size or self._stopping:
             return
         log.info("children: {old} -> {new}", old=self.size, new=size)
@@ -141,7 +141,7 @@ class Pool:
     # as it should be
 
     def _tend(self) -> None:
-        """Fill the slots, replace a child whose time is over, keep a spare."""
+        """Fill the slots, replace a child whose time has come, keep a spare."""
         if self._stopping:
             return
         for slot in range(self.size):
@@ -165,7 +165,7 @@ class Pool:
             self._changed(spare)
 
     def _start(self, slot: int) -> Child | None:
-        """Start a child; None when it is too early for that, or impossible."""
+        """Start a child; return None when it is too early for that, or impossible."""
         if self.backoff.wait > 0:
             self._try_later()
             return None
@@ -194,11 +194,11 @@ class Pool:
             self._retry = self._reactor.callLater(self.backoff.wait, self._tend)
 
     def _recycle(self) -> None:
-        """Let one child whose time is over end, once another is ready to take its place."""
+        """Let one child whose time has come end, once another is ready to take its place."""
         if self._replacing is None:
             working = [one for one in self.children.values() if one.state in WORKING]
-            over = [child for child in working if self._recycling.why(child) is not None]
-            self._replacing = over[0] if over else None
+            due = [child for child in working if self._recycling.why(child) is not None]
+            self._replacing = due[0] if due else None
         child, spare = self._replacing, self.spare
         if child is None or child.state not in WORKING:
             return
@@ -272,7 +272,7 @@ class Pool:
             del self.children[child.slot]
 
     def _sampled(self) -> None:
-        """The children have been sampled, which is done once a second."""
+        """Draw the conclusions of a sample of all children, once a second."""
         self._oom.look()
         steady = self._reactor.seconds() - STEADY_SECONDS
         for child in self.processes():

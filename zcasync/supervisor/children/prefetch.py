@@ -1,4 +1,4 @@
-"""How many jobs are reserved ahead of a child, and what happens when one of them takes long."""
+"""Prefetched jobs: how many a child has beyond the running one, and when they are revoked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from zcasync.supervisor.children.interfaces import IChild
 
-#: So much work is reserved ahead of a child, and no more jobs than that, however short they are.
+#: So much work is prefetched for a child, and no more jobs than that, however short they are.
 RESERVE_SECONDS = 0.1
 RESERVE_LIMIT = 100
 #: A job that runs longer than this must not sit on jobs that another child could do.
@@ -18,31 +18,31 @@ SHARE_SECONDS = 0.3
 
 
 def target(child: IChild) -> int:
-    """How many jobs a child should have in hand: the one it is at, and a little work ahead."""
+    """Return how many jobs a child should be assigned: the running one, and a little work ahead."""
     if child.seconds_per_job is None:
         return 1
     return 1 + min(RESERVE_LIMIT, int(RESERVE_SECONDS / max(child.seconds_per_job, 1e-6)))
 
 
 def room(child: IChild, now: float) -> int:
-    """How many more jobs may be claimed for a child; none while its job takes long."""
+    """Return how many more jobs may be claimed for a child; none while its job takes long."""
     if child.taking_back or (child.outstanding and now - child.job_since > RESERVE_SECONDS):
         return 0
     return max(0, target(child) - len(child.outstanding))
 
 
 def wants_more(child: IChild, now: float) -> bool:
-    """Whether jobs for a child are worth a pass at once: soon it would have nothing to do."""
+    """Return whether jobs for a child are worth a pass at once: soon it would be idle."""
     return room(child, now) > 0 and len(child.outstanding) <= target(child) // 2
 
 
 class Sharing:
-    """Takes back what long jobs sit on while another child goes on.
+    """The sharing of prefetched jobs: revokes those behind a long job while another child goes on.
 
-    It need not be idle: with enough to do it never is, and what is claimed for it meanwhile was put
-    later than what waits behind the long job.
+    The other child need not be idle: with enough to do it never is, and what is claimed for it
+    meanwhile was put later than what waits behind the long job.
 
-    ``children()``: those that can take jobs.  ``returned(slot, oids)``: jobs that were taken back.
+    ``children()``: those that can take jobs.  ``returned(slot, oids)``: jobs that were revoked.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Sharing:
         self._timer: IDelayedCall | None = None
 
     def look(self) -> None:
-        """Look whether a child sits on jobs, and again soon while one might."""
+        """Check whether jobs wait behind a long one, and again soon while that is possible."""
         if self._timer is not None:
             return
         children = self._children()
@@ -68,24 +68,24 @@ class Sharing:
                 if len(child.outstanding) > 1 and not child.taking_back:
                     self.take_back(child)
         if any(len(child.outstanding) > 1 for child in children):
-            self._timer = self._reactor.callLater(SHARE_SECONDS, self._look_again)
+            self._timer = self._reactor.callLater(SHARE_SECONDS, self._check_again)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _look_again(self) -> None:
+    def _check_again(self) -> None:
         self._timer = None
         self.look()
 
     def take_back(self, child: IChild) -> None:
-        """Take back what a child has not begun."""
+        """Revoke what a child has not begun."""
         asked = child.take_back()
         asked.addCallbacks(lambda oids: self._returned(child.slot, oids), _gone_meanwhile)
 
 
 def _gone_meanwhile(failure: Failure) -> None:
-    """The child died before it answered: what it had is recovered for its death."""
+    """Ignore that the child died before it answered: its jobs are recovered for its death."""
     failure.trap(ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated)

@@ -9,14 +9,14 @@ import psutil
 
 @dataclass(frozen=True)
 class ProcessInfo:
-    """``rss``: resident memory, bytes."""
+    """The memory of a process, and whether it is stopped; ``rss``: resident memory, bytes."""
 
     rss: int
     is_stopped: bool
 
     @classmethod
     def of(cls, pid: int) -> ProcessInfo | None:
-        """Return the state of a process; None when it is gone or cannot be looked at."""
+        """Return the state of a process; None when it is gone or cannot be read."""
         try:
             process = psutil.Process(pid)
             return cls(process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)

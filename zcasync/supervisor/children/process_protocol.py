@@ -22,6 +22,7 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
 
     @commands.Ready.responder
     def ready(self, pid: int, versions: dict[str, str]) -> dict[str, Any]:
+        """Pass on that the child can take jobs."""
         self._child.is_ready()
         return {}
 
@@ -29,18 +30,23 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
     def ended(
         self, oids: list[bytes], ending: str, microseconds: int, detail: str, moments: list[int]
     ) -> dict[str, Any]:
+        """Pass on that jobs have ended, and which of them are completed."""
         self._child.note_completed(oids, moments)
         self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
         return {}
 
     @commands.Report.responder
     def report(self, progress: dict[str, Any]) -> dict[str, Any]:
+        """Pass on the progress of the running job."""
         self._child.note_progress(Progress.from_dict(progress))
         return {}
 
 
 class Connector(AMPConnector):  # type: ignore[misc]
-    """Death is decided by ``processExited``: a grandchild that holds a pipe cannot hide it."""
+    """The pipes to one child.
+
+    Death is decided by ``processExited``: a grandchild that holds a pipe cannot hide it.
+    """
 
     def __init__(self, child: IChildProcess) -> None:
         super().__init__(ParentEnd(child), name=f"child {child.slot}")
@@ -51,10 +57,11 @@ class Connector(AMPConnector):  # type: ignore[misc]
 
     @property
     def can_write(self) -> bool:
-        """Whether its pipe is open: a process that ends closes it before its end is known."""
+        """True while its pipe is open: a process that ends closes it before its end is known."""
         return TO_CHILD in self.transport.pipes
 
     def write(self, data: bytes) -> None:
+        """Write to the child; drop the data when its pipe is closed."""
         if self.can_write:
             super().write(data)
 

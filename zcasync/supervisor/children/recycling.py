@@ -1,4 +1,4 @@
-"""When a child has lived long enough: by jobs, by age, by the memory it keeps after a job."""
+"""Recycling of children that have lived long enough: by jobs, age, memory kept after a job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Lifetime:
 
 
 class Recycling:
-    """Gives each child its limits and says when it has reached them.
+    """The limits of the children; reports when a child has reached its own.
 
     ``uniform(low, high)``: where chance comes from.
     """
@@ -40,7 +40,7 @@ class Recycling:
         self._lifetimes: dict[int, Lifetime] = {}  # pid -> limits
 
     def begin(self, child: ChildState) -> None:
-        """A child was started."""
+        """Give limits to a child that was started."""
         jobs, age = (self._uniform(1 - JITTER, 1 + JITTER) for _ in range(2))
         self._lifetimes[child.pid] = Lifetime(
             max(1, round(self._settings.max_jobs * jobs)) if self._settings.max_jobs else None,
@@ -48,11 +48,11 @@ class Recycling:
         )
 
     def end(self, child: ChildState) -> None:
-        """A child is gone."""
+        """Drop the limits of a child that is gone."""
         self._lifetimes.pop(child.pid, None)
 
     def why(self, child: ChildState) -> str | None:
-        """Why the child is to be replaced; None while it is not.
+        """Return the reason why the child is to be replaced; None while it is not.
 
         One that holds jobs that wait for a Deferred is left alone: it would have to wait for them.
         """

@@ -34,7 +34,7 @@ class ChildStarter:
     def startAMPProcess(
         self, ampChild: str, ampParent: Any = None, ampChildArgs: tuple[str, ...] = ()
     ) -> tuple[Any, Any]:
-        """Start the module ``ampChild``; ``ampParent`` is the connector that speaks to it."""
+        """Start the module ``ampChild``; ``ampParent`` is the connector to it."""
         self._home = ChildSpec.from_text(ampChildArgs[0]).home
         self.startPythonProcess(ampParent, "-m", ampChild, *ampChildArgs)
         return ampParent.amp, ampParent.finished

@@ -72,7 +72,7 @@ class ChildState:
         self.pid = 0
         self.was_ready = False
         self.ready_at = 0.0
-        self.is_unwanted = False  # it was told to end
+        self.is_unwanted = False  # it was asked to end
         self.leaving_seconds = 0.0  # for so long it could have ended
         self.frozen_seconds: float | None = None  # for so long a signal has stopped it
         self.rss = 0  # resident memory, bytes, when last sampled
@@ -84,7 +84,7 @@ class ChildState:
         self.ended: list[EndedJob] = []  # that the executors have not heard of
         # Jobs of which nothing is left to do but to retire them, and when they were completed.
         self.completed: dict[bytes, int] = {}
-        self.given_back: list[bytes] = []  # returned when it was told to end; no pass has seen it
+        self.given_back: list[bytes] = []  # returned when it was asked to end; no pass has seen it
         self.taking_back = False
         self.has_changes = False  # it has committed something that no pass has seen
         self.jobs_done = 0
@@ -106,7 +106,7 @@ class ChildState:
 
     @property
     def should_be_gone(self) -> bool:
-        """Whether it was told to end and has nothing left to do."""
+        """True while it was asked to end and has nothing left to do."""
         return self.is_unwanted and not self.outstanding and not self.deferred
 
     def job_id(self) -> str | None:
@@ -116,11 +116,11 @@ class ChildState:
     # the process
 
     def note_started(self, pid: int) -> None:
-        """It is a process."""
+        """Note that its process has started."""
         self.pid = pid
 
     def note_ready(self) -> None:
-        """It can take jobs."""
+        """Note that it can take jobs."""
         self.was_ready = True
         self.ready_at = self._reactor.seconds()
         if self.state == State.BOOTING:
@@ -133,15 +133,15 @@ class ChildState:
             self.move_to(State.IDLE)
 
     def note_unwanted(self) -> None:
-        """It is told to end."""
+        """Note that it is asked to end."""
         self.is_unwanted = True
 
     def note_lingering(self, seconds: float) -> None:
-        """It could have ended, for so many seconds more."""
+        """Note that it could have ended, for so many seconds more."""
         self.leaving_seconds += seconds
 
     def note_frozen(self, seconds: float) -> float:
-        """A signal has stopped it; return for how long, as far as it was seen.
+        """Note that a signal has stopped it; return for how long, as far as it was seen.
 
         ``seconds``: since the last sample, in which it need not have been stopped.
         """
@@ -149,11 +149,11 @@ class ChildState:
         return self.frozen_seconds
 
     def note_continued(self) -> None:
-        """No signal stops it any more."""
+        """Note that no signal stops it any more."""
         self.frozen_seconds = None
 
     def note_memory(self, rss: int, moment: float, *, at_rest: bool) -> None:
-        """It takes so much memory at this moment, bytes; ``at_rest``: while it runs no job."""
+        """Note the memory that it takes at this moment, bytes; ``at_rest``: it runs no job."""
         self.rss, self.sampled_at = rss, moment
         if at_rest:
             self.rss_at_rest = rss
@@ -161,7 +161,7 @@ class ChildState:
     # its jobs
 
     def note_given(self, oids: list[bytes]) -> None:
-        """It was given jobs."""
+        """Note that jobs were assigned to it."""
         if not self.outstanding:
             self.job_since = self._reactor.seconds()
         self.outstanding.extend(oids)
@@ -169,17 +169,17 @@ class ChildState:
             self.move_to(State.BUSY)
 
     def note_progress(self, progress: Progress) -> None:
-        """The running job has reported."""
+        """Note what the running job has reported."""
         if self.outstanding:
             self.progress = progress
             self.unseen_progress = True
 
     def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
-        """Jobs are completed: committed, with nothing left to do for them."""
+        """Note that jobs are completed: committed, with nothing left to do for them."""
         self.completed.update(zip(oids, moments, strict=False))
 
     def note_ended(self, oid: bytes, ending: Ending, seconds: float, detail: str) -> None:
-        """It is done with a job, or the job waits for a Deferred."""
+        """Note that a job has ended, or waits for a Deferred."""
         if oid in self.outstanding:
             self.outstanding.remove(oid)
         if ending == Ending.DEFERRED:
@@ -197,21 +197,21 @@ class ChildState:
         self._rest_when_done()
 
     def note_taking_back(self) -> None:
-        """It is asked for the jobs that it has not begun."""
+        """Note that it is asked for the jobs that it has not begun."""
         self.taking_back = True
 
     def note_taken_back(self, oids: list[bytes]) -> None:
-        """It has answered that."""
+        """Note that it has answered that with these jobs."""
         self.taking_back = False
         self.note_returned(oids)
 
     def note_given_back(self, oids: list[bytes]) -> None:
-        """It was told to end, and returns the jobs that it has not begun."""
+        """Note that it was asked to end, and returns the jobs that it has not begun."""
         self.note_returned(oids)
         self.given_back += oids
 
     def note_returned(self, oids: list[bytes]) -> None:
-        """Jobs that it had not begun are not assigned to it any more."""
+        """Note that jobs which it had not begun are not assigned to it any more."""
         for oid in oids:
             self.outstanding.remove(oid)
         self._rest_when_done()

@@ -3,9 +3,9 @@
 poll_pass.py        the pass, as a list of the steps below; one commit, tried again on conflicts
 slots.py            what all steps work on: the claims and the report of each child, and the reactor
 peers.py            before it, in a commit of its own: bury engines that are dead
-recover.py          step: quarantine what cannot be loaded; take back what a dead child left; rehome
+recover.py          step: quarantine what cannot be loaded; revoke what a dead child left; rehome
 cancel.py           step: end what is cancelled while it waits
-retire.py           step: what is over leaves the claims for the completed
+retire.py           step: finished jobs leave the claims for the completed
 dispatch.py         step: claim what there is room for, assign it; what can begin
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom
 housekeeping.py     step: give up idle lanes, drop what completed long ago
@@ -23,7 +23,7 @@ The way through.  The engine is woken (wakeup, or by its executors) and asks the
 events becomes a PassInput, which goes to the database thread; ``Passes.run`` makes the steps and
 commits.  As soon as the commit is known the HandOut goes back to the reactor, then the PassResult:
 what has retired or is left for the next pass, what to log, when to come again.  A pass that fails
-gives its PassInput back to events.
+puts its PassInput back into events.
 
 A pass may be made several times before it is committed.  So no step changes what it was given, and
 what recovery, retiring and pings remember from pass to pass they believe only once they hear that a

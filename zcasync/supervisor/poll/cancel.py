@@ -56,7 +56,7 @@ def end_waiting(
 
     ``cancelled``: oid -> who wants it; ``lists``: queue's name -> where to put them.  ``holders``:
     all claim lists there are, because one that has just begun to wait for another partial is still
-    in that of the engine that ran it, until that engine looks.
+    in that of the engine that ran it, until the next pass of that engine.
     """
     holders = list(holders)
     for oid, who in cancelled.items():

@@ -66,7 +66,7 @@ class Dispatcher:
         return Dispatched(len(claimed.partials), [queue] if wants_more else [])
 
     def _assign(self, partials: list[PartialRecord], slots: list[Slot], ahead: list[int]) -> None:
-        """Give each to the slot that has least to do, so that none idles beside a job that waits.
+        """Assign each to the slot that has least to do, so that none idles beside a waiting job.
 
         ``ahead``: how much each slot has to do already.
         """

@@ -12,7 +12,7 @@ from zcasync.instance.process_identity import ProcessIdentity
 
 @dataclass(frozen=True)
 class Environment:
-    """What an engine knows of the machine that it runs on.
+    """An engine's view of the machine that it runs on.
 
     ``seconds()``: a monotonic clock.  ``sleep(seconds)`` is called in the database thread only.
     ``chance`` spreads the pauses of engines that met.  ``identity()``: this process.

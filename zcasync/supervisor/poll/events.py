@@ -21,34 +21,34 @@ class EventBuffer:
         self._cancelled: dict[bytes, str] = {}
 
     def note_changes(self) -> None:
-        """Something is committed that the pass has to see."""
+        """Note that something is committed that the pass has to see."""
         self._next.has_changes = True
 
     def note_returned(self, slot: int, oids: list[bytes]) -> None:
-        """A child has returned these."""
+        """Note that a child has returned these jobs."""
         self._next.slot(slot).returned += oids
 
     def note_unreadable(self, slot: int, oid: bytes, problem: str) -> None:
-        """A child cannot load a job's record."""
+        """Note that a child cannot load a job's record."""
         self._next.slot(slot).unreadable[oid] = problem
 
     def note_unretired(self, found: dict[int, dict[bytes, int]]) -> None:
-        """A pass has left these to the next one: by slot, with when each was completed."""
+        """Keep what a pass has left to the next one: by slot, with when each was completed."""
         for slot, completed in found.items():
             mine = self._next.slot(slot)
             mine.completed = {**completed, **mine.completed}
 
     def note_death(self, slot: int, death: Death, idle: bool) -> None:
-        """The child in a slot is gone."""
+        """Note that the child in a slot is gone."""
         self._next.slot(slot).deaths.append((death, idle))
         self._next.has_changes = True
 
     def cancel(self, oid: bytes, who: str) -> None:
-        """A job is not wanted any more."""
+        """Note that a job is not wanted any more."""
         self._cancelled[oid] = who
 
     def note_cancelled(self, oids: Iterable[bytes]) -> None:
-        """These are ended."""
+        """Note that these cancelled jobs have ended."""
         for oid in oids:
             self._cancelled.pop(oid, None)
 

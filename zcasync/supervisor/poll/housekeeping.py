@@ -1,4 +1,4 @@
-"""Housekeeping: gives up lanes that nobody uses, and drops what completed long ago."""
+"""Housekeeping: gives up lanes that no client uses, and drops what completed long ago."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDLE_LANE_SECONDS = 600.0
 
 
 class Housekeeping:
-    """What an engine does once a minute, within a pass.
+    """The work that an engine does once a minute, within a pass.
 
     ``seconds`` tells the time, monotonic; ``keep``: for how long completed jobs are kept.
     """
@@ -38,7 +38,7 @@ class Housekeeping:
             return
         self._last = now
         for one in manager.workers.values():
-            # A worker without an engine has nobody who would do it; any engine may.
+            # A worker without an engine cannot do it by itself; any engine may.
             if one is worker or one.engineUUID is None:
                 one.completed.prune(self._keep)
         for queue in (manager.thread, manager.reactor):

@@ -1,8 +1,8 @@
-"""Which lanes an engine leaves to others for a moment, so that engines seldom meet in a claim.
+"""The lanes that an engine leaves to others for a moment, so that claims seldom conflict.
 
 The engine that worked a lane last goes first, at a new lane one that all agree on; another one
-takes over when the head of the lane has not moved for a while.  This is only about conflicts:
-whoever claims, the storage decides.
+takes over when the head of the lane has not moved for a while.  This only avoids conflicts: it is
+the storage that decides which engine has claimed a job.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LaneAffinity:
         self._began = self._seconds()
 
     def begin_pass(self, manager: DataManager) -> None:
-        """See which other engines there are."""
+        """Note which other engines there are."""
         self._began = self._seconds()
         engines = {worker.engine_bytes for worker in manager.workers.values()}
         self._engines = {engine for engine in engines if engine is not None} | {self._engine}
@@ -53,14 +53,14 @@ class LaneAffinity:
             self._asked_for, self._forgot = set(), self._began
 
     def note_commit(self) -> None:
-        """A pass is committed: learn how long passes take."""
+        """Learn from a committed pass how long passes take."""
         self._has_conflicted = False
         took = PATIENCE_PASSES * (self._seconds() - self._began)
         patience = 0.8 * self._patience + 0.2 * took
         self._patience = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, patience))
 
     def note_conflict(self) -> None:
-        """A commit conflicted: help nobody when the pass is tried again, and later less soon."""
+        """After a conflict help no other engine in the next try, and wait longer later."""
         self._has_conflicted = True
         self._patience = min(LONGEST_SECONDS, 2 * self._patience)
 

@@ -1,4 +1,4 @@
-"""When to make the next poll pass: one at a time, as early as anybody asked for."""
+"""The loop of poll passes: one pass at a time, as early as any caller asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 log = Logger()
 
-#: Until the next pass after one that has failed in a way that nobody had thought of.
+#: Until the next pass after one that has failed in a way that the code does not foresee.
 AFTER_FAULT_SECONDS = 1.0
 
 
@@ -59,12 +59,12 @@ class PassLoop:
     def _pass(self) -> None:
         self._again = None
         self._passing = maybeDeferred(self._make_pass)
-        self._passing.addErrback(self._broken).addCallback(self._over)
+        self._passing.addErrback(self._failed).addCallback(self._ended)
 
-    def _broken(self, failure: Failure) -> float:
+    def _failed(self, failure: Failure) -> float:
         log.failure("a poll pass has failed; please report this", failure)
         return AFTER_FAULT_SECONDS
 
-    def _over(self, delay: float) -> None:
+    def _ended(self, delay: float) -> None:
         self._passing = None
         self.wake(delay if self._again is None else min(delay, self._again))

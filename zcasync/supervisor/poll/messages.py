@@ -52,7 +52,7 @@ class HandOut:
 
     @property
     def has_jobs(self) -> bool:
-        """Whether there are any."""
+        """True while there are any."""
         return bool(self.slots or self.reactor)
 
 
@@ -75,7 +75,7 @@ class PassResult:
     schedule: Schedule = field(default_factory=Schedule)
     # What a later pass is to retire, as the children have reported it: slot -> oid -> when.
     unretired: dict[int, dict[bytes, int]] = field(default_factory=dict)
-    cancelled: list[bytes] = field(default_factory=list)  # are over
+    cancelled: list[bytes] = field(default_factory=list)  # have ended
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds are not wanted any more
     held: ClaimsSnapshot | None = None  # by the engine
     log: list[str] = field(default_factory=list)  # lines for the operator

@@ -1,4 +1,4 @@
-"""The other engines: looks at them now and then, and buries those that are dead."""
+"""The other engines: checks them now and then, and buries those that are dead."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Peers:
         self._incarnation = records.incarnation
         self._watch = watch
         self._seconds = seconds
-        self._looked = float("-inf")
+        self._checked = float("-inf")
 
     def look(self) -> list[str]:
         """Bury the engines that are dead and take their work over, in a commit of its own."""
         now = self._seconds()
-        if now - self._looked < PAUSE_SECONDS:
+        if now - self._checked < PAUSE_SECONDS:
             return []
-        self._looked = now
+        self._checked = now
         if len(self._manager.workers) > 1:
             catch_up(self._connection.db())
         self._transactions.begin()
         notes = []
         try:
             for worker in self._manager.workers.values():
-                notes += self._look_at(worker)
+                notes += self._check(worker)
             self._transactions.commit()
         except ConflictError:  # another engine was first, or will be next time
             self._transactions.abort()
@@ -50,7 +50,7 @@ class Peers:
             raise
         return notes
 
-    def _look_at(self, worker: Worker) -> list[str]:
+    def _check(self, worker: Worker) -> list[str]:
         if worker is self._worker:
             return []
         engine, judgement = worker.engineUUID, judge_watched(worker, self._watch)

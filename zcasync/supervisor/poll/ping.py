@@ -21,7 +21,7 @@ class Pings:
         self._written: tuple[float, float] | None = None  # the same of this pass
 
     def ping(self) -> None:
-        """Write when the last ping gets old, or when we now promise to write sooner."""
+        """Write when the last ping gets old, or when this engine now promises to write sooner."""
         self._written = None
         worker = self._worker
         holds_claims = len(worker.thread) + len(worker.reactor) > 0
@@ -32,6 +32,6 @@ class Pings:
             self._written = now, interval
 
     def committed(self) -> None:
-        """The pass is committed, and so is its ping."""
+        """Note that the pass is committed, and with it its ping."""
         if self._written is not None:
             self._pinged, self._interval = self._written

@@ -1,7 +1,7 @@
 """The poll pass: one commit that recovers, retires, claims and pings for an engine.
 
 Everything here runs in the database thread.  A pass decides by the records alone: messages of
-children only tell it when to look.
+children only decide when one is made.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from zcasync.zeo.bulk_load import at_hand
 CONFLICT_TRIES = 8
 
 #: Called in some thread with what can begin and the id of the transaction that has claimed it, as
-#: soon as that is committed, where one can know it before the pass is over.
+#: soon as that is committed, where one can know it before the pass has ended.
 Committed = Callable[[HandOut, bytes], None]
 
 
@@ -79,8 +79,8 @@ class Passes:
                 with at_hand(connection, heard, given.ahead):
                     result = self._steps(given)
                 seen = last_seen(connection)
-                told = functools.partial(_tell, result.hand_out, committed)
-                is_written, result.own = commit(connection, told)
+                notify = functools.partial(_notify, result.hand_out, committed)
+                is_written, result.own = commit(connection, notify)
             except ConflictError:
                 self._transactions.abort()
                 self._affinity.note_conflict()
@@ -149,7 +149,7 @@ class Passes:
         self._environment.sleep(self._environment.chance.uniform(0, longest))
 
 
-def _tell(jobs: HandOut, committed: Committed, tid: bytes) -> None:
-    """The commit of a pass is there: its jobs can begin, while we learn of it."""
+def _notify(jobs: HandOut, committed: Committed, tid: bytes) -> None:
+    """Let the jobs of a pass begin as soon as the storage has its commit."""
     if jobs.has_jobs:
         committed(jobs, tid)

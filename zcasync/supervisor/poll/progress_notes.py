@@ -22,22 +22,22 @@ class ProgressNotes:
         self._next: dict[bytes, tuple[float, float]] = {}  # when, and the pause after that
 
     def report(self, oid: bytes, progress: Progress) -> None:
-        """A job has reported."""
+        """Keep what a job has reported."""
         self._reports[oid] = progress
         if oid not in self._next:
             self._next[oid] = (self._seconds() + FIRST_SECONDS, 2 * FIRST_SECONDS)
 
     def forget(self, oid: bytes) -> None:
-        """A job has ended."""
+        """Drop the reports of a job that has ended."""
         self._reports.pop(oid, None)
         self._next.pop(oid, None)
 
     def latest(self, oid: bytes) -> Progress | None:
-        """What a job last said."""
+        """Return what a job has reported last."""
         return self._reports.get(oid)
 
     def due(self) -> dict[bytes, Progress]:
-        """The reports to be noted now; each is returned once."""
+        """Return the reports to be noted now, each once."""
         now = self._seconds()
         found = {}
         for oid, progress in self._reports.items():

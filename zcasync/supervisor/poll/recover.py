@@ -1,4 +1,4 @@
-"""Recover: what children that died or were asked left, and slots that there are no more."""
+"""Recovery of the jobs that children left: they died, returned them, or lost their slots."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Recovery:
         self._counted: dict[int, int] = {}  # the same with this pass
 
     def recover(self, slots: Slots, cancelled: Mapping[bytes, str], log: list[str]) -> None:
-        """Take back what a child that died, or one that was asked, did not begin or end."""
+        """Revoke what a child that died, or one that was asked, did not begin or end."""
         for slot in slots:
             deaths = self._new_deaths(slot) if slot.report.deaths else []
             # What a replacement was assigned already was claimed after the death.
@@ -56,7 +56,7 @@ class Recovery:
         return found
 
     def committed(self) -> None:
-        """The pass is committed, and so are the deaths that it has counted."""
+        """Note that the pass is committed, and with it the deaths that it has counted."""
         self._known.update(self._counted)
 
 

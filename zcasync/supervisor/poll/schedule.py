@@ -26,7 +26,7 @@ class Scheduler:
         sizes = {worker._p_oid, worker.thread.size_oid, worker.reactor.size_oid}
         for_reactor = frozenset(manager.reactor.watched())
         watched = for_reactor | manager.thread.watched() | sizes
-        # Every pass looks at all of that, which must not push each other out of the cache.
+        # Every pass reads all of these objects: they must not push each other out of the cache.
         set_cache_size(self._records.connection, self._cache_size + 2 * len(watched))
         delay = min(self._delay(hungry), self._retiring.delay)
         return Schedule(delay, watched, for_reactor)

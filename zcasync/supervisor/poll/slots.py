@@ -28,7 +28,7 @@ class Slot:
         self.sequence = sequence
         self.report = report
         self.room = room
-        #: What is over and stays claimed until a later pass retires it: oid -> when it ended.
+        #: Finished jobs that stay claimed until a later pass retires them: oid -> when they ended.
         self.unretired: dict[bytes, int] = {}
 
     @cached_property
@@ -41,7 +41,7 @@ class Slot:
         return [one for one in self.claims.items if one._p_oid not in self.accounted]
 
     def unassigned(self) -> list[PartialRecord]:
-        """Return what is claimed, and neither assigned to the child nor over."""
+        """Return what is claimed, and neither assigned to the child nor finished."""
         rest = self.report.outstanding | self.unretired.keys()
         return [one for one in self.claims.items if one._p_oid not in rest]
 
@@ -51,7 +51,7 @@ class Slot:
         return sum(one._p_oid not in rest for one in self.claims.items)
 
     def how_busy(self) -> tuple[bool, int]:
-        """Return what is the smaller the sooner the child can do something."""
+        """Return a sort key: the smaller, the sooner the child can do something."""
         return not self.report.ready, len(self.report.outstanding)
 
     def move(self, partials: Iterable[PartialRecord], to: Slot) -> None:
@@ -96,5 +96,5 @@ class Slots:
         return min(self.threads, key=Slot.how_busy).claims
 
     def unretired(self) -> dict[int, dict[bytes, int]]:
-        """Return what stays claimed although it is over, by slot."""
+        """Return the finished jobs that stay claimed, by slot."""
         return {slot.number: slot.unretired for slot in self if slot.unretired}

@@ -1,4 +1,4 @@
-"""The doorbell: hears of commits of other processes and threads, and rings when they matter."""
+"""The wakeup: hears of commits of other processes and threads, and reports those that matter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from zcasync.zeo.invalidations import Listening, listen
 
-#: A pass is told what has rung, up to so many oids, so that it can ask for all of it at once.
+#: A pass is given the oids that have woken it, up to so many, so that it can load all at once.
 HEARD_LIMIT = 100
 
 
@@ -17,9 +17,9 @@ class Wakeup:
 
     ``ring(oids)`` is called there when one of the watched oids was written, with all that was
     written with it; empty where that is not known.  What comes while a pass is running is kept
-    until its end, because the pass may not have seen it: then it rings for what the pass has not
-    written itself.  ``ask(tid, oids)`` is called there, too, for the first commit that it rings
-    for after a pass, when nobody has woken up yet; what it returns is for the pass.
+    until its end, because the pass may not have seen it: then ``ring`` is called for what the pass
+    has not written itself.  ``ask(tid, oids)`` is called there, too, for the first commit that
+    matters after a pass, before the reactor has woken up; what it returns is for the pass.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class Wakeup:
         self._asked: Any = None
         self._lock = threading.Lock()
         self._watched: frozenset[bytes] = frozenset()
-        self._heard: set[bytes] = set()  # what was written with that for which it has rung
+        self._heard: set[bytes] = set()  # what was written by commits that matter
         self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
         self.is_live = False
         self._listening: Listening | None = None
 
     def listen(self, db: Any) -> bool:
-        """Begin to listen; whether this storage tells of commits at all."""
+        """Begin to listen; return whether this storage reports commits at all."""
         self._listening = listen(db, self)
         self.is_live = self._listening is not None  # otherwise poll
         return self.is_live
@@ -50,10 +50,10 @@ class Wakeup:
         self.is_live = False
 
     def begin(self) -> tuple[frozenset[bytes], Any]:
-        """A pass begins: what is heard from now on may be news to it.
+        """Begin a pass, which may not see what is heard from now on.
 
-        Returns the oids that were written by the commits for which it has rung since the last pass,
-        and what ``ask`` has returned.
+        Returns the oids that were written by the commits that have woken the engine since the last
+        pass, and what ``ask`` has returned.
         """
         with self._lock:
             heard, self._heard = frozenset(self._heard), set()
@@ -62,23 +62,23 @@ class Wakeup:
         return heard, asked
 
     def settle(self) -> None:
-        """Wait until what has rung is known to every connection; call it before a pass begins.
+        """Wait until every connection knows the reported commits; call it before a pass begins.
 
-        We may be the first of a database's listeners to be told.
+        This object may be the first of a database's listeners to be notified.
         """
         if self._listening is not None:
             self._listening.settle()
 
     def watch(self, oids: frozenset[bytes], own: bytes | None = None) -> None:
-        """A pass has ended: ring for these from now on, and at once for what came meanwhile.
+        """End a pass: watch these oids from now on, and report at once what came meanwhile.
 
         ``own``: the transaction id of what the pass has written.  None among the oids: some of that
-        has got an oid only now, which the next pass has to say.
+        has got an oid only now, which the next pass has to return.
         """
         self._end_of_pass(oids, None if None in oids else own)
 
     def missed(self) -> None:
-        """A pass has failed: ring for what was watched before, and for what came meanwhile."""
+        """End a failed pass: watch what was watched before, and report what came meanwhile."""
         self._end_of_pass(self._watched, None)
 
     def _end_of_pass(self, oids: frozenset[bytes], own: bytes | None) -> None:
@@ -86,12 +86,12 @@ class Wakeup:
             self._watched = oids
             meanwhile, self._meanwhile = self._meanwhile or {}, None
             others = [heard for tid, heard in meanwhile.items() if tid != own]
-            news = set().union(*filter(self._note, others))
-        if news:
-            self._ring(news)
+            changes = set().union(*filter(self._note, others))
+        if changes:
+            self._ring(changes)
 
     def _note(self, heard: set[bytes]) -> bool:
-        """Keep what was written together; whether it matters."""
+        """Keep what was written together; return whether it matters."""
         if self._watched.isdisjoint(heard):
             return False
         if len(self._heard) + len(heard) <= HEARD_LIMIT:

@@ -1,6 +1,6 @@
 """The embedded default's database server, a process that the supervisor starts.
 
-``python -m zcasync.supervisor.zeo_server SPEC``; says ``listening`` on stdout when it does.
+``python -m zcasync.supervisor.zeo_server SPEC``; prints ``listening`` once clients can connect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EXIT_UNUSABLE = 72
 
 
 def main() -> int:
-    """Serve until told to stop or until the supervisor is gone; returns the exit code."""
+    """Serve until a signal or the end of the supervisor; return the exit code."""
     spec = json.loads(sys.argv[1])
     os.umask(0o077)
     lifeline.own_group()
@@ -38,7 +38,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     # A client that is killed is the supervisor's to report, with the reason.
     logging.getLogger("ZEO.asyncio.server").setLevel(logging.CRITICAL)
-    # That commits wait for each other is no news where many clients write.
+    # Commits that wait for each other are usual where many clients write.
     logging.getLogger("ZEO.StorageServer").setLevel(logging.ERROR)
     try:
         no_room = why_no_room(Path(spec["data_fs"]))
@@ -71,7 +71,7 @@ def _serve(storage: FileStorage, socket: str, transaction_timeout: float) -> Non
     except SystemExit:
         pass
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already, and may be told twice
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already; a second signal may come
         if server is not None:
             with contextlib.suppress(FileNotFoundError):  # clients need not try it any more
                 os.unlink(socket)

@@ -64,12 +64,12 @@ class PackSchedule:
 
     def _wait(self, least: float = 0.0) -> None:
         since = self._now() - (last_packed(self._home) or 0)
-        # A clock that was set back must not put it off for ever.
+        # A clock that was set back must not delay the pack for ever.
         left = self._seconds if since < 0 else self._seconds - since
         delay = max(least, min(left, LONGEST_WAIT_SECONDS))
-        self._timer = self._reactor.callLater(max(0.0, delay), self._look)
+        self._timer = self._reactor.callLater(max(0.0, delay), self._pack_when_due)
 
-    def _look(self) -> None:
+    def _pack_when_due(self) -> None:
         if 0 <= self._now() - (last_packed(self._home) or 0) < self._seconds:
             self._wait()
             return

@@ -25,18 +25,18 @@ from zcasync.zeo.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
 log = Logger()
 
 KILL_AFTER_SECONDS = 3.0
-#: How often to look whether another supervisor's server has ended.
-LOOK_SECONDS = 0.02
+#: How often to check whether another supervisor's server has ended.
+CHECK_SECONDS = 0.02
 FIRST_BACKOFF_SECONDS = 0.25
 LONGEST_BACKOFF_SECONDS = 15.0
-#: A server that waits for room on its disk looks at least so often.
+#: A server that waits for room on its disk checks for it at least so often.
 LONGEST_WAIT_SECONDS = 3.0
 #: Of a server for which something has to be done before it can run at all.
 EXITS_FOR_GOOD = (EXIT_IN_USE, EXIT_UNUSABLE, EXIT_NO_ROOM)
 
 
 class _Server(ProcessProtocol):
-    """Hears what one server process says."""
+    """The supervisor's end of the pipes to one server process."""
 
     def __init__(self, keeper: ServerProcess) -> None:
         self._keeper = keeper
@@ -78,7 +78,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the running server."""
+        """The process id of the running server."""
         return None if self._transport is None else self._transport.pid
 
     def start(self) -> Deferred[None]:
@@ -134,7 +134,10 @@ class ServerProcess:
         self._note_identity(ProcessIdentity.of(self._transport.pid))
 
     def _note_identity(self, identity: ProcessIdentity) -> None:
-        """Write down who the server is, for who finds it left behind; it leaves by itself, too."""
+        """Write the server's identity down, for a supervisor that finds it left behind.
+
+        Such a server also ends by itself.
+        """
         try:
             self._home.server_identity.write_text(json.dumps(identity.as_dict()))
         except OSError as error:
@@ -197,10 +200,13 @@ def replace_left_behind(home: Home) -> None:
 
 
 def _has_ended(process: ProcessIdentity, seconds: float) -> bool:
-    """Wait until it has, also where nobody reaps it: in a container process 1 may be anything."""
+    """Wait until it has; return whether it has ended.
+
+    A process that is not reaped counts as ended: in a container process 1 may be any program.
+    """
     until = time.monotonic() + seconds
     while process.is_alive():
         if time.monotonic() > until:
             return False
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_SECONDS)
     return True

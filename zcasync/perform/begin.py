@@ -24,17 +24,16 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     The start of a call that may begin only once, or that is made without a connection, is committed
     before.  The run is closed where another process has ended the partial by then.
     """
-    refused = Run(partial, host, args, kwargs)
     if partial.is_too_late:
-        return _refused(refused, too_late(partial))
+        return Run(partial, host, refusal=too_late(partial))
     try:
         attempts = Attempts(partial, policy_of(partial), host.timing)
         if partial.has_begun_once:
-            return _refused(refused, begun_before(partial))
+            return Run(partial, host, refusal=begun_before(partial))
         if partial.is_detached:
             load_call(partial)  # a missing callable is found out before the start is committed
     except (MissingPolicy, MissingCallable) as error:
-        return _refused(refused, Refused(error))
+        return Run(partial, host, refusal=Refused(error))
     attempts.begin()
     run = Run(partial, host, args, kwargs, attempts)
     if partial.is_detached or attempts.policy.at_most_once:
@@ -57,7 +56,3 @@ def resume(partial: PartialRecord, host: Host) -> Run:
         return replace(run, attempts=Attempts(partial, policy_of(partial), host.timing))
     except MissingPolicy:  # then the call's error ends it
         return run
-
-
-def _refused(run: Run, refusal: Refused) -> Run:
-    return replace(run, refusal=refusal)

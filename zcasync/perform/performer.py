@@ -54,7 +54,9 @@ class Performer:
             return  # another process has ended it, and follows up
         while run.is_open:
             run, fault = call(run, self.perform)
-            run = run.closed() if fault is None else self._decide(run, fault)
+            if fault is None:
+                break
+            run = self._decide(run, fault)
         self.follow_up(run.partial)
 
     def perform_claimed(self, partial: PartialRecord, incarnation: Incarnation) -> bool:

@@ -5,8 +5,11 @@ import operator
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -189,3 +192,25 @@ def test_text_that_is_no_dotted_name_is_refused(name: str) -> None:
 def test_a_dotted_name_that_leads_nowhere_says_where_it_ends(name: str, problem: str) -> None:
     with pytest.raises(MissingCallable, match=problem):
         from_dotted(name)
+
+
+def test_a_callable_is_found_although_another_thread_imports_its_module_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (
+        "import slow_gate\nslow_gate.begun.set()\nslow_gate.go_on.wait(30)\ndef late(): return 1\n"
+    )
+    (tmp_path / "imported_slowly.py").write_text(body)
+    gate: Any = ModuleType("slow_gate")
+    gate.begun, gate.go_on = threading.Event(), threading.Event()
+    monkeypatch.setitem(sys.modules, "slow_gate", gate)
+    monkeypatch.syspath_prepend(tmp_path)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(find, "imported_slowly:late")
+        assert gate.begun.wait(30)
+        second = threads.submit(find, "imported_slowly:late")
+        with pytest.raises(TimeoutError):
+            second.result(0.2)
+        gate.go_on.set()
+        assert (first.result(30)(), second.result(30)()) == (1, 1)
+    del sys.modules["imported_slowly"]

@@ -89,15 +89,14 @@ def find(name: str) -> Callable[..., Any]:
     Raises MissingCallable, with the cause chained, when there is none.
     """
     module_name, path = _parts(name)
-    module = sys.modules.get(module_name)
-    if module is None:
-        try:
-            module = import_module(module_name)
-        except FOREIGN_CODE as error:  # the module's own code may raise anything
-            raise MissingCallable(
-                f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+    try:
+        # Not by a look into sys.modules: a module that another thread imports is half there.
+        module = import_module(module_name)
+    except FOREIGN_CODE as error:  # the module's own code may raise anything
+        raise MissingCallable(
+            f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     found: Any = module
     for attribute in path:
         try:

@@ -42,6 +42,10 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         self._lanes = OOBTree()
         self._lanes[FIRST] = Lane()
 
+    def __getnewargs__(self) -> tuple[()]:
+        """Return nothing: every partial refers to its queue, and so does without its class."""
+        return ()
+
     # for applications
 
     def put(

@@ -38,6 +38,10 @@ class Incarnation(Persistent):  # type: ignore[misc]
         if versions is not None:
             self.versions = versions
 
+    def __getnewargs__(self) -> tuple[()]:
+        """Return nothing: every claimed partial refers to one, and so does without its class."""
+        return ()
+
     @property
     def engineUUID(self) -> uuid.UUID:
         """The UUID of this run."""

@@ -47,6 +47,7 @@ CLASSES = {
     "zcasync.workers.completed.Page",
     "zcasync.workers.incarnation.Incarnation",
     "zcasync.workers.incarnation.Ping",
+    "zcasync.workers.undo_guard.UndoGuard",
     "zcasync.workers.worker.Worker",
     "zcasync.workers.worker.Workers",
 }

@@ -29,6 +29,7 @@ from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.group_commit import GROUP_LIMIT
 from zcasync.protocol.outcomes import Ending
+from zcasync.workers.claims import SizedSequence
 from zcasync.workers.incarnation import Incarnation
 
 
@@ -111,6 +112,7 @@ class Bench:
         install(self.client.connection)
         self.account = self.client.root["account"] = Account()
         self.incarnation = Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here())
+        self.incarnation.claims = SizedSequence(1)
         self.client.connection.add(self.incarnation)
         self.client.commit()
         self.jobs = JobQueue()
@@ -135,6 +137,7 @@ class Bench:
         self.client.claim()
         for partial in partials:
             partial.assign(self.incarnation)
+        self.incarnation.claims.lists(1)[0].items += tuple(partials)
         self.client.commit()
         return partials
 

@@ -116,6 +116,7 @@ def serve(
         worker = Worker(name)
         workers.add(worker)
     worker.incarnation = Incarnation(uuid.uuid4(), name, identity or ProcessIdentity.here())
+    worker.incarnation.claims = worker.thread
     session.connection.add(worker.incarnation)
     worker.engineUUID = worker.incarnation.engineUUID
     worker.ping.write(promise)

@@ -195,7 +195,10 @@ class JobThread:
         self, oids: list[bytes], ending: Ending, microseconds: int = 0, detail: str = ""
     ) -> None:
         get, moments = self._job_connection.connection.get, []
-        if ending == Ending.COMPLETED:
+        is_protected = self._job_connection.take_protected()
+        if ending == Ending.COMPLETED and not is_protected:
+            ending = Ending.SETTLED  # the records decide
+        elif ending == Ending.COMPLETED:
             try:
                 moments = [get(oid).ended_at or 0 for oid in oids]
             except NOT_COMMITTED:  # the storage has just gone away: the records decide
@@ -213,6 +216,7 @@ class JobThread:
             catch_up_all(self._job_connection.connection.db(), last)
             transaction.begin()
             load_ahead(self._job_connection.connection, [oid], self._read_ahead.take(last))
+            self._job_connection.protect(oid)
             self._load_records([oid, *self._jobs.waiting()])
 
     def _load_records(self, oids: list[bytes]) -> None:

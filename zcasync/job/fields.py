@@ -55,6 +55,7 @@ class PartialFields(Persistent):  # type: ignore[misc]
     _exceptions: int = 0
     _started: int | None = None
     _ended: int | None = None
+    _rewrites: int = 0
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         self._call = store_form(call)

@@ -163,6 +163,13 @@ class PartialRecord(PartialFields):
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
         self._move_to(COMPLETED)
 
+    def rewrite(self) -> None:
+        """Write the record once more, so that what was written before cannot be undone.
+
+        ZODB refuses to undo a transaction when one of its records has other contents now.
+        """
+        self._rewrites += 1
+
     @property
     def sidecar(self) -> Sidecar | None:
         """The record of callbacks and annotations, where there is one."""

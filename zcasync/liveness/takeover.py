@@ -48,6 +48,8 @@ def take_over(
                 for partial in resumed:
                     partial.reassign(incarnation)
                 to.lists(1)[0].items += resumed
+    for partial in finished:
+        partial.rewrite()
     if finished:
         (heir or dead).completed.extend(finished)
     if dead.engineUUID is not None:

@@ -13,6 +13,7 @@ from zcasync.errors import BadStateError
 from zcasync.job.record import PartialRecord
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
+from zcasync.workers.undo_guard import CommitChain
 from zcasync.zeo.connections import discard
 from zcasync.zeo.fenced import open_fenced
 
@@ -43,6 +44,7 @@ class JobConnection:
         self._db = db
         self._incarnation_oid = incarnation
         self._manager = manager or transaction.manager.manager
+        self._chain = CommitChain()
         self.open()
 
     def open(self) -> None:
@@ -60,6 +62,24 @@ class JobConnection:
             raise
         self._main, self.connection, self.incarnation = main, connection, incarnation
         self.is_open = True
+        self._protect()
+
+    def protect(self, job: bytes) -> None:
+        """Let every commit protect the one before from being undone.
+
+        Uses the guard of the claims that this job is among, the first time.
+        """
+        if self._chain.oid is None:
+            self._chain.oid = _guard_of(self.incarnation, job)
+            self._protect()
+
+    def _protect(self) -> None:
+        self._chain.attach(self.connection)
+        self.connection.chain = self._chain
+
+    def take_protected(self) -> bool:
+        """Return whether all commits since the last call have protected the ones before."""
+        return self._chain.take_intact()
 
     def close(self) -> None:
         """Return it to the database's pool; changes not committed are lost.  Safe to repeat."""
@@ -67,6 +87,7 @@ class JobConnection:
             self.is_open = False
             self._manager.abort()
             fence(self.connection, None)
+            self.connection.chain = None
             self._main.close()
 
     def retire(self) -> None:
@@ -92,3 +113,11 @@ class JobConnection:
             return found
 
         return attach
+
+
+def _guard_of(incarnation: Incarnation, job: bytes) -> bytes | None:
+    """Return the oid of the guard of the claims that a job is among; None: of none."""
+    for one in () if incarnation.claims is None else incarnation.claims.lists():
+        if any(partial._p_oid == job for partial in one.items):
+            return one.guard._p_oid  # type: ignore[no-any-return]
+    return None

@@ -11,7 +11,7 @@ from enum import Enum, IntEnum, auto
 from typing import Any
 
 from zcasync import clock
-from zcasync.interfaces import PENDING
+from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
@@ -192,13 +192,20 @@ def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Cla
 
 
 def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:
-    """File, claim or forget an entry, which was taken from its place, by its fate."""
+    """File, claim or forget an entry, which was taken from its place, by its fate.
+
+    Writes the record of its partial, so that what has put the entry there, or has ended the partial
+    outside a claim, cannot be undone any more: the lane has been read on.
+    """
     if fate == Fate.BROKEN:
         lane.file(entry.due, entry.partial, BROKEN)
         claimed.broken.append((entry.partial, broken(entry.partial) or ""))
     elif fate == Fate.GONE:
         lane.count_gone(entry.due, now, -1)
+        if isinstance(entry.partial, PartialRecord) and entry.partial.state != ACTIVE:
+            entry.partial.rewrite()
     elif fate == Fate.FILED:
+        entry.partial.rewrite()
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
         if entry.partial.state != PENDING:

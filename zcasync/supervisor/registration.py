@@ -81,6 +81,7 @@ def _register(
         data_manager.workers.add(worker)
     notes = check_predecessor(worker, watch)
     incarnation = Incarnation(engine, plain, identity(), versions())
+    incarnation.claims = worker.thread
     connection.add(incarnation)
     notes += take_over(worker, "its process was gone", worker, incarnation)
     worker.engineUUID = engine

@@ -2,6 +2,7 @@
 
     worker.py           Worker and Workers: one record for each instance
     claims.py           SizedSequence and ClaimList: the claimed partials, a list for each child
+    undo_guard.py        UndoGuard: protects the commits of a child from being undone
     completed.py        Completed: finished partials in the order of their end
     incarnation.py      Incarnation: one run of an engine, the fencing token; its Ping
     fence.py            commits only while the incarnation lives

@@ -11,6 +11,7 @@ from zope.interface import implementer
 from zcasync.errors import FullError
 from zcasync.interfaces import ISizedSequence
 from zcasync.job.record import PartialRecord
+from zcasync.workers.undo_guard import UndoGuard
 
 
 class Size(Persistent):  # type: ignore[misc]
@@ -21,10 +22,16 @@ class Size(Persistent):  # type: ignore[misc]
 
 
 class ClaimList(Persistent):  # type: ignore[misc]
-    """The partials that are claimed for one child, in the order in which they will run."""
+    """The partials that are claimed for one child, in the order in which they will run.
+
+    ``guard``: the record that every commit of the child writes.
+    """
 
     items: tuple[PartialRecord, ...] = ()
     deaths = 0  # of children whose jobs were recovered; shows whether a commit in doubt succeeded
+
+    def __init__(self) -> None:
+        self.guard = UndoGuard()
 
     def keep(self, items: Iterable[PartialRecord]) -> None:
         """Keep only these of the items; write nothing where all are kept."""

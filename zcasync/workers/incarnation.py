@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime
+from typing import Any
 
 from persistent import Persistent
 
@@ -18,10 +19,11 @@ from zcasync.instance.process_identity import ProcessIdentity
 
 
 class Incarnation(Persistent):  # type: ignore[misc]
-    """One run of an engine for a worker."""
+    """One run of an engine for a worker; ``claims``: those of its children, None: unknown."""
 
     ended: int | None = None
     end_reason: str | None = None  # None while it lives
+    claims: Any = None  # the worker's SizedSequence ``thread``
     versions: dict[str, str] | None = None  # name -> version of what it runs on; None: unknown
 
     def __init__(

@@ -42,6 +42,12 @@ def changed_objects(connection: Any) -> list[Any]:
     return list(connection._registered_objects)
 
 
+def has_changes(connection: Any) -> bool:
+    """Return whether the next commit of a connection would store anything."""
+    earlier = connection._savepoint_storage
+    return bool(connection._registered_objects or connection._added or earlier is not None)
+
+
 def cached(connection: Any, oid: bytes) -> Any:
     """Return an object that the connection has in its cache, loaded or not; None otherwise."""
     return connection._cache.get(oid)

@@ -11,15 +11,18 @@ from functools import lru_cache
 from typing import Any
 
 from zcasync.errors import FencedError
+from zcasync.zeo.connections import has_changes
 
 
 class Fenced:
     """A mixin for a connection's class; its commits check the ``incarnation`` it is given.
 
-    That is one of the connection's own objects; None: no fence.
+    That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before
+    the connection commits changes.
     """
 
     incarnation: Any = None
+    chain: Any = None
 
     def commit(self: Any, transaction: Any) -> None:
         """Do this part of the two-phase commit; raise FencedError when the engine was buried."""
@@ -31,6 +34,8 @@ class Fenced:
                     "that it still does may be committed"
                 )
             self.readCurrent(incarnation)
+        if self.chain is not None and has_changes(self):
+            self.chain.write()
         super().commit(transaction)  # type: ignore[misc]
 
     def _register(self: Any, obj: object = None) -> None:

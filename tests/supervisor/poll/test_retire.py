@@ -77,6 +77,8 @@ def test_a_job_that_a_child_has_completed_waits_a_moment_for_more(scene: Scene) 
     over, waits = scene.put(2)
     scene.run(s0=ready(room=1))
     ended = over._due + 5
+    scenes.end(over, 1)
+    scene.session.commit()
     done = scene.run(s0=completed({over._p_oid: ended}))
 
     assert scene.held() == [over]
@@ -113,6 +115,8 @@ def test_a_job_that_begins_once_does_not_wait_for_finished_ones(scene: Scene) ->
 def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
     (over,) = scene.put()
     scene.run(s0=ready(room=1))
+    scenes.end(over, 1)
+    scene.session.commit()
     scene.run(PassInput(is_last=True), s0=completed({over._p_oid: 1}))
 
     assert scene.held() == []

@@ -8,7 +8,8 @@ one reads that in its record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
@@ -16,11 +17,26 @@ from zcasync.job.record import PartialRecord
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.bulk_load import load_all
 
 #: So many retire at once,
 RETIRE_COUNT = 8
 #: and fewer after so long.
 RETIRE_SECONDS = 0.25
+
+
+@dataclass
+class Sorted:
+    """The claims of a slot: what stays, and what has ended, as its child has reported, or not."""
+
+    kept: list[PartialRecord] = field(default_factory=list)
+    reported: dict[bytes, PartialRecord] = field(default_factory=dict)
+    unreported: list[PartialRecord] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The number of what has ended."""
+        return len(self.reported) + len(self.unreported)
 
 
 class Retiring:
@@ -37,39 +53,42 @@ class Retiring:
 
         Returns how many have retired.
         """
-        sorted_ = [self._sort(slot) for slot in slots]
-        finished = [found for _, some in sorted_ for found in some]
-        reported = {oid for slot in slots for oid in slot.report.completed}
-        at_once = is_last or any(partial._p_oid not in reported for _, partial in finished)
-        retires = self.is_time(len(finished), at_once)
-        for slot, (kept, some) in zip(slots, sorted_, strict=True):
+        sorted_ = [(slot, self._sort(slot)) for slot in slots]
+        at_once = is_last or any(found.unreported for _, found in sorted_)
+        retires = self.is_time(sum(found.count for _, found in sorted_), at_once)
+        over: list[tuple[int, PartialRecord]] = []
+        for slot, found in sorted_:
             if not retires:
-                slot.unretired = {partial._p_oid: ended for ended, partial in some}
-                kept = [*(partial for _, partial in some), *kept]
-            slot.claims.keep(kept)
-        if not retires or not finished:
-            return 0
-        by_end = sorted(finished, key=lambda found: found[0])
-        completed.extend([partial for _, partial in by_end])
-        return len(finished)
+                slot.unretired = dict(slot.report.completed)
+                slot.claims.keep([*found.reported.values(), *found.kept])
+                continue
+            undone = _protect(slot, found)
+            slot.claims.keep([*undone, *found.kept])
+            over += [(slot.report.completed[oid], one) for oid, one in found.reported.items()]
+            over += [(partial.ended_at or 0, partial) for partial in found.unreported]
+        if over:
+            completed.extend([partial for _, partial in sorted(over, key=lambda pair: pair[0])])
+        return len(over)
 
-    def _sort(self, slot: Slot) -> tuple[list[PartialRecord], list[tuple[int, PartialRecord]]]:
-        """Return what stays claimed, and what has ended, with when it ended."""
-        kept, finished = [], []
+    def _sort(self, slot: Slot) -> Sorted:
+        """Return what stays claimed and what has ended; let go of what waits for others."""
+        found = Sorted()
         outstanding, completed = slot.report.outstanding, slot.report.completed
         for partial in slot.claims.items:
             if partial._p_oid in outstanding:
-                kept.append(partial)
+                found.kept.append(partial)
             elif partial._p_oid in completed:
                 # Its child has seen the commit, so its record need not be loaded for this.
-                finished.append((completed[partial._p_oid], partial))
+                found.reported[partial._p_oid] = partial
             elif partial.claim is not self._incarnation:
                 continue
             elif not is_done(partial):
-                kept.append(partial)
+                found.kept.append(partial)
             elif partial.state == COMPLETED:
-                finished.append((partial.ended_at or 0, partial))
-        return kept, finished
+                found.unreported.append(partial)
+            else:
+                partial.rewrite()
+        return found
 
     def is_time(self, count: int, at_once: bool) -> bool:
         """Return whether ``count`` finished jobs are to be retired now.
@@ -91,3 +110,32 @@ class Retiring:
         if self._next is None:
             return float("inf")
         return max(0.0, self._next + RETIRE_SECONDS - self._seconds())
+
+
+def _protect(slot: Slot, found: Sorted) -> list[PartialRecord]:
+    """Let nothing that has ended what is to retire be undone; return what was undone before.
+
+    Each commit of a child protects the one before, so only the last one has to be looked at.  Where
+    something is wrong with that, or a job has ended in another way, each is.
+    """
+    undone: list[PartialRecord] = []
+    order = [oid for oid in slot.report.completed if oid in found.reported]
+    if order:
+        guard = slot.claims.guard
+        load_all(guard._p_jar, [order[-1], guard._p_oid])
+        last = found.reported[order[-1]]
+        if found.unreported or last.state != COMPLETED:
+            undone = [one for one in found.reported.values() if one.state != COMPLETED]
+            found.reported = {oid: one for oid, one in found.reported.items() if one not in undone}
+            _rewrite(found.reported.values())
+        elif slot.report.outstanding:
+            last.rewrite()  # the child writes the guard
+        else:
+            guard.write()
+    _rewrite(found.unreported)
+    return undone
+
+
+def _rewrite(partials: Iterable[PartialRecord]) -> None:
+    for partial in partials:
+        partial.rewrite()

@@ -1,0 +1,146 @@
+"""Undoing any transaction of a job's life, at once or later: refused, or it runs again.
+
+An operator who undoes what an application has done may meet what a worker has done, too.
+"""
+
+from __future__ import annotations
+
+import pytest
+from ZODB import DB
+
+from tests.supervisor.poll.life import Life, Step
+from tests.support.scenes import Seconds
+from zcasync import Partial
+
+put: Step = Life.put
+pass_: Step = Life.pass_
+work: Step = Life.work
+work_in_reactor: Step = Life.work_in_reactor
+
+
+def put_in_reactor(life: Life) -> None:
+    life.put("reactor")
+
+
+def put_short(life: Life) -> None:
+    life.put(batch=True)
+
+
+def put_for_later(life: Life) -> None:
+    life.put(held=True)
+
+
+LIVES: dict[str, list[Step]] = {
+    "one thread job": [put, pass_, work, pass_, pass_],
+    "two thread jobs": [put, put, pass_, work, work, pass_],
+    "one after the other": [put, pass_, work, put, pass_, work, pass_],
+    "a reactor job": [put_in_reactor, pass_, work_in_reactor, pass_, pass_],
+    "a group": [put_short, put_short, pass_, work, pass_, pass_],
+    "given back": [put, pass_, Life.give_back, pass_, work, pass_],
+    "a child that dies": [put, pass_, Life.lose_child, pass_, work, pass_],
+    "cancelled while it waits": [put_for_later, pass_, Life.cancel, pass_, pass_],
+    "cancelled before a worker has seen it": [put, Life.cancel, pass_, pass_],
+}
+MOMENTS = [
+    (name, steps, back)
+    for name, plan in LIVES.items()
+    for steps in range(1, len(plan) + 1)
+    for back in range(min(steps, 4))
+]
+
+
+@pytest.fixture
+def life(file_db: DB, seconds: Seconds) -> Life:
+    return Life(file_db, seconds)
+
+
+@pytest.mark.parametrize(("name", "steps", "back"), MOMENTS)
+def test_no_undo_leaves_a_job_in_limbo(life: Life, name: str, steps: int, back: int) -> None:
+    """``back``: so many transactions before the last one that these steps have made."""
+    plan = LIVES[name]
+    for step in plan[:steps]:
+        step(life)
+    tids = life.tids()
+    life.undo(tids[-1 - min(back, len(tids) - 1)])
+    for step in plan[steps:]:
+        step(life)
+    life.come_to_rest()
+    life.judge(held=name == "cancelled while it waits")
+
+
+def test_a_completion_cannot_be_undone_once_its_job_is_retired(life: Life) -> None:
+    for step in (put, pass_, work):
+        step(life)
+    completion = life.tids()[-1]
+    life.pass_()  # it waits a moment for more
+    life.pass_()
+    assert list(life.scene.worker.completed)
+    assert not life.undo(completion)
+
+
+def test_a_completion_cannot_be_undone_once_its_child_has_completed_another_job(life: Life) -> None:
+    for step in (put, put, pass_, work):
+        step(life)
+    completion = life.tids()[-1]
+    life.work()
+    assert not life.undo(completion)
+
+
+def test_a_put_cannot_be_undone_once_a_worker_has_looked_at_it(life: Life) -> None:
+    life.put(held=True)
+    life.put(held=True)
+    second = life.tids()[-1]
+    life.pass_()
+    assert not life.undo(second)
+
+
+def test_a_put_that_is_undone_before_leaves_nothing_behind(life: Life) -> None:
+    life.put(held=True)
+    life.put(held=True)
+    assert life.undo(life.tids()[-1])
+    life.pass_()
+    life.put()
+    life.come_to_rest()
+    life.operator.sync()
+    assert len(life.operator.queue) == len(list(life.operator.queue)) == 1
+    assert life.operator.same(life.account).counter == 1
+
+
+def test_the_first_put_of_a_client_can_be_undone(life: Life) -> None:
+    life.put()
+    assert life.undo(life.tids()[-1])
+    life.put()
+    life.come_to_rest()
+    life.judge()
+    assert life.operator.same(life.account).counter == 1
+
+
+def test_an_end_by_an_application_cannot_be_undone_once_a_worker_has_passed_it_by(
+    life: Life,
+) -> None:
+    life.put()
+    life.client.sync()
+    life.partials[0].fail()
+    ended = life.tids()[-1]
+    life.pass_()
+    life.undo(ended)
+    life.come_to_rest()
+    life.judge()
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+def test_a_job_that_waits_for_another_one_survives_every_undo(life: Life, after: int) -> None:
+    inner = Partial(life.account.increase)
+    life.client.sync()
+    life.partials += [life.client.queue.put(Partial(give, inner)), life.client.queue.put(inner)]
+    life.client.commit()
+    for number, step in enumerate((pass_, work, pass_, work, pass_), 1):
+        step(life)
+        if number >= after:
+            life.undo(life.tids()[-1])
+    life.come_to_rest()
+    life.judge()
+
+
+def give(inner: Partial) -> Partial:
+    return inner

@@ -1,0 +1,68 @@
+"""Undo guards: what has ended a job cannot be undone, neither at once nor later.
+
+ZODB refuses to undo a transaction when one of its records was written since, with other contents.
+An undone completion would leave an active job that nobody has claimed.  So every commit of a child
+writes the guard of its claims too, and with that protects its commit before; the engine that
+retires a job protects the last one (see :mod:`zcasync.supervisor.poll.retire`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from persistent import Persistent
+
+
+class UndoGuard(Persistent):  # type: ignore[misc]
+    """The number of commits of the children that have had one list of claims."""
+
+    count = 0
+
+    def __getnewargs__(self) -> tuple[()]:
+        """Return nothing: a claim list refers to it, and so does without its class."""
+        return ()
+
+    def __getstate__(self) -> int:
+        """Return the number alone: the record is written in every commit of a child."""
+        return self.count
+
+    def __setstate__(self, state: int) -> None:
+        """Take the number."""
+        self.count = state
+
+    def write(self) -> None:
+        """Count one more commit, so that the one before cannot be undone."""
+        self.count += 1
+
+
+class CommitChain:
+    """The commits of one child, each of which protects the one before.
+
+    ``oid``: that of its guard, None: it has none yet.
+    """
+
+    def __init__(self) -> None:
+        self.oid: bytes | None = None
+        self._guard: UndoGuard | None = None
+        self._count = 0
+        self._is_intact = True
+
+    def attach(self, connection: Any) -> None:
+        """Use the guard in this connection; nothing happens while there is none."""
+        if self.oid is not None:
+            self._guard = connection.get(self.oid)
+
+    def write(self) -> None:
+        """Write the guard in a commit that is about to be made; note whether one was undone."""
+        if self._guard is None:
+            self._is_intact = False
+            return
+        if self._guard.count < self._count:  # or a commit has failed: the records tell
+            self._is_intact = False
+        self._guard.write()
+        self._count = self._guard.count
+
+    def take_intact(self) -> bool:
+        """Return whether all commits since the last call have protected the ones before."""
+        is_intact, self._is_intact = self._is_intact, True
+        return is_intact

@@ -250,7 +250,10 @@ class IWorkers(Interface):
         """Add a worker under its UUID.  ValueError when there is one."""
 
     def remove(worker):
-        """Remove a worker.  KeyError when it is not there."""
+        """Remove a worker, and end its engine.  KeyError when it is not there.
+
+        BadStateError while it holds jobs.
+        """
 
     def __getitem__(key):
         """Return the worker.  KeyError."""

@@ -101,6 +101,7 @@ class Lane(Persistent):  # type: ignore[misc]
     gone_held: Any = None  # LLBTree: due time -> how many of those, while it has not come
     deadlines: Any = None  # OOBTree: (begin_by as a moment, seq) -> filed partial
     filed: Any = None  # OOBTree: restriction -> OOBTree: (due, seq) -> partial
+    closed = False  # the lane was dropped: whoever files a partial here meanwhile conflicts
 
     def __init__(self) -> None:
         self.page = Page()
@@ -220,6 +221,10 @@ class Lane(Persistent):  # type: ignore[misc]
         if self.filed is not None:
             for tree in self.filed.values():
                 yield ((key[0], partial) for key, partial in tree.items())
+
+    def close(self) -> None:
+        """Let nothing more come, from a client or from an engine that gives something back."""
+        self.closed = self.inbox.last.closed = True
 
     def is_empty(self) -> bool:
         """Return whether nothing is left to read here."""

@@ -210,7 +210,7 @@ class PartialQueue(Persistent):  # type: ignore[misc]
         for key in keys:
             lane = self._lanes.get(key)
             if lane is not None and key != FIRST and lane.is_empty():
-                lane.inbox.last.closed = True
+                lane.close()
                 first, now = self._lanes[FIRST], clock.now()
                 first.gone += lane.gone
                 for due, count in (lane.gone_held or {}).items():

@@ -15,7 +15,10 @@ from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from zope.interface import implementer
 
+from zcasync.errors import BadStateError
 from zcasync.interfaces import IWorker, IWorkers
+from zcasync.job.broken import broken
+from zcasync.job.completion import is_done
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation, Ping
@@ -76,6 +79,22 @@ class Worker(Persistent):  # type: ignore[misc]
     def last_ping(self) -> datetime | None:
         return self.ping.moment  # type: ignore[no-any-return]
 
+    def leave(self) -> None:
+        """End with its engine; an engine that begins meanwhile conflicts.
+
+        Raises BadStateError while it holds jobs.
+        """
+        claimed = (*self.thread, *self.reactor)
+        held = sum(broken(one) is not None or not is_done(one) for one in claimed)
+        if held:
+            raise BadStateError(
+                f"worker {self.UUID} still holds {held} jobs: stop its supervisor first, or give "
+                f"them up with: zcasync release {self.UUID}"
+            )
+        self.engineUUID = None
+        if self.incarnation is not None and not self.incarnation.is_over:
+            self.incarnation.end("its worker was removed")
+
     def __repr__(self) -> str:
         return f"<zcasync.datamanager.Worker {self.UUID}>"
 
@@ -107,6 +126,7 @@ class Workers(Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[mi
         self._workers[_key(key)] = worker
 
     def __delitem__(self, key: uuid.UUID) -> None:
+        self._workers[_key(key)].leave()
         del self._workers[_key(key)]
 
     def __iter__(self) -> Iterator[uuid.UUID]:

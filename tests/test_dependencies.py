@@ -23,6 +23,7 @@ QUESTIONS_SHARE = 0.03
 #: top of the package; ``zcasync`` is what stands in its ``__init__``.
 GROUND = {"clock", "errors", "interfaces", "text"}
 ALLOWED: dict[str, str] = {
+    "meetings": "",
     "zeo": "",
     "instance": "",
     "job": "",

@@ -1,0 +1,129 @@
+"""A database in which any two operations of two processes can be made at the same time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
+
+from tests.support import scenes
+from tests.support.fixtures import with_manager
+from tests.support.sessions import ONE, THREE, TWO, Session
+from zcasync import Partial
+from zcasync.database.missing_classes import class_factory
+from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
+from zcasync.job.completion import is_done
+from zcasync.queues.client_lane import own_lane
+from zcasync.queues.lane import BROKEN
+from zcasync.workers.worker import Worker
+
+
+class View:
+    """The records as one process sees them; it has a lane of its own, which is empty."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.session = Session(stage.db)
+        self._oids = stage.oids
+        own_lane(self.session.queue)
+        self.session.commit()
+
+    def __getattr__(self, name: str) -> Any:
+        return self.session.connection.get(self._oids[name])
+
+    @property
+    def queue(self) -> Any:
+        """The queue of thread jobs."""
+        return self.session.queue
+
+    @property
+    def manager(self) -> Any:
+        """The data manager."""
+        return self.session.manager
+
+    @property
+    def claims(self) -> Any:
+        """The claims of ``a`` for its first child."""
+        return self.a.thread.lists(1)[0]
+
+
+class Stage:
+    """The engines of the workers ``a``, whose process is gone, and ``b``; ``c`` has none.
+
+    ``waiting`` and ``failing``, which has a callback, wait in a client's lane; ``odd`` is filed
+    there as broken; ``claimed`` and ``finished`` are claimed by ``a``.
+    """
+
+    def __init__(self) -> None:
+        self.db = DB(DemoStorage(), class_factory=class_factory)
+        with_manager(self.db)
+        self.oids: dict[str, bytes] = {}
+        # Stays open, because its lane goes with its connection to who opens the next one.
+        self._client = Session(self.db)
+        self._set_up(self._client)
+        self.one, self.two, self.judge = View(self), View(self), View(self)
+
+    def _set_up(self, session: Session) -> None:
+        named: dict[str, Any] = {
+            "a": scenes.serve(session, ONE, scenes.gone()),
+            "b": scenes.serve(session, TWO),
+            "c": Worker(THREE),
+        }
+        a = named["a"]
+        session.manager.workers.add(named["c"])
+        taken = {name: Partial(abs, -1) for name in ("odd", "claimed", "finished")}
+        waiting = {name: Partial(abs, -1) for name in ("waiting", "failing")}
+        waiting["failing"].addCallback(abs)
+        session.queue.put_many(taken.values())
+        session.commit()
+        for one in session.claim(3):
+            one.assign(a.incarnation)
+        taken["odd"].release()
+        own_lane(session.queue).file(taken["odd"].due, taken["odd"], BROKEN)
+        a.thread.lists(2)[0].items = (taken["claimed"], taken["finished"])
+        session.queue.put_many(waiting.values())
+        session.commit()
+        scenes.end(taken["finished"], 1)
+        session.commit()
+        named |= {**taken, **waiting}
+        self.oids.update({name: one._p_oid for name, one in named.items()})
+
+    def close(self) -> None:
+        """Close all."""
+        for session in (self._client, self.one.session, self.two.session, self.judge.session):
+            session.close()
+        self.db.close()
+
+    def faults(self) -> list[str]:
+        """What is wrong with the places of the jobs, and with the counts."""
+        self.judge.session.sync()
+        return list(self._faults(self.judge))
+
+    def _faults(self, view: View) -> Iterator[str]:
+        waiting: Counter[Partial] = Counter(view.queue)
+        if len(view.queue) != sum(waiting.values()):
+            yield f"the queue counts {len(view.queue)}, and {sum(waiting.values())} wait"
+        claimed: Counter[Partial] = Counter()
+        for worker in view.manager.workers.values():
+            for partial in (*worker.thread, *worker.thread.unreadable):
+                claimed[partial] += 1
+                if not is_done(partial) and partial.claim is not worker.incarnation:
+                    yield f"{partial!r} is held by who may not run it"
+        for name in ("waiting", "failing", "odd", "claimed", "finished"):
+            partial = getattr(view, name)
+            places = (waiting[partial], claimed[partial])
+            if places not in _right(partial):
+                yield f"{name} {partial!r} waits {places[0]} times and is claimed {places[1]} times"
+
+
+def _right(partial: Partial) -> set[tuple[int, int]]:
+    """How often it may wait, and be claimed."""
+    if partial.state == PENDING:
+        return {(1, 0)} if partial.queue is not None else {(0, 0)}
+    if partial.state == ACTIVE and partial.waits_for is None:
+        return {(0, 1)}
+    if partial.state == CALLBACKS and partial.resume_at is None:
+        return {(0, 1)}
+    return {(0, 0), (0, 1)}

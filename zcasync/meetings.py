@@ -1,0 +1,138 @@
+"""Meetings: the records on which processes meet that change queues and claims at the same time.
+
+ZODB finds conflicts record by record.  Of two operations each of which reads what the other one
+writes, both are committed, and a job can be in no list then, or in two: write skew.  So any two
+operations that may not both happen write one record, or one of them asserts with ``readCurrent``
+what the other one writes; whoever is second gets a ConflictError, and is repeated on what the first
+one has left.
+
+The table has every operation in a row, committed first, and in a column, second.  The letter is the
+class of the record that the second one conflicts on; a dot: both may happen, in either order.
+``tests/meetings`` makes each pair with two connections and compares; afterwards every job has to be
+in its one place.  ``python -m tests.meetings`` prints the table as it is found.
+
+Whoever adds a method that changes one of these records adds it to ``MADE_BY``, and an operation to
+the table where none of these makes it; a test knows the methods that are missing.
+"""
+
+from __future__ import annotations
+
+LETTERS = {
+    ".": "",
+    "C": "ClaimList",
+    "G": "Page",
+    "I": "Incarnation",
+    "L": "Lane",
+    "N": "Ping",
+    "P": "Partial",
+    "S": "Sidecar",
+    "T": "OOBTree",
+    "U": "UndoGuard",
+    "W": "Worker",
+    "Z": "Size",
+}
+
+TABLE = """
+                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2
+                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9
+ 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . .
+ 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+ 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . .
+ 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . P .
+ 5 select              . . . P P P . . . . . . P P . . . . L . . . . . . . . P .
+ 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . P .
+ 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . .
+ 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P P P P
+ 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . .
+10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . .
+11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . .
+12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . .
+13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . P .
+14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . P .
+15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P P P P
+16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C . . .
+17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . .
+18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . .
+19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . .
+20 retry_broken        . . . . . . . . . . . . L L . . . . . T . . . . . . . . .
+21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . .
+23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P P P P
+24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P P P P
+25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . .
+26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P P P P
+27 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P U U U
+28 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P U U U
+29 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P U U U
+"""
+
+#: The operations that make each change.
+MADE_BY = {
+    "PartialQueue.put": "put put_first",
+    "PartialQueue.put_many": "put_many",
+    "PartialQueue.pull": "withdraw",
+    "PartialQueue.pullNext": "claim_by_a withdraw",
+    "PartialQueue.claim": "claim_by_a claim_by_b",
+    "PartialQueue.release": "give_back deregister",
+    "PartialQueue.announce": "select",
+    "PartialQueue.withdraw": "withdraw",
+    "PartialQueue.drop_entry": "end_waiting withdraw",
+    "PartialQueue.hand_over_callbacks": "end_with_callbacks",
+    "PartialQueue.retry_broken": "retry_broken",
+    "PartialQueue.drop_idle_lanes": "drop_lanes",
+    "PartialQueue.lane": "put_first",
+    "Lane.drop": "claim_by_a claim_by_b",
+    "Lane.file": "give_back end_with_callbacks retry_broken",
+    "Lane.take_expired": "claim_by_a claim_by_b",
+    "Lane.count_gone": "withdraw end_waiting",
+    "Lane.close": "drop_lanes",
+    "Page.append": "put",
+    "Inbox.extend": "put_many",
+    "ClaimList.keep": "retire give_back",
+    "SizedSequence.add": "claim_by_a",
+    "SizedSequence.remove": "retire",
+    "SizedSequence.lists": "claim_by_a",
+    "SizedSequence.readmit_unreadable": "bury release",
+    "Worker.leave": "remove_worker",
+    "Workers.add": "add_worker register",
+    "Workers.remove": "remove_worker",
+    "Completed.add": "retire",
+    "Completed.extend": "retire",
+    "Completed.prune": "prune",
+    "Incarnation.end": "bury release deregister remove_worker",
+    "Ping.write": "ping register",
+    "PartialRecord.enter": "put put_many",
+    "PartialRecord.name_policy": "select",
+    "PartialRecord.leave": "withdraw",
+    "PartialRecord.become_callback_of": "add_callback",
+    "PartialRecord.assign": "claim_by_a claim_by_b",
+    "PartialRecord.reassign": "bury",
+    "PartialRecord.disown": "end_with_callbacks",
+    "PartialRecord.start": "complete",
+    "PartialRecord.record_attempt": "complete reschedule",
+    "PartialRecord.begin_once": "reschedule",
+    "PartialRecord.interrupt": "bury",
+    "PartialRecord.forgive": "bury",
+    "PartialRecord.reschedule": "reschedule",
+    "PartialRecord.release": "give_back",
+    "PartialRecord.delay": "give_back",
+    "PartialRecord.resume_later": "end_with_callbacks",
+    "PartialRecord.wait_for": "wait_for",
+    "PartialRecord.finish": "complete end_waiting end_claimed",
+    "PartialRecord.complete": "complete",
+    "PartialRecord.rewrite": "retire claim_by_a",
+    "PartialRecord.ensure_sidecar": "claim_by_a add_callback",
+    "PartialRecord.hand_result_to": "wait_for",
+    "UndoGuard.write": "complete wait_for reschedule",
+}
+
+
+def meetings() -> dict[tuple[str, str], str]:
+    """Return the table: (first, second) -> the class of the record, '' where both may happen."""
+    lines = TABLE.strip("\n").splitlines()[2:]
+    names = [line.split()[1] for line in lines]
+    return {
+        (first, second): LETTERS[letter]
+        for first, line in zip(names, lines, strict=True)
+        for second, letter in zip(names, line.split()[2:], strict=True)
+    }

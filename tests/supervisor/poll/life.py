@@ -146,14 +146,15 @@ class Life:
             Performer().perform_claimed(partial, incarnation)
         self._for_reactor = []
 
-    def undo(self, tid: bytes) -> bool:
-        """An operator undoes a transaction; whether that is allowed."""
-        self.operator.sync()
-        self.db.undo(encodebytes(tid).rstrip(), self.operator.transactions.get())
+    def undo(self, tid: bytes, by: Session | None = None) -> bool:
+        """Somebody, an operator unless told, undoes a transaction; whether that is allowed."""
+        session = by or self.operator
+        session.sync()
+        self.db.undo(encodebytes(tid).rstrip(), session.transactions.get())
         try:
-            self.operator.commit()
+            session.commit()
         except (UndoError, ConflictError, POSKeyError):
-            self.operator.abort()
+            session.abort()
             return False
         return True
 

@@ -56,12 +56,15 @@ def life(file_db: DB, seconds: Seconds) -> Life:
 
 @pytest.mark.parametrize(("name", "steps", "back"), MOMENTS)
 def test_no_undo_leaves_a_job_in_limbo(life: Life, name: str, steps: int, back: int) -> None:
-    """``back``: so many transactions before the last one that these steps have made."""
+    """``back``: so many transactions before the last one that these steps have made.
+
+    An operator undoes it, or the client that has put the jobs.
+    """
     plan = LIVES[name]
     for step in plan[:steps]:
         step(life)
     tids = life.tids()
-    life.undo(tids[-1 - min(back, len(tids) - 1)])
+    life.undo(tids[-1 - min(back, len(tids) - 1)], by=(life.operator, life.client)[back % 2])
     for step in plan[steps:]:
         step(life)
     life.come_to_rest()

@@ -68,6 +68,7 @@ class JobThread:
         self._ended = ended
         self._watch = watch
         self._deferred: Any = None
+        self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
         self._storage_wait = StorageWait(say or log_line, self._timing.sleep)
         self._performer = Performer(
@@ -117,8 +118,9 @@ class JobThread:
         if job.has_fired:
             self._settle(job)
             return ending_of(self._job_connection.connection.get(job.oid))
-        self._see_claims(job.oid)
-        transaction.begin()
+        if not self._has_begun:
+            self._begin_transaction(job.oid)
+        self._has_begun = False
         partial = self._job_connection.connection.get(job.oid)
         try:
             partial._p_activate()
@@ -169,6 +171,7 @@ class JobThread:
         began = self._timing.seconds()
         ending, detail = self._guarded(self._run_batch, batch, first)
         if not batch.begun:
+            self._has_begun = ending == Ending.SETTLED
             return False
         if ending == Ending.SETTLED:
             took = self._microseconds_since(began) // len(batch.begun)
@@ -186,8 +189,7 @@ class JobThread:
         return True
 
     def _run_batch(self, batch: JobBatch, first: Job) -> Ending:
-        self._see_claims(first.oid)
-        transaction.begin()
+        self._begin_transaction(first.oid)
         batch.perform(first)
         return Ending.SETTLED
 
@@ -205,6 +207,10 @@ class JobThread:
                 transaction.abort()
                 ending = Ending.SETTLED
         self._ended(Ended(oids, ending, microseconds, detail, moments))
+
+    def _begin_transaction(self, oid: bytes) -> None:
+        self._see_claims(oid)
+        transaction.begin()
 
     def _see_claims(self, oid: bytes) -> None:
         """Make sure that the claims of queued jobs can be seen; load all their records at once."""

@@ -127,15 +127,19 @@ class Supervisor(Service):  # type: ignore[misc]
         timeout = self._configuration.settings.storage_timeout
         self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
         self._parts.append(self._close_databases)
-        if self._configuration.is_embedded:
-            days = self._configuration.settings.pack_days
-            packer = DatabaseThread(self._reactor, "packer")
-            packing = PackSchedule(self._reactor, self._home, self._db, days, packer)
-            self._parts.append(packing.stop)
-            packing.start()
         self._starts = "the worker to be registered in the database"
         yield self._start_engine(worker)
         self._starts = None
+        if self._configuration.is_embedded:
+            self._start_packing()
+
+    def _start_packing(self) -> None:
+        """Pack in time; not before the engine has registered, which refuses a foreign database."""
+        days = self._configuration.settings.pack_days
+        packer = DatabaseThread(self._reactor, "packer")
+        packing = PackSchedule(self._reactor, self._home, self._db, days, packer)
+        self._parts.append(packing.stop)
+        packing.start()
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings

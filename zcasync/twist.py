@@ -20,8 +20,9 @@ from zcasync.errors import UnstorableError
 from zcasync.job.callables import is_persistent
 from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.values import has_references
-from zcasync.workers.fence import fence
+from zcasync.workers.fence import fence, storage_fence
 from zcasync.zeo.fenced import open_fenced
+from zcasync.zeo.storage_fence import acting_for, active
 
 __all__ = ["Partial", "connection", "sanitize", "transactionManager"]
 
@@ -67,6 +68,7 @@ class Partial:
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         self._db: Any = None
         self._fence: _Reference | None = None
+        self._acting = active()
         owner = getattr(call, "__self__", None)
         if is_persistent(owner):
             self._call: Any = (self._refer(owner), call.__name__)
@@ -132,9 +134,10 @@ class Partial:
         try:
             if fenced is not None:
                 fence(fenced, find(self._fence))
-            for attempt in manager.attempts(ATTEMPTS):
-                with attempt:
-                    result = self._make(find, args, kwargs)
+            with acting_for(self._acting or storage_fence(fenced)):
+                for attempt in manager.attempts(ATTEMPTS):
+                    with attempt:
+                        result = self._make(find, args, kwargs)
             return result
         except Exception as error:  # returned, of any class, without references to live objects
             return from_exception(error)  # a Deferred takes a Failure for an error

@@ -46,6 +46,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             ended=self._ended,
             watch=self._watch,
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
+            owns_process=True,
         )
 
     def connectionMade(self) -> None:

@@ -27,8 +27,10 @@ from zcasync.perform.performer import Performer
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.retry.attempts import Timing
+from zcasync.workers.fence import storage_fence
 from zcasync.zeo.bulk_load import load_ahead, load_all
 from zcasync.zeo.connections import cached
+from zcasync.zeo.storage_fence import fence_process
 
 
 class UnreadableError(ZCAsyncError):
@@ -44,6 +46,7 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
+    ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class JobThread:
         wait: Callable[[Any], Any],
         say: Callable[[str], None] | None = None,
         timing: Timing | None = None,
+        owns_process: bool = False,
     ) -> None:
         self._open_databases = open_databases
         self._incarnation_oid = incarnation
@@ -67,6 +71,7 @@ class JobThread:
         self._begin = begin
         self._ended = ended
         self._watch = watch
+        self._owns_process = owns_process
         self._deferred: Any = None
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
@@ -96,6 +101,8 @@ class JobThread:
         self._storage_wait.db = self._open_databases()
         self._job_connection = JobConnection(self._storage_wait.db, self._incarnation_oid)
         self._read_ahead = ClaimReadAhead(manager_database(self._storage_wait.db))
+        if self._owns_process:
+            fence_process(storage_fence(self._job_connection.connection))
 
     def perform(self, job: Job) -> None:
         """Perform a job, with those behind it where they can share its commit."""

@@ -22,6 +22,8 @@ from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.fault import Fault, Raised, Repeat
+from zcasync.workers.fence import storage_fence
+from zcasync.zeo.storage_fence import acting_for
 
 #: Exceptions that end a process or its thread, and not the job.
 NOT_OF_THE_JOB = (KeyboardInterrupt, GeneratorExit)
@@ -62,7 +64,7 @@ def attempt(run: Run, perform: Perform) -> Any:
     partial = run.partial
     callable_ = load_call(partial)
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
-    with running(partial):
+    with running(partial), acting_for(storage_fence(partial._p_jar)):
         value = run.host.invoke(callable_, *args, **kwargs)
     if isinstance(value, Delegate):
         value = _delegate(run, value, perform)
@@ -93,10 +95,12 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     """Make a call without a connection, whose start is committed, and commit the result."""
     callable_ = load_call(run.partial)
     args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
+    fence = storage_fence(run.partial._p_jar)
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        value = run.host.invoke(callable_, *args, **kwargs)
+        with acting_for(fence):
+            value = run.host.invoke(callable_, *args, **kwargs)
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)
             value = value if is_held else _outcome(run.host, value)

@@ -12,27 +12,34 @@ from typing import Any
 
 from zcasync.errors import FencedError
 from zcasync.zeo.connections import has_changes
+from zcasync.zeo.storage_fence import StorageFence, active, fenced_already
 
 
 class Fenced:
     """A mixin for a connection's class; its commits check the ``incarnation`` it is given.
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before
-    the connection commits changes.
+    the connection commits changes.  ``storage_fence``: the fence of what is committed past the
+    connection, once it was asked for.
     """
 
     incarnation: Any = None
     chain: Any = None
+    storage_fence: StorageFence | None = None
+
+    def tpc_begin(self: Any, transaction: Any) -> None:
+        """Begin a commit; the storage has to fence it only where no connection does."""
+        begin = super().tpc_begin  # type: ignore[misc]
+        if any(_is_fenced(one) for one in self.connections.values()):
+            fenced_already(begin, transaction)
+        else:
+            begin(transaction)
 
     def commit(self: Any, transaction: Any) -> None:
         """Do this part of the two-phase commit; raise FencedError when the engine was buried."""
         incarnation = self.incarnation
         if incarnation is not None and not incarnation._p_changed:
-            if incarnation.is_over:
-                raise FencedError(
-                    f"engine {incarnation.engineUUID} is over ({incarnation.end_reason}): nothing "
-                    "that it still does may be committed"
-                )
+            require_alive(incarnation)
             self.readCurrent(incarnation)
         if self.chain is not None and has_changes(self):
             self.chain.write()
@@ -41,11 +48,18 @@ class Fenced:
     def _register(self: Any, obj: object = None) -> None:
         # A job may change only objects of another database: the fence's connection has to join too.
         super()._register(obj)  # type: ignore[misc]
-        if len(self.connections) > 1:
-            for other in self.connections.values():
-                is_fenced = getattr(other, "incarnation", None) is not None
-                if is_fenced and other is not self and other._needs_to_join:
+        if len(self.db().databases) > 1:
+            for other in self._fencing():
+                if other is not self and other._needs_to_join:
                     other._register()
+
+    def _fencing(self: Any) -> list[Any]:
+        """Return the connections that have to take part in each commit of this one."""
+        found = [one for one in self.connections.values() if _is_fenced(one)]
+        fence = active()
+        if found or fence is None or fence.db not in self.db().databases.values():
+            return found
+        return [self.get_connection(fence.db.database_name)]  # its storage fences the commit
 
     def get_connection(self: Any, database_name: str) -> Any:
         """Return the companion in another database of this name, which can be fenced, too."""
@@ -56,6 +70,19 @@ class Fenced:
             self.connections.update(found.connections)
             found.connections = self.connections
         return found
+
+
+def require_alive(incarnation: Any) -> None:
+    """Raise FencedError when an engine is over by its incarnation."""
+    if incarnation.is_over:
+        raise FencedError(
+            f"engine {incarnation.engineUUID} is over ({incarnation.end_reason}): nothing that it "
+            "still does may be committed"
+        )
+
+
+def _is_fenced(connection: Any) -> bool:
+    return getattr(connection, "incarnation", None) is not None
 
 
 @lru_cache

@@ -27,11 +27,14 @@ from zcasync.cli.opening import unindexed_bytes
 from zcasync.database import client as database
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.liveness.verdict import Verdict, judge
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 from zcasync.reports import orphans
+from zcasync.reports import workers as report
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
 from zcasync.workers.incarnation import Incarnation
+from zcasync.workers.worker import Worker
 
 Cli = Callable[..., Result]
 
@@ -327,3 +330,47 @@ def test_a_process_that_a_job_has_left_behind_is_found_when_its_supervisor_is_go
     finally:
         left.kill()
         wait_until(lambda: is_gone(left), "it to be gone")
+
+
+def test_a_child_whose_supervisor_is_hidden_is_no_orphan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ChildSpec(str(tmp_path), None, "00", os.getpid(), 1.0)
+    with process("-m", "zcasync.child", spec.to_text()):
+        monkeypatch.setattr(
+            "zcasync.reports.orphans.psutil.Process.__init__", _not_seen(psutil.Process.__init__)
+        )
+        assert orphans.orphans(Home(tmp_path), None, None) == []
+
+
+def _not_seen(made: Callable[..., None]) -> Callable[..., None]:
+    """What psutil does for a process that /proc does not show: this one."""
+
+    def init(self: psutil.Process, pid: int | None = None) -> None:
+        if pid == os.getpid():
+            raise psutil.NoSuchProcess(pid)
+        made(self, pid)
+
+    return init
+
+
+def test_a_home_whose_lock_may_not_be_read_is_not_known_to_be_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock belongs to the supervisor's user, and another one asks."""
+    home = Home(tmp_path)
+    home.supervisor_identity.parent.mkdir(parents=True)
+    home.supervisor_identity.write_text(json.dumps(ELSEWHERE.as_dict()))
+
+    def refuse(home: Home) -> bool:
+        raise PermissionError("of another user")
+
+    monkeypatch.setattr("zcasync.reports.workers.is_held", refuse)
+    found = report.SupervisorProbe(home, 1.0)
+    assert found.is_alive is None
+    found.worker = uuid.uuid4()
+    worker = Worker(found.worker)
+    worker.engineUUID = uuid.uuid4()
+    worker.incarnation = Incarnation(worker.engineUUID, worker.UUID, ELSEWHERE)
+    assert not found.sighting_of(worker).is_only_home
+    assert judge(worker, found.sighting_of(worker)).verdict == Verdict.SILENT

@@ -96,3 +96,52 @@ def test_a_platform_that_shows_nothing_leaves_an_identity_unknown(
     monkeypatch.setattr(identity, "_boot_id", lambda: identity.UNKNOWN)
 
     assert ProcessIdentity.here().is_alive() is None
+
+
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process can be seen in /proc; the kernel knows them all the same."""
+    monkeypatch.setattr(identity, "_stat", lambda pid: None)
+
+
+def test_a_process_that_is_hidden_may_be_alive(
+    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ProcessIdentity.of(process.pid)
+    monkeypatch.setattr(identity, "_stat", lambda pid: None)
+
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError(pid)
+
+    assert there.is_alive() is None, "ours, which a signal could reach"
+    with monkeypatch.context() as patched:
+        patched.setattr("os.kill", refuse)
+        assert there.is_alive() is None, "another user's"
+    assert not there.is_frozen()
+    process.kill()
+    process.wait()
+    assert there.is_alive() is False, "no process has its pid"
+
+
+def test_an_identity_that_could_not_see_itself_is_unknown(hidden: None) -> None:
+    here = ProcessIdentity.here()
+    assert here.start_ticks == 0
+    assert here.is_alive() is None
+
+
+def test_an_identity_of_a_hidden_process_is_not_compared_with_what_is_seen() -> None:
+    assert dataclasses.replace(ProcessIdentity.here(), start_ticks=0).is_alive() is None
+
+
+def test_namespaces_that_cannot_be_known_are_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_pid_namespace", lambda: identity.UNKNOWN)
+    there = dataclasses.replace(ProcessIdentity.here(), start_ticks=1)
+    assert there.is_alive() is None
+
+
+def test_pids_of_another_namespaces_proc_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a container has a new pid namespace and the /proc from before."""
+    later = dataclasses.replace(ProcessIdentity.here(), start_ticks=1)
+    monkeypatch.setattr("os.readlink", lambda path: "1")
+    assert later.is_alive() is None
+    assert ProcessIdentity.here().is_alive() is None

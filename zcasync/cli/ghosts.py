@@ -62,8 +62,8 @@ def command(watch: float | None, home: str | None, timeout: float, as_json: bool
     found, silent = _look(place, supervisor, timeout, watch)
     running = (supervisor.status or {}).get("engine")
     last = (supervisor.holder or {}).get("engine")
-    if supervisor.is_alive and running is None:
-        running = last  # it does not answer, but it lives
+    if supervisor.is_alive is not False and running is None:
+        running = last  # it does not answer, but it lives, or may live
     left = orphans(place, running, last)
     if as_json:
         documents = [one.as_dict() for one in left]

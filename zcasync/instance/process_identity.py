@@ -1,4 +1,8 @@
-"""Process identity: names one process, and no later process that has the same pid."""
+"""Process identity: names one process, and no later process that has the same pid.
+
+Only the kernel proves that a process is gone.  One that /proc does not show may be hidden from this
+user (``hidepid``, systemd's ``ProtectProc``), or /proc may be that of another pid namespace.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,6 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 #: The value for what this platform does not provide; such identities are never compared.
 UNKNOWN = ""
@@ -30,13 +32,40 @@ def _pid_namespace() -> str:
         return UNKNOWN
 
 
-def _start_ticks(pid: int) -> int | None:
-    """Return when the process started, in clock ticks since boot (field 22 of /proc/PID/stat)."""
+@dataclass(frozen=True)
+class _Stat:
+    """The state of a process, a letter, and when it started, in clock ticks since boot."""
+
+    state: str
+    start_ticks: int
+
+    @property
+    def runs(self) -> bool:
+        """False for a process that has ended and only was not reaped yet."""
+        return self.state not in "ZX"
+
+
+def _stat(pid: int) -> _Stat | None:
+    """Return what /proc/PID/stat says (fields 3 and 22); None: that cannot be seen from here."""
     try:
+        if os.readlink("/proc/self") != str(os.getpid()):
+            return None  # of another pid namespace, where pids name other processes
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    return int(stat[stat.rindex(b")") + 2 :].split()[19])
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return _Stat(fields[0].decode(), int(fields[19]))
+
+
+def is_there(pid: int) -> bool:
+    """Return whether any process has this pid now, hidden or not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 @dataclass(frozen=True)
@@ -57,7 +86,9 @@ class ProcessIdentity:
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
         """Return the identity of a running process of this machine."""
-        return cls(socket.gethostname(), _boot_id(), _pid_namespace(), pid, _start_ticks(pid) or 0)
+        seen = _stat(pid)
+        ticks = 0 if seen is None else seen.start_ticks  # 0: not known
+        return cls(socket.gethostname(), _boot_id(), _pid_namespace(), pid, ticks)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> ProcessIdentity:
@@ -88,18 +119,17 @@ class ProcessIdentity:
         Another boot id on the same host name may be another machine (host names repeat), so only a
         shared boot id and pid namespace decide.
         """
-        if not self.is_of_this_boot or self.pid_namespace != _pid_namespace():
+        if not self.is_of_this_boot or not self.pid_namespace:
             return None
-        if _start_ticks(self.pid) != self.start_ticks:
-            return False
-        try:
-            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        if self.pid_namespace != _pid_namespace():
+            return None
+        seen = _stat(self.pid)
+        if seen is None or not self.start_ticks:
+            # A process with this pid may be this one, or a later one.
+            return None if is_there(self.pid) else False
+        return seen.start_ticks == self.start_ticks and seen.runs
 
     def is_frozen(self) -> bool:
         """Return whether a signal has stopped the process; of one that ``is_alive``."""
-        try:
-            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
-        except psutil.NoSuchProcess:
-            return False
+        seen = _stat(self.pid)
+        return seen is not None and seen.state == "T"

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from zcasync.instance.home import Home
-from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.instance.process_identity import ProcessIdentity, is_there
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 
 CHILD_MODULE = "zcasync.child"
@@ -106,11 +106,11 @@ def _spec(words: list[str]) -> ChildSpec | None:
 
 
 def _is_older(pid: int, process: psutil.Process) -> bool:
-    """Return whether the process ``pid`` runs and is not a later one than ``process``."""
+    """Return whether ``pid`` runs, or may run, and is not a later process than ``process``."""
     try:
         return psutil.Process(pid).create_time() <= process.create_time()
     except psutil.NoSuchProcess:
-        return False
+        return is_there(pid)  # it may be hidden
 
 
 def _json(text: str) -> dict[str, Any]:

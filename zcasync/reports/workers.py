@@ -59,8 +59,11 @@ class SupervisorProbe:
 
     def sighting_of(self, worker: Worker) -> Sighting:
         """Return what the supervisor proves for a worker, of this home or of another one."""
-        seen = self.sighting if self.worker == worker.UUID else Sighting()
-        return replace(seen, is_only_home=self._is_only_home)
+        if self.worker != worker.UUID:
+            return Sighting(is_only_home=self._is_only_home)
+        # Who cannot tell whether this home is held knows nothing of the engine that would hold it.
+        is_known = self.is_alive is not None
+        return replace(self.sighting, is_only_home=is_known and self._is_only_home)
 
     @cached_property
     def _is_only_home(self) -> bool:
@@ -86,9 +89,13 @@ def _is_alive(home: Home, holder: ProcessIdentity) -> bool | None:
     alive = holder.is_alive()
     if alive is not None:
         return alive
-    # From before a boot, or in another container, where the kernel still knows whether it is held.
-    if is_held(home):
-        return True
+    # From before a boot, in another container, or hidden from this user; the kernel still knows
+    # whether it is held.
+    try:
+        if is_held(home):
+            return True
+    except PermissionError:
+        return None
     # The embedded default's file belongs to this machine; other databases may be used elsewhere.
     return False if is_alone(home) else None
 

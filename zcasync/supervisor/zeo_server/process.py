@@ -205,7 +205,7 @@ def _has_ended(process: ProcessIdentity, seconds: float) -> bool:
     A process that is not reaped counts as ended: in a container process 1 may be any program.
     """
     until = time.monotonic() + seconds
-    while process.is_alive():
+    while process.is_alive() is not False:
         if time.monotonic() > until:
             return False
         time.sleep(CHECK_SECONDS)

@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from zcasync import clock
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.liveness.watch import Silence, Watch, limit_of, promise_of
 from zcasync.text import span
 from zcasync.workers.incarnation import Incarnation
@@ -53,6 +54,8 @@ class Sighting:
     when that cannot be known from here.  ``is_only_home``: no other home can reach the database, so
     a process that does not hold this one is no engine.  ``is_stillborn``: the engine was to begin
     in this process and did not, though its record may be there: the commit was in doubt.
+    ``is_of_a_twin``: the engine has this process's identity, which has not begun it: a copy of this
+    machine has, and nothing can be seen of that.
     """
 
     engine: uuid.UUID | None = None
@@ -60,6 +63,7 @@ class Sighting:
     holds_home: bool | None = None
     is_only_home: bool = False
     is_stillborn: bool = False
+    is_of_a_twin: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,20 @@ class Judgement:
 
 def judge_watched(worker: Worker, watch: Watch) -> Judgement:
     """Return the verdict on a worker's engine after one more sample of the watching process."""
-    is_stillborn = worker.engineUUID in watch.stillborn
-    sighting = Sighting(is_only_home=watch.is_only_home, is_stillborn=is_stillborn)
+    sighting = Sighting(
+        is_only_home=watch.is_only_home,
+        is_stillborn=worker.engineUUID in watch.stillborn,
+        is_of_a_twin=_is_of_a_twin(worker, watch),
+    )
     return judge(worker, sighting, watch.look(worker))
+
+
+def _is_of_a_twin(worker: Worker, watch: Watch) -> bool:
+    """Return whether a process with the identity of this one runs the engine."""
+    incarnation = worker.incarnation
+    if not watch.begun or incarnation is None or incarnation.engineUUID in watch.begun:
+        return False
+    return bool(incarnation.identity == ProcessIdentity.here())
 
 
 def judge(
@@ -143,7 +158,7 @@ def _judge_incarnation(
     """Return the verdict on an engine whose incarnation is there."""
     identity = incarnation.identity
     who = f"process {identity.pid} on {identity.host}"
-    alive = identity.is_alive()
+    alive = None if sighting.is_of_a_twin else identity.is_alive()
     gone = None
     if incarnation.is_over:
         gone = f"it was ended ({incarnation.end_reason}), but the worker's record still names it"

@@ -79,6 +79,8 @@ class Watch:
         #: Engines of this process that did not begin; their record may be there all the
         #: same, because the commit was in doubt.
         self.stillborn: set[uuid.UUID] = set()
+        #: All engines that this process has begun.
+        self.begun: set[uuid.UUID] = set()
 
     def look(self, worker: Worker) -> Silence | None:
         """Take one more sample of the ping of a worker's engine; None: the record names no engine.

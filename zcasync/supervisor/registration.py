@@ -94,6 +94,7 @@ def _register(
     for queue in (data_manager.thread, data_manager.reactor):
         queue.retry_broken()
     worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
+    watch.begun.add(engine)
     return data_manager, worker, incarnation, notes
 
 

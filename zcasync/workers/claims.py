@@ -28,6 +28,7 @@ class ClaimList(Persistent):  # type: ignore[misc]
     """
 
     items: tuple[PartialRecord, ...] = ()
+    mark: float | None = None  # of the pass that has written it last, a moment of its machine
     deaths = 0  # of children whose jobs were recovered; shows whether a commit in doubt succeeded
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ def test_a_conflict_is_tried_again_and_nothing_is_done_twice(
         if next(writes, False):  # somebody is quicker at a record that the pass writes
             scene.client.sync()
             scene.client.manager.workers[ONE].completed._buckets = ()
-            scene.client.manager.workers[ONE].ping.write(1.0)
+            scene.client.manager.workers[ONE].thread._p_changed = True
             scene.client.commit()
 
     monkeypatch.setattr(scene.passes._housekeeping, "do", do_and_meet)

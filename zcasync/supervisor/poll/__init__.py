@@ -9,6 +9,7 @@ retire.py           step: finished jobs leave the claims for the completed
 dispatch.py         step: claim what there is room for, assign it; what can begin
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom
 housekeeping.py     step: give up idle lanes, drop what completed long ago
+authorship.py       whether another process writes as this engine: a copy of its machine
 ping.py             step: write a sign of life in time
 schedule.py         step: when to make the next pass, and which records to watch until then
 lane_affinity.py    which lanes are left to other engines for a moment

@@ -15,6 +15,7 @@ from ZODB.POSException import ConflictError
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.errors import FencedError
 from zcasync.liveness.watch import Watch
+from zcasync.supervisor.poll.authorship import REASON, Authorship, TwinError
 from zcasync.supervisor.poll.cancel import cancel_waiting, no_longer_held
 from zcasync.supervisor.poll.dispatch import Dispatcher, hand_out
 from zcasync.supervisor.poll.environment import Environment
@@ -54,6 +55,7 @@ class Passes:
         self._transactions: TransactionManager = records.connection.transaction_manager
         self._engine = incarnation.engineUUID.bytes
         self._environment = environment
+        self._authorship = Authorship()
         self._peers = Peers(records, watch, seconds)
         self._affinity = LaneAffinity(self._engine, environment)
         self._recovery = Recovery(incarnation)
@@ -87,6 +89,10 @@ class Passes:
                 if attempt == CONFLICT_TRIES - 1:
                     raise
                 self._pause(0.005 * 2**attempt)
+            except TwinError:
+                self._transactions.abort()
+                self._end_both()
+                raise
             except BaseException:
                 self._transactions.abort()
                 raise
@@ -100,6 +106,7 @@ class Passes:
 
     def _steps(self, given: PassInput) -> PassResult:
         self._require_ownership()
+        self._authorship.check(self._records.worker)
         log: list[str] = []
         records, worker, cancelled = self._records, self._records.worker, given.cancelled
         slots = Slots(worker, given)
@@ -115,6 +122,7 @@ class Passes:
         note_progress(given.progress, records)
         self._housekeeping.do(records.manager, worker)
         self._pings.ping()
+        self._authorship.sign(worker)
         unretired = slots.unretired()
         return PassResult(
             claimed=claimed.count,
@@ -136,6 +144,19 @@ class Passes:
             raise FencedError(
                 f"engine {incarnation.engineUUID} is over ({reason}): it may not go on"
             )
+
+    def _end_both(self) -> None:
+        """End the incarnation that this engine shares with its twin: neither commits any more."""
+        for _ in range(CONFLICT_TRIES):
+            self._transactions.begin()
+            try:
+                if not self._records.incarnation.is_over:
+                    self._records.incarnation.end(REASON)
+                self._transactions.commit()
+            except ConflictError:
+                self._transactions.abort()
+            else:
+                return
 
     def _note_commit(self) -> None:
         """Believe what this pass has written: before its commit it may have to be written again."""

@@ -15,6 +15,7 @@ from ZODB.Connection import TransactionMetaData
 from ZODB.serialize import ObjectWriter
 
 from tests.support.gates import Gate
+from zcasync import twist
 from zcasync.perform.progress import current
 from zcasync.zeo.sections import server_address
 
@@ -217,6 +218,13 @@ def try_here(*args: Any) -> None:
     for first in FIRST:
         first()
     OUTCOMES.update(attempt(tuple(WAYS), CONNECTIONS[0]))
+
+
+def try_from_the_reactor() -> None:
+    """The same in a call of zcasync.twist, over a connection that is not fenced itself."""
+    call = twist.Partial(try_here, CONNECTIONS[0].root())
+    call.reactor = object()  # one without threads: the call is made here and now
+    call()
 
 
 async def try_later() -> None:

@@ -179,6 +179,16 @@ def test_a_callback_is_fenced_too(engine: Engine) -> None:
     assert not engine.escaped()
 
 
+@in_every_way
+def test_a_call_to_the_reactor_is_fenced_too(engine: Engine, way: Way) -> None:
+    escapes.WAYS.append(way)
+    escapes.FIRST.append(engine.bury)
+    with pytest.raises(FencedError):
+        engine.perform(engine.claim(escapes.try_from_the_reactor))
+    assert refused(way)
+    assert not engine.escaped()
+
+
 def reactor_jobs(engine: Engine, reactor: Clock) -> ReactorJobs:
     """Of a reactor whose thread is this one, as are those of the jobs."""
     reactor.callFromThread = lambda call, *args: call(*args)  # type: ignore[attr-defined]

@@ -85,6 +85,11 @@ class Server:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Of the one that was started last; None while it lives."""
+        return None if self._process is None else self._process.poll()
+
     def launch(self) -> None:
         """Start it; does not wait for anything."""
         with (self.folder / "zeo.out").open("ab") as output:

@@ -5,6 +5,8 @@ repairs that ZEO 6.2 needs:
 
 - A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
   then forgets to release the commit lock, so that no client can ever commit again.
+- A file storage whose file was replaced or removed goes on to confirm commits, which nobody will
+  ever find, see :mod:`zcasync.zeo.own_file`.
 - A file storage that fails in the last step of a commit closes itself, and ZEO goes on to serve
   it, with an error for every client; for a full disk see :mod:`zcasync.zeo.full_disk`.
 - ZEO notifies the other clients of a commit just before its last step.  If the server dies there,
@@ -30,15 +32,14 @@ from typing import Any
 import ZEO.StorageServer
 from ZEO.asyncio.server import Acceptor, Result, ServerProtocol
 from ZODB.FileStorage import FileStorage
-from ZODB.FileStorage.FileStorage import packed_version as MAGIC
 from ZODB.POSException import POSKeyError, StorageTransactionError
-from ZODB.utils import u64
 
 from zcasync.zeo.bulk_load import LOAD_MANY
 from zcasync.zeo.client import COLLECTED, COMMIT, TOGETHER, VOTE, Message
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
 from zcasync.zeo.memory_buffers import CommitLog
 from zcasync.zeo.object_ids import ONCE, give_none_twice
+from zcasync.zeo.own_file import OwnFile, last_commit
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"Acceptor": ClientAcceptor, **options})
         self.gives_once: set[str] = set()  # names of storages
+        self._files: list[OwnFile] = []
         for name, storage in self.storages.items():
             self._require_room(storage)
             self._know_the_last_commit(storage)
@@ -179,6 +181,14 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
                 self.gives_once.add(name)
             storage.close = self._leaving_with(name, storage.close)
             end_when_full(name, storage)
+            self._watch_file(name, storage)
+
+    def _watch_file(self, name: str, storage: Any) -> None:
+        """Let the process end when the file of a storage was replaced or removed."""
+        if isinstance(storage, FileStorage) and not storage.isReadOnly():
+            file = OwnFile(name, storage)
+            file.watch(self.acceptor.event_loop)
+            self._files.append(file)
 
     @staticmethod
     def _require_room(storage: Any) -> None:
@@ -192,11 +202,10 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     @staticmethod
     def _know_the_last_commit(storage: Any) -> None:
         """Let a file storage report as its last commit the one that is in the file."""
-        if isinstance(storage, FileStorage) and storage.getSize() > len(MAGIC):
-            with open(storage.getName(), "rb") as file:
-                file.seek(storage.getSize() - 8)  # the length of the transaction in front of it
-                file.seek(storage.getSize() - 8 - u64(file.read(8)))
-                storage._ltid = file.read(8)
+        if isinstance(storage, FileStorage):
+            _, tid = last_commit(storage._file.fileno(), storage.getSize())
+            if tid:
+                storage._ltid = tid
 
     def _leaving_with(self, name: str, close: Callable[[], None]) -> Callable[[], None]:
         """Return a ``close`` that ends the process when it was the storage that closed itself."""
@@ -216,6 +225,8 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     def close(self, *args: Any, **options: Any) -> None:
         """Close the storages and end the connections."""
         self._is_closing = True
+        for file in self._files:
+            file.close()
         super().close(*args, **options)
 
     def create_client_handler(self) -> Handler:

@@ -65,6 +65,17 @@ class FencedError(ZCAsyncError):
     """This process was declared dead and its jobs released: it may not commit any more."""
 
 
+class HistoryChanged(FencedError):
+    """The database is not the one any more that this process has worked with.
+
+    Behind the same address there is an older backup, or another database.  What the process knows
+    is of no use there, and it may not commit any more: it has to be started again.  ``exit_code``:
+    that of a supervisor, or a command, which ends for it.
+    """
+
+    exit_code = 4
+
+
 class ConfigurationError(ZCAsyncError):
     """A home or its configuration cannot be used.  ``problems``: list of one-line strings."""
 

@@ -17,6 +17,7 @@ from zcasync.errors import (
     FencedError,
     ForeignError,
     FullError,
+    HistoryChanged,
     MisplacedError,
     MissingCallable,
     MissingClass,
@@ -41,6 +42,7 @@ __all__ = [
     "FencedError",
     "ForeignError",
     "FullError",
+    "HistoryChanged",
     "ICompletedCollection",
     "IDataManager",
     "IDataManagerAvailableEvent",
@@ -419,3 +421,4 @@ class DataManagerAvailable:
 #
 #   In a process that was declared dead:
 #     FencedError          it may not commit any more
+#       HistoryChanged     nor may one whose database was replaced: an older backup, or another one

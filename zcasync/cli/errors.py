@@ -83,6 +83,8 @@ def _code_of_known(error: BaseException) -> int | None:
             ),
             EXIT_WRONG,
         ),
+        # Only another process can go on, with the database that is there now.
+        (errors.HistoryChanged, errors.HistoryChanged.exit_code),
         # Trying again later, or after starting a supervisor, may help.
         (
             (

@@ -23,6 +23,7 @@ from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
+from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
 from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.sections import is_client_section, open_client_section, server_address
@@ -48,8 +49,10 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
 def _prepared(db: DB) -> DB:
     """Let connections of a database and its companions be fenced, and commit in one phase.
 
-    The latter where the storage can.  None of them notes without limit what others commit.
+    The latter where the storage can.  None of them notes without limit what others commit, and none
+    goes on when another history is behind its server's address.
     """
+    compare_at_connect(db)
     for one in db.databases.values():
         bound(one)
         is_ours = isinstance(one.storage, PipelinedClientStorage)

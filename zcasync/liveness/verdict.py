@@ -163,7 +163,7 @@ def _judge_incarnation(
     if incarnation.is_over:
         gone = f"it was ended ({incarnation.end_reason}), but the worker's record still names it"
     elif sighting.is_stillborn:
-        gone = f"{who} did not begin it, as the commit was in doubt"
+        gone = f"{who} does not run it: the commit was in doubt, or it could not go on"
     elif alive is False:
         gone = f"{who} is gone and did not say so"
     elif alive is None and sighting.is_only_home and not sighting.holds_home:

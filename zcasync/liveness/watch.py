@@ -76,8 +76,8 @@ class Watch:
         self._seconds = seconds
         self._last: dict[uuid.UUID, _Look] = {}
         self.is_only_home = is_only_home
-        #: Engines of this process that did not begin; their record may be there all the
-        #: same, because the commit was in doubt.
+        #: Engines of this process that did not begin, though their record may be there because the
+        #: commit was in doubt, and those that go on no more and could not say so.
         self.stillborn: set[uuid.UUID] = set()
         #: All engines that this process has begun.
         self.begun: set[uuid.UUID] = set()

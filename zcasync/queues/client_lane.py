@@ -10,6 +10,7 @@ from ZODB.utils import z64
 
 from zcasync.job.record import PartialRecord
 from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder
+from zcasync.zeo.history import compare_at_connect
 
 #: The lane that exists from the beginning, so that two first clients do not meet in an empty tree.
 FIRST = bytes(16)
@@ -53,6 +54,7 @@ def _client_lane(queue: LaneHolder) -> ClientLane:
     if lanes is None:
         lanes = {}
         setattr(queue._p_jar, CLIENT_LANES, lanes)
+        compare_at_connect(queue._p_jar.db())  # it may be a client that we have not made
     return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes))
 
 

@@ -24,7 +24,9 @@ from zcasync.supervisor.poll.poll_pass import Committed, Passes
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.fence import fence
+from zcasync.zeo.connections import discard
 from zcasync.zeo.fenced import open_fenced
+from zcasync.zeo.history import require_same_history
 
 log = Logger()
 
@@ -66,6 +68,7 @@ class DatabaseSession:
         self._held = held
         self._connection: Any = None
         self._records: EngineRecords | None = None
+        self._is_to_renew = False
 
     def register(self) -> Registered:
         """Let the worker's record name this engine.
@@ -85,11 +88,38 @@ class DatabaseSession:
         except BaseException:
             self.close()
             raise
-        self._records = EngineRecords(self._connection, manager, worker, incarnation)
+        self._use(EngineRecords(self._connection, manager, worker, incarnation))
+        return Registered(incarnation._p_oid, worker.thread.size, notes)
+
+    def _use(self, records: EngineRecords) -> None:
+        """Make passes over these records from now on."""
+        self._records = records
         keep = timedelta(days=self._settings.keep_completed)
         housekeeping = Housekeeping(self._environment.seconds, keep=keep)
-        self._passes = Passes(self._records, self._watch, self._environment, housekeeping)
-        return Registered(incarnation._p_oid, worker.thread.size, notes)
+        self._passes = Passes(records, self._watch, self._environment, housekeeping)
+
+    def renew(self) -> None:
+        """Make the next pass over another connection; no object that is loaded now is used."""
+        self._is_to_renew = True
+
+    def _renew(self) -> None:
+        """Open another connection.  Raises HistoryChanged where the engine's own record is gone."""
+        log.warn("the next pass of engine {e} is made over a new connection", e=self.engine)
+        before, records = self._connection, self._records
+        assert records is not None
+        self.close()
+        discard(before)
+        for db in self._db.databases.values():
+            db.cacheMinimize()
+        self._connection = open_fenced(self._db, transaction.TransactionManager())
+        get = self._connection.get
+        incarnation = registration.own_incarnation(
+            self._connection, records.incarnation._p_oid, self.engine
+        )
+        manager, worker = get(records.manager._p_oid), get(records.worker._p_oid)
+        fence(self._connection, incarnation)
+        self._use(EngineRecords(self._connection, manager, worker, incarnation))
+        self._is_to_renew = False
 
     def _wishes(self) -> dict[str, Any]:
         """Return the configured values for the worker's record."""
@@ -104,7 +134,13 @@ class DatabaseSession:
     def make_pass(
         self, given: PassInput, committed: Committed = lambda jobs, tid: None
     ) -> PassResult:
-        """Make one poll pass; ``committed``: see there."""
+        """Make one poll pass; ``committed``: see there.
+
+        Raises HistoryChanged, also where another database than the data manager's is concerned.
+        """
+        require_same_history(self._db)
+        if self._is_to_renew:
+            self._renew()
         result = self._passes.run(given, committed)
         if result.held is not None:
             self._held(result.held)
@@ -124,13 +160,19 @@ class DatabaseSession:
         finally:
             self.close()
 
+    def disown(self) -> None:
+        """Close the connection of an engine that goes on no more, whatever its record says."""
+        self._watch.stillborn.add(self.engine)
+        self.close()
+
     def close(self) -> None:
-        """Close the connection; what was not committed is lost."""
+        """Close the connection; what was not committed is lost.  Safe to repeat."""
         if self._connection is None:
             return
         self._connection.transaction_manager.abort()
         fence(self._connection, None)
         self._connection.close()
+        self._connection = None
 
 
 class SessionInThread:
@@ -154,6 +196,10 @@ class SessionInThread:
     def register(self) -> Deferred[Registered]:
         """Register the engine."""
         return self._thread.run(self._session.register)
+
+    def renew(self) -> None:
+        """Make the next pass over another connection."""
+        self._session.renew()
 
     def make_pass(self, given: PassInput, committed: Committed) -> Deferred[PassResult]:
         """Make one poll pass."""
@@ -193,11 +239,17 @@ class SessionInThread:
             engine=self._session.engine,
             jobs=", ".join(jobs),
         )
-        return self.forget()
+        return self._close(self._session.close)
 
     def forget(self) -> Deferred[None]:
-        """Close the connection of an engine that may not commit; fires when that is done."""
-        done: Deferred[Any] = self._thread.run(self._session.close)
+        """Close the connection of an engine that may not commit; fires when that is done.
+
+        The next engine of this process takes its work over.
+        """
+        return self._close(self._session.disown)
+
+    def _close(self, close: Callable[[], None]) -> Deferred[None]:
+        done: Deferred[Any] = self._thread.run(close)
         return done.addTimeout(FAREWELL_SECONDS, self._reactor).addErrback(
             lambda failure: log.warn("a connection did not close in time")
         )

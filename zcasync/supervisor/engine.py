@@ -21,6 +21,7 @@ from zcasync.supervisor.database_session import DatabaseSession, Registered, Ses
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.executors import COALESCE_SECONDS, Executors
+from zcasync.supervisor.failed_passes import BrokenEngine, FailedPasses, Step
 from zcasync.supervisor.metrics import PassMetrics
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.loop import PassLoop
@@ -34,10 +35,6 @@ log = Logger()
 
 #: The engines of this process by the UUID of their worker.
 engines: dict[uuid.UUID, Engine] = {}
-
-#: Pause after a pass that failed, doubled each time up to the longest.
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Life(StrEnum):
@@ -85,7 +82,7 @@ class Engine:
         self._settings = settings
         self._parts = parts
         self._lost = callbacks.lost
-        self._is_lost = False
+        self._is_lost, self._lost_because = False, ""
         self._life = Life.NEW
         self._stopped: Deferred[None] | None = None
         self._outage = Outage(reactor, "polling")
@@ -93,7 +90,7 @@ class Engine:
         self._database = self._make_session(callbacks.held)
         self._loop = PassLoop(reactor, self._make_pass)
         self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
-        self._pause = FIRST_PAUSE_SECONDS
+        self._failed_passes = FailedPasses()
 
     def _make_session(self, held: Callable[[ClaimsSnapshot], None]) -> SessionInThread:
         parts = self._parts
@@ -162,12 +159,13 @@ class Engine:
         self._stopped.addBoth(_pass_on, waiter)
         return waiter
 
-    def abandon(self) -> Deferred[None]:
-        """Stop at once, without the last transaction: the engine was buried and may not commit.
+    def abandon(self, because: str = "") -> Deferred[None]:
+        """Stop at once, without the last transaction: the engine may not commit, or cannot.
 
-        Fires when no child is left.
+        Children are killed ``because`` of this.  Fires when none is left.
         """
         self._is_lost = True
+        self._lost_because = because or self._lost_because or "its engine was buried"
         return self.stop(0.0)
 
     @inlineCallbacks
@@ -181,8 +179,7 @@ class Engine:
         self._loop.stop()
         left: list[str] = []
         if before == Life.RUNNING:
-            because = "its engine was buried" if self._is_lost else ""
-            left = yield self.executors.stop(grace, because)
+            left = yield self.executors.stop(grace, self._lost_because if self._is_lost else "")
         if self._is_lost:
             yield self._database.forget()
         elif left:
@@ -244,7 +241,7 @@ class Engine:
             self.executors.hand_out(jobs, tid)
 
     def _passed(self, result: PassResult) -> float:
-        self._pause = FIRST_PAUSE_SECONDS
+        self._failed_passes.passed()
         self._outage.works()
         self.metrics.add(result)
         for line in result.log:
@@ -260,15 +257,23 @@ class Engine:
         self.executors.put_back(given)
         self._wakeup.missed()
         self._outage.stop()
-        if failure.check(FencedError):
-            self._lost(FencedError(failure.getErrorMessage()))
-        elif failure.check(ConflictError):
+        error: Any = failure.value
+        if isinstance(error, FencedError):
+            self._lost(error.with_traceback(None))
+        elif isinstance(error, ConflictError):
             self.metrics.conflicts += CONFLICT_TRIES
         else:
             self._outage.fails(failure)
-        pause = self._pause
-        self._pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        return pause
+            self._begin_anew(self._failed_passes.step_after(error), failure)
+        return self._failed_passes.pause()
+
+    def _begin_anew(self, step: Step, failure: Failure) -> None:
+        if step == Step.CONNECTION:
+            self._database.renew()
+        elif step == Step.ENGINE:
+            self._lost_because = "its engine is broken"
+            why = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
+            self._lost(BrokenEngine(f"engine {self.UUID} cannot make a pass ({why})"))
 
     def _fenced(self, why: str) -> None:
         self._lost(FencedError(why))

@@ -1,4 +1,4 @@
-"""Keeps an engine running for a worker: starts it, and starts another one when it was buried."""
+"""Keeps an engine running for a worker: starts it, and another one when that cannot go on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
+from zcasync.errors import HistoryChanged
 from zcasync.liveness.watch import PAUSE_SECONDS
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.registration import ServedElsewhere
@@ -20,10 +21,16 @@ log = Logger()
 RETRY_SECONDS = 5.0
 
 
+def say_the_end(error: BaseException) -> None:
+    """Log that there is no engine any more, where its process goes on."""
+    log.critical("no engine runs in this process any more: {why}", why=str(error))
+
+
 class EngineKeeper:
     """``make(lost)`` makes an engine that calls ``lost(error)`` when it must not go on.
 
-    ``started(engine)`` is called with each engine that has started.
+    ``started(engine)`` is called with each engine that has started, ``ended(error)`` when this
+    process will have no other one.
     """
 
     def __init__(
@@ -31,11 +38,13 @@ class EngineKeeper:
         reactor: Any,
         make: Callable[[Callable[[BaseException], None]], Engine],
         started: Callable[[Engine], None] = lambda engine: None,
+        ended: Callable[[BaseException], None] = say_the_end,
     ) -> None:
         self.engine: Engine | None = None
         self._reactor = reactor
         self._make = make
         self._started = started
+        self._ended = ended
         self._stopping = False
         self._renewing: Deferred[Any] | None = None
 
@@ -71,8 +80,20 @@ class EngineKeeper:
         if self.engine is not None:
             yield self.engine.stop()
 
+    def give_up(self, error: BaseException) -> None:
+        """End the engine at once and for good: its database is another one.  Safe to repeat."""
+        if self._stopping:
+            return
+        self._stopping = True
+        if self.engine is not None:
+            self.engine.abandon("the database has changed")
+        self._ended(error)
+
     def _lost(self, error: BaseException) -> None:
         if self._renewing is not None or self._stopping:
+            return
+        if isinstance(error, HistoryChanged):
+            self.give_up(error)
             return
         log.critical("{why}; its children are stopped, and a new engine is started", why=str(error))
         self._renewing = self._renew()
@@ -86,6 +107,8 @@ class EngineKeeper:
         while not self._stopping:
             try:
                 yield self.start()
+            except HistoryChanged as error:
+                self.give_up(error)
             except Exception as error:  # whatever it is, the worker must not stay without an engine
                 log.error("no new engine yet: {why}", why=f"{type(error).__name__}: {error}")
                 yield deferLater(self._reactor, RETRY_SECONDS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.python import usage
 
-from zcasync.errors import ConfigurationError
+from zcasync.errors import ConfigurationError, HistoryChanged
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
 from zcasync.supervisor.service import Supervisor
@@ -41,7 +44,10 @@ class Options(usage.Options):  # type: ignore[misc]
 
 
 def makeService(options: Options) -> Service:
-    """The supervisor as a service; a supervisor that cannot go on stops the reactor."""
+    """The supervisor as a service; a supervisor that cannot go on stops the reactor.
+
+    One whose database was replaced ends with an exit code of its own, ``HistoryChanged.exit_code``.
+    """
     from twisted.internet import reactor
 
     running: Any = reactor
@@ -50,10 +56,20 @@ def makeService(options: Options) -> Service:
         running.callLater(0, running.stop)
 
     configuration: Configuration = options.configuration
-    return Supervisor(
+    supervisor = Supervisor(
         running,
         options.home_found,
         configuration,
         config_path=options.config_path,
         failed=failed,
     )
+    atexit.register(_end, supervisor)  # twistd itself knows no exit code besides success
+    return supervisor
+
+
+def _end(supervisor: Supervisor) -> None:
+    """End the process with the exit code that its service manager is to see."""
+    if isinstance(supervisor.problem, HistoryChanged):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(HistoryChanged.exit_code)

@@ -1,12 +1,12 @@
-"""What the supervisor waits for when the database fails or does not answer: said once each way."""
+"""What keeps the supervisor from working, above all the database: said once each way."""
 
 from __future__ import annotations
 
-from transaction.interfaces import TransientError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from ZODB.POSException import POSError
+
+from zcasync.database.errors import is_storage_lost
 
 log = Logger()
 
@@ -44,20 +44,27 @@ class Outage:
     def fails(self, failure: Failure) -> None:
         """It failed, and will be tried again.  What is no storage's error is shown in full."""
         why = f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
-        if self.says(why) and not failure.check(TransientError, POSError, OSError):
+        if is_storage_lost(failure.value):
+            self.says(why)
+        elif self._note(why):
+            log.error("{what}: an error, trying again: {why}", what=self._what, why=why)
             log.failure("{what} failed", failure, what=self._what)
 
-    def says(self, why: str) -> bool:
-        """Note why it cannot be done now; whether nothing was wrong before."""
-        self._cancel()
-        is_new = self.waiting_for is None
-        if is_new:
-            self._since = self._reactor.seconds()
+    def says(self, why: str) -> None:
+        """Note why the database keeps it from being done now."""
+        if self._note(why):
             log.error(
                 "{what}: waiting for the database, trying again until it works: {why}",
                 what=self._what,
                 why=why,
             )
+
+    def _note(self, why: str) -> bool:
+        """Note the reason; return whether it is worth a line: nothing was wrong before."""
+        self._cancel()
+        is_new = self.waiting_for is None
+        if is_new:
+            self._since = self._reactor.seconds()
         self.waiting_for = why
         return is_new
 

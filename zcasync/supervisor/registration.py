@@ -11,6 +11,7 @@ from ZODB.POSException import ConflictError
 from zcasync.clock import to_datetime
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.datamanager import DataManager, install
+from zcasync.errors import HistoryChanged
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.versions import versions
@@ -96,6 +97,25 @@ def _register(
     worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
     watch.begun.add(engine)
     return data_manager, worker, incarnation, notes
+
+
+def own_incarnation(connection: Any, oid: bytes, engine: uuid.UUID) -> Incarnation:
+    """Return the incarnation that an engine has written at its start.
+
+    Raises HistoryChanged where the database does not have it.
+    """
+    try:
+        found = connection.get(oid)
+        is_own = isinstance(found, Incarnation) and found.engineUUID == engine
+    except KeyError:
+        is_own = False
+    if not is_own:
+        raise HistoryChanged(
+            f"the record of engine {engine} is not in the database: an older backup was restored, "
+            "or it is another database; nothing more is committed, and this process has to be "
+            "started again, so that it begins with empty caches"
+        )
+    return found  # type: ignore[no-any-return]
 
 
 def check_predecessor(worker: Worker, watch: Watch) -> list[str]:

@@ -121,7 +121,9 @@ class Supervisor(Service):  # type: ignore[misc]
         self._starts = "the database to be opened"
         if self._configuration.is_embedded:
             yield self._opener.run(replace_left_behind, self._home)
-            self._server = ServerProcess(self._reactor, self._home, self._configuration.settings)
+            self._server = ServerProcess(
+                self._reactor, self._home, self._configuration.settings, self._history_changed
+            )
             self._parts.append(self._server.stop)
             yield self._server.start()
         timeout = self._configuration.settings.storage_timeout
@@ -159,7 +161,10 @@ class Supervisor(Service):  # type: ignore[misc]
             )
 
         self._keeper = EngineKeeper(
-            self._reactor, make, lambda engine: self._lock.write(str(engine.UUID))
+            self._reactor,
+            make,
+            lambda engine: self._lock.write(str(engine.UUID)),
+            self._give_up,
         )
         self._parts.append(self._stop_engine)
         return self._keeper.start()
@@ -203,6 +208,13 @@ class Supervisor(Service):  # type: ignore[misc]
             self.problem = error
             log.critical("{kind}: {why}", kind=type(error).__name__, why=str(error))
             self._failed(error)
+
+    def _history_changed(self, error: BaseException) -> None:
+        """End as soon as that can be: nothing may be committed any more."""
+        if self._keeper is None:
+            self._give_up(error)
+        else:
+            self._keeper.give_up(error)
 
     def _stop_reactor(self) -> None:
         self._reactor.callLater(0, self._reactor.stop)

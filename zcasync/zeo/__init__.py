@@ -15,6 +15,9 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -m zcasync.zeo``
 - ``memory_buffers``: what both sides keep of a commit until its end
+- ``own_file``: the end of a server whose file was replaced or removed
+- ``history``: clients that notice another history behind their server's address, by the commits
+  in ``seen_commits``
 - ``full_disk``: the end of a server that cannot write, and its new start
 - ``object_ids``: ids of new objects that are given once, by the server, the client and connections
 

@@ -10,12 +10,15 @@ for a client, however slow or frozen.  The server of the embedded default and of
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ReadOnlyError, StorageTransactionError
 
+from zcasync.errors import HistoryChanged
+from zcasync.zeo.history import ComparesFromTheFirst
 from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
@@ -37,7 +40,7 @@ PART_BYTES = 1024 * 1024
 Message = tuple[str, tuple[Any, ...]]
 
 
-class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
+class PipelinedClientStorage(ComparesFromTheFirst, IdsOfThisServer, ClientStorage):  # type: ignore[misc]
     """The client that the module describes.  One thread commits at a time and owns what waits."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -106,7 +109,8 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         if hasattr(txn, COMMITTED):
             self.tpc_end(txn)
         else:
-            super().tpc_abort(txn, timeout)
+            with contextlib.suppress(HistoryChanged):  # nothing of it is there
+                super().tpc_abort(txn, timeout)
         if hasattr(txn, COMMITTED):  # committed in spite of the abort: the request was sent
             tid, oids = getattr(txn, COMMITTED)
             announce(getattr(txn, VIEW), tid, oids, to_itself=True)
@@ -125,25 +129,35 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         """
         return self._can_read() and self.is_connected() and self.lastTransaction() >= tid
 
+    @property
+    def hears_in_order(self) -> bool:
+        """True where the server reports a commit of others only when it is finished."""
+        return self._can_read()
+
     # what is sent to the server
 
     def _can_read(self) -> bool:
         return TOGETHER in (getattr(self, "_info", None) or ())
 
     def _say(self, method: str, *args: Any) -> None:
-        """Send a message without an answer.  Raises ClientDisconnected, as the original does."""
+        """Send a message without an answer.  Raises ClientDisconnected, HistoryChanged."""
         if method not in COLLECTED or not self._can_read():
             if method not in UNRELATED:
                 self._send()
+            self._require_connection(method)
             self._server.async_(method, *args)
             return
-        if not self._server.client.operational:
-            raise ClientDisconnected(method)
+        self._require_connection(method)
         self._waiting.append((method, args))
         if method == "storea":
             self._bytes += len(args[2])
         if len(self._waiting) >= PART_MESSAGES or self._bytes >= PART_BYTES:
             self._send()
+
+    def _require_connection(self, method: str) -> None:
+        if not self._server.client.operational:
+            self._server.client.require_same_history()
+            raise ClientDisconnected(method)
 
     def _ask(self, method: str, *args: Any, **options: Any) -> Any:
         """Send a request; the vote takes along what has waited for it."""
@@ -193,6 +207,7 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         with cache._lock:
             cache.setLastTid(tid)
             announce(getattr(txn, VIEW), tid, oids)
+        self._server.client.seen.wrote(tid, oids)
         setattr(txn, COMMITTED, (tid, oids))
 
     def _send(self) -> None:

@@ -8,19 +8,21 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 
-from zcasync.errors import ConfigurationError, StorageAway
+from zcasync.errors import ConfigurationError, HistoryChanged, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Settings
 from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
 from zcasync.zeo.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
+from zcasync.zeo.own_file import EXIT_FILE_REPLACED
 
 log = Logger()
 
@@ -61,13 +63,21 @@ class ServerProcess:
     """Starts the server, starts it again when it dies, stops it.
 
     ``start`` fires when it listens; it fails with ConfigurationError when its file cannot be used.
+    ``changed(error)`` when its file was replaced or removed; then it is not started again.
     """
 
-    def __init__(self, reactor: Any, home: Home, settings: Settings) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        home: Home,
+        settings: Settings,
+        changed: Callable[[HistoryChanged], None] = lambda error: None,
+    ) -> None:
         self.waiting_for: str | None = None  # why it cannot run now, for status
         self._reactor = reactor
         self._home = home
         self._settings = settings
+        self._changed = changed
         self._transport: Any = None
         self._started: Deferred[None] | None = None
         self._stopped: Deferred[None] | None = None
@@ -169,6 +179,9 @@ class ServerProcess:
             kind = ConfigurationError if code in EXITS_FOR_GOOD else StorageAway
             self._started.errback(kind(f"the database server cannot run: {last_line or status}"))
             return
+        if code == EXIT_FILE_REPLACED:
+            self._changed(HistoryChanged(_file_replaced(self._home)))
+            return
         is_full = code in (EXIT_CANNOT_WRITE, EXIT_NO_ROOM)
         longest = LONGEST_WAIT_SECONDS if is_full else LONGEST_BACKOFF_SECONDS
         wait = min(self._backoff, longest)
@@ -181,6 +194,15 @@ class ServerProcess:
         self.waiting_for = last_line if is_full else None
         self._retry = self._reactor.callLater(wait, self._spawn)
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)
+
+
+def _file_replaced(home: Home) -> str:
+    """Return what has happened, and what to do, in one sentence."""
+    return (
+        f"{home.data_fs} was replaced or removed under the running database server, so this is not "
+        "the database any more that this process has worked with; nothing more is committed, and "
+        "this process has to be started again, so that it begins with what is there now"
+    )
 
 
 def replace_left_behind(home: Home) -> None:

@@ -79,13 +79,27 @@ def defer(fired: bool) -> Any:
 
 
 class Storage(MappingStorage):
-    """Counts commits; can lose its client's connection at the next one, before or after it."""
+    """Counts commits; can lose its client's connection at the next one, before or after it.
+
+    ``losses``: the same for each of the next commits, None: that one is answered.  ``silence``: how
+    many of the loads after a loss are not answered either.
+    """
 
     lose: str | None = None
+    silence = 0
     commits = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: list[str | None] = []
+        self._unanswered = 0
 
     def tpc_finish(self, transaction: Any, func: Any = lambda tid: None) -> Any:
         lose, self.lose = self.lose, None
+        if self.losses:
+            lose = self.losses.pop(0)
+        if lose is not None:
+            self._unanswered = self.silence
         if lose == "before":
             raise ClientDisconnected("before it was stored")
         self.commits += 1
@@ -93,6 +107,12 @@ class Storage(MappingStorage):
         if lose == "after":
             raise ClientDisconnected("after it was stored")
         return tid
+
+    def loadBefore(self, oid: bytes, tid: bytes) -> Any:
+        if self._unanswered:
+            self._unanswered -= 1
+            raise ClientDisconnected("not yet back")
+        return super().loadBefore(oid, tid)
 
 
 class Bench:
@@ -122,9 +142,9 @@ class Bench:
             wait=samples.give_back,
         )
 
-    def claim(self, *calls: Any, batch: bool = True) -> list[Partial]:
+    def claim(self, *calls: Any, batch: bool = True, **options: Any) -> list[Partial]:
         """Claimed partials of these calls; the last change of the client's."""
-        partials = [self.client.queue.put(call, batch=batch) for call in calls]
+        partials = [self.client.queue.put(call, batch=batch, **options) for call in calls]
         self.client.commit()
         self.client.claim()
         for partial in partials:
@@ -132,6 +152,15 @@ class Bench:
         self.incarnation.claims.lists(1)[0].items += tuple(partials)
         self.client.commit()
         return partials
+
+    def fire(self, value: Any) -> None:
+        """Let each Deferred that is watched fire with this value as soon as it is."""
+
+        def watch(oid: bytes, deferred: Any) -> None:
+            self.watched.append((oid, deferred))
+            self.jobs.add_fired(oid, value)
+
+        self._thread._watch = watch  # type: ignore[method-assign, assignment]
 
     def run(self, partials: list[Partial]) -> int:
         """Perform them; how many commits that took."""

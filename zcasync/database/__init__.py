@@ -4,6 +4,7 @@
     client.py           a client of a home's database, or its file where no process serves it
     missing_classes.py  stand-ins for classes that cannot be imported
     sync.py             see what other processes have committed, and commit
+    commit_once.py      commits that are tried again until it is known that they are there
     errors.py           the errors of a storage that is away or full
     waiting.py          StorageWait: the wait of a worker for such a storage
     packing.py          packs of the embedded default's file that a crash cannot damage

@@ -11,10 +11,12 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from zcasync.database.commit_once import look_up
 from zcasync.database.errors import is_storage_lost
 from zcasync.errors import FencedError
 from zcasync.job.record import PartialRecord
 from zcasync.perform.call import NOT_OF_THE_JOB, attempt
+from zcasync.perform.noted import Noted
 from zcasync.perform.performer import Performer
 from zcasync.perform.run import Run
 from zcasync.retry.attempts import Attempts
@@ -49,15 +51,16 @@ class Group:
     """A transaction of ``manager`` that several jobs share; begun when the group is made.
 
     ``is_closed``: one of the jobs has committed or aborted by itself, so that no more may join.
-    ``deferred``: the Deferreds of members that have not fired.
+    ``deferred``: the Deferreds of members that have not fired.  ``is_stored``: what could be
+    committed is, and ``deferred`` has those of committed members only.
     """
 
     def __init__(self, performer: Performer, manager: Any) -> None:
-        self.is_closed = False
+        self.is_closed = self.is_stored = False
         self.deferred: dict[PartialRecord, Any] = {}
         self._performer = performer
         self._manager = manager
-        self._members: list[PartialRecord] = []
+        self._members: dict[PartialRecord, Noted] = {}
         manager.begin()
         self._transaction = manager.get()
         self._savepoint = self._transaction.savepoint(optimistic=True)
@@ -73,6 +76,7 @@ class Group:
         run = Run(partial, host, attempts=attempts)
         try:
             deferred = attempt(run, self._performer.perform)
+            noted = Noted.of(partial)
             if self._manager.get() is self._transaction:
                 # After the job, so that a change that cannot be stored is found to be this job's.
                 self._savepoint = self._transaction.savepoint(optimistic=True)
@@ -84,7 +88,7 @@ class Group:
         except BaseException as error:  # SystemExit too: it ends this job only
             self._failed(run, error)
             return False
-        self._members.append(partial)
+        self._members[partial] = noted
         if deferred is not None:
             self.deferred[partial] = deferred
         return True
@@ -103,20 +107,22 @@ class Group:
             self._manager.abort()
             if is_storage_lost(error):
                 self._performer.host.storage_lost(error)
-        self._manager.begin()
-        alone = [partial for partial in self._members if not self._is_stored(partial)]
+        alone = look_up(self._manager, self._not_stored, self._performer.host.storage_lost)
         for partial in alone:
             self.deferred.pop(partial, None)
+        self.is_stored = True
         for partial in self._members:
             if partial not in alone and partial not in self.deferred:
                 self._performer.follow_up(partial)
         return alone
 
-    def _is_stored(self, partial: PartialRecord) -> bool:
-        """Return whether the group's commit is in the partial's record."""
-        if partial in self.deferred:
-            return partial.started_at is not None
-        return not partial.is_unfinished
+    def _not_stored(self) -> list[PartialRecord]:
+        """Return the members whose records do not have the group's commit."""
+        return [
+            partial
+            for partial, noted in self._members.items()
+            if partial.is_unfinished and not noted.is_stored(partial)
+        ]
 
     def _failed(self, run: Run, error: BaseException) -> None:
         if self._manager.get() is not self._transaction:

@@ -1,8 +1,13 @@
 """Group commit: several short jobs in one transaction, each behind a savepoint of its own.
 
 Each job's changes, result and state are still one commit, which it now shares with others.  A job
-that fails or conflicts is rolled back to its savepoint and has to be run alone, in the usual way;
-so has every job whose record has no result after the commit.
+that fails or conflicts is rolled back to its savepoint, with all that it has registered with the
+transaction, and has to be run alone, in the usual way; so has every job whose record has no result
+after the commit.
+
+Hooks, notes and data managers of the members add up, in their order.  What is said of the whole
+transaction (its user, extension data, its data, that it is doomed) is said of one job's changes: a
+job that says such a thing has a commit of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from zcasync.retry.decision import decide
 from zcasync.retry.fault import Raised, Repeat
 from zcasync.retry.policy import begins_only_once, policy_of
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.registrations import Registrations
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
 GROUP_LIMIT = 100
@@ -63,7 +69,12 @@ class Group:
         self._members: dict[PartialRecord, Noted] = {}
         manager.begin()
         self._transaction = manager.get()
+        self._mark()
+
+    def _mark(self) -> None:
+        """Note the state that a member which fails is rolled back to."""
         self._savepoint = self._transaction.savepoint(optimistic=True)
+        self._registrations = Registrations(self._transaction)
 
     def add(self, partial: PartialRecord) -> bool:
         """Perform a partial; return False when it was rolled back and has to be run alone.
@@ -77,11 +88,16 @@ class Group:
         try:
             deferred = attempt(run, self._performer.perform)
             noted = Noted.of(partial)
-            if self._manager.get() is self._transaction:
-                # After the job, so that a change that cannot be stored is found to be this job's.
-                self._savepoint = self._transaction.savepoint(optimistic=True)
-            else:
+            if self._manager.get() is not self._transaction:
                 self.is_closed = True
+            elif not self._registrations.is_labelled:
+                # After the job, so that a change that cannot be stored is found to be this job's.
+                self._mark()
+            elif self._members:
+                self._take_out()
+                return False
+            else:
+                self.is_closed = True  # it has the transaction to itself
         except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise
@@ -100,10 +116,10 @@ class Group:
         """
         try:
             self._manager.commit()
-        except FencedError:
+        except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise
-        except Exception as error:  # alone, the member at fault raises it again
+        except BaseException as error:  # alone, the member at fault raises it again
             self._manager.abort()
             if is_storage_lost(error):
                 self._performer.host.storage_lost(error)
@@ -132,8 +148,12 @@ class Group:
             decision = decide(run.partial, fault, run.attempts)
             self._performer.commits.apply(run, fault, decision)
             return
+        self._take_out()
+
+    def _take_out(self) -> None:
+        """Roll the last member back, with what it has registered; else all members run alone."""
         try:
-            self._savepoint.rollback()
-        except Exception:  # a participant cannot roll back: all members run alone
+            self._registrations.take_back(self._savepoint.rollback)
+        except Exception:  # a participant cannot roll back, for instance
             self.is_closed = True
             self._manager.abort()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from zcasync.job.record import PartialRecord
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(NamedTuple):
     """The attempt that a try has written in a partial's record, and the record's serial before.
 
     The state alone does not tell: a partial is active before its call begins and, where that waits

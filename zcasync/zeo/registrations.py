@@ -14,6 +14,10 @@ from ZODB.interfaces import IConnection
 
 from zcasync.errors import FOREIGN_CODE
 
+#: The places of two lists in those of all hooks.
+BEFORE_ABORT, AFTER_ABORT = 0, 1
+NONE: dict[int, Any] = {}
+
 
 class Registrations:
     """What was registered with a transaction at the moment when this is made."""
@@ -23,7 +27,8 @@ class Registrations:
         self._status = transaction.status
         self._description = transaction.description
         self._labels = _labels(transaction)
-        self._hooks = [(hooks, len(hooks)) for hooks in _hooks(transaction)]
+        self._lists = _hooks(transaction)
+        self._counts = [*map(len, self._lists)]
         self._synchronizers = _synchronizers(transaction)
 
     @property
@@ -45,15 +50,15 @@ class Registrations:
         transaction = self._transaction
         if transaction.status != self._status and not transaction.isDoomed():
             raise TransactionFailedError("a savepoint has failed, so the transaction has")
-        before, after = self._hooks[2:]
-        self._call(*before)
+        self._call_new(BEFORE_ABORT)
         rollback()
-        if self._call(*after):
+        if self._call_new(AFTER_ABORT):
             rollback()  # what such a hook changes is not committed
         self._restore()
 
-    def _call(self, hooks: list[Any], count: int) -> bool:
-        """Call the hooks of a list that are new; return whether there are any."""
+    def _call_new(self, kind: int) -> bool:
+        """Call the new hooks of a kind; return whether there are any."""
+        hooks, count = self._lists[kind], self._counts[kind]
         new = hooks[count:]
         del hooks[count:]
         for hook, args, kwargs in new:
@@ -65,7 +70,7 @@ class Registrations:
 
     def _restore(self) -> None:
         transaction = self._transaction
-        for hooks, count in self._hooks:
+        for hooks, count in zip(self._lists, self._counts, strict=True):
             del hooks[count:]
         transaction.status = self._status
         transaction.description = self._description
@@ -84,16 +89,16 @@ class Registrations:
 
 def _hooks(transaction: Any) -> list[list[Any]]:
     return [
-        transaction._before_commit,
-        transaction._after_commit,
         transaction._before_abort,
         transaction._after_abort,
+        transaction._before_commit,
+        transaction._after_commit,
     ]
 
 
 def _labels(transaction: Any) -> tuple[str, dict[str, Any], dict[int, Any]]:
-    data = getattr(transaction, "_data", {})
-    return transaction.user, dict(transaction.extension), dict(data)
+    data = getattr(transaction, "_data", NONE)
+    return transaction.user, {**transaction.extension}, {**data}
 
 
 def _synchronizers(transaction: Any) -> list[Any]:

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import POSKeyError
 
 from tests.cli.conftest import Result, extra_worker
+from tests.support.answers import Answers
 from tests.support.instance import Client, Instance
 from tests.support.scenes import gone
 from zcasync import clock
@@ -24,44 +24,9 @@ from zcasync.zeo.client import PipelinedClientStorage
 Cli = Callable[..., Result]
 
 
-class Answers:
-    """The answers to commits of this process; the next ``lost`` ones are lost, with the connection.
-
-    ``arrives``: the commit is stored all the same.
-    """
-
-    def __init__(self) -> None:
-        self.lost = 0
-        self.arrives = True
-        self.commits = 0  # that the server has made
-        self.client: Any = None  # whose storage is left alone
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        commit, note = PipelinedClientStorage._commit, PipelinedClientStorage._note
-
-        async def lossy_commit(storage: Any, *args: Any) -> Any:
-            if storage is not self.client and self.lost and not self.arrives:
-                self.lost -= 1
-                raise ClientDisconnected("the message is lost")
-            return await commit(storage, *args)
-
-        def lossy_note(storage: Any, *args: Any) -> None:
-            if storage is not self.client:
-                self.commits += 1
-                if self.lost:
-                    self.lost -= 1
-                    raise ClientDisconnected("the answer is lost")
-            note(storage, *args)
-
-        monkeypatch.setattr(PipelinedClientStorage, "_commit", lossy_commit)
-        monkeypatch.setattr(PipelinedClientStorage, "_note", lossy_note)
-
-
 @pytest.fixture
 def answers(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
-    made = Answers()
-    made.client = client.connection.db().storage
-    made.install(monkeypatch)
+    made = Answers(monkeypatch, spared=client.connection.db().storage)
     yield made
     assert made.lost == 0, "no answer was lost"
 

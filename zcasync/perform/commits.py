@@ -109,7 +109,7 @@ class Commits:
                 partial.reschedule(moment)
             return serial
 
-        def is_there(serial: bytes) -> bool:
+        def is_there(serial: bytes | None) -> bool:
             partial._p_activate()
             return bool(partial._p_serial != serial)  # its claimer may have released it already
 
@@ -144,15 +144,18 @@ class Commits:
             self.end(partial, from_exception(error))
 
     def _commit(
-        self, partial: PartialRecord, change: Callable[[], T], is_there: Callable[[T], bool]
+        self, partial: PartialRecord, change: Callable[[], T], is_there: Callable[[T | None], bool]
     ) -> T | None:
-        """Commit a change of a partial; return what it returns, None when there is a result."""
+        """Commit a change of a partial; return what it returns, None when there is a result.
+
+        ``is_there(made)``: see :func:`zcasync.database.commit_once.commit_once`.
+        """
 
         def unless_over() -> T | None:
             return None if partial.has_result else change()
 
         def is_over_or_there(made: T | None) -> bool:
-            return partial.has_result or (made is not None and is_there(made))
+            return partial.has_result or is_there(made)
 
         return commit_once(
             Transactions(partial), unless_over, is_over_or_there, storage_lost=self._storage_lost

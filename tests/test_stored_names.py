@@ -24,11 +24,13 @@ from tests.support import scenes
 from tests.support.sessions import Session
 from zcasync import Partial, errors, patterns
 from zcasync.database.missing_classes import StandIn
+from zcasync.database.receipts import sign
 from zcasync.errors import ZCAsyncError
 from zcasync.job.values import INLINE_LIMIT_BYTES
 from zcasync.testing import drain
 
 CLASSES = {
+    "zcasync.database.receipts.Receipt",
     "zcasync.datamanager.DataManager",
     "zcasync.instance.process_identity.ProcessIdentity",
     "zcasync.job.failure.StoredFailure",
@@ -59,6 +61,7 @@ EXCEPTIONS = {
     "zcasync.errors.FencedError",
     "zcasync.errors.ForeignError",
     "zcasync.errors.FullError",
+    "zcasync.errors.InDoubt",
     "zcasync.errors.MisplacedError",
     "zcasync.errors.MissingCallable",
     "zcasync.errors.MissingClass",
@@ -123,6 +126,13 @@ def put_what_a_client_puts(session: Session) -> None:
     session.commit()
 
 
+def call_from_the_reactor(session: Session) -> None:
+    """A call that has written a receipt with its change."""
+    session.root["signed"] = 1
+    sign(session.connection)
+    session.commit()
+
+
 def serve(session: Session) -> None:
     """An engine that has claimed one job and completed another one."""
     worker = scenes.serve(session)
@@ -160,6 +170,7 @@ def test_the_names_in_a_database_are_those_that_were_decided(
     put_what_a_client_puts(session)
     drain(session.manager)
     serve(session)
+    call_from_the_reactor(session)
     session.close()
     spoil_class(file_db, tmp_path, monkeypatch)
 

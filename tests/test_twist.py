@@ -1,19 +1,24 @@
 """twist.Partial: a call that touches stored objects in a connection of its own."""
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import transaction
 from twisted.python.failure import Failure
+from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
+from ZODB.FileStorage import FileStorage
 
 from tests.jobs import samples
 from tests.support.sessions import ONE, Connect, Session
 from zcasync import twist
-from zcasync.errors import FencedError
+from zcasync.database import waiting
+from zcasync.errors import FencedError, InDoubt
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.testing import FakeReactor
 from zcasync.workers.fence import fence
@@ -216,3 +221,112 @@ def test_a_real_reactor_lends_a_thread_of_its_pool(session: Session, demo: sampl
     assert results == [2]
     session.sync()
     assert demo.counter == 2
+
+
+# commits in doubt
+
+
+class Doubtful(FileStorage):
+    """Loses the answers of the next commits, after (True) or before (False) they are there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.losses: list[bool | None] = []
+        self.is_away = False
+
+    def tpc_finish(self, *args: Any) -> Any:
+        loss = self.losses.pop(0) if self.losses else None
+        if loss is False:
+            raise ClientDisconnected("before it was stored")
+        tid = super().tpc_finish(*args)
+        if loss:
+            raise ClientDisconnected("after it was stored")
+        return tid
+
+    def ping(self) -> None:
+        if self.is_away:
+            raise ClientDisconnected("away")
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doubtful]:
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE", 0.0)
+    storage = Doubtful(tmp_path / "Data.fs")
+    yield storage
+    storage.close()
+
+
+@pytest.mark.parametrize("losses", [[True], [False], [False, True], [False, False, True]])
+def test_a_call_whose_answer_is_lost_takes_effect_once(
+    doubtful: Doubtful, losses: list[bool]
+) -> None:
+    session = Session(DB(doubtful))
+    demo = session.keep(samples.Demo(), "demo")
+    doubtful.losses = list(losses)
+
+    assert call(twist.Partial(demo.increase, 5)) == 5
+    assert call(twist.Partial(demo.increase, 5)) == 10
+
+    session.sync()
+    assert (demo.counter, doubtful.losses) == (10, [])
+    session.close()
+
+
+def test_a_pack_does_not_take_the_answer_away(
+    doubtful: Doubtful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(DB(doubtful))
+    demo = session.keep(samples.Demo(), "demo")
+    doubtful.losses = [True]
+
+    def pack(self: Doubtful) -> None:
+        """The database is back, and packed at once."""
+        session.connection.db().pack()
+
+    monkeypatch.setattr(Doubtful, "ping", pack)
+    assert call(twist.Partial(demo.increase)) == 1
+    session.sync()
+    assert demo.counter == 1
+    session.close()
+
+
+def test_a_database_that_is_not_back_in_time_leaves_the_call_in_doubt(
+    doubtful: Doubtful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twist, "PATIENCE", 0.05)
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE", 0.01)
+    session = Session(DB(doubtful))
+    demo = session.keep(samples.Demo(), "demo")
+    doubtful.losses, doubtful.is_away = [True], True
+
+    failure = call(twist.Partial(demo.increase))
+
+    assert failure.check(InDoubt)
+    session.sync()
+    assert demo.counter == 1
+    session.close()
+
+
+def test_an_error_of_the_call_that_looks_like_the_storages_is_its_own(
+    session: Session, demo: samples.Demo
+) -> None:
+    tries: list[int] = []
+
+    failure = call(twist.Partial(increase_and_raise_os_error, demo, tries))
+
+    assert failure.check(OSError)
+    assert len(tries) == 1
+
+
+def increase_and_raise_os_error(demo: samples.Demo, tries: list[int]) -> None:
+    """Fail as a full disk does."""
+    tries.append(demo.increase())
+    raise OSError("no space left")
+
+
+def test_a_call_that_changes_nothing_writes_nothing(session: Session, demo: samples.Demo) -> None:
+    before = session.connection.db().storage.lastTransaction()
+
+    assert call(twist.Partial(samples.give_back, demo)) is not None
+
+    assert session.connection.db().storage.lastTransaction() == before

@@ -86,3 +86,7 @@ class ConfigurationError(ZCAsyncError):
 
 class StorageAway(ZCAsyncError):
     """The database, or the supervisor, did not answer in time."""
+
+
+class InDoubt(StorageAway):
+    """The database went away during a commit: whether that is stored could not be found out."""

@@ -108,12 +108,13 @@ class IPartialQueue(Interface):
         AbortedError (TypeError, ValueError for what is no timedelta, or negative).
 
         Options: ``batch=True`` allows that the call is committed together with others (``False``
-        forbids it where the queue's ``batch`` is True).  ``detached=True`` makes the call without a
-        connection, with plain arguments only (ValueError).  ``retry`` names the IRetryPolicy:
-        ``"default"``, ``"forever"``, ``"never"``, ``"exceptions"``, another registered adapter, or
-        a factory that workers can import (itself, or ``"module:attribute"``) and that is called
-        with the partial; None: the adapter without a name, else ``"default"``; ValueError for one
-        that cannot be found.
+        forbids it where the queue's ``batch`` is True); hooks and notes of their transaction add
+        up, and a call that sets its user, extension data or data is committed alone.
+        ``detached=True`` makes the call without a connection, with plain arguments only
+        (ValueError).  ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
+        ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
+        or ``"module:attribute"``) and that is called with the partial; None: the adapter without a
+        name, else ``"default"``; ValueError for one that cannot be found.
 
         Raises TypeError for unknown options, ValueError for a partial that was put already,
         BadCallable and MisplacedError for what another process could not call or load.  Nothing

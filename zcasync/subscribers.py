@@ -13,7 +13,9 @@ from zope.component import adapter, provideUtility, queryUtility
 from zope.event import notify
 from zope.processlifetime import IDatabaseOpened
 
-from zcasync.datamanager import install
+from zcasync.database.commit_once import commit_once
+from zcasync.database.waiting import LimitedWait
+from zcasync.datamanager import find, install
 from zcasync.instanceuuid import getUUID
 from zcasync.interfaces import (
     ASYNC_DATABASE,
@@ -31,6 +33,11 @@ __all__ = [
 ]
 
 log = Logger()
+
+#: An installation that conflicts with another process's is tried at most this often.
+TRIES = 10
+#: It waits this long for a storage that is away, seconds.
+PATIENCE = 30.0
 
 
 class InstallerAndNotifier:
@@ -56,10 +63,14 @@ class InstallerAndNotifier:
         manager = transaction.TransactionManager()
         connection = database.open(transaction_manager=manager)
         try:
-            for attempt in manager.attempts(10):
-                with attempt:
-                    data_manager = install(connection, self.db_name)
-            notify(DataManagerAvailable(data_manager))
+            commit_once(
+                manager,
+                lambda: install(connection, self.db_name),
+                lambda _: find(connection) is not None,
+                tries=TRIES,
+                storage_lost=LimitedWait(database, PATIENCE),
+            )
+            notify(DataManagerAvailable(find(connection)))
         finally:
             manager.abort()
             connection.close()

@@ -8,14 +8,18 @@ from typing import Any
 
 import transaction
 from persistent.interfaces import IPersistent
-from transaction.interfaces import ITransactionManager
+from transaction.interfaces import ITransactionManager, TransientError
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
+from ZEO.Exceptions import ClientStorageError
 from ZODB.interfaces import IConnection
 from ZODB.utils import z64
 from zope.component import adapter
 from zope.interface import implementer
 
+from zcasync.database import receipts
+from zcasync.database.commit_once import commit_once
+from zcasync.database.waiting import LimitedWait
 from zcasync.errors import UnstorableError
 from zcasync.job.callables import is_persistent
 from zcasync.job.failure import from_exception, sanitize
@@ -28,6 +32,8 @@ __all__ = ["Partial", "connection", "sanitize", "transactionManager"]
 
 #: A call that conflicts is made at most this often.
 ATTEMPTS = 5
+#: A call waits this long for a storage that is away, seconds: as long as a ZEO client by itself.
+PATIENCE = 30.0
 
 
 @adapter(IPersistent)
@@ -43,6 +49,22 @@ def transactionManager(obj: Any) -> Any:
     """Return the transaction manager of a persistent object's connection, or of a connection."""
     jar = obj if IConnection.providedBy(obj) else obj._p_jar
     return None if jar is None else jar.transaction_manager
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A call that was made, and the receipts that were written with what it has changed."""
+
+    result: Any
+    signed: receipts.Signed
+
+
+class _RaisedByCall(Exception):
+    """Carries what a call has raised by itself, which no storage has to do with."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -62,7 +84,9 @@ class Partial:
     ``reactor.callFromThread(Partial(note, job, "half done"))`` from a job: it opens a connection,
     makes the call in a thread of the reactor's pool, commits, closes, and returns a Deferred that
     fires with the result, or fails with a sanitized Failure.  A call that conflicts is repeated,
-    five attempts in all.  Made within a job, its commit is fenced as the job's is.
+    five attempts in all.  A commit whose answer was lost is looked up, once the database is back,
+    and repeated only where it is not there; a Failure of InDoubt says that the database was not
+    back within 30 seconds.  Made within a job, its commit is fenced as the job's is.
     """
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
@@ -135,10 +159,9 @@ class Partial:
             if fenced is not None:
                 fence(fenced, find(self._fence))
             with acting_for(self._acting or storage_fence(fenced)):
-                for attempt in manager.attempts(ATTEMPTS):
-                    with attempt:
-                        result = self._make(find, args, kwargs)
-            return result
+                return self._commit(main, lambda: self._make(find, args, kwargs))
+        except _RaisedByCall as raised:
+            return from_exception(raised.error)
         except Exception as error:  # returned, of any class, without references to live objects
             return from_exception(error)  # a Deferred takes a Failure for an error
         finally:
@@ -147,6 +170,25 @@ class Partial:
             if fenced is not None:
                 fence(fenced, None)
             main.close()
+
+    def _commit(self, main: Any, make: Callable[[], Any]) -> Any:
+        """Make the call and commit it, once; raise _RaisedByCall, and what commits raise."""
+
+        def change() -> _Made:
+            try:
+                result = make()
+            except (TransientError, ClientStorageError):
+                raise
+            except Exception as error:  # also what looks like an error of the storage
+                raise _RaisedByCall(error) from error
+            return _Made(result, receipts.sign(main))
+
+        def is_there(made: _Made) -> bool:
+            return receipts.are_signed(main, made.signed)
+
+        wait = LimitedWait(self._db, PATIENCE)
+        manager = main.transaction_manager
+        return commit_once(manager, change, is_there, tries=ATTEMPTS, storage_lost=wait).result
 
     def _make(
         self, find: Callable[[Any], Any], args: tuple[Any, ...], kwargs: dict[str, Any]

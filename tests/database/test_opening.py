@@ -5,16 +5,20 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import transaction
+from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.FileStorage import FileStorage
+from ZODB.MappingStorage import MappingStorage
 
 import zcasync
 from tests.jobs import samples
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
+from zcasync.database import opening
 from zcasync.database.client import open_client, open_for_reading
 from zcasync.database.missing_classes import class_factory
 from zcasync.database.opening import open_databases
@@ -302,3 +306,48 @@ def test_a_method_whose_class_has_vanished_fails_and_says_so(
 
 def test_a_class_that_can_be_imported_is_itself() -> None:
     assert class_factory(None, "zcasync.partial", "Partial") is Partial
+
+
+class Doubtful(MappingStorage):
+    """Loses the answers to its first commits; ``arrives``: they are there all the same."""
+
+    def __init__(self, lost: int, arrives: bool) -> None:
+        super().__init__()
+        self.lost, self.arrives, self.commits = lost, arrives, 0
+
+    def tpc_finish(self, *args: Any) -> Any:
+        is_lost = self.lost > 0
+        self.lost -= is_lost
+        if is_lost and not self.arrives:
+            raise ClientDisconnected("before the root was written")
+        tid = super().tpc_finish(*args)
+        self.commits += 1
+        if is_lost:
+            raise ClientDisconnected("after the root was written")
+        return tid
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_new_database_is_opened_though_the_answer_about_its_root_is_lost(
+    home: Home, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    storage = Doubtful(1, arrives)
+    monkeypatch.setattr(opening, "_client", lambda home, timeout: storage)
+
+    db = open_databases(home, load(home), timeout=10)
+
+    with connected(db) as connection:
+        assert dict(connection.root()) == {}
+    assert (storage.commits, storage.lost) == (1, 0)
+    db.close()
+
+
+def test_a_new_database_that_does_not_answer_in_time_is_away(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Doubtful(1000, arrives=False)
+    monkeypatch.setattr(opening, "_client", lambda home, timeout: storage)
+
+    with pytest.raises(StorageAway, match="does not answer"):
+        open_databases(home, load(home), timeout=SHORT_SECONDS)
+    assert not storage.opened()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from ZEO.Exceptions import ClientDisconnected
 
-from zcasync.database.waiting import LONGEST_PAUSE, StorageWait
+from tests.support.scenes import Seconds
+from zcasync.database.waiting import LONGEST_PAUSE, LimitedWait, StorageWait
 
 
 class Storage:
@@ -63,3 +64,36 @@ def test_an_answer_is_not_a_commit(wait: StorageWait, pauses: list[float], said:
     assert pauses[0] < pauses[1] < pauses[2]
     assert pauses[3] == pauses[0]
     assert ["full" in one for one in said] == [True, False, True]
+
+
+def test_a_limited_wait_raises_what_the_storage_raised_when_the_time_is_over(
+    pauses: list[float], seconds: Seconds
+) -> None:
+    error = ClientDisconnected("gone")
+
+    def sleep(pause: float) -> None:
+        pauses.append(pause)
+        seconds.advance(pause)
+
+    with pytest.raises(ClientDisconnected) as caught:
+        LimitedWait(Database(deaf=1000), 10, sleep, seconds)(error)
+
+    assert caught.value is error
+    assert sum(pauses) == pytest.approx(10)
+    assert max(pauses) <= LONGEST_PAUSE
+
+
+def test_a_limited_wait_counts_from_its_first_call(seconds: Seconds) -> None:
+    wait = LimitedWait(Database(deaf=3), 10, seconds.sleep, seconds)
+    wait(ClientDisconnected("gone"))
+    seconds.advance(10)
+
+    with pytest.raises(ClientDisconnected):
+        wait(ClientDisconnected("gone again"))
+
+
+class Database:
+    """The only one of its application."""
+
+    def __init__(self, deaf: int) -> None:
+        self.databases = {"": Storage(deaf)}

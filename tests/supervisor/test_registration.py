@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError
 
 from tests.support import scenes
 from tests.support.scenes import ELSEWHERE, Seconds, gone
 from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial
-from zcasync.errors import FencedError
+from zcasync.errors import FencedError, InDoubt
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -88,11 +87,32 @@ def test_a_worker_with_a_live_engine_on_this_machine_is_not_taken(
     assert worker.engineUUID == engine
 
 
-def test_an_engine_of_this_process_whose_beginning_was_in_doubt_is_taken_over(
-    session: Session, watch: Watch
+@pytest.mark.parametrize("trouble", [scenes.InDoubt, scenes.Away])
+def test_the_beginning_of_an_engine_is_looked_up_when_its_commit_is_in_doubt(
+    session: Session, other: Session, watch: Watch, trouble: type[scenes.InDoubt | scenes.Away]
 ) -> None:
+    trouble(session)
+
+    worker, notes = begin(session, watch)
+
+    assert notes == []
+    other.sync()
+    seen = other.same(worker)
+    assert seen.engineUUID == ENGINE
+    assert seen.incarnation.engineUUID == ENGINE
+    worker.poll_seconds = 7  # all that it was given is of the database, and fenced
+    other.same(worker.incarnation).end("buried")
+    other.commit()
+    with pytest.raises((FencedError, ConflictError)):
+        session.commit()
+
+
+def test_an_engine_of_this_process_whose_beginning_was_in_doubt_is_taken_over(
+    session: Session, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration, "PATIENCE", 0.0)
     scenes.InDoubt(session)
-    with pytest.raises(ClientDisconnected):
+    with pytest.raises(InDoubt):
         begin(session, watch)
     session.sync()
     assert session.manager.workers[ONE].engineUUID == ENGINE  # this process lives, the engine not

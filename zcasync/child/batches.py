@@ -70,8 +70,20 @@ class JobBatch:
             if group.is_closed or len(members) >= GROUP_LIMIT or seconds() > until:
                 break
             job, partial = self._following()
-        undone = group.commit()
+        try:
+            undone = group.commit()
+        finally:  # their start may be committed though what follows fails
+            self.deferred += [
+                (job, group.deferred[partial])
+                for job, partial in members
+                if group.is_stored and partial in group.deferred
+            ]
         self._sort(members, undone, group)
+
+    def not_deferred(self) -> list[bytes]:
+        """Return the oids of all that have begun, but for those that wait for their Deferred."""
+        waiting = {job.oid for job, _ in self.deferred}
+        return [job.oid for job in self.begun if job.oid not in waiting]
 
     def _sort(
         self, members: list[tuple[Job, PartialRecord]], undone: list[PartialRecord], group: Group
@@ -79,9 +91,7 @@ class JobBatch:
         for job, partial in members:
             if partial in undone:
                 self.alone.append(job)
-            elif partial in group.deferred:
-                self.deferred.append((job, group.deferred[partial]))
-            else:
+            elif partial not in group.deferred:
                 self.ended.setdefault(ending_of(partial), []).append(job.oid)
 
     def _following(self) -> tuple[Job | None, PartialRecord | None]:

@@ -115,6 +115,8 @@ class JobThread:
         self._begin(job.oid, is_one_of_several or job.has_fired)
         began = self._timing.seconds()
         ending, detail = self._guarded(self._perform, job)
+        if self._deferred is not None:  # its start is committed, whatever has gone wrong since
+            ending, detail = Ending.DEFERRED, ""
         self._report([job.oid], ending, self._microseconds_since(began), detail)
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
@@ -135,10 +137,7 @@ class JobThread:
             if isinstance(error.__cause__, MemoryError):
                 raise
             raise UnreadableError(broken(partial)) from error
-        had_work = self._performer.perform_claimed(partial, self._job_connection.incarnation)
-        if self._deferred is not None:
-            return Ending.DEFERRED
-        if not had_work:
+        if not self._performer.perform_claimed(partial, self._job_connection.incarnation):
             return Ending.SKIPPED
         return ending_of(partial)
 
@@ -184,15 +183,15 @@ class JobThread:
             took = self._microseconds_since(began) // len(batch.begun)
             for how, oids in batch.ended.items():
                 self._report(oids, how, took)
-            if batch.deferred:
-                self._job_connection.retire()
-            for job, deferred in batch.deferred:
-                self._report([job.oid], Ending.DEFERRED)
-                self._watch(job.oid, deferred)
-            for job in batch.alone:
-                self._perform_alone(job, True)
         else:
-            self._report([job.oid for job in batch.begun], ending, detail=detail)
+            self._report(batch.not_deferred(), ending, detail=detail)
+        if batch.deferred:
+            self._job_connection.retire()
+        for job, deferred in batch.deferred:
+            self._report([job.oid], Ending.DEFERRED)
+            self._watch(job.oid, deferred)
+        for job in batch.alone if ending == Ending.SETTLED else ():
+            self._perform_alone(job, True)
         return True
 
     def _run_batch(self, batch: JobBatch, first: Job) -> Ending:

@@ -45,7 +45,12 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     with writing(place, timeout) as session:
         supervisor = SupervisorProbe(place, timeout / 2)
         is_ended = session.change(
-            lambda connection, manager: _end(_find(connection, name, oid), manager, who, supervisor)
+            lambda connection, manager: _end(
+                _find(connection, name, oid), manager, who, supervisor
+            ),
+            lambda connection, _, is_ended: (
+                is_ended and _is_cancelled(_find(connection, name, oid), who)
+            ),
         )
         if not is_ended:
             _ask_supervisor(place, deadline, oid, who)
@@ -135,17 +140,21 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
 
 def _is_over(partial: Any, who: str) -> bool:
     """Return whether the job has ended.  Raises Refusal when it ended before it was cancelled."""
-    from twisted.python.failure import Failure
-
     from zcasync.interfaces import ACTIVE, PENDING
     from zcasync.job.ids import id_of
 
     if partial.state in (PENDING, ACTIVE):
         return False
-    result = partial.result
-    if isinstance(result, Failure) and result.getErrorMessage() == f"cancelled by {who}":
+    if _is_cancelled(partial, who):
         return True
     raise Refusal(f"job {id_of(partial)} was over before it could be stopped; its result stands")
+
+
+def _is_cancelled(partial: Any, who: str) -> bool:
+    from twisted.python.failure import Failure
+
+    result = partial.result
+    return isinstance(result, Failure) and result.getErrorMessage() == f"cancelled by {who}"
 
 
 def _ask_supervisor(place: Any, deadline: float, oid: bytes, who: str) -> None:

@@ -154,26 +154,48 @@ def _find(name: str) -> Callable[..., Any]:
 def _put(
     session: Any, home: Any, queue: str, call: Any, args: list[Any], kwargs: dict[str, Any]
 ) -> tuple[bytes, str]:
-    """Put and commit; return the partial's oid and id."""
+    """Put and commit; return the partial's oid and id.
+
+    Raises StorageAway, with the id where it may have been put.
+    """
     from zcasync.cli.session import require_manager
     from zcasync.errors import StorageAway
     from zcasync.job.ids import id_of
     from zcasync.partial import Partial
 
-    def put(connection: Any, manager: Any) -> tuple[bytes, str]:
-        for attempt in connection.transaction_manager.attempts(10):
-            with attempt:
-                partial = manager.queue(queue).put(Partial(call, *args, **kwargs))
-        return partial._p_oid, id_of(partial)
+    made: list[tuple[bytes, str, int]] = []
+
+    def put(connection: Any, manager: Any) -> tuple[bytes, str, int]:
+        partial = manager.queue(queue).put(Partial(call, *args, **kwargs))
+        made.append((partial._p_oid, id_of(partial), partial.due))
+        return made[-1]
 
     session.do(lambda connection, manager: require_manager(home, manager))
     try:
-        oid, job_id = session.do(put)
+        oid, job_id, _ = session.change(put, _is_put)
     except StorageAway as error:
+        if not made:
+            raise
+        job_id = made[-1][1]
         raise StorageAway(
-            f"{error}; the job may have been put all the same: look with zcasync jobs first"
+            f"{error}; whether the job is put is not known; look with: zcasync job {job_id}"
         ) from error
     return oid, job_id
+
+
+def _is_put(connection: Any, manager: Any, made: tuple[bytes, str, int]) -> bool:
+    """Return whether the partial with this oid and due time is stored."""
+    from ZODB.POSException import POSKeyError
+
+    from zcasync.job.record import PartialRecord
+
+    oid, _, due = made
+    try:
+        found = connection.get(oid)
+    except POSKeyError:
+        return False
+    # A server that was killed may give an id again, to another client's object.
+    return isinstance(found, PartialRecord) and found.due == due
 
 
 def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str, Any]:

@@ -37,7 +37,10 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     place = Home.find(home)
     supervisor = SupervisorProbe(place, timeout / 2)
     with writing(place, timeout) as session:
-        released = session.change(lambda connection, manager: _release(manager, wanted, supervisor))
+        released = session.change(
+            lambda connection, manager: _release(manager, wanted, supervisor),
+            lambda connection, manager, released: not _is_named(manager, released["engine"]),
+        )
     if as_json:
         print_json(released)
     else:
@@ -46,6 +49,11 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
             f"engine {released['engine']} of worker {released['worker']} is buried; "
             f"{count} {'job' if count == 1 else 'jobs'} given up"
         )
+
+
+def _is_named(manager: Any, engine: str) -> bool:
+    """Return whether a worker's record still names the engine."""
+    return any(str(worker.engineUUID) == engine for worker in manager.workers.values())
 
 
 def _release(manager: Any, wanted: uuid.UUID, supervisor: Any) -> dict[str, Any]:

@@ -53,22 +53,28 @@ class Session:
         """
         return self._wait_for(lambda: self._work(work), self._timeout)
 
-    def change(self, work: Callable[[Any, Any], T]) -> T:
-        """Do the work as ``do`` does, and commit; try again when another commit was first.
+    def change(self, work: Callable[[Any, Any], T], is_there: Callable[[Any, Any, T], bool]) -> T:
+        """Do the work as ``do`` does, and commit it, once; return what it returns.
 
-        Raises ConflictError when that happens at every try.
+        It is done again when another commit was first, and when the storage was away, all within
+        the timeout.  ``is_there(connection, data manager, made)`` tells about a commit whose answer
+        was lost whether the work that returned ``made`` is stored.  Raises as
+        :func:`zcasync.database.commit_once.commit_once` does.
         """
-        from ZODB.POSException import ConflictError
+        from zcasync.database.commit_once import commit_once
+        from zcasync.database.waiting import LimitedWait
+        from zcasync.datamanager import find
 
-        def attempt(connection: Any, manager: Any) -> T:
-            result = work(connection, manager)
-            connection.transaction_manager.commit()
-            return result
+        def change(connection: Any, manager: Any) -> T:
+            return commit_once(
+                connection.transaction_manager,
+                lambda: work(connection, find(connection)),
+                lambda made: is_there(connection, find(connection), made),
+                tries=CONFLICT_TRIES,
+                storage_lost=LimitedWait(connection.db(), self._timeout),
+            )
 
-        for _ in range(CONFLICT_TRIES - 1):
-            with suppress(ConflictError):
-                return self.do(attempt)
-        return self.do(attempt)
+        return self.do(change)
 
     def begin(self, work: Callable[[Any, Any], T]) -> Future[T]:
         """Begin the work as ``do`` does, without waiting: for work that takes long."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from ZODB import DB
 from ZODB.config import ZEOClient
 from ZODB.POSException import ConflictError
 
+from zcasync.database.commit_once import OwnTransactions, commit_once
 from zcasync.database.missing_classes import class_factory
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
@@ -29,7 +29,9 @@ from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.sections import is_client_section, open_client_section, server_address
 
 #: The number of tries where other processes open a new database at the same time.
-ROOT_TRIES = 9
+ROOT_TRIES = 10
+#: The pause before another look for a server that is away.
+PAUSE_SECONDS = 0.05
 
 
 def open_databases(home: Home, configuration: Configuration, timeout: float) -> DB:
@@ -40,7 +42,11 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
     """
     if configuration.is_embedded:
         storage = _client(home, timeout)
-        db = _first_of_several(lambda: DB(storage, class_factory=class_factory))
+        try:
+            db = _first_of_several(lambda: DB(storage, class_factory=class_factory), timeout)
+        except ClientDisconnected as error:
+            storage.close()
+            raise StorageAway(f"the database server does not answer: {error}") from error
     else:
         db = _from_factories(configuration, timeout)
     return _prepared(db)
@@ -60,12 +66,21 @@ def _prepared(db: DB) -> DB:
     return db
 
 
-def _first_of_several(make: Callable[[], DB]) -> DB:
-    """Make a database.  Opening a new one writes its root, and others may do that just now."""
-    for _ in range(ROOT_TRIES):
-        with contextlib.suppress(ConflictError):
-            return make()
-    return make()
+def _first_of_several(make: Callable[[], DB], timeout: float) -> DB:
+    """Make a database.  Opening a new one writes its root, and others may do that just now.
+
+    Whether it is written needs no other question than being opened again.
+    """
+    deadline = time.monotonic() + timeout
+
+    def wait(error: BaseException) -> None:
+        if time.monotonic() >= deadline:
+            raise error
+        time.sleep(PAUSE_SECONDS)
+
+    return commit_once(
+        OwnTransactions(), make, lambda db: True, tries=ROOT_TRIES, storage_lost=wait
+    )
 
 
 def _client(home: Home, timeout: float) -> Any:
@@ -81,7 +96,7 @@ def _client(home: Home, timeout: float) -> Any:
         except ClientDisconnected as error:
             if time.monotonic() >= deadline:
                 raise StorageAway(f"no database server answers at {path}") from error
-            time.sleep(0.05)  # it has just ended; the next one may be starting
+            time.sleep(PAUSE_SECONDS)  # it has just ended; the next one may be starting
         else:
             return client
 
@@ -121,7 +136,7 @@ def _from_factories(configuration: Configuration, timeout: float) -> DB:
         if factory.config.class_factory is None:
             factory.config.class_factory = class_factory
         try:
-            opened = _first_of_several(partial(_open_one, factory, databases, timeout))
+            opened = _first_of_several(partial(_open_one, factory, databases, timeout), timeout)
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(
@@ -143,7 +158,7 @@ def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:
     try:
         factory.config.storage = _Opened(_open_storage(section, timeout))
         return factory.open(databases)  # type: ignore[no-any-return]
-    except ConflictError:  # its storage is closed, but it is registered already
+    except (ConflictError, ClientDisconnected):  # the storage is closed, but still registered
         databases.clear()
         databases.update(before)
         raise

@@ -1,4 +1,4 @@
-"""Waiting for a storage that is away or full: workers wait instead of failing."""
+"""Waiting for a storage that is away or full: workers wait, commands for a limited time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.sync import catch_up
+from zcasync.database.sync import catch_up, catch_up_all
 
 #: The pauses grow by STEP, seconds: 0.1, 0.2 ... up to LONGEST_PAUSE.
 STEP = 0.1
@@ -47,3 +47,38 @@ class StorageWait:
         if self._pause:
             self._pause = 0.0
             self._said("the database works again")
+
+
+class LimitedWait:
+    """The wait of somebody who has only so many seconds, counted from its first call.
+
+    Called with what the storage raised: returns when it answers again, and raises the same when the
+    time is over.  ``sleep`` and ``clock`` are of seconds.
+    """
+
+    def __init__(
+        self,
+        db: Any,
+        seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._seconds = seconds
+        self._sleep = sleep
+        self._clock = clock
+        self._until: float | None = None
+        self._pause = 0.0
+
+    def __call__(self, error: BaseException) -> None:
+        if self._until is None:
+            self._until = self._clock() + self._seconds
+        while (left := self._until - self._clock()) > 0:
+            self._pause = min(LONGEST_PAUSE, self._pause + STEP)
+            self._sleep(min(left, self._pause))
+            try:
+                catch_up_all(self._db)
+                return
+            except NOT_COMMITTED:
+                continue
+        raise error

@@ -36,11 +36,11 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
         return Run(partial, host, refusal=Refused(error))
     attempts.begin()
     run = Run(partial, host, args, kwargs, attempts)
-    if partial.is_detached or attempts.policy.at_most_once:
-        Commits(host.storage_lost).begin(partial, attempts)
-        if partial.state != ACTIVE:
-            return run.closed()
-    return run
+    if not (partial.is_detached or attempts.policy.at_most_once):
+        return run
+    if Commits(host.storage_lost).begin(partial, attempts):
+        return run
+    return run.closed() if partial.has_result else replace(run, refusal=begun_before(partial))
 
 
 def resume(partial: PartialRecord, host: Host) -> Run:

@@ -17,6 +17,7 @@ from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
 from zcasync.perform.follow_up import Perform, follow_up
+from zcasync.perform.noted import Noted
 from zcasync.perform.progress import running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
@@ -40,19 +41,20 @@ def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
     if run.partial.is_detached:
         return _call_detached(run)
     transactions = Transactions(run.partial)
-    at_commit = False
+    noted = deferred = None
     try:
         deferred = attempt(run, perform)
-        at_commit = True
+        noted = Noted.of(run.partial)
         transactions.commit()
     except (FencedError, *NOT_OF_THE_JOB):
         transactions.abort()
         raise
     except BaseException as error:  # SystemExit too: what ends a job becomes its result
         transactions.abort()
-        return run, Raised(Failure(error), at_commit)
-    if deferred is not None and run.host.hold is not None:
-        run.host.hold(run.partial, deferred)
+        fault = Raised(Failure(error), at_commit=noted is not None)
+        return replace(run, noted=noted, deferred=deferred), fault
+    if deferred is not None:
+        replace(run, deferred=deferred).hold()
     return run, None
 
 

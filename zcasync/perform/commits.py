@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial as bound
+from typing import Any, TypeVar
 
 from ZODB.POSException import ConflictError
 
 from zcasync import clock
-from zcasync.database.errors import NOT_COMMITTED
+from zcasync.database.commit_once import commit_once, look_up
 from zcasync.errors import BadStateError, UnstorableError
-from zcasync.interfaces import ACTIVE
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
+from zcasync.perform.noted import Noted
 from zcasync.perform.result import accept
 from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
 from zcasync.retry.decision import Decision, End, Later, Now
 from zcasync.retry.fault import Fault, Raised
+
+T = TypeVar("T")
 
 
 class Commits:
@@ -32,10 +35,27 @@ class Commits:
     def __init__(self, storage_lost: Callable[[BaseException], None]) -> None:
         self._storage_lost = storage_lost
 
+    def is_there(self, run: Run, fault: Fault) -> bool:
+        """Return whether the commit that ended in a fault is there all the same.
+
+        Waits for a storage that was lost.  The Deferred that the call has returned is held then.
+        """
+        if run.noted is None or not isinstance(fault, Raised):
+            return False
+        if isinstance(fault.error, ConflictError):
+            return False
+        if fault.is_storage_lost:
+            self._storage_lost(fault.error)
+        question = bound(run.noted.is_stored, run.partial)
+        if not look_up(Transactions(run.partial), question, self._storage_lost):
+            return False
+        run.hold()
+        return True
+
     def apply(self, run: Run, fault: Fault, decision: Decision) -> Run:
         """Act on the decision about a run; return it, closed unless it is to be attempted again."""
         is_lost = isinstance(fault, Raised) and fault.is_storage_lost
-        if is_lost:
+        if is_lost and run.noted is None:
             self._storage_lost(fault.error)  # type: ignore[union-attr]
         match decision:
             case End(result):
@@ -51,38 +71,54 @@ class Commits:
         if pause:
             run.attempts.pause(until)
         Transactions(run.partial).begin()
-        partial = run.partial
-        if partial.has_result or partial.waits_for is not None:
-            return run.closed()  # the commit that was in doubt has succeeded
+        if run.partial.has_result or run.partial.waits_for is not None:
+            return run.closed()  # another process has ended it
         run.attempts.begin()
         return run
 
-    def begin(self, partial: PartialRecord, attempts: Attempts) -> None:
-        """Record that the call begins, before it is made; under some policies for the only time."""
+    def begin(self, partial: PartialRecord, attempts: Attempts) -> bool:
+        """Record that the call begins, before it is made; under some policies for the only time.
 
-        def change() -> None:
-            attempts.record(partial)
+        Return False where it must not be made: it is over, or another process has begun it first
+        and it may begin only once.
+        """
+
+        def change() -> Noted | None:
             if attempts.policy.at_most_once:
+                if partial.has_begun_once:
+                    return None
                 partial.begin_once()
+            attempts.record(partial)
+            noted = Noted.of(partial)
             partial.start()
+            return noted
 
-        self._commit(partial, change)
+        def is_there(noted: Noted | None) -> bool:
+            return noted is not None and noted.is_stored(partial)
+
+        return self._commit(partial, change, is_there) is not None
 
     def reschedule(self, partial: PartialRecord, attempts: Attempts | None, moment: int) -> None:
         """Leave the call for its claimer to release for this moment (microseconds)."""
 
-        def change() -> None:
+        def change() -> bytes:
+            serial: bytes = partial._p_serial
             if partial.is_unfinished:
                 if attempts is not None:
                     attempts.record(partial)
                 partial.reschedule(moment)
+            return serial
 
-        self._commit(partial, change)
+        def is_there(serial: bytes | None) -> bool:
+            partial._p_activate()
+            return bool(partial._p_serial != serial)  # its claimer may have released it already
+
+        self._commit(partial, change, is_there)
 
     def end(self, partial: PartialRecord, result: Any, attempts: Attempts | None = None) -> None:
         """End a partial with this (storable) result; ``attempts``: those of a call that was begun.
 
-        Nothing happens when it has a result, or a commit that was in doubt has succeeded.
+        Nothing happens when it has a result.
         """
 
         def change() -> None:
@@ -92,34 +128,35 @@ class Commits:
                 attempts.record(partial)
             end(partial, result, follows_up=True)
 
-        self._commit(partial, change)
+        self._commit(partial, change, lambda _: partial.has_result)
 
     def settle(self, partial: PartialRecord, value: Any) -> None:
         """Make ``value`` the result of an active partial, or let the partial wait for it."""
 
         def change() -> None:
-            if partial.state == ACTIVE:
+            if partial.is_unfinished:
                 accept(partial, value)
 
         try:
-            self._commit(partial, change)
+            self._commit(partial, change, lambda _: not partial.is_unfinished)
         except (UnstorableError, BadStateError) as error:
             Transactions(partial).abort()
             self.end(partial, from_exception(error))
 
-    def _commit(self, partial: PartialRecord, change: Callable[[], None]) -> None:
-        """Commit a change of a partial that has no result yet."""
-        transactions = Transactions(partial)
-        while True:
-            try:
-                transactions.begin()
-                if partial.has_result:
-                    return
-                change()
-                transactions.commit()
-                return
-            except ConflictError:
-                transactions.abort()
-            except NOT_COMMITTED as error:
-                transactions.abort()
-                self._storage_lost(error)
+    def _commit(
+        self, partial: PartialRecord, change: Callable[[], T], is_there: Callable[[T | None], bool]
+    ) -> T | None:
+        """Commit a change of a partial; return what it returns, None when there is a result.
+
+        ``is_there(made)``: see :func:`zcasync.database.commit_once.commit_once`.
+        """
+
+        def unless_over() -> T | None:
+            return None if partial.has_result else change()
+
+        def is_over_or_there(made: T | None) -> bool:
+            return partial.has_result or is_there(made)
+
+        return commit_once(
+            Transactions(partial), unless_over, is_over_or_there, storage_lost=self._storage_lost
+        )

@@ -1,8 +1,13 @@
 """Group commit: several short jobs in one transaction, each behind a savepoint of its own.
 
 Each job's changes, result and state are still one commit, which it now shares with others.  A job
-that fails or conflicts is rolled back to its savepoint and has to be run alone, in the usual way;
-so has every job whose record has no result after the commit.
+that fails or conflicts is rolled back to its savepoint, with all that it has registered with the
+transaction, and has to be run alone, in the usual way; so has every job whose record has no result
+after the commit.
+
+Hooks, notes and data managers of the members add up, in their order.  What is said of the whole
+transaction (its user, extension data, its data, that it is doomed) is said of one job's changes: a
+job that says such a thing has a commit of its own.
 """
 
 from __future__ import annotations
@@ -11,10 +16,12 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from zcasync.database.commit_once import look_up
 from zcasync.database.errors import is_storage_lost
 from zcasync.errors import FencedError
 from zcasync.job.record import PartialRecord
 from zcasync.perform.call import NOT_OF_THE_JOB, attempt
+from zcasync.perform.noted import Noted
 from zcasync.perform.performer import Performer
 from zcasync.perform.run import Run
 from zcasync.retry.attempts import Attempts
@@ -22,6 +29,7 @@ from zcasync.retry.decision import decide
 from zcasync.retry.fault import Raised, Repeat
 from zcasync.retry.policy import begins_only_once, policy_of
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.registrations import Registrations
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
 GROUP_LIMIT = 100
@@ -49,18 +57,24 @@ class Group:
     """A transaction of ``manager`` that several jobs share; begun when the group is made.
 
     ``is_closed``: one of the jobs has committed or aborted by itself, so that no more may join.
-    ``deferred``: the Deferreds of members that have not fired.
+    ``deferred``: the Deferreds of members that have not fired.  ``is_stored``: what could be
+    committed is, and ``deferred`` has those of committed members only.
     """
 
     def __init__(self, performer: Performer, manager: Any) -> None:
-        self.is_closed = False
+        self.is_closed = self.is_stored = False
         self.deferred: dict[PartialRecord, Any] = {}
         self._performer = performer
         self._manager = manager
-        self._members: list[PartialRecord] = []
+        self._members: dict[PartialRecord, Noted] = {}
         manager.begin()
         self._transaction = manager.get()
+        self._mark()
+
+    def _mark(self) -> None:
+        """Note the state that a member which fails is rolled back to."""
         self._savepoint = self._transaction.savepoint(optimistic=True)
+        self._registrations = Registrations(self._transaction)
 
     def add(self, partial: PartialRecord) -> bool:
         """Perform a partial; return False when it was rolled back and has to be run alone.
@@ -73,18 +87,24 @@ class Group:
         run = Run(partial, host, attempts=attempts)
         try:
             deferred = attempt(run, self._performer.perform)
-            if self._manager.get() is self._transaction:
-                # After the job, so that a change that cannot be stored is found to be this job's.
-                self._savepoint = self._transaction.savepoint(optimistic=True)
-            else:
+            noted = Noted.of(partial)
+            if self._manager.get() is not self._transaction:
                 self.is_closed = True
+            elif not self._registrations.is_labelled:
+                # After the job, so that a change that cannot be stored is found to be this job's.
+                self._mark()
+            elif self._members:
+                self._take_out()
+                return False
+            else:
+                self.is_closed = True  # it has the transaction to itself
         except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise
         except BaseException as error:  # SystemExit too: it ends this job only
             self._failed(run, error)
             return False
-        self._members.append(partial)
+        self._members[partial] = noted
         if deferred is not None:
             self.deferred[partial] = deferred
         return True
@@ -96,27 +116,29 @@ class Group:
         """
         try:
             self._manager.commit()
-        except FencedError:
+        except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise
-        except Exception as error:  # alone, the member at fault raises it again
+        except BaseException as error:  # alone, the member at fault raises it again
             self._manager.abort()
             if is_storage_lost(error):
                 self._performer.host.storage_lost(error)
-        self._manager.begin()
-        alone = [partial for partial in self._members if not self._is_stored(partial)]
+        alone = look_up(self._manager, self._not_stored, self._performer.host.storage_lost)
         for partial in alone:
             self.deferred.pop(partial, None)
+        self.is_stored = True
         for partial in self._members:
             if partial not in alone and partial not in self.deferred:
                 self._performer.follow_up(partial)
         return alone
 
-    def _is_stored(self, partial: PartialRecord) -> bool:
-        """Return whether the group's commit is in the partial's record."""
-        if partial in self.deferred:
-            return partial.started_at is not None
-        return not partial.is_unfinished
+    def _not_stored(self) -> list[PartialRecord]:
+        """Return the members whose records do not have the group's commit."""
+        return [
+            partial
+            for partial, noted in self._members.items()
+            if partial.is_unfinished and not noted.is_stored(partial)
+        ]
 
     def _failed(self, run: Run, error: BaseException) -> None:
         if self._manager.get() is not self._transaction:
@@ -126,8 +148,12 @@ class Group:
             decision = decide(run.partial, fault, run.attempts)
             self._performer.commits.apply(run, fault, decision)
             return
+        self._take_out()
+
+    def _take_out(self) -> None:
+        """Roll the last member back, with what it has registered; else all members run alone."""
         try:
-            self._savepoint.rollback()
-        except Exception:  # a participant cannot roll back: all members run alone
+            self._registrations.take_back(self._savepoint.rollback)
+        except Exception:  # a participant cannot roll back, for instance
             self.is_closed = True
             self._manager.abort()

@@ -54,7 +54,7 @@ class Performer:
             return  # another process has ended it, and follows up
         while run.is_open:
             run, fault = call(run, self.perform)
-            if fault is None:
+            if fault is None or self.commits.is_there(run, fault):
                 break
             run = self._decide(run, fault)
         self.follow_up(run.partial)

@@ -9,6 +9,7 @@ from typing import Any
 from zcasync.database.errors import give_up
 from zcasync.job.callables import call_here
 from zcasync.job.record import PartialRecord
+from zcasync.perform.noted import Noted
 from zcasync.perform.result import refuse_deferred
 from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
@@ -45,7 +46,8 @@ class Run:
     """One call on its way: the partial, the arguments behind its own, its attempts.
 
     ``attempts`` None: no retry policy was found.  ``refusal``: why the call may not begin.
-    ``is_open`` False: nothing is left to be called.
+    ``is_open`` False: nothing is left to be called.  ``deferred``: that the call has returned.
+    ``noted``: what the commit has written that the last attempt ended with, None: it came to none.
     """
 
     partial: PartialRecord
@@ -55,7 +57,14 @@ class Run:
     attempts: Attempts | None = None
     refusal: Refused | None = None
     is_open: bool = True
+    noted: Noted | None = None
+    deferred: Any = None
 
     def closed(self) -> Run:
         """Return the same, with nothing left to be called."""
         return replace(self, is_open=False)
+
+    def hold(self) -> None:
+        """Let the process hold the Deferred, if any, whose start is committed."""
+        if self.deferred is not None and self.host.hold is not None:
+            self.host.hold(self.partial, self.deferred)

@@ -47,13 +47,12 @@ def manager_of(partial: PartialRecord) -> Any:
     """Return the transaction manager of the partial's connection.
 
     For a partial that is not stored yet, that of the object whose method it calls; else the
-    thread's.
+    thread's.  Loads nothing of a stored one: the storage may be away.
     """
-    for obj in (partial, target(partial)):
-        jar = getattr(obj, "_p_jar", None)
-        if jar is not None:
-            return jar.transaction_manager
-    return transaction.manager
+    jar = partial._p_jar
+    if jar is None:
+        jar = getattr(target(partial), "_p_jar", None)
+    return transaction.manager if jar is None else jar.transaction_manager
 
 
 def end_transaction(partial: PartialRecord) -> Callable[[], PartialRecord]:

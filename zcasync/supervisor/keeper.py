@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.errors import HistoryChanged
+from zcasync.errors import HistoryChanged, InDoubt
 from zcasync.liveness.watch import PAUSE_SECONDS
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.registration import ServedElsewhere
@@ -61,7 +61,7 @@ class EngineKeeper:
             self.engine = self._make(self._lost)
             try:
                 yield self.engine.start()
-            except (ServedElsewhere, *NOT_COMMITTED) as error:
+            except (ServedElsewhere, InDoubt, *NOT_COMMITTED) as error:
                 if not said:
                     log.warn("{why}", why=why_not_yet(error))
                     said = True

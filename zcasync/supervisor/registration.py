@@ -9,8 +9,9 @@ from typing import Any
 from ZODB.POSException import ConflictError
 
 from zcasync.clock import to_datetime
-from zcasync.database.errors import NOT_COMMITTED
-from zcasync.datamanager import DataManager, install
+from zcasync.database.commit_once import commit_once
+from zcasync.database.waiting import LimitedWait
+from zcasync.datamanager import DataManager, find, install
 from zcasync.errors import HistoryChanged
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
@@ -23,6 +24,8 @@ from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 
 TRIES = 10
+#: These commits wait this long for a storage that is away, seconds: a stop must not take longer.
+PATIENCE = 2.0
 
 
 class ServedElsewhere(AlreadyServed):
@@ -42,25 +45,45 @@ def register(
     ``wishes``: configured values for the worker's record (``children`` is its thread size).
     Raises AlreadyServed when a live process serves the worker, ServedElsewhere when one on another
     machine may: call it again with the same ``watch`` until that has been silent for too long.
+    A commit in doubt is looked up; InDoubt where that cannot be done soon: the engine has not begun
+    then, and another one takes over what may be its record.
     """
     manager = connection.transaction_manager
-    for attempt in range(TRIES):
-        manager.begin()
-        try:
-            result = _register(connection, worker_uuid, engine, wishes, watch, identity)
-            manager.commit()
-        except ConflictError:
-            manager.abort()
-            if attempt == TRIES - 1:
-                raise
-        except BaseException:
-            watch.stillborn.add(engine)
-            manager.abort()
-            raise
-        else:
-            fence(connection, result[2])
-            return result
-    raise AssertionError("unreachable")
+
+    def change() -> tuple[bytes, list[str]]:
+        incarnation, notes = _register(connection, worker_uuid, engine, wishes, watch, identity)
+        return incarnation._p_oid, notes
+
+    def is_there(made: tuple[bytes, list[str]]) -> bool:
+        return _has_incarnation(connection, made[0], engine)
+
+    wait = LimitedWait(connection.db(), PATIENCE)
+    try:
+        oid, notes = commit_once(manager, change, is_there, tries=TRIES, storage_lost=wait)
+    except ConflictError:
+        raise
+    except BaseException:
+        watch.stillborn.add(engine)
+        raise
+    incarnation = connection.get(oid)
+    fence(connection, incarnation)
+    data_manager = find(connection)
+    assert data_manager is not None
+    return data_manager, data_manager.workers[_plain(worker_uuid)], incarnation, notes
+
+
+def _has_incarnation(connection: Any, oid: bytes, engine: uuid.UUID) -> bool:
+    """Return whether the record is an incarnation of this engine."""
+    try:
+        found = connection.get(oid)
+    except KeyError:
+        return False
+    return isinstance(found, Incarnation) and found.engineUUID == engine
+
+
+def _plain(worker: uuid.UUID) -> uuid.UUID:
+    """Return a UUID that is of no subclass, which could not be loaded elsewhere."""
+    return uuid.UUID(bytes=worker.bytes)
 
 
 def _register(
@@ -70,12 +93,12 @@ def _register(
     wishes: dict[str, Any],
     watch: Watch,
     identity: Callable[[], ProcessIdentity],
-) -> tuple[DataManager, Worker, Incarnation, list[str]]:
+) -> tuple[Incarnation, list[str]]:
     data_manager = install(connection)
     for name, db in connection.db().databases.items():
         if db is not connection.db():
             install(connection.get_connection(name), connection.db().database_name)
-    plain = uuid.UUID(bytes=worker_uuid.bytes)
+    plain = _plain(worker_uuid)
     worker = data_manager.workers.get(plain)
     if worker is None:
         worker = Worker(plain)
@@ -96,7 +119,7 @@ def _register(
         queue.retry_broken()
     worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
     watch.begun.add(engine)
-    return data_manager, worker, incarnation, notes
+    return incarnation, notes
 
 
 def own_incarnation(connection: Any, oid: bytes, engine: uuid.UUID) -> Incarnation:
@@ -104,18 +127,13 @@ def own_incarnation(connection: Any, oid: bytes, engine: uuid.UUID) -> Incarnati
 
     Raises HistoryChanged where the database does not have it.
     """
-    try:
-        found = connection.get(oid)
-        is_own = isinstance(found, Incarnation) and found.engineUUID == engine
-    except KeyError:
-        is_own = False
-    if not is_own:
+    if not _has_incarnation(connection, oid, engine):
         raise HistoryChanged(
             f"the record of engine {engine} is not in the database: an older backup was restored, "
             "or it is another database; nothing more is committed, and this process has to be "
             "started again, so that it begins with empty caches"
         )
-    return found  # type: ignore[no-any-return]
+    return connection.get(oid)  # type: ignore[no-any-return]
 
 
 def check_predecessor(worker: Worker, watch: Watch) -> list[str]:
@@ -154,24 +172,19 @@ def deregister(connection: Any, worker: Worker, incarnation: Incarnation) -> int
 
     Returns how many partials were given back.  A commit in doubt is looked up.
     """
-    manager = connection.transaction_manager
-    count = 0
-    for attempt in range(TRIES):
-        manager.begin()
-        try:
-            if incarnation.is_over:  # a commit that was in doubt is there, or we were buried
-                return count
-            count = release_all(worker.thread) + release_all(worker.reactor)
-            worker.engineUUID = None
-            incarnation.end("stopped")
-            manager.commit()
-        except NOT_COMMITTED:
-            manager.abort()
-            if attempt == TRIES - 1:
-                raise
-        except BaseException:
-            manager.abort()
-            raise
-        else:
-            return count
-    raise AssertionError("unreachable")
+
+    def change() -> int:
+        if incarnation.is_over:  # it was buried
+            return 0
+        count = release_all(worker.thread) + release_all(worker.reactor)
+        worker.engineUUID = None
+        incarnation.end("stopped")
+        return count
+
+    return commit_once(
+        connection.transaction_manager,
+        change,
+        lambda count: incarnation.is_over,
+        tries=TRIES,
+        storage_lost=LimitedWait(connection.db(), PATIENCE),
+    )

@@ -27,6 +27,10 @@ Objects are loaded, and their connections are notified of what others commit:
 - ``invalidations``: listening to what commits write
 - ``connections``: the rest of what connections, their pools and their views know
 
+Transactions are shared:
+
+- ``registrations``: what code registers with a transaction, to be taken back with its changes
+
 And ``upstream`` lists every name of ZEO and ZODB that these files depend on, with the versions that
 were checked.
 """

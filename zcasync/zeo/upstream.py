@@ -221,7 +221,20 @@ NAMES: Names = {
         "tpc_begin": "(self, transaction)",
     },
     "persistent:PickleCache": {"cache_size": None, "get": None},
-    "transaction._transaction:Transaction": {"_resources": None},
+    "transaction._transaction:Transaction": {
+        "_after_abort": None,
+        "_after_commit": None,
+        "_before_abort": None,
+        "_before_commit": None,
+        "_data": None,
+        "_resources": None,
+        "_synchronizers": None,
+    },
+    "transaction.weakset:WeakSet": {
+        "add": "(self, obj)",
+        "as_weakref_list": "(self)",
+        "remove": "(self, obj)",
+    },
 }
 
 

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from zcasync.database.errors import is_storage_lost
 from zcasync.errors import FencedError
+from zcasync.job.callbacks import Delegate
 from zcasync.job.record import PartialRecord
 from zcasync.perform.call import NOT_OF_THE_JOB, attempt
 from zcasync.perform.performer import Performer
@@ -72,7 +73,9 @@ class Group:
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         try:
-            deferred = attempt(run, self._performer.perform)
+            deferred = attempt(run)
+            if isinstance(deferred, Delegate):
+                return False  # its partial is performed in transactions of its own
             if self._manager.get() is self._transaction:
                 # After the job, so that a change that cannot be stored is found to be this job's.
                 self._savepoint = self._transaction.savepoint(optimistic=True)

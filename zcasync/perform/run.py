@@ -45,7 +45,8 @@ class Run:
     """One call on its way: the partial, the arguments behind its own, its attempts.
 
     ``attempts`` None: no retry policy was found.  ``refusal``: why the call may not begin.
-    ``is_open`` False: nothing is left to be called.
+    ``is_open`` False: nothing is left to be called.  ``performed``: the partial, of those that the
+    call asks to be performed in its place, for which that was done.
     """
 
     partial: PartialRecord
@@ -55,6 +56,7 @@ class Run:
     attempts: Attempts | None = None
     refusal: Refused | None = None
     is_open: bool = True
+    performed: PartialRecord | None = None
 
     def closed(self) -> Run:
         """Return the same, with nothing left to be called."""

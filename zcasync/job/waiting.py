@@ -1,0 +1,99 @@
+"""Waiting: whether a partial may wait for another one, or would wait for ever.
+
+A partial waits for the one that it has returned, and a callback for the one that it was added to.
+So each needs one other at most, and what it needs is a line that has to end at a call that somebody
+makes: a ring has no end, and an orphan, which was put in no queue, is called by nobody.
+
+Two transactions that close a ring together meet: who begins to wait writes its own record, and
+demands that the last partial of the line has not begun to wait meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from zcasync.errors import BadStateError
+from zcasync.interfaces import PENDING
+from zcasync.job.completion import check_callbacks_current
+from zcasync.job.record import PartialRecord
+
+#: A walk gives back the memory of what it has loaded each time that it has seen so many partials.
+LOADED_LIMIT = 200
+
+
+def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
+    """Raise BadStateError when ``partial``, which has returned ``awaited``, would wait for ever."""
+    if awaited.waits_for is not None and not partial.callbacks and awaited is not partial:
+        # Nobody waits for it, so it closes no ring, and the other one's wait was allowed.
+        check_callbacks_current(partial)
+        return
+    last = awaited
+    for last in line(awaited, needed):
+        if last is partial:
+            raise BadStateError(
+                "a partial cannot wait for itself"
+                if awaited is partial
+                else f"it returned {awaited!r}, which waits for it: neither would ever end"
+            )
+    if last.state == PENDING and not _will_be_called(last):
+        raise BadStateError(
+            f"it returned {awaited!r}, and {last!r} is in no queue, so nobody would ever call it: "
+            "put it in a queue before it is returned"
+        )
+    _require_current(last)
+
+
+def line(
+    partial: PartialRecord, following: Callable[[PartialRecord], PartialRecord | None]
+) -> Iterator[PartialRecord]:
+    """Yield a partial, the one that follows it, and so on, however long that goes on."""
+    one: PartialRecord | None = partial
+    number = 0
+    while one is not None:
+        yield one
+        number += 1
+        if number % LOADED_LIMIT == 0 and one._p_jar is not None:
+            one._p_jar.cacheGC()
+        one = following(one)
+
+
+def needed(partial: PartialRecord) -> PartialRecord | None:
+    """Return the partial that has to have its result before this one can have its own, or None."""
+    parent = partial.parent
+    if partial.waits_for is not None or partial.state != PENDING or parent is None:
+        return partial.waits_for
+    if _is_callback(partial):
+        return None if parent.has_result else parent
+    # One of two that a callback calls: that is called first.
+    return parent if parent.state == PENDING and not _is_passed_over(partial) else None
+
+
+def _will_be_called(partial: PartialRecord) -> bool:
+    """Return whether somebody will call a pending partial that needs no other one."""
+    if partial.begin_after is not None:
+        return True  # it was put in a queue; who has pulled it from there calls it
+    if partial.parent is None:
+        return False
+    if _is_callback(partial):
+        return True
+    return not partial.parent.has_result and not _is_passed_over(partial)
+
+
+def _is_callback(partial: PartialRecord) -> bool:
+    """Return whether a partial's parent calls it itself, and not a callback of the parent."""
+    return any(callback is partial for callback in partial.parent.callbacks)  # type: ignore[union-attr]
+
+
+def _is_passed_over(partial: PartialRecord) -> bool:
+    """Return whether the other one of two was chosen."""
+    parent = partial.parent
+    return any(
+        isinstance(other, PartialRecord) and other.parent is parent and other.state != PENDING
+        for other in parent.stored_arguments  # type: ignore[union-attr]
+    )
+
+
+def _require_current(last: PartialRecord) -> None:
+    """Make the commit fail with a ConflictError when the last one begins to wait meanwhile."""
+    if last._p_jar is not None and not last._p_changed:
+        last._p_jar.readCurrent(last)

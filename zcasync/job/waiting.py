@@ -43,6 +43,17 @@ def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
     _require_current(last)
 
 
+def require_later(callback: PartialRecord, partial: PartialRecord) -> None:
+    """Raise BadStateError when ``callback`` has to be called before ``partial``, to be after it."""
+    family = [callback, *_alternatives(callback)]
+    if all(one is not partial and not one.callbacks for one in family):
+        return  # nothing is to be called after it
+    if any(above is callback for above in line(partial, lambda one: one.parent)):
+        raise BadStateError(
+            f"{callback!r} cannot be a callback of {partial!r}, which is called after it"
+        )
+
+
 def line(
     partial: PartialRecord, following: Callable[[PartialRecord], PartialRecord | None]
 ) -> Iterator[PartialRecord]:
@@ -86,11 +97,13 @@ def _is_callback(partial: PartialRecord) -> bool:
 
 def _is_passed_over(partial: PartialRecord) -> bool:
     """Return whether the other one of two was chosen."""
-    parent = partial.parent
-    return any(
-        isinstance(other, PartialRecord) and other.parent is parent and other.state != PENDING
-        for other in parent.stored_arguments  # type: ignore[union-attr]
-    )
+    return any(other.state != PENDING for other in _alternatives(partial.parent))
+
+
+def _alternatives(callback: PartialRecord | None) -> list[PartialRecord]:
+    """Return the partials one of which a callback calls; none of most callbacks."""
+    arguments = () if callback is None else callback.stored_arguments
+    return [one for one in arguments if isinstance(one, PartialRecord) and one.parent is callback]
 
 
 def _require_current(last: PartialRecord) -> None:

@@ -23,12 +23,12 @@ LOADED_LIMIT = 200
 
 def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
     """Raise BadStateError when ``partial``, which has returned ``awaited``, would wait for ever."""
-    if awaited.waits_for is not None and not partial.callbacks and awaited is not partial:
+    if awaited.waits_for is not None and not partial.callbacks:
         # Nobody waits for it, so it closes no ring, and the other one's wait was allowed.
         check_callbacks_current(partial)
         return
     last = awaited
-    for last in line(awaited, needed):
+    for last in line(awaited, _needed):
         if last is partial:
             raise BadStateError(
                 "a partial cannot wait for itself"
@@ -68,41 +68,40 @@ def line(
         one = following(one)
 
 
-def needed(partial: PartialRecord) -> PartialRecord | None:
+def _needed(partial: PartialRecord) -> PartialRecord | None:
     """Return the partial that has to have its result before this one can have its own, or None."""
     parent = partial.parent
     if partial.waits_for is not None or partial.state != PENDING or parent is None:
         return partial.waits_for
-    if _is_callback(partial):
+    if _has_callback(parent, partial):
         return None if parent.has_result else parent
     # One of two that a callback calls: that is called first.
-    return parent if parent.state == PENDING and not _is_passed_over(partial) else None
+    return parent if parent.state == PENDING and not _has_chosen(parent) else None
 
 
 def _will_be_called(partial: PartialRecord) -> bool:
     """Return whether somebody will call a pending partial that needs no other one."""
     if partial.begin_after is not None:
         return True  # it was put in a queue; who has pulled it from there calls it
-    if partial.parent is None:
+    parent = partial.parent
+    if parent is None:
         return False
-    if _is_callback(partial):
-        return True
-    return not partial.parent.has_result and not _is_passed_over(partial)
+    return _has_callback(parent, partial) or not (parent.has_result or _has_chosen(parent))
 
 
-def _is_callback(partial: PartialRecord) -> bool:
-    """Return whether a partial's parent calls it itself, and not a callback of the parent."""
-    return any(callback is partial for callback in partial.parent.callbacks)  # type: ignore[union-attr]
+def _has_callback(parent: PartialRecord, partial: PartialRecord) -> bool:
+    """Return whether a partial is its parent's callback, not one of two that it chooses from."""
+    return any(callback is partial for callback in parent.callbacks)
 
 
-def _is_passed_over(partial: PartialRecord) -> bool:
-    """Return whether the other one of two was chosen."""
-    return any(other.state != PENDING for other in _alternatives(partial.parent))
+def _has_chosen(callback: PartialRecord) -> bool:
+    """Return whether one of the two that a callback chooses from was called."""
+    return any(one.state != PENDING for one in _alternatives(callback))
 
 
-def _alternatives(callback: PartialRecord | None) -> list[PartialRecord]:
+def _alternatives(callback: PartialRecord) -> list[PartialRecord]:
     """Return the partials one of which a callback calls; none of most callbacks."""
-    arguments = () if callback is None else callback.stored_arguments
+    arguments = callback.stored_arguments
     return [one for one in arguments if isinstance(one, PartialRecord) and one.parent is callback]
 
 

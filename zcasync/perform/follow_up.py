@@ -22,7 +22,7 @@ from zcasync.perform.begin import begin
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 
-#: Makes the call of a run: ``Performer.make``.  Returns its partial, or what to perform before.
+#: Makes the call of a run: returns its partial, or what has to be performed before.
 Make = Callable[[Run], PartialRecord | Delegate]
 
 

@@ -61,6 +61,7 @@ EXCEPTIONS = {
     "zcasync.errors.FencedError",
     "zcasync.errors.ForeignError",
     "zcasync.errors.FullError",
+    "zcasync.errors.HistoryChanged",
     "zcasync.errors.InDoubt",
     "zcasync.errors.MisplacedError",
     "zcasync.errors.MissingCallable",

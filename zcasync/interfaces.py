@@ -169,7 +169,9 @@ class IPartial(Interface):
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(
         "The value that the callable returned, or a twisted Failure without live frames; None "
-        "before CALLBACKS.  Read-only."
+        "before CALLBACKS.  Read-only.  A returned partial is waited for, and its result is taken; "
+        "one that cannot end before this one, or that is in no queue and was never put, so that "
+        "nobody would ever call it, makes the result a Failure with a BadStateError."
     )
     annotations = Attribute(
         "A mapping for notes of the application; zcasync uses the key ``zcasync.progress`` only.  "
@@ -199,7 +201,8 @@ class IPartial(Interface):
 
         The returned partial's result is what the chosen one returns, or the result passed on where
         None was given.  On a partial that is COMPLETED the callback runs at once, and commits.
-        ``retry`` is the policy of both; None: the adapter named ``callback``.
+        ``retry`` is the policy of both; None: the adapter named ``callback``.  BadStateError for a
+        partial that this one is itself called after.
         """
 
     def addCallback(callback, retry=None):

@@ -23,6 +23,7 @@ from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.placement import require_placed
 from zcasync.job.record import PartialRecord
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
+from zcasync.job.waiting import require_later
 from zcasync.perform import direct
 from zcasync.retry.policy import require_policy, stored_name
 
@@ -124,6 +125,7 @@ def attach_callback(partial: Partial, callback: Partial, retry: Any) -> Partial:
     if partial._p_jar is not None:
         require_placed(callback, partial._p_jar)
     set_retry(callback, retry)
+    require_later(callback, partial)
     callback.become_callback_of(partial)
     sidecar = partial.ensure_sidecar()
     sidecar.callbacks += (callback,)

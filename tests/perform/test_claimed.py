@@ -92,7 +92,8 @@ def test_a_partial_that_was_begun_in_time_once_begins_again_after_an_interruptio
 def test_a_partial_that_waits_for_another_one_is_left_alone(
     session: Session, incarnation: Incarnation
 ) -> None:
-    inner = session.keep(Partial(samples.make_six), "inner")
+    session.queue.put(Partial(samples.make_six))
+    inner = session.queue.pull()  # to be called by whoever has pulled it
     outer = claimed(session, incarnation, Partial(samples.give_back, inner))
 
     assert Performer().perform_claimed(outer, incarnation)

@@ -162,7 +162,7 @@ def test_a_callback_is_called_once_when_only_the_answer_to_its_commit_is_lost(
 
 
 def test_a_deferred_that_returns_a_partial_lets_it_have_one_callback(bench: Bench) -> None:
-    inner = bench.client.keep(Partial(samples.make_six), "inner")
+    [inner] = bench.claim(Partial(samples.make_six), batch=False)
     partials = bench.claim(Partial(samples.give_back, inner), batch=False, detached=False)
     [waiting] = bench.claim(Partial(defer, False), batch=False)
     bench.client.commit()

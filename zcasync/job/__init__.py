@@ -5,6 +5,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     fields.py      the stored attributes of a partial, and the questions that they answer
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
+    waiting.py     whether a partial may wait for another one: rings and orphans are refused
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
     callables.py   a callable as a stored name, and the way back

@@ -1,10 +1,16 @@
-"""Completion: how a partial ends, and when nothing is left to do for it."""
+"""Completion: how a partial ends, and when nothing is left to do for it.
+
+Partials make chains of any length, of callbacks and of partials that wait for each other, so what
+walks over them is a loop.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
+from twisted.python.failure import Failure
+
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.record import PartialRecord
 
 #: The stored name of the callable of a callback that hands a result on.
@@ -31,6 +37,9 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
         # This process may die before it has run them; a claim list may still hold the partial.
         partial.disown()
         partial.queue.hand_over_callbacks(partial)
+    waiting = waiter(partial)
+    if waiting is not None and isinstance(result, Failure) and waiting.waits_for is partial.parent:
+        end(waiting, result)  # nobody else would ever give it one
     if partial.parent is not None and is_done(partial):
         complete(partial.parent)
 
@@ -40,26 +49,45 @@ def is_done(partial: PartialRecord) -> bool:
 
     A completed partial counts as undone while a callback waits that came in the last moment.
     """
-    if partial.state in (PENDING, CALLBACKS):
-        return False
-    if partial.state == ACTIVE:
-        return partial.waits_for is not None
-    waiting = waiter(partial)
-    return all(map(is_done, partial.callbacks)) and (
-        waiting is None or waiting.state != CALLBACKS or is_done(waiting)
-    )
+    unseen = [partial]
+    while unseen:
+        one = unseen.pop()
+        if is_open(one):
+            return False
+        if one.state != ACTIVE:
+            unseen += one.callbacks
+    return True
 
 
-def complete(partial: PartialRecord) -> bool:
-    """Complete a partial in CALLBACKS when every callback is done; return whether it was.
+def is_open(partial: PartialRecord) -> bool:
+    """Return whether something is left to do for a partial, as far as its own record says.
+
+    Callbacks that a completed one did not know are not looked for.
+    """
+    state = partial.state
+    if state == COMPLETED:
+        waiting = waiter(partial)
+        return waiting is not None and waiting.state == CALLBACKS
+    return state != ACTIVE or partial.waits_for is None
+
+
+def complete(partial: PartialRecord) -> None:
+    """Complete a partial in CALLBACKS when every callback is done.
 
     The commit fails with a ConflictError when a callback is added at the same time.
     """
-    if partial.state != CALLBACKS or not all(map(is_done, partial.callbacks)):
-        return False
+    # The last one first: callbacks run in their order, so it is the last to be done.
+    if partial.state == CALLBACKS and all(map(is_done, reversed(partial.callbacks))):
+        close(partial)
+
+
+def close(partial: PartialRecord) -> None:
+    """Complete a partial in CALLBACKS of which the caller knows that every callback is done.
+
+    The commit fails with a ConflictError when a callback is added at the same time.
+    """
     partial.complete()
     check_callbacks_current(partial)
-    return True
 
 
 def waiter(partial: PartialRecord) -> PartialRecord | None:

@@ -135,13 +135,15 @@ class PartialFields(Persistent):  # type: ignore[misc]
     @property
     def unhandled_error(self) -> bool:
         """True for a Failure that no callback has handled."""
-        if not isinstance(self.result, Failure):
-            return False
-        callbacks = self.callbacks
-        return not callbacks or any(
-            callback.state in (PENDING, ACTIVE) or callback.unhandled_error
-            for callback in callbacks
-        )
+        unseen = [self]
+        while unseen:
+            one = unseen.pop()
+            if isinstance(one.result, Failure):
+                callbacks = one.callbacks
+                if not callbacks or not all(callback.has_result for callback in callbacks):
+                    return True
+                unseen += callbacks
+        return False
 
     @property
     def callbacks(self) -> tuple[Self, ...]:

@@ -11,6 +11,9 @@ from zcasync.job.callables import is_persistent
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import SIMPLE, has_references, references
 
+#: The name of a part, in a message, has no more of its way through callbacks and arguments.
+NAME_CHARACTERS = 200
+
 
 def require_plain(partial: PartialRecord) -> None:
     """Raise ValueError, naming the part, when a detached call refers to a stored object."""
@@ -42,12 +45,18 @@ class _PlacementCheck:
         name = jar.db().database_name
         self._is_separate = name == ASYNC_DATABASE and len(jar.db().databases) > 1
         self._seen: set[int] = set()
+        self._unchecked: list[tuple[PartialRecord, str]] = []
 
     def check(self, partial: PartialRecord, name: str) -> None:
         """Raise MisplacedError for the partial, ``name``, or for any part of it."""
-        if id(partial) in self._seen:
-            return
-        self._seen.add(id(partial))
+        self._unchecked.append((partial, name))
+        while self._unchecked:
+            found, name = self._unchecked.pop()
+            if id(found) not in self._seen:
+                self._seen.add(id(found))
+                self._check_one(found, name)
+
+    def _check_one(self, partial: PartialRecord, name: str) -> None:
         self._require_reachable(name, partial)
         if partial._p_jar is not None and partial._p_jar is not self._home:
             raise MisplacedError(
@@ -55,17 +64,17 @@ class _PlacementCheck:
                 f"already, the queue in {self._home.db().database_name!r}: put a partial first, "
                 "then keep a reference to it"
             )
-        within = "" if name == "item" else f"{name}."
+        within = "" if name == "item" else f"{_short(name)}."
         for part, value in parts(partial):
             self._check_part(f"{within}{part}", value)
         for number, callback in enumerate(partial.callbacks):
-            self.check(callback, f"{within}callbacks[{number}]")
+            self._unchecked.append((callback, f"{within}callbacks[{number}]"))
 
     def _check_part(self, name: str, value: Any) -> None:
         if type(value) in SIMPLE:
             return
         if isinstance(value, PartialRecord) and value._p_jar is None:
-            self.check(value, name)
+            self._unchecked.append((value, name))
         elif is_persistent(value):
             self._require_reachable(name, value)
         elif self._is_separate:
@@ -87,6 +96,11 @@ class _PlacementCheck:
                 f"{name}, a {kind}, belongs to another connection than the queue: get both through "
                 "the same connection, and do not wait for the commit of another one"
             )
+
+
+def _short(name: str) -> str:
+    """Return the name of a part; of one far down in a chain, its end."""
+    return name if len(name) <= NAME_CHARACTERS else f"...{name[-NAME_CHARACTERS:]}"
 
 
 def is_bare(partial: PartialRecord) -> bool:

@@ -6,6 +6,7 @@ from zcasync.interfaces import ACTIVE
 from zcasync.job.completion import end, is_done, waiter
 from zcasync.job.ids import name_of
 from zcasync.job.record import PartialRecord
+from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
 from zcasync.retry.decision import Decision, End, Later, begun_before, decide
 from zcasync.retry.fault import Cancelled, Died, Refused
@@ -49,16 +50,21 @@ def release(partial: PartialRecord) -> None:
 
 def current_call(partial: PartialRecord) -> PartialRecord:
     """Return the call that is to be made next for a partial: itself, or a callback."""
-    while partial.has_result:
-        undone = [callback for callback in partial.callbacks if not is_done(callback)]
-        following = undone[0] if undone else waiter(partial)
-        if following is None:
-            break
-        partial = following
-    for chosen in partial.stored_arguments:  # of a callback that calls one of two partials
-        if isinstance(chosen, PartialRecord) and chosen.parent is partial and chosen.is_unfinished:
+    call = partial
+    for call in line(partial, _following):  # noqa: B007
+        pass
+    for chosen in call.stored_arguments:  # of a callback that calls one of two partials
+        if isinstance(chosen, PartialRecord) and chosen.parent is call and chosen.is_unfinished:
             return chosen
-    return partial
+    return call
+
+
+def _following(partial: PartialRecord) -> PartialRecord | None:
+    """Return the callback that is to be run next, or who waits for the result; None: neither."""
+    if not partial.has_result:
+        return None
+    undone = (callback for callback in partial.callbacks if not is_done(callback))
+    return next(undone, None) or waiter(partial)
 
 
 def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:

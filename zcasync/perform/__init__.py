@@ -7,7 +7,7 @@
     call.py            one attempt at the call, its result, and their commit
     result.py          the result that a returned value makes of a partial
     commits.py         commits that end or reschedule a partial, repeated until they succeed
-    follow_up.py       the callbacks, and the partial that waits for the result
+    follow_up.py       the callbacks, and the partials that wait for the result, to any depth
     group_commit.py    several short jobs in one transaction
     job_connection.py  the fenced connection of a job
     transactions.py    begin, commit and abort, with explicit transaction managers too
@@ -16,5 +16,5 @@
 
 ``Performer.perform`` is the way through: ``begin`` makes a Run, ``call`` returns it with a fault or
 without, :func:`zcasync.retry.decision.decide` decides about the fault, ``Commits.apply`` acts on
-the decision, and, once the run is closed, ``follow_up`` runs the callbacks.
+the decision, and ``follow_up`` goes from call to call until nothing follows any more.
 """

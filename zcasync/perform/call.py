@@ -10,13 +10,11 @@ from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.errors import AbortedError, FencedError
-from zcasync.interfaces import PENDING
 from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
-from zcasync.perform.follow_up import Perform, follow_up
 from zcasync.perform.noted import Noted
 from zcasync.perform.progress import running
 from zcasync.perform.result import accept, fired, is_deferred
@@ -30,11 +28,12 @@ from zcasync.zeo.storage_fence import acting_for
 NOT_OF_THE_JOB = (KeyboardInterrupt, GeneratorExit)
 
 
-def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
+def call(run: Run) -> tuple[Run, Fault | Delegate | None]:
     """Make the call and commit its result; return the run, and the fault where that failed.
 
-    The run has the partial in the connection that is used from then on.  Raises FencedError when
-    this process may not commit any more.
+    For a call that asks for a partial to be performed first, return that; it is to be made again
+    then.  The run has the partial in the connection that is used from then on.  Raises FencedError
+    when this process may not commit any more.
     """
     if run.refusal is not None:
         return run, run.refusal
@@ -43,7 +42,9 @@ def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
     transactions = Transactions(run.partial)
     noted = deferred = None
     try:
-        deferred = attempt(run, perform)
+        deferred = attempt(run)
+        if isinstance(deferred, Delegate):
+            return run, deferred
         noted = Noted.of(run.partial)
         transactions.commit()
     except (FencedError, *NOT_OF_THE_JOB):
@@ -58,10 +59,11 @@ def call(run: Run, perform: Perform) -> tuple[Run, Fault | None]:
     return run, None
 
 
-def attempt(run: Run, perform: Perform) -> Any:
+def attempt(run: Run) -> Any:
     """Make the call and set the result, but commit nothing.
 
-    Return a Deferred that has not fired, else None.  Raises what the call raises.
+    Return a Deferred that has not fired, a Delegate whose partial is to be performed first, else
+    None.  Raises what the call raises.
     """
     partial = run.partial
     callable_ = load_call(partial)
@@ -69,7 +71,9 @@ def attempt(run: Run, perform: Perform) -> Any:
     with running(partial), acting_for(storage_fence(partial._p_jar)):
         value = run.host.invoke(callable_, *args, **kwargs)
     if isinstance(value, Delegate):
-        value = _delegate(run, value, perform)
+        if run.performed is not value.partial and not is_done(value.partial):
+            return value
+        value = value.partial
     partial.start()
     assert run.attempts is not None
     run.attempts.record(partial)
@@ -79,18 +83,6 @@ def attempt(run: Run, perform: Perform) -> Any:
         value = _outcome(run.host, value)
     accept(partial, value)
     return None
-
-
-def _delegate(run: Run, delegate: Delegate, perform: Perform) -> PartialRecord:
-    inner = delegate.partial
-    if inner.state == PENDING:
-        perform(inner, delegate.args)
-        Transactions(run.partial).begin()
-    elif not is_done(inner):
-        # It has its result; a process has died before its callbacks had run.
-        follow_up(inner, perform, run.host)
-        Transactions(run.partial).begin()
-    return inner
 
 
 def _call_detached(run: Run) -> tuple[Run, Fault | None]:

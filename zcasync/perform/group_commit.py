@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zcasync.database.commit_once import look_up
 from zcasync.database.errors import is_storage_lost
 from zcasync.errors import FencedError
+from zcasync.job.callbacks import Delegate
 from zcasync.job.record import PartialRecord
 from zcasync.perform.call import NOT_OF_THE_JOB, attempt
 from zcasync.perform.noted import Noted
@@ -86,7 +87,9 @@ class Group:
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         try:
-            deferred = attempt(run, self._performer.perform)
+            deferred = attempt(run)
+            if isinstance(deferred, Delegate):
+                return False  # its partial is performed in transactions of its own
             noted = Noted.of(partial)
             if self._manager.get() is not self._transaction:
                 self.is_closed = True

@@ -12,12 +12,13 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import give_up
+from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.begin import begin, resume
 from zcasync.perform.call import call
 from zcasync.perform.commits import Commits
-from zcasync.perform.follow_up import follow_up, run_callbacks
+from zcasync.perform.follow_up import FollowUp
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.decision import decide
@@ -50,14 +51,8 @@ class Performer:
         when it cannot even store a failure.
         """
         run = begin(partial, args, kwargs or {}, self.host)
-        if not run.is_open:
-            return  # another process has ended it, and follows up
-        while run.is_open:
-            run, fault = call(run, self.perform)
-            if fault is None or self.commits.is_there(run, fault):
-                break
-            run = self._decide(run, fault)
-        self.follow_up(run.partial)
+        if run.is_open:  # else another process has ended it, and follows up
+            FollowUp(self._make, self.host).run(run)
 
     def perform_claimed(self, partial: PartialRecord, incarnation: Incarnation) -> bool:
         """Do what is left for a partial that this incarnation claimed; return whether any was.
@@ -100,11 +95,25 @@ class Performer:
 
     def follow_up(self, partial: PartialRecord) -> None:
         """Run what follows once a partial has its result.  Safe to repeat."""
-        follow_up(partial, self.perform, self.host)
+        FollowUp(self._make, self.host).run(partial)
 
     def run_callbacks(self, partial: PartialRecord) -> None:
         """Run the callbacks that have not run, then complete the partial.  Safe to repeat."""
-        run_callbacks(partial, self.perform, self.host)
+        self.follow_up(partial)
+
+    def _make(self, run: Run) -> PartialRecord | Delegate:
+        """Call a partial until its end or its wait is committed; return it.
+
+        Or return what is to be performed before the call is made again.
+        """
+        while run.is_open:
+            run, found = call(run)
+            if isinstance(found, Delegate):
+                return found
+            if found is None or self.commits.is_there(run, found):
+                break
+            run = self._decide(run, found)
+        return run.partial
 
     def _decide(self, run: Run, fault: Fault) -> Run:
         decision = decide(run.partial, fault, run.attempts)

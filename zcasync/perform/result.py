@@ -12,6 +12,7 @@ from zcasync.job.completion import complete, end
 from zcasync.job.failure import sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import storable
+from zcasync.job.waiting import require_end
 
 
 def is_deferred(value: Any) -> bool:
@@ -30,13 +31,12 @@ def fired(deferred: Any) -> Any:
 def accept(partial: PartialRecord, value: Any) -> None:
     """Make the returned value the partial's result, or let it wait for a returned partial.
 
-    Raises UnstorableError for what cannot be stored, BadStateError for a partial that returns
-    itself.
+    Raises UnstorableError for what cannot be stored, BadStateError for a partial that it would wait
+    for without end: one that waits for it, or that nobody will ever call.
     """
     if isinstance(value, PartialRecord):
-        if value is partial:
-            raise BadStateError("a partial cannot wait for itself")
         if not value.has_result:
+            require_end(partial, value)
             partial.wait_for(value)
             if partial.parent is not None:
                 complete(partial.parent)

@@ -48,6 +48,8 @@ class Run:
     ``attempts`` None: no retry policy was found.  ``refusal``: why the call may not begin.
     ``is_open`` False: nothing is left to be called.  ``deferred``: that the call has returned.
     ``noted``: what the commit has written that the last attempt ended with, None: it came to none.
+    ``performed``: the partial, of those that the call asks to be performed in its place, for which
+    that was done.
     """
 
     partial: PartialRecord
@@ -59,6 +61,7 @@ class Run:
     is_open: bool = True
     noted: Noted | None = None
     deferred: Any = None
+    performed: PartialRecord | None = None
 
     def closed(self) -> Run:
         """Return the same, with nothing left to be called."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from ZEO.Exceptions import ClientDisconnected
 
@@ -9,7 +11,9 @@ from tests.supervisor.poll.scene import DEATH, Scene, oids, ready
 from tests.support import scenes
 from tests.support.sessions import FakeClock
 from zcasync import Partial
-from zcasync.interfaces import ACTIVE, PENDING
+from zcasync.errors import AbortedError
+from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
+from zcasync.perform.performer import Performer
 from zcasync.supervisor.poll.messages import SlotReport
 
 
@@ -149,3 +153,51 @@ def test_a_death_counts_once_when_the_commit_that_noted_it_was_in_doubt(
     assert (first._interruptions, second._interruptions) == (1, 0)
     assert [partial.state for partial in (first, second)] == [PENDING] * 2, "of the second death"
     assert done.log == []
+
+
+def test_who_waits_has_the_failure_of_a_handing_on_that_is_interrupted_too_often(
+    scene: Scene,
+) -> None:
+    waiting, awaited = scene.put(2)
+    scene.run(s0=ready(room=2))
+    after = waiting.addCallback(Partial(str))
+    waiting.wait_for(awaited)
+    scene.session.commit()
+    scene.run(s0=ready(in_hand=[awaited]))
+    scenes.end(awaited, 1)
+    [handing_on] = awaited.callbacks
+    handing_on._interruptions = 9
+    scene.session.commit()
+
+    done = scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
+
+    assert handing_on.result.type is AbortedError
+    assert (waiting.result.type, after.state) == (AbortedError, PENDING)
+    assert scene.held() == [awaited], "somebody has to run the callbacks of who has waited"
+    assert "interrupted 10 times" in waiting.result.getErrorMessage()
+    assert "is ended" in "".join(done.log)
+    Performer().run_callbacks(awaited)
+    assert {one.state for one in (waiting, awaited, handing_on, after)} == {COMPLETED}
+
+
+def test_a_death_at_the_end_of_a_long_chain_is_judged_without_recursion(scene: Scene) -> None:
+    partials = scene.put(1000)
+    scene.run(s0=ready(room=1000))
+    for waiting, awaited in pairwise(partials):
+        waiting.wait_for(awaited)
+    scene.session.commit()
+    scene.run(s0=ready(in_hand=partials[-1:]))
+    assert scene.held() == partials[-1:], "who waits is in nobody's hands"
+    scenes.end(partials[-1], 1)
+    for awaited in partials[-1:500:-1]:  # it has died at the handing on of number 501
+        [handing_on] = awaited.callbacks
+        scenes.end(handing_on)
+        scenes.end(handing_on.stored_arguments[0], 1)
+    scene.session.commit()
+
+    scene.run(s0=SlotReport(deaths=[(DEATH, False)]))
+
+    assert [one._interruptions for one in partials[500].callbacks] == [1]
+    assert scene.held() == [partials[-1]]
+    Performer().run_callbacks(partials[-1])
+    assert {(one.state, one.result) for one in partials} == {(COMPLETED, 1)}

@@ -17,6 +17,7 @@ import transaction
 from ZEO.Exceptions import ClientDisconnected
 
 import zcasync
+from tests.support.audits import audited
 from zcasync.database.client import open_for_reading
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.datamanager import DataManager, Worker, find
@@ -258,7 +259,7 @@ class Instance(SupervisorProcess):
 @contextmanager
 def running() -> Iterator[Instance]:
     """A supervisor with two children for the tests of a folder."""
-    with short_folder() as folder:
+    with short_folder() as folder, audited(folder):
         instance = Instance(folder / "home", children=2, config=SHORT)
         try:
             yield instance.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from ZODB import DB
@@ -12,7 +13,7 @@ from zcasync.audit.finding import Finding, Kind
 from zcasync.audit.inspection import inspect
 from zcasync.audit.repair import repair
 
-#: What is found, by kind and subject.
+#: Commits, and looks.
 Find = Callable[[], list[Finding]]
 
 
@@ -37,12 +38,12 @@ def find(session: Session) -> Find:
 
 
 @pytest.fixture
-def mend(session: Session, find: Find) -> Callable[[Kind, object], Finding]:
+def mend(session: Session, find: Find) -> Callable[[Kind, Any], Finding]:
     """Expects one finding, about this object; repairs it, and expects none."""
 
-    def look_and_repair(kind: Kind, obj: object) -> Finding:
+    def look_and_repair(kind: Kind, obj: Any) -> Finding:
         found = find()
-        assert [(one.kind, one.oid) for one in found] == [(kind, obj._p_oid)], found  # type: ignore[attr-defined]
+        assert [(one.kind, one.oid) for one in found] == [(kind, obj._p_oid)], found
         assert found[0].remedy is not None
         session.sync()
         assert repair(session.connection, session.manager, found[0])

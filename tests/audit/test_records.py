@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from ZODB import DB
@@ -22,13 +23,13 @@ from zcasync.queues.client_lane import FIRST
 Find = Callable[[], list[Finding]]
 
 
-def delete(session: Session, obj: object) -> None:
+def delete(session: Session, obj: Any) -> None:
     """Delete a record, as a pack that has missed a reference."""
     session.commit()
     storage = session.connection.db().storage
     change = TransactionMetaData()
     storage.tpc_begin(change)
-    storage.deleteObject(obj._p_oid, obj._p_serial, change)  # type: ignore[attr-defined]
+    storage.deleteObject(obj._p_oid, obj._p_serial, change)
     storage.tpc_vote(change)
     storage.tpc_finish(change)
     session.connection.cacheMinimize()
@@ -127,6 +128,15 @@ def test_a_sidecar_without_a_record_is_named(session: Session, find: Find) -> No
     delete(session, sidecar)
     [found] = find()
     assert (found.kind, found.oid) == (Kind.MISSING, partial._p_oid)
+
+
+def test_jobs_that_come_while_it_looks_are_passed_over(session: Session) -> None:
+    put(session)
+    session.sync()
+    other = Session(session.connection.db())
+    put(other)
+    assert inspect(session.connection, session.manager).findings == []
+    other.close()
 
 
 def test_records_whose_creation_was_undone_are_passed_over(session: Session, find: Find) -> None:

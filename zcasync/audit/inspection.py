@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ZODB.POSException import POSKeyError
+from ZODB.POSException import POSKeyError, ReadConflictError
 
 from zcasync.audit.counts import count_completed, count_deadlines, count_pages, queue_counts
 from zcasync.audit.finding import Finding, Kind
@@ -129,7 +129,7 @@ class Inspection:
             return found
         try:
             return self._connection.get(oid)
-        except POSKeyError:
+        except (POSKeyError, ReadConflictError):  # it came later, or was packed away meanwhile
             return None
 
     def _judge(self, partial: Any, suspects: list[bytes]) -> Finding | None:

@@ -46,15 +46,22 @@ class Report:
     records: int | None
 
 
-def inspect(connection: Any, manager: DataManager, told: Told | None = None) -> Report:
+def inspect(
+    connection: Any,
+    manager: DataManager,
+    told: Told | None = None,
+    jobs: Iterable[bytes] = (),
+) -> Report:
     """Return what is wrong in the present transaction of the data manager's connection.
 
-    Writes nothing.  Raises what the storage raises that cannot answer.
+    ``jobs``: the oids of some to look at even where the storage cannot list its records.  Writes
+    nothing.  Raises what the storage raises that cannot answer.
     """
     on_records = None if told is None else lambda done, total: told("records", done, total)
     records = find_jobs(connection.db(), last_seen(connection), on_records)
     inspection = Inspection(connection, find_places(manager))
-    findings = list(inspection.judge_all(records, told))
+    known = Records(list(jobs)) if records is None else records
+    findings = list(inspection.judge_all(known, told))
     return Report(findings, inspection.count, None if records is None else records.count)
 
 
@@ -72,15 +79,14 @@ class Inspection:
         """Return an object of this transaction."""
         return self._connection.get(oid)
 
-    def judge_all(self, records: Records | None, told: Told | None = None) -> Iterator[Finding]:
-        """Yield all findings."""
+    def judge_all(self, records: Records, told: Told | None = None) -> Iterator[Finding]:
+        """Yield all findings, about the jobs of these records and about what else is somewhere."""
         yield from self.places.unreadable
-        found = records or Records()
         suspects: list[bytes] = []
-        for partial in self._jobs(found.jobs, told):
+        for partial in self._jobs(records.jobs, told):
             finding = self._judge(partial, suspects)
             self._add_to_counts(partial, is_loaded=broken(partial) is None)
-            finding = finding or self._dangling(partial, found)
+            finding = finding or self._dangling(partial, records)
             if finding is not None:
                 yield finding
         for oid in suspects:

@@ -18,6 +18,7 @@ from zcasync.audit.finding import Finding, Remedy
 from zcasync.audit.inspection import Inspection
 from zcasync.audit.judging import is_ours, right_claims
 from zcasync.audit.places import Claimed, Places, find_places, is_readable, pages
+from zcasync.audit.records import Records
 from zcasync.datamanager import DataManager
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.completion import end, is_done
@@ -62,7 +63,7 @@ def _again(inspection: Inspection, finding: Finding) -> Finding | None:
     if finding.remedy not in OF_STRUCTURES:
         return inspection.judge_one(finding.oid)
     known = (finding.oid, finding.remedy)
-    same = (one for one in inspection.judge_all(None) if (one.oid, one.remedy) == known)
+    same = (one for one in inspection.judge_all(Records()) if (one.oid, one.remedy) == known)
     return next(same, None)
 
 

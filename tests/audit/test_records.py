@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import ZEO
 from ZODB import DB
 from ZODB.Connection import TransactionMetaData
 from ZODB.MappingStorage import MappingStorage
@@ -151,8 +153,25 @@ def test_records_whose_creation_was_undone_are_passed_over(session: Session, fin
     assert [one.oid for one in find()] == [lost._p_oid]
 
 
-def test_a_storage_that_can_only_be_read_as_it_was_written_is_read_so() -> None:
-    db = DB(MappingStorage())
+@pytest.fixture(params=["mapping", "mapping at a server", "file at a server"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DB]:
+    """Databases in storages that list their records each in its own way."""
+    if request.param == "mapping":
+        db = DB(MappingStorage())
+        yield db
+        db.close()
+        return
+    file = f"<filestorage>\n path {tmp_path}/Data.fs\n</filestorage>"
+    kind = file if "file" in request.param else "<mappingstorage>\n</mappingstorage>"
+    address, stop = ZEO.server(storage_conf=kind)
+    db = ZEO.DB(address)
+    yield db
+    db.close()
+    stop()
+
+
+def test_every_kind_of_storage_tells_of_a_job_that_nothing_leads_to(stored: DB) -> None:
+    db = stored
     with_manager(db)
     session = Session(db)
     [lost] = put(session)
@@ -164,4 +183,3 @@ def test_a_storage_that_can_only_be_read_as_it_was_written_is_read_so() -> None:
     assert [one.oid for one in report.findings] == [lost._p_oid]
     assert report.records is not None
     session.close()
-    db.close()

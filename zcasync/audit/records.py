@@ -16,6 +16,7 @@ from ZODB.serialize import referencesf
 from ZODB.utils import get_pickle_metadata, p64, u64, z64
 
 from zcasync.job.record import PartialRecord
+from zcasync.zeo.bulk_load import lists_records
 
 #: ``told`` is called again after so many records.
 TOLD_EACH = 500
@@ -79,7 +80,7 @@ def _names() -> set[tuple[str, str]]:
 
 
 def _records(storage: Any) -> Iterator[Record] | None:
-    if hasattr(storage, "record_iternext"):
+    if lists_records(storage):
         return _in_order(storage)
     if IStorageIteration.providedBy(storage):
         return _as_written(storage)

@@ -73,7 +73,7 @@ def _again(inspection: Inspection, finding: Finding) -> Finding | None:
 def _file(partial: PartialRecord, places: Places) -> None:
     _keep_claims(partial, places, None)
     append(partial.queue, [(partial.due, partial)])
-    partial._p_changed = True  # so that nobody else files it, too
+    partial.rewrite()  # so that nobody else files it, too
 
 
 def _release(partial: PartialRecord, places: Places) -> None:
@@ -101,7 +101,7 @@ def _drop_claims(partial: PartialRecord, places: Places) -> None:
     elif partial.state != PENDING and is_ours(partial, places):
         kept = right_claims(partial, places)[0]
     _keep_claims(partial, places, kept)
-    partial._p_changed = True
+    partial.rewrite()
 
 
 def _keep_claims(partial: PartialRecord, places: Places, kept: Claimed | None) -> None:

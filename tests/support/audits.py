@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from ZODB import DB
 from ZODB.FileStorage import FileStorage
+from ZODB.POSException import POSKeyError
+from ZODB.utils import load_current, z64
 
 from zcasync.audit.inspection import inspect
 from zcasync.database.missing_classes import class_factory
@@ -68,10 +70,12 @@ def _opened(path: Path) -> Iterator[DB | None]:
 
 def _open(path: Path, name: str, databases: dict[str, DB]) -> None:
     storage = FileStorage(os.fspath(path), read_only=True)
-    if len(storage):
-        DB(storage, database_name=name, databases=databases, class_factory=class_factory)
-    else:  # not even its root was stored
+    try:
+        load_current(storage, z64)
+    except POSKeyError:  # not even its root was stored
         storage.close()
+    else:
+        DB(storage, database_name=name, databases=databases, class_factory=class_factory)
 
 
 @contextmanager

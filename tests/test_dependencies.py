@@ -51,11 +51,12 @@ ALLOWED: dict[str, str] = {
     "registry retry supervisor/children supervisor/poll supervisor/zeo_server workers zeo",
     "child": "database instance job liveness perform protocol registry retry workers zeo",
     "twisted_engine": "child database instance liveness protocol supervisor supervisor/children",
+    "audit": "database datamanager job liveness queues workers zeo",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol retry "
     "workers",
     "demo": "datamanager instance job partial",
-    "cli": "database datamanager demo instance instanceuuid job liveness partial protocol reports "
-    "supervisor supervisor/zeo_server workers zcasync",
+    "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
+    "reports supervisor supervisor/zeo_server workers zcasync",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

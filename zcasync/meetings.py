@@ -33,37 +33,38 @@ LETTERS = {
 }
 
 TABLE = """
-                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2
-                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9
- 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . .
- 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
- 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . .
- 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . P .
- 5 select              . . . P P P . . . . . . P P . . . . L . . . . . . . . P .
- 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . P .
- 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . .
- 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P P P P
- 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . .
-10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . .
-11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . .
-12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . .
-13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . P .
-14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . P .
-15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P P P P
-16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C . . .
-17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . .
-18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . .
-19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . .
-20 retry_broken        . . . . . . . . . . . . L L . . . . . T . . . . . . . . .
-21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
-22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . .
-23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P P P P
-24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P P P P
-25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . .
-26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P P P P
-27 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P U U U
-28 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P U U U
-29 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P U U U
+                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2 3
+                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0
+ 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . . .
+ 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+ 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . .
+ 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P .
+ 5 select              . . . P P P . . . . . . P P . . . . L . . . . . . . . . P .
+ 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P .
+ 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . .
+ 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P
+ 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . . .
+10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . . .
+11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . . .
+12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . . .
+13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . . P .
+14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . . P .
+15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P
+16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C G . . .
+17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . .
+18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . .
+19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . .
+20 retry_broken        . . . . . . . . . . . . L L . . . . . T . . . . . . . . . .
+21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . .
+23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P
+24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P G P P P
+25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . . .
+26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P
+27 repair_completed    . . . . . . . . . . . . . . . G . . . . . . . G . . G . . .
+28 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U
+29 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P . U U U
+30 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U
 """
 
 #: The operations that make each change.
@@ -98,6 +99,8 @@ MADE_BY = {
     "Workers.remove": "remove_worker",
     "Completed.add": "retire",
     "Completed.extend": "retire",
+    "Completed.discard": "repair_completed",
+    "Completed.recount": "repair_completed",
     "Completed.prune": "prune",
     "Incarnation.end": "bury release deregister remove_worker",
     "Ping.write": "ping register",

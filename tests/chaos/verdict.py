@@ -10,6 +10,7 @@ from ZODB.scripts import fsrefs, fstest
 
 from tests.chaos.arena import Arena
 from tests.chaos.workload import Workload
+from tests.support.audits import left_findings
 from zcasync.testing.waiting import wait_until
 
 CLAIM_SECONDS = 60.0
@@ -24,6 +25,7 @@ def judge(ring: Arena, workload: Workload) -> None:
     workload.close()
     assert ring.stop() == [0, 0], ring.evidence()
     assert storage_problems(ring.server.folder / "Data.fs") == ""
+    assert left_findings(ring.server.folder) == []
 
 
 def storage_problems(path: Path) -> str:

@@ -50,7 +50,7 @@ class Result:
 
 @pytest.fixture(scope="package")
 def shared_instance() -> Iterator[Instance]:
-    with running() as instance:
+    with running(leaves=["broken"]) as instance:
         yield instance
 
 

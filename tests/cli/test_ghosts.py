@@ -71,17 +71,19 @@ def test_an_engine_of_another_worker_that_nobody_runs_is_listed(
 @pytest.fixture
 def large_ghost(
     ghost: tuple[Instance, str], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Instance, str]:
+) -> Iterator[tuple[Instance, str]]:
     """A ghost whose database is large and has no index; to open it makes the test fail."""
     data_fs = Home(ghost[0].home).data_fs
     data_fs.with_name("Data.fs.index").unlink(missing_ok=True)
+    size = data_fs.stat().st_size
     os.truncate(data_fs, TEN_GIGABYTES)
 
     def open_file(*args: Any, **options: Any) -> None:
         raise AssertionError("this takes minutes")
 
     monkeypatch.setattr(database, "FileStorage", open_file)
-    return ghost
+    yield ghost
+    os.truncate(data_fs, size)
 
 
 def test_a_large_database_without_an_index_is_not_read(
@@ -131,6 +133,7 @@ def test_jobs_that_cannot_be_known_are_not_reported_as_none(
     assert "not known" in cli("ghosts", "--home", instance.home).out
 
 
+@pytest.mark.leaves("anything")
 def test_a_large_database_of_a_supervisor_that_stopped_has_no_ghost(
     make_instance: Callable[..., Instance], cli: Cli
 ) -> None:

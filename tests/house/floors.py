@@ -28,7 +28,7 @@ FLOORS = (
     ),
     ("protocol",),
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
-    ("twisted_engine", "reports"),
+    ("twisted_engine", "reports", "audit"),
     ("cli", "demo", "testing"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -215,6 +215,14 @@ def deregister(view: View) -> None:
     incarnation.end("stopped")
 
 
+def repair_completed(view: View) -> None:
+    """An audit has found a job twice among those that a worker has completed."""
+    require(list(view.a.completed).count(view.done) > 1)
+    view.a.completed.discard(view.done)
+    view.a.completed.add(view.done)
+    view.a.completed.recount()
+
+
 # children
 
 
@@ -246,6 +254,6 @@ OPERATIONS: dict[str, Operation] = {
         put, put_first, put_many, withdraw, select, end_waiting, end_with_callbacks, end_claimed,
         add_callback, set_size, add_worker, remove_worker, claim_by_a, claim_by_b, give_back,
         retire, move, set_aside, drop_lanes, retry_broken, prune, ping, bury, release, register,
-        deregister, complete, wait_for, reschedule,
+        deregister, repair_completed, complete, wait_for, reschedule,
     )
 }  # fmt: skip

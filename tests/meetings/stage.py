@@ -53,7 +53,8 @@ class Stage:
     """The engines of the workers ``a``, whose process is gone, and ``b``; ``c`` has none.
 
     ``waiting`` and ``failing``, which has a callback, wait in a client's lane; ``odd`` is filed
-    there as broken; ``claimed`` and ``finished`` are claimed by ``a``.
+    there as broken; ``claimed`` and ``finished`` are claimed by ``a``, which has ``done`` twice
+    among those that it has completed.
     """
 
     def __init__(self) -> None:
@@ -87,7 +88,11 @@ class Stage:
         session.commit()
         scenes.end(taken["finished"], 1)
         session.commit()
-        named |= {**taken, **waiting}
+        done = Partial(abs, -1)
+        scenes.end(done, 1)
+        a.completed.extend([done, done])
+        session.commit()
+        named |= {**taken, **waiting, "done": done}
         self.oids.update({name: one._p_oid for name, one in named.items()})
 
     def close(self) -> None:

@@ -275,6 +275,7 @@ def test_a_commit_whose_invalidations_have_come_needs_no_question(
     assert reader.connection.root()["a"]["name"] == "changed"
 
 
+@pytest.mark.leaves("anything")  # in hexadecimal
 def test_a_storage_around_the_client_is_asked_for_each_record(address: Any) -> None:
     """It may store something else than what the connection makes of it."""
     client = PipelinedClientStorage(address, wait_timeout=30.0)

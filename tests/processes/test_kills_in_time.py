@@ -157,6 +157,7 @@ def stale_engines(instance: Instance) -> list[dict[str, Any]]:
     return json.loads(asked.stdout)["ghosts"]  # type: ignore[no-any-return]
 
 
+@pytest.mark.leaves("anything")
 def test_a_supervisor_that_was_killed_is_reported_as_a_ghost_at_once(
     make_instance: Callable[..., Instance], gate: Gate
 ) -> None:

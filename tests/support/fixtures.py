@@ -13,6 +13,7 @@ from ZODB.DemoStorage import DemoStorage
 from ZODB.FileStorage import FileStorage
 from zope.component.globalregistry import base
 
+from tests.support.audits import audited, kinds_left
 from tests.support.gates import Gate
 from tests.support.instance import SHORT, Instance, short_folder
 from tests.support.scenes import Said, Seconds
@@ -106,9 +107,9 @@ def said() -> Iterator[Said]:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short name, for homes."""
-    with short_folder() as made:
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder with a short name, for homes; the databases in it are audited in the end."""
+    with short_folder() as made, audited(made, kinds_left(request.node)):
         yield made
 
 

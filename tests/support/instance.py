@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ import transaction
 from ZEO.Exceptions import ClientDisconnected
 
 import zcasync
+from tests.support.audits import audited
 from zcasync.database.client import open_for_reading
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.datamanager import DataManager, Worker, find
@@ -256,9 +257,12 @@ class Instance(SupervisorProcess):
 
 
 @contextmanager
-def running() -> Iterator[Instance]:
-    """A supervisor with two children for the tests of a folder."""
-    with short_folder() as folder:
+def running(leaves: Collection[str] = ()) -> Iterator[Instance]:
+    """A supervisor with two children for the tests of a folder.
+
+    ``leaves``: the kinds of findings that they leave in its database on purpose.
+    """
+    with short_folder() as folder, audited(folder, leaves):
         instance = Instance(folder / "home", children=2, config=SHORT)
         try:
             yield instance.start()

@@ -5,7 +5,7 @@
     options.py   options and help texts that the commands share
     output.py    printing: JSON, tables, facts, times and sizes for people
     session.py   the database of a home, used in a thread that a command can leave behind
-    opening.py   the cost of opening a file storage without a server
+    opening.py   opening a file storage without a server, and what that costs
     progress.py  the progress of running jobs, from the supervisor or the database
 
     run.py       ``run``: the supervisor in the foreground
@@ -17,6 +17,7 @@
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     check.py     ``check``: all problems of a home and its configuration
+    audit.py     ``check --deep``: the walk through the database, and the repair of what it finds
     pack.py      ``pack``: the removal of what the database no longer needs
     demo.py      ``demo``: the work of zcasync.demo, shown step by step
 

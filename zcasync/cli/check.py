@@ -1,4 +1,7 @@
-"""``zcasync check``: all problems of a home and its configuration at once, and the settings."""
+"""``zcasync check``: all problems of a home and its configuration at once, and the settings.
+
+With ``--deep`` those of its database, too: see ``audit``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zcasync.cli.errors import EXIT_WRONG
+from zcasync.cli.audit import print_walk, walk
+from zcasync.cli.errors import EXIT_NO, EXIT_WRONG
 from zcasync.cli.options import common_options, examples
 
 if TYPE_CHECKING:
@@ -25,8 +29,13 @@ FILE_STORAGE_MAGIC = (b"FS21", b"FS30")
 
 @click.command(
     "check",
-    short_help="Validate home and configuration, list the settings.",
-    epilog=examples("zcasync check", "zcasync check --json"),
+    short_help="Validate home, configuration and, with --deep, the database.",
+    epilog=examples(
+        "zcasync check",
+        "zcasync check --json",
+        "zcasync check --deep",
+        "zcasync check --deep --repair",
+    ),
 )
 @click.option(
     "--config",
@@ -34,18 +43,37 @@ FILE_STORAGE_MAGIC = (b"FS21", b"FS30")
     metavar="FILE",
     help="Check this file.  [default: etc/zcasync.conf of the home]",
 )
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Walk through the database: jobs in no place or in two, wrong counts, broken records.",
+)
+@click.option("--repair", is_flag=True, help="Set right what --deep finds, where that is possible.")
 @common_options
-def command(config: Path | None, home: str | None, timeout: float, as_json: bool) -> int:
+def command(
+    config: Path | None,
+    deep: bool,
+    repair: bool,
+    home: str | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
     """Validate the home and its configuration, and list the settings.
 
     Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
     at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem.
+
+    With --deep it walks through the database instead of listing the settings, while work goes on or
+    while no supervisor runs, and takes as long as it takes.  Exit code 1 when it finds something,
+    also when --repair has set that right: each in a transaction of its own, whose note says so.
     """
     from zcasync.cli.output import print_json
     from zcasync.errors import ConfigurationError
     from zcasync.instance.home import Home
     from zcasync.instance.settings import Configuration, Settings, load
 
+    if repair and not deep:
+        raise click.UsageError("--repair needs --deep", click.get_current_context())
     place = Home.find(home)
     problems = list(_home_problems(place))
     try:
@@ -54,13 +82,18 @@ def command(config: Path | None, home: str | None, timeout: float, as_json: bool
         problems += error.problems
         configuration = Configuration(Settings())
     problems += _database_problems(place, configuration, timeout)
+    done = walk(place, timeout, repair) if deep and not problems else None
+    is_wrong = bool(problems or (done and done.findings))
     settings = _settings(configuration)
     if as_json:
-        document = {"ok": not problems, "problems": problems, "settings": settings}
-        print_json({"home": str(place.path), **document, "sockets": str(_sockets(place))})
+        document = {"ok": not is_wrong, "problems": problems, "settings": settings}
+        found = {} if done is None else {"deep": done.as_dict()}
+        print_json({"home": str(place.path), **document, "sockets": str(_sockets(place)), **found})
     else:
-        _print_check(place, problems, settings)
-    return EXIT_WRONG if problems else 0
+        _print_check(place, problems, None if deep else settings)
+        if deep:
+            print_walk(done)
+    return EXIT_WRONG if problems else EXIT_NO if is_wrong else 0
 
 
 def _home_problems(home: Home) -> Iterator[str]:
@@ -179,7 +212,9 @@ def _settings(configuration: Configuration) -> dict[str, dict[str, Any]]:
     }
 
 
-def _print_check(home: Home, problems: list[str], settings: dict[str, dict[str, Any]]) -> None:
+def _print_check(
+    home: Home, problems: list[str], settings: dict[str, dict[str, Any]] | None
+) -> None:
     from zcasync.cli.output import print_facts, print_line, print_table
 
     sockets = _sockets(home)
@@ -190,6 +225,8 @@ def _print_check(home: Home, problems: list[str], settings: dict[str, dict[str, 
     if not problems:
         print_line("No problems.")
     print_line()
+    if settings is None:
+        return
     rows = [
         (name, _shown(one["value"]), _shown(one["default"]), one["help"])
         for name, one in settings.items()

@@ -1,10 +1,12 @@
-"""The cost of opening a file storage without a server: minutes where the index is missing."""
+"""Opening a file storage without a server; it takes minutes where the index is missing."""
 
 from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
+from zcasync.cli.errors import EXIT_AWAY, Refusal
 from zcasync.errors import StorageAway
 from zcasync.instance.home import Home
 
@@ -48,3 +50,20 @@ def require_quick(home: Home, seconds: float) -> None:
             f"{count / 1e6:,.0f} MB of it would have to be read first; start its supervisor: "
             f"zcasync run --home {home.path}"
         )
+
+
+def open_file_to_write(home: Home) -> Any:
+    """Open the home's file, which no server may have open.  Raises Refusal where another has it."""
+    from zc.lockfile import LockError
+    from ZODB import DB
+
+    from zcasync.database.missing_classes import class_factory
+    from zcasync.database.packing import open_file
+
+    try:
+        storage = open_file(home.data_fs, home.blobs)
+    except LockError as error:
+        raise Refusal(
+            f"{home.data_fs} is in use by another process; try again", EXIT_AWAY
+        ) from error
+    return DB(storage, class_factory=class_factory)

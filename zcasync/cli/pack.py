@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from zcasync.cli.errors import EXIT_AWAY, EXIT_WRONG, Refusal
+from zcasync.cli.errors import EXIT_WRONG, Refusal
 from zcasync.cli.options import Days, common_options, examples
 
 LOOK_SECONDS = 0.5
@@ -84,19 +84,9 @@ def _client(home: Any, timeout: float) -> Any:
 
 
 def _file(home: Any, timeout: float) -> Any:
-    from zc.lockfile import LockError
-    from ZODB import DB
+    from zcasync.cli.opening import open_file_to_write
 
-    from zcasync.database.missing_classes import class_factory
-    from zcasync.database.packing import open_file
-
-    try:
-        storage = open_file(home.data_fs, home.blobs)
-    except LockError as error:
-        raise Refusal(
-            f"{home.data_fs} is in use by another process; try again", EXIT_AWAY
-        ) from error
-    return DB(storage, class_factory=class_factory)
+    return open_file_to_write(home)
 
 
 def _require_one(connection: Any, manager: Any) -> None:

@@ -54,6 +54,20 @@ class Bucket(Persistent):  # type: ignore[misc]
             page.partials += rest[:room]
             rest = rest[room:]
 
+    def discard(self, partial: PartialRecord) -> None:
+        """Drop a partial wherever it is."""
+        for page in self.pages.values():
+            if any(one is partial for one in page.partials):
+                page.partials = tuple(one for one in page.partials if one is not partial)
+        self.recount()
+
+    def recount(self) -> None:
+        """Count the partials in the pages before the last one anew."""
+        last = self.pages.maxKey()
+        full = sum(len(page.partials) for number, page in self.pages.items() if number != last)
+        if full != self.full:
+            self.full = full
+
     def __iter__(self) -> Iterator[PartialRecord]:
         """Yield the partials, newest first."""
         for number in range(self.pages.maxKey(), -1, -1):
@@ -86,6 +100,16 @@ class Completed(Persistent):  # type: ignore[misc]
         if gone:
             self._buckets = tuple(bucket for bucket in self._buckets if bucket.began >= oldest)
         return sum(map(len, gone))
+
+    def discard(self, partial: PartialRecord) -> None:
+        """Drop a partial wherever it is."""
+        for bucket in self._buckets:
+            bucket.discard(partial)
+
+    def recount(self) -> None:
+        """Count anew what is here."""
+        for bucket in self._buckets:
+            bucket.recount()
 
     def first(self) -> PartialRecord:
         for partial in self:

@@ -137,6 +137,13 @@ def at_hand(
         delattr(connection, AT_HAND)
 
 
+def lists_records(storage: Any) -> bool:
+    """Return whether a storage can name its records one after the other."""
+    if isinstance(storage, ClientStorage):  # its server would hang up on a question that it lacks
+        return bool((storage._info or {}).get("supports_record_iternext"))
+    return hasattr(storage, "record_iternext")
+
+
 def _is_loaded(connection: Any, oid: bytes) -> bool:
     obj = cached(connection, oid)
     return obj is not None and obj._p_changed is not None

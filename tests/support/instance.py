@@ -124,6 +124,14 @@ class Client:
         results = [partial.result for partial in partials]
         return results[0] if len(partials) == 1 else results
 
+    def completion(self, partial: Partial) -> Any:
+        """Return the serial with which a partial was completed, whatever has written it since."""
+        revisions = self.connection.db().history(partial._p_oid, size=9)
+        for tid in sorted(revision["tid"] for revision in revisions):
+            if self.connection.oldstate(partial, tid).get("_state") == COMPLETED:
+                return tid
+        raise AssertionError(f"{partial!r} was never completed")
+
     def wait_until(self, condition: Any, what: str, timeout: float = 30.0) -> Any:
         """Wait until the condition, asked in a new transaction each time, is true."""
 

@@ -28,7 +28,9 @@ def ended(instance: Instance) -> str:
     client, instance._client = instance._client, None  # it is asked what it says afterwards
     assert instance.wait() == HistoryChanged.exit_code, instance.evidence()
     instance._client = client
-    (line,) = [one for one in instance.log.splitlines() if "HistoryChanged:" in one]
+    lines = [one for one in instance.log.splitlines() if "HistoryChanged:" in one]
+    assert len(lines) == 1, instance.log
+    (line,) = lines
     assert "Unhandled" not in instance.log
     return line
 

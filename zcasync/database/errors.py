@@ -8,6 +8,8 @@ from transaction.interfaces import TransientError
 from ZEO.Exceptions import ClientStorageError
 from ZODB.POSException import ConflictError, POSError, StorageError
 
+from zcasync.errors import HistoryChanged
+
 #: The errors of a commit that the storage cannot take now: others were first, it is away, full.
 NOT_COMMITTED = (TransientError, StorageError, OSError)
 
@@ -31,12 +33,12 @@ def give_up(error: BaseException) -> None:
 def say_it_once() -> None:
     """Keep ZODB's own reports of the storage's errors out of this process's log.
 
-    ZODB logs a traceback for every object that cannot be loaded while the storage is away; the
-    process that waits for the storage logs that itself, once.
+    ZODB logs a traceback for every object that cannot be loaded while the storage is away, or has
+    another database; the process that waits for the storage, or ends, logs that itself, once.
     """
     logging.getLogger("ZODB.Connection").addFilter(_is_worth_logging)
 
 
 def _is_worth_logging(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, TransientError)
+    return not isinstance(error, TransientError | HistoryChanged)

@@ -27,7 +27,7 @@ from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 #: More passes than any of these lives takes.
 ENOUGH = 12
 #: The call that counts what was done.
-INCREASE = "tests.jobs.samples.Demo.increase"
+INCREASE = {"tests.jobs.samples.Demo.increase", "tests.supervisor.poll.life.increase_again"}
 NUMBERS = range(1, 100)
 
 
@@ -89,6 +89,13 @@ class Life:
         after = clock.to_datetime(clock.now() + 3_600_000_000) if held else None
         self.partials.append(self.client.manager.queue(queue).put(call, after, **options))
         self.client.commit()
+
+    def put_with_callback(self) -> None:
+        """A call and a callback, each of which counts."""
+        self.client.sync()
+        call = Partial(self.account.increase)
+        self.partials.append(call.addCallback(Partial(increase_again, self.account)))
+        self.put_call(call)
 
     def pass_(self) -> PassResult:
         """A poll pass with all that the child has reported, after the time to retire."""
@@ -183,7 +190,7 @@ class Life:
             waits = held and partial in list(partial.queue)
             assert waits or partial.state == COMPLETED, f"{partial!r} is in limbo"
             assert waits or is_done(partial)
-        made = [one for one in known if one.callable_name == INCREASE and one.result in NUMBERS]
+        made = [one for one in known if one.callable_name in INCREASE and one.result in NUMBERS]
         assert self.operator.same(self.account).counter == len(made)
         manager = self.operator.manager
         for queue in (manager.thread, manager.reactor):
@@ -201,6 +208,11 @@ class Life:
         except POSKeyError:
             return None
         return found
+
+
+def increase_again(account: samples.Demo, result: Any) -> int:
+    """A callback that counts."""
+    return account.increase()
 
 
 def all_tids(db: DB) -> list[bytes]:

@@ -36,6 +36,8 @@ LIVES: dict[str, list[Step]] = {
     "one after the other": [put, pass_, work, put, pass_, work, pass_],
     "a reactor job": [put_in_reactor, pass_, work_in_reactor, pass_, pass_],
     "a group": [put_short, put_short, pass_, work, pass_, pass_],
+    "a job with a callback": [Life.put_with_callback, pass_, work, pass_, pass_],
+    "a callback whose child dies": [Life.put_with_callback, pass_, Life.lose_child, pass_, work],
     "given back": [put, pass_, Life.give_back, pass_, work, pass_],
     "a child that dies": [put, pass_, Life.lose_child, pass_, work, pass_],
     "cancelled while it waits": [put_for_later, pass_, Life.cancel, pass_, pass_],

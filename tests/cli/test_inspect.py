@@ -301,6 +301,7 @@ def test_wrong_choices_are_exit_code_2(served: Instance, cli: Cli, arguments: li
     assert cli("jobs", *arguments).code == 2
 
 
+@pytest.mark.leaves("anything")
 def test_jobs_and_job_read_the_file_while_no_supervisor_runs(
     make_instance: Callable[..., Instance], cli: Cli
 ) -> None:

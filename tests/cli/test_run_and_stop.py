@@ -37,6 +37,7 @@ def test_stop_returns_when_no_process_is_left(
         assert client.worker(instance.home).engineUUID is None
 
 
+@pytest.mark.leaves("anything")
 def test_stop_lets_a_running_job_end_and_all_of_it_can_be_read_afterwards(
     make_instance: Callable[..., Instance], cli: Cli, gate: Gate
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_home_that_cannot_be_made_is_exit_code_2(cli: Cli, tmp_path: Path) -> 
     assert "cannot be used" in done.error
 
 
+@pytest.mark.leaves("anything")
 def test_a_damaged_database_is_exit_code_2(make_instance: Callable[..., Instance]) -> None:
     instance = make_instance()
     (instance.home / "var").mkdir(mode=0o700)

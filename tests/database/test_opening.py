@@ -102,6 +102,7 @@ def test_an_unserved_home_is_read_from_its_file(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage" * 100])
+@pytest.mark.leaves("anything")
 def test_a_file_that_is_no_database_is_an_answer(home: Home, text: bytes) -> None:
     home.data_fs.write_bytes(text)
 

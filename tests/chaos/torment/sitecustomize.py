@@ -32,7 +32,7 @@ COMMITS = {
     ("zcasync.perform.commits", "reschedule"): "reschedule",
     ("zcasync.perform.commits", "settle"): "settle",
     ("zcasync.perform.commits", "end"): "failure",
-    ("zcasync.perform.follow_up", "run_callbacks"): "complete",
+    ("zcasync.perform.follow_up", "_below"): "complete",
 }
 #: What is read of their variables, to know more.
 VARIABLES = {"pass": {"given", "result"}, "job": {"run"}}

@@ -58,6 +58,36 @@ def test_revoked_jobs_wait_again(scene: Scene) -> None:
     assert scene.held() == partials[:1]
 
 
+def test_callbacks_that_are_taken_from_behind_a_long_job_are_run_by_another_child(
+    scene: Scene,
+) -> None:
+    scene.size(2)
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    partials[1].addCallback(Partial(abs))
+    scenes.end(partials[1], 3)
+    scene.session.commit()
+    slot = ready(in_hand=partials[:1])
+    slot.returned = oids(partials[1:])
+
+    done = scene.run(s0=slot, s1=ready())
+
+    assert done.hand_out.slots == {1: oids(partials[1:])}, "its own would be asked again, for ever"
+    assert (scene.held(0), scene.held(1)) == (partials[:1], partials[1:])
+
+
+def test_callbacks_that_are_taken_back_stay_where_there_is_no_other_child(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    partials[1].addCallback(Partial(abs))
+    scenes.end(partials[1], 3)
+    scene.session.commit()
+    slot = ready(in_hand=partials[:1])
+    slot.returned = oids(partials[1:])
+
+    assert scene.run(s0=slot).hand_out.slots == {0: oids(partials[1:])}
+
+
 def test_callbacks_of_a_slot_beyond_the_size_are_run_in_the_first_one(scene: Scene) -> None:
     scene.size(2)
     partials = scene.put(2)

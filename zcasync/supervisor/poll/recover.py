@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.death import Death
@@ -38,6 +38,7 @@ class Recovery:
             returned = slot.report.returned
             if returned:
                 recover([one for one in left if one._p_oid in returned], None, log, cancelled)
+                _hand_on(slot, returned, slots)
             if cancelled:
                 recover(_cancelled_at_rest(slot, left, cancelled), None, log, cancelled)
 
@@ -58,6 +59,17 @@ class Recovery:
     def committed(self) -> None:
         """Note that the pass is committed, and with it the deaths that it has counted."""
         self._known.update(self._counted)
+
+
+def _hand_on(slot: Slot, returned: Collection[bytes], slots: Slots) -> None:
+    """Let another slot run the callbacks that a child has returned.
+
+    Its own one would assign them to the same child, behind the same job, to be returned again.
+    """
+    able = [one for one in slots.threads[: slots.size] if one is not slot and one.report.ready]
+    if able:
+        left = [one for one in slot.claims.items if one._p_oid in returned and one.has_result]
+        slot.move(left, min(able, key=Slot.how_busy))
 
 
 def _cancelled_at_rest(

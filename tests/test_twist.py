@@ -145,6 +145,15 @@ def test_objects_have_to_be_committed(session: Session) -> None:
         twist.Partial(samples.nothing, fresh)
 
 
+def test_an_object_need_not_be_loaded(session: Session, demo: samples.Demo) -> None:
+    session.connection.cacheMinimize()
+    session.connection._resetCache()  # so that it is one that was never loaded
+    unloaded = session.connection.get(demo._p_oid)
+    assert unloaded._p_changed is None
+
+    assert call(twist.Partial(increase_another, demo, unloaded)) is None
+
+
 def test_objects_hidden_in_containers_are_refused(demo: samples.Demo) -> None:
     with pytest.raises(ValueError, match="make each of them an argument of its own"):
         twist.Partial(samples.nothing, demo, {"deep": [demo]})

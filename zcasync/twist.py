@@ -130,7 +130,8 @@ class Partial:
                 )
             return value
         jar = value._p_jar
-        if jar is None or value._p_serial == z64:
+        is_loaded = value._p_changed is not None  # what is not is stored, and has no serial yet
+        if jar is None or (is_loaded and value._p_serial == z64):
             raise ValueError(f"{value!r} must be committed before another connection can see it")
         if self._db is None:
             self._db = jar.db()

@@ -95,8 +95,9 @@ class DatabaseSession:
         """Make passes over these records from now on."""
         self._records = records
         keep = timedelta(days=self._settings.keep_completed)
-        housekeeping = Housekeeping(self._environment.seconds, keep=keep)
-        self._passes = Passes(records, self._watch, self._environment, housekeeping)
+        here = self._environment
+        housekeeping = Housekeeping(here.seconds, keep, here.housekeeping, here.idle_lane)
+        self._passes = Passes(records, self._watch, here, housekeeping)
 
     def renew(self) -> None:
         """Make the next pass over another connection; no object that is loaded now is used."""

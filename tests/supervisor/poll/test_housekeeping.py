@@ -69,6 +69,19 @@ def test_a_lane_in_use_is_kept(house: House) -> None:
     assert len(house.lanes) == 1
 
 
+def test_a_lane_whose_jobs_others_claim_is_kept(house: House, connect: Connect) -> None:
+    another, before = connect(), house.lanes
+    for _ in range(4):
+        house.keep(IDLE_LANE_SECONDS / 2)
+        house.client.sync()
+        scenes.put(house.client)
+        another.sync()
+        another.claim()
+        another.commit()
+
+    assert len(house.lanes & before) == 1, "the client would have to start another one each time"
+
+
 def test_a_lane_in_which_something_waits_is_kept(house: House) -> None:
     house.client.sync()
     (partial,) = scenes.put(house.client)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.supervisor.poll.housekeeping import IDLE_LANE_SECONDS, INTERVAL_SECONDS
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,12 @@ class Environment:
 
     ``seconds()``: a monotonic clock.  ``sleep(seconds)`` is called in the database thread only.
     ``chance`` spreads the pauses of engines that met.  ``identity()``: this process.
+    ``housekeeping`` and ``idle_lane``: see :class:`zcasync.supervisor.poll.housekeeping`, seconds.
     """
 
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: random.Random = field(default_factory=random.Random)
     identity: Callable[[], ProcessIdentity] = ProcessIdentity.here
+    housekeeping: float = INTERVAL_SECONDS
+    idle_lane: float = IDLE_LANE_SECONDS

@@ -20,13 +20,20 @@ class Housekeeping:
     """The work that an engine does once a minute, within a pass.
 
     ``seconds`` tells the time, monotonic; ``keep``: for how long completed jobs are kept.
+    ``interval``: the seconds from one time to the next; ``idle``: those after which an empty lane
+    that has not changed is given up.
     """
 
     def __init__(
-        self, seconds: Callable[[], float] = time.monotonic, keep: timedelta = RETENTION
+        self,
+        seconds: Callable[[], float] = time.monotonic,
+        keep: timedelta = RETENTION,
+        interval: float = INTERVAL_SECONDS,
+        idle: float = IDLE_LANE_SECONDS,
     ) -> None:
         self._seconds = seconds
         self._keep = keep
+        self._interval, self._idle_seconds = interval, idle
         self._last = seconds()
         # By queue and lane: page and serial, since when.
         self._unchanged: dict[str, dict[bytes, tuple[bytes, float]]] = {}
@@ -34,7 +41,7 @@ class Housekeeping:
     def do(self, manager: DataManager, worker: Worker) -> None:
         """Do it when it is time.  Safe to repeat when the pass has to be."""
         now = self._seconds()
-        if now - self._last < INTERVAL_SECONDS:
+        if now - self._last < self._interval:
             return
         self._last = now
         for one in manager.workers.values():
@@ -53,11 +60,12 @@ class Housekeeping:
             page = lane.inbox.last
             if page._p_oid is None:  # this pass has made the lane
                 continue
+            page._p_activate()  # until it is loaded again, a page has the serial that it had
             state = page._p_oid + page._p_serial
             seen, since = before.get(key, (b"", now))
             if seen != state:
                 since = now
             now_seen[key] = (state, since)
-            if now - since >= IDLE_LANE_SECONDS and lane.is_empty():
+            if now - since >= self._idle_seconds and lane.is_empty():
                 idle.append(key)
         return idle

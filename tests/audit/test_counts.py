@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.scenes import end, put, serve
-from tests.support.sessions import TWO, Session
+from tests.support.sessions import TWO, FakeClock, Session
 from zcasync import clock
 from zcasync.audit.finding import Finding, Kind
 from zcasync.audit.inspection import inspect
@@ -117,6 +117,24 @@ def test_a_deadline_that_is_not_noted(session: Session, mend: Mend) -> None:
     lane.deadlines.clear()
     mend(Kind.COUNT, partial)
     assert list(lane.deadlines) == noted
+
+
+def test_a_deadline_that_one_of_two_entries_has_noted_is_enough(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    queue = session.queue
+    partial = queue.put(abs, begin_by=timedelta(seconds=0))
+    session.commit()
+    for _ in range(3):  # the second time by its deadline, and its entry in the tree stays
+        fake_clock.advance(seconds=1)
+        assert session.claim(1) == [partial]
+        session.activate_claimed(partial)
+        queue.release(partial)
+        session.commit()
+    [lane] = [lane for lane in queue.lanes().values() if lane.deadlines]
+    assert sum(map(len, lane.filed.values())) > len(lane.deadlines) == 1
+
+    assert inspect(session.connection, session.manager).findings == []
 
 
 def test_completed_jobs_that_are_counted_wrong(session: Session, mend: Mend) -> None:

@@ -112,8 +112,12 @@ def missing_deadlines(lane: Lane, queue: PartialQueue) -> Iterator[tuple[int, in
 def count_deadlines(queue: PartialQueue) -> Iterator[Finding]:
     """Yield the jobs that are filed for later and would not be ended at their deadline."""
     lanes = queue.lanes().values()
-    found = {one for lane in lanes for _, _, one in missing_deadlines(lane, queue)}
-    for partial in sorted(found, key=lambda one: one._p_oid):
+    missing = {one._p_oid: one for lane in lanes for _, _, one in missing_deadlines(lane, queue)}
+    for lane in lanes if missing else ():  # one that has two entries needs it once
+        for (deadline, _), partial in (lane.deadlines or {}).items():
+            if partial._p_oid in missing and partial.deadline == deadline:
+                del missing[partial._p_oid]
+    for _, partial in sorted(missing.items()):
         text = f"the deadline of {partial.callable_name} is not noted in its lane"
         yield Finding.about(partial, Kind.COUNT, text, Remedy.NOTE_DEADLINE)
 

@@ -25,13 +25,15 @@ test: $(STAMP)  ## Run the whole test suite
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \
-		$(if $(WALK),ZCASYNC_SIMULATE_WALK=$(WALK)) \
+		ZCASYNC_SIMULATE_UNDO=$(UNDO) $(if $(WALK),ZCASYNC_SIMULATE_WALK=$(WALK)) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py
 
-chaos: $(STAMP)  ## Kill and freeze everything for ten minutes (SECONDS=, SEED=, JOBS=), or at one POINT=
+chaos: $(STAMP)  ## Kill and freeze everything, then simulate, ten minutes each (SECONDS=, SEED=, JOBS=), or one POINT=
 	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
 		$(if $(POINT),CHAOS_POINT=$(POINT)) $(BIN)/python -m pytest --capture=no \
 		$(if $(POINT),tests/chaos/test_points.py,tests/chaos tests/processes/test_storage_away.py)
+	$(if $(POINT),,ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),600) ZCASYNC_SIMULATE_SEED=$(SEED) \
+		$(BIN)/python -m pytest tests/simulation/test_simulation.py)
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage erase

@@ -53,6 +53,9 @@ class SimulatedChild(ThreadWorker):
         self.note_started(self.world.new_number())
         self.world.children.append(self)
 
+    def __str__(self) -> str:
+        return f"child {self.pid} of {self.supervisor}"
+
     # what the supervisor does
 
     def _make_job_thread(self, *args: Any, **options: Any) -> JobThread:
@@ -113,16 +116,16 @@ class SimulatedChild(ThreadWorker):
         self.begin()
         job = self.current
         assert job is not None
-        with self.world.acting(self):
-            try:
+        try:
+            with self.world.acting(self):
                 if not self._attached:
                     self._job_thread.open()
                     self._attached = True
                 self._job_thread.perform(job)
-            except Crash:
-                self.transactions.abort()
-                self.die(Death(pid=self.pid, signal="SIGKILL"), at_work=True)
-                return
+        except Crash:
+            self.die(Death(pid=self.pid, signal="SIGKILL"), at_work=True)
+            self.transactions.abort()
+            return
         self.current = self._at = None
         self.world.count("jobs")
         if not self.is_gone:

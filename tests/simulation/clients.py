@@ -58,17 +58,31 @@ class Job(Call):
 
 
 class Client:
-    """A process with a connection that changes the databases."""
+    """A process with a connection that changes the databases, or ``only_looks``."""
 
-    def __init__(self, world: World, offset: int, machine: str = "application") -> None:
+    is_doomed = is_frozen = False
+
+    def __init__(
+        self,
+        world: World,
+        offset: int,
+        machine: str = "application",
+        only_looks: bool = False,
+    ) -> None:
         self.world = world
-        self.offset, self.machine = offset, machine
-        self.is_doomed = False
-        self.databases = Databases(world.servers)
+        self.offset, self.machine, self._only_looks = offset, machine, only_looks
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect to the databases, knowing nothing of them."""
+        self.databases = Databases(self.world.servers, self._only_looks)
         self.session = Session(self.databases.db)
         self.transactions = self.session.transactions
         name = manager_database(self.databases.db).database_name
         self._partials = self.session.connection.get_connection(name)
+
+    def __str__(self) -> str:
+        return f"client at {self.machine}"
 
     def sync(self) -> None:
         """See what others have done."""
@@ -155,7 +169,7 @@ class Client:
                     added = partial.addCallback(call, **kind.options)
                 oid = added._p_oid
                 self.session.commit()
-            except ConflictError:  # tried again, it sees what the other one did
+            except (ConflictError, ClientDisconnected):  # now it sees what the other one did
                 self.session.sync()
             except Crash:
                 self.session.abort()
@@ -172,7 +186,8 @@ class Client:
         are_harmless = all(callback.name in HARMLESS for callback in job.callbacks)
         if partial.state == PENDING and are_harmless:
             job.was_cancelled = True
-            with contextlib.suppress(ConflictError, Crash):  # somebody was quicker; it dies
+            with contextlib.suppress(ConflictError, ClientDisconnected, Crash):
+                # Somebody was quicker, or it was too slow, or it dies.
                 partial.fail(AbortedError(f"cancelled by {WHO}"))
             self.session.abort()
 
@@ -183,7 +198,7 @@ class Client:
                 self.partial(job.oid), self.session.manager, WHO, _Nobody(self.machine)
             )
             self.session.commit()
-        except (ConflictError, Refusal):
+        except (ConflictError, ClientDisconnected, Refusal):
             self.session.abort()
             return True
         job.was_cancelled = True
@@ -194,7 +209,7 @@ class Client:
         try:
             done = release._release(self.session.manager, worker, _Nobody(self.machine))
             self.session.commit()
-        except (ConflictError, Refusal):
+        except (ConflictError, ClientDisconnected, Refusal):
             self.session.abort()
             return None
         return uuid.UUID(done["engine"])
@@ -204,7 +219,7 @@ class Client:
         found = self.session.manager.workers.get(worker)
         if found is not None:
             getattr(found, kind).size = size
-            with contextlib.suppress(ConflictError):
+            with contextlib.suppress(ConflictError, ClientDisconnected):
                 self.session.commit()
             self.session.abort()
 

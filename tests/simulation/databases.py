@@ -10,7 +10,8 @@ from ZODB import DB
 from ZODB.utils import z64
 
 from tests.simulation.jobs import Counter
-from tests.simulation.storage import Server
+from tests.simulation.server import Server, nothing
+from tests.simulation.storage import Storage
 from tests.support.sessions import Session
 from zcasync.database.missing_classes import class_factory as find_class
 from zcasync.datamanager import install
@@ -31,7 +32,7 @@ def new_servers(apart: bool) -> list[Server]:
     if apart not in _templates:
         servers = [Server() for _ in NAMES[: 1 + apart]]
         for server in servers:
-            DB(server.storage())  # makes the root
+            DB(Storage(server))  # makes the root
         databases = Databases(servers)
         session = Session(databases.db)
         install(session.connection, ASYNC_DATABASE if apart else None)
@@ -61,11 +62,14 @@ class ProcessDB(DB):  # type: ignore[misc]
 
 
 class Databases:
-    """What one process has of the databases."""
+    """What one process has of the databases; ``only_looks``: it is no part of what happens."""
 
-    def __init__(self, servers: list[Server]) -> None:
+    def __init__(self, servers: list[Server], only_looks: bool = False) -> None:
         self._servers = servers
-        self._storages = [server.storage() for server in servers]
+        self._storages = [Storage(server) for server in servers]
+        if only_looks:
+            for one in self._storages:
+                one.at = nothing
         self._db: DB | None = None
 
     @property
@@ -75,13 +79,14 @@ class Databases:
             databases: dict[str, Any] = {}
             for name, storage in zip(NAMES, self._storages, strict=False):
                 storage.sortKey = name.__str__
-                ProcessDB(
+                made = ProcessDB(
                     storage,
                     pool_size=1000,
                     class_factory=class_factory,
                     database_name=name,
                     databases=databases,
                 )
+                storage.lock = made._lock
             self._db = databases[NAMES[0]]
         return self._db
 

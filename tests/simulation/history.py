@@ -8,40 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.simulation import meddling
 from tests.simulation.children import SimulatedChild
 from tests.simulation.clients import WHO, Job
 from tests.simulation.expectations import Expectations
 from tests.simulation.jobs import here
 from tests.simulation.supervisors import DEADLY_SECONDS, Supervisor
-from tests.simulation.world import PLACES, Twist, World, crash, doubt
+from tests.simulation.twists import Twist, crash, doubt
+from tests.simulation.world import IDLE_LANE_SECONDS, PLACES, World
 from zcasync.interfaces import COMPLETED
 from zcasync.liveness.death import Death
-
-#: What can happen to a process at a commit, or while it is at one.
-BEFORE = ("crash", "pass", "work", "callback", "put", "stall", "kill", "restart", "size")
-#: It is held up between its vote and the end of its commit.
-VOTED = ("crash", "pass", "work", "put", "stall", "kill", "restart", "cancel")
-#: At the end of its commit; more often, because less can happen there.
-LOST, AFTER = ("doubt",) * 3, ("doubt", "crash") * 3
-#: In a call that takes long.
-CALL = ("crash", "kill", "stall", "cancel", "pass")
-
-
-def plans(**places: tuple[str, ...]) -> tuple[str, ...]:
-    """Plans by what and where."""
-    return tuple(f"{what} {place}" for place, plans in places.items() for what in plans)
-
-
-PLANS = plans(before=BEFORE, voted=VOTED, lost=LOST, after=AFTER, call=CALL)
-#: Where one storage may have what the other one lacks, the promises are others.
-PLANS_APART = plans(before=BEFORE, call=CALL)
 
 
 class History:
     """A world and what is expected of it."""
 
-    def __init__(self, apart: bool = False) -> None:
-        self.world = World(apart)
+    def __init__(self, apart: bool = False, idle_lane: float = IDLE_LANE_SECONDS) -> None:
+        self.world = World(apart, idle_lane)
         self.expected = Expectations(self.world)
 
     def close(self) -> None:
@@ -107,9 +90,8 @@ class History:
         worker: tuple[int, bool] | None = None, twist: Twist | None = None,
     ) -> None:  # fmt: skip
         """A client puts jobs; ``worker``: one's number, and whether it is the only one."""
-        client = self.world.client(who)
         workers = None if worker is None else (PLACES[worker[0]][0], worker[1])
-        with self.world.acting(client), self.world.twisted(client, twist):
+        with self.world.client(who, twist) as client:
             self.expected.jobs += client.put(names, after, by, workers)
         self.world.count("puts")
 
@@ -117,24 +99,26 @@ class History:
         self, number: int, name: str = "counts", who: int = 0, twist: Twist | None = None
     ) -> None:
         """A client adds a callback, whatever state the job is in."""
-        job, client = self._job(number), self.world.client(who)
+        job = self._job(number)
         if job is not None:
-            with self.world.acting(client), self.world.twisted(client, twist):
+            with self.world.client(who, twist) as client:
                 client.add_callback(job, name)
 
     def fail(self, number: int, twist: Twist | None = None) -> None:
         """The application itself ends a job that waits, or dies of it."""
-        job, client = self._job(number), self.world.client(0)
+        job = self._job(number)
         if job is not None:
-            with self.world.acting(client), self.world.twisted(client, twist):
+            with self.world.client(0, twist) as client:
                 client.fail(job)
 
     def cancel(self, number: int, who: int = 0) -> None:
         """An operator does not want a job any more."""
-        job, client = self._job(number), self.world.client(who)
-        if job is None or client.partial(job.oid).state == COMPLETED:
+        job = self._job(number)
+        if job is None:
             return
-        with self.world.acting(client):
+        with self.world.client(who) as client:
+            if client.partial(job.oid).state == COMPLETED:
+                return
             is_ended = client.cancel(job)
         self.world.count("cancelled")
         if not is_ended:
@@ -146,8 +130,7 @@ class History:
 
     def release(self, number: int, who: int = 0) -> None:
         """An operator takes an engine for dead, and perhaps it is not."""
-        client = self.world.client(who)
-        with self.world.acting(client):
+        with self.world.client(who) as client:
             buried = client.release(PLACES[number % len(PLACES)][0])
         engines = [] if buried is None else self.world.alive()
         for supervisor in engines:
@@ -158,9 +141,20 @@ class History:
 
     def set_size(self, number: int, size: int, kind: str = "thread") -> None:
         """Somebody changes how many jobs a worker performs at once."""
-        client = self.world.client(1)
-        with self.world.acting(client):
+        with self.world.client(1) as client:
             client.set_size(PLACES[number % len(PLACES)][0], kind, size)
+
+    # what operators do to the database
+
+    def undo(self, number: int) -> None:
+        """Somebody undoes one of the latest commits, if the server lets them."""
+        meddling.undo(self.world, number)
+        self.expected.sort_out()
+
+    def restore(self, number: int) -> None:
+        """The server comes back with an older database, behind the same address."""
+        meddling.restore(self.world, number)
+        self.expected.forget_interrupted_clients()
 
     # processes
 
@@ -224,6 +218,16 @@ class History:
             with self.world.acting(child.supervisor):
                 engine.executors._sharing.take_back(child)
 
+    def give_back(self, number: int, by_death: bool) -> None:
+        """A supervisor gets back what one of its children had, and lets it wait again."""
+        child = self._child(number)
+        if child is not None:
+            if by_death:
+                child.die(Death(pid=child.pid, signal="SIGKILL"))
+            else:
+                self.take_back(number)
+            child.supervisor.pass_now()
+
     def delay_news(self, number: int) -> None:
         """What others commit takes its time to reach a process."""
         processes = self.world.processes()
@@ -261,8 +265,18 @@ class History:
     def stop(self, number: int) -> None:
         """A supervisor is stopped cleanly."""
         alive = [one for one in self.world.alive() if one.is_running]
+        alive = [one for one in alive if not self.world.is_acting(one)]
         if alive:
             alive[number % len(alive)].stop()
+
+    def leave(self, number: int) -> None:
+        """A supervisor that has work is stopped cleanly, and gives it back."""
+        child = self._child(number)
+        supervisor = None if child is None else child.supervisor
+        is_free = supervisor is not None and not self.world.is_acting(supervisor)
+        if supervisor is not None and is_free and supervisor.is_running:
+            supervisor.stop()
+            supervisor.tick()
 
     def end_waits(self) -> None:
         """All that jobs wait for happens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zcasync.instance.process_identity import ProcessIdentity
@@ -11,9 +12,14 @@ from zcasync.instance.process_identity import ProcessIdentity
 class Sight:
     """What can be seen from where the code runs now."""
 
-    machine: str = ""
+    where: Callable[[], str] = lambda: ""
     alive: set[int] = field(default_factory=set)
     frozen: set[int] = field(default_factory=set)
+
+    @property
+    def machine(self) -> str:
+        """The machine that the code runs on now."""
+        return self.where()
 
 
 #: Of the world that is simulated now; identities are loaded from records and have to find it.

@@ -11,7 +11,7 @@ import transaction
 from persistent import Persistent
 from twisted.internet.defer import Deferred
 
-from zcasync import Partial
+from zcasync import Partial, twist
 from zcasync.datamanager import find
 from zcasync.perform.progress import current
 from zcasync.retry.stock import Counts as InVain
@@ -37,6 +37,7 @@ class Here:
     process: Callable[[], Any] = lambda: None  # whose turn it is
     deferreds: list[tuple[Any, Deferred[int]]] = field(default_factory=list)
     outside: Counts[str] = field(default_factory=Counts)  # effects outside of the database
+    apart: Counts[bytes] = field(default_factory=Counts)  # how often it was to count in the reactor
     kills: Counts[bytes] = field(default_factory=Counts)  # how many processes a call has killed
     failed: Callable[[str, BaseException], None] = lambda who, error: None
 
@@ -96,6 +97,15 @@ def commit_itself(counter: Counter, first: Counter) -> int:
     """Makes its first change durable before it goes on."""
     first.count()
     transaction.commit()
+    return counter.count()
+
+
+def count_apart(counter: Counter, apart: Counter) -> int:
+    """Lets the reactor count, in a transaction of its own."""
+    call = twist.Partial(count, apart)
+    call.reactor = None, "has no threads, so that the call is made at once"
+    here.apart[apart._p_oid] += 1
+    call()
     return counter.count()
 
 

@@ -62,6 +62,7 @@ KINDS = {
     "shares": Kind(jobs.count_shared, shares=True, weight=4),
     "fails": Kind(jobs.fail, fails=True),
     "commits itself": Kind(jobs.commit_itself, 2, repeats=(1,), weight=4),
+    "counts apart": Kind(jobs.count_apart, 2, repeats=(1,), weight=6),
     "kills": Kind(jobs.kill_the_process, fails=True, kills=True, weight=1),
     "kills twice": Kind(jobs.kill_at_first, args=(2,)),
     "waits for another": Kind(jobs.wait_for_another, 2, waits=True, weight=4),

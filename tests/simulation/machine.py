@@ -18,8 +18,9 @@ from hypothesis.stateful import (
 
 from tests.simulation.history import History
 from tests.simulation.rest import Rest
-from tests.simulation.steps import HOW_OFTEN, Steps
+from tests.simulation.steps import HOW_OFTEN, Step, Steps
 from tests.simulation.tally import Tally
+from tests.simulation.world import IDLE_LANE_SECONDS
 
 #: Hypothesis is asked for so many histories at a time.
 AT_ONCE = 25
@@ -33,6 +34,7 @@ PROFILE = settings(
 )
 
 names = st.sampled_from([name for name, often in HOW_OFTEN.items() for _ in range(often)])
+together = st.lists(st.tuples(names, st.integers(0, 1000)), min_size=2, max_size=4)
 chances = st.randoms(use_true_random=False)
 
 
@@ -41,16 +43,24 @@ class Simulation(RuleBasedStateMachine):
 
     tally = Tally()
 
-    @initialize(number=st.integers(0, 2), apart=st.sampled_from([False] * 7 + [True]))
-    def begin(self, number: int, apart: bool) -> None:
-        self.history = History(apart)
+    @initialize(
+        number=st.integers(0, 2),
+        apart=st.sampled_from([False] * 7 + [True]),
+        idle_lane=st.sampled_from([IDLE_LANE_SECONDS, 4.0]),
+    )
+    def begin(self, number: int, apart: bool, idle_lane: float) -> None:
+        self.history = History(apart, idle_lane)
         self.steps = Steps(self.history)
         self.history.restart(0)
         self.history.restart(number)
 
     @rule(name=names, chance=chances)
     def take_a_step(self, name: str, chance: random.Random) -> None:
-        self.steps.take(name, chance)
+        self.steps.do(name, chance)
+
+    @rule(step=together)
+    def take_several_steps_together(self, step: Step) -> None:
+        self.steps.take(tuple(step))
 
     @invariant()
     def nothing_is_lost_or_twice(self) -> None:

@@ -21,6 +21,7 @@ class Rest:
 
     def come_to_rest(self) -> None:
         """All but one supervisor die; that one has to bring everything to its end."""
+        self._expected.audit.look_deeply()
         self._history.thaw()
         for worker, supervisor in self._world.supervisors.items():
             if supervisor.is_alive and worker != PLACES[0][0]:
@@ -67,5 +68,6 @@ class Rest:
 
     def _judge(self) -> None:
         self._expected.look()
+        self._expected.audit.look_deeply()
         self._expected.jobs = [job for job in self._expected.jobs if self._can_run(job)]
         self._expected.judge()

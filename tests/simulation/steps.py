@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
+from functools import partial
 
-from tests.simulation.history import PLANS, PLANS_APART, History, plans
+from ZODB.POSException import POSKeyError
+
+from tests.simulation.history import History
 from tests.simulation.kinds import CALLBACKS, KINDS, MANY
-from tests.simulation.world import Twist
+from tests.simulation.twists import PLANS, PLANS_APART, Twist, plans
 
 NAMES, WEIGHTS = list(KINDS), [kind.weight for kind in KINDS.values()]
 CALLBACK_NAMES, CALLBACK_WEIGHTS = list(CALLBACKS), [one.weight for one in CALLBACKS.values()]
@@ -20,26 +24,66 @@ FAIL_PLANS_APART = plans(before=("crash", "pass"))
 CALLBACK_PLANS = plans(before=("work", "work+pass", "work+pass", "pass"))
 
 
+#: How long a step may take.  All times are sums of powers of two, which are exact as floats: where
+#: time stands still meanwhile, a pass that comes a rounding error too early would come for ever.
+SECONDS = (0.0, 0.25, 0.5)
+#: What somebody does, by name, with the seed of its chance.
+Part = tuple[str, int]
+#: Several parts are done together, in turns.
+Step = tuple[Part, ...]
+
+
+def chance_of(step: Step) -> random.Random:
+    """The chance that is none of its parts'."""
+    return random.Random(step[0][1] + 1)
+
+
 class Steps:
     """Takes steps in a history; ``taken`` says which."""
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self.chance: random.Random = random.Random()
         self.taken: list[str] = []
 
-    def take(self, name: str, chance: random.Random) -> None:
-        """Take a step."""
+    def take(self, step: Step) -> None:
+        """Take a step, which takes its time."""
+        self.history.world.pass_by(chance_of(step).choice(SECONDS))
+        if len(step) == 1:
+            ((name, seed),) = step
+            self.do(name, random.Random(seed))
+            return
+        self.taken.append(f"{len(step)} together:")
+        tasks = [partial(self.do, name, random.Random(seed), "| ") for name, seed in step]
+        self.history.world.turns.together(tasks, chance_of(step))
+        self.history.world.count("steps together")
+
+    def do(self, name: str, chance: random.Random, mark: str = "") -> None:
+        """Do one thing."""
+        doing = Doing(self.history, chance, self.taken, mark + name)
+        call: Callable[[], None] = getattr(doing, name)
+        try:
+            call()
+        except POSKeyError:
+            if not self.history.world.was_meddled_with:  # else it was about what is gone
+                raise
+
+
+class Doing:
+    """What somebody does: each method is a kind of it."""
+
+    def __init__(
+        self, history: History, chance: random.Random, taken: list[str], name: str
+    ) -> None:
+        self.history = history
         self.chance = chance
-        self.taken.append(name)
-        step: Callable[[], None] = getattr(self, name)
-        step()
+        self._taken, self._number_of_line = taken, len(taken)
+        taken.append(name)
 
     def _number(self) -> int:
         return self.chance.randrange(12)
 
     def _say(self, what: object) -> None:
-        self.taken[-1] += f" {what}"
+        self._taken[self._number_of_line] += f" {what}"
 
     def _one_of(self, names: list[str], weights: list[int]) -> str:
         found = self.chance.choices(names, weights)[0]
@@ -64,7 +108,7 @@ class Steps:
     def put(self) -> None:
         """One job."""
         name = self._one_of(NAMES, WEIGHTS)
-        after = self.chance.choice([0, 0, 0, 0, 3, 3600])
+        after = self.chance.choice([0, 0, 0, 0, 3, 3600, 7200])
         by = self.chance.choice([None] * 7 + [0, 30])
         worker = None
         if self.chance.random() < 0.2:
@@ -124,6 +168,18 @@ class Steps:
         self._say(what)
         getattr(self.history, what)(self._number())
 
+    def give_back(self) -> None:
+        """What a child was to do waits again."""
+        self.history.give_back(self._number(), self.chance.random() < 0.5)
+
+    def undo(self) -> None:
+        """A commit of the latest ones."""
+        self.history.undo(self._number())
+
+    def restore(self) -> None:
+        """An older database."""
+        self.history.restore(self._number())
+
     def stop_a_supervisor(self) -> None:
         """In this or that way."""
         what = self.chance.choice(["kill", "freeze", "kill", "freeze", "stop"])
@@ -133,6 +189,10 @@ class Steps:
         else:
             getattr(self.history, what)(self._number(), self.chance.random() < 0.5)
 
+    def leave(self) -> None:
+        """A supervisor is stopped cleanly: what its children have not begun waits again."""
+        self.history.leave(self._number())
+
     def go_on(self) -> None:
         """What stood still goes on, what was dead is started."""
         self.history.thaw()
@@ -141,7 +201,7 @@ class Steps:
     def advance(self) -> None:
         """Time passes, and the storage's clock jumps to wherever it likes."""
         self.history.world.storage_offset = self.chance.choice([-1e6, 0.0, 1e6])
-        self.history.world.advance(self.chance.choice([0.4, 3.0, 6.0, 22.0]))
+        self.history.world.advance(self.chance.choice([0.5, 3.0, 6.0, 22.0]))
 
 
 #: How often each step is taken.
@@ -155,7 +215,24 @@ HOW_OFTEN = {
     "work_in_reactor": 7,
     "fire": 4,
     "touch_a_child": 6,
+    "give_back": 2,
     "stop_a_supervisor": 4,
     "go_on": 6,
     "advance": 6,
+    "restore": 1,
 }
+#: Only where the environment asks for it (make simulate UNDO=1): the product cannot bear all of it.
+if os.environ.get("ZCASYNC_SIMULATE_UNDO"):
+    HOW_OFTEN["undo"] = 6
+#: Where things are done together, work goes to and fro between engines that live:
+HOW_OFTEN_BETWEEN = HOW_OFTEN | {
+    "make_pass": 28,
+    "give_back": 14,
+    "work": 14,
+    "interfere": 3,
+    "stop_a_supervisor": 2,
+    "go_on": 14,
+    "advance": 3,
+}
+#: and of what is done together most writes records that others write, too.
+HOW_OFTEN_TOGETHER = HOW_OFTEN | {"make_pass": 50, "give_back": 30, "leave": 30, "go_on": 10}

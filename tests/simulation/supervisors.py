@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: A working engine promises to be silent for 12 s at most, so that its silence of 15 s is death.
 SETTINGS = Settings(ping_interval=6.0, ping_death_interval=6.0)
 PROMISE_SECONDS = 12.0
+#: An engine that makes more passes while no time passes would make them for ever.
+PASSES_AT_ONCE = 200
 #: More than enough silence to be buried.
 DEADLY_SECONDS = 2 * PROMISE_FACTOR * PROMISE_SECONDS
 
@@ -46,10 +48,21 @@ class DatabaseWork:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._began, self._times = 0.0, 0
+
+    def _count(self, now: float) -> None:
+        """An engine that turns in circles is a fault, and has to be stopped."""
+        self._times = self._times + 1 if now == self._began else 1
+        self._began = now
+        if self._times > PASSES_AT_ONCE:
+            self._supervisor.world.faults.append(f"{self._supervisor} makes passes without end")
+            self._supervisor.die()
 
     def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call it; what would be heard by a process that has died is never heard."""
         supervisor = self._supervisor
+        began = supervisor.world.seconds
+        self._count(began)
         try:
             with supervisor.world.acting(supervisor):
                 result = function(*args)
@@ -61,7 +74,7 @@ class DatabaseWork:
                 return fail(Failure())
         else:
             if supervisor.is_alive:
-                supervisor.last_wrote = supervisor.world.seconds
+                supervisor.note_written(began)
                 supervisor.world.count("passes")
                 return succeed(result)
         return Deferred()
@@ -117,6 +130,7 @@ class Supervisor:
         self.is_alive, self.is_frozen, self.is_doomed = True, False, False
         self.behind = 0.0  # seconds that its reactor has not seen yet
         self.last_wrote = world.seconds
+        self.was_late = float("-inf")  # when it wrote last after more silence than it had promised
         self.reactor = Reactor()
         self.reactor.rightNow = 1000.0 * self.pid
         self._mail: list[Callable[[], None]] = []
@@ -124,12 +138,14 @@ class Supervisor:
             self._make_pool,
             self._make_reactor_jobs,
             DatabaseWork(self),
-            Watch(self.reactor.seconds),
+            Watch(self.seconds),
             Environment(
-                seconds=self.reactor.seconds,
-                sleep=lambda seconds: None,
+                seconds=self.seconds,
+                sleep=lambda seconds: world.turns.pause(),
                 chance=random.Random(self.pid),
                 identity=lambda: identity_of(machine, self.pid),
+                housekeeping=world.idle_lane / 2,
+                idle_lane=world.idle_lane,
             ),
         )
         self.keeper = EngineKeeper(self.reactor, self._make_engine)
@@ -139,6 +155,17 @@ class Supervisor:
 
     def __str__(self) -> str:
         return f"supervisor {self.pid} of worker {self.worker.int}"
+
+    def note_written(self, began: float) -> None:
+        """Note the end of a pass; what it has written may be from its beginning."""
+        now = self.world.seconds
+        if now - self.last_wrote > PROMISE_SECONDS:
+            self.was_late = now
+        self.last_wrote = began
+
+    def seconds(self) -> float:
+        """The machine's monotonic clock, which goes on while the reactor is in a call."""
+        return float(self.reactor.seconds()) + self.behind
 
     @property
     def engine(self) -> Engine | None:
@@ -150,8 +177,10 @@ class Supervisor:
 
     def _make_engine(self, lost: Callable[[BaseException], None]) -> Engine:
         def report(error: BaseException) -> None:
-            silent = self.world.seconds - self.last_wrote
-            if silent <= PROMISE_SECONDS and not self.is_released:
+            now = self.world.seconds
+            silent, was_late = now - self.last_wrote, now - self.was_late <= PROMISE_SECONDS
+            self.is_released |= "released by an operator" in str(error)
+            if silent <= PROMISE_SECONDS and not was_late and not self.is_released:
                 self.world.faults.append(f"{self} wrote {silent} s ago and is buried: {error}")
             self.is_released = False
             self.world.count("buried alive")

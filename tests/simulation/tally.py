@@ -7,6 +7,14 @@ from collections import Counter as Counts
 
 from tests.simulation.steps import Steps
 
+#: Of all of them.
+ASSERTED = (
+    "  asserted: every unfinished job in exactly one place, the numbers of those that wait and of "
+    "those\n  that wait for later, nothing unfinished that a pack would remove, every job over "
+    "once, its effects,\n  results and callbacks there once, no claim left, no attempt lost by "
+    "others"
+)
+
 
 class Tally:
     """Counts histories and what they were full of."""
@@ -22,6 +30,10 @@ class Tally:
         self.histories += 1
         self._counts.update(world.tally)
         self._counts["steps"] += len(steps.taken)
+        self._counts["switches between those that go on together"] += world.turns.switches
+        expected = steps.history.expected
+        self._counts["times that all was asserted"] += expected.looks
+        self._counts["jobs that were seen in their one place"] += expected.audit.looked_at
         self._counts["jobs and callbacks"] += sum(
             1 + len(job.callbacks) for job in steps.history.expected.jobs
         )
@@ -37,4 +49,4 @@ class Tally:
         ]
         for name, number in sorted(self._counts.items(), key=lambda pair: -pair[1]):
             lines.append(f"  {number:9} {name} ({number / max(1, self.histories):.2f} each)")
-        return "\n".join(lines)
+        return "\n".join([*lines, ASSERTED])

@@ -1,6 +1,7 @@
 """Histories of supervisors, children and clients in all sorts of trouble: nothing lost or twice.
 
-``make simulate SECONDS=... SEED=...`` makes more of them; ``WALK=...`` repeats one walk.
+``make simulate SECONDS=... SEED=...`` makes more of them, ``UNDO=1`` has commits undone, and
+``WALK=...`` repeats one walk.
 """
 
 from __future__ import annotations
@@ -108,8 +109,13 @@ def test_a_walk_can_be_repeated() -> None:
     """The same seed means the same history, or a failure could not be looked into."""
     told = []
     for _ in range(2):
-        steps = walk(3).steps
-        world = steps.history.world
-        told.append((steps.taken, world.notes, world.tally, world.servers[-1].log))
+        worlds = [(steps.taken, steps.history.world) for steps in (walk(n).steps for n in range(8))]
+        told.append(
+            [
+                (taken, world.notes, world.tally, world.turns.switches, world.servers[-1].log)
+                for taken, world in worlds
+            ]
+        )
 
     assert told[0] == told[1]
+    assert sum(world.turns.switches for _, world in worlds) > 20

@@ -8,13 +8,12 @@ import random
 import traceback
 import uuid
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import transaction
 from ZEO.Exceptions import ClientDisconnected
-from ZODB.POSException import ConflictError
+from ZODB.POSException import ConflictError, POSKeyError
 
 from tests.simulation.burials import suspects, watched
 from tests.simulation.children import SimulatedChild
@@ -23,6 +22,8 @@ from tests.simulation.databases import new_servers
 from tests.simulation.identities import sight
 from tests.simulation.jobs import Crash, here
 from tests.simulation.supervisors import Supervisor
+from tests.simulation.turns import Turns
+from tests.simulation.twists import Twist
 from zcasync import clock
 from zcasync.errors import FencedError
 from zcasync.instance.lock import AlreadyServed
@@ -35,59 +36,57 @@ PLACES = (
     (uuid.UUID(int=2), "near", 0),
     (uuid.UUID(int=3), "far", HOUR),
 )
+#: Lanes are given up after seconds, not minutes.
+IDLE_LANE_SECONDS = 0.25
 #: Live engines look at their records at least this often, seconds.
 STEP_SECONDS = 5.0
+#: A place where a process reads, see ``Server.at``; they matter where several go on together.
+READ = "read"
 #: Errors that simulated trouble leads to.
 EXPECTED = (ConflictError, ClientDisconnected, FencedError, AlreadyServed)
 EXPECTED_NAMES = ("ConflictError", "ReadConflictError", "ClientDisconnected", "FencedError")
 
 
-@dataclass
-class Twist:
-    """What happens to the acting process at its commit number ``nth``, or between two of them.
-
-    ``place``: see ``Server.at``; or in a ``call`` that takes long.
-    """
-
-    nth: int
-    place: str
-    do: Callable[[Any], None]
-
-
 class World:
     """Everything there is, and whose turn it is.
 
-    ``apart``: the data manager has a database of its own.
+    ``apart``: the data manager has a database of its own.  ``idle_lane``: engines give up empty
+    lanes after so long, seconds.
     """
 
-    def __init__(self, apart: bool = False) -> None:
+    def __init__(self, apart: bool = False, idle_lane: float = IDLE_LANE_SECONDS) -> None:
         self.seconds = 0.0
         self.microseconds = 1_155_222_000_000_000
         self.storage_offset = 0.0
-        self.apart = apart
+        self.apart, self.idle_lane = apart, idle_lane
         self.tally: Counts[str] = Counts()
-        self.twist: tuple[Any, Twist] | None = None
+        self.turns = Turns()
         self.notes: list[str] = []
         self.faults: list[str] = []
         self.interruptions: Counts[bytes] = Counts()  # of each job: so many at most
-        self.timing = Timing(lambda: self.seconds, lambda seconds: None, lambda low, high: low)
+        self.timing = Timing(
+            lambda: self.seconds, lambda seconds: self.turns.pause(), lambda low, high: low
+        )
         self.children: list[SimulatedChild] = []
         self.supervisors: dict[uuid.UUID, Supervisor] = {}
-        self._actors: list[Any] = []
+        self._busy: Counts[Any] = Counts()  # who acts, in whatever thread
+        self._starting: set[uuid.UUID] = set()
         self._numbers = itertools.count(1)
         self.servers = new_servers(apart)
         for server in self.servers:
-            server.at = self._at
+            server.at, server.wait_for = self._at, self.turns.wait_for
             server.seconds = self._storage_seconds
         self._undo = contextlib.ExitStack()
         self._rule()
-        self.reader = Client(self, 0)
+        # Of several clocks, only the one that is ahead knows what nobody takes for due.
+        self.reader = Client(self, HOUR, only_looks=True)
         self.clients = [Client(self, 0), Client(self, -HOUR), Client(self, 0, "near")]
 
     def _rule(self) -> None:
         """Take over the real world's clock and chance, and what else there is once only."""
         sight.alive.clear()
         sight.frozen.clear()
+        sight.where = lambda: self._actor.machine if self._actor is not None else ""
         self._undo.callback(clock.set_source, None)
         clock.set_source(self._wall)
         # Engines and lanes are named by chance, and much depends on the order of their names.
@@ -95,8 +94,8 @@ class World:
         self._undo.callback(setattr, uuid, "uuid4", uuid.uuid4)
         uuid.uuid4 = lambda: uuid.UUID(int=names.getrandbits(128))
         self._undo.enter_context(watched(self.interruptions.update))
-        here.at, here.process, here.failed = self._at, lambda: self._actors[-1], self.failed
-        here.deferreds, here.outside, here.kills = [], Counts(), Counts()
+        here.at, here.process, here.failed = self._at, lambda: self._actor, self.failed
+        here.deferreds, here.outside, here.apart, here.kills = [], Counts(), Counts(), Counts()
 
     def close(self) -> None:
         """Give all that back."""
@@ -119,7 +118,8 @@ class World:
     def failed(self, who: str, error: BaseException) -> None:
         """A process met this error; only what belongs to the simulated trouble is expected."""
         self.note(f"{who}: {type(error).__name__}: {error}")
-        if not isinstance(error, EXPECTED):
+        is_gone = isinstance(error, POSKeyError) and self.was_meddled_with
+        if not isinstance(error, EXPECTED) and not is_gone:
             self.faults.append("".join(traceback.format_exception(error)))
 
     def failed_with(self, who: str, what: str) -> None:
@@ -128,8 +128,13 @@ class World:
         if what.split(":")[0] not in EXPECTED_NAMES:
             self.faults.append(what)
 
+    @property
+    def _actor(self) -> Any:
+        actors = self.turns.current.actors
+        return actors[-1] if actors else None
+
     def _wall(self) -> int:
-        return self.microseconds + (self._actors[-1].offset if self._actors else 0)
+        return self.microseconds + (0 if self._actor is None else self._actor.offset)
 
     def _storage_seconds(self) -> float:
         return 1e9 + self.seconds + self.storage_offset
@@ -140,34 +145,41 @@ class World:
     def acting(self, actor: Any) -> Iterator[None]:
         """Its clock, its view of the processes, its thread's transactions."""
         threads = transaction.manager
-        before, machine = threads.manager, sight.machine
-        self._actors.append(actor)
-        sight.machine = actor.machine
+        before, actors = threads.manager, self.turns.current.actors
+        actors.append(actor)
+        self._busy[actor] += 1
         if actor.transactions is not None:
             threads.manager = actor.transactions
         try:
             yield
         finally:
-            self._actors.pop()
-            threads.manager, sight.machine = before, machine
+            actors.pop()
+            self._busy[actor] -= 1
+            threads.manager = before
 
     def is_acting(self, actor: Any) -> bool:
         """Whether it is in the middle of something."""
-        return actor in self._actors
+        return self._busy[actor] > 0
 
     def _at(self, place: str) -> None:
         """The acting process has come to this place: do to it what is planned."""
-        if not self._actors:
+        turn, actor = self.turns.current, self._actor
+        if actor is None:
             return
-        actor = self._actors[-1]
+        if self.turns.are_taken:
+            self.turns.pause()
+            if place != READ:
+                self.note(f"{actor}: {place}")
+        elif place == READ:
+            return
         if actor.is_doomed:
             raise Crash
-        if self.twist is None or self.twist[0] is not actor:
+        if turn.twist is None or turn.twist[0] is not actor:
             return
-        twist = self.twist[1]
+        twist = turn.twist[1]
         if twist.place == place:
             if twist.nth == 0:
-                self.twist = None
+                turn.twist = None
                 twist.do(actor)
                 if actor.is_doomed:
                     raise Crash
@@ -176,20 +188,26 @@ class World:
     @contextlib.contextmanager
     def twisted(self, actor: Any, twist: Twist | None) -> Iterator[None]:
         """Let it happen to the actor meanwhile, if it comes that far."""
-        before = self.twist
+        turn = self.turns.current
+        before = turn.twist
         if twist is not None:
-            self.twist = (actor, twist)
+            turn.twist = (actor, twist)
         try:
             yield
         finally:
-            self.twist = before
+            turn.twist = before
 
-    def client(self, number: int) -> Client:
-        """A client that is not in the middle of something, up to date."""
+    @contextlib.contextmanager
+    def client(self, number: int, twist: Twist | None = None) -> Iterator[Client]:
+        """Act as a client that is not in the middle of something, up to date."""
         free = [client for client in self.clients if not self.is_acting(client)]
+        if not free:
+            free = [Client(self, 0)]
+            self.clients += free
         client = free[number % len(free)]
-        client.sync()
-        return client
+        with self.acting(client), self.twisted(client, twist):
+            client.sync()
+            yield client
 
     # processes
 
@@ -197,8 +215,11 @@ class World:
         """Start a supervisor for a worker, where none runs."""
         worker, machine, offset = PLACES[number]
         running = self.supervisors.get(worker)
-        if running is None or not running.is_alive:
-            self.supervisors[worker] = Supervisor(self, worker, machine, offset)
+        if worker in self._starting or (running is not None and running.is_alive):
+            return
+        self._starting.add(worker)
+        self.supervisors[worker] = Supervisor(self, worker, machine, offset)
+        self._starting.discard(worker)
 
     def alive(self) -> list[Supervisor]:
         """The supervisors that live."""
@@ -209,21 +230,32 @@ class World:
         """Whether no supervisor has died or was taken for dead."""
         return not self.tally["deaths of supervisors"] and not self.tally["buried alive"]
 
+    @property
+    def was_meddled_with(self) -> bool:
+        """Whether effects were undone, which nobody makes again."""
+        return bool(self.tally["undone"] or self.tally["restored"])
+
     def processes(self) -> list[Any]:
         """The supervisors and children that live."""
         return [*self.alive(), *self.children]
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass that supervisors notice when they are next at work."""
+        self.seconds += seconds
+        self.microseconds += int(seconds * 1_000_000)
+        for supervisor in self.alive():
+            supervisor.behind += seconds
 
     def advance(self, seconds: float) -> None:
         """Let time pass everywhere.  Children whose supervisor is gone leave within a second."""
         while seconds > 0:
             step = min(STEP_SECONDS, seconds)
             seconds -= step
-            self.seconds += step
-            self.microseconds += int(step * 1_000_000)
+            self.pass_by(step)
             for one in self.processes():
                 one.databases.hear()
             for supervisor in self.alive():
-                supervisor.tick(step)
+                supervisor.tick()
             for child in list(self.children):
                 if not child.supervisor.is_alive and not self.is_acting(child):
                     child.leave()
@@ -255,14 +287,3 @@ class World:
 
 def _lives(process: Any) -> bool:
     return process.is_alive if isinstance(process, Supervisor) else not process.is_gone
-
-
-def crash(actor: Any) -> None:
-    """The process dies here."""
-    raise Crash
-
-
-def doubt(actor: Any) -> None:
-    """The connection to the storage is lost here."""
-    actor.world.count("commits in doubt")
-    raise ClientDisconnected("the storage went away in a commit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -162,11 +163,12 @@ class Client:
                 if partial.state == COMPLETED and name not in HARMLESS:
                     return
                 args, oids = self._counters(kind)
-                if name == "either":
-                    added = partial.addCallbacks(*(Partial(kind.call, one) for one in args))
-                else:
-                    call = Partial(kind.call, *args, *kind.args)
-                    added = partial.addCallback(call, **kind.options)
+                with self._noted():
+                    if name == "either":
+                        added = partial.addCallbacks(*(Partial(kind.call, one) for one in args))
+                    else:
+                        call = Partial(kind.call, *args, *kind.args)
+                        added = partial.addCallback(call, **kind.options)
                 oid = added._p_oid
                 self.session.commit()
             except (ConflictError, ClientDisconnected):  # now it sees what the other one did
@@ -177,6 +179,16 @@ class Client:
             else:
                 job.callbacks.append(Call(name, kind, oid, oids))
                 return
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Remember what is committed meanwhile: of a callback that this client runs itself."""
+        before = len(self.world.servers[-1].log)
+        try:
+            yield
+        finally:
+            log = self.world.servers[-1].log
+            self.world.by_applications.update(tid for tid, _ in log[before:])
 
     # changes of mind
 

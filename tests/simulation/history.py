@@ -92,7 +92,8 @@ class History:
         """A client puts jobs; ``worker``: one's number, and whether it is the only one."""
         workers = None if worker is None else (PLACES[worker[0]][0], worker[1])
         with self.world.client(who, twist) as client:
-            self.expected.jobs += client.put(names, after, by, workers)
+            made = client.put(names, after, by, workers)
+        self.expected.jobs += made  # not before: others go on meanwhile
         self.world.count("puts")
 
     def add_callback(

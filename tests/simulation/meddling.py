@@ -17,13 +17,16 @@ OF_ENGINES = {
 
 
 def undo(world: World, number: int) -> None:
-    """Somebody undoes one of the latest commits, if the server lets them."""
+    """Somebody undoes one of the latest commits, if the server lets them.
+
+    Not what an application has done to callbacks of its own of a completed job: only it runs them.
+    """
     server = world.servers[-1]
     if world.apart or server.holder is not None or not server.log:
         return
     recent = server.log[-RECENT:]
     tid, _ = recent[number % len(recent)]
-    if not is_about_engines(world, tid):
+    if not is_about_engines(world, tid) and tid not in world.by_applications:
         world.count("undone" if server.undo(tid) else "undoings that were refused")
 
 

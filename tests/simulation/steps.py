@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from functools import partial
@@ -220,10 +219,8 @@ HOW_OFTEN = {
     "go_on": 6,
     "advance": 6,
     "restore": 1,
+    "undo": 3,
 }
-#: Only where the environment asks for it (make simulate UNDO=1): the product cannot bear all of it.
-if os.environ.get("ZCASYNC_SIMULATE_UNDO"):
-    HOW_OFTEN["undo"] = 6
 #: Where things are done together, work goes to and fro between engines that live:
 HOW_OFTEN_BETWEEN = HOW_OFTEN | {
     "make_pass": 28,

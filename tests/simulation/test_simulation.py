@@ -1,6 +1,6 @@
 """Histories of supervisors, children and clients in all sorts of trouble: nothing lost or twice.
 
-``make simulate SECONDS=... SEED=...`` makes more of them, ``UNDO=1`` has commits undone, and
+``make simulate SECONDS=... SEED=...`` makes more of them, and
 ``WALK=...`` repeats one walk.
 """
 

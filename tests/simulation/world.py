@@ -62,6 +62,7 @@ class World:
         self.tally: Counts[str] = Counts()
         self.turns = Turns()
         self.notes: list[str] = []
+        self.by_applications: set[bytes] = set()  # see ``meddling.undo``
         self.faults: list[str] = []
         self.interruptions: Counts[bytes] = Counts()  # of each job: so many at most
         self.timing = Timing(

@@ -143,10 +143,15 @@ class Lane(Persistent):  # type: ignore[misc]
         return [] if self.filed is None else [key for key in self.filed if key != BROKEN]
 
     def drop(self, entry: Entry) -> None:
-        """Pass over the first entry of the inbox, or remove an entry from its tree."""
+        """Pass over the first entry of the inbox, or remove an entry from its tree.
+
+        Writes the lane's own record in any case: what is dropped later cannot be brought back into
+        it by an undo.
+        """
         if entry.page is not None:
             self.page, self.index = entry.page, entry.index + 1
         else:
+            self.seq += 1
             tree = self.filed[entry.restriction]
             del tree[entry.key]
             if not tree:

@@ -52,6 +52,23 @@ def test_a_first_claim_is_a_ping_because_the_promise_gets_shorter(scene: Scene) 
     assert scene.worker.ping.promise == 40
 
 
+def test_a_ping_that_somebody_has_undone_is_written_again(scene: Scene) -> None:
+    """The record has an earlier promise then, which this engine would not keep."""
+    scene.worker.ping.write(12.0)
+    scene.session.commit()
+    earlier = scene.worker.ping.__getstate__()
+    scene.run(s0=ready())
+    assert scene.worker.ping.promise == IDLE_PING_SECONDS + 20
+    scene.client.sync()
+    undone = scene.client.same(scene.worker.ping)
+    undone.__dict__.update(earlier)
+    undone._p_changed = True
+    scene.client.commit()
+
+    scene.run(s0=ready())
+    assert scene.worker.ping.promise == IDLE_PING_SECONDS + 20
+
+
 @pytest.mark.parametrize("trouble", [ConflictError, ClientDisconnected])
 def test_a_ping_that_was_not_committed_is_written_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.perform.performer import Performer
 from zcasync.supervisor.poll.messages import SlotReport
+from zcasync.workers.fence import fence
 
 
 def test_a_death_interrupts_the_running_job_and_releases_the_others(scene: Scene) -> None:
@@ -231,3 +233,24 @@ def test_a_death_at_the_end_of_a_long_chain_is_judged_without_recursion(scene: S
     assert scene.held() == [partials[-1]]
     Performer().run_callbacks(partials[-1])
     assert {(one.state, one.result) for one in partials} == {(COMPLETED, 1)}
+
+
+def test_what_an_undo_brings_back_into_the_claims_of_a_later_engine_goes_on(scene: Scene) -> None:
+    """Give-backs and ends of an earlier engine, which is over, can be undone for a moment."""
+    waits, has_callbacks = scene.put(2)
+    has_callbacks.addCallback(abs)
+    scene.session.commit()
+    scene.run(s0=ready(room=2))
+    scenes.end(has_callbacks, 1)
+    before = scene.worker.incarnation
+    assert before is not None
+    fence(scene.session.connection, None)
+    before.end("stopped")
+    scenes.serve(scene.session)
+    scenes.fenced(scene.session, scene.worker)
+    scene.records = replace(scene.records, incarnation=scene.worker.incarnation)
+    scene.renew_passes()
+
+    done = scene.run(s0=ready(room=2))
+    assert waits.claim is has_callbacks.claim is scene.worker.incarnation
+    assert set(done.hand_out.slots[0]) == {waits._p_oid, has_callbacks._p_oid}

@@ -5,8 +5,9 @@ between the two.  So every pass leaves a mark in the records that it writes, its
 copy, which has gone on by itself, cannot have.  The first pass that finds another's mark knows that
 there is a twin; it finds out before it commits, because the two have met on such a record.
 
-What a commit in doubt may have written counts as this engine's, and so do earlier marks of its own,
-which an undo can bring back.  Others that take a partial out of a claim list leave its mark.
+What a commit in doubt may have written counts as this engine's, and so do earlier marks, of its own
+and of engines before it, which an undo can bring back.  Others that take a partial out of a claim
+list leave its mark.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Authorship:
 
     def __init__(self) -> None:
         self._seen: set[float | None] | None = None  # before the first pass: not known
+        self._began = time.monotonic()
         self._own: deque[float | None] = deque(maxlen=MARKS_KNOWN)
 
     def check(self, worker: Worker) -> None:
@@ -43,7 +45,7 @@ class Authorship:
             self._own.extend(found)  # from before the first pass
         elif not found <= self._seen:
             foreign = found - self._seen - {None, *self._own}
-            if foreign:
+            if any(mark is not None and mark >= self._began for mark in foreign):
                 raise TwinError(
                     f"engine {worker.engineUUID} is over ({REASON}; give the copy an instance home "
                     "of its own, without etc/uuid.txt)"

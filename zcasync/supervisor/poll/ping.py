@@ -18,20 +18,25 @@ class Pings:
         self._seconds = seconds
         self._pinged = float("-inf")
         self._interval = float("inf")
-        self._written: tuple[float, float] | None = None  # the same of this pass
+        self._mark: float | None = None  # by which it is known in the record
+        self._written: tuple[float, float, float | None] | None = None  # the same of this pass
 
     def ping(self) -> None:
-        """Write when the last ping gets old, or when this engine now promises to write sooner."""
+        """Write when the last ping gets old, or when this engine now promises to write sooner.
+
+        Also where somebody has undone it: an earlier promise may be to write sooner.
+        """
         self._written = None
         worker = self._worker
         holds_claims = len(worker.thread) + len(worker.reactor) > 0
         interval = float(worker.ping_interval) if holds_claims else IDLE_PING_SECONDS
         now = self._seconds()
-        if interval < self._interval or now - self._pinged >= self._interval / 2:
+        is_undone = self._mark is not None and worker.ping.monotonic != self._mark
+        if is_undone or interval < self._interval or now - self._pinged >= self._interval / 2:
             worker.ping.write(interval + worker.ping_death_interval)
-            self._written = now, interval
+            self._written = now, interval, worker.ping.monotonic
 
     def committed(self) -> None:
         """Note that the pass is committed, and with it its ping."""
         if self._written is not None:
-            self._pinged, self._interval = self._written
+            self._pinged, self._interval, self._mark = self._written

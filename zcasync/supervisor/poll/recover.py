@@ -29,6 +29,7 @@ class Recovery:
     def recover(self, slots: Slots, cancelled: Mapping[bytes, str], log: list[str]) -> None:
         """Revoke what a child that died, or one that was asked, did not begin or end."""
         for slot in slots:
+            self._recover_strays(slot, log, cancelled)
             deaths = self._new_deaths(slot) if slot.report.deaths else []
             # What a replacement was assigned already was claimed after the death.
             left = [one for one in slot.unaccounted() if one.claim is self._incarnation]
@@ -41,6 +42,18 @@ class Recovery:
                 _hand_on(slot, returned, slots)
             if cancelled:
                 recover(_cancelled_at_rest(slot, left, cancelled), None, log, cancelled)
+
+    def _recover_strays(self, slot: Slot, log: list[str], cancelled: Mapping[bytes, str]) -> None:
+        """Recover what an undo has brought back from the claims of an earlier engine."""
+        strays = [one for one in slot.unaccounted() if self._is_stray(one)]
+        recover(strays, None, log, cancelled)
+        for partial in strays:
+            if partial.has_result:
+                partial.reassign(self._incarnation)
+
+    def _is_stray(self, partial: PartialRecord) -> bool:
+        claim = partial.claim
+        return claim is not None and claim is not self._incarnation and claim.is_over
 
     def _new_deaths(self, slot: Slot) -> list[tuple[Death, bool]]:
         """Return the deaths in a slot that no commit has seen.

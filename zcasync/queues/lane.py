@@ -117,11 +117,8 @@ class Lane(Persistent):  # type: ignore[misc]
         return Entry(page.base + page.dues[index], page.partials[index], page, index)
 
     def upcoming(self, limit: int) -> list[PartialRecord]:
-        """Return up to ``limit`` of the next partials, from the inbox's page that is read now."""
-        entry = self.next_in_inbox()
-        if entry is None or entry.page is None:
-            return []
-        return entry.page.partials[entry.index : entry.index + limit]
+        """Return up to ``limit`` of the next partials of the inbox."""
+        return [partial for _, partial in islice(self.unread(), limit)]
 
     def first_filed(self, restriction: Restriction) -> Entry | None:
         """Return the earliest entry of one tree; None: it is empty."""

@@ -72,14 +72,15 @@ class Passes:
         """
         connection = self._records.connection
         burials = self._peers.look()
-        if given.has_changes:
+        is_caught_up = given.has_changes or self._retiring.is_behind
+        if is_caught_up:
             catch_up(connection.db())
         for attempt in range(CONFLICT_TRIES):
             self._transactions.begin()
             try:
                 heard = given.heard if attempt == 0 else ()
                 with at_hand(connection, heard, given.ahead):
-                    result = self._steps(given)
+                    result = self._steps(given, is_caught_up)
                 seen = last_seen(connection)
                 notify = functools.partial(_notify, result.hand_out, committed)
                 is_written, result.own = commit(connection, notify)
@@ -104,7 +105,7 @@ class Passes:
                 return result
         raise AssertionError("unreachable")
 
-    def _steps(self, given: PassInput) -> PassResult:
+    def _steps(self, given: PassInput, is_caught_up: bool) -> PassResult:
         self._require_ownership()
         self._authorship.check(self._records.worker)
         log: list[str] = []
@@ -115,7 +116,9 @@ class Passes:
         self._recovery.recover(slots, cancelled, log)
         # Behind that: what is claimed for this has nothing to do with a death.
         cancel_waiting(slots, cancelled, records, log)
-        retired = self._retiring.retire(slots, worker.completed, is_last=given.is_last)
+        retired = self._retiring.retire(
+            slots, worker.completed, is_last=given.is_last, is_caught_up=is_caught_up
+        )
         rehome(slots)
         claimed = self._dispatcher.dispatch(slots, records.manager, log)
         jobs = hand_out(slots)

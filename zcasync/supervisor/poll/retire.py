@@ -47,21 +47,27 @@ class Retiring:
         self._seconds = seconds
         self._since: float | None = None
         self._next: float | None = None  # the same once this pass is committed
+        #: A child has reported a commit that a pass did not see: the next one has to catch up.
+        self.is_behind = False
 
-    def retire(self, slots: Slots, completed: Completed, *, is_last: bool) -> int:
+    def retire(
+        self, slots: Slots, completed: Completed, *, is_last: bool, is_caught_up: bool = True
+    ) -> int:
         """Drop what was returned or waits for another partial; retire what has ended, in its time.
 
-        Returns how many have retired.
+        ``is_caught_up``: this pass sees all that was committed before it.  Returns how many have
+        retired.
         """
         sorted_ = [(slot, self._sort(slot)) for slot in slots]
         at_once = is_last or any(found.unreported for _, found in sorted_)
         retires = self.is_time(sum(found.count for _, found in sorted_), at_once)
+        self.is_behind = False
         over: list[tuple[int, PartialRecord]] = []
         for slot, found in sorted_:
-            if not retires:
-                slot.unretired = dict(slot.report.completed)
-                slot.claims.keep([*found.reported.values(), *found.kept])
-                continue
+            if not retires or not (is_caught_up or self._sees_all(slot, found)):
+                ended = slot.report.completed.items()
+                slot.unretired = {oid: when for oid, when in ended if oid in found.reported}
+                found.kept[:0], found.reported = found.reported.values(), {}
             undone = _protect(slot, found)
             slot.claims.keep([*undone, *found.kept])
             over += [(slot.report.completed[oid], one) for oid, one in found.reported.items()]
@@ -89,6 +95,14 @@ class Retiring:
             else:
                 partial.rewrite()
         return found
+
+    def _sees_all(self, slot: Slot, found: Sorted) -> bool:
+        """Return whether this pass sees the last commit that a child has reported."""
+        last = _load_last(slot, found)
+        if last is not None and last.state != COMPLETED:
+            self.is_behind = True
+            self._next = self._seconds() - RETIRE_SECONDS  # at once, in a pass that has caught up
+        return not self.is_behind
 
     def is_time(self, count: int, at_once: bool) -> bool:
         """Return whether ``count`` finished jobs are to be retired now.
@@ -119,11 +133,8 @@ def _protect(slot: Slot, found: Sorted) -> list[PartialRecord]:
     something is wrong with that, or a job has ended in another way, each is.
     """
     undone: list[PartialRecord] = []
-    order = [oid for oid in slot.report.completed if oid in found.reported]
-    if order:
-        guard = slot.claims.guard
-        load_all(guard._p_jar, [order[-1], guard._p_oid])
-        last = found.reported[order[-1]]
+    last = _load_last(slot, found)
+    if last is not None:
         if found.unreported or last.state != COMPLETED:
             undone = [one for one in found.reported.values() if one.state != COMPLETED]
             found.reported = {oid: one for oid, one in found.reported.items() if one not in undone}
@@ -131,9 +142,19 @@ def _protect(slot: Slot, found: Sorted) -> list[PartialRecord]:
         elif slot.report.outstanding:
             last.rewrite()  # the child writes the guard
         else:
-            guard.write()
+            slot.claims.guard.write()
     _rewrite(found.unreported)
     return undone
+
+
+def _load_last(slot: Slot, found: Sorted) -> PartialRecord | None:
+    """Load the last job that a child has reported, and the guard; return it, None: it has none."""
+    order = [oid for oid in slot.report.completed if oid in found.reported]
+    if not order:
+        return None
+    guard = slot.claims.guard
+    load_all(guard._p_jar, [order[-1], guard._p_oid])
+    return found.reported[order[-1]]
 
 
 def _rewrite(partials: Iterable[PartialRecord]) -> None:

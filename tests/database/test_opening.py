@@ -1,7 +1,9 @@
 """Opening databases; records whose classes cannot be imported."""
 
+import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -352,3 +354,17 @@ def test_a_new_database_that_does_not_answer_in_time_is_away(
     with pytest.raises(StorageAway, match="does not answer"):
         open_databases(home, load(home), timeout=SHORT_SECONDS)
     assert not storage.opened()
+
+
+def test_a_client_whose_supervisor_was_just_killed_waits_no_longer_than_it_listens(
+    home: Home,
+) -> None:
+    """The kernel takes a moment to end a process, and until then its sockets accept."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(home.control_socket))
+        listener.listen()
+        ending = threading.Thread(target=lambda: (listener.accept(), listener.close()))
+        ending.start()
+        with pytest.raises(NotRunning):
+            open_client(home.path, timeout=600.0)
+        ending.join()

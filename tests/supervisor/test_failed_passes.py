@@ -97,12 +97,12 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Broken], list[Any]]:
     def set_up(broken: Broken) -> list[Any]:
         tried: list[Any] = []
 
-        def try_steps(self: Passes, given: Any) -> Any:
+        def try_steps(self: Passes, *given: Any) -> Any:
             tried.append(self._records.connection)
             error = broken(self)
             if error is not None:
                 raise error
-            return steps(self, given)
+            return steps(self, *given)
 
         monkeypatch.setattr(Passes, "_steps", try_steps)
         return tried

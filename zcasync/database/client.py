@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import Any
 
 from ZODB import DB
@@ -14,9 +15,13 @@ from ZODB.POSException import ReadOnlyError
 
 from zcasync.database.missing_classes import class_factory
 from zcasync.database.opening import open_databases
-from zcasync.errors import ConfigurationError, NotRunning
+from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
+
+#: After so long, and twice as long each time, a client that waits for its server looks whether any
+#: process of the home is left: a supervisor that was killed listens until the kernel has ended it.
+FIRST_PATIENCE_SECONDS = 2.0
 
 
 def open_client(home_path: str | os.PathLike[str] | None = None, timeout: float = 10.0) -> DB:
@@ -24,9 +29,19 @@ def open_client(home_path: str | os.PathLike[str] | None = None, timeout: float 
     home = Home.find(home_path)
     home.require()
     configuration = load(home)
-    if configuration.is_embedded and not is_served(home):
-        raise not_running(home)
-    return open_databases(home, configuration, timeout)
+    if not configuration.is_embedded:
+        return open_databases(home, configuration, timeout)
+    deadline, patience = time.monotonic() + timeout, FIRST_PATIENCE_SECONDS
+    while True:
+        if not is_served(home):
+            raise not_running(home)
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            return open_databases(home, configuration, min(left, patience))
+        except StorageAway:
+            if time.monotonic() >= deadline:
+                raise
+        patience *= 2
 
 
 def is_served(home: Home) -> bool:

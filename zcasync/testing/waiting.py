@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ZEO.Exceptions import ClientStorageError
+
 from zcasync.interfaces import COMPLETED
 from zcasync.job.record import PartialRecord
 
@@ -58,15 +60,21 @@ def wait_for_result(
     """
     manager = partial._p_jar.transaction_manager
     states: list[str] = []
+    attempts = 0
 
     def is_completed() -> bool:
         manager.begin()
-        if not states or states[-1] != partial.state:
-            states.append(partial.state)
-        return partial.state == COMPLETED
+        nonlocal attempts
+        try:
+            state, attempts = partial.state, partial.attempts
+        except ClientStorageError:  # the server is away; ``turn`` may know whether for good
+            return False
+        if not states or states[-1] != state:
+            states.append(state)
+        return state == COMPLETED
 
     def seen() -> str:
-        return f"states seen: {', '.join(states)}; attempts: {partial.attempts}"
+        return f"states seen: {', '.join(states)}; attempts: {attempts}"
 
     wait_until(is_completed, f"{partial!r} to complete", turn=turn, seconds=seconds, seen=seen)
     return partial.result

@@ -104,13 +104,15 @@ def state(root: Any) -> Any:
 def real(tmp_path: Path) -> Iterator[Undoing]:
     db = DB(FileStorage(str(tmp_path / "Data.fs")))
 
+    manager = transaction.TransactionManager()  # that of the thread would stay failed
+
     def undo(tid: bytes) -> bool:
         number = next(
             one["id"] for one in db.undoLog(0, 100) if decodebytes(one["id"] + b"\n") == tid
         )
         try:
-            with transaction.manager:
-                db.undo(number)
+            with manager:
+                db.undo(number, manager.get())
         except UndoError:
             return False
         return True

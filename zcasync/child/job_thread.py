@@ -203,12 +203,12 @@ class JobThread:
         self, oids: list[bytes], ending: Ending, microseconds: int = 0, detail: str = ""
     ) -> None:
         get, moments = self._job_connection.connection.get, []
-        is_protected = self._job_connection.take_protected()
-        if ending == Ending.COMPLETED and not is_protected:
-            ending = Ending.SETTLED  # the records decide
-        elif ending == Ending.COMPLETED:
+        if ending == Ending.COMPLETED:
             try:
-                moments = [get(oid).ended_at or 0 for oid in oids]
+                if self._job_connection.take_protected():
+                    moments = [get(oid).ended_at or 0 for oid in oids]
+                else:
+                    ending = Ending.SETTLED  # the records decide
             except NOT_COMMITTED:  # the storage has just gone away: the records decide
                 transaction.abort()
                 ending = Ending.SETTLED

@@ -88,8 +88,9 @@ class Group:
         run = Run(partial, host, attempts=attempts)
         try:
             deferred = attempt(run)
-            if isinstance(deferred, Delegate):
-                return False  # its partial is performed in transactions of its own
+            if isinstance(deferred, Delegate):  # its partial is performed in own transactions
+                self._take_out()
+                return False
             noted = Noted.of(partial)
             if self._manager.get() is not self._transaction:
                 self.is_closed = True

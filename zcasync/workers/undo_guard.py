@@ -44,7 +44,8 @@ class CommitChain:
     def __init__(self) -> None:
         self.oid: bytes | None = None
         self._guard: UndoGuard | None = None
-        self._count = 0
+        self._written = 0  # by the last try of a commit
+        self._stored = 0  # by the last commit that was asked about
         self._is_intact = True
 
     def attach(self, connection: Any) -> None:
@@ -57,12 +58,17 @@ class CommitChain:
         if self._guard is None:
             self._is_intact = False
             return
-        if self._guard.count < self._count:  # or a commit has failed: the records tell
-            self._is_intact = False
+        self._is_intact = self._is_intact and self._guard.count >= self._stored
         self._guard.write()
-        self._count = self._guard.count
+        self._written = self._guard.count
 
     def take_intact(self) -> bool:
-        """Return whether all commits since the last call have protected the ones before."""
+        """Return whether all commits since the last call have protected the ones before.
+
+        To be called when a commit has succeeded; the tries before it may have failed.
+        """
         is_intact, self._is_intact = self._is_intact, True
+        if self._guard is not None:
+            is_intact = is_intact and self._guard.count >= self._written
+        self._stored = self._written
         return is_intact

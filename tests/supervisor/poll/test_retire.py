@@ -190,3 +190,20 @@ def test_a_finished_job_with_callbacks_to_run_is_kept(scene: Scene) -> None:
 
     assert scene.held() == [partial]
     assert done.hand_out.slots == {0: oids([partial])}
+
+
+def test_a_completed_job_retires_although_its_result_cannot_be_loaded_here(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its child, and who asks for the result, need what that is made of."""
+    over, at_work = scene.put(2)
+    scene.run(s0=ready(room=2))
+    scenes.end(over, scenes.Fickle())
+    scene.session.commit()
+    monkeypatch.setattr(scenes.Fickle, "refuses", True)
+    for in_hand in ([at_work], []):
+        scene.session.connection.cacheMinimize()
+        done = scene.run(s0=completed({over._p_oid: 1}, in_hand=in_hand))
+        scene.seconds.advance(RETIRE_SECONDS)
+    assert done.retired == 1
+    assert over not in scene.held()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from zcasync.interfaces import COMPLETED
+from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.supervisor.poll.slots import Slot, Slots
@@ -64,11 +65,12 @@ class Retiring:
         self.is_behind = False
         over: list[tuple[int, PartialRecord]] = []
         for slot, found in sorted_:
-            if not retires or not (is_caught_up or self._sees_all(slot, found)):
+            last = _load_last(slot, found) if retires else None
+            if not retires or not (is_caught_up or self._sees(last)):
                 ended = slot.report.completed.items()
                 slot.unretired = {oid: when for oid, when in ended if oid in found.reported}
-                found.kept[:0], found.reported = found.reported.values(), {}
-            undone = _protect(slot, found)
+                found.kept[:0], found.reported, last = found.reported.values(), {}, None
+            undone = _protect(slot, found, last)
             slot.claims.keep([*undone, *found.kept])
             over += [(slot.report.completed[oid], one) for oid, one in found.reported.items()]
             over += [(partial.ended_at or 0, partial) for partial in found.unreported]
@@ -96,13 +98,13 @@ class Retiring:
                 partial.rewrite()
         return found
 
-    def _sees_all(self, slot: Slot, found: Sorted) -> bool:
+    def _sees(self, last: PartialRecord | None) -> bool:
         """Return whether this pass sees the last commit that a child has reported."""
-        last = _load_last(slot, found)
-        if last is not None and last.state != COMPLETED:
-            self.is_behind = True
-            self._next = self._seconds() - RETIRE_SECONDS  # at once, in a pass that has caught up
-        return not self.is_behind
+        if last is None or not _is_undone(last):
+            return True
+        self.is_behind = True
+        self._next = self._seconds() - RETIRE_SECONDS  # at once, in a pass that has caught up
+        return False
 
     def is_time(self, count: int, at_once: bool) -> bool:
         """Return whether ``count`` finished jobs are to be retired now.
@@ -126,21 +128,22 @@ class Retiring:
         return max(0.0, self._next + RETIRE_SECONDS - self._seconds())
 
 
-def _protect(slot: Slot, found: Sorted) -> list[PartialRecord]:
+def _protect(slot: Slot, found: Sorted, last: PartialRecord | None) -> list[PartialRecord]:
     """Let nothing that has ended what is to retire be undone; return what was undone before.
+
+    ``last``: the last job that the child has reported; None: none.
 
     Each commit of a child protects the one before, so only the last one has to be looked at.  Where
     something is wrong with that, or a job has ended in another way, each is.
     """
     undone: list[PartialRecord] = []
-    last = _load_last(slot, found)
     if last is not None:
-        if found.unreported or last.state != COMPLETED:
-            undone = [one for one in found.reported.values() if one.state != COMPLETED]
+        if found.unreported or _is_undone(last):
+            undone = [one for one in found.reported.values() if _is_undone(one)]
             found.reported = {oid: one for oid, one in found.reported.items() if one not in undone}
             _rewrite(found.reported.values())
         elif slot.report.outstanding:
-            last.rewrite()  # the child writes the guard
+            _rewrite([last])  # the child writes the guard
         else:
             slot.claims.guard.write()
     _rewrite(found.unreported)
@@ -159,4 +162,13 @@ def _load_last(slot: Slot, found: Sorted) -> PartialRecord | None:
 
 def _rewrite(partials: Iterable[PartialRecord]) -> None:
     for partial in partials:
-        partial.rewrite()
+        if broken(partial) is None:
+            partial.rewrite()
+
+
+def _is_undone(partial: PartialRecord) -> bool:
+    """Return whether the commit is gone that has completed a partial, as its child has said.
+
+    Where its record cannot be loaded here, because of its result for instance, that is believed.
+    """
+    return broken(partial) is None and partial.state != COMPLETED

@@ -1,0 +1,98 @@
+"""The chain of a child's commits: it notices when one of them was undone, and no other trouble."""
+
+from __future__ import annotations
+
+from base64 import encodebytes
+
+import pytest
+from ZODB import DB
+from ZODB.POSException import ConflictError
+
+from tests.support.sessions import Session
+from zcasync.workers.undo_guard import CommitChain, UndoGuard
+
+
+class Child:
+    """A session whose commits are a chain."""
+
+    def __init__(self, db: DB) -> None:
+        self.session = Session(db)
+        self.session.keep(UndoGuard(), "guard")
+        self.chain = CommitChain()
+        self.chain.oid = self.guard._p_oid
+        self.chain.attach(self.session.connection)
+        self.session.connection.chain = self.chain
+
+    @property
+    def guard(self) -> UndoGuard:
+        found: UndoGuard = self.session.root["guard"]
+        return found
+
+    def commit(self) -> bytes:
+        """Commit a change; returns its id."""
+        self.session.sync()
+        self.session.root["changed"] = self.session.root.get("changed", 0) + 1
+        self.session.commit()
+        serial: bytes = self.session.root._p_serial
+        return serial
+
+
+@pytest.fixture
+def child(file_db: DB) -> Child:
+    return Child(file_db)
+
+
+def undo(child: Child, tid: bytes) -> None:
+    operator = Session(child.session.connection.db())
+    operator.connection.db().undo(encodebytes(tid).rstrip(), operator.transactions.get())
+    operator.commit()
+    operator.close()
+
+
+def test_every_commit_that_changes_something_writes_the_guard(child: Child) -> None:
+    for number in range(1, 4):
+        child.commit()
+        assert child.guard.count == number
+        assert child.chain.take_intact()
+    child.session.sync()
+    child.session.commit()
+    assert child.guard.count == 3
+
+
+def test_a_commit_that_was_undone_is_noticed_with_the_next_one(child: Child) -> None:
+    undone = child.commit()
+    assert child.chain.take_intact()
+    undo(child, undone)
+    child.commit()
+    assert not child.chain.take_intact()
+    child.commit()
+    assert child.chain.take_intact(), "the ones behind it are protected again"
+
+
+def test_a_commit_that_was_undone_before_it_is_asked_about_is_noticed(child: Child) -> None:
+    undo(child, child.commit())
+    child.session.sync()
+    assert not child.chain.take_intact()
+
+
+def test_a_try_that_conflicts_is_not_taken_for_one_that_was_undone(child: Child) -> None:
+    child.commit()
+    assert child.chain.take_intact()
+    child.session.sync()
+    child.session.root["changed"] = 0
+    other = Session(child.session.connection.db())
+    other.root["changed"] = 7
+    other.commit()
+    other.close()
+    with pytest.raises(ConflictError):
+        child.session.commit()
+    child.session.abort()
+    child.commit()
+    assert child.chain.take_intact()
+
+
+def test_commits_without_a_guard_protect_nothing(file_db: DB) -> None:
+    session = Session(file_db)
+    chain = session.connection.chain = CommitChain()
+    session.keep(1)
+    assert not chain.take_intact()

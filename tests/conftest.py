@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import leftovers
 from tests.support.fixtures import (
+    bench,
     connect,
     db,
     fake_clock,
@@ -29,6 +30,7 @@ from tests.support.instance import FOLDERS, RUNNING
 from zcasync.testing.waiting import wait_until
 
 __all__ = [
+    "bench",
     "connect",
     "db",
     "fake_clock",

@@ -289,15 +289,21 @@ def handing_on(session: Session) -> list[Partial]:
     return [waiting, awaited, *awaited.callbacks]
 
 
-def test_who_waits_has_the_failure_of_a_handing_on_that_raises(session: Session) -> None:
-    waiting, awaited, adoption = handing_on(session)
+def performer_that_fails_at(waiting: Partial) -> Performer:
+    """Its handing on of a result to this one fails."""
 
     def invoke(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if args and args[0] is waiting:
             raise ZeroDivisionError("in the middle of it")
         return call(*args, **kwargs)
 
-    Performer(invoke=invoke).perform(awaited)
+    return Performer(invoke=invoke)
+
+
+def test_who_waits_has_the_failure_of_a_handing_on_that_raises(session: Session) -> None:
+    waiting, awaited, adoption = handing_on(session)
+
+    performer_that_fails_at(waiting).perform(awaited)
 
     assert adoption.result.type is ZeroDivisionError
     assert (waiting.state, waiting.result.type) == (COMPLETED, ZeroDivisionError)
@@ -310,12 +316,7 @@ def test_who_has_its_result_keeps_it_when_a_handing_on_fails(session: Session) -
     waiting, awaited, adoption = handing_on(session)
     waiting.fail(ValueError("no longer wanted"))
 
-    def invoke(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if args and args[0] is waiting:
-            raise ZeroDivisionError("in the middle of it")
-        return call(*args, **kwargs)
-
-    Performer(invoke=invoke).perform(awaited)
+    performer_that_fails_at(waiting).perform(awaited)
 
     assert adoption.result.type is ZeroDivisionError
     assert waiting.result.type is ValueError

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import transaction
 from twisted.internet.defer import Deferred
 from ZEO.Exceptions import ClientDisconnected
-from ZODB import DB
 
 from tests.jobs import samples
 from tests.jobs.samples import Demo
 from tests.support import scenes
-from tests.support.job_threads import CALLS, Bench, Storage, defer
+from tests.support.job_threads import CALLS, Bench, defer
 from tests.support.sessions import Connect, Session
 from zcasync import Partial
-from zcasync.child import batches
-from zcasync.database import waiting as storage_wait
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.performer import Performer
 from zcasync.protocol.outcomes import Ending
 from zcasync.testing import FakeReactor
 from zcasync.testing.engine import inline_reactor_jobs
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A job thread, whose pauses take no time."""
-    CALLS.clear()
-    monkeypatch.setattr(storage_wait, "LONGEST_PAUSE", 0.0)
-    monkeypatch.setattr(batches, "GROUP_SECONDS", 60.0)
-    storage = Storage()
-    db = DB(storage)
-    made = Bench(db, storage)
-    yield made
-    transaction.abort()
-    made.client.close()
-    db.close()
 
 
 async def coroutine() -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import transaction
 
-from tests.processes.servers import Connect, database_server, own_server
-from tests.support.instance import Client, Instance, running
+from tests.processes.servers import Connect, Server, database_server, own_server
+from tests.support.instance import ROOT, Client, Instance, running
 from zcasync.database.opening import open_servers
 
 
@@ -36,6 +36,16 @@ def client(common: Instance) -> Client:
     """A client of the shared supervisor's database."""
     common.client.sync()
     return common.client
+
+
+@pytest.fixture(params=["ZEO.runzeo", "zcasync.zeo"])
+def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[Server]:
+    """A server as operators run it, which can be stopped and started again."""
+    made = Server(folder, [ROOT], module=request.param)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
 
 
 @pytest.fixture(params=["embedded", "runzeo"])

@@ -28,6 +28,18 @@ AT_SERVER = """
   </zeoclient>
 </zodb>
 """
+#: The same with the queues in a second database.
+AT_SERVER_TWICE = (
+    AT_SERVER
+    + """
+<zodb zc.async>
+  <zeoclient>
+    server 127.0.0.1:{port}
+    storage 2
+  </zeoclient>
+</zodb>
+"""
+)
 CONFIG = """
 <zeo>
   address 127.0.0.1:{port}

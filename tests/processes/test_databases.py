@@ -17,7 +17,7 @@ import pytest
 
 import zcasync
 from tests.jobs import basic as jobs
-from tests.processes.servers import database_server
+from tests.processes.servers import AT_SERVER, AT_SERVER_TWICE, database_server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.instance.home import Home
@@ -25,32 +25,12 @@ from zcasync.interfaces import NotRunning
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
 
-ONE = """
-<zodb>
-  <zeoclient>
-    server 127.0.0.1:{port}
-    storage 1
-  </zeoclient>
-</zodb>
-"""
-TWO = (
-    ONE
-    + """
-<zodb zc.async>
-  <zeoclient>
-    server 127.0.0.1:{port}
-    storage 2
-  </zeoclient>
-</zodb>
-"""
-)
-
 
 def test_jobs_run_through_an_external_server(
     folder: Path, make_instance: Callable[..., Instance]
 ) -> None:
     with database_server(folder) as port:
-        instance = make_instance(config=ONE.format(port=port) + SHORT).start()
+        instance = make_instance(config=AT_SERVER.format(port=port) + SHORT).start()
         counter = instance.client.add("counter", jobs.Counter())
         assert instance.client.wait_for(instance.client.put(counter.add, 2)) == 2
         assert instance.status()["server_pid"] is None
@@ -61,7 +41,7 @@ def test_the_queues_can_have_a_database_of_their_own(
     folder: Path, make_instance: Callable[..., Instance]
 ) -> None:
     with database_server(folder) as port:
-        instance = make_instance(config=TWO.format(port=port) + SHORT).start()
+        instance = make_instance(config=AT_SERVER_TWICE.format(port=port) + SHORT).start()
         client = instance.client
         counter = client.add("counter", jobs.Counter())
         partial = client.put(counter.add, 3)
@@ -127,7 +107,7 @@ def test_jobs_that_were_put_while_no_supervisor_ran_are_run_at_a_start(
     folder: Path, make_instance: Callable[..., Instance]
 ) -> None:
     with database_server(folder) as port:
-        instance = make_instance(config=ONE.format(port=port) + SHORT).start()
+        instance = make_instance(config=AT_SERVER.format(port=port) + SHORT).start()
         assert instance.stop() == 0
         client = instance.new_client()
         partials = [client.put(jobs.echo, number) for number in range(5)]

@@ -11,25 +11,10 @@ from typing import Any
 import pytest
 
 from tests.jobs import escapes
-from tests.processes.servers import AT_SERVER, database_server
+from tests.processes.servers import AT_SERVER, AT_SERVER_TWICE, database_server
 from tests.support.gates import Gate
 from tests.support.instance import SHORT, Instance
 from zcasync.testing.waiting import wait_until
-
-TWO_DATABASES = """
-<zodb main>
-  <zeoclient>
-    server 127.0.0.1:{port}
-    storage 1
-  </zeoclient>
-</zodb>
-<zodb zc.async>
-  <zeoclient>
-    server 127.0.0.1:{port}
-    storage 2
-  </zeoclient>
-</zodb>
-"""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +22,7 @@ TWO_DATABASES = """
     [
         (SHORT, escapes.IN_A_CHILD),
         (AT_SERVER, escapes.IN_A_CHILD),
-        (TWO_DATABASES, escapes.IN_A_CHILD_OF_TWO),
+        (AT_SERVER_TWICE, escapes.IN_A_CHILD_OF_TWO),
     ],
     ids=["embedded", "one database", "two databases"],
 )

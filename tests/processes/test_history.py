@@ -6,14 +6,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.jobs import basic as jobs
-from tests.processes.servers import Server
-from tests.processes.test_databases import ONE, TWO
+from tests.processes.servers import AT_SERVER, AT_SERVER_TWICE, Server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, SHORT, Instance
 from zcasync.errors import HistoryChanged
@@ -114,15 +113,6 @@ def test_a_job_at_work_is_interrupted_and_commits_nothing(
 # a server of its own
 
 
-@pytest.fixture(params=["zcasync.zeo", "ZEO.runzeo"])
-def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[Server]:
-    made = Server(folder, [ROOT], module=request.param)
-    try:
-        yield made.start()
-    finally:
-        made.stop()
-
-
 def put_back(server: Server, copy: Path | None, name: str = "Data.fs") -> None:
     """Put a copy in the place of the server's file while it is stopped; None: begin anew."""
     server.stop()
@@ -134,7 +124,7 @@ def put_back(server: Server, copy: Path | None, name: str = "Data.fs") -> None:
 
 
 def test_an_older_backup_ends_the_supervisor(server: Server, make_instance: MakeInstance) -> None:
-    instance = make_instance(config=ONE.format(port=server.port) + SHORT).start()
+    instance = make_instance(config=AT_SERVER.format(port=server.port) + SHORT).start()
     client = instance.client
     assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {})
     copy = Path(shutil.copy(server.folder / "Data.fs", server.folder / "backup.fs"))
@@ -146,7 +136,7 @@ def test_an_older_backup_ends_the_supervisor(server: Server, make_instance: Make
 
 
 def test_another_database_ends_the_supervisor(server: Server, make_instance: MakeInstance) -> None:
-    instance = make_instance(config=ONE.format(port=server.port) + SHORT).start()
+    instance = make_instance(config=AT_SERVER.format(port=server.port) + SHORT).start()
     client = instance.client
     assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {})
     put_back(server, None)
@@ -161,7 +151,7 @@ def test_another_history_of_the_second_database_ends_the_supervisor(
 ) -> None:
     server = Server(folder, [ROOT], module="zcasync.zeo").start()
     try:
-        instance = make_instance(config=TWO.format(port=server.port) + SHORT).start()
+        instance = make_instance(config=AT_SERVER_TWICE.format(port=server.port) + SHORT).start()
         client = instance.client
         counter = client.add("counter", jobs.Counter())
         copy = Path(shutil.copy(folder / "Data.fs", folder / "backup.fs"))
@@ -191,7 +181,7 @@ def test_twistd_ends_with_the_same_exit_code(make_instance: MakeInstance) -> Non
 def test_a_server_that_is_killed_again_and_again_is_the_same(
     server: Server, make_instance: MakeInstance
 ) -> None:
-    instance = make_instance(children=2, config=ONE.format(port=server.port) + SHORT).start()
+    instance = make_instance(children=2, config=AT_SERVER.format(port=server.port) + SHORT).start()
     client = instance.client
     counter = client.add("counter", jobs.Counter())
     for number in (1, 2):

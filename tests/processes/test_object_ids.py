@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +11,9 @@ from persistent.mapping import PersistentMapping
 from ZEO.Exceptions import ClientDisconnected
 
 from tests.processes.servers import Connect, Server
-from tests.support.instance import ROOT
 from zcasync.database.opening import open_servers
 from zcasync.database.sync import catch_up
 from zcasync.testing.waiting import wait_until
-
-
-@pytest.fixture(params=["ZEO.runzeo", "zcasync.zeo"])
-def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[Server]:
-    """ZEO's own one gives ids again that the last one had given, ours does not."""
-    made = Server(folder, [ROOT], module=request.param)
-    try:
-        yield made.start()
-    finally:
-        made.stop()
 
 
 @pytest.fixture

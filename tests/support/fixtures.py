@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import transaction
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from ZODB import DB
@@ -16,9 +17,12 @@ from zope.component.globalregistry import base
 from tests.support.audits import audited, kinds_left
 from tests.support.gates import Gate
 from tests.support.instance import SHORT, Instance, short_folder
+from tests.support.job_threads import CALLS, Bench, Storage
 from tests.support.scenes import Said, Seconds
 from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import clock
+from zcasync.child import batches
+from zcasync.database import waiting
 from zcasync.database.missing_classes import class_factory
 from zcasync.datamanager import install
 from zcasync.instance.home import Home
@@ -143,3 +147,18 @@ def home(tmp_path: Path) -> Home:
     made = Home(tmp_path)
     made.var.mkdir()
     return made
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A job thread without the thread, whose pauses take no time, and whose groups all of it."""
+    CALLS.clear()
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(batches, "GROUP_SECONDS", 60.0)  # the machine may be busy
+    storage = Storage()
+    database = DB(storage)
+    made = Bench(database, storage)
+    yield made
+    transaction.abort()
+    made.client.close()
+    database.close()

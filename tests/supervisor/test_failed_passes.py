@@ -201,6 +201,20 @@ def test_another_history_ends_the_engine_for_good(kept: Kept, breaks: Any) -> No
     kept.stop()
 
 
+def test_nothing_is_waited_for_once_the_end_of_an_engine_has_been_said(
+    kept: Kept, breaks: Any, said: Said
+) -> None:
+    def broken(passes: Passes) -> BaseException:
+        kept.keeper.give_up(HistoryChanged("an older backup"))
+        return ClientDisconnected("its server has ended, too")
+
+    breaks(broken)
+    kept.make_passes(1)
+    assert kept.engines[0].waiting_for is None
+    assert not said.about("waiting for the database")
+    kept.stop()
+
+
 def test_a_buried_engine_is_followed_by_another_one(kept: Kept, breaks: Any) -> None:
     first = kept.engines[0].UUID.bytes
     breaks(lambda passes: FencedError("buried") if passes._engine == first else None)

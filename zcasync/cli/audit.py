@@ -170,7 +170,8 @@ def _summary(done: Walk) -> str:
     if report is None:
         return "The database has no data manager yet: nothing to walk through."
     among = "" if report.records is None else f" among {report.records:,} records"
-    seen = f"{report.jobs:,} jobs{among} in {done.seconds:.1f} s"
+    jobs = "1 job" if report.jobs == 1 else f"{report.jobs:,} jobs"
+    seen = f"{jobs}{among} in {done.seconds:.1f} s"
     if report.records is None:
         seen += " (this storage cannot list its records: what nothing leads to was not seen)"
     if not done.findings:

@@ -223,7 +223,7 @@ def _print_check(
     for problem in problems:
         print_line(f"PROBLEM: {problem}")
     if not problems:
-        print_line("No problems.")
+        print_line("No problems." if settings else "Home and configuration: no problems.")
     print_line()
     if settings is None:
         return

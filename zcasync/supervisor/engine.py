@@ -262,7 +262,7 @@ class Engine:
             self._lost(error.with_traceback(None))
         elif isinstance(error, ConflictError):
             self.metrics.conflicts += CONFLICT_TRIES
-        else:
+        elif self._life == Life.RUNNING:  # else its end has been said, and no pass follows
             self._outage.fails(failure)
             self._begin_anew(self._failed_passes.step_after(error), failure)
         return self._failed_passes.pause()

@@ -6,6 +6,7 @@ lists in step.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from persistent import Persistent
@@ -189,3 +190,15 @@ class PartialRecord(PartialFields):
         if state not in TRANSITIONS[self._state]:
             raise BadStateError(f"a partial that is {self._state} cannot become {state}")
         self._state = state
+
+
+def protect(partials: Iterable[PartialRecord]) -> None:
+    """Let none of the transactions be undone that have written these partials last.
+
+    A transaction is undone as a whole, so one record of each is enough.
+    """
+    protected: set[bytes] = set()
+    for partial in partials:
+        if partial._p_serial not in protected or partial._p_jar is None:
+            protected.add(partial._p_serial)
+            partial.rewrite()

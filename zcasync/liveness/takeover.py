@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
-from zcasync.job.record import PartialRecord
+from zcasync.job.record import PartialRecord, protect
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import quarantine, recover, unreadable
 from zcasync.workers.claims import SizedSequence
@@ -48,8 +48,7 @@ def take_over(
                 for partial in resumed:
                     partial.reassign(incarnation)
                 to.lists(1)[0].items += resumed
-    for partial in finished:
-        partial.rewrite()
+    protect(finished)
     if finished:
         (heir or dead).completed.extend(finished)
     if dead.engineUUID is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
-from zcasync.job.record import PartialRecord
+from zcasync.job.record import PartialRecord, protect
 from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
 from zcasync.retry.policy import begins_only_once
 from zcasync.zeo.bulk_load import load_all
@@ -40,6 +40,7 @@ class Claimed:
     broken: list[tuple[PartialRecord, str]] = field(default_factory=list)
     examined: int = 0
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
+    passed_by: list[PartialRecord] = field(default_factory=list)  # filed, or no longer waiting
     is_barred: bool = False  # by a partial that has to wait for a child without jobs
 
     def wants_more(self, limit: int) -> bool:
@@ -68,6 +69,9 @@ def claim(
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
             _claim_from(queue, lanes, worker, limit, engine, idle, claimed)
+    # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
+    # have been read on.
+    protect(claimed.passed_by)
     return claimed
 
 
@@ -192,20 +196,16 @@ def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Cla
 
 
 def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:
-    """File, claim or forget an entry, which was taken from its place, by its fate.
-
-    Writes the record of its partial, so that what has put the entry there, or has ended the partial
-    outside a claim, cannot be undone any more: the lane has been read on.
-    """
+    """File, claim or forget an entry, which was taken from its place, by its fate."""
     if fate == Fate.BROKEN:
         lane.file(entry.due, entry.partial, BROKEN)
         claimed.broken.append((entry.partial, broken(entry.partial) or ""))
     elif fate == Fate.GONE:
         lane.count_gone(entry.due, now, -1)
         if isinstance(entry.partial, PartialRecord) and entry.partial.state != ACTIVE:
-            entry.partial.rewrite()
+            claimed.passed_by.append(entry.partial)
     elif fate == Fate.FILED:
-        entry.partial.rewrite()
+        claimed.passed_by.append(entry.partial)
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
         if entry.partial.state != PENDING:

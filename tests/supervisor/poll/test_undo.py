@@ -10,7 +10,7 @@ from ZODB import DB
 
 from tests.supervisor.poll.life import Life, Step
 from tests.support.scenes import Seconds
-from zcasync import Partial
+from zcasync import Partial, clock
 
 put: Step = Life.put
 pass_: Step = Life.pass_
@@ -97,6 +97,22 @@ def test_a_put_cannot_be_undone_once_a_worker_has_looked_at_it(life: Life) -> No
     second = life.tids()[-1]
     life.pass_()
     assert not life.undo(second)
+
+
+def test_a_put_of_many_is_protected_by_one_record(life: Life) -> None:
+    """To write each would make it expensive to pass by what is to be run later."""
+    life.client.sync()
+    later = clock.to_datetime(clock.now() + 3_600_000_000)
+    partials = life.client.queue.put_many([abs] * 30, later)
+    life.client.commit()
+    put = life.tids()[-1]
+    life.pass_()
+    life.client.sync()
+    for partial in partials:
+        partial._p_activate()
+    assert sum(partial._p_serial != put for partial in partials) == 1
+    assert not life.undo(put)
+    assert len(life.client.queue) == len(list(life.client.queue)) == 30
 
 
 def test_a_put_that_is_undone_before_leaves_nothing_behind(life: Life) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from zcasync.interfaces import COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
-from zcasync.job.record import PartialRecord
+from zcasync.job.record import PartialRecord, protect
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation
@@ -141,12 +141,12 @@ def _protect(slot: Slot, found: Sorted, last: PartialRecord | None) -> list[Part
         if found.unreported or _is_undone(last):
             undone = [one for one in found.reported.values() if _is_undone(one)]
             found.reported = {oid: one for oid, one in found.reported.items() if one not in undone}
-            _rewrite(found.reported.values())
+            _protect_loadable(found.reported.values())
         elif slot.report.outstanding:
-            _rewrite([last])  # the child writes the guard
+            _protect_loadable([last])  # the child writes the guard
         else:
             slot.claims.guard.write()
-    _rewrite(found.unreported)
+    _protect_loadable(found.unreported)
     return undone
 
 
@@ -160,10 +160,8 @@ def _load_last(slot: Slot, found: Sorted) -> PartialRecord | None:
     return found.reported[order[-1]]
 
 
-def _rewrite(partials: Iterable[PartialRecord]) -> None:
-    for partial in partials:
-        if broken(partial) is None:
-            partial.rewrite()
+def _protect_loadable(partials: Iterable[PartialRecord]) -> None:
+    protect(partial for partial in partials if broken(partial) is None)
 
 
 def _is_undone(partial: PartialRecord) -> bool:

@@ -40,7 +40,7 @@ class Claimed:
     broken: list[tuple[PartialRecord, str]] = field(default_factory=list)
     examined: int = 0
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
-    passed_by: list[PartialRecord] = field(default_factory=list)  # filed, or no longer waiting
+    passed_by: list[PartialRecord] = field(default_factory=list)  # whose place could be undone
     is_barred: bool = False  # by a partial that has to wait for a child without jobs
 
     def wants_more(self, limit: int) -> bool:
@@ -205,7 +205,9 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
         if isinstance(entry.partial, PartialRecord) and entry.partial.state != ACTIVE:
             claimed.passed_by.append(entry.partial)
     elif fate == Fate.FILED:
-        claimed.passed_by.append(entry.partial)
+        # What was put behind it has written the page again, and cannot be undone before that.
+        if entry.page is not None and entry.page._p_serial == entry.partial._p_serial:
+            claimed.passed_by.append(entry.partial)
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
         if entry.partial.state != PENDING:

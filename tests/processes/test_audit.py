@@ -11,6 +11,8 @@ from datetime import timedelta
 from ZODB.POSException import ConflictError
 
 from tests.chaos.workload import Workload
+from tests.jobs.basic import pass_gate
+from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
 from zcasync import Partial, clock
 from zcasync.audit.inspection import inspect
@@ -46,10 +48,14 @@ def end_while_they_wait(client: Client) -> None:
         client.transactions.abort()
 
 
-def test_a_busy_database_raises_no_false_alarm(make_instance: Callable[..., Instance]) -> None:
+def test_a_busy_database_raises_no_false_alarm(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
     instance = make_instance(children=2).start()
     workload = Workload(instance.new_client(), random.Random(5))
     client, auditor = instance.client, instance.new_client()
+    client.put(pass_gate, gate.path)  # claimed for certain when the first audit looks
+    gate.wait_for()
     over = threading.Event()
     application = threading.Thread(target=workload.run, args=(over, JOBS), daemon=True)
     application.start()
@@ -63,6 +69,7 @@ def test_a_busy_database_raises_no_false_alarm(make_instance: Callable[..., Inst
         claimed += len(worker.thread) + len(worker.reactor)
         waiting += len(auditor.manager.thread)
         audits += 1
+        gate.open()
     application.join()
     assert not workload.errors
     assert claimed > 0

@@ -41,7 +41,8 @@ ALLOWED: dict[str, str] = {
     "patterns": "partial",
     "instanceuuid": "",
     "subscribers": "database datamanager instanceuuid",
-    "zcasync": "database datamanager partial perform registry",
+    "calls": "database datamanager partial",
+    "zcasync": "calls partial perform registry",
     "protocol": "",
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol zeo",
@@ -161,6 +162,27 @@ def test_an_application_that_imports_zcasync_loads_no_reactor() -> None:
         "zcasync.configure()\n"
         "assert 'twisted.internet.reactor' not in sys.modules\n"
         "assert not any(name.startswith('zcasync.supervisor') for name in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_database_server_loads_neither_jobs_nor_what_a_client_needs() -> None:
+    code = (
+        "import sys, zcasync.supervisor.zeo_server.__main__\n"
+        "needless = {'zcasync.job', 'zcasync.partial', 'twisted.internet', 'ZConfig'}\n"
+        "assert not needless & set(sys.modules), needless & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_names_and_the_modules_of_the_package_are_found_when_they_are_used() -> None:
+    code = (
+        "import zcasync\n"
+        "assert set(zcasync.__all__) <= set(dir(zcasync))\n"
+        "for name in zcasync.__all__:\n"
+        "    assert callable(getattr(zcasync, name)), name\n"
+        "assert zcasync.interfaces.PENDING and zcasync.twist.Partial\n"
+        "assert not hasattr(zcasync, 'nothing')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

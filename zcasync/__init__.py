@@ -12,45 +12,40 @@ Each folder is an ability, with a map in its docstring: ``job``, ``retry`` and `
 
 from __future__ import annotations
 
-import os
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from zcasync.database.client import open_client
-from zcasync.datamanager import find
-from zcasync.interfaces import IDataManager
-from zcasync.partial import Partial
-from zcasync.perform.progress import current, progress
-from zcasync.registry import configure
-
 if TYPE_CHECKING:
-    from ZODB import DB
+    from zcasync.calls import open as open  # noqa: A004, the public name
+    from zcasync.calls import put as put
+    from zcasync.partial import Partial as Partial
+    from zcasync.perform.progress import current as current
+    from zcasync.perform.progress import progress as progress
+    from zcasync.registry import configure as configure
 
 __all__ = ["Partial", "configure", "current", "open", "progress", "put"]
 
+#: The module of each name above.  Loaded when first used: a database server or a command that needs
+#: a single folder does not pay for all of them.
+_MODULES = {
+    "Partial": "zcasync.partial",
+    "configure": "zcasync.registry",
+    "current": "zcasync.perform.progress",
+    "open": "zcasync.calls",
+    "progress": "zcasync.perform.progress",
+    "put": "zcasync.calls",
+}
 
-def open(home: str | os.PathLike[str] | None = None) -> DB:
-    """Return a client of the database of a home: a ``ZODB.DB``; close it when done.
 
-    ``home`` None: ``$INSTANCE_HOME``, else ``./instance``.  Raises NotRunning when the home's
-    database belongs to its supervisor and none runs, ConfigurationError when the home is unusable.
-    """
-    return open_client(home)
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found
+    if not name.startswith("_") and find_spec(f"zcasync.{name}") is not None:
+        return import_module(f"zcasync.{name}")
+    raise AttributeError(f"module 'zcasync' has no attribute {name!r}")
 
 
-def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Partial:
-    """Put ``call`` in a queue of the data manager that serves ``context``; return its partial.
-
-    ``context``: a persistent object that is stored, a connection, or a data manager.  ``options``:
-    see ``IPartialQueue.put``.  Runs after the caller commits.  Raises LookupError when the database
-    has no data manager yet (a supervisor installs it) or no such queue.
-    """
-    manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
-    if manager is None:
-        connection = context if hasattr(context, "root") else getattr(context, "_p_jar", None)
-        manager = None if connection is None else find(connection)
-    if manager is None:
-        raise LookupError(
-            f"no data manager serves {context!r}: is the object stored, and has a supervisor been "
-            "started for its database once?"
-        )
-    return manager.queue(queue).put(call, **options)  # type: ignore[no-any-return]
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,7 @@ FLOORS = (
     ("queues",),
     (
         "datamanager",
+        "calls",
         "adapters",
         "registry",
         "twist",

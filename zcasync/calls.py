@@ -1,0 +1,42 @@
+"""Sugar for applications: open a home's database, and put a call in a queue of a database."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from zcasync.database.client import open_client
+from zcasync.datamanager import find
+from zcasync.interfaces import IDataManager
+from zcasync.partial import Partial
+
+if TYPE_CHECKING:
+    from ZODB import DB
+
+
+def open(home: str | os.PathLike[str] | None = None) -> DB:
+    """Return a client of the database of a home: a ``ZODB.DB``; close it when done.
+
+    ``home`` None: ``$INSTANCE_HOME``, else ``./instance``.  Raises NotRunning when the home's
+    database belongs to its supervisor and none runs, ConfigurationError when the home is unusable.
+    """
+    return open_client(home)
+
+
+def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Partial:
+    """Put ``call`` in a queue of the data manager that serves ``context``; return its partial.
+
+    ``context``: a persistent object that is stored, a connection, or a data manager.  ``options``:
+    see ``IPartialQueue.put``.  Runs after the caller commits.  Raises LookupError when the database
+    has no data manager yet (a supervisor installs it) or no such queue.
+    """
+    manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
+    if manager is None:
+        connection = context if hasattr(context, "root") else getattr(context, "_p_jar", None)
+        manager = None if connection is None else find(connection)
+    if manager is None:
+        raise LookupError(
+            f"no data manager serves {context!r}: is the object stored, and has a supervisor been "
+            "started for its database once?"
+        )
+    return manager.queue(queue).put(call, **options)  # type: ignore[no-any-return]

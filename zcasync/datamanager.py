@@ -13,6 +13,7 @@ from zope.interface import implementer
 from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManager
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
 from zcasync.workers.worker import Worker, Workers
@@ -33,7 +34,7 @@ RECORD_FORMAT = 1
 
 
 @implementer(IDataManager)
-class DataManager(Persistent):  # type: ignore[misc]
+class DataManager(Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IDataManager`."""
 
     #: Development versions before 0.1 wrote none.

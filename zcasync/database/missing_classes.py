@@ -7,6 +7,7 @@ from typing import Any
 from ZODB import broken
 
 from zcasync.errors import FOREIGN_CODE
+from zcasync.unpublished import Unpublished
 
 
 def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
@@ -25,7 +26,7 @@ def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
         return broken.broken_cache[key]
 
 
-class StandIn(broken.Broken):  # type: ignore[misc]
+class StandIn(Unpublished, broken.Broken):  # type: ignore[misc]
     """An object whose class cannot be imported.  Stored again, it remains what it was."""
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from persistent import Persistent
 from ZODB.POSException import POSKeyError
 
 from zcasync.errors import InDoubt
+from zcasync.unpublished import Unpublished
 from zcasync.zeo.connections import has_changes
 
 ROOT_KEY = "zcasync.receipts"
@@ -30,7 +31,7 @@ KEY = "_zcasync_receipt"
 Signed = list[tuple[str, bytes, bytes]]
 
 
-class Receipt(Persistent):  # type: ignore[misc]
+class Receipt(Unpublished, Persistent):  # type: ignore[misc]
     """The sign of the last commit for which it was written; None: it was dropped."""
 
     sign: bytes | None = b""

@@ -16,6 +16,7 @@ from persistent import Persistent
 
 from zcasync.demo.counting import Totals, count_file
 from zcasync.demo.source import Portion
+from zcasync.unpublished import Unpublished
 
 #: The key of the index in the root of the database.
 ROOT_KEY = "zcasync.demo"
@@ -30,14 +31,14 @@ class Mention:
     lines: int
 
 
-class Shard(Persistent):  # type: ignore[misc]
+class Shard(Unpublished, Persistent):  # type: ignore[misc]
     """Some tokens of a batch: token -> (number of a file, lines, number of a file, lines ...)."""
 
     def __init__(self, postings: dict[str, tuple[int, ...]]) -> None:
         self.postings = postings
 
 
-class FileBatch(Persistent):  # type: ignore[misc]
+class FileBatch(Unpublished, Persistent):  # type: ignore[misc]
     """The part of the index that one job makes."""
 
     def __init__(self, root: Path, portion: Portion) -> None:
@@ -88,7 +89,7 @@ class FileBatch(Persistent):  # type: ignore[misc]
         return mentions
 
 
-class Index(Persistent):  # type: ignore[misc]
+class Index(Unpublished, Persistent):  # type: ignore[misc]
     """All batches; written once, before the jobs begin."""
 
     def __init__(self, root: Path, portions: Iterable[Portion]) -> None:

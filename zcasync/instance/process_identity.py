@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from zcasync.unpublished import Unpublished
+
 #: The value for what this platform does not provide; such identities are never compared.
 UNKNOWN = ""
 
@@ -69,7 +71,7 @@ def is_there(pid: int) -> bool:
 
 
 @dataclass(frozen=True)
-class ProcessIdentity:
+class ProcessIdentity(Unpublished):
     """The identity of one process: machine boot, pid namespace, pid and start time."""
 
     host: str

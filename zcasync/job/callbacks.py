@@ -9,10 +9,11 @@ from twisted.python.failure import Failure
 
 from zcasync.job.completion import end
 from zcasync.job.record import PartialRecord
+from zcasync.unpublished import Unpublished
 
 
 @dataclass(frozen=True)
-class Delegate:
+class Delegate(Unpublished):
     """A callable's request: run this partial here and now, and use its result as mine."""
 
     partial: PartialRecord

@@ -15,6 +15,7 @@ from twisted.python.reflect import qual
 from zcasync import errors
 from zcasync.errors import ForeignError
 from zcasync.text import shorten
+from zcasync.unpublished import Unpublished
 
 #: A longer message or traceback keeps its beginning and its end.
 MESSAGE_LIMIT_CHARACTERS = 10_000
@@ -25,7 +26,7 @@ CALLERS = ("call_here", "call_with_manager")
 PLAIN = (str, int, float, bool, bytes, type(None))
 
 
-class StoredFailure(Failure):
+class StoredFailure(Unpublished, Failure):
     """A Failure reduced to what can be stored.
 
     ``type`` is the class for builtins and zcasync's own exceptions, so that ``check`` and ``trap``

@@ -24,9 +24,10 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.callables import dotted, load_form, store_form
 from zcasync.job.values import LargeValue
+from zcasync.unpublished import Unpublished
 
 
-class PartialFields(Persistent):  # type: ignore[misc]
+class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
     """The stored fields of a partial, and questions about them."""
 
     _call: Any = None

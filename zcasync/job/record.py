@@ -15,6 +15,7 @@ from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.fields import PartialFields
+from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
 TRANSITIONS = {
@@ -25,7 +26,7 @@ TRANSITIONS = {
 }
 
 
-class Sidecar(Persistent):  # type: ignore[misc]
+class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
     """The callbacks and the annotations of one partial."""
 
     callbacks: tuple[PartialRecord, ...] = ()

@@ -15,6 +15,7 @@ from zodbpickle import binary
 from zodbpickle.fastpickle import Pickler, Unpickler
 
 from zcasync.errors import UnstorableError
+from zcasync.unpublished import Unpublished
 
 #: Types whose values can be stored without a check.
 SIMPLE = frozenset([type(None), bool, int, float, str, bytes, binary])
@@ -24,7 +25,7 @@ INLINE_LIMIT_BYTES = 8 * 1024
 RESULT_LIMIT_BYTES = 16 * 1024 * 1024
 
 
-class LargeValue(Persistent):  # type: ignore[misc]
+class LargeValue(Unpublished, Persistent):  # type: ignore[misc]
     """One large result in a record of its own."""
 
     def __init__(self, value: Any) -> None:

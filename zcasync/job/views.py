@@ -15,9 +15,10 @@ from zope.interface import implementer
 
 from zcasync.interfaces import IUUIDSet
 from zcasync.job.record import PartialRecord
+from zcasync.unpublished import Unpublished
 
 
-class Args(MutableSequence[Any]):
+class Args(Unpublished, MutableSequence[Any]):
     """The positional arguments of a partial.  Writing raises BadStateError unless it is PENDING."""
 
     def __init__(self, partial: PartialRecord) -> None:
@@ -56,7 +57,7 @@ class Args(MutableSequence[Any]):
         return repr(list(self))
 
 
-class Kwargs(MutableMapping[str, Any]):
+class Kwargs(Unpublished, MutableMapping[str, Any]):
     """The keyword arguments of a partial.  Writing raises BadStateError unless it is PENDING."""
 
     def __init__(self, partial: PartialRecord) -> None:
@@ -92,7 +93,7 @@ class Kwargs(MutableMapping[str, Any]):
         return repr(dict(self))
 
 
-class Annotations(MutableMapping[str, Any]):
+class Annotations(Unpublished, MutableMapping[str, Any]):
     """Notes on a partial, in a BTree of their own from the first one on.
 
     Other processes may write them while the job runs: no record that the job writes is touched.
@@ -130,7 +131,7 @@ class Annotations(MutableMapping[str, Any]):
 
 
 @implementer(IUUIDSet)
-class UUIDSet:
+class UUIDSet(Unpublished):
     """The workers selected for, or excluded from, a partial.  Empty: no restriction."""
 
     def __init__(self, partial: PartialRecord, attribute: str) -> None:

@@ -16,6 +16,7 @@ from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord, protect
 from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
 from zcasync.retry.policy import begins_only_once
+from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import load_all
 
 #: One claim examines no more entries than this, so that it ends soon in a long queue.
@@ -33,7 +34,7 @@ class Access(IntEnum):
 
 
 @dataclass
-class Claimed:
+class Claimed(Unpublished):
     """The result of one claim: partials to run; records that cannot be loaded, with the reason."""
 
     partials: list[PartialRecord] = field(default_factory=list)

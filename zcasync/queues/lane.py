@@ -22,6 +22,7 @@ from persistent import Persistent
 from ZODB.utils import z64
 
 from zcasync.job.record import PartialRecord
+from zcasync.unpublished import Unpublished
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
 PAGE_SIZE = 10
@@ -36,7 +37,7 @@ Restriction = tuple[Any, ...]
 FORGET_LIMIT = 100
 
 
-class Page(Persistent):  # type: ignore[misc]
+class Page(Unpublished, Persistent):  # type: ignore[misc]
     """Up to a few hundred entries: a partial and its due time, as distance from ``base``."""
 
     base = 0
@@ -64,7 +65,7 @@ class Page(Persistent):  # type: ignore[misc]
         return self.start + len(self.partials)
 
 
-class Inbox(Persistent):  # type: ignore[misc]
+class Inbox(Unpublished, Persistent):  # type: ignore[misc]
     """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
 
     def __init__(self, page: Page) -> None:
@@ -80,7 +81,7 @@ class Inbox(Persistent):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Unpublished):
     """A place in a lane: in its inbox (``page``) or in one of its trees (``key``)."""
 
     due: int
@@ -91,7 +92,7 @@ class Entry:
     key: tuple[int, int] = (0, 0)
 
 
-class Lane(Persistent):  # type: ignore[misc]
+class Lane(Unpublished, Persistent):  # type: ignore[misc]
     """The claimers' side of a lane."""
 
     owner: bytes | None = None  # engineUUID that claimed here last: others let it go first

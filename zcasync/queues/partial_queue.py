@@ -25,13 +25,14 @@ from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.put import Check, PutOptions
+from zcasync.unpublished import Unpublished
 
 #: A process that ends a waiting partial has its callbacks for itself for this time.
 RESUME_MICROSECONDS = 15_000_000
 
 
 @implementer(IPartialQueue)
-class PartialQueue(Persistent):  # type: ignore[misc]
+class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IPartialQueue`."""
 
     batch = False

@@ -11,17 +11,18 @@ from zope.interface import implementer
 from zcasync.errors import FullError
 from zcasync.interfaces import ISizedSequence
 from zcasync.job.record import PartialRecord
+from zcasync.unpublished import Unpublished
 from zcasync.workers.undo_guard import UndoGuard
 
 
-class Size(Persistent):  # type: ignore[misc]
+class Size(Unpublished, Persistent):  # type: ignore[misc]
     """One number in a record of its own."""
 
     def __init__(self, value: int) -> None:
         self.value = value
 
 
-class ClaimList(Persistent):  # type: ignore[misc]
+class ClaimList(Unpublished, Persistent):  # type: ignore[misc]
     """The partials that are claimed for one child, in the order in which they will run.
 
     ``guard``: the record that every commit of the child writes.
@@ -42,7 +43,7 @@ class ClaimList(Persistent):  # type: ignore[misc]
 
 
 @implementer(ISizedSequence)
-class SizedSequence(Persistent):  # type: ignore[misc]
+class SizedSequence(Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ISizedSequence`."""
 
     _lists: tuple[ClaimList, ...] = ()

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.interfaces import ICompletedCollection
 from zcasync.job.record import PartialRecord
+from zcasync.unpublished import Unpublished
 
 PAGE_SIZE = 32
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
@@ -25,13 +26,13 @@ BUCKET = timedelta(days=1)
 RETENTION = timedelta(days=7)
 
 
-class Page(Persistent):  # type: ignore[misc]
+class Page(Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
     partials: tuple[PartialRecord, ...] = ()
 
 
-class Bucket(Persistent):  # type: ignore[misc]
+class Bucket(Unpublished, Persistent):  # type: ignore[misc]
     """The pages of one period of time."""
 
     def __init__(self, began: int) -> None:
@@ -78,7 +79,7 @@ class Bucket(Persistent):  # type: ignore[misc]
 
 
 @implementer(ICompletedCollection)
-class Completed(Persistent):  # type: ignore[misc]
+class Completed(Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ICompletedCollection`."""
 
     _buckets: tuple[Bucket, ...] = ()

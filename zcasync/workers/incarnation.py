@@ -16,9 +16,10 @@ from persistent import Persistent
 
 from zcasync import clock
 from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.unpublished import Unpublished
 
 
-class Incarnation(Persistent):  # type: ignore[misc]
+class Incarnation(Unpublished, Persistent):  # type: ignore[misc]
     """One run of an engine for a worker; ``claims``: those of its children, None: unknown."""
 
     ended: int | None = None
@@ -65,7 +66,7 @@ class Incarnation(Persistent):  # type: ignore[misc]
         self.end_reason = reason
 
 
-class Ping(Persistent):  # type: ignore[misc]
+class Ping(Unpublished, Persistent):  # type: ignore[misc]
     """The engine's sign of life: its record's serial is the signal, its content for people.
 
     ``promise``: the engine writes again within this many seconds, or it is dead.  ``monotonic``:

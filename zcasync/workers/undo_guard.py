@@ -12,8 +12,10 @@ from typing import Any
 
 from persistent import Persistent
 
+from zcasync.unpublished import Unpublished
 
-class UndoGuard(Persistent):  # type: ignore[misc]
+
+class UndoGuard(Unpublished, Persistent):  # type: ignore[misc]
     """The number of commits of the children that have had one list of claims."""
 
     count = 0

@@ -19,6 +19,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import IWorker, IWorkers
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
+from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation, Ping
@@ -28,7 +29,7 @@ DURATIONS = frozenset({"poll_seconds", "ping_interval", "ping_death_interval"})
 
 
 @implementer(IWorker)
-class Worker(Persistent):  # type: ignore[misc]
+class Worker(Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IWorker`."""
 
     poll_seconds = 5
@@ -100,7 +101,7 @@ class Worker(Persistent):  # type: ignore[misc]
 
 
 @implementer(IWorkers)
-class Workers(Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[misc,override]
+class Workers(Unpublished, Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[misc,override]
     """See :class:`zcasync.interfaces.IWorkers`."""
 
     def __init__(self, manager: Any = None) -> None:

@@ -13,8 +13,24 @@ CUT = re.compile(r"\.\.\. \([0-9,]+ characters\)$")
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, which could confuse a terminal."""
+    """Return the text as one line in which nothing acts on the terminal or the log that shows it.
+
+    Control characters (newlines and tabs too), separators of lines, invisible and bidirectional
+    formatting, and lone surrogates are written as in a string literal: ``\\x1b``, ``\\u202e``.
+    """
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def printable_lines(text: str, indent: str = "") -> str:
+    """Return a text of several lines, each of them ``printable`` and indented; tabs stay.
+
+    The indent keeps a line of the text from being taken for one that we have written.
+    """
+    return "\n".join(
+        indent + "\t".join(map(printable, line.split("\t"))) for line in text.split("\n")
+    )
 
 
 def cut(text: str, limit: int = CELL_CHARACTERS) -> str:

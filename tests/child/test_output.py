@@ -11,8 +11,10 @@ from twisted.logger import capturedLogs, formatEvent
 
 from zcasync.child import output
 from zcasync.child.output import JobOutput
-from zcasync.protocol.output_marks import MARK
+from zcasync.protocol.output_marks import MARK_BYTES, new_mark
 from zcasync.supervisor.children.output import ChildOutput
+
+MARK = new_mark()
 
 
 class Stream:
@@ -23,6 +25,7 @@ class Stream:
         self.text = JobOutput(
             self._raw, encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
+        self.text.mark = MARK
 
     @property
     def written(self) -> str:
@@ -32,6 +35,7 @@ class Stream:
     def read(self) -> list[str]:
         """The lines as the supervisor attributes them: job and text."""
         lines = ChildOutput(0, 100, lambda: None)
+        lines.mark = MARK.encode()
         with capturedLogs() as events:
             lines.received(1, self.written.encode())
             lines.flush()
@@ -97,9 +101,15 @@ def test_write_returns_how_much_the_job_wrote(stream: Stream) -> None:
 def test_stdout_and_stderr_are_both_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
-    streams = output.install()
+    streams = output.install(MARK)
 
     assert (sys.stdout, sys.stderr) == streams
     assert [stream.fileno() for stream in streams] == [1, 2]
     output.begin(streams, "0x1")
     assert [stream._job for stream in streams] == ["0x1", "0x1"]
+    assert [stream.mark for stream in streams] == [MARK, MARK]
+
+
+def test_each_child_has_a_mark_of_its_own() -> None:
+    assert len({new_mark() for _ in range(100)}) == 100
+    assert len(f"{MARK}{2**64:#x}\n") < MARK_BYTES

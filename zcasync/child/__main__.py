@@ -13,7 +13,7 @@ from zcasync.child import output
 from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
 from zcasync.protocol.child_spec import ChildSpec
-from zcasync.protocol.output_marks import STACK_SIGNAL
+from zcasync.protocol.output_marks import STACK_SIGNAL, new_mark
 from zcasync.registry import configure
 
 TO_CHILD_FD = 3
@@ -29,7 +29,8 @@ def main() -> None:
     faulthandler.enable(all_threads=True)
     faulthandler.register(STACK_SIGNAL, all_threads=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
-    streams = output.install()
+    mark = new_mark()
+    streams = output.install(mark)
     say_it_once()
     configure()  # a job's module that registers its own adapters is imported later, and wins
 
@@ -40,7 +41,7 @@ def main() -> None:
 
     from zcasync.child.amp import ChildProtocol
 
-    connect(ChildProtocol(running, spec, streams), TO_CHILD_FD, FROM_CHILD_FD)
+    connect(ChildProtocol(running, spec, streams, mark), TO_CHILD_FD, FROM_CHILD_FD)
     running.run(installSignalHandlers=False)
 
 

@@ -29,8 +29,9 @@ EXIT_BOOT_FAILED = 70
 class ChildProtocol(AMPChild):  # type: ignore[misc]
     """The child's AMP protocol: answers the supervisor while a job runs."""
 
-    def __init__(self, reactor: Any, spec: ChildSpec, streams: tuple[Any, ...]) -> None:
+    def __init__(self, reactor: Any, spec: ChildSpec, streams: tuple[Any, ...], mark: str) -> None:
         super().__init__()
+        self._mark = mark
         self._reactor = reactor
         self._streams = streams
         self._jobs = JobQueue()
@@ -70,7 +71,8 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _ready(self) -> None:
         versions = {"python": platform.python_version()}
-        self._send_from_thread(commands.Ready, pid=os.getpid(), versions=versions)
+        pid = os.getpid()
+        self._send_from_thread(commands.Ready, pid=pid, versions=versions, mark=self._mark)
 
     def _begin(self, oid: bytes, at_once: bool) -> None:
         output.begin(self._streams, hex_oid(oid), at_once=at_once)

@@ -6,14 +6,12 @@ import io
 import sys
 from typing import Any
 
-from zcasync.protocol.output_marks import MARK
-
 
 class JobOutput(io.TextIOWrapper):
-    """A text stream that names a job before the job's first line."""
+    """A text stream that names a job before the job's first text; ``mark`` begins that line."""
 
+    mark = ""
     _job: str | None = None
-    _at_line_start = True
 
     def begin(self, job: str) -> None:
         """Assign the next text to ``job``."""
@@ -25,19 +23,17 @@ class JobOutput(io.TextIOWrapper):
             self._write_mark()
 
     def _write_mark(self) -> None:
-        mark, self._job = f"{MARK}{self._job}\n", None
-        super().write(mark if self._at_line_start else f"\n{mark}")
-        self._at_line_start = True
+        # Behind an unfinished line too: not even one that C code has written hides it.
+        mark, self._job = f"{self.mark}{self._job}\n", None
+        super().write(mark)
 
     def write(self, text: str) -> int:
         if self._job is not None and text:
             self._write_mark()
-        if text:
-            self._at_line_start = text.endswith("\n")
         return super().write(text)
 
 
-def install() -> tuple[JobOutput, JobOutput]:
+def install(mark: str) -> tuple[JobOutput, JobOutput]:
     """Replace ``sys.stdout`` and ``sys.stderr``; return the two."""
     streams = tuple(
         JobOutput(
@@ -48,6 +44,8 @@ def install() -> tuple[JobOutput, JobOutput]:
         )
         for fd in (1, 2)
     )
+    for stream in streams:
+        stream.mark = mark
     sys.stdout, sys.stderr = streams
     return streams  # type: ignore[return-value]
 

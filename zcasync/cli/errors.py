@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import click
 
+from zcasync.text import printable, printable_lines
+
 EXIT_NO = 1
 EXIT_WRONG = 2
 EXIT_AWAY = 3
@@ -38,8 +40,8 @@ class ReaderLeft(Exception):
 
 
 def say(message: str) -> None:
-    """Print one line on standard error."""
-    print(f"zcasync: {' '.join(message.split())}", file=sys.stderr)
+    """Print one line on standard error, whatever the message quotes."""
+    print(printable(f"zcasync: {' '.join(message.split())}"), file=sys.stderr)
 
 
 def exit_code_of(error: BaseException, invocation: Invocation) -> int:
@@ -123,10 +125,10 @@ def _append_traceback(error: BaseException, invocation: Invocation) -> str | Non
     if not log.is_dir():
         return None
     path = log / "zcasync.log"
-    text = "".join(traceback.format_exception(error))
+    text = printable_lines("".join(traceback.format_exception(error)).rstrip("\n"), "\t")
     try:
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"zcasync {invocation.command} failed:\n{text}")
+            file.write(f"zcasync {invocation.command} failed:\n{text}\n")
     except OSError:
         return None
     return str(path)

@@ -224,13 +224,12 @@ def _print_overdue(worker: dict[str, Any]) -> None:
 
 def _print_orphan(orphan: Any) -> None:
     from zcasync.cli.output import Verbatim, ago, print_facts
-    from zcasync.text import printable
 
     print_facts(
         [
             ("Orphan", f"process {orphan.pid}, begun {ago(orphan.since)}"),
             ("Engine", orphan.engine or "not known"),
-            ("Command", printable(orphan.command)),
+            ("Command", orphan.command),
             ("Why", "the supervisor that it belonged to is gone"),
             ("To do", "end it; a job that it is at runs again elsewhere:"),
             ("", Verbatim(f"kill -9 {orphan.pid}")),

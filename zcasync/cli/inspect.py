@@ -95,7 +95,7 @@ def _print_job(found: dict[str, Any]) -> None:
 def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return what the call is, and where and when it may run."""
     from zcasync.cli.output import at
-    from zcasync.text import cut, printable
+    from zcasync.text import cut
 
     by = found["begin_by_seconds"]
     return [
@@ -103,11 +103,8 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("State", found["state"] or "unknown"),
         ("Problem", found["problem"]),
         ("Call", found["callable"]),
-        *(("Argument", printable(cut(one))) for one in found["args"]),
-        *(
-            ("Argument", f"{name} = {printable(cut(value))}")
-            for name, value in found["kwargs"].items()
-        ),
+        *(("Argument", cut(one)) for one in found["args"]),
+        *(("Argument", f"{name} = {cut(value)}") for name, value in found["kwargs"].items()),
         ("Queue", found["queue"]),
         ("Callback of", found["callback_of"]),
         ("Begin after", at(found["begin_after"])),
@@ -120,7 +117,7 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
 def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return who runs it, what has become of it, and how often it was attempted."""
     from zcasync.cli.output import at
-    from zcasync.text import cut, printable
+    from zcasync.text import cut
 
     failure = found["failure"]
     return [
@@ -138,10 +135,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Waits for", found["waits_for"]),
         ("Progress", progress.text(found["progress"])),
         ("Result", _result(found)),
-        (
-            "Failure",
-            failure and printable(cut(f"{_short(failure['type'])}: {failure['message']}")),
-        ),
+        ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
     ]
 
 
@@ -157,15 +151,15 @@ def _took(found: dict[str, Any]) -> str | None:
 
 
 def _result(found: dict[str, Any]) -> str | None:
-    from zcasync.text import cut, printable
+    from zcasync.text import cut
 
     if found["result_repr"] is None or found["failure"] is not None:
         return None
-    return printable(cut(found["result_repr"]))
+    return cut(found["result_repr"])
 
 
 def _print_failure(failure: dict[str, Any]) -> None:
-    from zcasync.cli.output import print_line
+    from zcasync.cli.output import print_line, print_lines
     from zcasync.text import cut
 
     for name, value in failure["evidence"].items():
@@ -177,8 +171,7 @@ def _print_failure(failure: dict[str, Any]) -> None:
                 print_line(f"    {cut(str(line))}")
         elif value is not None:
             print_line(f"  {name}: {cut(str(value))}")
-    for line in failure["traceback"].rstrip("\n").split("\n"):
-        print_line(f"  {line}")
+    print_lines(failure["traceback"], "  ")
 
 
 def _print_callbacks(callbacks: list[dict[str, Any]], depth: int) -> None:

@@ -8,22 +8,33 @@ import sys
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
-from zcasync.text import printable, span
+from zcasync.text import printable, printable_lines, span
 
 WIDTH = 100
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output."""
-    print(json.dumps(document, indent=2))
+    print(json_text(document, indent=2))
 
 
-def print_line(text: str = "") -> None:
-    """Print a line of text on standard output, whatever characters the terminal knows."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+def json_text(document: Any, indent: int | None = None) -> str:
+    """Return a document as JSON in printable ASCII: people look at it in terminals, too."""
+    return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")
+
+
+def print_line(text: str = "", file: TextIO | None = None) -> None:
+    """Print a line on standard output or in ``file``, whatever it holds and the terminal knows."""
+    file = file or sys.stdout
+    encoding = file.encoding or "utf-8"
+    print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=file)
+
+
+def print_lines(text: str, indent: str, file: TextIO | None = None) -> None:
+    """Print a text of several lines, indented, on standard output or in ``file``."""
+    print(printable_lines(text.rstrip("\n"), indent), file=file)
 
 
 def print_table(
@@ -63,7 +74,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     shown = [(name, value) for name, value in facts if value is not None]
     wide = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        text = f"{name:<{wide}}  {value}"
+        text = printable(f"{name:<{wide}}  {value}")
         is_long = len(text) > WIDTH and not isinstance(value, Verbatim)
         for line in _wrapped(text, wide + 2) if is_long else [text]:
             print_line(line)

@@ -219,7 +219,7 @@ def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str
 
 
 def _print_outcome(job: dict[str, Any], wait: float, as_json: bool) -> int:
-    from zcasync.cli.output import print_json, print_line
+    from zcasync.cli.output import json_text, print_json, print_line, print_lines
 
     if as_json:
         print_json(job)
@@ -232,9 +232,9 @@ def _print_outcome(job: dict[str, Any], wait: float, as_json: bool) -> int:
     if failure is not None:
         say(f"job {job['id']} failed: {failure['type']}: {failure['message']}")
         if not as_json:
-            print(failure["traceback"], end="", file=sys.stderr)
+            print_lines(failure["traceback"], "  ", sys.stderr)
         return EXIT_NO
     if not as_json:
         has_form = job["result"] is not None or job["result_repr"] == "None"
-        print_line(json.dumps(job["result"] if has_form else job["result_repr"]))
+        print_line(json_text(job["result"] if has_form else job["result_repr"]))
     return 0

@@ -64,6 +64,7 @@ def run(
     """
     from twisted.internet import reactor as installed
 
+    from zcasync.cli.output import print_line
     from zcasync.instance.settings import load
     from zcasync.supervisor import logs
     from zcasync.supervisor.service import Supervisor, ready_line
@@ -71,10 +72,12 @@ def run(
     reactor: Any = installed
     configuration = load(home, path).with_settings(children=children, grace_period=grace_period)
     home.create()
+    stdout, stderr = sys.stdout, sys.stderr
     logs.begin(home)
 
     def ready() -> None:
-        print(ready_line(home), flush=True)
+        print_line(ready_line(home), stdout)
+        stdout.flush()
 
     def failed(error: BaseException) -> None:
         reactor.callLater(0, reactor.stop)
@@ -84,7 +87,9 @@ def run(
     )
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
     reactor.callWhenRunning(supervisor.startService)
-    reactor.run()
-    sys.stdout.flush()
+    try:
+        reactor.run()
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
     if supervisor.problem is not None:
         raise supervisor.problem

@@ -19,6 +19,7 @@ from zcasync.demo.index import Index
 from zcasync.demo.jobs import Job
 from zcasync.demo.source import Portion
 from zcasync.instance.home import Home
+from zcasync.text import printable
 
 WIDTH = 100
 SLOWEST = 5
@@ -91,7 +92,7 @@ class Report:
 
     def say(self, text: str) -> None:
         """Print a sentence; rich's markup counts."""
-        self._console.print(Padding(text, (0, 0, 0, 2), expand=False))
+        self._console.print(Padding(printable(text), (0, 0, 0, 2), expand=False))
 
     def step(self, title: str) -> None:
         """Print the heading of a step."""
@@ -177,7 +178,7 @@ class Report:
             totals = job.batch.totals()
             begun = f"{job.partial.attempts}x"
             cells = [f"{totals.files:,}", f"{totals.lines:,}", f"{job.portion.size / 1e3:,.0f}"]
-            label = escape(job.portion.label)
+            label = escape(printable(job.portion.label))
             table.add_row(job.id, label, *cells, begun, f"{job.seconds:.2f}")
         self._console.print(table)
 
@@ -189,7 +190,8 @@ class Report:
         for token in tokens:
             mentions = index.lookup(token)
             found[token] = len(mentions)
-            top = "\n".join(f"{one.name} ({one.lines})" for one in mentions[:TOP_FILES])
+            names = [f"{printable(one.name)} ({one.lines})" for one in mentions[:TOP_FILES]]
+            top = "\n".join(names)
             lines = sum(one.lines for one in mentions)
             table.add_row(token, f"{len(mentions):,}", f"{lines:,}", escape(top))
         self.say(f"{len(tokens)} answers in {time.monotonic() - began:.2f} s.")

@@ -14,7 +14,7 @@ from twisted.python.reflect import qual
 
 from zcasync import errors
 from zcasync.errors import ForeignError
-from zcasync.text import shorten
+from zcasync.text import printable, shorten
 from zcasync.unpublished import Unpublished
 
 #: A longer message or traceback keeps its beginning and its end.
@@ -68,7 +68,7 @@ class StoredFailure(Unpublished, Failure):
         self.__dict__.update(state or {})
 
     def __repr__(self) -> str:
-        return f"<{qual(Failure)} {self.type_name}: {self.getErrorMessage()}>"
+        return printable(f"<{qual(Failure)} {self.type_name}: {self.getErrorMessage()}>")
 
     def check(self, *errorTypes: Any) -> Any:
         """Return the first type that matches, as Twisted's; SystemExit and its like count too."""

@@ -24,6 +24,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.callables import dotted, load_form, store_form
 from zcasync.job.values import LargeValue
+from zcasync.text import printable
 from zcasync.unpublished import Unpublished
 
 
@@ -292,4 +293,5 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
-        return f"<zcasync.partial.Partial{where} {self.callable_name} {self._state}>"
+        call = printable(self.callable_name)
+        return f"<zcasync.partial.Partial{where} {call} {self._state}>"

@@ -10,9 +10,12 @@ from zcasync.protocol.arguments import Json, Moments, Oids
 
 
 class Ready(amp.Command):  # type: ignore[misc]
-    """A child's message: it has booted, its storage is open, it can take jobs."""
+    """A child's message: it has booted, its storage is open, it can take jobs.
 
-    arguments = [(b"pid", amp.Integer()), (b"versions", Json())]
+    ``mark``: what begins the marks in its output (``zcasync.protocol.output_marks``).
+    """
+
+    arguments = [(b"pid", amp.Integer()), (b"versions", Json()), (b"mark", amp.Unicode())]
     requiresAnswer = False
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 
-#: Begins a line that is not output but names a job: ``MARK`` and the job's id.
-MARK = "\x00zcasync job "
+#: No mark, with the id of a job and the end of its line, takes more than this.
+MARK_BYTES = 128
+
+
+def new_mark() -> str:
+    """Return what begins the marks of one child: the id of a job follows, and the end of the line.
+
+    It has a secret of the child's own, which is told to the supervisor only, when the child is
+    ready: what a job prints, or a process that it has started, is never taken for a mark.
+    """
+    return f"\x00zcasync {secrets.token_hex(16)} job "
+
+
 #: A child answers this signal with the Python stack of each of its threads, on its stderr.
 STACK_SIGNAL = signal.SIGUSR2
 #: In the last line of that answer: the outermost call of the main thread, which comes last.

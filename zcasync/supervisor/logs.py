@@ -1,4 +1,9 @@
-"""Where a supervisor's log goes: a rotated file in the home, and warnings to the terminal."""
+"""Where a supervisor's log goes: a rotated file in the home, and warnings to the terminal.
+
+What jobs, records and the outside have given is in it, and must neither act on the terminal that
+shows it nor look like a record of its own: each record has one line, and further lines, of
+tracebacks for instance, begin with a tab.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +18,19 @@ from twisted.logger import (
     LogLevel,
     LogLevelFilterPredicate,
     PredicateResult,
+    formatEvent,
     globalLogBeginner,
+    globalLogPublisher,
     textFileLogObserver,
 )
+from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from zcasync.database.errors import say_it_once
 from zcasync.instance.home import Home
+from zcasync.job.failure import StoredFailure, sanitize
+from zcasync.text import printable_lines
 
 ROTATE_BYTES = 10 * 1024 * 1024
 KEEP_FILES = 10
@@ -29,7 +39,8 @@ KEEP_FILES = 10
 def begin(home: Home) -> Any:
     """Send the log to ``log/zcasync.log`` from now on; returns the open file.
 
-    The standard library's log (ZODB, ZEO and the jobs' own libraries) goes there from WARNING on.
+    The standard library's log (ZODB, ZEO and the jobs' own libraries) goes there from WARNING on,
+    and what this process, with its reactor jobs, prints to ``sys.stdout`` and ``sys.stderr``.
     """
     home.log.mkdir(parents=True, exist_ok=True)
     file: Any = _Log("zcasync.log", str(home.log), ROTATE_BYTES, maxRotatedFiles=KEEP_FILES)
@@ -44,15 +55,50 @@ def begin(home: Home) -> Any:
     chatty = LogLevelFilterPredicate()
     chatty.setLogLevelForNamespace("twisted.protocols.amp", LogLevel.warn)
     to_file = FilteringLogObserver(textFileLogObserver(file), [chatty])
-    globalLogBeginner.beginLoggingTo(
-        [to_file, terminal], redirectStandardIO=False, discardBuffer=False
-    )
+    escape_all()
+    globalLogBeginner.beginLoggingTo([to_file, terminal], discardBuffer=False)
     handler = logging.StreamHandler(file)
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(asctime)s [%(name)s#%(levelname)s] %(message)s"))
+    handler.setFormatter(_Lines("%(asctime)s [%(name)s#%(levelname)s] %(message)s"))
     logging.getLogger().addHandler(handler)
     say_it_once()
     return file
+
+
+def escape_all() -> None:
+    """Escape all events from now on, for the observers that are added later.
+
+    Not by observers of our own around others: under twistd the others are twistd's.
+    """
+    observer: Any = _escape
+    globalLogPublisher.addObserver(observer)
+
+
+def _escape(event: dict[str, Any]) -> None:
+    """Escape, in place, what an event says and the traceback of its failure."""
+    text = formatEvent(event)
+    shown = printable_lines(text)
+    if shown != text:
+        event["log_format"], event["log_shown"] = "{log_shown}", shown
+    if "log_failure" in event:
+        event["log_failure"] = _escaped(event["log_failure"])
+
+
+def _escaped(failure: Failure) -> Failure:
+    """Return the failure, or where its traceback has to be escaped, one with the escaped text."""
+    text = failure.getTraceback()
+    shown = printable_lines(text)
+    if shown == text:
+        return failure
+    stored: Any = sanitize(failure)
+    return StoredFailure(stored.type, stored.value, stored.parents, shown)
+
+
+class _Lines(logging.Formatter):
+    """A formatter of the standard library's log: escapes as ``_escape``, and sets lines apart."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record)).replace("\n", "\n\t")
 
 
 class _Log(LogFile):  # type: ignore[misc]

@@ -14,7 +14,9 @@ from twisted.python import usage
 from zcasync.errors import ConfigurationError, HistoryChanged
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
+from zcasync.supervisor.logs import escape_all
 from zcasync.supervisor.service import Supervisor
+from zcasync.text import printable_lines
 
 
 class Options(usage.Options):  # type: ignore[misc]
@@ -40,7 +42,7 @@ class Options(usage.Options):  # type: ignore[misc]
                 children=self["children"], grace_period=self["grace-period"]
             )
         except ConfigurationError as error:
-            raise usage.UsageError(str(error)) from error
+            raise usage.UsageError(printable_lines(str(error))) from error
 
 
 def makeService(options: Options) -> Service:
@@ -55,6 +57,7 @@ def makeService(options: Options) -> Service:
     def failed(error: BaseException) -> None:
         running.callLater(0, running.stop)
 
+    escape_all()  # twistd begins its log after this
     configuration: Configuration = options.configuration
     supervisor = Supervisor(
         running,

@@ -16,6 +16,7 @@ from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended
 from zcasync.supervisor.children.backoff import Backoff
 from zcasync.supervisor.children.state import WORKING, ChildState, State
+from zcasync.text import printable
 
 log = Logger()
 
@@ -88,7 +89,7 @@ class ThreadWorker(ChildState):
         return blockingCallFromThread(self._reactor, lambda: deferred)
 
     def _log(self, text: str) -> None:
-        log.warn("thread jobs: {text}", text=text)
+        log.warn("thread jobs: {text}", text=printable(text))
 
     def _failed(self, error: BaseException) -> None:
         self.problem = error

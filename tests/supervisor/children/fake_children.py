@@ -14,9 +14,10 @@ from twisted.python.failure import Failure
 
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output_marks import STACK_END, STACK_SIGNAL
+from zcasync.protocol.output_marks import STACK_END, STACK_SIGNAL, new_mark
 
 #: Above what any kernel gives to a process, so that a signal to it or its group meets nobody.
+MARK = new_mark()
 pids = itertools.count(5_000_000)
 
 
@@ -68,7 +69,7 @@ class FakeProcess:
 
     def ready(self) -> None:
         self.was_ready = True
-        self._end.callRemote(commands.Ready, pid=self.pid, versions={})
+        self._end.callRemote(commands.Ready, pid=self.pid, versions={}, mark=MARK)
 
     def end_job(self, ending: Ending = Ending.SETTLED) -> None:
         oid = self.jobs.pop(0)

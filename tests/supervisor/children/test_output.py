@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.support.scenes import Said
-from zcasync.protocol.output_marks import MARK
+from zcasync.protocol.output_marks import new_mark
 from zcasync.supervisor.children.output import LAST_LINES, LINE_LIMIT_CHARACTERS, ChildOutput
 
 OUT, ERR = 1, 2
 LIMIT = 5
+MARK = new_mark()
 
 
 def mark(job: str) -> bytes:
@@ -32,7 +33,9 @@ def current() -> Current:
 
 @pytest.fixture
 def lines(current: Current) -> ChildOutput:
-    return ChildOutput(3, LIMIT, current)
+    made = ChildOutput(3, LIMIT, current)
+    made.mark = MARK.encode()
+    return made
 
 
 def test_each_line_is_logged_with_slot_and_job(lines: ChildOutput, said: Said) -> None:
@@ -163,3 +166,41 @@ def test_the_end_of_a_very_long_stack_is_noticed_too(lines: ChildOutput) -> None
     lines.received(ERR, b"  line 1 in work\n" * 500 + b"  line 198 in _run_module_as_main\n")
 
     assert seen == [True]
+
+
+@pytest.mark.parametrize("faked", ["\x00zcasync job 0x2", f"\x00zcasync {'0' * 32} job 0x2"])
+def test_a_job_that_prints_the_mark_of_others_speaks_for_itself_only(
+    lines: ChildOutput, said: Said, faked: str
+) -> None:
+    lines.received(OUT, mark("0x1") + f"{faked}\nmine\n".encode())
+
+    assert said.lines == [f"child 3 job 0x1: {faked}", "child 3 job 0x1: mine"]
+
+
+def test_before_a_child_has_told_its_mark_nothing_is_one(current: Current, said: Said) -> None:
+    ChildOutput(3, LIMIT, current).received(OUT, mark("0x1") + b"boot\n")
+
+    assert said.lines == [f"child 3 job -: {MARK}0x1", "child 3 job -: boot"]
+
+
+def test_a_mark_counts_behind_a_line_that_has_no_end(
+    lines: ChildOutput, current: Current, said: Said
+) -> None:
+    lines.received(OUT, mark("0x1") + b"no end")
+    lines.job_ended("0x1")
+    current.job = "0x2"
+    lines.received(OUT, mark("0x2") + b"next\n")
+
+    assert said.lines == ["child 3 job 0x1: no end", "child 3 job 0x2: next"]
+
+
+@pytest.mark.parametrize("before", range(65536 - 60, 65536 + 4, 7))
+def test_a_mark_counts_wherever_a_very_long_line_is_divided(
+    lines: ChildOutput, said: Said, before: int
+) -> None:
+    text = mark("0x1") + b"x" * before + mark("0x2") + b"next\n"
+    for start in range(0, len(text), 50):
+        lines.received(OUT, text[start : start + 50])
+
+    assert said.about("0x2") == ["child 3 job 0x2: next"]
+    assert not said.about("\x00")

@@ -7,11 +7,11 @@ from ampoule.main import TO_CHILD
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.task import Clock
 
+from tests.supervisor.children.fake_children import MARK
 from tests.supervisor.children.pooled import BOOT_TIMEOUT, Pooled
 from tests.support.scenes import Said
 from zcasync.job.ids import hex_oid
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output_marks import MARK
 from zcasync.supervisor.children.backoff import STEADY_SECONDS
 
 A, B, C = (number.to_bytes(8) for number in (1, 2, 3))

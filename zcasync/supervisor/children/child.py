@@ -173,8 +173,9 @@ class Child(ChildState):
 
     # what the ends of its pipes report
 
-    def is_ready(self) -> None:
-        """Note that it can take jobs."""
+    def is_ready(self, mark: str) -> None:
+        """Note that it can take jobs, and with which mark it will name them in its output."""
+        self._output.mark = mark.encode()
         _cancel(self._boot_timer)
         self.note_ready()
         self._changed(self)

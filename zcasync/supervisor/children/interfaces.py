@@ -112,8 +112,8 @@ class IChildProcess(Protocol):
     def slot(self) -> int:
         """Its slot."""
 
-    def is_ready(self) -> None:
-        """Note that it can take jobs."""
+    def is_ready(self, mark: str) -> None:
+        """Note that it can take jobs, and with which mark it will name them in its output."""
 
     def note_progress(self, progress: Progress) -> None:
         """Note what the running job has reported."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output_marks import MARK, STACK_END
+from zcasync.protocol.output_marks import MARK_BYTES, STACK_END
 
 log = Logger("zcasync.output")
 
@@ -20,7 +20,13 @@ CRASH_LINES = 100
 
 
 class ChildOutput:
-    """The output of one child: split into lines, attributed to jobs, limited."""
+    """The output of one child: split into lines, attributed to jobs, limited.
+
+    ``mark`` begins the child's marks, once it has told.  Without it, and for lines that others have
+    written to the child's pipes, a line belongs to the running job.
+    """
+
+    mark: bytes | None = None
 
     def __init__(self, slot: int | str, limit: int, current: Callable[[], str | None]) -> None:
         self.slot = slot
@@ -28,6 +34,7 @@ class ChildOutput:
         self._current = current
         self._rest = {1: b"", 2: b""}
         self._marked: dict[int, str | None] = {1: None, 2: None}
+        self._begun_by: dict[int, str] = {}  # the unfinished lines of jobs that have ended
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._crash: list[str] | None = None
         self._stack_seen: Callable[[], None] | None = None
@@ -37,19 +44,25 @@ class ChildOutput:
         """Take bytes from the child's stdout (1) or stderr (2)."""
         lines = (self._rest[fd] + data).split(b"\n")
         self._rest[fd] = lines.pop()
-        if len(self._rest[fd]) > 65536:  # a line without an end
-            lines.append(self._rest[fd])
-            self._rest[fd] = b""
+        if len(self._rest[fd]) > 65536:  # a line without an end; one half of a mark may be there
+            lines.append(self._rest[fd][:-MARK_BYTES])
+            self._rest[fd] = self._rest[fd][-MARK_BYTES:]
         for line in lines:
             self._line(fd, line)
 
     def _line(self, fd: int, raw: bytes) -> None:
-        text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")
-        if text.startswith(MARK):
-            self._marked[fd] = text[len(MARK) :]
+        if self.mark is None or self.mark not in raw:
+            self._text(fd, raw)
             return
+        unfinished, _, job = raw.rpartition(self.mark)
+        if unfinished:
+            self._text(fd, unfinished)
+        self._marked[fd] = job.decode("ascii", "backslashreplace")
+
+    def _text(self, fd: int, raw: bytes) -> None:
+        text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")
         text = text[:LINE_LIMIT_CHARACTERS]
-        job = self._marked[fd] or self._current() or "-"
+        job = self._begun_by.pop(fd, None) or self._marked[fd] or self._current() or "-"
         self._keep(text)
         self._counts[job] += 1
         if self._counts[job] <= self._limit:
@@ -75,6 +88,8 @@ class ChildOutput:
     def job_ended(self, job: str) -> None:
         """Attribute no more unmarked lines to this job; log how many of its lines were left out."""
         for fd, marked in self._marked.items():
+            if marked in (job, None) and self._rest[fd]:
+                self._begun_by.setdefault(fd, job)
             if marked == job:
                 self._marked[fd] = None
         count = self._counts.pop(job, 0)

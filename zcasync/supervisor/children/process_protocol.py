@@ -21,9 +21,9 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
         self._child = child
 
     @commands.Ready.responder
-    def ready(self, pid: int, versions: dict[str, str]) -> dict[str, Any]:
+    def ready(self, pid: int, versions: dict[str, str], mark: str) -> dict[str, Any]:
         """Pass on that the child can take jobs."""
-        self._child.is_ready()
+        self._child.is_ready(mark)
         return {}
 
     @commands.Ended.responder

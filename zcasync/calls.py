@@ -27,8 +27,10 @@ def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Pa
     """Put ``call`` in a queue of the data manager that serves ``context``; return its partial.
 
     ``context``: a persistent object that is stored, a connection, or a data manager.  ``options``:
-    see ``IPartialQueue.put``.  Runs after the caller commits.  Raises LookupError when the database
-    has no data manager yet (a supervisor installs it) or no such queue.
+    see ``IPartialQueue.put``; ``secret=True`` has the call's arguments shown to nobody, though they
+    stay in the database until the job is forgotten and the database packed.  Runs after the caller
+    commits.  Raises LookupError when the database has no data manager yet (a supervisor installs
+    it) or no such queue.
     """
     manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
     if manager is None:

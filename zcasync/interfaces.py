@@ -114,7 +114,11 @@ class IPartialQueue(Interface):
         (ValueError).  ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
         or ``"module:attribute"``) and that is called with the partial; None: the adapter without a
-        name, else ``"default"``; ValueError for one that cannot be found.
+        name, else ``"default"``; ValueError for one that cannot be found.  ``secret=True`` has the
+        arguments shown to nobody (see ``IPartial.secret``), ``secret=("password", 0)`` those with
+        these names and positions; ValueError for one that a call does not have.  They are stored as
+        all others, and stay in the database until the job is forgotten (``keep-completed``) and the
+        database packed.
 
         Raises TypeError for unknown options, ValueError for a partial that was put already,
         BadCallable and MisplacedError for what another process could not call or load.  Nothing
@@ -165,6 +169,13 @@ class IPartial(Interface):
     retry = Attribute(
         "The name of the IRetryPolicy, None for the default one.  Setting it (see "
         "IPartialQueue.put): BadStateError unless PENDING, ValueError for what cannot be found."
+    )
+    secret = Attribute(
+        "The arguments that are shown to nobody: True for all, else a tuple of names and "
+        "positions; False for none.  Commands, ``--json``, logs and the repr of args and kwargs "
+        "have ``<secret>`` instead; of a partial that is one of them, all arguments are secret.  "
+        "What the call itself prints, raises or returns is not covered.  Setting it: BadStateError "
+        "unless PENDING, TypeError, ValueError for an argument that is not there."
     )
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(

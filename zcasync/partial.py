@@ -22,6 +22,7 @@ from zcasync.job.callbacks import adopt, choose
 from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.placement import require_placed
 from zcasync.job.record import PartialRecord
+from zcasync.job.secret import hide, require_arguments, secret_of
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
 from zcasync.job.waiting import require_later
 from zcasync.perform import direct
@@ -41,12 +42,26 @@ class RetryName:
         partial.name_policy(name)
 
 
+class SecretArguments:
+    """The attribute ``secret`` of a partial."""
+
+    def __get__(self, partial: Partial | None, owner: Any = None) -> Any:
+        return self if partial is None else partial.secret_arguments
+
+    def __set__(self, partial: Partial, value: Any) -> None:
+        partial.require_pending("secret")
+        secret = secret_of(value)
+        require_arguments(partial, secret)
+        hide(partial, secret)
+
+
 @provider(IPartialFactory)
 @implementer(IDataManagerPartial)
 class Partial(PartialRecord):
     """See :class:`zcasync.interfaces.IDataManagerPartial`."""
 
     retry = RetryName()
+    secret = SecretArguments()
 
     @property
     def args(self) -> Args:

@@ -67,7 +67,8 @@ def run_where(
     if outer.deadline is not None:  # the whole journey has one deadline
         begin_after = min(begin_after, outer.deadline)
         begin_by = (outer.deadline - begin_after) * clock.MICROSECOND
-    queue.put(again, clock.to_datetime(begin_after), begin_by, batch=outer.is_batch)
+    moment = clock.to_datetime(begin_after)
+    queue.put(again, moment, begin_by, batch=outer.is_batch, secret=outer.secret)
     return again
 
 

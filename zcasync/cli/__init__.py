@@ -7,6 +7,7 @@
     session.py   the database of a home, used in a thread that a command can leave behind
     opening.py   opening a file storage without a server, and what that costs
     progress.py  the progress of running jobs, from the supervisor or the database
+    arguments.py the arguments of a put, from the command line, files and standard input
 
     run.py       ``run``: the supervisor in the foreground
     stop.py      ``stop``: the graceful end of a supervisor

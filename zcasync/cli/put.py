@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from zcasync.cli.arguments import Arguments
 from zcasync.cli.errors import EXIT_NO, Refusal, say
 from zcasync.cli.options import Seconds, common_options, examples
 
@@ -54,11 +54,30 @@ def _is_number(text: str) -> bool:
         "zcasync put operator.add --arg 1 --arg 2",
         "zcasync put math.factorial --arg 20 --wait",
         """zcasync put builtins.sorted --arg '["b", "a"]' --kwarg reverse=true --wait 5 --json""",
+        """zcasync put mail.send --arg '"@anna"' --kwarg password=@FILE --secret""",
     ),
 )
 @click.argument("call", metavar="DOTTED.NAME")
-@click.option("--arg", "args", multiple=True, metavar="JSON", help="A positional argument.")
-@click.option("--kwarg", "kwargs", multiple=True, metavar="NAME=JSON", help="A keyword argument.")
+@click.option(
+    "--arg",
+    "args",
+    multiple=True,
+    metavar="JSON|@FILE|-",
+    help="A positional argument: JSON, also from a file or from standard input.",
+)
+@click.option(
+    "--kwarg",
+    "kwargs",
+    multiple=True,
+    metavar="NAME=JSON|@FILE|-",
+    help="A keyword argument.",
+)
+@click.option(
+    "--secret",
+    "is_secret",
+    is_flag=True,
+    help="Never show the arguments: not in job and jobs, --json, logs and errors.",
+)
 @click.option(
     "--queue",
     type=click.Choice(["thread", "reactor"]),
@@ -77,6 +96,7 @@ def command(
     call: str,
     args: tuple[str, ...],
     kwargs: tuple[str, ...],
+    is_secret: bool,
     queue: str,
     wait: float | None,
     home: str | None,
@@ -89,15 +109,19 @@ def command(
     is printed as JSON instead, once it is there (as a JSON string with its repr, when it has no
     JSON form); the id goes to standard error.  Exit code 1 when the job failed or has not ended in
     time; it stays in the queue then.
+
+    What is on a command line can be seen by other users and is kept by shells; @FILE and - are not.
+    A text that begins with @ is given as JSON: '"@anna"'.  Arguments stay in the database until the
+    job is forgotten and the database packed, secret ones too.
     """
-    positional, named = _parse(args, kwargs)
+    arguments = Arguments.parse(args, kwargs, is_secret)
     found = _find(call)
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
     from zcasync.instance.home import Home
 
     with writing(Home.find(home), timeout) as session:
-        oid, job_id = _put(session, Home.find(home), queue, found, positional, named)
+        oid, job_id = _put(session, Home.find(home), queue, found, arguments)
         if wait is None:
             if as_json:
                 print_json({"id": job_id})
@@ -108,33 +132,6 @@ def command(
             say(f"job {job_id}")
         job = _wait_for(session, oid, job_id, wait)
     return _print_outcome(job, wait, as_json)
-
-
-def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
-    """Return the arguments as Python values.  Raises UsageError with all that is wrong."""
-    problems: list[str] = []
-
-    def value(option: str, text: str) -> Any:
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            problems.append(
-                f"{option} {text[:80]!r} is not JSON ({error}); a text needs quotes: '\"text\"'"
-            )
-
-    positional = [value("--arg", text) for text in args]
-    named: dict[str, Any] = {}
-    for text in kwargs:
-        name, equals, given = text.partition("=")
-        if not equals or not name.isidentifier():
-            problems.append(f"--kwarg {text[:80]!r} is not NAME=JSON")
-        elif name in named:
-            problems.append(f"--kwarg {name} is given twice")
-        else:
-            named[name] = value(f"--kwarg {name}:", given)
-    if problems:
-        raise click.UsageError("; ".join(problems), click.get_current_context())
-    return positional, named
 
 
 def _find(name: str) -> Callable[..., Any]:
@@ -151,9 +148,7 @@ def _find(name: str) -> Callable[..., Any]:
     return call
 
 
-def _put(
-    session: Any, home: Any, queue: str, call: Any, args: list[Any], kwargs: dict[str, Any]
-) -> tuple[bytes, str]:
+def _put(session: Any, home: Any, queue: str, call: Any, arguments: Arguments) -> tuple[bytes, str]:
     """Put and commit; return the partial's oid and id.
 
     Raises StorageAway, with the id where it may have been put.
@@ -166,7 +161,8 @@ def _put(
     made: list[tuple[bytes, str, int]] = []
 
     def put(connection: Any, manager: Any) -> tuple[bytes, str, int]:
-        partial = manager.queue(queue).put(Partial(call, *args, **kwargs))
+        made_of = Partial(call, *arguments.positional, **arguments.named)
+        partial = manager.queue(queue).put(made_of, secret=arguments.is_secret)
         made.append((partial._p_oid, id_of(partial), partial.due))
         return made[-1]
 

@@ -45,6 +45,7 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
     _by: int | None = None
     _batch: bool = False
     _detached: bool = False
+    _secret: bool | tuple[str | int, ...] = False
     _selected: tuple[bytes, ...] = ()
     _excluded: tuple[bytes, ...] = ()
     _retry: str | None = None

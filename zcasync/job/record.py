@@ -173,6 +173,11 @@ class PartialRecord(PartialFields):
         self._rewrites += 1
 
     @property
+    def secret_arguments(self) -> bool | tuple[str | int, ...]:
+        """The names and positions of the arguments that nobody is shown; True: all."""
+        return self._secret
+
+    @property
     def sidecar(self) -> Sidecar | None:
         """The record of callbacks and annotations, where there is one."""
         return self._sidecar  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from zcasync.interfaces import IUUIDSet
 from zcasync.job.record import PartialRecord
+from zcasync.job.secret import shown
 from zcasync.unpublished import Unpublished
 
 
@@ -54,7 +55,8 @@ class Args(Unpublished, MutableSequence[Any]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     def __repr__(self) -> str:
-        return repr(list(self))
+        secret = self._partial._secret
+        return f"[{', '.join(shown(secret, key, value) for key, value in enumerate(self))}]"
 
 
 class Kwargs(Unpublished, MutableMapping[str, Any]):
@@ -90,7 +92,9 @@ class Kwargs(Unpublished, MutableMapping[str, Any]):
         return isinstance(other, Mapping) and dict(self) == dict(other)
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        secret = self._partial._secret
+        items = [f"{key!r}: {shown(secret, key, value)}" for key, value in self.items()]
+        return f"{{{', '.join(items)}}}"
 
 
 class Annotations(Unpublished, MutableMapping[str, Any]):

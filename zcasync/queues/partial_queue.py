@@ -19,6 +19,7 @@ from zcasync.interfaces import PENDING, IPartialQueue
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
+from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.claim import Access, Claimed, claim, next_due
@@ -255,6 +256,8 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         partial.enter(self, options.due, options.by, batch=batch, detached=options.detached)
         if options.policy is not None:
             partial.name_policy(options.policy)
+        if options.secret:
+            hide(partial, options.secret)
 
     def _lane(self) -> Lane:
         """Return the lane of this connection."""

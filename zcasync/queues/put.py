@@ -10,6 +10,7 @@ from typing import Any
 from zcasync import clock
 from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
+from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.partial import Partial, as_partial
 from zcasync.retry.policy import require_policy, stored_name
 
@@ -19,7 +20,8 @@ class PutOptions:
     """The options of one put: how its items are to be run.
 
     ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit; ``batch``
-    None: as the queue says; ``policy``: the stored name of the retry policy.
+    None: as the queue says; ``policy``: the stored name of the retry policy; ``secret``: the
+    arguments that nobody is shown.
     """
 
     due: int
@@ -27,6 +29,7 @@ class PutOptions:
     batch: bool | None = None
     detached: bool = False
     policy: str | None = None
+    secret: Secret = False
 
     @classmethod
     def of(
@@ -37,11 +40,13 @@ class PutOptions:
         batch: bool | None = None,
         detached: bool = False,
         retry: Any = None,
+        secret: Any = False,
     ) -> PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
         now = clock.now()
         due = now if begin_after is None else clock.from_datetime(begin_after, "begin_after")
-        return cls(max(now, due), _microseconds(begin_by), batch, detached, stored_name(retry))
+        policy, hidden = stored_name(retry), secret_of(secret)
+        return cls(max(now, due), _microseconds(begin_by), batch, detached, policy, hidden)
 
 
 class Check:
@@ -81,6 +86,7 @@ class Check:
             raise ValueError(f"item {partial!r} has been called already: make a new Partial")
         if self._options.detached:
             require_plain(partial)
+        require_arguments(partial, self._options.secret)
         require_policy(partial, self._options.policy)
         if self._jar is not None:
             require_placed(partial, self._jar)

@@ -21,6 +21,7 @@ from zcasync.job.callables import dotted
 from zcasync.job.failure import StoredFailure
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
+from zcasync.job.secret import shown
 from zcasync.job.values import LargeValue
 from zcasync.perform.progress import noted
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
@@ -67,7 +68,7 @@ def describe(partial: Any) -> dict[str, Any]:
     fields = Fields(partial)
     if not fields.is_readable:
         return {**_nothing(), "id": identity(partial), "problem": fields.problem}
-    state = fields["_state"]
+    state, secret = fields["_state"], fields["_secret"]
     has_result = state in (CALLBACKS, COMPLETED)
     by = fields["_by"]
     args: tuple[Any, ...] = _try(lambda: tuple(fields["_args"]), ())
@@ -77,8 +78,10 @@ def describe(partial: Any) -> dict[str, Any]:
         "state": state,
         "queue": _try(lambda: fields["_queue"].__name__, None),
         "callable": _try(lambda: dotted(fields["_call"]), None),
-        "args": [safe_repr(one) for one in args],
-        "kwargs": {str(name): safe_repr(value) for name, value in kwargs.items()},
+        "args": [shown(secret, key, value, safe_repr) for key, value in enumerate(args)],
+        "kwargs": {
+            str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
+        },
         **_outcome(fields if has_result else None),
         "attempts": fields["_attempts"],
         "interruptions": fields["_interruptions"],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -72,24 +74,31 @@ def run(
     reactor: Any = installed
     configuration = load(home, path).with_settings(children=children, grace_period=grace_period)
     home.create()
-    stdout, stderr = sys.stdout, sys.stderr
-    logs.begin(home)
+    with _streams_restored() as stdout:
+        logs.begin(home)
 
-    def ready() -> None:
-        print_line(ready_line(home), stdout)
-        stdout.flush()
+        def ready() -> None:
+            print_line(ready_line(home), stdout)
+            stdout.flush()
 
-    def failed(error: BaseException) -> None:
-        reactor.callLater(0, reactor.stop)
+        def failed(error: BaseException) -> None:
+            reactor.callLater(0, reactor.stop)
 
-    supervisor = Supervisor(
-        reactor, home, configuration, config_path=path, ready=ready, failed=failed
-    )
-    reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
-    reactor.callWhenRunning(supervisor.startService)
-    try:
+        supervisor = Supervisor(
+            reactor, home, configuration, config_path=path, ready=ready, failed=failed
+        )
+        reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
+        reactor.callWhenRunning(supervisor.startService)
         reactor.run()
-    finally:
-        sys.stdout, sys.stderr = stdout, stderr
     if supervisor.problem is not None:
         raise supervisor.problem
+
+
+@contextmanager
+def _streams_restored() -> Iterator[TextIO]:
+    """Provide standard output; put both streams back in the end, which the log takes meanwhile."""
+    stdout, stderr = sys.stdout, sys.stderr
+    try:
+        yield stdout
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr

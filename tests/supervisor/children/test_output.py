@@ -204,3 +204,23 @@ def test_a_mark_counts_wherever_a_very_long_line_is_divided(
 
     assert said.about("0x2") == ["child 3 job 0x2: next"]
     assert not said.about("\x00")
+
+
+def test_the_evidence_of_a_death_names_the_lines_of_other_jobs(
+    lines: ChildOutput, current: Current
+) -> None:
+    lines.received(OUT, b"boot\n" + mark("0x1") + b"the other\n")
+    lines.job_ended("0x1")
+    lines.received(OUT, mark("0x2") + b"mine\n")
+
+    assert lines.last("0x2") == ("boot", "job 0x1: the other", "mine")
+
+
+def test_a_crash_that_a_job_has_made_up_is_not_that_of_the_next_one(lines: ChildOutput) -> None:
+    lines.received(ERR, mark("0x1") + b"Fatal Python error: faked\n" + b"stack\n" * 50)
+    lines.job_ended("0x1")
+    lines.received(ERR, mark("0x2") + b"mine\n")
+
+    assert lines.last("0x2", has_crashed=False)[-2:] == ("job 0x1: stack", "mine")
+    lines.received(ERR, b"Fatal Python error: Aborted\nmy stack\n")
+    assert lines.last("0x2") == ("Fatal Python error: Aborted", "my stack")

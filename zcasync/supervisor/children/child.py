@@ -37,6 +37,14 @@ STACK_SECONDS = 2.0
 LAST_STACK_SECONDS = 0.5
 #: How long a process may go on that has closed its end of the conversation.
 HUNG_UP_SECONDS = 5.0
+#: Signals whose cause the interpreter reports, with its stack, before it dies of them.
+CRASH_SIGNALS = (
+    signal.SIGSEGV,
+    signal.SIGFPE,
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGILL,
+)
 #: Why a child is killed that boots when it should end.
 NOT_NEEDED = "not needed any more"
 
@@ -241,7 +249,7 @@ class Child(ChildState):
             signal=_name(number) if number else None,
             reason=reason,
             job=job,
-            output=self._output.last(),
+            output=self._output.last(job, has_crashed=number in CRASH_SIGNALS),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.logger import Logger
 
@@ -35,8 +35,9 @@ class ChildOutput:
         self._rest = {1: b"", 2: b""}
         self._marked: dict[int, str | None] = {1: None, 2: None}
         self._begun_by: dict[int, str] = {}  # the unfinished lines of jobs that have ended
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
-        self._crash: list[str] | None = None
+        self._last: deque[tuple[str, str]] = deque(maxlen=LAST_LINES)  # job, line
+        self._crash: list[tuple[str, str]] | None = None
+        self._is_asked = False  # for its stack
         self._stack_seen: Callable[[], None] | None = None
         self._counts: Counter[str] = Counter()
 
@@ -63,18 +64,18 @@ class ChildOutput:
         text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")
         text = text[:LINE_LIMIT_CHARACTERS]
         job = self._begun_by.pop(fd, None) or self._marked[fd] or self._current() or "-"
-        self._keep(text)
+        self._keep(job, text)
         self._counts[job] += 1
         if self._counts[job] <= self._limit:
             log.info("child {slot} job {job}: {line}", slot=self.slot, job=job, line=text)
 
-    def _keep(self, text: str) -> None:
+    def _keep(self, job: str, text: str) -> None:
         if text.startswith(CRASH):
             self._crash = []
         if self._crash is None:
-            self._last.append(text)
+            self._last.append((job, text))
         elif len(self._crash) < CRASH_LINES:
-            self._crash.append(text)
+            self._crash.append((job, text))
         if self._stack_seen is not None and STACK_END in text:
             seen, self._stack_seen = self._stack_seen, None
             seen()
@@ -82,6 +83,7 @@ class ChildOutput:
     def expect_stack(self, seen: Callable[[], None]) -> None:
         """Take what comes now as the Python stack asked for; call ``seen()`` at its end."""
         self._stack_seen = seen
+        self._is_asked = True
         if self._crash is None:
             self._crash = []
 
@@ -116,6 +118,18 @@ class ChildOutput:
         for job in list(self._counts):
             self.job_ended(job)
 
-    def last(self) -> tuple[str, ...]:
-        """Return the last lines of both streams, and the stack of a crash, for evidence."""
-        return (*self._last, *(self._crash or ()))
+    def last(self, job: str | None = None, *, has_crashed: bool = True) -> tuple[str, ...]:
+        """Return the last lines of both streams, and the stack of a crash, for evidence.
+
+        ``job``: the one that was running; lines of others are named so.  ``has_crashed`` False:
+        what looks like the report of a crash is none, but a job has printed it.
+        """
+
+        def told(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+            for owner, text in lines:
+                yield text if job is None or owner in (job, "-") else f"job {owner}: {text}"
+
+        crash = self._crash or ()
+        if has_crashed or self._is_asked:
+            return (*told(self._last), *(text for _, text in crash))
+        return tuple(told([*self._last, *crash][-LAST_LINES:]))

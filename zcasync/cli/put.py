@@ -54,7 +54,8 @@ def _is_number(text: str) -> bool:
         "zcasync put operator.add --arg 1 --arg 2",
         "zcasync put math.factorial --arg 20 --wait",
         """zcasync put builtins.sorted --arg '["b", "a"]' --kwarg reverse=true --wait 5 --json""",
-        """zcasync put mail.send --arg '"@anna"' --kwarg password=@FILE --secret""",
+        """echo '["a secret"]' | zcasync put builtins.len --arg - --secret --wait""",
+        """zcasync put builtins.len --arg '"@anna"' --wait""",
     ),
 )
 @click.argument("call", metavar="DOTTED.NAME")

@@ -17,8 +17,11 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.python.failure import Failure
 
 from zcasync.errors import NotRunning, StorageAway
+from zcasync.instance.home import Home
+from zcasync.protocol.actor import actor_name
 from zcasync.protocol.control import Cancel, Stop
 from zcasync.protocol.control_client import ControlClient
+from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.testing.waiting import TIMEOUT_SECONDS
 
@@ -26,14 +29,16 @@ from zcasync.testing.waiting import TIMEOUT_SECONDS
 class Controlled:
     """A control socket of a reactor of its own, which runs while an operator asks."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, home: Home) -> None:
+        home.create()
+        self.path = home.control_socket
         self.status: dict[str, Any] = {"running": True}
         self.asked = 0
         self.stopped = 0
         self.cancelled: list[tuple[bytes, str]] = []
         self.reactor: Any = SelectReactor()
-        self.socket = ControlSocket(self.reactor, path, self._status, self._stop, self._cancel)
+        operations = Operations(self._status, self._stop, self._cancel)
+        self.socket = ControlSocket(self.reactor, home, operations)
         self.socket.start()
 
     def _status(self) -> dict[str, Any]:
@@ -45,7 +50,7 @@ class Controlled:
 
     def _cancel(self, oid: bytes, who: str) -> str:
         self.cancelled.append((oid, who))
-        return "" if who == "jane" else "not yours"
+        return "" if "jane" in who else "not yours"
 
     def ask(self, question: Callable[[ControlClient], Any]) -> Any:
         """An operator in another thread asks one thing."""
@@ -77,7 +82,7 @@ class Controlled:
 
 @pytest.fixture
 def controlled(folder: Path) -> Iterator[Controlled]:
-    made = Controlled(folder / "control.sock")
+    made = Controlled(Home(folder))
     yield made
     made.close()
 
@@ -113,8 +118,12 @@ def test_a_cancel_names_the_job_and_the_operator(controlled: Controlled) -> None
         for who in ("jane", "jöe")
     ]
 
-    assert answers == [{"problem": ""}, {"problem": "not yours"}]
-    assert controlled.cancelled == [(b"\0" * 8, "jane"), (b"\0" * 8, "jöe")]
+    names = [actor_name(os.geteuid(), who) for who in ("jane", "jöe")]
+    assert answers == [
+        {"problem": "", "who": names[0]},
+        {"problem": "not yours", "who": names[1]},
+    ]
+    assert controlled.cancelled == [(b"\0" * 8, name) for name in names]
 
 
 def test_only_the_owner_may_connect_to_the_control_socket(controlled: Controlled) -> None:
@@ -125,10 +134,11 @@ def test_only_the_owner_may_connect_to_the_control_socket(controlled: Controlled
 
 
 def test_a_socket_that_a_killed_supervisor_left_is_replaced(folder: Path) -> None:
-    path = folder / "control.sock"
+    home = Home(folder)
+    home.create()
     with socket.socket(socket.AF_UNIX) as old:
-        old.bind(str(path))
-    controlled = Controlled(path)
+        old.bind(str(home.control_socket))
+    controlled = Controlled(home)
     try:
         assert controlled.ask(lambda client: client.status()) == {"running": True}
     finally:

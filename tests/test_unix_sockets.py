@@ -148,6 +148,13 @@ def test_nor_where_others_could_have_made_the_folder(closed: Path, open_folder: 
     assert trusted_users(open_folder / "link" / "s") == US
 
 
+def test_links_that_lead_in_a_circle_lead_nowhere(folder: Path) -> None:
+    (folder / "one").symlink_to("../" + folder.name + "/two")
+    (folder / "two").symlink_to("../" + folder.name + "/one")
+    assert trusted_users(folder / "one" / "s") == US
+    require_trusted_folder(folder / "one" / "s")
+
+
 def test_in_a_folder_that_is_missing_only_we_and_root_may(folder: Path) -> None:
     assert trusted_users(folder / "none" / "s") == US
 

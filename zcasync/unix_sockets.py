@@ -12,6 +12,7 @@ account of its own, in a folder that the author of the configuration has chosen.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import socket
@@ -26,6 +27,8 @@ from typing import Any
 from zcasync.errors import ConfigurationError
 
 ROOT = 0
+#: The kernel follows no more of them on one way.
+MOST_LINKS = 40
 #: ``struct ucred`` of Linux: pid, uid, gid.
 CREDENTIALS = struct.Struct("iII")
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -82,7 +85,7 @@ def _way_to(folder: Path) -> Iterator[Path]:
 
     Raises OSError.
     """
-    waiting, known = [folder], set()
+    waiting, known, links = [folder], set(), 0
     while waiting:
         place = waiting.pop()
         if place not in known:
@@ -90,6 +93,9 @@ def _way_to(folder: Path) -> Iterator[Path]:
             yield place
             waiting.append(place.parent)
             if place.is_symlink():
+                links += 1
+                if links > MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
                 waiting.append(place.parent / os.readlink(place))
 
 

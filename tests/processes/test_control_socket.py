@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +15,11 @@ from twisted.protocols import amp
 
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
-from tests.support.instance import Instance
+from tests.support.instance import ROOT, Instance
 from zcasync.errors import StorageAway
 from zcasync.instance.home import Home
 from zcasync.interfaces import AbortedError
+from zcasync.job.ids import id_of
 from zcasync.protocol.actor import actor_name
 from zcasync.protocol.control import Cancel
 from zcasync.protocol.control_client import ControlClient
@@ -103,3 +106,29 @@ def test_who_has_cancelled_a_job_is_who_the_kernel_says(
     assert failure.check(AbortedError)
     assert failure.getErrorMessage() == f"cancelled by {name}"
     assert f"{name}, process {os.getpid()}, cancels job" in instance.log
+
+
+def test_who_calls_with_sudo_is_named_as_a_claim(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(children=1).start()
+    running = instance.client.put(jobs.pass_gate, gate.path)
+    gate.wait_for()
+    waiting = instance.client.put(jobs.echo, 1)
+    for partial in (waiting, running):  # by the command itself, and by the supervisor
+        done = subprocess.run(
+            [sys.executable, "-m", "zcasync.cli.main", "cancel", id_of(partial)],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "INSTANCE_HOME": str(instance.home),
+                "SUDO_USER": "jane",
+            },
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+    name = actor_name(os.geteuid(), "jane")
+    assert name.endswith(" (said to be jane)")
+    for failure in instance.client.wait_for(waiting, running):
+        assert failure.getErrorMessage() == f"cancelled by {name}"

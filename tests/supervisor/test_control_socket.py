@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from typing import Any
 import pytest
 from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
+from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from tests.support.strangers import only_root, stranger_at
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.protocol.actor import actor_name
 from zcasync.protocol.control import Cancel, Stop
 from zcasync.protocol.control_client import ControlClient
+from zcasync.supervisor import control_protocol
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.testing.waiting import TIMEOUT_SECONDS
@@ -72,6 +76,12 @@ class Controlled:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def iterate_until(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + TIMEOUT_SECONDS
+        while not condition():
+            assert time.monotonic() < until
+            self.reactor.iterate(0.01)
 
     def close(self) -> None:
         self.socket.stop()
@@ -131,6 +141,43 @@ def test_only_the_owner_may_connect_to_the_control_socket(controlled: Controlled
 
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
+
+
+@only_root
+def test_another_user_who_can_connect_is_not_answered(controlled: Controlled, folder: Path) -> None:
+    for path, mode in ((folder, 0o755), (controlled.path.parent, 0o755), (controlled.path, 0o666)):
+        path.chmod(mode)
+
+    def ask(path: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(amp.AmpBox({b"_command": b"Stop", b"_ask": b"1"}).serialize())
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+        (folder / "asked").write_text("")
+
+    folder.chmod(0o777)
+    with stranger_at(controlled.path, ask):
+        controlled.iterate_until((folder / "asked").exists)
+    assert controlled.stopped == 0
+
+
+def test_a_connection_that_says_nothing_is_closed(
+    controlled: Controlled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_protocol, "IDLE_SECONDS", 0.05)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(controlled.path))
+        client.setblocking(False)
+
+        def is_closed() -> bool:
+            try:
+                return client.recv(1) == b""
+            except BlockingIOError:
+                return False
+
+        controlled.iterate_until(is_closed)
+    assert controlled.ask(lambda client: client.status()) == {"running": True}
 
 
 def test_a_socket_that_a_killed_supervisor_left_is_replaced(folder: Path) -> None:

@@ -37,6 +37,7 @@ def stranger_at(path: Path, listen: Callable[[Path], None]) -> Iterator[int]:
             os.setgroups([])
             os.setgid(STRANGER)
             os.setuid(STRANGER)
+            os.umask(0)
             listen(path)
         except BaseException:
             traceback.print_exc()
@@ -86,7 +87,6 @@ def trapped_database(mark: Path) -> Callable[[Path], None]:
             connection.root()["trap"] = Trap(mark)
         transaction.abort()
         server = ZEO.StorageServer.StorageServer(str(path), {"1": storage})
-        path.chmod(0o666)
         server.loop()
 
     return serve

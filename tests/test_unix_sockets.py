@@ -23,7 +23,7 @@ from zcasync.unix_sockets import (
     Peer,
     make_own_folder,
     peer_of,
-    require_own_folder,
+    require_closed_folder,
     require_trusted_folder,
     require_trusted_peer,
     trusted_users,
@@ -58,9 +58,9 @@ def test_a_folder_is_made_closed_and_one_of_ours_is_closed(open_folder: Path) ->
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         folder.chmod(0o755)
     with pytest.raises(ConfigurationError, match=f"mode 0755.*chmod 700 {folder}"):
-        require_own_folder(folder / "s")
+        require_closed_folder(folder / "s")
     folder.chmod(0o700)
-    require_own_folder(folder / "s")
+    require_closed_folder(folder / "s")
 
 
 def test_a_link_is_no_folder_of_ours(open_folder: Path, folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_link_is_no_folder_of_ours(open_folder: Path, folder: Path) -> None:
 
 def test_a_missing_folder_holds_no_socket(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot hold a socket: No such file"):
-        require_own_folder(folder / "none" / "s")
+        require_closed_folder(folder / "none" / "s")
     require_trusted_folder(folder / "none" / "s")
 
 
@@ -83,7 +83,7 @@ def test_a_folder_of_another_user_is_never_used(open_folder: Path) -> None:
     theirs = open_folder / "sockets"
     theirs.mkdir(mode=0o755)
     give(theirs)
-    for use in (require_trusted_folder, require_own_folder):
+    for use in (require_trusted_folder, require_closed_folder):
         with pytest.raises(ConfigurationError, match=r"belongs to another user \(uid 12346\)"):
             use(theirs / "s")
     with pytest.raises(ConfigurationError, match=f"as root, rm -r {theirs}"):
@@ -153,6 +153,20 @@ def test_links_that_lead_in_a_circle_lead_nowhere(folder: Path) -> None:
     (folder / "two").symlink_to("../" + folder.name + "/one")
     assert trusted_users(folder / "one" / "s") == US
     require_trusted_folder(folder / "one" / "s")
+
+
+@only_root
+def test_the_owner_of_a_home_that_is_trusted_may_serve_it(open_folder: Path) -> None:
+    theirs = open_folder / "home"
+    theirs.mkdir(mode=0o700)
+    give(theirs)
+    assert trusted_users(theirs / "s", STRANGER) == US | {STRANGER}
+    require_closed_folder(theirs / "s", STRANGER)
+    with stranger_at(theirs / "s", echo), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(theirs / "s"))
+        require_trusted_peer(client, theirs / "s", STRANGER)
+        with pytest.raises(ConfigurationError):
+            require_trusted_peer(client, theirs / "s")
 
 
 def test_in_a_folder_that_is_missing_only_we_and_root_may(folder: Path) -> None:

@@ -6,7 +6,8 @@ does (``SO_PEERCRED``; where it does not, as on macOS, the folder alone decides)
 
 Trusted are this process's own user, root, who could do all of it anyway, and the owner of the
 socket's folder where the way to it was laid by these three alone: a database server under an
-account of its own, in a folder that the author of the configuration has chosen.
+account of its own, in a folder that the author of the configuration has chosen.  Where a home is
+used that was found trustworthy before, so is its ``owner``.
 """
 
 from __future__ import annotations
@@ -68,10 +69,13 @@ def user_name(uid: int) -> str:
         return f"uid {uid}"
 
 
-def trusted_users(path: str | os.PathLike[str]) -> frozenset[int]:
-    """Return the users whose server may listen at ``path``."""
+def trusted_users(path: str | os.PathLike[str], owner: int | None = None) -> frozenset[int]:
+    """Return the users whose server may listen at ``path``.
+
+    ``owner``: that of the home whose socket it is, which is known to be trusted; None: of none.
+    """
     folder = Path(path).absolute().parent
-    trusted = frozenset((os.geteuid(), ROOT))
+    trusted = frozenset((os.geteuid(), ROOT, os.geteuid() if owner is None else owner))
     try:
         with_owner = trusted | {folder.stat().st_uid}
         is_laid_by_them = all(_is_closed(one, with_owner) for one in _way_to(folder))
@@ -106,34 +110,37 @@ def _is_closed(place: Path, users: frozenset[int]) -> bool:
     return found.st_uid in users and not is_writable
 
 
-def require_trusted_folder(path: str | os.PathLike[str]) -> None:
+def require_trusted_folder(path: str | os.PathLike[str], owner: int | None = None) -> None:
     """Raise ConfigurationError where another user has put the folder of a socket there.
 
-    Does nothing where it is missing.
+    Does nothing where it is missing.  ``owner``: as for ``trusted_users``.
     """
     folder = Path(path).absolute().parent
-    trusted = trusted_users(path)
+    trusted = trusted_users(path, owner)
     try:
         owners = [one.lstat().st_uid for one in _way_to(folder) if one.is_symlink()]
         owners.append(folder.stat().st_uid)
     except OSError:  # whoever connects there finds out why
         return
-    for owner in owners:
-        if owner not in trusted:
+    for found in owners:
+        if found not in trusted:
             raise ConfigurationError(
-                f"{folder} belongs to another user ({user_name(owner)}), who could answer there in "
+                f"{folder} belongs to another user ({user_name(found)}), who could answer there in "
                 "the place of a server, so nothing connects to it: have it removed by root, or "
                 "name a socket whose folder only its owner can write"
             )
 
 
-def require_trusted_peer(connected: Any, path: str | os.PathLike[str]) -> None:
+def require_trusted_peer(
+    connected: Any, path: str | os.PathLike[str], owner: int | None = None
+) -> None:
     """Raise ConfigurationError where no trusted user's process listens at the other end.
 
-    ``path``: that of the socket.  Raises OSError where it is closed.
+    ``path``: that of the socket; ``owner``: as for ``trusted_users``.  Raises OSError for a socket
+    that is closed.
     """
     peer = peer_of(connected)
-    if peer is not None and peer.uid not in trusted_users(path):
+    if peer is not None and peer.uid not in trusted_users(path, owner):
         raise ConfigurationError(
             f"at {path} a process of another user answers ({user_name(peer.uid)}, process "
             f"{peer.pid}), so nothing that it says is read: end it, and let the socket be in a "
@@ -141,23 +148,21 @@ def require_trusted_peer(connected: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-def require_own_folder(path: str | os.PathLike[str]) -> None:
-    """Raise ConfigurationError where the folder of a socket is not this user's alone.
+def require_closed_folder(path: str | os.PathLike[str], owner: int | None = None) -> None:
+    """Raise ConfigurationError where all users can enter a socket's folder, or made it.
 
-    For a server before it listens there.
+    For a server before it listens there; ``owner``: as for ``trusted_users``.
     """
-    require_trusted_folder(path)
+    require_trusted_folder(path, owner)
     folder = Path(path).absolute().parent
     try:
-        found = folder.stat()
+        mode = stat.S_IMODE(folder.stat().st_mode)
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot hold a socket: {error.strerror}") from error
-    if found.st_uid != os.geteuid():
-        raise ConfigurationError(f"{folder} belongs to another user ({user_name(found.st_uid)})")
-    if found.st_mode & OTHERS_MAY_ANYTHING:
+    if mode & stat.S_IRWXO:
         raise ConfigurationError(
-            f"{folder} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}), who could "
-            f"reach its sockets: chmod 700 {folder}"
+            f"{folder} is open to all users (mode {mode:04o}), who could reach its sockets: "
+            f"chmod 700 {folder}"
         )
 
 

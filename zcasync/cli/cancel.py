@@ -168,7 +168,8 @@ def _ask_supervisor(place: Any, deadline: float, oid: bytes, claim: str) -> str:
     from zcasync.protocol.control_client import ControlClient
 
     try:
-        client = ControlClient(place.control_socket, max(0.1, deadline - time.monotonic()))
+        left = max(0.1, deadline - time.monotonic())
+        client = ControlClient(place.control_socket, left, place.owner)
     except NotRunning as error:
         raise NotRunning(
             f"job {hex_oid(oid)} can be ended by a supervisor only, and none runs for "

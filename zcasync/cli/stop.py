@@ -68,7 +68,7 @@ def _ask(home: Any, timeout: float) -> dict[str, Any]:
     from zcasync.protocol.control import Stop
     from zcasync.protocol.control_client import ControlClient
 
-    client = ControlClient(home.control_socket, timeout)
+    client = ControlClient(home.control_socket, timeout, home.owner)
     try:
         found = client.status()
         client.call(Stop, who=claimed_name())

@@ -53,7 +53,7 @@ def is_served(home: Home) -> bool:
     Raises ConfigurationError where another user's process listens, or could.
     """
     sockets = (home.control_socket, home.zeo_socket)
-    return any(_listens(socket.AF_UNIX, os.fspath(path)) for path in sockets)
+    return any(_listens(socket.AF_UNIX, os.fspath(path), home.owner) for path in sockets)
 
 
 def is_any_server_away(configuration: Configuration) -> bool:
@@ -66,15 +66,15 @@ def is_any_server_away(configuration: Configuration) -> bool:
     )
 
 
-def _listens(family: int, address: Any) -> bool:
+def _listens(family: int, address: Any, owner: int | None = None) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         if family == socket.AF_UNIX:
-            require_trusted_folder(address)
+            require_trusted_folder(address, owner)
         try:
             probe.connect(address)
             if family == socket.AF_UNIX:
-                require_trusted_peer(probe, address)
+                require_trusted_peer(probe, address, owner)
         except (TimeoutError, BlockingIOError):  # a process has it, and is too busy to accept
             return True
         except PermissionError as error:

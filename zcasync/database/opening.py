@@ -91,7 +91,7 @@ def _client(home: Home, timeout: float) -> Any:
     while True:
         left = max(0.0, deadline - time.monotonic())
         path = os.fspath(home.zeo_socket)
-        require_trusted_folder(path)
+        require_trusted_folder(path, home.owner)
         try:
             client = PipelinedClientStorage(
                 path,
@@ -99,6 +99,7 @@ def _client(home: Home, timeout: float) -> Any:
                 blob_dir=blobs,
                 shared_blob_dir=True,
                 locate=lambda: os.fspath(home.zeo_socket),
+                owner=home.owner,
             )
         except ClientDisconnected as error:
             if time.monotonic() >= deadline:

@@ -80,15 +80,22 @@ class Home:
     @property
     def zeo_socket(self) -> Path:
         """The socket of the embedded default's database server."""
-        return self._socket("zeo.sock")
+        return self.socket_place.path("zeo.sock")
 
     @property
     def control_socket(self) -> Path:
         """The socket on which the supervisor answers operators."""
-        return self._socket("control.sock")
+        return self.socket_place.path("control.sock")
 
-    def _socket(self, name: str) -> Path:
-        return SocketPlace(self.path, self.var).path(name)
+    @property
+    def socket_place(self) -> SocketPlace:
+        """The place of the sockets."""
+        return SocketPlace(self.path, self.var)
+
+    @property
+    def owner(self) -> int | None:
+        """The user of the home's data, whose servers are trusted as that is; None: not known."""
+        return self.socket_place.owner
 
     def place_sockets(self) -> None:
         """Make the folder of the sockets where it is missing, before a server listens there.
@@ -96,7 +103,7 @@ class Home:
         Raises ConfigurationError where it is another user's, or cannot be made.
         """
         try:
-            SocketPlace(self.path, self.var).prepare()
+            self.socket_place.prepare()
         except OSError as error:
             raise ConfigurationError(f"no sockets can be in {self.var}: {error}") from error
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zcasync.errors import ConfigurationError
-from zcasync.unix_sockets import make_own_folder, require_own_folder
+from zcasync.unix_sockets import make_own_folder, require_closed_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,14 @@ class SocketPlace:
         self._var = var
         self._record = var / "sockets.json"
 
+    @property
+    def owner(self) -> int | None:
+        """The user whose data is in the home; None where there is none yet, or it is hidden."""
+        try:
+            return self._var.stat().st_uid
+        except OSError:
+            return None
+
     def path(self, name: str) -> Path:
         """Return the path of a socket; its folder need not be there."""
         path = self._var / name
@@ -58,7 +66,7 @@ class SocketPlace:
         Raises ConfigurationError where it is another user's and there is no other one, OSError.
         """
         if fits(self._var / LONGEST):
-            require_own_folder(self._var / LONGEST)
+            require_closed_folder(self._var / LONGEST, self.owner)
             return
         problems = []
         for folder in self._folders():

@@ -20,18 +20,19 @@ class ControlClient:
 
     All calls end within ``timeout`` seconds of its creation.  Raises NotRunning when no supervisor
     answers at ``path``, StorageAway when it cannot be reached, ConfigurationError where another
-    user's process answers, or could.
+    user's process answers, or could.  ``owner``: that of the supervisor's home, where that is
+    known to be trusted.
     """
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, owner: int | None = None) -> None:
         self._path = path
         self._deadline = time.monotonic() + timeout
-        require_trusted_folder(path)
+        require_trusted_folder(path, owner)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(self._left())
             self._socket.connect(str(path))
-            require_trusted_peer(self._socket, path)
+            require_trusted_peer(self._socket, path, owner)
         except ConfigurationError:
             self._socket.close()
             raise

@@ -46,10 +46,13 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
 
     It compares histories from its first connect on, and reads nothing that a server of another user
     sends.  ``locate`` returns where the server's socket is now; None: always at its address.
+    ``owner``: of the home that the server is of; None: of none.
     """
 
-    def __init__(self, *args: Any, locate: Locate | None = None, **options: Any) -> None:
-        factory = functools.partial(CheckingThread, locate=locate)
+    def __init__(
+        self, *args: Any, locate: Locate | None = None, owner: int | None = None, **options: Any
+    ) -> None:
+        factory = functools.partial(CheckingThread, locate=locate, owner=owner)
         super().__init__(*args, **{"_client_factory": factory, **options})
         self._waiting: list[Message] = []
         self._bytes = 0

@@ -44,8 +44,8 @@ class CheckedProtocol(Protocol):  # type: ignore[misc]
         super().connection_made(transport)
         if isinstance(address, str):
             try:
-                require_trusted_folder(address)
-                require_trusted_peer(transport.get_extra_info("socket"), address)
+                require_trusted_folder(address, client.owner)
+                require_trusted_peer(transport.get_extra_info("socket"), address, client.owner)
             except (ConfigurationError, OSError) as error:
                 self.close(error)
                 client.distrust(str(error))
@@ -58,6 +58,7 @@ class CheckingClientIO(ComparingClientIO):
     """
 
     locate: Locate | None = None
+    owner: int | None = None
     distrusted: str | None = None
     _retry: asyncio.TimerHandle | None = None
 
@@ -81,17 +82,22 @@ class CheckingClientIO(ComparingClientIO):
 
 
 class CheckingThread(ClientThread):  # type: ignore[misc]
-    """The network's thread of such a client; ``locate``: None where the server never moves."""
+    """The network's thread of such a client.
 
-    def __init__(self, *args: Any, locate: Locate | None = None, **options: Any) -> None:
-        self._locate = locate
+    ``locate``: None where the server never moves; ``owner``: of the home that it is of, if any.
+    """
+
+    def __init__(
+        self, *args: Any, locate: Locate | None = None, owner: int | None = None, **options: Any
+    ) -> None:
+        self._locate, self._owner = locate, owner
         super().__init__(*args, **options)
 
     def setup_delegation(self, loop: Any) -> None:
         """Make ZEO's part of the client, which connects when this thread's loop runs."""
         super().setup_delegation(loop)
         let_compare(self.client, CheckingClientIO)
-        self.client.locate = self._locate
+        self.client.locate, self.client.owner = self._locate, self._owner
         self.client.check_connections()
 
 

@@ -142,6 +142,7 @@ class ServerProcess:
             "data_fs": os.fspath(self._home.data_fs),
             "blobs": os.fspath(self._home.blobs),
             "socket": os.fspath(self._home.zeo_socket),
+            "owner": self._home.owner,
             "transaction_timeout": self._settings.transaction_timeout,
             "parent": os.getpid(),
         }

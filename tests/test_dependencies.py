@@ -24,10 +24,11 @@ QUESTIONS_SHARE = 0.03
 GROUND = {"clock", "errors", "interfaces", "text", "unpublished"}
 ALLOWED: dict[str, str] = {
     "meetings": "",
-    "zeo": "",
-    "instance": "",
+    "unix_sockets": "",
+    "zeo": "unix_sockets",
+    "instance": "unix_sockets",
     "job": "",
-    "database": "instance zeo",
+    "database": "instance unix_sockets zeo",
     "workers": "instance job zeo",
     "retry": "database job",
     "perform": "database job retry workers zeo",
@@ -43,13 +44,14 @@ ALLOWED: dict[str, str] = {
     "subscribers": "database datamanager instanceuuid",
     "calls": "database datamanager partial",
     "zcasync": "calls partial perform registry",
-    "protocol": "",
+    "protocol": "unix_sockets",
     "supervisor/children": "instance job liveness perform protocol",
-    "supervisor/zeo_server": "database instance protocol zeo",
+    "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
     "supervisor/poll": "database datamanager instance job liveness perform queues retry "
     "supervisor/children workers zeo",
     "supervisor": "database datamanager instance instanceuuid job liveness perform protocol "
-    "registry retry supervisor/children supervisor/poll supervisor/zeo_server workers zeo",
+    "registry retry supervisor/children supervisor/poll supervisor/zeo_server unix_sockets workers "
+    "zeo",
     "child": "database instance job liveness perform protocol registry retry workers zeo",
     "twisted_engine": "child database instance liveness protocol supervisor supervisor/children",
     "audit": "database datamanager job liveness queues workers zeo",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from zcasync.errors import ConfigurationError
-from zcasync.instance.home import SOCKET_PATH_LIMIT_BYTES, Home
+from zcasync.instance.home import Home
+from zcasync.instance.socket_place import SOCKET_PATH_LIMIT_BYTES
 
 
 def mode(path: Path) -> int:

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,17 @@ from typing import Any
 import pytest
 from twisted.internet.error import ConnectionDone
 from twisted.internet.selectreactor import SelectReactor
+from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from tests.support.strangers import only_root, stranger_at
 from zcasync.errors import NotRunning, StorageAway
+from zcasync.instance.home import Home
+from zcasync.protocol.actor import actor_name
 from zcasync.protocol.control import Cancel, Stop
 from zcasync.protocol.control_client import ControlClient
+from zcasync.supervisor import control_protocol
+from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.testing.waiting import TIMEOUT_SECONDS
 
@@ -26,14 +33,16 @@ from zcasync.testing.waiting import TIMEOUT_SECONDS
 class Controlled:
     """A control socket of a reactor of its own, which runs while an operator asks."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, home: Home) -> None:
+        home.create()
+        self.path = home.control_socket
         self.status: dict[str, Any] = {"running": True}
         self.asked = 0
         self.stopped = 0
         self.cancelled: list[tuple[bytes, str]] = []
         self.reactor: Any = SelectReactor()
-        self.socket = ControlSocket(self.reactor, path, self._status, self._stop, self._cancel)
+        operations = Operations(self._status, self._stop, self._cancel)
+        self.socket = ControlSocket(self.reactor, home, operations)
         self.socket.start()
 
     def _status(self) -> dict[str, Any]:
@@ -45,7 +54,7 @@ class Controlled:
 
     def _cancel(self, oid: bytes, who: str) -> str:
         self.cancelled.append((oid, who))
-        return "" if who == "jane" else "not yours"
+        return "" if "jane" in who else "not yours"
 
     def ask(self, question: Callable[[ControlClient], Any]) -> Any:
         """An operator in another thread asks one thing."""
@@ -68,6 +77,12 @@ class Controlled:
             raise answer
         return answer
 
+    def iterate_until(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + TIMEOUT_SECONDS
+        while not condition():
+            assert time.monotonic() < until
+            self.reactor.iterate(0.01)
+
     def close(self) -> None:
         self.socket.stop()
         self.reactor.disconnectAll()
@@ -77,7 +92,7 @@ class Controlled:
 
 @pytest.fixture
 def controlled(folder: Path) -> Iterator[Controlled]:
-    made = Controlled(folder / "control.sock")
+    made = Controlled(Home(folder))
     yield made
     made.close()
 
@@ -113,8 +128,12 @@ def test_a_cancel_names_the_job_and_the_operator(controlled: Controlled) -> None
         for who in ("jane", "jöe")
     ]
 
-    assert answers == [{"problem": ""}, {"problem": "not yours"}]
-    assert controlled.cancelled == [(b"\0" * 8, "jane"), (b"\0" * 8, "jöe")]
+    names = [actor_name(os.geteuid(), who) for who in ("jane", "jöe")]
+    assert answers == [
+        {"problem": "", "who": names[0]},
+        {"problem": "not yours", "who": names[1]},
+    ]
+    assert controlled.cancelled == [(b"\0" * 8, name) for name in names]
 
 
 def test_only_the_owner_may_connect_to_the_control_socket(controlled: Controlled) -> None:
@@ -124,11 +143,49 @@ def test_only_the_owner_may_connect_to_the_control_socket(controlled: Controlled
     assert stat.S_IMODE(mode) == 0o600
 
 
+@only_root
+def test_another_user_who_can_connect_is_not_answered(controlled: Controlled, folder: Path) -> None:
+    for path, mode in ((folder, 0o755), (controlled.path.parent, 0o755), (controlled.path, 0o666)):
+        path.chmod(mode)
+
+    def ask(path: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            with contextlib.suppress(ConnectionError):  # it is closed, perhaps before that
+                client.sendall(amp.AmpBox({b"_command": b"Stop", b"_ask": b"1"}).serialize())
+                assert client.recv(1) == b""
+        (folder / "asked").write_text("")
+
+    folder.chmod(0o777)
+    with stranger_at(controlled.path, ask):
+        controlled.iterate_until((folder / "asked").exists)
+    assert controlled.stopped == 0
+
+
+def test_a_connection_that_says_nothing_is_closed(
+    controlled: Controlled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_protocol, "IDLE_SECONDS", 0.05)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(controlled.path))
+        client.setblocking(False)
+
+        def is_closed() -> bool:
+            try:
+                return client.recv(1) == b""
+            except BlockingIOError:
+                return False
+
+        controlled.iterate_until(is_closed)
+    assert controlled.ask(lambda client: client.status()) == {"running": True}
+
+
 def test_a_socket_that_a_killed_supervisor_left_is_replaced(folder: Path) -> None:
-    path = folder / "control.sock"
+    home = Home(folder)
+    home.create()
     with socket.socket(socket.AF_UNIX) as old:
-        old.bind(str(path))
-    controlled = Controlled(path)
+        old.bind(str(home.control_socket))
+    controlled = Controlled(home)
     try:
         assert controlled.ask(lambda client: client.status()) == {"running": True}
     finally:

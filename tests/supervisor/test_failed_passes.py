@@ -234,3 +234,16 @@ def test_only_failures_in_a_row_count() -> None:
         assert {fail() for _ in range(FAILURES_BEFORE_CONNECTION - 1)} == {Step.NONE}
         assert passes.step_after(ClientDisconnected()) == Step.NONE
     assert issubclass(BrokenEngine, Exception)
+
+
+def test_what_is_to_be_cancelled_is_given_up_where_passes_fail_with_it(
+    kept: Kept, breaks: Any, said: Said
+) -> None:
+    (engine,) = kept.engines
+    events = engine.executors._events
+    breaks(lambda passes: KeyError("gone") if events._cancelled else None)
+    assert engine.cancel(b"1" * 8, "jane") == ""
+    kept.make_passes(FAILURES_BEFORE_ENGINE + 2)
+    assert kept.engines == [engine], "no job has lost its child"
+    assert len(said.about("the cancel by jane of job 0x3131313131313131 is dropped")) == 1
+    kept.stop()

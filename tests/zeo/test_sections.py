@@ -61,6 +61,10 @@ LONG_OTHER = """
 """
 
 
+#: No section has the client's own class for its connections.
+NOT_SAID = ("self", "_client_factory")
+
+
 def section_of(text: str) -> Any:
     """What the configuration of a database with this storage makes of it."""
     text = f"%import ZEO\n<zodb>\n{text}\n</zodb>"
@@ -78,8 +82,8 @@ def test_what_a_section_says_is_told_the_client(
     def note(self: Any, *args: Any, **options: Any) -> None:
         given = signature.bind(self, *args, **options)
         given.apply_defaults()
-        # An empty name is none.
-        told.append({key: value or None for key, value in given.arguments.items() if key != "self"})
+        says = {key: each for key, each in given.arguments.items() if key not in NOT_SAID}
+        told.append({key: value or None for key, value in says.items()})  # an empty name is none
 
     monkeypatch.setattr(ZEO.zconfig, "ssl_config", lambda *args: ("context", "host"))
     section = section_of(text.format(folder=tmp_path))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
-import socket
+import os
 import time
 from typing import Any
 
@@ -33,6 +32,7 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     from zcasync.cli.session import writing
     from zcasync.instance.home import Home
     from zcasync.job.ids import parse
+    from zcasync.protocol.actor import actor_name, claimed_name
     from zcasync.reports.workers import SupervisorProbe
 
     try:
@@ -40,7 +40,7 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
     place = Home.find(home)
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    who = actor_name(os.geteuid(), claimed_name())
     deadline = time.monotonic() + timeout
     with writing(place, timeout) as session:
         supervisor = SupervisorProbe(place, timeout / 2)
@@ -53,7 +53,7 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
             ),
         )
         if not is_ended:
-            _ask_supervisor(place, deadline, oid, who)
+            who = _ask_supervisor(place, deadline, oid, claimed_name())
         while not session.do(lambda connection, _: _is_over(_find(connection, name, oid), who)):
             if time.monotonic() > deadline:
                 raise Refusal(f"job {job_id} is still being stopped after {timeout:g} s", EXIT_AWAY)
@@ -157,22 +157,28 @@ def _is_cancelled(partial: Any, who: str) -> bool:
     return isinstance(result, Failure) and result.getErrorMessage() == f"cancelled by {who}"
 
 
-def _ask_supervisor(place: Any, deadline: float, oid: bytes, who: str) -> None:
+def _ask_supervisor(place: Any, deadline: float, oid: bytes, claim: str) -> str:
+    """Have the supervisor end a job; return who has cancelled it, as its Failure will say.
+
+    Raises Refusal where the supervisor cannot.
+    """
     from zcasync.interfaces import NotRunning
     from zcasync.job.ids import hex_oid
     from zcasync.protocol.control import Cancel
     from zcasync.protocol.control_client import ControlClient
 
     try:
-        client = ControlClient(place.control_socket, max(0.1, deadline - time.monotonic()))
+        left = max(0.1, deadline - time.monotonic())
+        client = ControlClient(place.control_socket, left, place.owner)
     except NotRunning as error:
         raise NotRunning(
             f"job {hex_oid(oid)} can be ended by a supervisor only, and none runs for "
             f"{place.path}: start one with: zcasync run --home {place.path}"
         ) from error
     try:
-        problem = client.call(Cancel, oid=oid, who=who)["problem"]
+        answer = client.call(Cancel, oid=oid, who=claim)
     finally:
         client.close()
-    if problem:
-        raise Refusal(f"job {hex_oid(oid)} cannot be cancelled: {problem}")
+    if answer["problem"]:
+        raise Refusal(f"job {hex_oid(oid)} cannot be cancelled: {answer['problem']}")
+    return answer["who"] or claim  # a supervisor of an older version believes what it is told

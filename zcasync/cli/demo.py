@@ -66,7 +66,7 @@ class Host:
 
     def status(self) -> dict[str, Any]:
         """Return the supervisor's own status.  Raises NotRunning, StorageAway."""
-        client = ControlClient(self.home.control_socket, CONTROL_SECONDS)
+        client = ControlClient(self.home.control_socket, CONTROL_SECONDS, self.home.owner)
         try:
             return client.status()
         finally:

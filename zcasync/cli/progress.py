@@ -17,7 +17,7 @@ def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
     from zcasync.protocol.control_client import ControlClient
 
     try:
-        client = ControlClient(home.control_socket, ASK_SECONDS)
+        client = ControlClient(home.control_socket, ASK_SECONDS, home.owner)
         try:
             found = client.status()
         finally:

@@ -64,13 +64,14 @@ def command(home: str | None, timeout: float | None, as_json: bool) -> None:
 
 def _ask(home: Any, timeout: float) -> dict[str, Any]:
     """Ask the supervisor to stop; return its status right before."""
+    from zcasync.protocol.actor import claimed_name
     from zcasync.protocol.control import Stop
     from zcasync.protocol.control_client import ControlClient
 
-    client = ControlClient(home.control_socket, timeout)
+    client = ControlClient(home.control_socket, timeout, home.owner)
     try:
         found = client.status()
-        client.call(Stop)
+        client.call(Stop, who=claimed_name())
     finally:
         client.close()
     return found

@@ -18,6 +18,7 @@ from zcasync.database.opening import open_databases
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
+from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
 
 #: After so long, and twice as long each time, a client that waits for its server looks whether any
 #: process of the home is left: a supervisor that was killed listens until the kernel has ended it.
@@ -49,9 +50,10 @@ def is_served(home: Home) -> bool:
 
     A killed supervisor leaves its sockets in place, so their existence proves nothing.  A running
     supervisor may be about to start its database server (again): then the client should wait.
+    Raises ConfigurationError where another user's process listens, or could.
     """
     sockets = (home.control_socket, home.zeo_socket)
-    return any(_listens(socket.AF_UNIX, os.fspath(path)) for path in sockets)
+    return any(_listens(socket.AF_UNIX, os.fspath(path), home.owner) for path in sockets)
 
 
 def is_any_server_away(configuration: Configuration) -> bool:
@@ -64,11 +66,15 @@ def is_any_server_away(configuration: Configuration) -> bool:
     )
 
 
-def _listens(family: int, address: Any) -> bool:
+def _listens(family: int, address: Any, owner: int | None = None) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
+        if family == socket.AF_UNIX:
+            require_trusted_folder(address, owner)
         try:
             probe.connect(address)
+            if family == socket.AF_UNIX:
+                require_trusted_peer(probe, address, owner)
         except (TimeoutError, BlockingIOError):  # a process has it, and is too busy to accept
             return True
         except PermissionError as error:

@@ -20,12 +20,14 @@ from zcasync.database.missing_classes import class_factory
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
+from zcasync.unix_sockets import require_trusted_folder
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
 from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
 from zcasync.zeo.one_phase import OnePhaseConnection
+from zcasync.zeo.peers import why_not_connected
 from zcasync.zeo.sections import is_client_section, open_client_section, server_address
 
 #: The number of tries where other processes open a new database at the same time.
@@ -84,14 +86,20 @@ def _first_of_several(make: Callable[[], DB], timeout: float) -> DB:
 
 
 def _client(home: Home, timeout: float) -> Any:
-    path = os.fspath(home.zeo_socket)
     blobs = os.fspath(home.blobs)
     deadline = time.monotonic() + timeout
     while True:
         left = max(0.0, deadline - time.monotonic())
+        path = os.fspath(home.zeo_socket)
+        require_trusted_folder(path, home.owner)
         try:
             client = PipelinedClientStorage(
-                path, wait_timeout=left, blob_dir=blobs, shared_blob_dir=True
+                path,
+                wait_timeout=left,
+                blob_dir=blobs,
+                shared_blob_dir=True,
+                locate=lambda: os.fspath(home.zeo_socket),
+                owner=home.owner,
             )
         except ClientDisconnected as error:
             if time.monotonic() >= deadline:
@@ -190,7 +198,7 @@ def _open_storage(section: Any, timeout: float) -> Any:
     while not getattr(storage, "is_connected", lambda: True)():
         if time.monotonic() > deadline:
             storage.close()
-            raise ClientDisconnected(f"not within {timeout:g} s")
+            raise ClientDisconnected(why_not_connected(storage) or f"not within {timeout:g} s")
         time.sleep(0.01)
     return storage
 

@@ -1,6 +1,7 @@
 """One instance home on one machine: its paths, its settings, its lock.
 
     home.py              Home: the paths of an instance home
+    socket_place.py      the folder of its sockets: var, or a short one where its path is too long
     settings.py          Settings and Configuration, read from etc/zcasync.conf
     schema.xml           the ZConfig schema of that file
     lock.py              one supervisor for a home; AlreadyServed

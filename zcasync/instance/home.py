@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from zcasync.errors import ConfigurationError
-
-#: The kernel refuses longer paths for unix sockets (108 bytes with the closing zero).
-SOCKET_PATH_LIMIT_BYTES = 107
+from zcasync.instance.socket_place import SocketPlace
 
 
 @dataclass(frozen=True)
@@ -84,19 +80,32 @@ class Home:
     @property
     def zeo_socket(self) -> Path:
         """The socket of the embedded default's database server."""
-        return self._socket("zeo.sock")
+        return self.socket_place.path("zeo.sock")
 
     @property
     def control_socket(self) -> Path:
         """The socket on which the supervisor answers operators."""
-        return self._socket("control.sock")
+        return self.socket_place.path("control.sock")
 
-    def _socket(self, name: str) -> Path:
-        path = self.var / name
-        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES:
-            return path
-        key = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"zcasync-{os.getuid()}-{key}" / name
+    @property
+    def socket_place(self) -> SocketPlace:
+        """The place of the sockets."""
+        return SocketPlace(self.path, self.var)
+
+    @property
+    def owner(self) -> int | None:
+        """The user of the home's data, whose servers are trusted as that is; None: not known."""
+        return self.socket_place.owner
+
+    def place_sockets(self) -> None:
+        """Make the folder of the sockets where it is missing, before a server listens there.
+
+        Raises ConfigurationError where it is another user's, or cannot be made.
+        """
+        try:
+            self.socket_place.prepare()
+        except OSError as error:
+            raise ConfigurationError(f"no sockets can be in {self.var}: {error}") from error
 
     def create(self) -> None:
         """Create the folders that are missing, closed to other users.
@@ -106,15 +115,14 @@ class Home:
         try:
             for folder in (self.path, self.path / "etc", self.log):
                 folder.mkdir(parents=True, exist_ok=True)
-            for folder in {self.var, self.control_socket.parent}:
-                folder.mkdir(mode=0o700, exist_ok=True)
-                self._require_private(folder)
+            self.var.mkdir(mode=0o700, exist_ok=True)
+            self._require_private(self.var)
         except OSError as error:
             raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
+        self.place_sockets()
 
     def _require_private(self, folder: Path) -> None:
-        # A link in the home is the owner's choice; in the temporary folder it may be an attack.
-        found = folder.stat() if folder == self.var else folder.lstat()
+        found = folder.stat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise ConfigurationError(
                 f"{folder} belongs to another user: remove it or move the home"

@@ -7,6 +7,7 @@
     control.py         between operators and a supervisor, over the home's control socket
     control_client.py  the operator's side of it, without a reactor
     lifeline.py        processes of a supervisor end when it is gone
+    actor.py           the names of who acts: by the kernel, and by what they claim
     output_marks.py    marks in a child's output: jobs, and the end of a Python stack
 
 Supervisor and child, over two private pipes.  The child boots, opens its storage and sends *Ready*.

@@ -10,24 +10,32 @@ from typing import Any
 
 from twisted.protocols import amp
 
-from zcasync.errors import NotRunning, StorageAway
+from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.protocol.control import Status
+from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
 
 
 class ControlClient:
     """A client of a supervisor that needs no reactor.
 
     All calls end within ``timeout`` seconds of its creation.  Raises NotRunning when no supervisor
-    answers at ``path``, StorageAway when it cannot be reached.
+    answers at ``path``, StorageAway when it cannot be reached, ConfigurationError where another
+    user's process answers, or could.  ``owner``: that of the supervisor's home, where that is
+    known to be trusted.
     """
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, owner: int | None = None) -> None:
         self._path = path
         self._deadline = time.monotonic() + timeout
+        require_trusted_folder(path, owner)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(self._left())
             self._socket.connect(str(path))
+            require_trusted_peer(self._socket, path, owner)
+        except ConfigurationError:
+            self._socket.close()
+            raise
         except (FileNotFoundError, ConnectionRefusedError) as error:
             self._socket.close()
             raise NotRunning(f"no supervisor answers at {path}") from error

@@ -107,7 +107,7 @@ def is_alone(home: Home) -> bool:
 
 def ask(home: Home, timeout: float) -> dict[str, Any]:
     """Return the status that a home's supervisor reports.  Raises NotRunning, StorageAway."""
-    client = ControlClient(home.control_socket, timeout)
+    client = ControlClient(home.control_socket, timeout, home.owner)
     try:
         return client.status()
     finally:

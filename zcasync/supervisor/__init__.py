@@ -4,6 +4,7 @@ options.py            ``twistd zcasync``
 service.py            the process: starts its parts in order and stops them in the reverse one
 logs.py               where its log goes
 control_socket.py     status, stop and cancel, for the operators of this home
+control_protocol.py   one operator's connection: who it is, what it may send, and how much
 status.py             what it answers to status
 keeper.py             keeps an engine running, another one when it was buried
 engine.py             one run of a supervisor: decides when to poll, and has done what passes find

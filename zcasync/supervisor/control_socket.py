@@ -1,104 +1,87 @@
-"""The supervisor's end of the control socket: status and stop, for the operators of this home."""
+"""The supervisor's end of the control socket: it listens for the operators of the home."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import UNIXServerEndpoint
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from zcasync.protocol import control
+from zcasync.instance.home import Home
+from zcasync.supervisor.control_protocol import ControlFactory, Operations
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
 
 log = Logger()
 
-
-class ControlProtocol(amp.AMP):  # type: ignore[misc]
-    """Answers one operator."""
-
-    def __init__(
-        self,
-        status: Callable[[], dict[str, Any]],
-        stop: Callable[[], None],
-        cancel: Callable[[bytes, str], str],
-    ) -> None:
-        super().__init__()
-        self._status = status
-        self._stop = stop
-        self._cancel = cancel
-        self._pieces: list[bytes] = []
-
-    @control.Status.responder
-    def answer_status(self, piece: int) -> dict[str, Any]:
-        if piece == 0:
-            self._pieces = control.pieces(self._status())
-        return {"text": self._pieces[piece], "more": piece + 1 < len(self._pieces)}
-
-    @control.Stop.responder
-    def answer_stop(self) -> dict[str, Any]:
-        self._stop()
-        return {"pid": os.getpid()}
-
-    @control.Cancel.responder
-    def answer_cancel(self, oid: bytes, who: str) -> dict[str, Any]:
-        return {"problem": self._cancel(oid, who)}
+#: Until the next try to listen, after one that has failed while the supervisor runs.
+RETRY_SECONDS = 1.0
 
 
 class ControlSocket:
-    """Listens on ``path`` with mode 0600."""
+    """Listens with mode 0600, in a folder that is this user's alone."""
 
-    def __init__(
-        self,
-        reactor: Any,
-        path: Path,
-        status: Callable[[], dict[str, Any]],
-        stop: Callable[[], None],
-        cancel: Callable[[bytes, str], str],
-    ) -> None:
+    def __init__(self, reactor: Any, home: Home, operations: Operations) -> None:
         self._reactor = reactor
-        self._path = path
-        self._factory = Factory.forProtocol(lambda: ControlProtocol(status, stop, cancel))
-        self._factory.noisy = False
+        self._home = home
+        self._factory = ControlFactory(reactor, operations)
         self._port: Any = None
-        self._watch = SocketWatch(reactor, path, self._gone)
+        self._retry: Any = None
+        self._watch = SocketWatch(reactor, home, self._gone)
 
     def start(self) -> Any:
-        """Listen; the home's lock is ours, so a socket that is there is nobody's."""
-        self._path.unlink(missing_ok=True)
+        """Listen; the home's lock is ours, so a socket that is there is nobody's.
+
+        Raises ConfigurationError, and the Deferred fails, where that cannot be.
+        """
+        self._home.place_sockets()
+        path = self._home.control_socket
+        path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
-            endpoint = UNIXServerEndpoint(self._reactor, os.fspath(self._path), mode=0o600)
+            endpoint = UNIXServerEndpoint(self._reactor, os.fspath(path), mode=0o600)
             listening = endpoint.listen(self._factory)
         finally:
             os.umask(before)
-        return listening.addCallback(self._listens)
+        return listening.addCallback(self._listens, path)
 
-    def _listens(self, port: Any) -> None:
+    def _listens(self, port: Any, path: Path) -> None:
         self._port = port
-        self._watch.start()
+        self._watch.start(path)
 
     def _gone(self) -> None:
-        log.error("control socket {path} is gone; it is made anew", path=str(self._path))
-        stopped = maybeDeferred(self.stop)
-        stopped.addCallback(lambda _: self.start())
-        stopped.addErrback(lambda failure: log.failure("no control socket", failure))
+        log.error(
+            "control socket {path} is gone; it is made anew", path=str(self._home.control_socket)
+        )
+        self._start_again()
+
+    def _start_again(self) -> None:
+        closed = maybeDeferred(self._close)
+        closed.addCallback(lambda _: self.start())
+        closed.addErrback(self._not_started)
+
+    def _not_started(self, failure: Failure) -> None:
+        log.error("no control socket: {why}", why=failure.getErrorMessage())
+        self._retry = self._reactor.callLater(RETRY_SECONDS, self._start_again)
 
     def stop(self) -> Any:
         """Stop listening.  Safe to repeat."""
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        return self._close()
+
+    def _close(self) -> Any:
         self._watch.stop()
         port, self._port = self._port, None
         if port is None:
             return None
-        stopping = maybeDeferred(port.stopListening)  # fails when the file is gone already
-        return stopping.addErrback(_ignore_missing)
+        stopping = maybeDeferred(port.stopListening)
+        return stopping.addErrback(_ignore_file)
 
 
-def _ignore_missing(failure: Failure) -> None:
-    failure.trap(FileNotFoundError)
+def _ignore_file(failure: Failure) -> None:
+    """Ignore that the file is gone, or in a folder that is another user's now."""
+    failure.trap(OSError)

@@ -269,6 +269,7 @@ class Engine:
 
     def _begin_anew(self, step: Step, failure: Failure) -> None:
         if step == Step.CONNECTION:
+            self.executors.drop_cancelled()
             self._database.renew()
         elif step == Step.ENGINE:
             self._lost_because = "its engine is broken"

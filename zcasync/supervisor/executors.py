@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import inlineCallbacks
+from twisted.logger import Logger
 
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
@@ -17,7 +18,10 @@ from zcasync.supervisor.children.state import EndedJob
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
+from zcasync.supervisor.poll.wishes import dropped
 from zcasync.supervisor.reactor_jobs import ReactorJobs
+
+log = Logger()
 
 #: What can wait is seen by one pass together, after so long at the latest.
 COALESCE_SECONDS = 0.05
@@ -106,6 +110,12 @@ class Executors:
     def put_back(self, given: PassInput) -> None:
         """Keep what a failed pass did not do for the next one."""
         self._events.put_back(given)
+
+    def drop_cancelled(self) -> None:
+        """Give up what is to be cancelled: passes fail, and that may be why."""
+        for oid, who in self._events.drop_cancelled().items():
+            why = "no pass can be made with it"
+            log.error("{line}", line=dropped(oid, f"the cancel by {who}", why))
 
     def note_pass(self, result: PassResult) -> None:
         """Drop what a pass has ended, and keep what it has left."""

@@ -21,6 +21,7 @@ from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
 from zcasync.supervisor.children.pool import Pool, child_processes
+from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
@@ -71,9 +72,8 @@ class Supervisor(Service):  # type: ignore[misc]
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
-        self._control = ControlSocket(
-            reactor, home.control_socket, self.status, self._stop_reactor, self._cancel
-        )
+        operations = Operations(self.status, self._stop_reactor, self._cancel)
+        self._control = ControlSocket(reactor, home, operations)
         self._opener = DatabaseThread(reactor, "opener")
         self._db: Any = None
         self._starting: Deferred[Any] | None = None

@@ -11,6 +11,7 @@ for a client, however slow or frozen.  The server of the embedded default and of
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
@@ -18,10 +19,10 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ReadOnlyError, StorageTransactionError
 
 from zcasync.errors import HistoryChanged
-from zcasync.zeo.history import ComparesFromTheFirst
 from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
+from zcasync.zeo.peers import CheckingThread, Locate
 
 #: The name of the server's method, and the key in the server's info that announces it.
 TOGETHER = "together"
@@ -40,11 +41,19 @@ PART_BYTES = 1024 * 1024
 Message = tuple[str, tuple[Any, ...]]
 
 
-class PipelinedClientStorage(ComparesFromTheFirst, IdsOfThisServer, ClientStorage):  # type: ignore[misc]
-    """The client that the module describes.  One thread commits at a time and owns what waits."""
+class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
+    """The client that the module describes.  One thread commits at a time and owns what waits.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    It compares histories from its first connect on, and reads nothing that a server of another user
+    sends.  ``locate`` returns where the server's socket is now; None: always at its address.
+    ``owner``: of the home that the server is of; None: of none.
+    """
+
+    def __init__(
+        self, *args: Any, locate: Locate | None = None, owner: int | None = None, **options: Any
+    ) -> None:
+        factory = functools.partial(CheckingThread, locate=locate, owner=owner)
+        super().__init__(*args, **{"_client_factory": factory, **options})
         self._waiting: list[Message] = []
         self._bytes = 0
         self._alone: Any = None  # the metadata of a transaction without other storages

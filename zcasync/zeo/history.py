@@ -185,27 +185,11 @@ class LaggingServer(Exception):
     """One of several servers has not yet what another one has answered."""
 
 
-class ComparesFromTheFirst:
-    """A mixin for a ZEO client, which compares from its first connect on.
-
-    Its network's thread has just begun when it gets to know it.
-    """
-
-    @property
-    def _server(self) -> Any:
-        return self.__dict__["_server"]
-
-    @_server.setter
-    def _server(self, server: Any) -> None:
-        let_compare(server.client)
-        self.__dict__["_server"] = server
-
-
-def let_compare(client: Any) -> None:
+def let_compare(client: Any, kind: type[ComparingClientIO] = ComparingClientIO) -> None:
     """Let ZEO's part of a client compare from now on.  What it has seen before it does not know."""
     if type(client) is ClientIO:
         client.seen = Seen()
-        client.__class__ = ComparingClientIO
+        client.__class__ = kind
 
 
 def compare_at_connect(db: Any) -> None:

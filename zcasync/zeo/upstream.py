@@ -68,6 +68,11 @@ NAMES: Names = {
         "call": "(self, method, *args, **kw)",
         "client": None,
         "io_call": None,
+        "setup_delegation": "(self, loop)",
+    },
+    "ZEO.asyncio.client:ClientThread": {
+        "__init__": "(self, addrs, client, cache, storage_key='1', read_only=False, timeout=30, "
+        "disconnect_poll=1, ssl=None, ssl_server_hostname=None)",
     },
     "ZEO.asyncio.client:ClientIO": {
         "_clear_protocols": "(self, protocol=None)",
@@ -81,6 +86,7 @@ NAMES: Names = {
         "loop": None,
         "operational": None,
         "protocol": None,
+        "protocols": None,
         "ready": None,
         "register_failed": "(self, protocol, exc)",
         "tpc_finish_co": "(self, tid, updates, f)",
@@ -88,7 +94,11 @@ NAMES: Names = {
         "verify": "(self, server_tid)",
     },
     "ZEO.asyncio.client:Protocol": {
+        "addr": None,
+        "client": None,
         "close": "(self, exc=None)",
+        "closed": None,
+        "connection_made": "(self, transport)",
         "server_call": "(self, method, *args)",
     },
     "ZEO.cache:ClientCache": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ZODB.POSException import StorageError
 
 from tests.supervisor.poll.scene import DEATH, Scene, oids, ready
 from tests.support import scenes
@@ -10,6 +11,8 @@ from tests.support.sessions import TWO, Session
 from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.perform.progress import Progress
+from zcasync.supervisor.poll import cancel as cancel_module
 from zcasync.supervisor.poll.cancel import end_waiting
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.workers.claims import ClaimList
@@ -89,7 +92,9 @@ def test_partials_of_other_workers_finished_ones_and_other_objects_are_left_alon
     unknown._p_oid = b"\xff" * 8
     done = cancel(session, worker, theirs, over, loose, unknown, session.root)
     assert (theirs.state, over.result, len(worker.thread)) == (ACTIVE, 4, 0)
-    assert done == []
+    reasons = ["another worker runs it", "it is over", "it is in no queue", "there is no such job"]
+    assert [line.partition(" is dropped: ")[2] for line in done[:4]] == reasons
+    assert "is dropped: it is no job" in done[4]
 
 
 def test_a_rescheduled_job_can_be_cancelled(scene: Scene) -> None:
@@ -174,3 +179,56 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
     assert done.conflicts == 1
     assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
     assert (scene.held(), done.hand_out.slots) == ([partial], {0: oids([partial])})
+
+
+def fail_for(partial: Partial, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the cancel of one job fail half way, each time."""
+    done = cancel_module.cancel
+
+    def cancel_some(one: Partial, who: str, log: list[str]) -> None:
+        done(one, who, log)
+        if one._p_oid == partial._p_oid:
+            raise error
+
+    monkeypatch.setattr(cancel_module, "cancel", cancel_some)
+
+
+def test_a_cancel_that_fails_is_dropped_and_the_rest_of_the_pass_is_made(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad, other = scene.put(3)
+    fail_for(bad, monkeypatch, AttributeError("no such thing"))
+    cancelled = {one._p_oid: "jane" for one in (bad, good)}
+    done = scene.run(PassInput(cancelled=cancelled), s0=ready(room=3))
+
+    assert good.result.check(AbortedError)
+    assert sorted(done.cancelled) == sorted(cancelled)
+    assert done.hand_out.slots == {0: oids([bad, other])}, "as if it had never been cancelled"
+    (line,) = [line for line in done.log if "is dropped" in line]
+    assert "the cancel by jane of job" in line
+    assert "AttributeError: no such thing" in line
+
+
+def test_a_cancel_that_the_storage_cannot_take_now_is_not_dropped(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (partial,) = scene.put()
+    fail_for(partial, monkeypatch, StorageError("away"))
+    with pytest.raises(StorageError):
+        scene.run(PassInput(cancelled={partial._p_oid: "jane"}), s0=ready(room=1))
+
+
+@pytest.mark.parametrize("oid", [b"", b"x", b"\0" * 9, b"\xff" * 8])
+def test_an_id_that_is_none_costs_a_pass_nothing(scene: Scene, oid: bytes) -> None:
+    (partial,) = scene.put()
+    done = scene.run(PassInput(cancelled={oid: "jane"}), s0=ready(room=1))
+    assert done.hand_out.slots == {0: oids([partial])}
+    assert done.cancelled == [oid]
+
+
+def test_progress_of_a_job_that_is_not_there_costs_a_pass_nothing(scene: Scene) -> None:
+    (partial,) = scene.put()
+    note = Progress(1, 2, "half way", 0)
+    done = scene.run(PassInput(progress={b"\xff" * 8: note}), s0=ready(room=1))
+    assert done.hand_out.slots == {0: oids([partial])}
+    assert "a note of the progress of job 0xffffffffffffffff is dropped" in "".join(done.log)

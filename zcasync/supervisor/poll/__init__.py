@@ -8,6 +8,7 @@ cancel.py           step: end what is cancelled while it waits
 retire.py           step: finished jobs leave the claims for the completed
 dispatch.py         step: claim what there is room for, assign it; what can begin
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom
+wishes.py           wishes from outside that would fail each pass: dropped and logged
 housekeeping.py     step: give up idle lanes, drop what completed long ago
 authorship.py       whether another process writes as this engine: a copy of its machine
 ping.py             step: write a sign of life in time

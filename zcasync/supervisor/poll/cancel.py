@@ -17,6 +17,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.liveness.interruption import cancel
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.slots import Slots
+from zcasync.supervisor.poll.wishes import dropped, granting
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
@@ -60,14 +61,16 @@ def end_waiting(
     """
     holders = list(holders)
     for oid, who in cancelled.items():
-        partial = _find(connection, oid)
-        if partial is None:
-            continue
-        for one in holders:
-            one.keep(held for held in one.items if held is not partial)
-        partial.reassign(incarnation)
-        cancel(partial, who, log)
-        lists[partial.queue.__name__].items += (partial,)
+        with granting(oid, f"the cancel by {who}"):
+            found = _find(connection, oid)
+            if isinstance(found, str):
+                log.append(dropped(oid, f"the cancel by {who}", found))
+                continue
+            for one in holders:
+                one.keep(held for held in one.items if held is not found)
+            found.reassign(incarnation)
+            cancel(found, who, log)
+            lists[found.queue.__name__].items += (found,)
 
 
 def no_longer_held(cancelled: Mapping[bytes, str], worker: Worker) -> list[bytes]:
@@ -84,13 +87,17 @@ def _held(worker: Worker) -> set[bytes]:
     return {one._p_oid for one in claimed if broken(one) is not None or one.waits_for is None}
 
 
-def _find(connection: Any, oid: bytes) -> PartialRecord | None:
-    """Return the partial with this oid when it waits."""
+def _find(connection: Any, oid: bytes) -> PartialRecord | str:
+    """Return the partial with this oid when it waits, else why there is nothing to cancel."""
     try:
         partial = connection.get(oid)
     except POSKeyError:
-        return None
-    if broken(partial) is not None or partial.queue is None:
-        return None
-    waits = partial.state == ACTIVE and partial.waits_for is not None
-    return partial if waits or partial.state == PENDING else None
+        return "there is no such job"
+    problem = broken(partial)
+    if problem is not None:
+        return f"it is no job, or {problem}"
+    if partial.queue is None:
+        return "it is in no queue"
+    if partial.state == PENDING or (partial.state == ACTIVE and partial.waits_for is not None):
+        return partial  # type: ignore[no-any-return]
+    return "another worker runs it" if partial.state == ACTIVE else "it is over"

@@ -52,6 +52,11 @@ class EventBuffer:
         for oid in oids:
             self._cancelled.pop(oid, None)
 
+    def drop_cancelled(self) -> dict[bytes, str]:
+        """Return what was to be cancelled, and by whom; no later pass is given it."""
+        dropped, self._cancelled = self._cancelled, {}
+        return dropped
+
     def take(self, pool: IChildPool, reactor: SlotReport, *, is_last: bool) -> PassInput:
         """Return what is to be done now; leaves nothing of it for the next pass.
 

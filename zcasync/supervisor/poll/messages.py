@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
@@ -40,6 +40,12 @@ class PassInput:
     def slot(self, number: int) -> SlotReport:
         """Return the report of a slot, made now where there is none."""
         return self.slots.setdefault(number, SlotReport())
+
+    def without(self, oid: bytes) -> PassInput:
+        """Return the same task without what is wished about one job."""
+        cancelled = {each: who for each, who in self.cancelled.items() if each != oid}
+        progress = {each: report for each, report in self.progress.items() if each != oid}
+        return replace(self, cancelled=cancelled, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from zcasync.supervisor.poll.recover import Recovery, quarantine_unreadable, reh
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
 from zcasync.supervisor.poll.slots import Slots
+from zcasync.supervisor.poll.wishes import FailedWish
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import at_hand
 
@@ -66,10 +67,23 @@ class Passes:
         self._scheduler = Scheduler(records, self._affinity, self._retiring)
 
     def run(self, given: PassInput, committed: Committed = lambda jobs, tid: None) -> PassResult:
-        """Make one pass.
+        """Make one pass; what fails of the wishes from outside is dropped.
 
         Raises FencedError when the engine was buried, and what the storage raises.
         """
+        dropped: list[FailedWish] = []
+        while True:
+            try:
+                result = self._run(given, committed)
+            except FailedWish as wish:  # there is one less each time
+                dropped.append(wish)
+                given = given.without(wish.oid)
+            else:
+                result.cancelled += [wish.oid for wish in dropped]
+                result.log += map(str, dropped)
+                return result
+
+    def _run(self, given: PassInput, committed: Committed) -> PassResult:
         connection = self._records.connection
         burials = self._peers.look()
         is_caught_up = given.has_changes or self._retiring.is_behind

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from zcasync.job.broken import broken
 from zcasync.perform.progress import ANNOTATION, Progress
 from zcasync.supervisor.poll.records import EngineRecords
+from zcasync.supervisor.poll.wishes import granting
 
 #: The first note of a job comes after so many seconds, the next ones after twice as many each.
 FIRST_SECONDS = 5.0
@@ -51,8 +52,9 @@ class ProgressNotes:
 def note_progress(progress: Mapping[bytes, Progress], records: EngineRecords) -> None:
     """Note reports (by the oids of their jobs) in the records of those that still run."""
     for oid, report in progress.items():
-        partial = records.connection.get(oid)
-        if broken(partial) is not None or partial.claim is not records.incarnation:
-            continue
-        if partial.is_unfinished:
-            partial.annotations[ANNOTATION] = report.as_dict()
+        with granting(oid, "a note of the progress"):
+            partial = records.connection.get(oid)
+            if broken(partial) is not None or partial.claim is not records.incarnation:
+                continue
+            if partial.is_unfinished:
+                partial.annotations[ANNOTATION] = report.as_dict()

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from zc.lockfile import LockError
 from ZODB.FileStorage import FileStorage
 
 from zcasync.database.packing import open_file
+from zcasync.errors import ConfigurationError
 from zcasync.protocol import lifeline
+from zcasync.unix_sockets import require_closed_folder
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, why_no_room
 from zcasync.zeo.server import Server, keep_logs_in_memory
 
@@ -52,13 +56,17 @@ def main() -> int:
     except Exception as error:  # whatever a damaged file makes it raise is the thing to report
         print(f"{spec['data_fs']}: {type(error).__name__}: {error}", flush=True)
         return EXIT_UNUSABLE
-    _serve(storage, spec["socket"], spec["transaction_timeout"])
-    return 0
+    require = functools.partial(require_closed_folder, spec["socket"], spec.get("owner"))
+    return _serve(storage, spec["socket"], spec["transaction_timeout"], require)
 
 
-def _serve(storage: FileStorage, socket: str, transaction_timeout: float) -> None:
+def _serve(
+    storage: FileStorage, socket: str, transaction_timeout: float, require: Callable[[], None]
+) -> int:
+    """Serve; ``require()`` raises ConfigurationError where the socket must not be."""
     server = None
     try:
+        require()
         keep_logs_in_memory()
         server = Server(socket, {"1": storage}, transaction_timeout=transaction_timeout)
         os.chmod(socket, 0o600)
@@ -70,6 +78,9 @@ def _serve(storage: FileStorage, socket: str, transaction_timeout: float) -> Non
         loop.run_forever()
     except SystemExit:
         pass
+    except ConfigurationError as error:
+        print(error, flush=True)
+        return EXIT_UNUSABLE
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already; a second signal may come
         if server is not None:
@@ -78,6 +89,7 @@ def _serve(storage: FileStorage, socket: str, transaction_timeout: float) -> Non
             server.close()
         else:
             storage.close()
+    return 0
 
 
 def _stop(number: int, frame: Any) -> None:

@@ -84,7 +84,7 @@ class ServerProcess:
         self._killer: Any = None
         self._retry: Any = None
         self._backoff = FIRST_BACKOFF_SECONDS
-        self._watch = SocketWatch(reactor, home.zeo_socket, self._socket_gone)
+        self._watch = SocketWatch(reactor, home, self._socket_gone)
 
     @property
     def pid(self) -> int | None:
@@ -125,11 +125,24 @@ class ServerProcess:
         )
         self._end()
 
+    def _spawn_again(self) -> None:
+        """Start the server once its socket can be where clients trust it."""
+        try:
+            self._home.place_sockets()
+        except ConfigurationError as error:
+            if str(error) != self.waiting_for:
+                log.error("the database server cannot be started again: {why}", why=str(error))
+            self.waiting_for = str(error)
+            self._retry = self._reactor.callLater(LONGEST_WAIT_SECONDS, self._spawn_again)
+        else:
+            self._spawn()
+
     def _spawn(self) -> None:
         spec = {
             "data_fs": os.fspath(self._home.data_fs),
             "blobs": os.fspath(self._home.blobs),
             "socket": os.fspath(self._home.zeo_socket),
+            "owner": self._home.owner,
             "transaction_timeout": self._settings.transaction_timeout,
             "parent": os.getpid(),
         }
@@ -159,7 +172,7 @@ class ServerProcess:
         self._backoff = FIRST_BACKOFF_SECONDS
         self.waiting_for = None
         log.info("database server {pid} listens", pid=self.pid)
-        self._watch.start()
+        self._watch.start(self._home.zeo_socket)
         if self._started is not None and not self._started.called:
             self._started.callback(None)
 
@@ -192,7 +205,7 @@ class ServerProcess:
                 wait=wait,
             )
         self.waiting_for = last_line if is_full else None
-        self._retry = self._reactor.callLater(wait, self._spawn)
+        self._retry = self._reactor.callLater(wait, self._spawn_again)
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)
 
 

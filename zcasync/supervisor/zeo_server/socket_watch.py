@@ -7,26 +7,37 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
+
+log = Logger()
 
 LOOK_SECONDS = 1.0
 
 
 class SocketWatch:
-    """Calls ``lost()`` once when the file at ``path`` is not the one it was at the start.
+    """Calls ``lost()`` once when a socket's file is not the one it was at the start.
 
-    Cleaners of temporary folders remove it, and so do operators.  Open connections go on working.
+    Cleaners of temporary folders remove it, and so do operators.  Open connections go on working,
+    so where the folder is another user's now, this is logged, and waits until it can be ours again.
     """
 
-    def __init__(self, reactor: Any, path: Path, lost: Callable[[], None]) -> None:
-        self._path = path
+    def __init__(self, reactor: Any, home: Home, lost: Callable[[], None]) -> None:
+        self._home = home
         self._lost = lost
+        self._path: Path | None = None
         self._file: tuple[int, int] | None = None
+        self._problem = ""
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
 
-    def start(self) -> None:
-        """Check from now on."""
+    def start(self, path: Path) -> None:
+        """Check the file at ``path`` from now on."""
+        self._path = path
         self._file = self._found()
+        self._problem = ""
         if not self._checking.running:
             self._checking.start(LOOK_SECONDS, now=False)
 
@@ -36,14 +47,25 @@ class SocketWatch:
             self._checking.stop()
 
     def _check(self) -> None:
-        if self._found() != self._file:
+        if self._found() != self._file and self._can_be_made_anew():
             self.stop()
             self._lost()
 
+    def _can_be_made_anew(self) -> bool:
+        try:
+            self._home.place_sockets()
+        except ConfigurationError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                log.error("{path} is gone: {why}", path=str(self._path), why=self._problem)
+            return False
+        return True
+
     def _found(self) -> tuple[int, int] | None:
         """Return the identity of the file that is there now."""
+        assert self._path is not None
         try:
-            found = self._path.stat()
+            found = self._path.lstat()
         except OSError:
             return None
         return found.st_dev, found.st_ino

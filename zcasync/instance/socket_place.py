@@ -1,0 +1,143 @@
+"""The place of a home's sockets: ``var``, or a short folder elsewhere where its path is too long.
+
+That is in ``$XDG_RUNTIME_DIR``, which no other user can write, or else in the temporary folder,
+under a name that others can foresee: it is used only where it is this user's.  A service may have
+no runtime directory while an operator's shell has one, so a supervisor writes down in the home
+where its sockets are (``var/sockets.json``): clients look there, and so does the next supervisor,
+to whose sockets the clients of the last one then come back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from zcasync.errors import ConfigurationError
+from zcasync.unix_sockets import make_own_folder, require_closed_folder
+
+log = logging.getLogger(__name__)
+
+#: The kernel refuses longer paths for unix sockets (108 bytes with the closing zero).
+SOCKET_PATH_LIMIT_BYTES = 107
+#: The socket with the longest name.
+LONGEST = "control.sock"
+
+
+def fits(path: Path) -> bool:
+    """Return whether a socket can have this path."""
+    return len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES
+
+
+class SocketPlace:
+    """The place of the sockets of the home at ``home``, whose data is in ``var``."""
+
+    def __init__(self, home: Path, var: Path) -> None:
+        self._home = home
+        self._var = var
+        self._record = var / "sockets.json"
+
+    @property
+    def owner(self) -> int | None:
+        """The user whose data is in the home; None where there is none yet, or it is hidden."""
+        try:
+            return self._var.stat().st_uid
+        except OSError:
+            return None
+
+    def path(self, name: str) -> Path:
+        """Return the path of a socket; its folder need not be there."""
+        path = self._var / name
+        return path if fits(path) else self._elsewhere() / name
+
+    def _elsewhere(self) -> Path:
+        """Return the folder that a supervisor has written down, else where one would make it."""
+        folders = list(self._folders())
+        return next(filter(_is_ours, folders), folders[0])
+
+    def prepare(self) -> None:
+        """Make the folder of the sockets where it is missing, before a server listens there.
+
+        Raises ConfigurationError where it is another user's and there is no other one, OSError.
+        """
+        if fits(self._var / LONGEST):
+            require_closed_folder(self._var / LONGEST, self.owner)
+            return
+        problems = []
+        for folder in self._folders():
+            try:
+                make_own_folder(folder)
+            except ConfigurationError as error:
+                problems.append(str(error))
+            except OSError as error:
+                problems.append(f"{folder} cannot be made: {error.strerror}")
+            else:
+                for problem in problems:
+                    log.warning("%s (they are in %s now)", problem, folder)
+                self._write_down(folder)
+                return
+        raise ConfigurationError(problems)
+
+    def _folders(self) -> Iterator[Path]:
+        """Yield the folders that come into question, the one to be used first."""
+        recorded = self._recorded()
+        if recorded is not None:
+            yield recorded
+        key = self._key()
+        for above in (_runtime_folder(), Path(tempfile.gettempdir())):
+            folder = None if above is None else above / f"zcasync-{os.geteuid()}-{key}"
+            if folder is not None and folder != recorded:
+                yield folder
+
+    def _key(self) -> str:
+        return hashlib.sha256(os.fsencode(self._home.resolve())).hexdigest()[:16]
+
+    def _recorded(self) -> Path | None:
+        """Return the folder that is written down; None also in the copy of another home."""
+        try:
+            folder = Path(json.loads(self._record.read_text())["folder"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        is_of_this_home = folder.is_absolute() and folder.name.endswith(f"-{self._key()}")
+        return folder if is_of_this_home else None
+
+    def _write_down(self, folder: Path) -> None:
+        """Write the folder down.  A full disk must not keep the supervisor from working."""
+        if folder == self._recorded():
+            return
+        fresh = self._record.with_suffix(".new")
+        try:
+            fresh.write_text(json.dumps({"folder": os.fspath(folder)}))
+            fresh.replace(self._record)
+        except OSError as error:
+            log.error(
+                "%s is not up to date, so clients may not look for the sockets in %s: %s",
+                self._record,
+                folder,
+                error,
+            )
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return folder.lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _runtime_folder() -> Path | None:
+    """Return ``$XDG_RUNTIME_DIR`` where it is there, and this user's alone."""
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or ".")
+    try:
+        found = folder.lstat()
+    except OSError:
+        return None
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    is_short = fits(folder / f"zcasync-{os.geteuid()}-{'0' * 16}" / LONGEST)
+    is_closed = not found.st_mode & 0o077
+    return folder if folder.is_absolute() and is_ours and is_closed and is_short else None

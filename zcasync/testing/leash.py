@@ -25,7 +25,7 @@ def main() -> None:
         runpy.run_path(LIFELINE)["get_signal_with_parent"](signal.SIGTERM)
     if os.getppid() != int(parent):  # it was gone before the signal was requested
         sys.exit(f"process {parent} is gone: nobody would stop {command[0]}")
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606  no shell is wanted
 
 
 if __name__ == "__main__":

@@ -94,6 +94,6 @@ def give_none_twice(storage: Any) -> bool:
     if not hasattr(storage, "set_max_oid"):
         return False
     if not storage.isReadOnly() and storage.lastTransaction() != z64:
-        distance = random.randrange(1, MOST_DISTANCES) * DISTANCE
+        distance = random.randrange(1, MOST_DISTANCES) * DISTANCE  # noqa: S311  no secret
         storage.set_max_oid(p64(u64(storage.new_oid()) + distance))
     return True

@@ -66,7 +66,11 @@ class LaneAffinity:
 
     def _first(self, key: bytes) -> bytes:
         """Return the engine that goes first at a lane that none has worked: all agree on one."""
-        return max(self._engines, key=lambda engine: hashlib.sha1(key + engine).digest())
+
+        def rank(engine: bytes) -> bytes:
+            return hashlib.sha1(key + engine, usedforsecurity=False).digest()
+
+        return max(self._engines, key=rank)
 
     def allows(self, key: bytes, lane: Lane) -> Access:
         """Return whether to claim from this lane now.

@@ -3,16 +3,25 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+# Installs what a file of constraints/ lists, each file checked by its hash.  Wheels only, because a
+# build would load tools that nobody has checked; WHEELS= where there are none for the machine.
+WHEELS = --only-binary :all:
+VERIFIED = install --quiet --require-hashes $(WHEELS) --requirement
+# For `make check`: the tools that look at what zcasync pulls in, and that alone.
+AUDIT = build/audit
+RUNTIME = build/runtime
 
-.PHONY: help install demo test simulate chaos coverage check house format bench figures clean
+.PHONY: help install demo test simulate chaos coverage check audit constraints house format bench \
+	figures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
 
-$(STAMP): setup.py pyproject.toml constraints.txt
+$(STAMP): setup.py pyproject.toml constraints/pip.txt constraints/dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.2"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip $(VERIFIED) constraints/pip.txt
+	$(BIN)/python -m pip $(VERIFIED) constraints/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 install: $(STAMP)  ## Make the environment in .venv and install zcasync into it
@@ -41,11 +50,41 @@ coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP)  ## Style, types, import rules, and the limits of the house
+check: $(STAMP)  ## Style, types, import rules, the limits of the house, and what is pulled in
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_dependencies.py
+	@$(MAKE) --no-print-directory audit
+
+$(AUDIT)/.installed: constraints/pip.txt constraints/audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip $(VERIFIED) constraints/pip.txt
+	$(AUDIT)/bin/python -m pip $(VERIFIED) constraints/audit.txt --no-compile
+	@touch $@
+
+$(RUNTIME)/.installed: constraints/run.txt $(AUDIT)/.installed
+	$(PYTHON) -m venv --clear --without-pip $(RUNTIME)
+	$(AUDIT)/bin/python -m pip --python $(RUNTIME)/bin/python $(VERIFIED) $< --no-compile
+	@touch $@
+
+audit: $(STAMP) $(RUNTIME)/.installed  ## The list of what zcasync pulls in (build/sbom.json), and its known vulnerabilities
+	$(AUDIT)/bin/cyclonedx-py environment $(RUNTIME)/bin/python --pyproject pyproject.toml \
+		--output-reproducible --validate --output-file build/sbom.json
+	$(BIN)/python -m tests.supply.audit $(AUDIT)/bin/pip-audit
+
+COMPILE = $(AUDIT)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make constraints" \
+	$(if $(filter all,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package ,$(UPGRADE)))
+
+constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml; with later versions of UPGRADE= (names, or all)
+	$(COMPILE) --group pip --output-file constraints/pip.txt
+	$(COMPILE) --group audit --output-file constraints/audit.txt
+	$(COMPILE) pyproject.toml --output-file constraints/run.txt
+	$(COMPILE) pyproject.toml --extra dev --constraint constraints/run.txt \
+		--output-file constraints/dev.txt
+	$(COMPILE) pyproject.toml --extra bench --constraint constraints/dev.txt \
+		--output-file constraints/bench.txt
 
 house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
 	$(BIN)/python -m tests.house $(BEFORE) .
@@ -58,7 +97,7 @@ bench: $(STAMP)  ## Measure all that docs/performance.rst claims, in about five 
 	$(BIN)/python -m bench --json bench.json
 
 figures: $(STAMP)  ## Put the figures of bench.json and two plots into docs/
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python -m pip $(VERIFIED) constraints/bench.txt
 	$(BIN)/python -m bench.document bench.json
 
 clean:  ## Remove what make has made

@@ -15,6 +15,7 @@ import pytest
 from persistent import Persistent
 
 import zcasync
+from tests.supply.constraints import pins
 from tests.support.instance import ROOT
 from zcasync.zeo import upstream
 from zcasync.zeo.upstream import CHECKED, NAMES, problems, set_by, unchecked
@@ -76,10 +77,9 @@ def test_what_is_installed_was_checked() -> None:
 
 
 def test_the_versions_of_the_constraints_were_checked() -> None:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pinned = dict(line.split("==") for line in lines)
-    assert {name: pinned[name] in versions for name, versions in CHECKED.items()} == dict.fromkeys(
-        CHECKED, True
+    pinned = {pin.name: pin.version for pin in pins("run.txt")}
+    assert {name: pinned[name.lower()] in versions for name, versions in CHECKED.items()} == (
+        dict.fromkeys(CHECKED, True)
     )
 
 

@@ -1,0 +1,92 @@
+"""What is installed is listed with its version and the hashes of its files, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.supply.constraints import ROOT, Pin, parsed, pins
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+RUN_TIME = PROJECT["project"]["dependencies"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+BUILD = PROJECT["build-system"]["requires"]
+#: What each file is made from.
+SOURCES = {
+    "run.txt": RUN_TIME,
+    "dev.txt": [*RUN_TIME, *EXTRAS["dev"], *BUILD],
+    "bench.txt": [*RUN_TIME, *EXTRAS["bench"]],
+    **{f"{name}.txt": needed for name, needed in PROJECT["dependency-groups"].items()},
+}
+
+
+def by_name(name: str) -> dict[str, list[Pin]]:
+    """The pins of each package: several where the versions of Python differ."""
+    found: dict[str, list[Pin]] = {}
+    for pin in pins(name):
+        found.setdefault(pin.name, []).append(pin)
+    return found
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_all_that_is_asked_for_is_pinned(name: str) -> None:
+    pinned = by_name(name)
+    needed = [Requirement(one) for one in SOURCES[name]]
+
+    assert [
+        str(one)
+        for one in needed
+        if not any(
+            pin.version in one.specifier for pin in pinned.get(canonicalize_name(one.name), [])
+        )
+    ] == [], "run: make constraints"
+
+
+@pytest.mark.parametrize(("part", "whole"), [("run.txt", "dev.txt"), ("run.txt", "bench.txt")])
+def test_what_is_installed_together_has_the_same_files(part: str, whole: str) -> None:
+    assert set(pins(part)) - set(pins(whole)) == set()
+
+
+def test_the_plots_change_nothing_of_what_the_tests_run_with() -> None:
+    dev, bench = by_name("dev.txt"), by_name("bench.txt")
+
+    both = dev.keys() & bench.keys()
+    assert {name: bench[name] for name in both} == {name: dev[name] for name in both}
+
+
+def test_the_tests_run_with_what_is_pinned() -> None:
+    here = {pin.name: pin.version for pin in pins("run.txt") if "sys_platform" not in pin.marker}
+
+    assert {name: version(name) for name in here} == here, "run: make install"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "zodb==6.4",
+        "zodb>=6.4 \\\n    --hash=sha256:" + 64 * "0",
+        "zodb==6.4 \\\n    --hash=md5:" + 32 * "0",
+        "zodb @ file:///wheels/zodb-6.4.whl",
+        "--index-url https://mirror.example.com/simple",
+        "--editable .",
+    ],
+)
+def test_what_cannot_be_verified_is_no_pin(line: str) -> None:
+    with pytest.raises(ValueError, match="not a package with hashes"):
+        parsed(line + "\n")
+
+
+def test_make_installs_nothing_else() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = re.findall(r"^\t.*-m pip (.*)", makefile, re.MULTILINE)
+
+    assert "\nVERIFIED = install --quiet --require-hashes $(WHEELS) --requirement\n" in makefile
+    assert [one for one in commands if "$(VERIFIED)" not in one] == [
+        "install --quiet --no-deps --no-build-isolation --editable ."
+    ]
+    assert len(commands) > 5

@@ -26,6 +26,7 @@ SECONDS = 60
 UNREACHABLE = re.compile(
     r"^requests\.exceptions\.(?:Connection|Proxy)Error: .*"
     r"|^requests\.exceptions\.\w*Timeout: .*"
+    r"|^requests\.exceptions\.HTTPError: 5\d\d .*"
     r"|.*Could not connect to PyPI.*",
     re.MULTILINE,
 )

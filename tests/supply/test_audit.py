@@ -54,9 +54,15 @@ def test_a_service_that_knows_no_package_was_not_reached() -> None:
     assert (code, text.startswith("SKIPPED: ")) == (0, True)
 
 
-def test_no_network_is_said() -> None:
-    for error in ("ConnectionError", "ProxyError", "ReadTimeout", "ConnectTimeout"):
-        code, text = audit(says(err=f"Traceback\nrequests.exceptions.{error}: no way\n"))
+def test_no_network_and_no_service_are_said() -> None:
+    for error in (
+        "ConnectionError: no way",
+        "ProxyError: no way",
+        "ReadTimeout: no way",
+        "ConnectTimeout: no way",
+        "HTTPError: 503 Server Error: Service Unavailable for url: ...",
+    ):
+        code, text = audit(says(err=f"Traceback\nrequests.exceptions.{error}\nMore\n"))
         assert (code, text.startswith("SKIPPED: ")) == (0, True)
 
 
@@ -68,6 +74,11 @@ def test_no_answer_is_said() -> None:
 
 
 def test_any_other_failure_fails() -> None:
-    for error in ("requests.exceptions.SSLError: not him", "ValueError: what", ""):
+    for error in (
+        "requests.exceptions.SSLError: not him",
+        "requests.exceptions.HTTPError: 400 Client Error",
+        "ValueError: what",
+        "",
+    ):
         code, text = audit(says(err=f"{error}\n", code=1))
         assert (code, error in text) == (1, True)

@@ -47,6 +47,8 @@ GONE = dataclasses.replace(
 TEN_GIGABYTES = 10 * 10**9
 #: What has to be told within a second is allowed this much on a busy machine.
 SOON_SECONDS = 10.0
+#: A user of whom nothing else is known here.
+NOBODY = 12345
 KEYS = {"uuid", "engine", "host", "pid", "verdict", "reason", "thread", "reactor", "jobs"}
 
 
@@ -281,6 +283,23 @@ def test_an_orphan_of_another_home_is_no_matter_of_this_one(cli: Cli, tmp_path: 
     home.mkdir()
     with process(**mark(tmp_path / "other", GONE)):
         assert cli("ghosts", "--home", home, "--json").json["orphans"] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees how others started their processes")
+@pytest.mark.parametrize("home", [None, 5], ids=["this one", "none at all"])
+def test_what_another_user_says_of_a_process_of_his_is_not_believed(
+    cli: Cli, tmp_path: Path, home: int | None
+) -> None:
+    told = json.dumps({**GONE.as_dict(), "home": home or str(tmp_path)})
+    environment = {ENGINE_VARIABLE: str(uuid.uuid4()), SUPERVISOR_VARIABLE: told}
+    with subprocess.Popen(
+        ["/bin/sleep", "60"], env=environment, user=NOBODY, group=NOBODY, extra_groups=[]
+    ) as process:
+        try:
+            shown = cli("ghosts", "--home", tmp_path)
+        finally:
+            process.kill()
+    assert (shown.code, shown.err, "kill" in shown.out) == (0, "", False)
 
 
 @pytest.mark.parametrize("supervisor", [ProcessIdentity.here(), ELSEWHERE])

@@ -43,13 +43,15 @@ class Orphan:
 def orphans(home: Home, engine: str | None, last_engine: str | None) -> list[Orphan]:
     """Return the orphans of this home on this machine, among the processes this user may inspect.
 
+    Only those of this user and of the home's owner: what others say of a process is not believed.
     ``engine``: the one that the home's supervisor runs now, whose processes are in order;
     ``last_engine``: the last one that it recorded.
     """
     found = []
+    users = {os.geteuid(), home.path.stat().st_uid}
     for process in psutil.process_iter():
         try:
-            mark = _mark(process)
+            mark = _mark(process) if process.uids().real in users else None
             if mark is not None and mark.is_orphan(home, engine, last_engine):
                 found.append(_described(process, mark, home))
         except psutil.Error:  # gone meanwhile, or another user's

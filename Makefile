@@ -74,7 +74,7 @@ audit: $(STAMP) $(RUNTIME)/.installed  ## The list of what zcasync pulls in (bui
 	$(BIN)/python -m tests.supply.audit $(AUDIT)/bin/pip-audit
 
 COMPILE = $(AUDIT)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make constraints" \
+	--generate-hashes $(WHEELS) --custom-compile-command "make constraints" \
 	$(if $(filter all,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package ,$(UPGRADE)))
 
 constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml; with later versions of UPGRADE= (names, or all)

@@ -21,7 +21,7 @@ QUESTIONS_SHARE = 0.03
 
 #: What each room may import besides itself and the ground.  A room is a folder, or a module at the
 #: top of the package; ``zcasync`` is what stands in its ``__init__``.
-GROUND = {"clock", "errors", "interfaces", "text", "unpublished"}
+GROUND = {"clock", "errors", "import_path", "interfaces", "text", "unpublished"}
 ALLOWED: dict[str, str] = {
     "meetings": "",
     "zeo": "",

@@ -10,8 +10,9 @@ Each folder is an ability, with a map in its docstring: ``job``, ``retry`` and `
 ``twisted_engine`` (the processes), ``reports``, ``cli`` and ``demo`` (for people).
 """
 
-from __future__ import annotations
+from zcasync import import_path as import_path  # first: it decides where the rest comes from
 
+# isort: split
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any

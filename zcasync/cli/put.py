@@ -7,12 +7,16 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from zcasync import import_path
 from zcasync.cli.errors import EXIT_NO, Refusal, say
 from zcasync.cli.options import Seconds, common_options, examples
+
+if TYPE_CHECKING:
+    from zcasync.instance.home import Home
 
 #: The seconds that ``--wait`` waits when it has no number.
 WAIT_SECONDS = 60.0
@@ -90,11 +94,12 @@ def command(
     JSON form); the id goes to standard error.  Exit code 1 when the job failed or has not ended in
     time; it stays in the queue then.
     """
+    from zcasync.instance.home import Home
+
     positional, named = _parse(args, kwargs)
-    found = _find(call)
+    found = _find(call, Home.find(home))
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
-    from zcasync.instance.home import Home
 
     with writing(Home.find(home), timeout) as session:
         oid, job_id = _put(session, Home.find(home), queue, found, positional, named)
@@ -137,17 +142,25 @@ def _parse(args: tuple[str, ...], kwargs: tuple[str, ...]) -> tuple[list[Any], d
     return positional, named
 
 
-def _find(name: str) -> Callable[..., Any]:
-    """Return the callable.  Raises Refusal; what its module prints goes to standard error."""
+def _find(name: str, home: Home) -> Callable[..., Any]:
+    """Return the callable; what its module prints goes to standard error.
+
+    Raises MissingCallable and BadCallable.
+    """
     from zcasync.errors import MissingCallable
+    from zcasync.instance.settings import load
     from zcasync.job.callables import from_dotted, store_form
 
+    import_path.add(load(home).settings.import_path)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             call = from_dotted(name)
         store_form(call)
     except MissingCallable as error:
-        raise MissingCallable(f"{error}; folders to import from are named by PYTHONPATH") from error
+        raise MissingCallable(
+            f"{error}; folders to import from are named by PYTHONPATH, and by import-path in "
+            f"{home.config_file}"
+        ) from error
     return call
 
 

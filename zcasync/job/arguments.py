@@ -45,7 +45,7 @@ def load_call(partial: PartialRecord) -> Callable[..., Any]:
             kind = type(value)
             raise MissingClass(
                 f"{name} of {partial.callable_name} is of class {kind.__module__}.{kind.__name__}, "
-                "which cannot be imported here: bring the class back, or give the supervisor the "
-                "PYTHONPATH that has it"
+                "which cannot be imported here: bring the class back, or name the folder that has "
+                "it in the supervisor's PYTHONPATH, or by import-path in its etc/zcasync.conf"
             )
     return load_form(partial._call)

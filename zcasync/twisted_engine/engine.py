@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from zcasync import import_path
 from zcasync.database.opening import server_addresses
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
@@ -33,6 +34,7 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     home = Home.find()
     configuration = load(home)
     settings, watch = configuration.settings, Watch()
+    import_path.add(settings.import_path)
     if in_process:
         return EngineKeeper(
             reactor, partial(in_process_engine, db, worker, reactor, settings, watch)

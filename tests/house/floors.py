@@ -8,7 +8,7 @@ from tests.house.source import PACKAGE, Module
 
 #: A room is a folder; at the top of the package each module is one, and ``zcasync`` its __init__.
 FLOORS = (
-    ("clock", "errors", "import_path", "text", "unpublished", "interfaces", "meetings"),
+    ("allowed", "clock", "errors", "import_path", "text", "unpublished", "interfaces", "meetings"),
     ("zeo", "instance"),
     ("job",),
     ("database", "workers"),

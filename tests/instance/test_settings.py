@@ -48,7 +48,7 @@ def test_an_empty_file_says_the_same(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
     fields = [field.name for field in dataclasses.fields(Settings)]
-    several = {"import_path": ("/app", "/lib")}
+    several = {"import_path": ("/app", "/lib"), "allow": ("app.jobs", "entry-points app")}
     values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False} | several
     lines = [
         f"{name.replace('_', '-')} {one}"

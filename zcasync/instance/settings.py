@@ -41,6 +41,7 @@ class Settings:
     keep_completed: float = 7.0
     pack_days: float = 7.0
     import_path: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
@@ -61,6 +62,7 @@ class Settings:
         "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
         "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
         "import_path": "a folder to import jobs from, besides PYTHONPATH; once for each folder",
+        "allow": "only callables below this dotted name, or `entry-points GROUP` (unset: all)",
     }
 
 

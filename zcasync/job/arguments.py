@@ -8,7 +8,7 @@ from typing import Any
 from ZODB.broken import Broken
 
 from zcasync.errors import MissingClass
-from zcasync.job.callables import load_form
+from zcasync.job.callables import load_form, require_allowed
 from zcasync.job.record import PartialRecord
 
 
@@ -37,9 +37,11 @@ def all_arguments(
 def load_call(partial: PartialRecord) -> Callable[..., Any]:
     """Return the callable of a partial that is about to be called.
 
-    Raises MissingCallable; as MissingClass, naming the argument, for an object whose class is gone:
-    the call would be made with a stand-in.  Checks arguments, not what containers hold.
+    Raises NotAllowed, before the callable is imported, and MissingCallable; as MissingClass, naming
+    the argument, for an object whose class is gone: the call would be made with a stand-in.  Checks
+    arguments, not what containers hold.
     """
+    require_allowed(partial._p_jar, partial._call)
     for name, value in parts(partial):
         if isinstance(value, Broken):
             kind = type(value)

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.callables import dotted, load_form, store_form
+from zcasync.job.callables import dotted, load_form, require_allowed, store_form
 from zcasync.job.values import LargeValue
 from zcasync.unpublished import Unpublished
 
@@ -76,13 +76,16 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
 
     @property
     def callable(self) -> Callable[..., Any]:
-        """The callable itself.  Raises MissingCallable where it cannot be found."""
+        """The callable itself.  Raises MissingCallable where it cannot be found, NotAllowed."""
+        require_allowed(self._p_jar, self._call)
         return load_form(self._call)
 
     @callable.setter
     def callable(self, call: Callable[..., Any]) -> None:
         self.require_pending("callable")
-        self._call = store_form(call)
+        stored = store_form(call)
+        require_allowed(self._p_jar, stored)
+        self._call = stored
 
     @property
     def callable_name(self) -> str:

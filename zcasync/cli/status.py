@@ -72,6 +72,7 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Supervisor", runs if supervisor["running"] else "does not run"),
             ("Waits for", supervisor["waiting_for"]),
             ("Children", _boot(supervisor["boot"])),
+            ("Limit", _limit(document)),
         ]
     )
     print_line()
@@ -86,6 +87,18 @@ def _print_status(document: dict[str, Any]) -> None:
     if children:
         print_line()
         _print_children(children)
+
+
+def _limit(document: dict[str, Any]) -> str | None:
+    """Return what keeps this home's worker from having all its children; None: nothing."""
+    most = document["supervisor"]["max_children"]
+    for worker in document["workers"] or ():
+        size = worker["thread"]["size"]
+        if worker["is_here"] and None not in (most, size) and size > most:
+            return (
+                f"at most {most} children are started (max-children), though the size is {size:,}"
+            )
+    return None
 
 
 def _boot(found: dict[str, Any] | None) -> str | None:

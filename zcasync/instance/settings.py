@@ -24,6 +24,7 @@ class Settings:
     """
 
     children: int | None = None
+    max_children: int = 100
     poll_seconds: float | None = None
     ping_interval: float | None = None
     ping_death_interval: float | None = None
@@ -45,6 +46,7 @@ class Settings:
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
+        "max_children": "no more children than this, and a spare, whatever the record says",
         "poll_seconds": "longest pause between two polls (unset: the worker's record, 5)",
         "ping_interval": "a working engine writes at least this often (unset: the record, 20)",
         "ping_death_interval": "so much later than promised is dead (unset: the record, 20)",

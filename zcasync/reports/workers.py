@@ -77,6 +77,7 @@ class SupervisorProbe:
             "pid": self.pid,
             "engine": said.get("engine"),
             "waiting_for": said.get("waiting_for") or self.silence,
+            "max_children": said.get("max_children"),
             "boot_problem": said.get("boot_problem"),
             "boot": said.get("boot"),
             "server_pid": said.get("server_pid"),

@@ -255,6 +255,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
             "passes": None if engine is None else engine.metrics.as_dict(),
+            "max_children": self._configuration.settings.max_children,
             "boot_problem": None if pool is None else pool.boot_problem,
             "boot": None if pool is None else pool.backoff.as_dict(),
             "server_pid": None if self._server is None else self._server.pid,

@@ -67,6 +67,7 @@ EXCEPTIONS = {
     "zcasync.errors.MissingCallable",
     "zcasync.errors.MissingClass",
     "zcasync.errors.MissingPolicy",
+    "zcasync.errors.NotAllowed",
     "zcasync.errors.NotRunning",
     "zcasync.errors.StorageAway",
     "zcasync.errors.UnstorableError",

@@ -10,13 +10,15 @@ Each folder is an ability, with a map in its docstring: ``job``, ``retry`` and `
 ``twisted_engine`` (the processes), ``reports``, ``cli`` and ``demo`` (for people).
 """
 
-from __future__ import annotations
+from zcasync import import_path as import_path  # first: it decides where the rest comes from
 
+# isort: split
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zcasync.allowed import allow_only as allow_only
     from zcasync.calls import open as open  # noqa: A004, the public name
     from zcasync.calls import put as put
     from zcasync.partial import Partial as Partial
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     from zcasync.perform.progress import progress as progress
     from zcasync.registry import configure as configure
 
-__all__ = ["Partial", "configure", "current", "open", "progress", "put"]
+__all__ = ["Partial", "allow_only", "configure", "current", "open", "progress", "put"]
 
 #: The module of each name above.  Loaded when first used: a database server or a command that needs
 #: a single folder does not pay for all of them.
 _MODULES = {
     "Partial": "zcasync.partial",
+    "allow_only": "zcasync.allowed",
     "configure": "zcasync.registry",
     "current": "zcasync.perform.progress",
     "open": "zcasync.calls",

@@ -34,6 +34,10 @@ class BadCallable(ZCAsyncError, TypeError):
     """The object cannot be called later by another process; the message gives the reason."""
 
 
+class NotAllowed(BadCallable):
+    """The rules for a database do not let this be called; see the setting ``allow``."""
+
+
 class MissingCallable(ZCAsyncError, LookupError):
     """The name of a partial's callable leads to nothing in the process that should call it."""
 

@@ -22,6 +22,7 @@ from zcasync.errors import (
     MissingCallable,
     MissingClass,
     MissingPolicy,
+    NotAllowed,
     NotRunning,
     StorageAway,
     UnstorableError,
@@ -59,6 +60,7 @@ __all__ = [
     "MissingCallable",
     "MissingClass",
     "MissingPolicy",
+    "NotAllowed",
     "NotRunning",
     "StorageAway",
     "UnstorableError",
@@ -162,7 +164,8 @@ class IPartial(Interface):
 
     callable = Attribute(
         "The callable.  Setting it: BadStateError unless PENDING, BadCallable for what no other "
-        "process could call.  Getting it: MissingCallable where it cannot be imported."
+        "process could call.  Getting it: MissingCallable where it cannot be imported.  Either: "
+        "NotAllowed where the database has rules that do not name it."
     )
     args = Attribute("Positional arguments, a mutable sequence while PENDING.")
     kwargs = Attribute("Keyword arguments, a mutable mapping while PENDING.")
@@ -419,6 +422,7 @@ class DataManagerAvailable:
 #
 #   ZCAsyncError           the root
 #     BadCallable          put, Partial: no other process could call this
+#       NotAllowed         put, and in a partial's result: the setting ``allow`` does not name this
 #     MisplacedError       put: an argument cannot be stored from the queue's connection
 #     BadStateError        the state of the partial does not allow this
 #     FullError            ISizedSequence.add: ``size`` are claimed

@@ -46,6 +46,20 @@ def test_every_setting_is_listed_with_its_default(home: Home, cli: Cli) -> None:
     assert all(name in words for name in settings)
 
 
+def test_folders_to_import_from_are_listed_and_looked_at(home: Home, cli: Cli) -> None:
+    write_config(home, "<zcasync>\n import-path jobs\n import-path gone\n</zcasync>\n")
+    jobs = home.path / "jobs"
+    jobs.mkdir()
+    jobs.chmod(0o777)
+    done = cli("check", "--home", home.path, "--json")
+    assert done.code == 2
+    assert done.json["settings"]["import-path"]["value"] == [str(jobs), f"{home.path}/gone"]
+    open_one, missing = done.json["problems"]
+    assert f"{jobs} can be written by other users" in open_one
+    assert f"{home.path}/gone cannot be used" in missing
+    assert "import-path" in cli("check", "--home", home.path).out
+
+
 def test_a_missing_home_is_a_problem_and_is_not_made(cli: Cli, tmp_path: Path) -> None:
     done = cli("check", "--home", tmp_path / "nothing", "--json")
     assert done.code == 2

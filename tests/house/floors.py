@@ -8,7 +8,17 @@ from tests.house.source import PACKAGE, Module
 
 #: A room is a folder; at the top of the package each module is one, and ``zcasync`` its __init__.
 FLOORS = (
-    ("clock", "errors", "text", "unpublished", "interfaces", "meetings", "unix_sockets"),
+    (
+        "allowed",
+        "clock",
+        "errors",
+        "import_path",
+        "text",
+        "unpublished",
+        "interfaces",
+        "meetings",
+        "unix_sockets",
+    ),
     ("zeo", "instance"),
     ("job",),
     ("database", "workers"),

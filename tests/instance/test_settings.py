@@ -48,8 +48,13 @@ def test_an_empty_file_says_the_same(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
     fields = [field.name for field in dataclasses.fields(Settings)]
-    values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False}
-    lines = [f"{name.replace('_', '-')} {value}" for name, value in values.items()]
+    several = {"import_path": ("/app", "/lib"), "allow": ("app.jobs", "entry-points app")}
+    values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False} | several
+    lines = [
+        f"{name.replace('_', '-')} {one}"
+        for name, value in values.items()
+        for one in (value if isinstance(value, tuple) else [value])
+    ]
     text = "\n".join(["<zcasync>", *lines, "</zcasync>"])
     settings = loaded(tmp_path, text).settings
 
@@ -186,3 +191,11 @@ def test_options_of_the_command_line_replace_settings() -> None:
         "children must not be negative: -1",
         "grace_period must not be negative: -2.0",
     ]
+
+
+def test_folders_to_import_from_are_named_from_the_home_on(tmp_path: Path) -> None:
+    text = "<zcasync>\n import-path jobs\n import-path /srv/app\n import-path ../lib\n</zcasync>"
+    found = loaded(tmp_path, text).settings.import_path
+    assert found == (f"{tmp_path}/jobs", "/srv/app", f"{tmp_path.parent}/lib")
+    with pytest.raises(ConfigurationError, match="line of its own"):
+        loaded(tmp_path, "<zcasync>\n import-path /a:/b\n</zcasync>")

@@ -209,3 +209,10 @@ def test_a_worker_is_kept_under_its_own_uuid_only() -> None:
     with pytest.raises(KeyError):
         workers.remove(Worker(ONE))
     assert len(workers) == 1
+
+
+def test_adding_makes_claim_lists_for_what_is_claimed_and_not_for_the_size() -> None:
+    sequence = SizedSequence(10_000)
+    for partial in partials(3):
+        sequence.add(partial)
+    assert [len(one.items) for one in sequence.lists()] == [1, 1, 1]

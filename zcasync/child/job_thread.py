@@ -14,7 +14,7 @@ from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.opening import open_databases, open_servers
+from zcasync.database.opening import open_databases, open_servers, restrict
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, ZCAsyncError
@@ -260,11 +260,13 @@ def opener(spec: ChildSpec) -> Callable[[], Any]:
     """Return a function that opens a child's databases and returns the main one."""
 
     def open_all() -> Any:
-        if spec.servers is not None:
-            return open_servers(spec.servers, spec.storage_timeout)
         home = Home.find(spec.home)
-        path = None if spec.config is None else Path(spec.config)
-        return open_databases(home, settings.load(home, path), spec.storage_timeout)
+        configuration = settings.load(home, None if spec.config is None else Path(spec.config))
+        if spec.servers is None:
+            return open_databases(home, configuration, spec.storage_timeout)
+        db = open_servers(spec.servers, spec.storage_timeout)
+        restrict(db, configuration, home)
+        return db
 
     return open_all
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zcasync import import_path
 from zcasync.cli.audit import print_walk, walk
 from zcasync.cli.errors import EXIT_NO, EXIT_WRONG
 from zcasync.cli.options import common_options, examples
@@ -81,6 +82,7 @@ def command(
     except ConfigurationError as error:
         problems += error.problems
         configuration = Configuration(Settings())
+    problems += import_path.problems(configuration.settings.import_path)
     problems += _database_problems(place, configuration, timeout)
     done = walk(place, timeout, repair) if deep and not problems else None
     is_wrong = bool(problems or (done and done.findings))
@@ -234,7 +236,9 @@ def _print_check(
     print_table(("SETTING", "VALUE", "DEFAULT", "MEANING"), rows, fold=("MEANING",))
 
 
-def _shown(value: float | None) -> str:
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "\n".join(value) or "unset"
     if value is None:
         return "unset"
     if isinstance(value, bool):

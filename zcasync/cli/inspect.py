@@ -223,7 +223,7 @@ def jobs(
     form = describe if as_json else summary
 
     def look(connection: Any, manager: Any) -> list[dict[str, Any]]:
-        return [form(one) for one in listing(manager, state, queue, limit)]
+        return listing(manager, state, queue, limit, form)
 
     with reading(Home.find(home), timeout) as session:
         found = session.do(look)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from zcasync import import_path
 from zcasync.cli.errors import Invocation, ReaderLeft, exit_code_of
 from zcasync.cli.options import examples, remember_home
 
@@ -111,6 +112,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Run the command line of this process: the console script."""
+    import_path.leave_current_directory()
     # Libraries log what they also raise; without a handler that would go to standard error.
     logging.getLogger().addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):

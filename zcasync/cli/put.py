@@ -6,13 +6,17 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from zcasync import import_path
 from zcasync.cli.arguments import Arguments
 from zcasync.cli.errors import EXIT_NO, Refusal, say
 from zcasync.cli.options import Seconds, common_options, examples
+
+if TYPE_CHECKING:
+    from zcasync.instance.home import Home
 
 #: The seconds that ``--wait`` waits when it has no number.
 WAIT_SECONDS = 60.0
@@ -115,11 +119,12 @@ def command(
     A text that begins with @ is given as JSON: '"@anna"'.  Arguments stay in the database until the
     job is forgotten and the database packed, secret ones too.
     """
+    from zcasync.instance.home import Home
+
     arguments = Arguments.parse(args, kwargs, is_secret)
-    found = _find(call)
+    found = _find(call, Home.find(home))
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
-    from zcasync.instance.home import Home
 
     with writing(Home.find(home), timeout) as session:
         oid, job_id = _put(session, Home.find(home), queue, found, arguments)
@@ -135,17 +140,25 @@ def command(
     return _print_outcome(job, wait, as_json)
 
 
-def _find(name: str) -> Callable[..., Any]:
-    """Return the callable.  Raises Refusal; what its module prints goes to standard error."""
+def _find(name: str, home: Home) -> Callable[..., Any]:
+    """Return the callable; what its module prints goes to standard error.
+
+    Raises Refusal, MissingCallable and BadCallable.
+    """
     from zcasync.errors import MissingCallable
+    from zcasync.instance.settings import load
     from zcasync.job.callables import from_dotted, store_form
 
+    import_path.add(load(home).settings.import_path)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             call = from_dotted(name)
         store_form(call)
     except MissingCallable as error:
-        raise MissingCallable(f"{error}; folders to import from are named by PYTHONPATH") from error
+        raise MissingCallable(
+            f"{error}; folders to import from are named by PYTHONPATH, and by import-path in "
+            f"{home.config_file}"
+        ) from error
     return call
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
+from zcasync import import_path
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
 
@@ -145,7 +146,9 @@ def _open_to_read(home: Home, timeout: float, patience: float | None = None) -> 
     from zcasync.instance.settings import load
 
     home.require()
-    if load(home).is_embedded and not is_served(home):
+    configuration = load(home)
+    import_path.add(configuration.settings.import_path)
+    if configuration.is_embedded and not is_served(home):
         if not home.data_fs.exists():
             return None
         require_quick(home, timeout if patience is None else patience)
@@ -159,7 +162,9 @@ def _open_to_read(home: Home, timeout: float, patience: float | None = None) -> 
 
 def _open_to_write(home: Home, timeout: float) -> Any:
     from zcasync.database.client import open_client
+    from zcasync.instance.settings import load
 
+    import_path.add(load(home).settings.import_path)
     return open_client(home.path, timeout)
 
 

@@ -14,8 +14,16 @@ from zcasync.cli.options import common_options, examples
     short_help="Show queues, workers, engines and children.",
     epilog=examples("zcasync status", "zcasync status --json"),
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Show so many workers at most, those with an engine first.",
+)
 @common_options
-def status(home: str | None, timeout: float, as_json: bool) -> int:
+def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
     """Show queues, workers, the verdicts on their engines, and the children.
 
     Works with and without a running supervisor.  The verdicts: running (proved alive), stopped (no
@@ -37,7 +45,8 @@ def status(home: str | None, timeout: float, as_json: bool) -> int:
     def look(connection: Any, manager: Any) -> dict[str, Any]:
         return {
             "queues": report.queues(manager),
-            "workers": report.workers(manager, place, supervisor),
+            "workers": report.workers(manager, place, supervisor, limit=limit),
+            "workers_in_all": 0 if manager is None else len(manager.workers),
         }
 
     problem = None
@@ -72,6 +81,7 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Supervisor", runs if supervisor["running"] else "does not run"),
             ("Waits for", supervisor["waiting_for"]),
             ("Children", _boot(supervisor["boot"])),
+            ("Limit", _limit(document)),
         ]
     )
     print_line()
@@ -82,10 +92,25 @@ def _print_status(document: dict[str, Any]) -> None:
     if document["workers"]:
         print_line()
         _print_workers(document["workers"])
+        shown, all_of_them = len(document["workers"]), document.get("workers_in_all", 0)
+        if shown < all_of_them:
+            print_line(f"{shown} of {all_of_them:,} workers; --limit shows more.")
     children = [one for worker in document["workers"] or () for one in worker["children"] or ()]
     if children:
         print_line()
         _print_children(children)
+
+
+def _limit(document: dict[str, Any]) -> str | None:
+    """Return what keeps this home's worker from having all its children; None: nothing."""
+    most = document["supervisor"]["max_children"]
+    for worker in document["workers"] or ():
+        size = worker["thread"]["size"]
+        if worker["is_here"] and None not in (most, size) and size > most:
+            return (
+                f"at most {most} children are started (max-children), though the size is {size:,}"
+            )
+    return None
 
 
 def _boot(found: dict[str, Any] | None) -> str | None:

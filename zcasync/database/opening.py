@@ -15,6 +15,7 @@ from ZODB import DB
 from ZODB.config import ZEOClient
 from ZODB.POSException import ConflictError
 
+from zcasync.allowed import allow_only
 from zcasync.database.commit_once import OwnTransactions, commit_once
 from zcasync.database.missing_classes import class_factory
 from zcasync.errors import ConfigurationError, StorageAway
@@ -51,7 +52,15 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
             raise StorageAway(f"the database server does not answer: {error}") from error
     else:
         db = _from_factories(configuration, timeout)
+    restrict(db, configuration, home)
     return _prepared(db)
+
+
+def restrict(db: DB, configuration: Configuration, home: Home) -> None:
+    """Let only those callables be put into a database and called that a configuration allows."""
+    rules = configuration.settings.allow
+    if rules:
+        allow_only(db, *rules, source=f"the setting allow of {home.path}")
 
 
 def _prepared(db: DB) -> DB:

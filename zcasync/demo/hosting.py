@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from zcasync import import_path
 from zcasync.errors import NotRunning
 from zcasync.instance.home import Home
 
@@ -37,9 +38,10 @@ class OwnSupervisor:
         self._lines: deque[str] = deque(maxlen=LOG_TAIL_LINES)
         self._is_ready_or_ended = threading.Event()
         self._is_ready = False
-        command = [sys.executable, "-m", "zcasync.cli.main", "run"]
+        command = import_path.python("-m", "zcasync.cli.main", "run")
         self._process = subprocess.Popen(
             [*command, "--home", os.fspath(home.path), "--children", str(children)],
+            env=import_path.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ class Settings:
     """
 
     children: int | None = None
+    max_children: int = 100
     poll_seconds: float | None = None
     ping_interval: float | None = None
     ping_death_interval: float | None = None
@@ -39,9 +41,12 @@ class Settings:
     frozen_timeout: float = 60.0
     keep_completed: float = 7.0
     pack_days: float = 7.0
+    import_path: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
+        "max_children": "no more children than this, and a spare, whatever the record says",
         "poll_seconds": "longest pause between two polls (unset: the worker's record, 5)",
         "ping_interval": "a working engine writes at least this often (unset: the record, 20)",
         "ping_death_interval": "so much later than promised is dead (unset: the record, 20)",
@@ -58,6 +63,8 @@ class Settings:
         "frozen_timeout": "a child that a signal has stopped for so long is killed",
         "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
         "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
+        "import_path": "a folder to import jobs from, besides PYTHONPATH; once for each folder",
+        "allow": "only callables below this dotted name, or `entry-points GROUP` (unset: all)",
     }
 
 
@@ -109,7 +116,14 @@ def load(home: Home, path: Path | None = None) -> Configuration:
     except (ZConfig.ConfigurationError, ValueError) as error:
         raise ConfigurationError(f"{chosen}: {_one_line(error)}") from error
     _check_databases(chosen, loaded)
-    return loaded  # type: ignore[no-any-return]
+    return _from_home(loaded, home)
+
+
+def _from_home(loaded: Configuration, home: Home) -> Configuration:
+    """Return the configuration with the paths in it absolute, which are those from the home on."""
+    paths = tuple(os.path.abspath(home.path / one) for one in loaded.settings.import_path)
+    settings = dataclasses.replace(loaded.settings, import_path=paths)
+    return dataclasses.replace(loaded, settings=settings)
 
 
 def _check_databases(path: Path, loaded: Configuration) -> None:
@@ -172,10 +186,20 @@ def memory(text: str) -> int:
     return value
 
 
+def folder(text: str) -> str:
+    """Return the path of a folder to import from.  Raises ValueError."""
+    if os.pathsep in text:
+        raise ValueError(f"{text!r} has a {os.pathsep!r} in it: give each folder a line of its own")
+    return text
+
+
 def section(found: Any) -> Settings:
     """Return the ``<zcasync>`` section as Settings."""
     names = [field.name for field in dataclasses.fields(Settings)]
     values = {name: getattr(found, name) for name in names}
+    values = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
     return Settings(**{name: value for name, value in values.items() if value is not None})
 
 

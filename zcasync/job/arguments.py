@@ -8,7 +8,7 @@ from typing import Any
 from ZODB.broken import Broken
 
 from zcasync.errors import MissingClass
-from zcasync.job.callables import load_form
+from zcasync.job.callables import load_form, require_allowed
 from zcasync.job.record import PartialRecord
 
 
@@ -37,15 +37,17 @@ def all_arguments(
 def load_call(partial: PartialRecord) -> Callable[..., Any]:
     """Return the callable of a partial that is about to be called.
 
-    Raises MissingCallable; as MissingClass, naming the argument, for an object whose class is gone:
-    the call would be made with a stand-in.  Checks arguments, not what containers hold.
+    Raises NotAllowed, before the callable is imported, and MissingCallable; as MissingClass, naming
+    the argument, for an object whose class is gone: the call would be made with a stand-in.  Checks
+    arguments, not what containers hold.
     """
+    require_allowed(partial._p_jar, partial._call)
     for name, value in parts(partial):
         if isinstance(value, Broken):
             kind = type(value)
             raise MissingClass(
                 f"{name} of {partial.callable_name} is of class {kind.__module__}.{kind.__name__}, "
-                "which cannot be imported here: bring the class back, or give the supervisor the "
-                "PYTHONPATH that has it"
+                "which cannot be imported here: bring the class back, or name the folder that has "
+                "it in the supervisor's PYTHONPATH, or by import-path in its etc/zcasync.conf"
             )
     return load_form(partial._call)

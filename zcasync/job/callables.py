@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from zcasync.allowed import rules_of
 from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable
 
 
@@ -130,6 +131,23 @@ def dotted(stored: Any) -> str:
         return f"functools.partial({getattr(stored.func, '__qualname__', stored.func)!s})"
     kind = type(stored)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_imported(name: str | None) -> bool:
+    """Return whether a stored name, of a retry policy for instance, leads to a module."""
+    return name is not None and ":" in name
+
+
+def require_allowed(jar: Any, stored: Any) -> None:
+    """Raise NotAllowed where the database of connection ``jar`` has rules that forbid a callable.
+
+    Nothing is imported for that: a method is named by the class of its object.
+    """
+    rules = rules_of(jar)
+    if rules is not None:
+        while isinstance(stored, functools.partial):
+            stored = store_form(stored.func)
+        rules.require(dotted(stored))
 
 
 def from_dotted(name: str) -> Callable[..., Any]:

@@ -16,19 +16,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from persistent import Persistent
 from twisted.python.failure import Failure
 
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.callables import dotted, load_form, store_form
+from zcasync.job.attempt_fields import AttemptFields
+from zcasync.job.callables import dotted, load_form, require_allowed, store_form
 from zcasync.job.values import LargeValue
 from zcasync.text import printable
-from zcasync.unpublished import Unpublished
 
 
-class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
+class PartialFields(AttemptFields):
     """The stored fields of a partial, and questions about them."""
 
     _call: Any = None
@@ -49,15 +48,6 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
     _selected: tuple[bytes, ...] = ()
     _excluded: tuple[bytes, ...] = ()
     _retry: str | None = None
-    _retry_at: int | None = None
-    _resume_at: int | None = None
-    _once: bool = False
-    _attempts: int = 0
-    _interruptions: int = 0
-    _conflicts: int = 0
-    _exceptions: int = 0
-    _started: int | None = None
-    _ended: int | None = None
     _rewrites: int = 0
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
@@ -78,13 +68,16 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
 
     @property
     def callable(self) -> Callable[..., Any]:
-        """The callable itself.  Raises MissingCallable where it cannot be found."""
+        """The callable itself.  Raises MissingCallable where it cannot be found, NotAllowed."""
+        require_allowed(self._p_jar, self._call)
         return load_form(self._call)
 
     @callable.setter
     def callable(self, call: Callable[..., Any]) -> None:
         self.require_pending("callable")
-        self._call = store_form(call)
+        stored = store_form(call)
+        require_allowed(self._p_jar, stored)
+        self._call = stored
 
     @property
     def callable_name(self) -> str:
@@ -201,11 +194,6 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
         return None if self._by is None or self._due is None else self._due + self._by
 
     @property
-    def was_begun(self) -> bool:
-        """True once a start of the call was recorded, whatever came of it."""
-        return bool(self._attempts or self._interruptions)
-
-    @property
     def is_too_late(self) -> bool:
         """True for a partial that was never begun and has missed its ``begin_by``."""
         deadline = self.deadline
@@ -224,68 +212,6 @@ class PartialFields(Unpublished, Persistent):  # type: ignore[misc]
         """Return whether the engine of this incarnation is to run it."""
         is_mine = self._state == ACTIVE and self._claim is incarnation
         return is_mine and self._waits_for is None and self._retry_at is None
-
-    # history
-
-    @property
-    def attempts(self) -> int:
-        """The number of times that the call was begun."""
-        return self._attempts
-
-    @property
-    def interruptions(self) -> int:
-        """The number of times that the process died which made the call."""
-        return self._interruptions
-
-    @property
-    def conflicts(self) -> int:
-        """The number of attempts that conflicted with other transactions."""
-        return self._conflicts
-
-    @property
-    def exceptions(self) -> int:
-        """The number of attempts that raised something else, as far as the policy repeats those."""
-        return self._exceptions
-
-    @property
-    def failed_attempts(self) -> int:
-        """The number of failed attempts, of any kind."""
-        return self._interruptions + self._conflicts + self._exceptions
-
-    @property
-    def has_begun_once(self) -> bool:
-        """True once the call has begun under a policy that lets it begin only once."""
-        return self._once
-
-    @property
-    def started(self) -> datetime | None:
-        """The moment at which the last attempt began."""
-        return None if self._started is None else clock.to_datetime(self._started)
-
-    @property
-    def started_at(self) -> int | None:
-        """The moment when the last attempt began, microseconds; None: no attempt."""
-        return self._started
-
-    @property
-    def ended(self) -> datetime | None:
-        """The moment at which it got its result."""
-        return None if self._ended is None else clock.to_datetime(self._ended)
-
-    @property
-    def ended_at(self) -> int | None:
-        """The moment when the partial got its result, microseconds; None: no result."""
-        return self._ended
-
-    @property
-    def retry_at(self) -> int | None:
-        """The moment for which the claimer is to release the partial after a failed attempt."""
-        return self._retry_at
-
-    @property
-    def resume_at(self) -> int | None:
-        """The moment from which workers run the callbacks that an application left undone."""
-        return self._resume_at
 
     def require_pending(self, what: str) -> None:
         """Raise BadStateError, naming what cannot change, unless the partial is pending."""

@@ -1,13 +1,14 @@
-"""Placement: whether all parts of a call can be stored with its partial, checked at the put."""
+"""Placement: whether all parts of a call may and can be stored with its partial, at the put."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from zcasync.allowed import rules_of
 from zcasync.errors import MisplacedError
 from zcasync.interfaces import ASYNC_DATABASE
 from zcasync.job.arguments import parts
-from zcasync.job.callables import is_persistent
+from zcasync.job.callables import is_imported, is_persistent, require_allowed
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import SIMPLE, has_references, references
 
@@ -28,10 +29,14 @@ def require_plain(partial: PartialRecord) -> None:
 def require_placed(partial: PartialRecord, jar: Any) -> None:
     """Raise MisplacedError, naming it, for an object that cannot be stored from connection ``jar``.
 
+    Raise NotAllowed for a callable that may not be, the partial's own and those of the new partials
+    that come with it, as callbacks and arguments.
+
     ZODB would refuse it too, but only when the caller commits and without naming the call; and a
     new object that nothing else refers to would silently go to the database of the queue.
     """
     if partial._p_jar is None and is_bare(partial):
+        require_allowed(jar, partial._call)
         return  # there is nothing that could be in the wrong place
     _PlacementCheck(jar).check(partial, "item")
 
@@ -43,6 +48,7 @@ class _PlacementCheck:
         self._home = jar
         self._family = {id(one) for one in jar.connections.values()}
         name = jar.db().database_name
+        self._has_rules = rules_of(jar) is not None
         self._is_separate = name == ASYNC_DATABASE and len(jar.db().databases) > 1
         self._seen: set[int] = set()
         self._unchecked: list[tuple[PartialRecord, str]] = []
@@ -57,6 +63,8 @@ class _PlacementCheck:
                 self._check_one(found, name)
 
     def _check_one(self, partial: PartialRecord, name: str) -> None:
+        if self._has_rules:
+            self._require_allowed(partial)
         self._require_reachable(name, partial)
         if partial._p_jar is not None and partial._p_jar is not self._home:
             raise MisplacedError(
@@ -69,6 +77,11 @@ class _PlacementCheck:
             self._check_part(f"{within}{part}", value)
         for number, callback in enumerate(partial.callbacks):
             self._unchecked.append((callback, f"{within}callbacks[{number}]"))
+
+    def _require_allowed(self, partial: PartialRecord) -> None:
+        require_allowed(self._home, partial._call)
+        if is_imported(partial.policy_name):
+            require_allowed(self._home, partial.policy_name)
 
     def _check_part(self, name: str, value: Any) -> None:
         if type(value) in SIMPLE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from zcasync.errors import MissingCallable, MissingPolicy
+from zcasync.errors import MissingCallable, MissingPolicy, NotAllowed
 from zcasync.interfaces import ACTIVE
 from zcasync.job.arguments import load_call
 from zcasync.job.record import PartialRecord
@@ -32,7 +32,7 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
             return Run(partial, host, refusal=begun_before(partial))
         if partial.is_detached:
             load_call(partial)  # a missing callable is found out before the start is committed
-    except (MissingPolicy, MissingCallable) as error:
+    except (MissingPolicy, MissingCallable, NotAllowed) as error:
         return Run(partial, host, refusal=Refused(error))
     attempts.begin()
     run = Run(partial, host, args, kwargs, attempts)

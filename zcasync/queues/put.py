@@ -9,6 +9,7 @@ from typing import Any
 
 from zcasync import clock
 from zcasync.interfaces import PENDING, IDataManagerPartial
+from zcasync.job.callables import is_imported, require_allowed
 from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.partial import Partial, as_partial
@@ -59,12 +60,14 @@ class Check:
         self._options = options
         self._jar = jar
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
+        if is_imported(options.policy):
+            require_allowed(jar, options.policy)
 
     def __call__(self, item: Any) -> Partial:
         """Return the item as a partial that can be put.
 
-        Raises ValueError, BadCallable, MisplacedError.  A function that occurs many times is
-        checked the first time only.
+        Raises ValueError, BadCallable, NotAllowed, MisplacedError.  A function that occurs many
+        times is checked the first time only.
         """
         if type(item) is not FunctionType:
             return self._check(item)

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 #: Longer representations are cut, in JSON too.
 REPR_CHARACTERS = 10_000
+#: A longer text is cut before it is written out: what anybody has put may be large.
+WRITTEN_OUT = 1_000_000
 #: Callbacks are shown to this depth, and at most so many of one partial.
 CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
@@ -101,6 +103,18 @@ def describe(partial: Any) -> dict[str, Any]:
         "progress": _progress(partial),
         "problem": fields.problem,
     }
+
+
+def release(partial: Any) -> None:
+    """Let go of a partial that was shown, and of what was loaded for that."""
+    fields = Fields(partial)
+    if fields.is_readable:
+        sidecar, result = fields["_sidecar"], fields["_result"]
+        annotations = _try(lambda: sidecar.annotations, None)
+        for one in (annotations, sidecar, result):
+            if hasattr(one, "_p_deactivate"):
+                one._p_deactivate()
+    partial._p_deactivate()
 
 
 def summary(partial: Any) -> dict[str, Any]:
@@ -209,6 +223,9 @@ def plain(value: Any) -> Any:
 def safe_repr(value: Any) -> str:
     """Return ``repr`` of a value, cut when it is long; never raises."""
     try:
+        if isinstance(value, str | bytes) and len(value) > WRITTEN_OUT:
+            end = f"... ({len(value):,} characters)"
+            return f"{repr(value[:REPR_CHARACTERS])[: REPR_CHARACTERS - len(end)]}{end}"
         return cut(repr(value), REPR_CHARACTERS)
     except Exception as error:  # any class's own code may run here
         kind = type(value)

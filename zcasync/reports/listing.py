@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.broken import broken
-from zcasync.reports.job import Fields
+from zcasync.reports.job import Fields, release
+
+T = TypeVar("T")
+
+#: Records of workers are never fewer than the homes that there were: no listing looks at more.
+MOST_WORKERS = 1000
 
 
-def listing(manager: Any, state: str | None, queue: str | None, limit: int) -> list[Any]:
-    """Return up to ``limit`` partials: claimed ones, then waiting ones, then finished ones."""
+def listing(
+    manager: Any, state: str | None, queue: str | None, limit: int, form: Callable[[Any], T]
+) -> list[T]:
+    """Return up to ``limit`` partials as ``form`` has them: claimed, then waiting, then finished.
+
+    No more than one of them is in memory at a time: anybody can put large arguments.
+    """
     if manager is None:
         return []
     names = [queue] if queue else ["thread", "reactor"]
-    found: list[Any] = []
+    found: list[tuple[int, T]] = []
     for one in _all(manager, state, names):
+        if _is_wanted(one, state, queue):
+            found.append((_ended(one), form(one)))
+        release(one)
         if len(found) >= limit:
             break
-        if _is_wanted(one, state, queue):
-            found.append(one)
     # Those that ended within one poll pass of each other were not kept in order.
-    return sorted(found, key=lambda one: (_ended(one) > 0, -_ended(one)))
+    return [shown for _, shown in sorted(found, key=lambda one: (one[0] > 0, -one[0]))]
+
+
+def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any]:
+    """Return up to ``limit`` workers: the ``first``, then those with an engine, then others.
+
+    Of very many only a part is looked at for that.
+    """
+    own = None if first is None else manager.workers.get(first)
+    others = islice((one for one in manager.workers.values() if one is not own), MOST_WORKERS)
+    in_order = sorted(others, key=lambda one: one.engine_bytes is None)
+    return [*([] if own is None else [own]), *in_order][:limit]
 
 
 def _all(manager: Any, state: str | None, names: list[str]) -> Iterator[Any]:
-    workers = manager.workers.values()
+    workers = chosen(manager, MOST_WORKERS)
     if state != PENDING:
         for worker in workers:
             for name in names:

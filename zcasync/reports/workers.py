@@ -18,7 +18,7 @@ from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge,
 from zcasync.liveness.watch import Silence, Watch
 from zcasync.protocol.control_client import ControlClient
 from zcasync.reports.job import identity
-from zcasync.reports.listing import claimed
+from zcasync.reports.listing import chosen, claimed
 from zcasync.workers.claims_snapshot import Claims
 from zcasync.workers.claims_snapshot import read as read_snapshot
 from zcasync.workers.worker import Worker
@@ -77,6 +77,7 @@ class SupervisorProbe:
             "pid": self.pid,
             "engine": said.get("engine"),
             "waiting_for": said.get("waiting_for") or self.silence,
+            "max_children": said.get("max_children"),
             "boot_problem": said.get("boot_problem"),
             "boot": said.get("boot"),
             "server_pid": said.get("server_pid"),
@@ -138,14 +139,21 @@ def queues(manager: Any) -> dict[str, dict[str, int]]:
 
 
 def workers(
-    manager: Any, home: Home, supervisor: SupervisorProbe, watch: Watch | None = None
+    manager: Any,
+    home: Home,
+    supervisor: SupervisorProbe,
+    watch: Watch | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Return every worker with the verdict on its engine; the one of this home first.
 
-    ``watch``: takes one more sample of each engine; None for a single sample.
+    ``limit``: no more than so many, those with an engine before others.  ``watch``: takes one more
+    sample of each engine; None for a single sample.
     """
     own = supervisor.worker
-    found = [] if manager is None else manager.workers.values()
+    if manager is None:
+        return []
+    found = manager.workers.values() if limit is None else chosen(manager, limit, own)
     reports = []
     for worker in sorted(found, key=lambda one: own != one.UUID):
         silence = None if watch is None else watch.look(worker)

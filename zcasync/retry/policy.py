@@ -12,9 +12,9 @@ from zope.component import getSiteManager
 from zope.interface import providedBy
 
 from zcasync import clock
-from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPolicy
+from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPolicy, NotAllowed
 from zcasync.interfaces import IRetryPolicy
-from zcasync.job.callables import find, store_form
+from zcasync.job.callables import find, is_imported, require_allowed, store_form
 from zcasync.job.record import PartialRecord
 from zcasync.retry.stock import STOCK
 
@@ -66,7 +66,7 @@ def policy_of(partial: PartialRecord) -> Any:
     else:
         try:
             factory = _named(partial, name)
-        except MissingCallable as error:
+        except (MissingCallable, NotAllowed) as error:
             raise MissingPolicy(f"retry policy {name!r} of {partial!r}: {error}") from error
     try:
         policy = factory(partial)
@@ -140,11 +140,12 @@ def _stock(partial: PartialRecord, name: str) -> Factory:
 
 
 def _named(partial: PartialRecord, name: str) -> Factory:
-    """Return the factory with this name.  Raises MissingPolicy, MissingCallable."""
+    """Return the factory with this name.  Raises MissingPolicy, MissingCallable, NotAllowed."""
     found = _registered(partial, name) or STOCK.get(name)
     if found is not None:
         return found
-    if ":" in name:
+    if is_imported(name):
+        require_allowed(partial._p_jar, name)
         factory = find(name)
         if callable(factory):
             return factory

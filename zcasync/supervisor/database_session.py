@@ -88,16 +88,19 @@ class DatabaseSession:
         except BaseException:
             self.close()
             raise
-        self._use(EngineRecords(self._connection, manager, worker, incarnation))
-        return Registered(incarnation._p_oid, worker.thread.size, notes)
+        records = self._use(manager, worker, incarnation)
+        return Registered(incarnation._p_oid, records.thread_size, notes)
 
-    def _use(self, records: EngineRecords) -> None:
+    def _use(self, manager: Any, worker: Any, incarnation: Any) -> EngineRecords:
         """Make passes over these records from now on."""
+        most = self._settings.max_children
+        records = EngineRecords(self._connection, manager, worker, incarnation, most)
         self._records = records
         keep = timedelta(days=self._settings.keep_completed)
         here = self._environment
         housekeeping = Housekeeping(here.seconds, keep, here.housekeeping, here.idle_lane)
         self._passes = Passes(records, self._watch, here, housekeeping)
+        return records
 
     def renew(self) -> None:
         """Make the next pass over another connection; no object that is loaded now is used."""
@@ -119,7 +122,7 @@ class DatabaseSession:
         )
         manager, worker = get(records.manager._p_oid), get(records.worker._p_oid)
         fence(self._connection, incarnation)
-        self._use(EngineRecords(self._connection, manager, worker, incarnation))
+        self._use(manager, worker, incarnation)
         self._is_to_renew = False
 
     def _wishes(self) -> dict[str, Any]:

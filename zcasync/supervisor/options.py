@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.python import usage
 
+from zcasync import import_path
 from zcasync.errors import ConfigurationError, HistoryChanged
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
@@ -35,6 +36,7 @@ class Options(usage.Options):  # type: ignore[misc]
 
     def postOptions(self) -> None:
         """Read the configuration; every problem becomes a UsageError."""
+        import_path.leave_current_directory()  # which ``python -m twisted`` imports from
         self.home_found = Home.find(self["home"])
         self.config_path = None if self["config"] is None else Path(self["config"]).absolute()
         try:

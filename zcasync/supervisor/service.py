@@ -11,6 +11,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
 from twisted.logger import Logger
 
+from zcasync import import_path
 from zcasync.database.opening import open_databases
 from zcasync.instance.home import Home
 from zcasync.instance.lock import HomeLock
@@ -106,6 +107,7 @@ class Supervisor(Service):  # type: ignore[misc]
     @inlineCallbacks
     def _start(self) -> Any:
         configure()  # for reactor jobs and their callbacks, which run here
+        self._find_jobs()
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)
@@ -134,6 +136,13 @@ class Supervisor(Service):  # type: ignore[misc]
         self._starts = None
         if self._configuration.is_embedded:
             self._start_packing()
+
+    def _find_jobs(self) -> None:
+        """Import from the configured folders, here and in the processes that are started."""
+        folders = self._configuration.settings.import_path
+        for problem in import_path.problems(folders):
+            log.warn("{problem}", problem=problem)
+        import_path.add(folders)
 
     def _start_packing(self) -> None:
         """Pack in time; not before the engine has registered, which refuses a foreign database."""
@@ -246,6 +255,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
             "passes": None if engine is None else engine.metrics.as_dict(),
+            "max_children": self._configuration.settings.max_children,
             "boot_problem": None if pool is None else pool.boot_problem,
             "boot": None if pool is None else pool.backoff.as_dict(),
             "server_pid": None if self._server is None else self._server.pid,

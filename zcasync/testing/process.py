@@ -7,13 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 import psutil
 
+from zcasync import import_path
 from zcasync.testing.leash import leashed
 from zcasync.testing.waiting import wait_until
 
@@ -49,12 +49,12 @@ class SupervisorProcess:
         """The command line that starts it."""
         children = [] if self.children is None else ["--children", str(self.children)]
         home = ["--home", str(self.home)]
-        return [sys.executable, "-m", "zcasync.cli.main", "run", *home, *children]
+        return import_path.python("-m", "zcasync.cli.main", "run", *home, *children)
 
     def launch(self, command: list[str] | None = None) -> Self:
         """Start it, with its command or another one; does not wait for anything."""
         assert not self.is_alive, f"the supervisor of {self.home} runs already, as {self.pid}"
-        paths = os.pathsep.join(os.path.abspath(path) for path in self.import_path)
+        paths = import_path.joined([os.fspath(path) for path in self.import_path])
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
                 leashed(command or self.command),

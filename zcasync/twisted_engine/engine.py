@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from zcasync.database.opening import server_addresses
+from zcasync import import_path
+from zcasync.database.opening import restrict, server_addresses
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, Settings, load
@@ -33,6 +34,8 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     home = Home.find()
     configuration = load(home)
     settings, watch = configuration.settings, Watch()
+    import_path.add(settings.import_path)
+    restrict(db, configuration, home)
     if in_process:
         return EngineKeeper(
             reactor, partial(in_process_engine, db, worker, reactor, settings, watch)

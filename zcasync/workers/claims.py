@@ -117,7 +117,9 @@ class SizedSequence(Unpublished, Persistent):  # type: ignore[misc]
     def add(self, item: PartialRecord) -> None:
         if len(self) >= self.size:
             raise FullError(f"{self.size} of {self.size} are claimed")
-        shortest = min(self.lists(max(1, self.size)), key=lambda one: len(one.items))
+        shortest = min(self.lists(1), key=lambda one: len(one.items))
+        if shortest.items and len(self._lists) < self.size:  # a size may be any number
+            shortest = self.lists(len(self._lists) + 1)[-1]
         shortest.items += (item,)
 
     def remove(self, item: PartialRecord) -> None:

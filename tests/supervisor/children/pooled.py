@@ -19,7 +19,7 @@ USUAL = ProcessInfo(50 * 2**20, is_stopped=False)
 class Pooled:
     """A pool and what it tells its engine."""
 
-    def __init__(self, reactor: Clock, **settings: Any) -> None:
+    def __init__(self, reactor: Clock, boots: int = 100, **settings: Any) -> None:
         self.reactor = reactor
         self.starter = FakeStarter(reactor)
         self.changed: list[int] = []
@@ -32,6 +32,7 @@ class Pooled:
             lambda child: self.changed.append(child.slot),
             lambda *death: self.deaths.append(death),
             lambda pid: self.vitals.get(pid, USUAL),
+            boots,
         )
         self.vitals: dict[int, ProcessInfo] = {}
 

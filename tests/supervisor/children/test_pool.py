@@ -30,6 +30,32 @@ def test_the_pool_has_as_many_children_as_the_size_says(pooled: Pooled) -> None:
     assert len(pooled.started) == 3
 
 
+def test_no_more_children_boot_at_once_than_may(reactor: Clock) -> None:
+    pooled = Pooled(reactor, boots=2, spare=True)
+    pooled.pool.set_size(5)
+    assert pooled.states() == {0: "booting", 1: "booting"}
+
+    pooled.started[1].ready()
+    assert pooled.states() == {0: "booting", 1: "idle", 2: "booting"}
+
+    for process in pooled.started:  # grows meanwhile: each that is ready lets another one boot
+        if not process.was_ready:
+            assert list(pooled.states().values()).count("booting") <= 2
+            process.ready()
+    assert pooled.states() == dict.fromkeys(range(5), "idle")
+    assert pooled.pool.spare is not None
+
+
+def test_a_child_that_ends_at_its_boot_makes_room_for_the_next(reactor: Clock) -> None:
+    pooled = Pooled(reactor, boots=1)
+    pooled.pool.set_size(2)
+    assert len(pooled.started) == 1
+    reactor.advance(BOOT_TIMEOUT)  # it hangs, and is killed
+    reactor.advance(BOOT_TIMEOUT)
+    assert pooled.started[0].is_gone
+    assert len(pooled.started) == 2
+
+
 def test_a_child_takes_jobs_once_it_has_said_that_it_is_ready(pooled: Pooled) -> None:
     pooled.pool.set_size(2)
     assert pooled.pool.ready() == []

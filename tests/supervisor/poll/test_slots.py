@@ -121,3 +121,11 @@ def test_claims_move_from_one_slot_to_another(worker: Worker, claimed: list[Part
     second.claims._p_changed = False
     first.move([], second)
     assert not second.claims._p_changed, "nothing is written for nothing"
+
+
+def test_a_size_in_the_record_makes_no_claim_lists_beyond_the_limit(worker: Worker) -> None:
+    worker.thread.size = 10_000
+    slots = Slots(worker, PassInput(), 3)
+
+    assert slots.size == len(slots.threads) == 3
+    assert len(worker.thread.lists()) == 3

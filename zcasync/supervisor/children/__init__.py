@@ -5,7 +5,7 @@ pool.py               one child in each slot, and a spare one that takes the pla
 child.py              one child process: give it jobs, revoke them, let it end, kill it
 state.py              what is known of a child, and its states as a table; nothing else writes it
 process_protocol.py   the supervisor's ends of the pipes to a child
-starter.py            starts ``python -m zcasync.child``
+starter.py            starts ``python -P -m zcasync.child``
 output.py             what a child prints: into the log, with the job's id, and as evidence
 prefetch.py           how many jobs are assigned ahead, and what is revoked from behind a long job
 backoff.py            pauses where children end without having done anything

@@ -17,7 +17,7 @@ from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Ch
 from zcasync.supervisor.children.health import Health
 from zcasync.supervisor.children.interfaces import Changed, Died, PoolFactory
 from zcasync.supervisor.children.oom import OutOfMemory
-from zcasync.supervisor.children.process_info import ProcessInfo
+from zcasync.supervisor.children.process_info import ProcessInfo, usable_processors
 from zcasync.supervisor.children.recycling import Recycling
 from zcasync.supervisor.children.starter import ChildStarter
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, State
@@ -41,11 +41,11 @@ def child_processes(
 
 
 class Pool:
-    """Keeps a child in each of ``size`` slots.
+    """Keeps a child in each of ``size`` slots; starts no more at once than can boot side by side.
 
     ``changed(child)``: a child in a slot is ready or has ended a job.  ``died(slot, death, idle)``:
     the process of a slot is gone; ``idle``: it ran no job, so that none was interrupted.
-    ``sample(pid)``: the state of a process.
+    ``sample(pid)``: the state of a process; ``boots``: so many children may boot at once.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Pool:
         changed: Callable[[Child], None],
         died: Died,
         sample: Callable[[int], ProcessInfo | None] = ProcessInfo.of,
+        boots: int = max(2, usable_processors()),
     ) -> None:
         self.children: dict[int, Child] = {}
         self.spare: Child | None = None
@@ -68,6 +69,7 @@ class Pool:
         self._settings = settings
         self._changed = changed
         self._died = died
+        self._boots = boots
         self._leaving: list[Child] = []  # spares that are not needed any more
         self._recycling = Recycling(settings, reactor.seconds)
         self._replacing: Child | None = None  # the one that a spare is to replace
@@ -146,9 +148,14 @@ class Pool:
             return
         for slot in range(self.size):
             if slot not in self.children:
+                if self.spare is None and self._is_booting_enough():
+                    break  # the next one is started when one of these is ready, or gone
                 self._fill(slot)
         self._recycle()
         self._keep_spare()
+
+    def _is_booting_enough(self) -> bool:
+        return sum(one.state == State.BOOTING for one in self.processes()) >= self._boots
 
     def _fill(self, slot: int) -> None:
         spare = self.spare

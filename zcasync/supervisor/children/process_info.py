@@ -1,10 +1,18 @@
-"""The state of a process: its memory, and whether a signal has stopped it."""
+"""The state of a process, its memory, whether a signal has stopped it; and the processors."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import psutil
+
+
+def usable_processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import Any
 
 from ampoule.iampoule import IStarter
 from twisted.internet.interfaces import IReactorProcess
 from zope.interface import implementer
 
+from zcasync import import_path
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 
@@ -20,7 +19,7 @@ CHILD_FDS = {0: "w", 1: "r", 2: "r", 3: "w", 4: "r", 5: "w"}
 
 @implementer(IStarter)
 class ChildStarter:
-    """Starts ``python -m zcasync.child SPEC`` with the supervisor's whole environment.
+    """Starts ``python -P -m zcasync.child SPEC`` with the supervisor's whole environment.
 
     ampoule's own starter gives children an empty environment and puts package directories on their
     path; jobs must be imported from where the supervisor imports, and from nowhere else.
@@ -41,14 +40,11 @@ class ChildStarter:
 
     def startPythonProcess(self, prot: Any, *args: str) -> Any:
         """Start a Python with these arguments; returns the process transport."""
-        env = dict(os.environ)
-        # The import path of this process, so that children find what it finds.
-        env["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        env = import_path.environment()
         # These name the engine and the supervisor of every process that a job leaves behind.
         env[ENGINE_VARIABLE] = self._engine
         env[SUPERVISOR_VARIABLE] = json.dumps(
             {**ProcessIdentity.here().as_dict(), "home": self._home}
         )
-        return self._reactor.spawnProcess(
-            prot, sys.executable, (sys.executable, *args), env, childFDs=CHILD_FDS
-        )
+        command = import_path.python(*args)
+        return self._reactor.spawnProcess(prot, command[0], command, env, childFDs=CHILD_FDS)

@@ -64,6 +64,7 @@ class Passes:
         self._dispatcher = Dispatcher(incarnation, self._affinity)
         self._housekeeping = housekeeping or Housekeeping(seconds)
         self._pings = Pings(records.worker, seconds)
+        self._too_many = 0  # the size above the limit that was said last
         self._scheduler = Scheduler(records, self._affinity, self._retiring)
 
     def run(self, given: PassInput, committed: Committed = lambda jobs, tid: None) -> PassResult:
@@ -114,7 +115,7 @@ class Passes:
             else:
                 self._note_commit()
                 result.last = result.own if is_written else seen
-                result.log[:0] = burials
+                result.log[:0] = burials + self._over_limit()
                 result.conflicts = attempt
                 return result
         raise AssertionError("unreachable")
@@ -124,7 +125,7 @@ class Passes:
         self._authorship.check(self._records.worker)
         log: list[str] = []
         records, worker, cancelled = self._records, self._records.worker, given.cancelled
-        slots = Slots(worker, given)
+        slots = Slots(worker, given, records.thread_size)
         self._affinity.begin_pass(records.manager)
         quarantine_unreadable(slots, log)
         self._recovery.recover(slots, cancelled, log)
@@ -152,6 +153,18 @@ class Passes:
             held=ClaimsSnapshot.of(worker, frozenset().union(*unretired.values())),
             log=log,
         )
+
+    def _over_limit(self) -> list[str]:
+        """Return the warning about a size above the limit, once for each such size."""
+        records, size = self._records, self._records.worker.thread.size
+        before, self._too_many = self._too_many, size if size > records.max_children else 0
+        if self._too_many in (0, before):
+            return []
+        return [
+            f"thread.size of worker {records.worker.UUID} is {size:,}, but no more than "
+            f"{records.max_children} children are started: raise the setting max-children, or "
+            "lower the size with: zcasync run --children N"
+        ]
 
     def _require_ownership(self) -> None:
         """Raise FencedError unless this engine still is the worker's."""

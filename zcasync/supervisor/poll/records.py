@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zcasync.datamanager import DataManager
+from zcasync.instance.settings import Settings
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
 
@@ -18,3 +19,10 @@ class EngineRecords:
     manager: DataManager
     worker: Worker
     incarnation: Incarnation
+    #: The setting ``max-children``: the worker's record can be written by anybody.
+    max_children: int = Settings.max_children
+
+    @property
+    def thread_size(self) -> int:
+        """The number of children that there are to be."""
+        return min(self.worker.thread.size, self.max_children)

@@ -65,11 +65,12 @@ class Slot:
 class Slots:
     """All slots of a worker as one try of a pass finds them.
 
-    The sizes count as they are in this transaction: a pause holds at once.
+    The sizes count as they are in this transaction: a pause holds at once.  ``size``: so many
+    children, where they may not be as many as the worker's record says.
     """
 
-    def __init__(self, worker: Worker, given: PassInput) -> None:
-        self.size = worker.thread.size
+    def __init__(self, worker: Worker, given: PassInput, size: int | None = None) -> None:
+        self.size = worker.thread.size if size is None else size
         lists = worker.thread.lists(max([self.size, *(number + 1 for number in given.slots)]))
         #: One for each child, beyond the size too while something is left in it.
         self.threads: list[Slot] = []

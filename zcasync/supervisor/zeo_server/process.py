@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 
+from zcasync import import_path
 from zcasync.errors import ConfigurationError, HistoryChanged, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
@@ -146,12 +146,12 @@ class ServerProcess:
             "transaction_timeout": self._settings.transaction_timeout,
             "parent": os.getpid(),
         }
-        module = "zcasync.supervisor.zeo_server"
+        command = import_path.python("-m", "zcasync.supervisor.zeo_server", json.dumps(spec))
         self._transport = self._reactor.spawnProcess(
             _Server(self),
-            sys.executable,
-            (sys.executable, "-m", module, json.dumps(spec)),
-            dict(os.environ),
+            command[0],
+            command,
+            import_path.environment(),
             childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
         )
         self._note_identity(ProcessIdentity.of(self._transport.pid))

@@ -1,0 +1,92 @@
+"""AttemptFields: the stored counts and times of a call's attempts, and questions about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from persistent import Persistent
+
+from zcasync import clock
+from zcasync.unpublished import Unpublished
+
+
+class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
+    """The history of one call: how often it was begun, and what came of it.
+
+    Times are microseconds, see :mod:`zcasync.clock`; defaults are not stored.
+    """
+
+    _retry_at: int | None = None
+    _resume_at: int | None = None
+    _once: bool = False
+    _attempts: int = 0
+    _interruptions: int = 0
+    _conflicts: int = 0
+    _exceptions: int = 0
+    _started: int | None = None
+    _ended: int | None = None
+
+    @property
+    def attempts(self) -> int:
+        """The number of times that the call was begun."""
+        return self._attempts
+
+    @property
+    def interruptions(self) -> int:
+        """The number of times that the process died which made the call."""
+        return self._interruptions
+
+    @property
+    def conflicts(self) -> int:
+        """The number of attempts that conflicted with other transactions."""
+        return self._conflicts
+
+    @property
+    def exceptions(self) -> int:
+        """The number of attempts that raised something else, as far as the policy repeats those."""
+        return self._exceptions
+
+    @property
+    def failed_attempts(self) -> int:
+        """The number of failed attempts, of any kind."""
+        return self._interruptions + self._conflicts + self._exceptions
+
+    @property
+    def has_begun_once(self) -> bool:
+        """True once the call has begun under a policy that lets it begin only once."""
+        return self._once
+
+    @property
+    def started(self) -> datetime | None:
+        """The moment at which the last attempt began."""
+        return None if self._started is None else clock.to_datetime(self._started)
+
+    @property
+    def started_at(self) -> int | None:
+        """The moment when the last attempt began, microseconds; None: no attempt."""
+        return self._started
+
+    @property
+    def ended(self) -> datetime | None:
+        """The moment at which it got its result."""
+        return None if self._ended is None else clock.to_datetime(self._ended)
+
+    @property
+    def ended_at(self) -> int | None:
+        """The moment when the partial got its result, microseconds; None: no result."""
+        return self._ended
+
+    @property
+    def retry_at(self) -> int | None:
+        """The moment for which the claimer is to release the partial after a failed attempt."""
+        return self._retry_at
+
+    @property
+    def resume_at(self) -> int | None:
+        """The moment from which workers run the callbacks that an application left undone."""
+        return self._resume_at
+
+    @property
+    def was_begun(self) -> bool:
+        """True once a start of the call was recorded, whatever came of it."""
+        return bool(self._attempts or self._interruptions)

@@ -48,12 +48,14 @@ def test_an_empty_file_says_the_same(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
     fields = [field.name for field in dataclasses.fields(Settings)]
-    values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False}
-    lines = [f"{name.replace('_', '-')} {value}" for name, value in values.items()]
+    names = {"resolve_conflicts": ("counters", "shop.Stock")}
+    values = {name: 7 + n for n, name in enumerate(fields) if name not in names} | {"spare": False}
+    given = [*values.items(), *((name, one) for name in names for one in names[name])]
+    lines = [f"{name.replace('_', '-')} {value}" for name, value in given]
     text = "\n".join(["<zcasync>", *lines, "</zcasync>"])
     settings = loaded(tmp_path, text).settings
 
-    assert dataclasses.asdict(settings) == values
+    assert dataclasses.asdict(settings) == values | names
     assert set(Settings.HELP) == set(fields), "zcasync check explains each"
 
 
@@ -108,6 +110,7 @@ def test_memory_has_units(tmp_path: Path) -> None:
         ("grace-period inf", "'inf' is not a number of seconds above 0"),
         ("ping-interval soon", "soon"),
         ("childern 2", "childern"),
+        ("resolve-conflicts shop:Stock", "shop:Stock"),
         ("children 1\nchildren 2", "children"),
         ("spare perhaps", "perhaps"),
         ("memory-limit 0", "'0' is not a number of bytes above 0"),

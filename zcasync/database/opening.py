@@ -28,7 +28,12 @@ from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
 from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
-from zcasync.zeo.sections import is_client_section, open_client_section, server_address
+from zcasync.zeo.sections import (
+    is_client_section,
+    open_client_section,
+    open_ports_of,
+    server_address,
+)
 
 #: The number of tries where other processes open a new database at the same time.
 ROOT_TRIES = 10
@@ -107,6 +112,15 @@ def _client(home: Home, timeout: float) -> Any:
             time.sleep(PAUSE_SECONDS)  # it has just ended; the next one may be starting
         else:
             return client
+
+
+def open_ports(configuration: Configuration) -> list[str]:
+    """Return what is to be said of servers of a configuration that anybody can connect to."""
+    return [
+        f"database {factory.name or 'main'!r}: {problem}"
+        for factory in configuration.databases
+        for problem in open_ports_of(factory.config.storage)
+    ]
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ class Settings:
     frozen_timeout: float = 60.0
     keep_completed: float = 7.0
     pack_days: float = 7.0
+    resolve_conflicts: tuple[str, ...] = ()
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
@@ -58,6 +59,8 @@ class Settings:
         "frozen_timeout": "a child that a signal has stopped for so long is killed",
         "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
         "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
+        "resolve_conflicts": "classes, or modules of them, whose conflicts the embedded database "
+        "server resolves besides those of BTrees",
     }
 
 
@@ -176,6 +179,7 @@ def section(found: Any) -> Settings:
     """Return the ``<zcasync>`` section as Settings."""
     names = [field.name for field in dataclasses.fields(Settings)]
     values = {name: getattr(found, name) for name in names}
+    values["resolve_conflicts"] = tuple(found.resolve_conflicts)
     return Settings(**{name: value for name, value in values.items() if value is not None})
 
 

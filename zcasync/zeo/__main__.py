@@ -1,18 +1,34 @@
-"""``python -m zcasync.zeo``: ``runzeo`` with what this package adds to ZEO."""
+"""``python -P -m zcasync.zeo``: ``runzeo`` with what this package adds to ZEO."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import ZEO.runzeo
 import ZEO.StorageServer
 
+from zcasync.zeo.conflict_resolution import resolve_only
 from zcasync.zeo.server import Server, keep_logs_in_memory
+
+
+class Options(ZEO.runzeo.ZEOOptions):  # type: ignore[misc]
+    """The options of ``runzeo``, and ``resolve-conflicts`` in its configuration file."""
+
+    schemadir = str(Path(__file__).parent)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add("resolve_conflicts", "resolve_conflicts", default=())
 
 
 def main() -> None:
     """Be ``runzeo``, with the repairs."""
+    options = Options()
+    options.realize()
     keep_logs_in_memory()
+    resolve_only(options.resolve_conflicts)
     ZEO.StorageServer.StorageServer = Server
-    ZEO.runzeo.main()
+    ZEO.runzeo.ZEOServer(options).main()
 
 
 if __name__ == "__main__":

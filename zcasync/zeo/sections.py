@@ -11,6 +11,7 @@ from ZEO.zconfig import ClientStorageConfig
 from ZODB.config import ZEOClient
 
 from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.own_socket import open_port
 
 #: The classes that make a ``<zeoclient>`` and a ``<clientstorage>``.
 SECTIONS = (ZEOClient, ClientStorageConfig)
@@ -35,6 +36,14 @@ def open_client_section(section: Any, **options: Any) -> PipelinedClientStorage:
     given["cache"] = given.pop("cache_path", None)
     given = {name: value for name, value in given.items() if value is not None}
     return PipelinedClientStorage(addresses, **{**given, **options})
+
+
+def open_ports_of(section: Any) -> list[str]:
+    """Return what is to be said of each server of a section that asks for no certificate."""
+    if not isinstance(section, SECTIONS) or getattr(section.config, "ssl", None) is not None:
+        return []
+    places = [server.address for server in section.config.server]
+    return [open_port(place) for place in places if not isinstance(place, str)]
 
 
 def server_address(storage: Any) -> tuple[list[Any], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ZEO.runzeo
 import ZEO.StorageServer
@@ -20,15 +21,18 @@ class Options(ZEO.runzeo.ZEOOptions):  # type: ignore[misc]
         super().__init__()
         self.add("resolve_conflicts", "resolve_conflicts", default=())
 
+    def realize(self, *args: Any, **options: Any) -> None:
+        """Read them, and do what is not the server's own: limit what this process loads."""
+        super().realize(*args, **options)
+        resolve_only(self.resolve_conflicts)
+
 
 def main() -> None:
     """Be ``runzeo``, with the repairs."""
-    options = Options()
-    options.realize()
     keep_logs_in_memory()
-    resolve_only(options.resolve_conflicts)
     ZEO.StorageServer.StorageServer = Server
-    ZEO.runzeo.ZEOServer(options).main()
+    ZEO.runzeo.ZEOOptions = Options
+    ZEO.runzeo.main()
 
 
 if __name__ == "__main__":

@@ -126,13 +126,15 @@ def open_ports(configuration: Configuration) -> list[str]:
 def server_addresses(db: DB) -> dict[str, Any] | None:
     """Return the ZEO servers of a database and its companions: name -> [addresses, storage].
 
-    None when one of them is no client of a server.
+    None when one of them is no client of a server, or is one of a server with TLS.
     """
     servers = {}
     for name, one in db.databases.items():
-        if not isinstance(one.storage, ClientStorage):
+        is_client = isinstance(one.storage, ClientStorage)
+        found = server_address(one.storage) if is_client else None
+        if found is None:
             return None
-        servers[name] = list(server_address(one.storage))
+        servers[name] = list(found)
     return servers
 
 

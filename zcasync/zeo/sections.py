@@ -46,6 +46,11 @@ def open_ports_of(section: Any) -> list[str]:
     return [open_port(place) for place in places if not isinstance(place, str)]
 
 
-def server_address(storage: Any) -> tuple[list[Any], str]:
-    """Return the addresses of the server of a ZEO client, and the storage's name there."""
+def server_address(storage: Any) -> tuple[list[Any], str] | None:
+    """Return the addresses of the server of a ZEO client, and the storage's name there.
+
+    None for one that asks for certificates: those of the client are known to its process only.
+    """
+    if storage._server.client.ssl is not None:
+        return None
     return storage._addr, storage._storage

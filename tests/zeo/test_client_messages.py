@@ -9,6 +9,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from zodbpickle import pickle as zodb_pickle
 from tests.processes.servers import Server, own_server
 from tests.support.instance import ROOT
 from tests.zeo.raw_clients import Marker, RawClient, raw_client, touch
-from zcasync.zeo.client_messages import UNREGISTERED_BYTES, decode
+from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.client_messages import UNREGISTERED_BYTES
+from zcasync.zeo.plain_values import decode
 
 RECORD = zodb_pickle.dumps(PersistentMapping, 3) + zodb_pickle.dumps({}, 3)
 MEGABYTE = 2**20
@@ -269,3 +272,18 @@ def use(db: Any) -> None:
     copied = list(db.storage.iterator())
     assert copied[-1].extension == {}
     assert db.storage.server_status()["connections"] == 1
+
+
+def test_our_client_says_what_the_server_would_not_take(folder: Path) -> None:
+    with own_server(folder) as path:
+        storage = PipelinedClientStorage(path)
+        try:
+            with pytest.raises(TypeError, match=r"\['when'\], may hold .* names datetime\.date"):
+                storage.tpc_begin(TransactionMetaData("me", "a note", {"when": date(2026, 1, 1)}))
+            about = TransactionMetaData("me", "a note", {"when": [2026, 1, 1]})
+            storage.tpc_begin(about)
+            storage.store(storage.new_oid(), z64, RECORD, "", about)
+            storage.tpc_vote(about)
+            storage.tpc_finish(about)
+        finally:
+            storage.close()

@@ -6,7 +6,7 @@ The tests' clients commit over records that others have just changed.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +25,8 @@ from ZODB.serialize import get_refs
 from ZODB.utils import p64, z64
 
 from tests.processes.servers import Server, own_server
-from tests.support.instance import ROOT
+from tests.support.instance import ROOT, SHORT, Instance
+from tests.zeo.counters import Counter
 from tests.zeo.raw_clients import touch
 from zcasync.zeo.conflict_resolution import AllowedClasses
 
@@ -178,6 +179,19 @@ def test_the_embedded_server_has_the_setting_too(
     assert state(stored) == {"count": 111}
 
 
+def test_a_home_says_what_its_own_server_resolves(make_instance: Callable[..., Instance]) -> None:
+    setting = "<zcasync>\n  resolve-conflicts tests.zeo.counters\n"
+    instance = make_instance(config=SHORT.replace("<zcasync>\n", setting)).start()
+    counter = instance.client.add("counter", Counter())
+    with instance.client.db.transaction() as other:
+        counter.count += 1  # begun before the other one commits
+        other.root()["counter"].count += 10
+    instance.client.commit()
+    instance.client.sync()
+
+    assert counter.count == 11
+
+
 # what is not
 
 
@@ -194,8 +208,8 @@ def test_a_class_that_is_not_allowed_is_not_even_imported(servers: Servers) -> N
 
 def test_the_state_of_a_tree_calls_nothing(servers: Servers) -> None:
     marker = servers.folder / "marker"
-    tree = pickle.dumps(OOBTree, 2)
-    quiet, loud = (tree + pickle.dumps(value, 2) for value in (None, {"a": [touch(marker)]}))
+    tree = pickle.dumps(OOBTree, 3)
+    quiet, loud = (tree + pickle.dumps(value, 3) for value in (None, {"a": [touch(marker)]}))
     with servers.start() as server, pytest.raises(ConflictError):
         conflict(address(server), quiet, quiet, loud)
 

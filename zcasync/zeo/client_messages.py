@@ -15,22 +15,17 @@ import pickletools
 import socket
 import struct
 from collections.abc import Callable, Collection
-from importlib import import_module
-from io import BytesIO
 from typing import Any
 
 from ZEO.asyncio.marshal import server_decoder
-from zodbpickle.pickle import Unpickler
 
 from zcasync.text import cut, printable
+from zcasync.zeo.plain_values import decode
 
 log = logging.getLogger(__name__)
 
 #: All that a client may send before it is registered, bytes; a real one needs about a hundred.
 UNREGISTERED_BYTES = 16 * 1024
-#: The classes that messages may name: what Zope's undo form looks for.  Commits, undo, packs, blobs
-#: and history name none at all.
-CLASSES = {("ZopeUndo.Prefix", "Prefix")}
 #: What the message of a client that is not registered is made of.
 PLAIN = {"PROTO", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1"}
 PLAIN |= {
@@ -58,19 +53,6 @@ Message = tuple[int, bool, str, tuple[Any, ...]]
 
 class RefusedMessage(Exception):
     """A message that no client has a reason to send."""
-
-
-class _Unpickler(Unpickler):  # type: ignore[misc]
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in CLASSES:
-            raise RefusedMessage(f"it names {module}.{name}")
-        # A class of its own for each message, which has nothing that could be changed for others.
-        return type(name, (getattr(import_module(module), name),), {})
-
-
-def decode(data: bytes) -> Any:
-    """Return what a pickle of plain values holds.  Raises RefusedMessage, and what pickles do."""
-    return _Unpickler(BytesIO(data)).load()
 
 
 def decode_first(data: bytes) -> Any:

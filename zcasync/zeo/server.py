@@ -157,9 +157,10 @@ class ClientConnection(ServerProtocol):  # type: ignore[misc]
     def _read_first(self, data: bytes) -> None:
         """Read what comes before the client is registered, which is not much."""
         self._left -= len(data)
-        self._read(data)
-        if self._left < 0 and not self.closed and self.data_received == self._read_first:
+        if self._left < 0:
             self._refuse("it sends much and does not register")
+        else:
+            self._read(data)
 
     def finish_connection(self, protocol_version: bytes) -> None:
         """Begin with the protocol that was announced; end with any other one."""

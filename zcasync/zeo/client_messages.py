@@ -27,19 +27,11 @@ log = logging.getLogger(__name__)
 #: All that a client may send before it is registered, bytes; a real one needs about a hundred.
 UNREGISTERED_BYTES = 16 * 1024
 #: What the message of a client that is not registered is made of.
-PLAIN = {"PROTO", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1"}
-PLAIN |= {
-    "BININT2",
-    "EMPTY_TUPLE",
-    "TUPLE",
-    "TUPLE1",
-    "TUPLE2",
-    "TUPLE3",
-    "BINPUT",
-    "BINGET",
-    "UNICODE",
-}
-PLAIN |= {"BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES"}
+PLAIN = {
+    "PROTO", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2",
+    "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "BINPUT", "BINGET", "UNICODE",
+    "BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES",
+}  # fmt: skip
 #: The number of a message that only keeps a connection alive.
 KEEP_ALIVE = -1
 #: What a message that is not to be acted upon is replaced by.
@@ -56,7 +48,10 @@ class RefusedMessage(Exception):
 
 
 def decode_first(data: bytes) -> Any:
-    """Do the same for a client that is not registered: it may use little memory only."""
+    """Return what the pickle of a client that is not registered holds.
+
+    Raises RefusedMessage for one that could take more memory than it is long itself.
+    """
     for operation, _, _ in pickletools.genops(data):
         if operation.name not in PLAIN:
             raise RefusedMessage(f"{operation.name} before it is registered")

@@ -26,6 +26,11 @@ CHECKED = {
 #: The names of a class or module, and how those that are called are called.
 Names = Mapping[str, Mapping[str, str | None]]
 
+
+def _attributes(names: str) -> dict[str, str | None]:
+    return dict.fromkeys(names.split())
+
+
 #: ``module:Class``, or a module.  None: an attribute, of the class or of its objects.
 NAMES: Names = {
     # the client's side
@@ -51,17 +56,12 @@ NAMES: Names = {
         "tpc_vote": "(self, txn)",
     },
     "ZEO.TransactionBuffer:TransactionBuffer": {
+        **_attributes(
+            "blobs client_resolved connection_generation count exception file pickler "
+            "server_resolved size"
+        ),
         "__init__": "(self, connection_generation)",
-        "blobs": None,
-        "client_resolved": None,
-        "connection_generation": None,
-        "count": None,
-        "exception": None,
-        "file": None,
-        "pickler": None,
         "server_resolve": "(self, oid)",
-        "server_resolved": None,
-        "size": None,
     },
     "ZEO.asyncio.client:ClientRunner": {
         "async_": "(self, method, *args)",
@@ -160,11 +160,8 @@ NAMES: Names = {
         "vote": "(self, tid)",
     },
     "ZEO.asyncio.server:Acceptor": {
-        "addr": None,
-        "event_loop": None,
+        **_attributes("addr event_loop msgpack storage_server"),
         "factory": "(self)",
-        "msgpack": None,
-        "storage_server": None,
     },
     "ZEO.asyncio.server:Result": {"__init__": "(self, *args)", "args": None},
     "ZEO.asyncio.marshal": {"server_decoder": "(protocol)"},
@@ -246,15 +243,9 @@ NAMES: Names = {
         "tpc_begin": "(self, transaction)",
     },
     "persistent:PickleCache": {"cache_size": None, "get": None},
-    "transaction._transaction:Transaction": {
-        "_after_abort": None,
-        "_after_commit": None,
-        "_before_abort": None,
-        "_before_commit": None,
-        "_data": None,
-        "_resources": None,
-        "_synchronizers": None,
-    },
+    "transaction._transaction:Transaction": _attributes(
+        "_after_abort _after_commit _before_abort _before_commit _data _resources _synchronizers"
+    ),
     "transaction.weakset:WeakSet": {
         "add": "(self, obj)",
         "as_weakref_list": "(self)",

@@ -6,5 +6,9 @@ setup(
     # "" as the only key makes an editable install a plain path, which twistd and mypy can see.
     package_dir={"": "."},
     packages=[*find_packages(include=["zcasync", "zcasync.*"]), "twisted.plugins"],
-    package_data={"zcasync": ["py.typed", "*.zcml"], "zcasync.instance": ["*.xml"]},
+    package_data={
+        "zcasync": ["py.typed", "*.zcml"],
+        "zcasync.instance": ["*.xml"],
+        "zcasync.zeo": ["*.xml"],
+    },
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ZEO.zconfig
 
 from tests.cli.conftest import Result
 from zcasync.instance.home import Home
@@ -34,7 +35,9 @@ def test_a_good_home_has_no_problems(home: Home, cli: Cli) -> None:
 
 
 def test_every_setting_is_listed_with_its_default(home: Home, cli: Cli) -> None:
-    write_config(home, "<zcasync>\n grace-period 7\n children 3\n</zcasync>\n")
+    write_config(
+        home, "<zcasync>\n grace-period 7\n children 3\n resolve-conflicts a.B\n</zcasync>\n"
+    )
     settings = cli("check", "--home", home.path, "--json").json["settings"]
     assert set(settings) == {name.replace("_", "-") for name in Settings.HELP}
     assert settings["grace-period"]["value"] == 7.0
@@ -58,6 +61,32 @@ def test_folders_to_import_from_are_listed_and_looked_at(home: Home, cli: Cli) -
     assert f"{jobs} can be written by other users" in open_one
     assert f"{home.path}/gone cannot be used" in missing
     assert "import-path" in cli("check", "--home", home.path).out
+
+
+@pytest.mark.parametrize(
+    ("storage", "warned"),
+    [
+        ("<zeoclient>\nserver 127.0.0.1:8100\n</zeoclient>", ["port 8100 of 127.0.0.1"]),
+        ("<clientstorage>\nserver db:1\nserver db:2\n</clientstorage>", ["port 1", "port 2"]),
+        ("<zeoclient>\nserver var/zeo.sock\n</zeoclient>", []),
+        ("<clientstorage>\nserver db:1\n<ssl>\n{tls}\n</ssl>\n</clientstorage>", []),
+    ],
+)
+def test_a_server_that_anybody_can_connect_to_is_warned_of(
+    home: Home, cli: Cli, storage: str, warned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ZEO.zconfig, "ssl_config", lambda section, server: ("context", None))
+    storage = storage.format(tls=f"certificate {home.path}/client.pem")
+    write_config(home, f"%import ZEO\n<zodb>\n{storage}\n</zodb>\n")
+
+    done = cli("check", "--home", home.path)
+    document = cli("check", "--home", home.path, "--json").json
+
+    assert (done.code, document["ok"], document["problems"]) == (0, True, [])
+    assert len(document["warnings"]) == len(warned)
+    for found, words in zip(document["warnings"], warned, strict=True):
+        assert words in found
+        assert f"WARNING: {found}" in " ".join(done.out.split())
 
 
 def test_a_missing_home_is_a_problem_and_is_not_made(cli: Cli, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST
 #: For one command: one of them runs several supervisors, and the machine may be busy.
 SECONDS = 300
 #: Commands that do not return: each has a terminal of its own.
-SERVERS = ("zcasync run", "python -m zcasync.zeo")
+SERVERS = ("zcasync run", "python -P -m zcasync.zeo")
 #: Runs a command and says which variables the shell has afterwards.
 WRAPPED = 'set -a\n{command}\ncode=$?\nenv -0 > "{variables}"\nexit $code\n'
 
@@ -65,10 +65,12 @@ def commands(block: str) -> list[tuple[str, str]]:
     """The commands of a console block, each with the output that is shown for it."""
     pairs: list[tuple[str, str]] = []
     for line in block.strip().splitlines():
+        command, shown = pairs[-1] if pairs else ("", "")
         if line.startswith("$ "):
             pairs.append((line[2:], ""))
+        elif command.endswith("\\"):  # it goes on
+            pairs[-1] = (f"{command}\n{line}", shown)
         else:
-            command, shown = pairs[-1]
             pairs[-1] = (command, f"{shown}{line}\n")
     return pairs
 

@@ -48,7 +48,11 @@ def test_an_empty_file_says_the_same(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
     fields = [field.name for field in dataclasses.fields(Settings)]
-    several = {"import_path": ("/app", "/lib"), "allow": ("app.jobs", "entry-points app")}
+    several = {
+        "import_path": ("/app", "/lib"),
+        "allow": ("app.jobs", "entry-points app"),
+        "resolve_conflicts": ("counters", "shop.Stock"),
+    }
     values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False} | several
     lines = [
         f"{name.replace('_', '-')} {one}"
@@ -113,6 +117,7 @@ def test_memory_has_units(tmp_path: Path) -> None:
         ("grace-period inf", "'inf' is not a number of seconds above 0"),
         ("ping-interval soon", "soon"),
         ("childern 2", "childern"),
+        ("resolve-conflicts shop:Stock", "shop:Stock"),
         ("children 1\nchildren 2", "children"),
         ("spare perhaps", "perhaps"),
         ("memory-limit 0", "'0' is not a number of bytes above 0"),

@@ -53,7 +53,7 @@ CONFIG = """
   path {folder}/zc.async.fs
 </filestorage>
 <eventlog>
-  level error
+  level {level}
   <logfile>
     path STDERR
   </logfile>
@@ -76,13 +76,18 @@ class Server:
         import_path: Sequence[Path] = (),
         transaction_timeout: int = 30,
         module: str = "ZEO.runzeo",
+        log_level: str = "error",
+        more: str = "",
     ) -> None:
         self.module = module
         self.port = free_port()
         self.folder = folder
         self._config = folder / "zeo.conf"
         self._config.write_text(
-            CONFIG.format(port=self.port, folder=folder, timeout=transaction_timeout)
+            more
+            + CONFIG.format(
+                port=self.port, folder=folder, timeout=transaction_timeout, level=log_level
+            )
         )
         self._import_path = os.pathsep.join(map(str, import_path))
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,6 +106,11 @@ class Server:
     def exit_code(self) -> int | None:
         """Of the one that was started last; None while it lives."""
         return None if self._process is None else self._process.poll()
+
+    @property
+    def output(self) -> str:
+        """What it has said so far."""
+        return (self.folder / "zeo.out").read_text()
 
     def launch(self) -> None:
         """Start it; does not wait for anything."""
@@ -155,7 +165,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[str]:
+def own_server(folder: Path, resolve_conflicts: Sequence[str] = ()) -> Iterator[str]:
     """The embedded default's server with a new storage in ``folder``; its socket."""
     path = folder / "s"
     spec = {
@@ -163,6 +173,7 @@ def own_server(folder: Path) -> Iterator[str]:
         "blobs": str(folder / "blobs"),
         "socket": str(path),
         "transaction_timeout": 30,
+        "resolve_conflicts": list(resolve_conflicts),
         "parent": os.getpid(),
     }
     lifeline, ours = os.pipe()

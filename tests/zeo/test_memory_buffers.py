@@ -81,6 +81,7 @@ def zeo_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo in the end what a server process does to ZEO."""
     for name in ("CommitLog", "StorageServer"):
         monkeypatch.setattr(ZEO.StorageServer, name, getattr(ZEO.StorageServer, name))
+    monkeypatch.setattr(ZEO.runzeo, "ZEOOptions", ZEO.runzeo.ZEOOptions)
 
 
 @pytest.fixture

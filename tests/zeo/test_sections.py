@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 import ZConfig
 import ZEO.ClientStorage
 import ZEO.zconfig
+from ZEO.ClientStorage import ClientStorage
 from ZODB.config import ZEOClient, getDbSchema
 
 from zcasync.zeo.client import PipelinedClientStorage
-from zcasync.zeo.sections import is_client_section, open_client_section
+from zcasync.zeo.sections import is_client_section, open_client_section, server_address
 
 SHORT = "<zeoclient>\nserver 127.0.0.1:1\n</zeoclient>"
 LONG = """
@@ -104,3 +106,15 @@ def test_a_section_that_an_application_derives_makes_its_own_client() -> None:
 
     assert not is_client_section(Section(section_of(SHORT).config))
     assert not is_client_section(object())
+
+
+@pytest.mark.parametrize("context", [None, ssl.create_default_context()], ids=["plain", "TLS"])
+def test_another_process_is_not_told_of_a_server_that_it_has_no_certificate_for(
+    context: ssl.SSLContext | None,
+) -> None:
+    client = ClientStorage(("127.0.0.1", 1), storage="two", ssl=context, wait=False)
+    try:
+        found = server_address(client)
+    finally:
+        client.close()
+    assert found == (None if context else ([("127.0.0.1", 1)], "two"))

@@ -62,13 +62,15 @@ def command(
     """Validate the home and its configuration, and list the settings.
 
     Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
-    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem.
+    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem;
+    what it warns of is none.
 
     With --deep it walks through the database instead of listing the settings, while work goes on or
     while no supervisor runs, and takes as long as it takes.  Exit code 1 when it finds something,
     also when --repair has set that right: each in a transaction of its own, whose note says so.
     """
     from zcasync.cli.output import print_json
+    from zcasync.database.opening import open_ports
     from zcasync.errors import ConfigurationError
     from zcasync.instance.home import Home
     from zcasync.instance.settings import Configuration, Settings, load
@@ -84,15 +86,17 @@ def command(
         configuration = Configuration(Settings())
     problems += import_path.problems(configuration.settings.import_path)
     problems += _database_problems(place, configuration, timeout)
+    warnings = open_ports(configuration)
     done = walk(place, timeout, repair) if deep and not problems else None
     is_wrong = bool(problems or (done and done.findings))
     settings = _settings(configuration)
     if as_json:
-        document = {"ok": not is_wrong, "problems": problems, "settings": settings}
+        said = {"problems": problems, "warnings": warnings}
+        document = {"ok": not is_wrong, **said, "settings": settings}
         found = {} if done is None else {"deep": done.as_dict()}
         print_json({"home": str(place.path), **document, "sockets": str(_sockets(place)), **found})
     else:
-        _print_check(place, problems, None if deep else settings)
+        _print_check(place, problems, warnings, None if deep else settings)
         if deep:
             print_walk(done)
     return EXIT_WRONG if problems else EXIT_NO if is_wrong else 0
@@ -215,7 +219,10 @@ def _settings(configuration: Configuration) -> dict[str, dict[str, Any]]:
 
 
 def _print_check(
-    home: Home, problems: list[str], settings: dict[str, dict[str, Any]] | None
+    home: Home,
+    problems: list[str],
+    warnings: list[str],
+    settings: dict[str, dict[str, Any]] | None,
 ) -> None:
     from zcasync.cli.output import print_facts, print_line, print_table
 
@@ -224,6 +231,8 @@ def _print_check(
     print_facts([("Home", home.path), ("Sockets", None if sockets == home.var else elsewhere)])
     for problem in problems:
         print_line(f"PROBLEM: {problem}")
+    for warning in warnings:
+        print_line(f"WARNING: {warning}")
     if not problems:
         print_line("No problems." if settings else "Home and configuration: no problems.")
     print_line()
@@ -237,10 +246,10 @@ def _print_check(
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "\n".join(value) or "unset"
-    if value is None:
+    if value is None or value == ():
         return "unset"
+    if isinstance(value, tuple):
+        return "\n".join(value)
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) else f"{value:g}"

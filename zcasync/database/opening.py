@@ -29,7 +29,12 @@ from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
 from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
-from zcasync.zeo.sections import is_client_section, open_client_section, server_address
+from zcasync.zeo.sections import (
+    is_client_section,
+    open_client_section,
+    open_ports_of,
+    server_address,
+)
 
 #: The number of tries where other processes open a new database at the same time.
 ROOT_TRIES = 10
@@ -118,16 +123,27 @@ def _client(home: Home, timeout: float) -> Any:
             return client
 
 
+def open_ports(configuration: Configuration) -> list[str]:
+    """Return what is to be said of servers of a configuration that anybody can connect to."""
+    return [
+        f"database {factory.name or 'main'!r}: {problem}"
+        for factory in configuration.databases
+        for problem in open_ports_of(factory.config.storage)
+    ]
+
+
 def server_addresses(db: DB) -> dict[str, Any] | None:
     """Return the ZEO servers of a database and its companions: name -> [addresses, storage].
 
-    None when one of them is no client of a server.
+    None when one of them is no client of a server, or is one of a server with TLS.
     """
     servers = {}
     for name, one in db.databases.items():
-        if not isinstance(one.storage, ClientStorage):
+        is_client = isinstance(one.storage, ClientStorage)
+        found = server_address(one.storage) if is_client else None
+        if found is None:
             return None
-        servers[name] = list(server_address(one.storage))
+        servers[name] = list(found)
     return servers
 
 

@@ -43,6 +43,7 @@ class Settings:
     pack_days: float = 7.0
     import_path: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    resolve_conflicts: tuple[str, ...] = ()
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
@@ -65,6 +66,8 @@ class Settings:
         "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
         "import_path": "a folder to import jobs from, besides PYTHONPATH; once for each folder",
         "allow": "only callables below this dotted name, or `entry-points GROUP` (unset: all)",
+        "resolve_conflicts": "classes, or modules of them, whose conflicts the embedded database "
+        "server resolves besides those of BTrees",
     }
 
 

@@ -13,7 +13,11 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
   configuration
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
-  for ``python -m zcasync.zeo``
+  for ``python -P -m zcasync.zeo``
+- ``client_messages``: what that server takes from a client, ``plain_values`` only; in
+  ``client_requests``: with which arguments
+- ``conflict_resolution``: the classes that a server loads to resolve conflicts
+- ``own_socket``: who can connect to a server
 - ``memory_buffers``: what both sides keep of a commit until its end
 - ``own_file``: the end of a server whose file was replaced or removed
 - ``history``: clients that notice another history behind their server's address, by the commits

@@ -23,6 +23,7 @@ from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
 from zcasync.zeo.peers import CheckingThread, Locate
+from zcasync.zeo.plain_values import require_plain
 
 #: The name of the server's method, and the key in the server's info that announces it.
 TOGETHER = "together"
@@ -65,8 +66,9 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
     def tpc_begin(self, txn: Any, tid: bytes | None = None, status: str = " ") -> None:
         """Begin a commit; what it stores is kept in memory, unless it is large.
 
-        Waits until no other thread of this process commits.  Raises ReadOnlyError, and
-        StorageTransactionError where it has begun already.
+        Waits until no other thread of this process commits.  Raises ReadOnlyError,
+        StorageTransactionError where it has begun already, and TypeError for extended info that a
+        server would not take.
         """
         if not hasattr(txn, "data"):  # of a recovery, which ZEO knows how to equip
             super().tpc_begin(txn, tid, status)
@@ -75,6 +77,8 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
             raise ReadOnlyError()
         if self._has_begun(txn):
             raise StorageTransactionError("this transaction has begun already")
+        if txn.extension:
+            require_plain(txn.extension)
         txn.set_data(self, CommitBuffer(self._connection_generation))
         self._commit_lock.acquire()
         about = (txn.user, txn.description, txn.extension)

@@ -11,6 +11,7 @@ from ZEO.zconfig import ClientStorageConfig
 from ZODB.config import ZEOClient
 
 from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.own_socket import open_port
 
 #: The classes that make a ``<zeoclient>`` and a ``<clientstorage>``.
 SECTIONS = (ZEOClient, ClientStorageConfig)
@@ -37,6 +38,19 @@ def open_client_section(section: Any, **options: Any) -> PipelinedClientStorage:
     return PipelinedClientStorage(addresses, **{**given, **options})
 
 
-def server_address(storage: Any) -> tuple[list[Any], str]:
-    """Return the addresses of the server of a ZEO client, and the storage's name there."""
+def open_ports_of(section: Any) -> list[str]:
+    """Return what is to be said of each server of a section that asks for no certificate."""
+    if not isinstance(section, SECTIONS) or getattr(section.config, "ssl", None) is not None:
+        return []
+    places = [server.address for server in section.config.server]
+    return [open_port(place) for place in places if not isinstance(place, str)]
+
+
+def server_address(storage: Any) -> tuple[list[Any], str] | None:
+    """Return the addresses of the server of a ZEO client, and the storage's name there.
+
+    None for one that asks for certificates: those of the client are known to its process only.
+    """
+    if storage._server.client.ssl is not None:
+        return None
     return storage._addr, storage._storage

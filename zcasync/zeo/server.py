@@ -1,7 +1,7 @@
 """A ZEO server that keeps the order of commits, and releases the locks of clients it cuts off.
 
-``python -m zcasync.zeo -C etc/zeo.conf`` is ``runzeo`` which answers for many records at once, with
-repairs that ZEO 6.2 needs:
+``python -P -m zcasync.zeo -C etc/zeo.conf`` is ``runzeo`` which answers for many records at once,
+with repairs that ZEO 6.2 needs:
 
 - A client that is frozen between vote and finish is cut off after ``transaction-timeout``, but ZEO
   then forgets to release the commit lock, so that no client can ever commit again.
@@ -18,6 +18,9 @@ repairs that ZEO 6.2 needs:
   for a moment, read an old state.
 - A server that is killed forgets which object ids it had given out and gives them once more, see
   :mod:`zcasync.zeo.object_ids`.
+- Whoever reaches a server can run code there: see :mod:`zcasync.zeo.client_messages`,
+  :mod:`zcasync.zeo.client_requests` and :mod:`zcasync.zeo.conflict_resolution`; and its socket may
+  be open to others, see :mod:`zcasync.zeo.own_socket`.
 """
 
 from __future__ import annotations
@@ -36,18 +39,23 @@ from ZODB.POSException import POSKeyError, StorageTransactionError
 
 from zcasync.zeo.bulk_load import LOAD_MANY
 from zcasync.zeo.client import COLLECTED, COMMIT, TOGETHER, VOTE, Message
+from zcasync.zeo.client_messages import UNREGISTERED_BYTES, MessageReader, cut_off
+from zcasync.zeo.client_requests import ChecksRequests
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
 from zcasync.zeo.memory_buffers import CommitLog
 from zcasync.zeo.object_ids import ONCE, give_none_twice
 from zcasync.zeo.own_file import OwnFile, last_commit
+from zcasync.zeo.own_socket import open_to_nobody_else, warn_of_open_doors
 
 log = logging.getLogger(__name__)
 
 #: The exit code after a storage closed itself in a commit: it would answer no client any more.
 EXIT_STORAGE_CLOSED = 73
+#: What monitors say instead of a protocol; they are told the numbers of the server, and no more.
+STATUS = b"ruok"
 
 
-class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
+class Handler(ChecksRequests, ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
     """The handler of one client.
 
     It can load many records at once (see :mod:`zcasync.zeo.bulk_load`), and read a commit
@@ -67,7 +75,7 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
     def register(self, storage_id: str, read_only: bool, *args: Any) -> Any:
         """Register the client, and let it call the methods that this server has besides ZEO's."""
         answer = super().register(storage_id, read_only, *args)
-        self.connection.methods = {*self.connection.methods, LOAD_MANY, TOGETHER}
+        self.connection.let_in({*self.connection.methods, LOAD_MANY, TOGETHER})
         return answer
 
     def together(self, messages: list[Message], question: str = "", *args: Any) -> Any:
@@ -133,9 +141,47 @@ class Handler(ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
 class ClientConnection(ServerProtocol):  # type: ignore[misc]
     """The connection of one client; made in the thread of the server's loop."""
 
+    data_received: Callable[[bytes], None]
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._loop_thread = threading.get_ident()
+        self._left = UNREGISTERED_BYTES
+
+    def connection_made(self, transport: Any) -> None:
+        """Announce the protocol, and read what comes before the client is registered."""
+        super().connection_made(transport)
+        self._read = self.data_received
+        self.data_received = self._read_first
+
+    def _read_first(self, data: bytes) -> None:
+        """Read what comes before the client is registered, which is not much."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._refuse("it sends much and does not register")
+        else:
+            self._read(data)
+
+    def finish_connection(self, protocol_version: bytes) -> None:
+        """Begin with the protocol that was announced; end with any other one."""
+        if protocol_version not in (self.announce_protocol, STATUS):
+            self._refuse(f"it answers with the protocol {protocol_version!r}")
+            return
+        super().finish_connection(protocol_version)
+        if protocol_version != STATUS:
+            self._reader = MessageReader(protocol_version, self.methods, self._refuse)
+            self.decode = self._reader.read
+
+    def let_in(self, methods: set[str]) -> None:
+        """Let the client, which is registered, call these methods."""
+        self.methods = methods
+        self._reader.let_in(methods)
+        self.data_received = self._read
+
+    def _refuse(self, why: str) -> None:
+        if not self.closed:
+            cut_off(self.sm_protocol.transport, why)
+            self.close()
 
     def close(self) -> None:
         """Close it, and abort what its client was committing.  Safe to repeat."""
@@ -171,7 +217,9 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     _is_closing = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"Acceptor": ClientAcceptor, **options})
+        with open_to_nobody_else():
+            super().__init__(*args, **{"Acceptor": ClientAcceptor, **options})
+        warn_of_open_doors(self.acceptor.addr, self.ssl)
         self.gives_once: set[str] = set()  # names of storages
         self._files: list[OwnFile] = []
         for name, storage in self.storages.items():

@@ -26,6 +26,11 @@ CHECKED = {
 #: The names of a class or module, and how those that are called are called.
 Names = Mapping[str, Mapping[str, str | None]]
 
+
+def _attributes(names: str) -> dict[str, str | None]:
+    return dict.fromkeys(names.split())
+
+
 #: ``module:Class``, or a module.  None: an attribute, of the class or of its objects.
 NAMES: Names = {
     # the client's side
@@ -51,17 +56,12 @@ NAMES: Names = {
         "tpc_vote": "(self, txn)",
     },
     "ZEO.TransactionBuffer:TransactionBuffer": {
+        **_attributes(
+            "blobs client_resolved connection_generation count exception file pickler "
+            "server_resolved size"
+        ),
         "__init__": "(self, connection_generation)",
-        "blobs": None,
-        "client_resolved": None,
-        "connection_generation": None,
-        "count": None,
-        "exception": None,
-        "file": None,
-        "pickler": None,
         "server_resolve": "(self, oid)",
-        "server_resolved": None,
-        "size": None,
     },
     "ZEO.asyncio.client:ClientRunner": {
         "async_": "(self, method, *args)",
@@ -89,6 +89,7 @@ NAMES: Names = {
         "protocols": None,
         "ready": None,
         "register_failed": "(self, protocol, exc)",
+        "ssl": None,
         "tpc_finish_co": "(self, tid, updates, f)",
         "try_connecting": "(self)",
         "verify": "(self, server_tid)",
@@ -147,31 +148,42 @@ NAMES: Names = {
         "locked": None,
         "notify_disconnected": "(self)",
         "register": "(self, storage_id, read_only)",
+        "sendBlob": "(self, oid, serial)",
         "server": None,
+        "set_client_label": "(self, label)",
         "storage_id": None,
         "storea": "(self, oid, serial, data, id)",
+        "storeBlobEnd": "(self, oid, serial, data, id)",
+        "storeBlobShared": "(self, oid, serial, data, filename, id)",
         "tpc_begin": "(self, id, user, description, ext, tid=None, status=' ')",
         "tpc_finish": "(self, id)",
         "vote": "(self, tid)",
     },
     "ZEO.asyncio.server:Acceptor": {
-        "addr": None,
-        "event_loop": None,
+        **_attributes("addr event_loop msgpack storage_server"),
         "factory": "(self)",
-        "msgpack": None,
-        "storage_server": None,
     },
     "ZEO.asyncio.server:Result": {"__init__": "(self, *args)", "args": None},
+    "ZEO.asyncio.marshal": {"server_decoder": "(protocol)"},
     "ZEO.asyncio.server:ServerProtocol": {
         "__init__": "(self, loop, addr, zeo_storage, msgpack)",
+        "announce_protocol": None,
         "async_threadsafe": "(self, method, *args)",
         "call_async": None,
         "close": "(self)",
         "closed": None,
+        "connection_made": "(self, transport)",
+        "data_received": "(self, data)",
+        "decode": None,
+        "finish_connection": "(self, protocol_version)",
         "methods": None,
+        "sm_protocol": None,
         "zeo_storage": None,
     },
-    "ZEO.runzeo": {"main": "(args=None)"},
+    "ZEO.runzeo": {"ZEOOptions": None, "main": "(args=None)"},
+    "ZEO.runzeo:ZEOOptions": {"add": None, "realize": "(self, *a, **k)", "schemadir": None},
+    "ZODB.ConflictResolution": {"find_global": "(*args)"},
+    "ZODB.ConflictResolution:BadClass": {"args": None},
     "ZODB.FileStorage.FileStorage": {"packed_version": None},
     "ZODB.FileStorage.FileStorage:FileStorage": {
         "_file": None,
@@ -231,15 +243,9 @@ NAMES: Names = {
         "tpc_begin": "(self, transaction)",
     },
     "persistent:PickleCache": {"cache_size": None, "get": None},
-    "transaction._transaction:Transaction": {
-        "_after_abort": None,
-        "_after_commit": None,
-        "_before_abort": None,
-        "_before_commit": None,
-        "_data": None,
-        "_resources": None,
-        "_synchronizers": None,
-    },
+    "transaction._transaction:Transaction": _attributes(
+        "_after_abort _after_commit _before_abort _before_commit _data _resources _synchronizers"
+    ),
     "transaction.weakset:WeakSet": {
         "add": "(self, obj)",
         "as_weakref_list": "(self)",

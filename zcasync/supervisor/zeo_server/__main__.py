@@ -23,6 +23,7 @@ from zcasync.database.packing import open_file
 from zcasync.errors import ConfigurationError
 from zcasync.protocol import lifeline
 from zcasync.unix_sockets import require_closed_folder
+from zcasync.zeo.conflict_resolution import resolve_only
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, why_no_room
 from zcasync.zeo.server import Server, keep_logs_in_memory
 
@@ -38,6 +39,7 @@ def main() -> int:
     lifeline.own_group()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resolve_only(spec["resolve_conflicts"])
     lifeline.leave_with_parent(spec["parent"], LIFELINE_FD, signal.SIGTERM)
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     # A client that is killed is the supervisor's to report, with the reason.
@@ -69,7 +71,6 @@ def _serve(
         require()
         keep_logs_in_memory()
         server = Server(socket, {"1": storage}, transaction_timeout=transaction_timeout)
-        os.chmod(socket, 0o600)
         loop = server.acceptor.event_loop
         # From now on by the loop's own means: an exception of the handler would come out somewhere
         # inside a callback, where the loop may take it for that callback's own and go on.

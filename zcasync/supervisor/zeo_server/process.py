@@ -144,6 +144,7 @@ class ServerProcess:
             "socket": os.fspath(self._home.zeo_socket),
             "owner": self._home.owner,
             "transaction_timeout": self._settings.transaction_timeout,
+            "resolve_conflicts": self._settings.resolve_conflicts,
             "parent": os.getpid(),
         }
         command = import_path.python("-m", "zcasync.supervisor.zeo_server", json.dumps(spec))

@@ -1,0 +1,124 @@
+"""The classes that a database server loads to resolve conflicts: BTrees, and those it was told of.
+
+Where two clients have changed one object, ZODB lets its class put both together, in the server.  It
+loads whatever class a record names, and whatever its state is made of, so that who writes a record
+chooses which module the server imports and what it calls.  Here a class that is not allowed is
+never loaded, and the client that comes second gets its ConflictError.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+import ZODB.ConflictResolution
+from ZODB.ConflictResolution import BadClass, BadClassName
+
+from zcasync.text import cut, printable
+
+log = logging.getLogger(__name__)
+
+#: The classes of BTrees: ``BTrees.OOBTree.OOBucket``, of any two letters.
+BTREES = re.compile(r"BTrees\.(\w\w)BTree\.\1(BTree|Bucket|Set|TreeSet)")
+#: Other classes that any server may load: a counter, and values that are kept in BTrees.
+STOCK = {
+    "BTrees.Length.Length",
+    "builtins.frozenset",
+    "builtins.set",
+    "datetime.date",
+    "datetime.datetime",
+    "datetime.time",
+    "datetime.timedelta",
+    "datetime.timezone",
+    "decimal.Decimal",
+    "uuid.UUID",
+    "zodbpickle.binary",
+}
+#: Packages whose classes do not resolve conflicts, so that nothing is to be said of them.
+NEVER_RESOLVE = ("persistent", "zcasync")
+#: Classes that are named in the log, at most.
+NAMED = 100
+
+
+@lru_cache(NAMED)
+def _say_once(module: str, name: str) -> None:
+    if module.partition(".")[0] not in NEVER_RESOLVE:
+        full = printable(cut(f"{module}.{name}"))
+        log.warning(
+            "a conflict is left to the clients, as this server does not load the class %s; "
+            "where that is to be resolved, allow it with: resolve-conflicts %s",
+            full,
+            full,
+        )
+
+
+def _refuse(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    _say_once(*cls.args)
+    raise BadClassName(*cls.args)
+
+
+class _Unloaded(type, BadClass):
+    """The kind of the stand-ins for classes that are not loaded.
+
+    A reference to an object of such a class is kept as it is; nothing can be made of it.
+    """
+
+    args: tuple[str, str]
+    __call__ = _refuse
+
+
+class AllowedClasses:
+    """Finds classes by their names: those of :data:`STOCK`, those of BTrees, and ``names``.
+
+    A name is that of a class, or of a module or package, for the classes that are defined there.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = frozenset(names)
+        self._classes: dict[tuple[str, str], type] = {}
+
+    def find(self, *name: Any) -> Any:
+        """Return the class that a record calls ``module``, ``name``, or a stand-in for it.
+
+        Raises BadClassName for what is no name, and for one that cannot be imported.
+        """
+        if len(name) != 2 or not all(type(part) is str for part in name):
+            raise BadClassName(*name)
+        found = self._classes.get(name)
+        if found is None:
+            found = self._load(*name) if self._is_allowed(*name) else None
+            if found is None:
+                return _Unloaded("Unloaded", (), {"args": name, "__new__": _refuse})
+            self._classes[name] = found
+        return found
+
+    def _is_allowed(self, module: str, name: str) -> bool:
+        full = f"{module}.{name}"
+        is_stock = full in STOCK or BTREES.fullmatch(full) is not None
+        return is_stock or full in self._names or self._has_module(module)
+
+    def _has_module(self, module: str) -> bool:
+        return any(f"{module}.".startswith(f"{name}.") for name in self._names)
+
+    def _load(self, module: str, name: str) -> type | None:
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise BadClassName(module, name) from error
+        if not isinstance(found, type):
+            return None
+        is_named = not self._has_module(module) or f"{module}.{name}" in self._names
+        return found if is_named or found.__module__ == module else None
+
+
+def resolve_only(names: Iterable[str] = ()) -> None:
+    """Let the storages of this process load no other class to resolve a conflict.
+
+    ZODB finds classes by this function, and nowhere else, so this is for a process that is a
+    database server and nothing else.  ``names``: see :class:`AllowedClasses`.
+    """
+    ZODB.ConflictResolution.find_global = AllowedClasses(names).find

@@ -61,7 +61,8 @@ def command(
     """Validate the home and its configuration, and list the settings.
 
     Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
-    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem.
+    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem;
+    warnings change nothing.  Of a home that others could have written it reads nothing.
 
     With --deep it walks through the database instead of listing the settings, while work goes on or
     while no supervisor runs, and takes as long as it takes.  Exit code 1 when it finds something,
@@ -74,23 +75,26 @@ def command(
 
     if repair and not deep:
         raise click.UsageError("--repair needs --deep", click.get_current_context())
-    place = Home.find(home)
-    problems = list(_home_problems(place))
-    try:
-        configuration = load(place, config)
-    except ConfigurationError as error:
-        problems += error.problems
-        configuration = Configuration(Settings())
-    problems += _database_problems(place, configuration, timeout)
+    place = Home.named(home)
+    problems, configuration = place.trust_problems(), Configuration(Settings())
+    warnings = place.trust_warnings()
+    if not problems:
+        problems += _home_problems(place)
+        try:
+            configuration = load(place, config)
+        except ConfigurationError as error:
+            problems += error.problems
+        problems += _database_problems(place, configuration, timeout)
     done = walk(place, timeout, repair) if deep and not problems else None
     is_wrong = bool(problems or (done and done.findings))
     settings = _settings(configuration)
     if as_json:
-        document = {"ok": not is_wrong, "problems": problems, "settings": settings}
-        found = {} if done is None else {"deep": done.as_dict()}
-        print_json({"home": str(place.path), **document, "sockets": str(_sockets(place)), **found})
+        found = {"ok": not is_wrong, "problems": problems, "warnings": warnings}
+        walked = {} if done is None else {"deep": done.as_dict()}
+        document = {"home": str(place.path), **found, "settings": settings}
+        print_json({**document, "sockets": str(_sockets(place)), **walked})
     else:
-        _print_check(place, problems, None if deep else settings)
+        _print_check(place, problems, warnings, None if deep else settings)
         if deep:
             print_walk(done)
     return EXIT_WRONG if problems else EXIT_NO if is_wrong else 0
@@ -106,19 +110,21 @@ def _home_problems(home: Home) -> Iterator[str]:
     except ConfigurationError as error:
         yield from error.problems
         return
-    folders = [home.path, home.path / "etc", home.log, home.var, _sockets(home)]
-    for folder in dict.fromkeys(folders):
-        yield from _folder_problems(folder, private=folder in (home.var, _sockets(home)))
+    folders = [home.path, home.path / "etc", home.log, home.var]
+    for folder in folders:
+        yield from _folder_problems(folder)
+    for folder in dict.fromkeys((home.var, _sockets(home))):
+        yield from _privacy_problems(home, folder)
     try:
         readUUID(home.path)
     except ConfigurationError as error:
         yield from error.problems
 
 
-def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
+def _folder_problems(folder: Path) -> Iterator[str]:
     """Yield the problems of a folder.  A missing folder is none: a start makes it."""
     try:
-        found = folder.lstat() if private else folder.stat()
+        found = folder.stat()
     except FileNotFoundError:
         return
     except OSError as error:
@@ -128,12 +134,25 @@ def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
         yield f"{folder} is not a folder"
     elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield f"{folder} cannot be read and written by this user"
-    elif private and found.st_uid != os.getuid():
+
+
+def _privacy_problems(home: Home, folder: Path) -> Iterator[str]:
+    """Yield the problems of a folder that has sockets in it, and has to be closed to others."""
+    is_ours = folder == home.var  # it may be a link, and whose it is was judged before
+    try:
+        found = folder.stat() if is_ours else folder.lstat()
+    except OSError:
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISDIR(found.st_mode):
+        if not is_ours:
+            yield f"{folder} is not a folder"
+    elif not is_ours and found.st_uid != os.getuid():
         yield f"{folder} belongs to another user (uid {found.st_uid})"
-    elif private and stat.S_IMODE(found.st_mode) & 0o077:
+    elif mode & ~home.closed_mode(found):
         yield (
-            f"{folder} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}), who could "
-            f"reach its sockets: chmod 700 {folder}"
+            f"{folder} is open to other users (mode {mode:04o}), who could reach its sockets: "
+            f"chmod 700 {folder}"
         )
 
 
@@ -213,7 +232,10 @@ def _settings(configuration: Configuration) -> dict[str, dict[str, Any]]:
 
 
 def _print_check(
-    home: Home, problems: list[str], settings: dict[str, dict[str, Any]] | None
+    home: Home,
+    problems: list[str],
+    warnings: list[str],
+    settings: dict[str, dict[str, Any]] | None,
 ) -> None:
     from zcasync.cli.output import print_facts, print_line, print_table
 
@@ -222,6 +244,8 @@ def _print_check(
     print_facts([("Home", home.path), ("Sockets", None if sockets == home.var else elsewhere)])
     for problem in problems:
         print_line(f"PROBLEM: {problem}")
+    for warning in warnings:
+        print_line(f"WARNING: {warning}")
     if not problems:
         print_line("No problems." if settings else "Home and configuration: no problems.")
     print_line()

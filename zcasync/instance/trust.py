@@ -14,6 +14,7 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from zcasync.errors import ConfigurationError
@@ -25,6 +26,8 @@ ROOT = 0
 GROUP_BITS, OTHERS_BITS = 0o070, 0o007
 ALL_BITS = GROUP_BITS | OTHERS_BITS
 WRITE_BITS = 0o222
+#: Another user's folder may have any number of files in it.
+MOST_OF_OTHERS = 100
 #: What to give ``zcasync`` where it is not a command that has failed.
 CHECK = ("check",)
 AS_ROOT = (
@@ -151,17 +154,20 @@ def doubts(places: Iterable[Place], listing: Listing) -> list[Doubt]:
         doubt = judge.doubt(place, found)
         if doubt is not None:
             found[place.path] = doubt
-        elif place.with_files:
-            for file in _files_in(place.path):
-                one = Place(file, place.may_be_roots, may_be_link=True)
-                if (doubt := judge.doubt(one, found)) is not None:
-                    found[file] = doubt
+        for file in _files_in(place, None if doubt is None else MOST_OF_OTHERS):
+            doubt = judge.doubt(Place(file, place.may_be_roots, may_be_link=True), found)
+            if doubt is not None:
+                found[file] = doubt
     return list(found.values())
 
 
-def _files_in(folder: Path) -> list[Path]:
+def _files_in(place: Place, most: int | None = None) -> list[Path]:
+    """Return what is in a folder whose files are to be judged too; at ``most`` so many."""
+    if not place.with_files:
+        return []
     try:
-        return sorted(folder.iterdir())
+        with os.scandir(place.path) as found:
+            return sorted(Path(one.path) for one in islice(found, most))
     except OSError:  # missing, or it may not be listed: then nothing else in it can be found either
         return []
 
@@ -233,8 +239,7 @@ class _Judge:
 def _wide(places: Iterable[Place]) -> Iterator[str]:
     """Yield which of this user's folders and files others may read, with what closes them."""
     for place in places:
-        inside = _files_in(place.path) if place.with_files else []
-        for path in (place.path, *inside):
+        for path in (place.path, *_files_in(place)):
             try:
                 seen = path.stat()
             except OSError:

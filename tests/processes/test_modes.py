@@ -1,0 +1,43 @@
+"""The modes of all that a supervisor, its server, its children and its clients put into a home."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ZODB.blob import Blob
+
+from tests.support.instance import Instance
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Whatever is made without care is open to all users."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_a_home_is_closed_to_others_whatever_the_umask(
+    open_umask: None, make_instance: Callable[..., Instance]
+) -> None:
+    instance = make_instance(config=None).start()
+    client = instance.client
+    blob = client.add("blob", Blob(b"a file"))
+    mask = client.wait_for(client.put(os.umask, 0o027))
+    assert blob.open().read() == b"a file"
+
+    assert wider(instance.home) == []
+    assert mask == 0, "a job sees the umask with which its supervisor was started"
+    assert instance.stop() == 0
+    assert wider(instance.home) == []
+
+
+def wider(folder: Path) -> list[str]:
+    """The folders and files that others may use, except in the folder of blobs."""
+    inside = [path for path in folder.rglob("*") if folder / "var" / "blobs" not in path.parents]
+    found = ((path, path.lstat().st_mode) for path in (folder, *inside))
+    return [f"{path}: {stat.filemode(mode)}" for path, mode in found if mode & 0o077]

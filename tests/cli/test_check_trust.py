@@ -131,3 +131,15 @@ def test_a_folder_for_data_that_is_a_link_to_another_disk_is_no_problem(
     done = cli("check", "--home", home.path, "--json")
 
     assert (done.code, done.json["problems"], warnings(done)) == (0, [], [])
+
+
+def test_a_folder_in_which_others_can_replace_the_home_is_a_warning(
+    home: Home, cli: Cli, place: Path
+) -> None:
+    place.chmod(0o777)
+    [warning] = warnings(cli("check", "--home", home.path, "--json"))
+    assert f"{place}, where others could put another home in place of this" in warning
+    assert warning.endswith(f": chmod o-w {place}")
+
+    place.chmod(0o1777)
+    assert warnings(cli("check", "--home", home.path, "--json")) == []

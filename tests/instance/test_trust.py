@@ -294,6 +294,9 @@ def test_a_link_to_nothing_is_refused(folder: Path) -> None:
     home.data_fs.symlink_to(folder / "created")
 
     refused(home, f"{home.data_fs} is a link that leads to nothing")
+    home.data_fs.unlink()
+    home.data_fs.symlink_to(home.data_fs)
+    refused(home, f"{home.data_fs} is a link that leads to nothing")
 
 
 def test_the_users_own_links_to_another_disk_work(folder: Path) -> None:
@@ -318,6 +321,10 @@ def test_the_users_own_links_to_another_disk_work(folder: Path) -> None:
 def test_a_home_that_is_not_there_is_nobodys(folder: Path) -> None:
     assert Home.find(folder / "home").path == folder / "home"
     assert readUUID(folder / "home") is None
+
+
+def test_a_path_that_is_too_long_is_no_home(folder: Path) -> None:
+    assert Home.find(folder / ("x" * 300)).path.name == "x" * 300
 
 
 def test_an_untrusted_home_is_a_wrong_configuration() -> None:

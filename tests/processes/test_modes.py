@@ -11,6 +11,7 @@ import pytest
 from ZODB.blob import Blob
 
 from tests.support.instance import Instance
+from zcasync.cli.main import execute
 
 
 @pytest.fixture
@@ -33,11 +34,14 @@ def test_a_home_is_closed_to_others_whatever_the_umask(
     assert wider(instance.home) == []
     assert mask == 0, "a job sees the umask with which its supervisor was started"
     assert instance.stop() == 0
+    for command in (["pack", "--days", "0"], ["check", "--deep", "--repair"]):
+        assert execute([*command, "--home", str(instance.home)]) == 0
     assert wider(instance.home) == []
 
 
 def wider(folder: Path) -> list[str]:
-    """The folders and files that others may use, except in the folder of blobs."""
-    inside = [path for path in folder.rglob("*") if folder / "var" / "blobs" not in path.parents]
-    found = ((path, path.lstat().st_mode) for path in (folder, *inside))
+    """The folders and files that others may use; what is in the closed one of blobs is ZODB's."""
+    blobs = folder / "var" / "blobs"
+    paths = [folder, *(path for path in folder.rglob("*") if blobs not in path.parents)]
+    found = ((path, path.lstat().st_mode) for path in paths)
     return [f"{path}: {stat.filemode(mode)}" for path, mode in found if mode & 0o077]

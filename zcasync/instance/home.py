@@ -130,7 +130,8 @@ class Home:
 
     def places(self) -> list[Place]:
         """Return what has to be trusted before anything in the home is read."""
-        kept = (self.packed, self.server_identity, self.supervisor_identity)
+        sockets = self.socket_place.record
+        kept = (self.packed, self.server_identity, self.supervisor_identity, sockets)
         written = (
             self.log_file,
             *(self.data_fs.with_name(f"{self.data_fs.name}{suffix}") for suffix in BESIDE_DATA),
@@ -141,6 +142,8 @@ class Home:
         return [
             Place(self.path, may_be_roots=True, may_be_link=True),
             Place(self.path / "etc", may_be_roots=True, may_be_link=True, with_files=True),
+            # By name too: a folder that may not be listed can be entered.
+            *(Place(one, True, True) for one in (self.uuid_file, self.config_file)),
             *(Place(one, may_be_link=True) for one in (self.log, self.var)),
             *(Place(one, may_be_link=True) for one in (self.data_fs, self.blobs)),
             *map(Place, written),

@@ -9,12 +9,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 #: Of the folders that have to be made for a home to lie in.
 PARENT_MODE = 0o755
+
+
+@contextmanager
+def closed_umask() -> Iterator[None]:
+    """Let libraries that choose no modes make files that are closed to others, in the block.
+
+    The umask is that of the whole process: not for one in which jobs run.
+    """
+    before = os.umask(0o777 & ~FOLDER_MODE)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def create_folder(path: Path) -> None:

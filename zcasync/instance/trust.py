@@ -7,9 +7,7 @@ root, and others may not write them.  The exceptions are listed outside the home
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +18,7 @@ from pathlib import Path
 from zcasync.errors import ConfigurationError
 from zcasync.instance import trusted
 from zcasync.instance.trusted import Listing
+from zcasync.instance.users import group, name_of, user
 from zcasync.text import printable
 
 ROOT = 0
@@ -106,8 +105,8 @@ def _be_another(home: Path, owner: int, words: Sequence[str]) -> str:
     command, *rest = words
     if not any(one == "--home" or one.startswith("--home=") for one in rest):
         rest = ["--home", str(home), *rest]
-    line = shlex.join(["sudo", "-u", _name(owner) or f"#{owner}", "zcasync", command, *rest])
-    return f", who could have anything run as root: be that user: {line} (or {listed})"
+    line = shlex.join(["sudo", "-u", name_of(owner) or f"#{owner}", "zcasync", command, *rest])
+    return f", who could have anything run as root: be that user: {printable(line)} (or {listed})"
 
 
 def require(home: Path, places: Iterable[Place]) -> None:
@@ -143,7 +142,21 @@ def warnings(home: Path, places: Iterable[Place]) -> list[str]:
     except ConfigurationError:  # a problem
         notes = []
     of_root = [AS_ROOT] if os.geteuid() == ROOT else []
-    return [*of_root, *notes, *_wide(places)]
+    return [*of_root, *notes, *_replaceable(home), *_wide(places)]
+
+
+def _replaceable(home: Path) -> list[str]:
+    """Return what is wrong with the folder that a home is in, as far as others may write it."""
+    try:
+        seen = home.parent.stat()
+    except OSError:
+        return []
+    said = f"{printable(str(home.parent))}, where others could put another home in place of this"
+    if seen.st_uid not in (os.geteuid(), ROOT):
+        return [f"{said}, belongs to another user, {user(seen.st_uid)}: move the home"]
+    if seen.st_mode & OTHERS_BITS & WRITE_BITS and not seen.st_mode & stat.S_ISVTX:
+        return [f"{said}, can be written by all users: chmod o-w {_quoted(home.parent)}"]
+    return []
 
 
 def doubts(places: Iterable[Place], listing: Listing) -> list[Doubt]:
@@ -186,10 +199,10 @@ class _Judge:
             if not stat.S_ISLNK(seen.st_mode):
                 return self._judge(place, seen)
             return self._judge_link(place, seen)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except PermissionError:
             return None if place.path.parent in found else self._hidden(place)
+        except OSError:  # it is not there; or reading it will report the reason
+            return None
 
     def _judge_link(self, place: Place, seen: os.stat_result) -> Doubt | None:
         if not place.may_be_link:
@@ -199,8 +212,10 @@ class _Judge:
             return foreign
         try:
             target = place.path.stat()
-        except FileNotFoundError:
-            return Doubt(place, "is a link that leads to nothing: remove it")
+        except PermissionError:
+            raise
+        except OSError as error:
+            return Doubt(place, f"is a link that leads to nothing ({error.strerror}): remove it")
         # Another user, although trusted with this home, could choose any file of ours.
         if seen.st_uid not in (self._user, ROOT, target.st_uid):
             return Doubt(place, f"is a link of {user(seen.st_uid)} to what is another's")
@@ -224,7 +239,9 @@ class _Judge:
         allowed = {self._user, *self._listing.owners, *([ROOT] if may_be_roots else [])}
         if self._listing.any_owner or seen.st_uid in allowed:
             return None
-        change = f"{'' if self._user == ROOT else 'sudo '}chown -hR {_chown_name(self._user)}"
+        change = f"chown -hR {name_of(self._user) or self._user}"
+        if self._user != ROOT:
+            change = f"sudo {change}"
         who = user(seen.st_uid)
         return Doubt(place, f"belongs to another user, {who}", seen.st_uid, change)
 
@@ -238,19 +255,19 @@ class _Judge:
 
 def _wide(places: Iterable[Place]) -> Iterator[str]:
     """Yield which of this user's folders and files others may read, with what closes them."""
-    for place in places:
-        for path in (place.path, *_files_in(place)):
-            try:
-                seen = path.stat()
-            except OSError:
-                continue
-            mode = stat.S_IMODE(seen.st_mode)
-            if mode & ALL_BITS and seen.st_uid == os.geteuid():
-                closed = "700" if stat.S_ISDIR(seen.st_mode) else "600"
-                yield (
-                    f"{printable(str(path))} is open to other users (mode {mode:04o}): "
-                    f"chmod {closed} {_quoted(path)}"
-                )
+    paths = [path for place in places for path in (place.path, *_files_in(place))]
+    for path in dict.fromkeys(paths):
+        try:
+            seen = path.stat()
+        except OSError:
+            continue
+        mode = stat.S_IMODE(seen.st_mode)
+        if mode & ALL_BITS and seen.st_uid == os.geteuid():
+            closed = "700" if stat.S_ISDIR(seen.st_mode) else "600"
+            yield (
+                f"{printable(str(path))} is open to other users (mode {mode:04o}): "
+                f"chmod {closed} {_quoted(path)}"
+            )
 
 
 def closed_mode(home: Path, seen: os.stat_result) -> int:
@@ -262,31 +279,6 @@ def closed_mode(home: Path, seen: os.stat_result) -> int:
     if mode & GROUP_BITS and seen.st_gid in trusted.look_up(home)[0].groups:
         return mode & ~OTHERS_BITS
     return mode & ~ALL_BITS
-
-
-def user(uid: int) -> str:
-    """Return a user's name for people: ``alice (uid 1000)``, ``uid 1001``."""
-    name = _name(uid)
-    return f"uid {uid}" if name is None else f"{name} (uid {uid})"
-
-
-def group(gid: int) -> str:
-    """Return a group's name for people: ``group staff``, ``group 50``."""
-    try:
-        return f"group {grp.getgrgid(gid).gr_name}"
-    except KeyError:
-        return f"group {gid}"
-
-
-def _chown_name(uid: int) -> str:
-    return _name(uid) or str(uid)
-
-
-def _name(uid: int) -> str | None:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
 
 
 def _quoted(*paths: Path) -> str:

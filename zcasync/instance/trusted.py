@@ -82,7 +82,7 @@ def look_up(home: Path) -> tuple[Listing, list[str]]:
     for source in sources():
         try:
             for path, one in _entries(source):
-                if path in paths:
+                if path in paths or os.path.realpath(path) in paths:
                     listing |= one
         except NotBelieved as error:
             notes.append(str(error))

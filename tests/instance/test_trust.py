@@ -155,6 +155,21 @@ def test_the_default_home_of_a_shared_folder_is_judged_too(place: Path) -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("owner", [ALICE, 0])
+def test_a_home_that_is_closed_to_its_reader_says_so_too(place: Path, owner: int) -> None:
+    home = own_home(place)
+    home.data_fs.touch()
+    give(home.path, owner)
+
+    lines = command_lines(home.path)
+    for name, (code, out, err) in run_as(BOB, RUN_ALL, json.dumps(lines), place).items():
+        said = str(out if name == "check" else err)
+        assert code == 2, (name, out, err)
+        assert "name a home of your own with --home" in said, name
+        assert "Permission denied" not in said, name
+
+
+@needs_root
 def test_another_users_file_in_a_home_is_named_with_what_makes_it_ones_own(place: Path) -> None:
     home = own_home(place)
     for path in (home.config_file, home.data_fs):

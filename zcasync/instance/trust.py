@@ -200,7 +200,8 @@ class _Judge:
                 return self._judge(place, seen)
             return self._judge_link(place, seen)
         except PermissionError:
-            return None if place.path.parent in found else self._hidden(place)
+            is_said = any(parent in found for parent in place.path.parents)
+            return None if is_said else self._hidden(place)
         except OSError:  # it is not there; or reading it will report the reason
             return None
 
@@ -247,7 +248,10 @@ class _Judge:
 
     def _hidden(self, place: Place) -> Doubt | None:
         """Return the doubt about what another user's folder hides."""
-        owner = place.path.parent.stat().st_uid
+        try:
+            owner = place.path.parent.stat().st_uid
+        except OSError:
+            return None
         if owner == self._user:
             return None  # then reading it reports the reason
         return Doubt(place, f"is hidden from this user: its folder belongs to {user(owner)}", owner)

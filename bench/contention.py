@@ -182,6 +182,7 @@ def measure(layout: str, count: int) -> dict[str, float]:
     """One run of one layout against a server of its own."""
     folder = Path(tempfile.mkdtemp(prefix="zc"))
     spec = {
+        "home": str(folder),
         "data_fs": str(folder / "Data.fs"),
         "blobs": str(folder / "blobs"),
         "socket": str(folder / "s"),

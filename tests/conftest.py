@@ -53,6 +53,8 @@ LEAVE_SECONDS = 10.0
 # What commands print must not depend on the terminal that the tests were started from.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+# Homes that tests make themselves must not be open to a group, whatever shell they come from.
+os.umask(0o022)
 # A shell without job control starts what it puts in the background with SIGINT ignored, and what we
 # start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -40,7 +40,7 @@ ALLOWED: dict[str, str] = {
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",
     "patterns": "partial",
-    "instanceuuid": "",
+    "instanceuuid": "instance",
     "subscribers": "database datamanager instanceuuid",
     "calls": "database datamanager partial",
     "zcasync": "calls partial perform registry",

@@ -10,6 +10,8 @@ from typing import Any
 from zope.interface import implementer
 
 from zcasync.errors import ConfigurationError
+from zcasync.instance import own_files
+from zcasync.instance.home import Home
 from zcasync.interfaces import IUUID
 
 
@@ -26,8 +28,12 @@ def uuid_path(home: str | os.PathLike[str] | None = None) -> Path:
 
 
 def readUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID | None:
-    """Return a home's UUID, None when it has none.  Raises ConfigurationError for a bad file."""
+    """Return a home's UUID, None when it has none.
+
+    Raises ConfigurationError for a bad file, and for a home that others could have written.
+    """
     path = uuid_path(home)
+    Home.find(home)
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -52,9 +58,11 @@ def getUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID:
     path = uuid_path(home)
     found = readUUID(home)
     if found is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        own_files.create_parents(path.parent.parent)
+        for folder in (path.parent.parent, path.parent):
+            own_files.create_folder(folder)
         fresh = path.with_name(f"uuid.txt.{os.getpid()}.{uuid.uuid4().hex}")
-        fresh.write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
+        own_files.create(fresh, f"{uuid.uuid4().hex}\n")
         try:
             os.link(fresh, path)  # atomic, and fails where another process was first
         except FileExistsError:

@@ -75,7 +75,8 @@ def test_a_database_that_nobody_serves_is_looked_at_and_repaired(home: Home, cli
     job_id = lose_a_job(home)
     done = cli("check", "--deep", "--home", home.path)
     assert done.code == 1
-    assert max(map(len, done.out.splitlines())) <= 100
+    lines = [line for line in done.out.splitlines() if not line.startswith("WARNING: ")]
+    assert max(map(len, lines)) <= 100
     for text in ("KIND", "lost", job_id, "builtins.abs waits", "1 finding", "--repair"):
         assert text in done.out
     assert cli("check", "--deep", "--home", home.path).code == 1, "it was only looked at"

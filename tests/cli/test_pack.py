@@ -76,8 +76,7 @@ def test_the_supervisor_packs_by_itself(make_instance: Callable[..., Instance]) 
     config = "<zcasync>\n  grace-period 5\n  pack-days 0.00002\n</zcasync>\n"  # 1.7 s
     instance = make_instance(children=0, config=config).start()
     home = Home(instance.home)
-    first = last_packed(home)
-    assert first is not None
+    first = wait_until(lambda: last_packed(home), "the time from which it counts")
     # It packs again and again, and may have begun before we looked: each of these comes to be.
     wait_until(lambda: (last_packed(home) or 0) > first, "a pack", seen=instance.evidence)
     wait_until(lambda: "now " in instance.log, "its result", seen=instance.evidence)

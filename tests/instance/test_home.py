@@ -125,8 +125,8 @@ def test_a_short_folder_that_is_a_link_is_refused(long_home: Home, folder: Path)
 def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home(folder)
     home.create()
-    uid = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    uid = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
 
     with pytest.raises(ConfigurationError, match="belongs to another user"):
         home.create()

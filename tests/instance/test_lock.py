@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.scenes import Said
+from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.lock import AlreadyServed, HomeLock, is_held, read
 from zcasync.instance.process_identity import ProcessIdentity
@@ -141,7 +142,7 @@ def test_a_full_disk_is_logged_and_keeps_no_supervisor_from_working(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     lock = HomeLock(home)
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(own_files, "create", full)
     lock.acquire()
     lock.write("engine")
     lock.release()

@@ -169,6 +169,7 @@ def own_server(folder: Path, resolve_conflicts: Sequence[str] = ()) -> Iterator[
     """The embedded default's server with a new storage in ``folder``; its socket."""
     path = folder / "s"
     spec = {
+        "home": str(folder),
         "data_fs": str(folder / "Data.fs"),
         "blobs": str(folder / "blobs"),
         "socket": str(path),

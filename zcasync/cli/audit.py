@@ -79,15 +79,17 @@ def _session(home: Home, timeout: float, writes: bool) -> Iterator[Session]:
     from zcasync.cli.opening import open_file_to_write
     from zcasync.cli.session import Session, reading, writing
     from zcasync.database.client import is_served
+    from zcasync.instance.own_files import closed_umask
     from zcasync.instance.settings import load
 
     has_server = not load(home).is_embedded or is_served(home)
     if writes and not has_server and home.data_fs.exists():
-        session = Session(home, timeout, lambda home, _: open_file_to_write(home))
-        try:
-            yield session
-        finally:
-            session.close()
+        with closed_umask():  # its lock and its index may be new files
+            session = Session(home, timeout, lambda home, _: open_file_to_write(home))
+            try:
+                yield session
+            finally:
+                session.close()
     else:
         with (writing if writes and has_server else reading)(home, timeout) as session:
             yield session

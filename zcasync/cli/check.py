@@ -63,43 +63,57 @@ def command(
 
     Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
     at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem;
-    what it warns of is none.
+    warnings change nothing.  Of a home that others could have written it reads nothing.
 
     With --deep it walks through the database instead of listing the settings, while work goes on or
     while no supervisor runs, and takes as long as it takes.  Exit code 1 when it finds something,
     also when --repair has set that right: each in a transaction of its own, whose note says so.
     """
     from zcasync.cli.output import print_json
-    from zcasync.database.opening import open_ports
-    from zcasync.errors import ConfigurationError
     from zcasync.instance.home import Home
-    from zcasync.instance.settings import Configuration, Settings, load
 
     if repair and not deep:
         raise click.UsageError("--repair needs --deep", click.get_current_context())
-    place = Home.find(home)
-    problems = list(_home_problems(place))
-    try:
-        configuration = load(place, config)
-    except ConfigurationError as error:
-        problems += error.problems
-        configuration = Configuration(Settings())
-    problems += import_path.problems(configuration.settings.import_path)
-    problems += _database_problems(place, configuration, timeout)
-    warnings = open_ports(configuration)
+    place = Home.named(home)
+    configuration, problems, warnings = _judged(place, config, timeout)
     done = walk(place, timeout, repair) if deep and not problems else None
     is_wrong = bool(problems or (done and done.findings))
     settings = _settings(configuration)
     if as_json:
-        said = {"problems": problems, "warnings": warnings}
-        document = {"ok": not is_wrong, **said, "settings": settings}
-        found = {} if done is None else {"deep": done.as_dict()}
-        print_json({"home": str(place.path), **document, "sockets": str(_sockets(place)), **found})
+        found = {"ok": not is_wrong, "problems": problems, "warnings": warnings}
+        walked = {} if done is None else {"deep": done.as_dict()}
+        document = {"home": str(place.path), **found, "settings": settings}
+        print_json({**document, "sockets": str(_sockets(place)), **walked})
     else:
         _print_check(place, problems, warnings, None if deep else settings)
         if deep:
             print_walk(done)
     return EXIT_WRONG if problems else EXIT_NO if is_wrong else 0
+
+
+def _judged(
+    home: Home, path: Path | None, timeout: float
+) -> tuple[Configuration, list[str], list[str]]:
+    """Return the configuration of a home, its problems, and what it warns of.
+
+    Of a home that others could have written nothing is read.
+    """
+    from zcasync.database.opening import open_ports
+    from zcasync.errors import ConfigurationError
+    from zcasync.instance.settings import Configuration, Settings, load
+
+    configuration = Configuration(Settings())
+    problems, warnings = home.trust_problems(), home.trust_warnings()
+    if problems:
+        return configuration, problems, warnings
+    problems += _home_problems(home)
+    try:
+        configuration = load(home, path)
+    except ConfigurationError as error:
+        problems += error.problems
+    problems += import_path.problems(configuration.settings.import_path)
+    problems += _database_problems(home, configuration, timeout)
+    return configuration, problems, warnings + open_ports(configuration)
 
 
 def _home_problems(home: Home) -> Iterator[str]:
@@ -112,19 +126,21 @@ def _home_problems(home: Home) -> Iterator[str]:
     except ConfigurationError as error:
         yield from error.problems
         return
-    folders = [home.path, home.path / "etc", home.log, home.var, _sockets(home)]
-    for folder in dict.fromkeys(folders):
-        yield from _folder_problems(folder, private=folder in (home.var, _sockets(home)))
+    folders = [home.path, home.path / "etc", home.log, home.var]
+    for folder in folders:
+        yield from _folder_problems(folder)
+    for folder in dict.fromkeys((home.var, _sockets(home))):
+        yield from _privacy_problems(home, folder)
     try:
         readUUID(home.path)
     except ConfigurationError as error:
         yield from error.problems
 
 
-def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
+def _folder_problems(folder: Path) -> Iterator[str]:
     """Yield the problems of a folder.  A missing folder is none: a start makes it."""
     try:
-        found = folder.lstat() if private else folder.stat()
+        found = folder.stat()
     except FileNotFoundError:
         return
     except OSError as error:
@@ -134,12 +150,25 @@ def _folder_problems(folder: Path, private: bool) -> Iterator[str]:
         yield f"{folder} is not a folder"
     elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield f"{folder} cannot be read and written by this user"
-    elif private and found.st_uid != os.getuid():
+
+
+def _privacy_problems(home: Home, folder: Path) -> Iterator[str]:
+    """Yield the problems of a folder that has sockets in it, and has to be closed to others."""
+    is_ours = folder == home.var  # it may be a link, and whose it is was judged before
+    try:
+        found = folder.stat() if is_ours else folder.lstat()
+    except OSError:
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISDIR(found.st_mode):
+        if not is_ours:
+            yield f"{folder} is not a folder"
+    elif not is_ours and found.st_uid != os.getuid():
         yield f"{folder} belongs to another user (uid {found.st_uid})"
-    elif private and stat.S_IMODE(found.st_mode) & 0o077:
+    elif mode & ~home.closed_mode(found):
         yield (
-            f"{folder} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}), who could "
-            f"reach its sockets: chmod 700 {folder}"
+            f"{folder} is open to other users (mode {mode:04o}), who could reach its sockets: "
+            f"chmod 700 {folder}"
         )
 
 

@@ -25,6 +25,8 @@ class Invocation:
 
     home: str | None = None
     command: str = ""
+    #: Behind the name of the program.
+    words: tuple[str, ...] = ()
 
 
 class Refusal(Exception):
@@ -59,7 +61,7 @@ def exit_code_of(error: BaseException, invocation: Invocation) -> int:
         return EXIT_WRONG
     code = _code_of_known(error)
     if code is not None:
-        say(str(error))
+        say(_with_command(error, invocation))
         return code
     _report_unforeseen(error, invocation)
     return EXIT_WRONG
@@ -111,6 +113,15 @@ def _with_hint(error: click.ClickException) -> str:
     return f"{error.format_message().rstrip('.')}{hint}"
 
 
+def _with_command(error: BaseException, invocation: Invocation) -> str:
+    """Return the text of an error, which may say how to give this command otherwise."""
+    from zcasync.instance.trust import UntrustedHome
+
+    if isinstance(error, UntrustedHome) and invocation.words:
+        return error.told(invocation.words)
+    return str(error)
+
+
 def _report_unforeseen(error: BaseException, invocation: Invocation) -> None:
     """Report what is most likely a bug: one line for people, the traceback into the home's log."""
     where = _append_traceback(error, invocation)
@@ -119,17 +130,17 @@ def _report_unforeseen(error: BaseException, invocation: Invocation) -> None:
 
 
 def _append_traceback(error: BaseException, invocation: Invocation) -> str | None:
+    from zcasync.errors import ConfigurationError
+    from zcasync.instance import own_files
     from zcasync.instance.home import Home
 
-    log = Home.find(invocation.home).log
-    if not log.is_dir():
-        return None
-    path = log / "zcasync.log"
-    text = printable_lines("".join(traceback.format_exception(error)).rstrip("\n"), "\t")
+    trace = printable_lines("".join(traceback.format_exception(error)).rstrip("\n"), "\t")
     try:
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"zcasync {invocation.command} failed:\n{text}\n")
-    except OSError:
+        path = Home.find(invocation.home).log_file
+        if not path.parent.is_dir():
+            return None
+        own_files.append(path, f"zcasync {invocation.command} failed:\n{trace}\n")
+    except (OSError, ConfigurationError):
         return None
     return str(path)
 

@@ -99,7 +99,7 @@ def demo(home: str | None) -> int:
 
 def execute(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code.  Errors are reported on standard error."""
-    invocation = Invocation()
+    invocation = Invocation(words=tuple(sys.argv[1:] if arguments is None else arguments))
     try:
         code: Any = cli.main(
             args=arguments, prog_name="zcasync", standalone_mode=False, obj=invocation

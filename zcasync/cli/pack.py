@@ -41,20 +41,22 @@ def command(days: float, home: str | None, timeout: float, as_json: bool) -> Non
     from zcasync.cli.output import print_json, print_line, size
     from zcasync.cli.session import Session
     from zcasync.instance.home import Home
+    from zcasync.instance.own_files import closed_umask
 
     place = Home.find(home)
     place.require()
     opener, through = _how(place)
-    session = Session(place, timeout, opener)
     began = time.monotonic()
-    try:
-        if through != "file":  # opening the file may take long, too
-            session.do(_require_one)
-        before, after = _see_through(session.begin(lambda db, _: _pack(db, days, place)), place)
-    except BaseException:
-        session.leave()
-        raise
-    session.close()
+    with closed_umask():  # the packed file is a new one
+        session = Session(place, timeout, opener)
+        try:
+            if through != "file":  # opening the file may take long, too
+                session.do(_require_one)
+            before, after = _see_through(session.begin(lambda db, _: _pack(db, days, place)), place)
+        except BaseException:
+            session.leave()
+            raise
+        session.close()
     seconds = time.monotonic() - began
     if as_json:
         found = {"before": before, "after": after, "seconds": seconds}

@@ -19,6 +19,7 @@ from typing import Any
 from ZODB.FileStorage import FileStorage
 
 from zcasync.errors import ConfigurationError
+from zcasync.instance import own_files
 from zcasync.instance.home import Home
 
 
@@ -78,9 +79,7 @@ def drop_old(home: Home) -> None:
 
 def note_packed(home: Home) -> None:
     """Record that the home's database was packed now, by this machine's clock."""
-    fresh = home.packed.with_suffix(".new")
-    fresh.write_text(json.dumps({"at": time.time()}))
-    fresh.replace(home.packed)
+    own_files.replace(home.packed, json.dumps({"at": time.time()}))
 
 
 def last_packed(home: Home) -> float | None:

@@ -2,12 +2,17 @@
 
     home.py              Home: the paths of an instance home
     socket_place.py      the folder of its sockets: var, or a short one where its path is too long
+    trust.py             who could have written what is in a home; UntrustedHome
+    trusted.py           the setting outside homes: which are trusted all the same
+    users.py             users and groups, as people and commands name them
+    own_files.py         the files that are written into a home: closed, and never through a link
     settings.py          Settings and Configuration, read from etc/zcasync.conf
     schema.xml           the ZConfig schema of that file
     lock.py              one supervisor for a home; AlreadyServed
     process_identity.py  an identity of processes that pids alone do not give
     versions.py          the versions of Python and the distributions, for an engine's record
 
-``Home.find`` names the home, ``settings.load`` reads its configuration, ``HomeLock.acquire`` makes
-this process its supervisor and leaves its identity in ``var/supervisor.json``.
+``Home.find`` names the home and judges it, before anything in it is read; ``settings.load`` reads
+its configuration, ``HomeLock.acquire`` makes this process its supervisor and leaves its identity in
+``var/supervisor.json``.
 """

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zcasync.errors import ConfigurationError
+from zcasync.instance import own_files, trust
 from zcasync.instance.socket_place import SocketPlace
+from zcasync.instance.trust import Place
+
+#: What FileStorage has beside its file.
+BESIDE_DATA = (".index", ".index.index_tmp", ".lock", ".old", ".pack", ".tmp")
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,29 @@ class Home:
 
     @classmethod
     def find(cls, home: str | os.PathLike[str] | None = None) -> Home:
-        """Return the home at ``home``, else ``$INSTANCE_HOME``, else ``./instance``; absolute."""
-        return cls(Path(home or os.environ.get("INSTANCE_HOME") or "instance").absolute())
+        """Return the home at ``home``, else ``$INSTANCE_HOME``, else ``./instance``; absolute.
+
+        Raises ConfigurationError where others could have written what is in it: nothing there may
+        be read before.
+        """
+        found = cls.named(home)
+        found.require_trusted()
+        return found
+
+    @classmethod
+    def named(cls, home: str | os.PathLike[str] | None = None) -> Home:
+        """Return the home as ``find`` does, whoever could have written what is in it.
+
+        Raises ConfigurationError for what no path can be.
+        """
+        path = home or os.environ.get("INSTANCE_HOME") or "instance"
+        try:
+            is_path = b"\0" not in os.fsencode(path)
+        except UnicodeEncodeError:
+            is_path = False
+        if not is_path:
+            raise ConfigurationError(f"home {os.fspath(path)!a} is no path of a folder")
+        return cls(Path(path).absolute())
 
     @property
     def uuid_file(self) -> Path:
@@ -41,6 +67,11 @@ class Home:
     def log(self) -> Path:
         """The folder of logs."""
         return self.path / "log"
+
+    @property
+    def log_file(self) -> Path:
+        """The log of supervisors that ``zcasync run`` has started, and of commands."""
+        return self.log / "zcasync.log"
 
     @property
     def data_fs(self) -> Path:
@@ -107,28 +138,69 @@ class Home:
         except OSError as error:
             raise ConfigurationError(f"no sockets can be in {self.var}: {error}") from error
 
+    def places(self) -> list[Place]:
+        """Return what has to be trusted before anything in the home is read."""
+        sockets = self.socket_place.record
+        kept = (self.packed, self.server_identity, self.supervisor_identity, sockets)
+        written = (
+            self.log_file,
+            *(self.data_fs.with_name(f"{self.data_fs.name}{suffix}") for suffix in BESIDE_DATA),
+            *(one for path in kept for one in (path, path.with_suffix(".new"))),
+            self.last_pass,
+            self.supervisor_lock,
+        )
+        return [
+            Place(self.path, may_be_roots=True, may_be_link=True),
+            Place(self.path / "etc", may_be_roots=True, may_be_link=True, with_files=True),
+            # By name too: a folder that may not be listed can be entered.
+            *(Place(one, True, True) for one in (self.uuid_file, self.config_file)),
+            *(Place(one, may_be_link=True) for one in (self.log, self.var)),
+            *(Place(one, may_be_link=True) for one in (self.data_fs, self.blobs)),
+            *map(Place, written),
+        ]
+
+    def require_trusted(self) -> None:
+        """Raise ConfigurationError where others could have written what is in the home."""
+        trust.require(self.path, self.places())
+
+    def trust_problems(self) -> list[str]:
+        """Return each reason for which the home is not trusted; with none it may be read."""
+        return trust.problems(self.path, self.places())
+
+    def trust_warnings(self) -> list[str]:
+        """Return what is no reason, but gives others, or jobs, more than they need."""
+        private = [place for place in self.places() if place.path != self.var]
+        return trust.warnings(self.path, private)
+
+    def closed_mode(self, found: os.stat_result) -> int:
+        """Return the mode with which only those use a folder who are trusted with this home."""
+        return trust.closed_mode(self.path, found)
+
     def create(self) -> None:
         """Create the folders that are missing, closed to other users.
 
         Raises ConfigurationError when one cannot be created, or is another user's.
         """
+        self.require_trusted()
         try:
-            for folder in (self.path, self.path / "etc", self.log):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.var.mkdir(mode=0o700, exist_ok=True)
-            self._require_private(self.var)
+            own_files.create_parents(self.path)
+            for folder in (self.path, self.path / "etc", self.log, self.var):
+                own_files.create_folder(folder)
+            self._close(self.var)
         except OSError as error:
             raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
         self.place_sockets()
 
-    def _require_private(self, folder: Path) -> None:
-        found = folder.stat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise ConfigurationError(
-                f"{folder} belongs to another user: remove it or move the home"
-            )
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            folder.chmod(0o700)
+    def _close(self, folder: Path) -> None:
+        """Close a folder of this user to others; a link is the user's own choice."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(fd)
+            closed = self.closed_mode(found)
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != closed:
+                os.fchmod(fd, closed)
+        finally:
+            os.close(fd)
 
     def require(self) -> None:
         """Raise ConfigurationError when there is no home at this path."""

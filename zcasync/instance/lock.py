@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from zcasync import clock
 from zcasync.errors import ZCAsyncError
+from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 
@@ -29,7 +30,7 @@ class HomeLock:
 
     def acquire(self) -> None:
         """Take the lock.  Raises AlreadyServed, with the pid of the process that holds it."""
-        fd = os.open(self._home.supervisor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = own_files.open_own(self._home.supervisor_lock, os.O_RDWR)
         if not _lock(fd):
             os.close(fd)
             holder = read(self._home)
@@ -56,10 +57,8 @@ class HomeLock:
     def _replace_file(self, content: dict[str, Any]) -> None:
         """Replace the file's content.  A full disk must not keep the supervisor from working."""
         path = self._home.supervisor_identity
-        fresh = path.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps(content))
-            fresh.replace(path)
+            own_files.replace(path, json.dumps(content))
         except OSError as error:
             log.error(
                 "{path} is not up to date, so zcasync ghosts may be wrong: {why}",
@@ -102,7 +101,7 @@ def is_held(home: Home) -> bool:
     Raises OSError when the lock file cannot be opened although it is there.
     """
     try:
-        fd = os.open(home.supervisor_lock, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(home.supervisor_lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zcasync.errors import ConfigurationError
+from zcasync.instance import own_files
 from zcasync.unix_sockets import make_own_folder, require_closed_folder
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class SocketPlace:
     def __init__(self, home: Path, var: Path) -> None:
         self._home = home
         self._var = var
-        self._record = var / "sockets.json"
+        self.record = var / "sockets.json"
 
     @property
     def owner(self) -> int | None:
@@ -100,7 +101,7 @@ class SocketPlace:
     def _recorded(self) -> Path | None:
         """Return the folder that is written down; None also in the copy of another home."""
         try:
-            folder = Path(json.loads(self._record.read_text())["folder"])
+            folder = Path(json.loads(self.record.read_text())["folder"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         is_of_this_home = folder.is_absolute() and folder.name.endswith(f"-{self._key()}")
@@ -110,14 +111,12 @@ class SocketPlace:
         """Write the folder down.  A full disk must not keep the supervisor from working."""
         if folder == self._recorded():
             return
-        fresh = self._record.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps({"folder": os.fspath(folder)}))
-            fresh.replace(self._record)
+            own_files.replace(self.record, json.dumps({"folder": os.fspath(folder)}))
         except OSError as error:
             log.error(
                 "%s is not up to date, so clients may not look for the sockets in %s: %s",
-                self._record,
+                self.record,
                 folder,
                 error,
             )

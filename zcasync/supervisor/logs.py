@@ -8,8 +8,10 @@ tracebacks for instance, begin with a tab.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from twisted.logger import (
@@ -28,6 +30,7 @@ from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from zcasync.database.errors import say_it_once
+from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.text import printable_lines
@@ -42,8 +45,8 @@ def begin(home: Home) -> Any:
     The standard library's log (ZODB, ZEO and the jobs' own libraries) goes there from WARNING on,
     and what this process, with its reactor jobs, prints to ``sys.stdout`` and ``sys.stderr``.
     """
-    home.log.mkdir(parents=True, exist_ok=True)
-    file: Any = _Log("zcasync.log", str(home.log), ROTATE_BYTES, maxRotatedFiles=KEEP_FILES)
+    own_files.create_folder(home.log)
+    file: Any = _Log(home.log_file.name, str(home.log), ROTATE_BYTES, maxRotatedFiles=KEEP_FILES)
     predicates: Any = [
         _not_what_ends_the_process,
         LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn),
@@ -103,6 +106,13 @@ class _Lines(logging.Formatter):
 
 class _Log(LogFile):  # type: ignore[misc]
     """A full disk is no reason to complain at each line: what matters is on the terminal too."""
+
+    def _openFile(self) -> None:
+        """Open it, or make a new one, closed to others.  Raises OSError for a link."""
+        self.closed = False
+        fd = own_files.open_own(Path(self.path), os.O_RDWR)
+        self._file = open(fd, "rb+", 0)  # noqa: SIM115
+        self.size = self._file.seek(0, os.SEEK_END)
 
     def write(self, data: str) -> None:
         with suppress(OSError):

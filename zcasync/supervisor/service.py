@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from zcasync import import_path
 from zcasync.database.opening import open_databases
+from zcasync.instance import trust
 from zcasync.instance.home import Home
 from zcasync.instance.lock import HomeLock
 from zcasync.instance.process_identity import ProcessIdentity
@@ -80,6 +81,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._starting: Deferred[Any] | None = None
         self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
         self._starts: str | None = None  # what the start waits for, for status
+        self._has_warned = False  # of running as root
 
     def startService(self) -> None:
         super().startService()
@@ -181,6 +183,9 @@ class Supervisor(Service):  # type: ignore[misc]
     def _say_ready(self) -> None:
         log.info("{line}", line=ready_line(self._home))
         self._ready()
+        if os.geteuid() == trust.ROOT and not self._has_warned:
+            log.warn("{warning}", warning=trust.AS_ROOT)
+            self._has_warned = True
 
     @property
     def engine(self) -> Engine | None:

@@ -15,6 +15,7 @@ import transaction
 import zcasync
 from zcasync.database.sync import manager_database
 from zcasync.datamanager import DataManager, Worker, find
+from zcasync.instance.home import Home
 from zcasync.instanceuuid import readUUID
 from zcasync.partial import Partial
 from zcasync.testing.process import SupervisorProcess
@@ -49,10 +50,9 @@ class Supervisor(SupervisorProcess):
         paths = sys.path if import_path is None else import_path
         super().__init__(Path(home), children, Path(home).absolute() / "log" / "output.txt", paths)
         self._connection: Any = None
-        self.output_file.parent.mkdir(parents=True, exist_ok=True)
-        config_file = self.home / "etc" / "zcasync.conf"
-        config_file.parent.mkdir(exist_ok=True)
-        config_file.write_text(config)
+        found = Home.named(self.home)
+        found.create()
+        found.config_file.write_text(config)
 
     def stop(self) -> None:
         """Stop it gracefully.  Where it has died already, waits for what it had started.

@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.job.ids import hex_oid, id_of
 from zcasync.workers.claims import SizedSequence
@@ -89,7 +90,7 @@ class LastPass:
         text = b"%d %d\n%s" % (len(body), zlib.crc32(body), body)
         try:
             if self._fd is None:
-                self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                self._fd = own_files.open_own(self._path)
             os.pwrite(self._fd, text, 0)
         except OSError as error:
             if not self._has_logged:

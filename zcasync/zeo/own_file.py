@@ -156,7 +156,7 @@ class OwnFile:
         with contextlib.suppress(OSError):  # then it cannot be helped
             if shutil.disk_usage(path.parent).free > 2 * size:
                 kept = path.with_name(f"{path.name}.unlinked-{os.getpid()}")
-                with kept.open("wb") as target:
+                with kept.open("xb") as target:
                     _copy(fd, target.fileno(), size)
                     os.fsync(target.fileno())
                 return kept

@@ -21,6 +21,7 @@ from ZODB.FileStorage import FileStorage
 
 from zcasync.database.packing import open_file
 from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
 from zcasync.protocol import lifeline
 from zcasync.unix_sockets import require_closed_folder
 from zcasync.zeo.conflict_resolution import resolve_only
@@ -47,6 +48,7 @@ def main() -> int:
     # Commits that wait for each other are usual where many clients write.
     logging.getLogger("ZEO.StorageServer").setLevel(logging.ERROR)
     try:
+        Home.find(spec["home"])  # it may have changed since the supervisor began
         no_room = why_no_room(Path(spec["data_fs"]))
         if no_room is not None:
             print(no_room, flush=True)
@@ -55,6 +57,9 @@ def main() -> int:
     except LockError:
         print(f"{spec['data_fs']} is in use by another process", flush=True)
         return EXIT_IN_USE
+    except ConfigurationError as error:
+        print(error, flush=True)
+        return EXIT_UNUSABLE
     except Exception as error:  # whatever a damaged file makes it raise is the thing to report
         print(f"{spec['data_fs']}: {type(error).__name__}: {error}", flush=True)
         return EXIT_UNUSABLE

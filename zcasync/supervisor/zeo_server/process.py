@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from zcasync import import_path
 from zcasync.errors import ConfigurationError, HistoryChanged, StorageAway
+from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Settings
@@ -139,6 +140,7 @@ class ServerProcess:
 
     def _spawn(self) -> None:
         spec = {
+            "home": os.fspath(self._home.path),
             "data_fs": os.fspath(self._home.data_fs),
             "blobs": os.fspath(self._home.blobs),
             "socket": os.fspath(self._home.zeo_socket),
@@ -163,7 +165,7 @@ class ServerProcess:
         Such a server also ends by itself.
         """
         try:
-            self._home.server_identity.write_text(json.dumps(identity.as_dict()))
+            own_files.replace(self._home.server_identity, json.dumps(identity.as_dict()))
         except OSError as error:
             if self.waiting_for is None:  # otherwise the same full disk, at each try
                 path = str(self._home.server_identity)

@@ -15,6 +15,7 @@ from tests.support.ports import free_port
 GUIDES = {
     "calls.rst": (4, 45),
     "processes.rst": (30, 20),
+    "security.rst": (7, 0),
     "several-workers.rst": (30, 50),
     "testing.rst": (2, 15),
 }

@@ -204,3 +204,15 @@ def test_folders_to_import_from_are_named_from_the_home_on(tmp_path: Path) -> No
     assert found == (f"{tmp_path}/jobs", "/srv/app", f"{tmp_path.parent}/lib")
     with pytest.raises(ConfigurationError, match="line of its own"):
         loaded(tmp_path, "<zcasync>\n import-path /a:/b\n</zcasync>")
+
+
+@pytest.mark.parametrize(
+    ("var", "folder"), [("", "{home}/var"), ("var /srv/caches", "/srv/caches")]
+)
+def test_a_client_keeps_its_cache_in_the_home_and_not_where_it_was_started(
+    tmp_path: Path, var: str, folder: str
+) -> None:
+    client = f"<zeoclient>\nserver /nowhere/zeo.sock\nclient front\n{var}\n</zeoclient>"
+    [database] = loaded(tmp_path, f"<zodb>\n{client}\n</zodb>\n").databases
+
+    assert database.config.storage.config.var == folder.format(home=tmp_path)

@@ -119,6 +119,7 @@ def load(home: Home, path: Path | None = None) -> Configuration:
     except (ZConfig.ConfigurationError, ValueError) as error:
         raise ConfigurationError(f"{chosen}: {_one_line(error)}") from error
     _check_databases(chosen, loaded)
+    _keep_caches_at_home(home, loaded)
     return _from_home(loaded, home)
 
 
@@ -148,6 +149,17 @@ def _check_databases(path: Path, loaded: Configuration) -> None:
         )
     if problems:
         raise ConfigurationError(problems)
+
+
+def _keep_caches_at_home(home: Home, loaded: Configuration) -> None:
+    """Let a ZEO client with a cache on disk that names no folder for it have it in ``var``.
+
+    ZEO takes the current directory, where another user may have laid down a cache: records.
+    """
+    for one in loaded.databases:
+        section = one.config.storage.config
+        if getattr(section, "client", None) and not section.var:
+            section.var = str(home.var)
 
 
 def _one_line(error: Exception) -> str:

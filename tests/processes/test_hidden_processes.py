@@ -73,9 +73,12 @@ class Other(Instance):
 
 
 @pytest.fixture
-def pair(folder: Path) -> Iterator[tuple[Instance, Other]]:
-    """One that runs, and one that is to be started; on one server."""
+def pair(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Instance, Other]]:
+    """One that runs, and one that is to be started; on one server.  The two users trust another."""
     folder.chmod(0o755)
+    trusted = folder / "trusted"
+    trusted.write_text(f"{folder}/first\n{folder}/second\n")
+    monkeypatch.setenv("ZCASYNC_TRUSTED", str(trusted))
     with database_server(folder) as port:
         first = Instance(folder / "first", config=CONFIG.format(port=port))
         second = Other(folder / "second", config=CONFIG.format(port=port))

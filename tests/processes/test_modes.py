@@ -20,6 +20,9 @@ from zcasync.instance.home import Home
 from zcasync.instance.trust import AS_ROOT
 from zcasync.supervisor.zeo_server.__main__ import EXIT_UNUSABLE
 
+#: What a server is told besides its paths.
+SETTINGS = {"transaction_timeout": 30, "resolve_conflicts": []}
+
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
@@ -67,7 +70,7 @@ def test_a_database_server_opens_nothing_that_others_can_write(folder: Path) -> 
             [
                 *(sys.executable, "-c", BECOME_SERVER, str(lifeline)),
                 *("-m", "zcasync.supervisor.zeo_server"),
-                json.dumps({**spec, "transaction_timeout": 30, "parent": os.getpid()}),
+                json.dumps({**spec, **SETTINGS, "parent": os.getpid()}),
             ],
             pass_fds=[lifeline],
             capture_output=True,

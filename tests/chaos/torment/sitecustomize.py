@@ -25,7 +25,7 @@ COMMITS = {
     ("zcasync.supervisor.registration", "register"): "begin",
     ("zcasync.supervisor.registration", "deregister"): "end",
     ("zcasync.supervisor.poll.peers", "look"): "burial",
-    ("zcasync.supervisor.poll.poll_pass", "run"): "pass",
+    ("zcasync.supervisor.poll.poll_pass", "_run"): "pass",
     ("zcasync.perform.call", "call"): "job",
     ("zcasync.perform.group_commit", "commit"): "group",
     ("zcasync.perform.commits", "begin"): "start",

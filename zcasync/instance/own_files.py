@@ -56,6 +56,10 @@ def create_parents(path: Path) -> None:
         except FileExistsError:  # another process was quicker
             if not path.parent.is_dir():
                 raise
+        else:
+            mode = stat.S_IMODE(path.parent.lstat().st_mode)
+            if mode & FOLDER_MODE != FOLDER_MODE:  # by a strange umask
+                path.parent.chmod(mode | FOLDER_MODE)
 
 
 def open_own(path: Path, flags: int = os.O_WRONLY) -> int:

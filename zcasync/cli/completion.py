@@ -12,7 +12,6 @@ import click
 from click.shell_completion import get_completion_class, shell_complete
 
 from zcasync.cli.options import examples
-from zcasync.cli.output import print_line
 
 PROGRAM = "zcasync"
 #: Where a shell says what it wants to know.
@@ -33,6 +32,8 @@ def command(ctx: click.Context, shell: str) -> None:
     Bash and zsh take it with a line of .bashrc or .zshrc: eval "$(zcasync completion bash)".
     Fish wants it in the file ~/.config/fish/completions/zcasync.fish.
     """
+    from zcasync.cli.output import print_line
+
     found = get_completion_class(shell)
     assert found is not None, shell  # click has all of SHELLS
     for line in found(ctx.find_root().command, {}, PROGRAM, VARIABLE).source().splitlines():

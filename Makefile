@@ -10,9 +10,12 @@ VERIFIED = install --quiet --require-hashes $(WHEELS) --requirement
 # For `make check`: the tools that look at what zcasync pulls in, and that alone.
 AUDIT = build/audit
 RUNTIME = build/runtime
+# For the package: the tools that build and look at it, and the files of what zcasync pulls in.
+PACKAGE = build/package
+FILES = build/files
 
-.PHONY: help install demo test simulate chaos coverage check audit constraints house format bench \
-	figures clean
+.PHONY: help install demo test simulate chaos coverage check audit package sizes constraints house \
+	format bench figures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -50,12 +53,12 @@ coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP)  ## Style, types, import rules, the limits of the house, and what is pulled in
+check: $(STAMP)  ## Style, types, import rules, the limits of the house, what is pulled in, and the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_dependencies.py
-	@$(MAKE) --no-print-directory audit
+	@$(MAKE) --no-print-directory audit package
 
 $(AUDIT)/.installed: constraints/pip.txt constraints/audit.txt
 	$(PYTHON) -m venv $(AUDIT)
@@ -73,6 +76,23 @@ audit: $(STAMP) $(RUNTIME)/.installed  ## The list of what zcasync pulls in (bui
 		--output-reproducible --validate --output-file build/sbom.json
 	$(BIN)/python -m tests.supply.audit $(AUDIT)/bin/pip-audit
 
+$(PACKAGE)/.installed: constraints/pip.txt constraints/package.txt
+	$(PYTHON) -m venv $(PACKAGE)
+	$(PACKAGE)/bin/python -m pip $(VERIFIED) constraints/pip.txt
+	$(PACKAGE)/bin/python -m pip $(VERIFIED) constraints/package.txt --no-compile
+	@touch $@
+
+$(FILES)/.complete: constraints/run.txt $(PACKAGE)/.installed
+	rm -rf $(FILES)
+	$(PACKAGE)/bin/python -m pip $(subst install,download,$(VERIFIED)) $< --no-deps --dest $(FILES)
+	@touch $@
+
+package: $(PACKAGE)/.installed $(FILES)/.complete  ## Build the package into dist/, and try it in empty environments
+	$(PACKAGE)/bin/python -m tests.supply.package dist $(FILES)
+
+sizes: $(RUNTIME)/.installed  ## What each package that zcasync pulls in takes on disk
+	$(RUNTIME)/bin/python -m tests.supply.sizes
+
 COMPILE = $(AUDIT)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes $(WHEELS) --custom-compile-command "make constraints" \
 	$(if $(filter all,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package ,$(UPGRADE)))
@@ -80,6 +100,7 @@ COMPILE = $(AUDIT)/bin/uv pip compile --quiet --no-config --universal --python-v
 constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml; with later versions of UPGRADE= (names, or all)
 	$(COMPILE) --group pip --output-file constraints/pip.txt
 	$(COMPILE) --group audit --output-file constraints/audit.txt
+	$(COMPILE) --group package --output-file constraints/package.txt
 	$(COMPILE) pyproject.toml --output-file constraints/run.txt
 	$(COMPILE) pyproject.toml --extra dev --constraint constraints/run.txt \
 		--output-file constraints/dev.txt
@@ -101,4 +122,4 @@ figures: $(STAMP)  ## Put the figures of bench.json and two plots into docs/
 	$(BIN)/python -m bench.document bench.json
 
 clean:  ## Remove what make has made
-	rm -rf $(VENV) build *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -24,7 +24,13 @@ STORY = "story.rst"
 #: Runs in test_retries.py.
 RETRIES = "retries.rst"
 #: Documents with nothing to run; other tests look at what they name.
-TABLES = {"description.rst", "index.rst", "performance.rst", "reliability.rst"}
+TABLES = {
+    "dependencies.rst",
+    "description.rst",
+    "index.rst",
+    "performance.rst",
+    "reliability.rst",
+}
 
 
 pytestmark = pytest.mark.usefixtures("registry")

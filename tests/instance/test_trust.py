@@ -26,6 +26,8 @@ ARGUMENTS = {
     "cancel": ["0x1"],
     "release": ["00000000-0000-0000-0000-000000000001"],
 }
+#: They open nothing.
+WITHOUT_A_HOME = {"completion", "man"}
 #: Gives command lines, one after the other, and prints of each its exit code and its last line.
 RUN_ALL = """
 import contextlib, io, json, sys
@@ -100,6 +102,7 @@ def command_lines(home: Path) -> dict[str, list[str]]:
     return {
         name: [name, *ARGUMENTS.get(name, []), "--home", str(home)]
         for name in sorted(COMMANDS, key=lambda name: name == "run")  # it would not return
+        if name not in WITHOUT_A_HOME
     }
 
 

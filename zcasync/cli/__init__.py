@@ -21,6 +21,8 @@
     audit.py     ``check --deep``: the walk through the database, and the repair of what it finds
     pack.py      ``pack``: the removal of what the database no longer needs
     demo.py      ``demo``: the work of zcasync.demo, shown step by step
+    completion.py  ``completion``: what shells need to complete commands and options
+    manual.py    ``man``: the manual page, made of the help of all commands
 
 ``main.execute`` finds the command in ``COMMANDS`` and imports its file.  The command takes its
 options from ``options``, opens a ``session`` of the home (``reading`` or ``writing``), does its

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from zcasync import import_path
+from zcasync.cli import completion
 from zcasync.cli.errors import Invocation, ReaderLeft, exit_code_of
 from zcasync.cli.options import examples, remember_home
 
@@ -30,6 +31,8 @@ COMMANDS = {
     "check": "zcasync.cli.check:command",
     "stop": "zcasync.cli.stop:command",
     "demo": "zcasync.cli.main:demo",
+    "completion": "zcasync.cli.completion:command",
+    "man": "zcasync.cli.manual:command",
 }
 
 
@@ -101,9 +104,11 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code.  Errors are reported on standard error."""
     invocation = Invocation(words=tuple(sys.argv[1:] if arguments is None else arguments))
     try:
-        code: Any = cli.main(
-            args=arguments, prog_name="zcasync", standalone_mode=False, obj=invocation
-        )
+        code: Any = completion.answer(cli)
+        if code is None:
+            code = cli.main(
+                args=arguments, prog_name="zcasync", standalone_mode=False, obj=invocation
+            )
         sys.stdout.flush()
     except BaseException as error:  # every end of a command becomes an exit code in one place
         code = exit_code_of(error, invocation)

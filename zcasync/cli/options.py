@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,9 +61,15 @@ def remember_home(ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
+def folders(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Have a shell complete the names of folders."""
+    return [CompletionItem(typed, type="dir")]
+
+
 home_option = click.option(
     "--home",
     metavar="DIR",
+    shell_complete=folders,
     callback=remember_home,
     is_eager=True,
     help="Instance home.  [default: $INSTANCE_HOME, else ./instance]",

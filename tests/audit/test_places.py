@@ -168,6 +168,18 @@ def test_leftovers_of_an_engine_that_has_ended_are_in_their_place(
     assert find() == []
 
 
+def test_the_claim_of_an_earlier_engine_that_an_undo_has_brought_back_is_in_its_place(
+    session: Session, find: Find
+) -> None:
+    """The engine of its worker recovers it in its next pass."""
+    worker, other, [partial] = serve(session), serve(session, TWO), put(session)
+    claim(session, worker, [partial])
+    partial.reassign(other.incarnation)
+    assert find() != []
+    other.incarnation.end("test")
+    assert find() == []
+
+
 def test_a_completed_job_is_retired_once(session: Session, mend: Mend) -> None:
     worker, [partial] = serve(session), put(session)
     claim(session, worker, [partial])

@@ -42,15 +42,15 @@ def unusable(partial: Any) -> str | None:
 def right_claims(partial: PartialRecord, places: Places) -> list[Claimed]:
     """Return the claims that lead on: of the engine that the partial is assigned to, first.
 
-    What a worker without an engine holds, or has in quarantine, is recovered whoever claimed it.
+    What a worker without an engine holds, or has in quarantine, is recovered whoever claimed it; so
+    is what an undo has brought back of an engine that is over, in the worker's next pass.
     """
-    claims = places.claimed.get(partial._p_oid, ())
-    mine = [
-        one
-        for one in claims
-        if partial.claim is not None and one.worker.incarnation is partial.claim
+    claims, claim = places.claimed.get(partial._p_oid, ()), partial.claim
+    mine = [one for one in claims if claim is not None and one.worker.incarnation is claim]
+    is_of_the_past = claim is not None and claim.is_over
+    left = [
+        one for one in claims if one.is_aside or one.worker.engineUUID is None or is_of_the_past
     ]
-    left = [one for one in claims if one.is_aside or one.worker.engineUUID is None]
     return [*mine, *(one for one in left if one not in mine)]
 
 

@@ -108,6 +108,11 @@ def raise_two_arguments() -> None:
     raise TwoArguments(1, "two")
 
 
+def raise_text(text: Any, *ignored: Any) -> None:
+    """Raise a ValueError with this text."""
+    raise ValueError(text)
+
+
 def raise_long(length: int) -> None:
     raise ValueError("beginning " + "x" * length + " end")
 

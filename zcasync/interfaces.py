@@ -191,6 +191,13 @@ class IPartial(Interface):
         "one that cannot end before this one, or that is in no queue and was never put, so that "
         "nobody would ever call it, makes the result a Failure with a BadStateError."
     )
+    failed_before = Attribute(
+        "The last ten failed attempts that another one has followed or will, the oldest first: "
+        "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None) and ``moment`` "
+        "(microseconds since 1970).  Interruptions count, conflicts that were repeated at once do "
+        "not.  Read-only."
+    )
+    last_failure = Attribute("The Failure of the last of these attempts, or None.  Read-only.")
     annotations = Attribute(
         "A mapping for notes of the application; zcasync uses the key ``zcasync.progress`` only.  "
         "Other processes may write it while the call runs without making the call conflict."

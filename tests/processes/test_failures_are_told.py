@@ -113,9 +113,29 @@ def test_a_retry_has_a_line_with_its_time_before_the_job_succeeds(
     assert not any(" failed after " in line for line in log.lines(partial))
 
 
-def test_a_job_whose_child_is_killed_has_a_line(client: Client, log: Log, gate: Gate) -> None:
+def test_a_job_whose_child_is_killed_has_a_line(
+    common: Instance, client: Client, log: Log, gate: Gate
+) -> None:
     partial = client.put(jobs.pass_gate, gate.path)
     os.kill(gate.wait_for(), signal.SIGKILL)
     wait_for_line(client, log, partial, "was interrupted .*will run again: .*SIGKILL")
     gate.open()
     client.wait_for(partial)
+    (attempt,) = partial.failed_before
+    assert attempt.worker == common.worker().UUID.bytes
+    assert re.fullmatch(r"interrupted: child process \d+ was killed by SIGKILL.*", attempt.message)
+    assert partial.last_failure.evidence["signal"] == "SIGKILL"
+
+
+def test_a_subscriber_is_notified_in_the_child_and_harms_nothing_when_it_raises(
+    common: Instance, client: Client, log: Log, gate: Gate
+) -> None:
+    children = common.child_pids()
+    partial = client.put(jobs.raise_heard_of, gate.path)
+    assert client.wait_for(partial).check(ValueError)
+    assert gate.wait_for() in children
+    wait_for_line(client, log, partial, "failed after 1 attempt: ValueError: heard of")
+    client.wait_until(lambda: "a subscriber to JobFailed raised" in log.text(), "its exception")
+    assert "LookupError: of the subscriber" in log.text()
+    assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {})
+    assert common.child_pids() == children

@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+#: The type of an attempt whose process has died.
+INTERRUPTED = "zcasync.errors.AbortedError"
+
 
 def why(attempt: dict[str, Any]) -> str:
-    """Return the exception of a failed attempt in one line."""
+    """Return the exception of a failed attempt, or its interruption, in one line."""
+    if attempt["type"] == INTERRUPTED:  # its message says all
+        return str(attempt["message"])
     kind = attempt["type"].removeprefix("builtins.").removeprefix("zcasync.errors.")
     return f"{kind}: {attempt['message']}"
 
@@ -36,7 +41,7 @@ def print_attempts(found: dict[str, Any]) -> None:
 
     While that is not over the traceback of the last one follows.
     """
-    from zcasync.cli.output import at, print_line
+    from zcasync.cli.output import print_line
     from zcasync.text import cut
 
     history = found["attempts_history"]
@@ -44,5 +49,7 @@ def print_attempts(found: dict[str, Any]) -> None:
         return
     print_line("Earlier attempts" if found["state"] != "pending" else "Failed attempts")
     for one in history:
-        worker = f"  (worker {one['worker']})" if one["worker"] else ""
-        print_line(f"  {at(one['time'])}  {cut(why(one))}{worker}")
+        moment = datetime.fromisoformat(one["time"]).astimezone(UTC)
+        worker = f" by worker {one['worker']}" if one["worker"] else ""
+        print_line(f"  {moment:%Y-%m-%d %H:%M:%S} UTC{worker}")
+        print_line(f"    {cut(why(one))}")

@@ -6,7 +6,8 @@ processes that write it write the partial in the same transaction, so no two of 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from persistent import Persistent
 
@@ -20,7 +21,8 @@ MOST_ATTEMPTS = 10
 TEXT_CHARACTERS = 300
 
 
-class FailedAttempt(NamedTuple):
+@dataclass(frozen=True)
+class FailedAttempt(Unpublished):
     """One failed attempt.  ``worker``: UUID bytes, None: unknown; ``moment``: microseconds."""
 
     type: str

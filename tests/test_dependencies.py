@@ -55,7 +55,8 @@ ALLOWED: dict[str, str] = {
     "registry retry supervisor/children supervisor/poll supervisor/zeo_server unix_sockets workers "
     "zeo",
     "child": "database instance job liveness perform protocol registry retry workers zeo",
-    "twisted_engine": "child database instance liveness protocol supervisor supervisor/children",
+    "twisted_engine": "child database instance liveness perform protocol supervisor "
+    "supervisor/children",
     "audit": "database datamanager job liveness queues workers zeo",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol retry "
     "workers",

@@ -26,6 +26,7 @@ from zcasync import Partial, errors, patterns
 from zcasync.database.missing_classes import StandIn
 from zcasync.database.receipts import sign
 from zcasync.errors import ZCAsyncError
+from zcasync.job.failure import from_exception
 from zcasync.job.values import INLINE_LIMIT_BYTES
 from zcasync.testing import drain
 
@@ -34,6 +35,7 @@ CLASSES = {
     "zcasync.datamanager.DataManager",
     "zcasync.instance.process_identity.ProcessIdentity",
     "zcasync.job.failure.StoredFailure",
+    "zcasync.job.history.AttemptHistory",
     "zcasync.job.record.Sidecar",
     "zcasync.job.values.LargeValue",
     "zcasync.partial.Partial",
@@ -140,6 +142,7 @@ def serve(session: Session) -> None:
     worker = scenes.serve(session)
     claimed, over = scenes.put(session, 2)
     scenes.claim(session, worker, [claimed, over])
+    claimed.remember(from_exception(ValueError("the first attempt")), 1)
     scenes.end(over, "done")
     worker.thread.remove(over)
     worker.completed.add(over)

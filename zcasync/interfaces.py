@@ -48,6 +48,8 @@ __all__ = [
     "IDataManager",
     "IDataManagerAvailableEvent",
     "IDataManagerPartial",
+    "IJobFailedEvent",
+    "IJobRetriedEvent",
     "IPartial",
     "IPartialFactory",
     "IPartialQueue",
@@ -56,6 +58,8 @@ __all__ = [
     "IUUIDSet",
     "IWorker",
     "IWorkers",
+    "JobFailed",
+    "JobRetried",
     "MisplacedError",
     "MissingCallable",
     "MissingClass",
@@ -187,6 +191,13 @@ class IPartial(Interface):
         "one that cannot end before this one, or that is in no queue and was never put, so that "
         "nobody would ever call it, makes the result a Failure with a BadStateError."
     )
+    failed_before = Attribute(
+        "The last ten failed attempts that another one has followed or will, the oldest first: "
+        "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None) and ``moment`` "
+        "(microseconds since 1970).  Interruptions count, conflicts that were repeated at once do "
+        "not.  Read-only."
+    )
+    last_failure = Attribute("The Failure of the last of these attempts, or None.  Read-only.")
     annotations = Attribute(
         "A mapping for notes of the application; zcasync uses the key ``zcasync.progress`` only.  "
         "Other processes may write it while the call runs without making the call conflict."
@@ -416,6 +427,50 @@ class DataManagerAvailable:
 
     def __init__(self, object):  # noqa: A002
         self.object = object
+
+
+class IJobFailedEvent(Interface):
+    """A call, a callback's too, has failed for good: its result is a Failure.
+
+    This and IJobRetriedEvent are notified in the process that performs (a child, for a reactor job
+    the supervisor, for a direct call the caller's), after the commit, in the thread of the call.
+    An exception of a subscriber is logged and harms nothing; changes that a subscriber makes are
+    its own to commit.  A process that dies right after the commit notifies nobody.  Not notified
+    for what is ended without being performed: cancelled, or interrupted too often.
+    """
+
+    object = Attribute("The partial.")
+    failure = Attribute("Its result, a Failure.")
+
+
+@implementer(IJobFailedEvent)
+class JobFailed:
+    """See IJobFailedEvent."""
+
+    def __init__(self, object, failure):  # noqa: A002
+        self.object = object
+        self.failure = failure
+
+
+class IJobRetriedEvent(Interface):
+    """A call has failed, and its retry policy has it attempted again.  See IJobFailedEvent.
+
+    Not notified for a conflict that is repeated at once, nor for an interruption.
+    """
+
+    object = Attribute("The partial.")
+    failure = Attribute("The Failure of the attempt.")
+    again_at = Attribute("Not before this moment: an aware datetime in UTC.")
+
+
+@implementer(IJobRetriedEvent)
+class JobRetried:
+    """See IJobRetriedEvent."""
+
+    def __init__(self, object, failure, again_at):  # noqa: A002
+        self.object = object
+        self.failure = failure
+        self.again_at = again_at
 
 
 # errors: one tree, in zcasync.errors

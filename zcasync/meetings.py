@@ -113,6 +113,7 @@ MADE_BY = {
     "PartialRecord.disown": "end_with_callbacks",
     "PartialRecord.start": "complete",
     "PartialRecord.record_attempt": "complete reschedule",
+    "PartialRecord.remember": "reschedule bury",
     "PartialRecord.begin_once": "reschedule",
     "PartialRecord.interrupt": "bury",
     "PartialRecord.forgive": "bury",

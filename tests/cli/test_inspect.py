@@ -96,6 +96,41 @@ def test_a_job_that_was_interrupted_shows_its_attempts(
     assert "Interrupted" in cli("job", id_of(partial)).out
 
 
+@pytest.fixture
+def put_off(served: Instance, client: Client) -> Iterator[Partial]:
+    """A job whose first attempt has failed, and whose next one is an hour away."""
+    partial = client.put(jobs.raise_text, "no card", retry="tests.jobs.retry:HOURLY")
+    client.wait_until(lambda: partial.state == "pending" and partial.failed_before, "its wait")
+    yield partial
+    partial.fail()
+
+
+def test_a_job_that_waits_for_its_next_attempt_shows_what_failed(
+    served: Instance, put_off: Partial, cli: Cli
+) -> None:
+    shown = cli("job", id_of(put_off), "--json").json
+    assert shown["failure"] is None
+    (attempt,) = shown["attempts_history"]
+    assert (attempt["type"], attempt["message"]) == ("builtins.ValueError", "no card")
+    assert attempt["worker"] == str(served.worker().UUID)
+    assert shown["started"] is None
+    assert datetime.fromisoformat(attempt["time"]) < datetime.now(UTC)
+    assert shown["last_failure"]["type"] == "builtins.ValueError"
+    assert "in raise_text" in shown["last_failure"]["traceback"]
+
+    words = cli("job", id_of(put_off)).out
+    when = r"[-0-9]{10} [:0-9]{8} UTC by worker [-0-9a-f]{36}"
+    assert re.search(rf"Failed attempts\n  {when}\n    ValueError: no card\n", words)
+    assert "in raise_text" in words
+
+
+def test_a_listing_says_when_a_job_is_attempted_again_and_why(put_off: Partial, cli: Cli) -> None:
+    shown = " ".join(cli("jobs", "--state", "pending").out.split())
+    when = r"([0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{2}:[0-9]{2}:[0-9]{2}"
+    assert re.search(rf"retries at {when}", shown)
+    assert "no card" in shown
+
+
 def test_a_job_shows_its_retry_policy_and_what_went_wrong(
     served: Instance, client: Client, cli: Cli, gate: Gate
 ) -> None:

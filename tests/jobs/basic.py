@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import transaction
+import zope.event
 from persistent import Persistent
 from twisted.python.failure import Failure
 
@@ -106,6 +107,23 @@ class Unloadable:
 
 def raise_two_arguments() -> None:
     raise TwoArguments(1, "two")
+
+
+def raise_text(text: Any, *ignored: Any) -> None:
+    """Raise a ValueError with this text."""
+    raise ValueError(text)
+
+
+def raise_heard_of(gate: str) -> None:
+    """Raise a ValueError of which a subscriber hears that arrives at the gate and raises too."""
+
+    def hear(event: Any) -> None:
+        zope.event.subscribers.remove(hear)
+        Gate(gate).arrive()
+        raise LookupError("of the subscriber")
+
+    zope.event.subscribers.append(hear)
+    raise ValueError("heard of")
 
 
 def raise_long(length: int) -> None:

@@ -17,6 +17,7 @@ from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, opener, thread_target
 from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.job.ids import hex_oid
+from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
 from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
@@ -47,6 +48,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             ended=self._ended,
             watch=self._watch,
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
+            tell=self._tell,
             owns_process=True,
         )
 
@@ -84,6 +86,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _report(self, partial: Any, progress: Progress) -> None:
         self._send_from_thread(commands.Report, progress=progress.as_dict())
+
+    def _tell(self, notice: Notice) -> None:
+        self._send_from_thread(commands.Told, notice=notice.as_dict())
 
     def _watch(self, oid: bytes, deferred: Any) -> None:
         self._jobs.hold(oid)

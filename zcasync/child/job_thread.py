@@ -23,6 +23,7 @@ from zcasync.instance.home import Home
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
+from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended, Ending
@@ -46,6 +47,7 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
+    ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
@@ -62,6 +64,7 @@ class JobThread:
         wait: Callable[[Any], Any],
         say: Callable[[str], None] | None = None,
         timing: Timing | None = None,
+        tell: Tell | None = None,
         owns_process: bool = False,
     ) -> None:
         self._open_databases = open_databases
@@ -82,6 +85,7 @@ class JobThread:
             detach=self._detach,
             wait=wait,
             timing=self._timing,
+            tell=tell,
         )
 
     def run(self) -> None:

@@ -13,6 +13,7 @@
     stop.py      ``stop``: the graceful end of a supervisor
     put.py       ``put``: one call into a queue, and its result with ``--wait``
     inspect.py   ``job`` and ``jobs``: one partial in full, and a listing
+    attempts.py  failed attempts in words, for both
     cancel.py    ``cancel``: the end of one job, in whatever state it is
     status.py    ``status``: queues, workers, verdicts on engines, children
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind

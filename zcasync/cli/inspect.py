@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zcasync.cli import progress
+from zcasync.cli import attempts, progress
 from zcasync.cli.errors import Refusal
 from zcasync.cli.options import common_options, examples
 
@@ -85,8 +85,10 @@ def _print_job(found: dict[str, Any]) -> None:
     from zcasync.cli.output import print_facts, print_line
 
     print_facts([*_call_facts(found), *_course_facts(found)])
-    if found["failure"] is not None:
-        _print_failure(found["failure"])
+    attempts.print_attempts(found)
+    failure = found["failure"] or (found["last_failure"] if not found["ended"] else None)
+    if failure is not None:
+        _print_failure(failure)
     if found["callbacks"]:
         print_line("Callbacks")
         _print_callbacks(found["callbacks"], 1)
@@ -261,7 +263,7 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
     else:
         when = f"ended {ago(one['ended'])}" if one["ended"] else "ended"
     remark = one["problem"] or (one.get("failure") and f"failed: {_short(one['failure'])}")
-    remark = remark or progress.text(one.get("progress"))
+    remark = remark or progress.text(one.get("progress")) or attempts.remark(one)
     return one["id"], state, one.get("queue"), one.get("callable"), when, cut(remark or "")
 
 

@@ -4,6 +4,7 @@ This room knows no queue and no process; it decides nothing about retries and co
 
     fields.py      the stored attributes of a partial, and the questions that they answer
     attempt_fields.py  the counts and times of its attempts among these attributes
+    history.py     AttemptHistory: the failed attempts that another one has followed
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
     waiting.py     whether a partial may wait for another one: rings and orphans are refused

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from persistent import Persistent
 
 from zcasync import clock
+from zcasync.job.history import AttemptHistory, FailedAttempt
 from zcasync.unpublished import Unpublished
 
 
@@ -25,6 +27,7 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     _exceptions: int = 0
     _started: int | None = None
     _ended: int | None = None
+    _history: AttemptHistory | None = None
 
     @property
     def attempts(self) -> int:
@@ -85,6 +88,19 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     def resume_at(self) -> int | None:
         """The moment from which workers run the callbacks that an application left undone."""
         return self._resume_at
+
+    @property
+    def failed_before(self) -> list[FailedAttempt]:
+        """The last failed attempts that another one has followed or will, the oldest first.
+
+        Conflicts that were repeated at once are only counted.
+        """
+        return [] if self._history is None else self._history.listed()
+
+    @property
+    def last_failure(self) -> Any:
+        """The Failure of the last of these attempts; None: there is none."""
+        return None if self._history is None else self._history.failure
 
     @property
     def was_begun(self) -> bool:

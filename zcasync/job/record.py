@@ -14,7 +14,9 @@ from persistent import Persistent
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.failure import StoredFailure
 from zcasync.job.fields import PartialFields
+from zcasync.job.history import AttemptHistory
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -104,6 +106,13 @@ class PartialRecord(PartialFields):
             self._conflicts = conflicts
         if self._exceptions != exceptions:
             self._exceptions = exceptions
+
+    def remember(self, failure: StoredFailure, moment: int) -> None:
+        """Keep the failure of an attempt that another one follows, and when it failed."""
+        if self._history is None:
+            self._history = AttemptHistory()
+        worker = None if self._claim is None else self._claim.worker.bytes
+        self._history.add(failure, worker, moment)
 
     def begin_once(self) -> None:
         """Record the start of a call that may begin only once."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from zcasync import clock
+from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE
 from zcasync.job.completion import end, is_done, waiter
+from zcasync.job.failure import from_exception
 from zcasync.job.ids import name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
@@ -75,6 +78,8 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
     if isinstance(decision, End):
         _end(partial, decision, name, log)
     else:
+        error = AbortedError(f"interrupted: {death.summary}")
+        partial.remember(from_exception(error, **death.as_dict()), clock.now())
         log.append(
             f"{name} was interrupted (number {partial.interruptions}) and will run again: "
             f"{death.summary}"

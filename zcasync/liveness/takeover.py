@@ -26,6 +26,7 @@ def take_over(
     so are those that cannot be loaded.  Without an heir the latter stay where they are, for the
     next engine that checks.
     """
+    held = len(dead.thread) + len(dead.reactor)
     log: list[str] = []
     pid = 0
     if dead.incarnation is not None:
@@ -53,6 +54,8 @@ def take_over(
         (heir or dead).completed.extend(finished)
     if dead.engineUUID is not None:
         dead.engineUUID = None
+    if held:
+        log.append(f"jobs that worker {dead.UUID} had claimed are taken over: {held:,} ({reason})")
     return log
 
 

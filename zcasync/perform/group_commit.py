@@ -133,6 +133,7 @@ class Group:
         self.is_stored = True
         for partial in self._members:
             if partial not in alone and partial not in self.deferred:
+                self._performer.tell_end(partial)
                 self._performer.follow_up(partial)
         return alone
 
@@ -150,7 +151,7 @@ class Group:
             self._manager.abort()
             fault = Raised(Failure(error), repeat=Repeat.NOWHERE)
             decision = decide(run.partial, fault, run.attempts)
-            self._performer.commits.apply(run, fault, decision)
+            self._performer.act(run, fault, decision)
             return
         self._take_out()
 

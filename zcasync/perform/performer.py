@@ -13,15 +13,16 @@ from twisted.python.failure import Failure
 
 from zcasync.database.errors import give_up
 from zcasync.job.callbacks import Delegate
-from zcasync.job.completion import is_done
+from zcasync.job.completion import is_done, waiter
 from zcasync.job.record import PartialRecord
 from zcasync.perform.begin import begin, resume
 from zcasync.perform.call import call
 from zcasync.perform.commits import Commits
 from zcasync.perform.follow_up import FollowUp
+from zcasync.perform.notices import has_failed, is_same, tell_end, tell_retry
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
-from zcasync.retry.decision import decide
+from zcasync.retry.decision import Decision, End, Later, Now, decide
 from zcasync.retry.fault import Fault, Raised, Repeat
 from zcasync.workers.incarnation import Incarnation
 
@@ -86,12 +87,21 @@ class Performer:
                 self._decide(run, Raised(value, repeat=Repeat.IN_THE_QUEUE))
         else:
             self.commits.settle(partial, value)
+            self.tell_end(partial)
         self.follow_up(partial)
 
     def finish(self, partial: PartialRecord, result: Any) -> None:
         """End a partial with this (storable) result without calling it; run the callbacks."""
         self.commits.end(partial, result)
+        self.tell_end(partial)
         self.follow_up(partial)
+
+    def tell_end(self, partial: PartialRecord) -> None:
+        """Tell of a call that was committed, where it has failed, or who has waited for it."""
+        waiting = waiter(partial)
+        for one in (partial,) if waiting is None else (partial, waiting):
+            if has_failed(one):
+                tell_end(one, self.host.tell)
 
     def follow_up(self, partial: PartialRecord) -> None:
         """Run what follows once a partial has its result.  Safe to repeat."""
@@ -111,10 +121,26 @@ class Performer:
             if isinstance(found, Delegate):
                 return found
             if found is None or self.commits.is_there(run, found):
+                self.tell_end(run.partial)
                 break
             run = self._decide(run, found)
         return run.partial
 
     def _decide(self, run: Run, fault: Fault) -> Run:
         decision = decide(run.partial, fault, run.attempts)
-        return self.commits.apply(run, fault, decision)
+        return self.act(run, fault, decision)
+
+    def act(self, run: Run, fault: Fault, decision: Decision) -> Run:
+        """Act on the decision about a run, and tell what came of it; return the run.
+
+        A conflict that is repeated at once is not worth it, nor is what others have ended.
+        """
+        partial, tell = run.partial, self.host.tell
+        if isinstance(decision, Now) and isinstance(fault, Raised) and fault.is_the_calls:
+            tell_retry(partial, fault.failure, decision.at, tell)
+        run = self.commits.apply(run, fault, decision)
+        if isinstance(decision, End) and is_same(partial.stored_result, decision.result):
+            tell_end(partial, tell)
+        elif isinstance(decision, Later) and isinstance(fault, Raised) and partial.retry_at:
+            tell_retry(partial, fault.failure, partial.retry_at, tell)
+        return run

@@ -10,6 +10,7 @@ from zcasync.database.errors import give_up
 from zcasync.job.callables import call_here
 from zcasync.job.record import PartialRecord
 from zcasync.perform.noted import Noted
+from zcasync.perform.notices import Tell
 from zcasync.perform.result import refuse_deferred
 from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
@@ -31,6 +32,7 @@ class Host:
     ``detach(partial)`` closes the connection, for a call that needs none while it runs, and returns
     a function that opens one and finds the partial in it.
     ``timing``: the clock, the pauses and the randomness of attempts.
+    ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     """
 
     storage_lost: Callable[[BaseException], None] = give_up
@@ -39,6 +41,7 @@ class Host:
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
     wait: Callable[[Any], Any] = refuse_deferred
     timing: Timing = field(default_factory=Timing)
+    tell: Tell | None = None
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,16 @@ class Report(amp.Command):  # type: ignore[misc]
     requiresAnswer = False
 
 
+class Told(amp.Command):  # type: ignore[misc]
+    """A child's message: a call has failed, for good or to be attempted again; a Notice as a dict.
+
+    The commit that makes it true is done.
+    """
+
+    arguments = [(b"notice", Json())]
+    requiresAnswer = False
+
+
 class TakeBack(amp.Command):  # type: ignore[misc]
     """A supervisor's request: revoke the partials that have not begun; return their oids."""
 

@@ -19,6 +19,7 @@ from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.callables import dotted
 from zcasync.job.failure import StoredFailure
+from zcasync.job.history import FailedAttempt
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
@@ -88,6 +89,8 @@ def describe(partial: Any) -> dict[str, Any]:
         "attempts": fields["_attempts"],
         "interruptions": fields["_interruptions"],
         "counts": {name: fields[f"_{name}"] for name in COUNTED},
+        "attempts_history": attempts_history(fields),
+        "last_failure": _last_failure(fields),
         "retry": retry_name(fields),
         "worker": _try(lambda: str(fields["_claim"].worker), None),
         "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
@@ -111,7 +114,7 @@ def release(partial: Any) -> None:
     if fields.is_readable:
         sidecar, result = fields["_sidecar"], fields["_result"]
         annotations = _try(lambda: sidecar.annotations, None)
-        for one in (annotations, sidecar, result):
+        for one in (annotations, sidecar, result, fields["_history"]):
             if hasattr(one, "_p_deactivate"):
                 one._p_deactivate()
     partial._p_deactivate()
@@ -132,6 +135,8 @@ def summary(partial: Any) -> dict[str, Any]:
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
         "failure": _type_name(result) if isinstance(result, Failure) else None,
+        "attempts": fields["_attempts"],
+        "attempts_history": attempts_history(fields),
         "progress": _progress(partial) if fields["_state"] == "active" else None,
         "problem": fields.problem,
     }
@@ -147,9 +152,10 @@ def _nothing() -> dict[str, Any]:
     """Return the form of a record of which nothing can be read."""
     names = (
         "id state queue callable result result_repr failure worker engine begin_after "
-        "begin_by_seconds started ended waits_for callback_of problem progress retry"
+        "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
+    lists["attempts_history"] = []
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
     return {**dict.fromkeys(names.split()), **lists, "kwargs": {}, **numbers}
 
@@ -184,6 +190,27 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "traceback": _try(failure.getTraceback, ""),
         "evidence": {str(name): plain(value) for name, value in evidence.items()},
     }
+
+
+def attempts_history(fields: Fields) -> list[dict[str, Any]]:
+    """Return the failed attempts that another one has followed or will, the oldest first."""
+    history = fields["_history"]
+    failed: list[FailedAttempt] = _try(lambda: [] if history is None else history.listed(), [])
+    return [
+        {
+            "type": one.type,
+            "message": one.message,
+            "worker": None if one.worker is None else _uuid_text(one.worker),
+            "time": _moment(one.moment),
+        }
+        for one in failed
+    ]
+
+
+def _last_failure(fields: Fields) -> dict[str, Any] | None:
+    history = fields["_history"]
+    found = _try(lambda: None if history is None else history.failure, None)
+    return None if found is None else _failure(found)
 
 
 def _type_name(failure: Failure) -> str:

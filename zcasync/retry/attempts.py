@@ -11,6 +11,7 @@ from typing import Any
 from transaction.interfaces import TransientError
 
 from zcasync import clock
+from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.fault import Raised
 from zcasync.retry.policy import RetryDecision, ask
@@ -50,6 +51,7 @@ class Attempts:
         self._exceptions = partial.exceptions
         self._moment = partial.started_at or clock.now()
         self._is_open = True  # one has begun and not failed
+        self._failed: list[tuple[StoredFailure, int]] = []  # and another one follows
         self._mark, self._spent = timing.seconds(), 0.0
 
     def begin(self) -> None:
@@ -73,6 +75,15 @@ class Attempts:
         counts = Counts(self._conflicts, self._interruptions, self._exceptions, self._spent)
         answer, self._problem = ask(self.policy, question, fault.failure, counts)
         return answer
+
+    def keep(self, fault: Raised) -> None:
+        """Keep the failed attempt, which another one follows, for the history of the call.
+
+        Conflicts are kept where the call waits after one: most are repeated at once, and writing
+        them down would make the busiest records of all a little busier.
+        """
+        if not fault.is_storage_lost:
+            self._failed.append((sanitize(fault.failure), clock.now()))
 
     def evidence(self, error: BaseException) -> dict[str, Any]:
         """Return further evidence for the final Failure."""
@@ -100,8 +111,10 @@ class Attempts:
         self._timing.sleep(self._timing.uniform(0, longest))
 
     def record(self, partial: PartialRecord) -> None:
-        """Write the counts, and when the last attempt began, in the partial's record."""
+        """Write the counts, when the last attempt began, and what was kept, in the record."""
         partial.record_attempt(self._count, self._moment, self._conflicts, self._exceptions)
+        for failure, moment in self._failed:
+            partial.remember(failure, moment)
 
     @property
     def _count(self) -> int:

@@ -77,8 +77,11 @@ def _after_exception(partial: PartialRecord, fault: Raised, attempts: Attempts |
     if again is not None and fault.repeat != Repeat.NOWHERE:
         is_later = again.at is not None or fault.repeat == Repeat.IN_THE_QUEUE
         if is_later and can_wait(partial):
+            attempts.keep(fault)
             return Later(clock.now() if again.at is None else again.at)
         if fault.repeat == Repeat.HERE:
+            if fault.is_the_calls:
+                attempts.keep(fault)
             return Now(again.at)
     return End(sanitize(fault.failure, **attempts.evidence(fault.error)))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import is_storage_lost
@@ -43,6 +44,11 @@ class Raised:
     def is_storage_lost(self) -> bool:
         """True when the storage is away or full, so that it has to be waited for."""
         return is_storage_lost(self.error, committing=self.at_commit)
+
+    @property
+    def is_the_calls(self) -> bool:
+        """True for an error of the call's own: no conflict, and nothing that passes by itself."""
+        return not isinstance(self.error, TransientError) and not self.is_storage_lost
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ reactor_jobs.py       jobs that are called in the reactor's own thread
 database_session.py   what the engine does in its database thread: register, pass, deregister
 database_thread.py    that thread
 registration.py       the transactions at the two ends of an engine's life
+failure_log.py        calls that fail: a line each, those that are alike counted
 failed_passes.py      passes fail, and not for want of the database: a fresh start
 outage.py             the database is away: logged once each way, shown by status
 metrics.py            counts what passes did

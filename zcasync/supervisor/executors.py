@@ -15,6 +15,7 @@ from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.interfaces import Changed, Died, IChild, IChildPool
 from zcasync.supervisor.children.prefetch import Sharing, target, wants_more
 from zcasync.supervisor.children.state import EndedJob
+from zcasync.supervisor.failure_log import FailureLog
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
@@ -51,6 +52,7 @@ class Executors:
         self.outage = Outage(reactor, "performing jobs")
         self._events = EventBuffer(reactor.seconds)
         self.progress = self._events.progress
+        self._failures = FailureLog(reactor)
         self._sharing = Sharing(reactor, self._ready_children, self._returned)
         self._handed_out: HandOut | None = None
         self._reactor = reactor
@@ -68,6 +70,7 @@ class Executors:
     ) -> None:
         """Make reactor jobs, ``make_reactor_jobs(ended)``, and a pool of ``size`` children."""
         self.reactor_jobs = make_reactor_jobs(self._reactor_job_ended)
+        self.reactor_jobs.tell = self._failures.tell
         self.pool = make_pool(self._child_changed, self._child_died)
         self.is_started = True
         self.pool.set_size(size)
@@ -87,6 +90,7 @@ class Executors:
         children = self.pool.stop(grace)
         yield self.reactor_jobs.stop(grace)
         left = yield children
+        self._failures.sum_up()
         return left or []
 
     def _report_ready(self) -> None:
@@ -162,7 +166,12 @@ class Executors:
 
     def _child_changed(self, child: IChild) -> None:
         self._report_ready()
-        failed = [self._job_ended(child, job) for job in child.take_ended()]
+        notices, ended = child.take_notices(), child.take_ended()
+        for notice in notices:
+            self._failures.tell(notice)
+        if notices and not ended:
+            return  # the end of the job follows
+        failed = [self._job_ended(child, job) for job in ended]
         if any(failed):
             self._wake(STORAGE_PAUSE_SECONDS)
         elif len(child.outstanding) <= target(child) // 2:

@@ -22,6 +22,7 @@ from zcasync.errors import AbortedError, FencedError
 from zcasync.job.callables import is_persistent
 from zcasync.job.ids import hex_oid
 from zcasync.perform.job_connection import JobConnection
+from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
@@ -71,6 +72,7 @@ class ReactorJobs:
     ) -> None:
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
+        self.tell: Tell | None = None  # whom to tell of calls that fail, in the reactor's thread
         self._waits: dict[bytes, Any] = {}  # their Deferreds
         self._reactor = reactor
         self._db = db
@@ -169,6 +171,7 @@ class ReactorJobs:
                 detach=attachment.detach,
                 wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
                 timing=self._timing,
+                tell=self._tell,
             )
             do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
@@ -176,6 +179,10 @@ class ReactorJobs:
                 attachment.retire()
             else:
                 attachment.close()
+
+    def _tell(self, notice: Notice) -> None:
+        if self.tell is not None:
+            self._reactor.callFromThread(self.tell, notice)
 
     def _attach(self, manager: Any) -> JobConnection:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""

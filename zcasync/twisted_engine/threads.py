@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
+from zcasync.perform.notices import Notice
 from zcasync.protocol.outcomes import Ended
 from zcasync.supervisor.children.backoff import Backoff
 from zcasync.supervisor.children.state import WORKING, ChildState, State
@@ -61,6 +62,7 @@ class ThreadWorker(ChildState):
             ended=lambda ended: self._in_reactor(self._ended, ended),
             watch=self._watch,
             wait=self._wait,
+            tell=lambda notice: self._in_reactor(self._told, notice),
             **options,
         )
 
@@ -108,6 +110,10 @@ class ThreadWorker(ChildState):
         self.note_completed(ended.oids, ended.moments)
         for oid in ended.oids:
             self.note_ended(oid, ended.ending, ended.microseconds / 1e6, ended.detail)
+        self._changed(self)
+
+    def _told(self, notice: Notice) -> None:
+        self.note_told(notice)
         self._changed(self)
 
     def _left(self) -> None:

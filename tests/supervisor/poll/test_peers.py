@@ -43,6 +43,7 @@ def test_a_dead_engine_is_buried_and_its_work_claimed_in_one_go(scene: Scene) ->
 
     assert done.hand_out.slots == {0: oids(partials)}
     assert "is buried: process" in done.log[0]
+    assert f"jobs that worker {TWO} had claimed are taken over: {len(partials)} (" in done.log[-1]
     scene.client.sync()
     assert (dead.engineUUID, dead.incarnation.is_over) == (None, True)
     assert partials[0]._interruptions == 1

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
+from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
 from zcasync.protocol.output_marks import STACK_SIGNAL
@@ -195,6 +196,11 @@ class Child(ChildState):
         self.drain(1, 2)  # all that the jobs have printed is on its way already
         for oid in oids:
             self._output.job_ended(hex_oid(oid))
+        self._changed(self)
+
+    def was_told(self, notice: Notice) -> None:
+        """Note that a call has failed; its job's end, or the next callback, follows."""
+        self.note_told(notice)
         self._changed(self)
 
     def output_received(self, fd: int, data: bytes) -> None:

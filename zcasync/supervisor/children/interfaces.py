@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from zcasync.liveness.death import Death
+from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.state import ChildReport, EndedJob
@@ -50,6 +51,9 @@ class IChild(Protocol):
 
     def take_ended(self) -> list[EndedJob]:
         """Return the jobs that have ended since the last time."""
+
+    def take_notices(self) -> list[Notice]:
+        """Return what it has told of calls that failed since the last time."""
 
     def take_report(self) -> ChildReport:
         """Return what the next pass has to know."""
@@ -117,6 +121,9 @@ class IChildProcess(Protocol):
 
     def note_progress(self, progress: Progress) -> None:
         """Note what the running job has reported."""
+
+    def was_told(self, notice: Notice) -> None:
+        """Note that a call has failed, and pass that on."""
 
     def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
         """Note that jobs are completed: committed, with nothing left to do for them."""

@@ -7,6 +7,7 @@ from typing import Any
 from ampoule.main import FROM_CHILD, TO_CHILD, AMPConnector
 from twisted.protocols import amp
 
+from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
@@ -39,6 +40,12 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
     def report(self, progress: dict[str, Any]) -> dict[str, Any]:
         """Pass on the progress of the running job."""
         self._child.note_progress(Progress.from_dict(progress))
+        return {}
+
+    @commands.Told.responder
+    def told(self, notice: dict[str, Any]) -> dict[str, Any]:
+        """Pass on that a call has failed."""
+        self._child.was_told(Notice.from_dict(notice))
         return {}
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from zcasync.job.ids import hex_oid
+from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
 
@@ -82,6 +83,7 @@ class ChildState:
         self.outstanding: deque[bytes] = deque()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         self.ended: list[EndedJob] = []  # that the executors have not heard of
+        self.notices: list[Notice] = []  # the same
         # Jobs of which nothing is left to do but to retire them, and when they were completed.
         self.completed: dict[bytes, int] = {}
         self.given_back: list[bytes] = []  # returned when it was asked to end; no pass has seen it
@@ -174,6 +176,10 @@ class ChildState:
             self.progress = progress
             self.unseen_progress = True
 
+    def note_told(self, notice: Notice) -> None:
+        """Note that a call has failed, for good or to be attempted again."""
+        self.notices.append(notice)
+
     def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
         """Note that jobs are completed: committed, with nothing left to do for them."""
         self.completed.update(zip(oids, moments, strict=False))
@@ -226,6 +232,11 @@ class ChildState:
         """Return the jobs that have ended since the last time."""
         ended, self.ended = self.ended, []
         return ended
+
+    def take_notices(self) -> list[Notice]:
+        """Return what it has told of calls that failed since the last time."""
+        notices, self.notices = self.notices, []
+        return notices
 
     def take_report(self) -> ChildReport:
         """Return what the next pass has to know; leaves nothing of it for the pass after that."""

@@ -1,0 +1,51 @@
+"""The attempt history: the failed attempts of a call that another one has followed, or will.
+
+A record of its own, which only calls have that failed and were not over then; most have none.  The
+processes that write it write the partial in the same transaction, so no two of them do at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from persistent import Persistent
+
+from zcasync.job.failure import StoredFailure
+from zcasync.text import cut
+from zcasync.unpublished import Unpublished
+
+#: The last attempts are kept.
+MOST_ATTEMPTS = 10
+#: A longer type or message is cut.
+TEXT_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class FailedAttempt(Unpublished):
+    """One failed attempt.  ``worker``: UUID bytes, None: unknown; ``moment``: microseconds."""
+
+    type: str
+    message: str
+    worker: bytes | None
+    moment: int
+
+
+class AttemptHistory(Unpublished, Persistent):  # type: ignore[misc]
+    """The last failed attempts of one call, as plain tuples, and the Failure of the last one."""
+
+    attempts: tuple[tuple[Any, ...], ...] = ()
+    failure: StoredFailure | None = None
+
+    def add(self, failure: StoredFailure, worker: bytes | None, moment: int) -> None:
+        """Add an attempt, unless it was added already; the oldest of too many is dropped."""
+        kind = cut(failure.type_name, TEXT_CHARACTERS)
+        message = cut(failure.getErrorMessage(), TEXT_CHARACTERS)
+        one = (kind, message, worker, moment)
+        if one not in self.attempts:
+            self.attempts = (*self.attempts, one)[-MOST_ATTEMPTS:]
+            self.failure = failure
+
+    def listed(self) -> list[FailedAttempt]:
+        """Return the attempts, the oldest one first."""
+        return [FailedAttempt(*one) for one in self.attempts]

@@ -171,7 +171,8 @@ class SimulatedChild(ThreadWorker):
         if death.signal:
             self.world.count("deaths of children")
         if not self.is_doomed:
-            self.transactions.abort()
+            with self.world.outside():  # whoever kills it reads nothing either
+                self.transactions.abort()
         self._in_reactor(self._exited, death)
 
     def _exited(self, death: Death) -> None:

@@ -158,6 +158,16 @@ class World:
             self._busy[actor] -= 1
             threads.manager = before
 
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Nobody acts: a process ends, whoever has ended it, and that is no place to crash at."""
+        turn = self.turns.current
+        before, turn.actors = turn.actors, []
+        try:
+            yield
+        finally:
+            turn.actors = before
+
     def is_acting(self, actor: Any) -> bool:
         """Whether it is in the middle of something."""
         return self._busy[actor] > 0

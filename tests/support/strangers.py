@@ -59,8 +59,10 @@ def give(path: Path) -> None:
 def echo(path: Path) -> None:
     """Be a server that notes whatever it is sent, beside its socket."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
+        early = path.with_name("early")
+        listener.bind(str(early))
         listener.listen()
+        early.rename(path)  # who sees it can connect
         while True:
             connected, _ = listener.accept()
             with connected, path.with_name("heard").open("ab") as notes:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import zcasync
-from tests.support.strangers import STRANGER, echo, give, only_root, stranger_at, trapped_database
+from tests.support.other_users import give, only_root
+from tests.support.strangers import STRANGER, echo, stranger_at, trapped_database
 from zcasync.database.client import is_served
 from zcasync.database.opening import open_databases, open_servers
 from zcasync.database.sync import connected
@@ -82,7 +83,7 @@ def test_a_missing_folder_holds_no_socket(folder: Path) -> None:
 def test_a_folder_of_another_user_is_never_used(open_folder: Path) -> None:
     theirs = open_folder / "sockets"
     theirs.mkdir(mode=0o755)
-    give(theirs)
+    give(theirs, STRANGER)
     for use in (require_trusted_folder, require_closed_folder):
         with pytest.raises(ConfigurationError, match=r"belongs to another user \(uid 12346\)"):
             use(theirs / "s")
@@ -97,7 +98,7 @@ def test_a_link_of_another_user_leads_to_no_server(open_folder: Path, folder: Pa
     link = open_folder / "sockets"
     link.symlink_to(mine)
     require_trusted_folder(link / "s")
-    give(link)
+    give(link, STRANGER)
     with pytest.raises(ConfigurationError, match="belongs to another user"):
         require_trusted_folder(link / "s")
 
@@ -120,7 +121,7 @@ def closed() -> Iterator[Path]:
 
 @only_root
 def test_the_owner_of_a_closed_folder_may_serve_there(closed: Path) -> None:
-    give(closed)
+    give(closed, STRANGER)
     assert trusted_users(closed / "s") == US | {STRANGER}
     with stranger_at(closed / "s", echo), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(closed / "s"))
@@ -130,7 +131,7 @@ def test_the_owner_of_a_closed_folder_may_serve_there(closed: Path) -> None:
 @only_root
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
 def test_but_not_where_others_could_have_made_the_socket(closed: Path, mode: int) -> None:
-    give(closed)
+    give(closed, STRANGER)
     closed.chmod(mode)
     assert trusted_users(closed / "s") == US
 
@@ -139,11 +140,11 @@ def test_but_not_where_others_could_have_made_the_socket(closed: Path, mode: int
 def test_nor_where_others_could_have_made_the_folder(closed: Path, open_folder: Path) -> None:
     theirs = open_folder / "sockets"
     theirs.mkdir(mode=0o755)
-    give(theirs)
+    give(theirs, STRANGER)
     assert trusted_users(theirs / "s") == US
     (closed / "link").symlink_to(theirs)  # the way leads through there all the same
     assert trusted_users(closed / "link" / "s") == US
-    give(closed)
+    give(closed, STRANGER)
     (open_folder / "link").symlink_to(closed)
     assert trusted_users(open_folder / "link" / "s") == US
 
@@ -159,7 +160,7 @@ def test_links_that_lead_in_a_circle_lead_nowhere(folder: Path) -> None:
 def test_the_owner_of_a_home_that_is_trusted_may_serve_it(open_folder: Path) -> None:
     theirs = open_folder / "home"
     theirs.mkdir(mode=0o700)
-    give(theirs)
+    give(theirs, STRANGER)
     assert trusted_users(theirs / "s", STRANGER) == US | {STRANGER}
     require_closed_folder(theirs / "s", STRANGER)
     with stranger_at(theirs / "s", echo), socket.socket(socket.AF_UNIX) as client:
@@ -212,7 +213,7 @@ def test_no_code_of_a_foreign_server_runs_in_a_client(
     folder.chmod(0o777)
     long_home.path.chmod(0o755)
     if whose == "folder":
-        give(path.parent)
+        give(path.parent, STRANGER)
     with stranger_at(path, trapped_database(mark)):
         path.parent.chmod(0o700)
         with pytest.raises(ConfigurationError, match="another user"):
@@ -230,7 +231,7 @@ def test_no_code_of_a_foreign_server_runs_in_a_client(
 def test_a_configured_server_of_its_own_account_is_trusted_by_its_folder_only(
     closed: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    give(closed)
+    give(closed, STRANGER)
     path = closed / "s"
     config = folder / "zcasync.conf"
     config.write_text(f"<zodb>\n<zeoclient>\nserver {path}\n</zeoclient>\n</zodb>\n")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import pwd
 import socket
 import stat
 import struct
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from zcasync.errors import ConfigurationError
+from zcasync.users import user_name
 
 ROOT = 0
 #: The kernel follows no more of them on one way.
@@ -59,14 +59,6 @@ def peer_of(connected: Any) -> Peer | None:
     found = connected.getsockopt(socket.SOL_SOCKET, option, CREDENTIALS.size)
     pid, uid, _ = CREDENTIALS.unpack(found)
     return Peer(uid, pid)
-
-
-def user_name(uid: int) -> str:
-    """Return the name of a user, ``uid 12345`` where there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 def trusted_users(path: str | os.PathLike[str], owner: int | None = None) -> frozenset[int]:

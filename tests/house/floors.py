@@ -18,6 +18,7 @@ FLOORS = (
         "interfaces",
         "meetings",
         "unix_sockets",
+        "users",
     ),
     ("zeo", "instance"),
     ("job",),

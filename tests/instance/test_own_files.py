@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.umasks import umask
 from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.lock import HomeLock
 from zcasync.instanceuuid import getUUID
-
-
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def modes(folder: Path) -> dict[str, int]:

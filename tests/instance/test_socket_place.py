@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.strangers import STRANGER, give, only_root
+from tests.support.other_users import give, only_root
+from tests.support.strangers import STRANGER
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 
@@ -126,7 +127,7 @@ def test_a_record_that_makes_no_sense_is_none(home: Home, shared: Path, text: st
 @only_root
 def test_a_foreign_folder_at_the_place_is_never_used(home: Home, shared: Path) -> None:
     sockets(home).mkdir(mode=0o777)
-    give(sockets(home))
+    give(sockets(home), STRANGER)
     with pytest.raises(ConfigurationError, match=f"as root, rm -r {sockets(home)}"):
         home.create()
     assert list(sockets(home).iterdir()) == []
@@ -142,7 +143,7 @@ def test_another_folder_is_used_where_there_is_one(
         service.delenv("XDG_RUNTIME_DIR")
         home.create()
     taken = sockets(home)
-    give(taken)
+    give(taken, STRANGER)
     home.create()
     assert sockets(home).parent == runtime
     (line,) = caplog.messages

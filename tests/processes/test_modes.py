@@ -15,6 +15,7 @@ from ZODB.blob import Blob
 
 from tests.processes.servers import BECOME_SERVER
 from tests.support.instance import Instance
+from tests.support.umasks import umask
 from zcasync.cli.main import execute
 from zcasync.instance.home import Home
 from zcasync.instance.trust import AS_ROOT
@@ -27,9 +28,8 @@ SETTINGS = {"transaction_timeout": 30, "resolve_conflicts": []}
 @pytest.fixture
 def open_umask() -> Iterator[None]:
     """Whatever is made without care is open to all users."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
+    with umask(0):
+        yield
 
 
 def test_a_home_is_closed_to_others_whatever_the_umask(

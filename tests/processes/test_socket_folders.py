@@ -11,7 +11,8 @@ import pytest
 
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
-from tests.support.strangers import STRANGER, give, only_root
+from tests.support.other_users import give, only_root
+from tests.support.strangers import STRANGER
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.protocol.control_client import ControlClient
@@ -66,7 +67,7 @@ def test_a_foreign_folder_keeps_a_supervisor_from_starting(
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     place = Home(long.home).control_socket.parent
     place.mkdir(mode=0o777)
-    give(place)
+    give(place, STRANGER)
     long.launch()
     assert long.wait() == 2
     assert f"{place} belongs to another user (uid {STRANGER})" in long.output
@@ -83,7 +84,7 @@ def test_a_folder_that_another_user_has_taken_meanwhile_is_not_used(long: Instan
     server = long.status()["server_pid"]
     shutil.rmtree(place)
     place.mkdir(mode=0o777)
-    give(place)
+    give(place, STRANGER)
     wait_until(
         lambda: long.log.count(f"is gone: {place} belongs to another user") == 2,
         "it to say so, of both sockets",

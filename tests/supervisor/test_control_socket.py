@@ -18,7 +18,8 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from tests.support.strangers import only_root, stranger_at
+from tests.support.other_users import only_root
+from tests.support.strangers import stranger_at
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.protocol.actor import actor_name

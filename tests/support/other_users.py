@@ -31,6 +31,10 @@ def _why_not() -> str | None:
     return None if done.returncode == 0 else f"another user cannot run Python: {done.stderr}"
 
 
+#: Of a test that needs no program of another user's, only a process.
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
 def needs_root(test: Any) -> Any:
     """Mark a test that becomes another user: skipped where that is not possible."""
     return pytest.mark.skipif(_why_not() is not None, reason=str(_why_not()))(test)

@@ -11,18 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import transaction
 import ZEO.StorageServer
 from ZODB import DB
 from ZODB.MappingStorage import MappingStorage
 
+from tests.support.become import become
+from tests.support.other_users import BOB
 from zcasync.testing.waiting import wait_until
 
-#: A user without a name.
-STRANGER = 12346
-
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+STRANGER = BOB
 
 
 @contextmanager
@@ -34,9 +32,7 @@ def stranger_at(path: Path, listen: Callable[[Path], None]) -> Iterator[int]:
     pid = os.fork()
     if not pid:
         try:
-            os.setgroups([])
-            os.setgid(STRANGER)
-            os.setuid(STRANGER)
+            become(STRANGER, ())
             os.umask(0)
             listen(path)
         except BaseException:
@@ -49,11 +45,6 @@ def stranger_at(path: Path, listen: Callable[[Path], None]) -> Iterator[int]:
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-
-
-def give(path: Path) -> None:
-    """Make a folder or a file the stranger's."""
-    os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
 
 
 def echo(path: Path) -> None:

@@ -16,17 +16,9 @@ import pytest
 from ZODB.FileStorage import FileStorage
 
 from tests.support.other_users import ALICE, as_user, needs_root
+from tests.support.umasks import umask
 from zcasync.zeo.own_socket import warn_of_open_doors
 from zcasync.zeo.server import Server
-
-
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 @contextmanager

@@ -4,7 +4,6 @@
     socket_place.py      the folder of its sockets: var, or a short one where its path is too long
     trust.py             who could have written what is in a home; UntrustedHome
     trusted.py           the setting outside homes: which are trusted all the same
-    users.py             users and groups, as people and commands name them
     own_files.py         the files that are written into a home: closed, and never through a link
     settings.py          Settings and Configuration, read from etc/zcasync.conf
     schema.xml           the ZConfig schema of that file

@@ -18,8 +18,8 @@ from pathlib import Path
 from zcasync.errors import ConfigurationError
 from zcasync.instance import trusted
 from zcasync.instance.trusted import Listing
-from zcasync.instance.users import group, name_of, user
 from zcasync.text import printable
+from zcasync.users import group, name_of, user
 
 ROOT = 0
 GROUP_BITS, OTHERS_BITS = 0o070, 0o007

@@ -10,7 +10,7 @@ import os
 import socket
 
 from zcasync.text import cut, printable
-from zcasync.unix_sockets import user_name
+from zcasync.users import user_name
 
 #: Longer claims are cut.
 CLAIM_CHARACTERS = 200

@@ -22,7 +22,8 @@ from twisted.python.failure import Failure
 from zcasync.job.ids import hex_oid
 from zcasync.protocol import control
 from zcasync.protocol.actor import actor_name
-from zcasync.unix_sockets import ROOT, Peer, peer_of, user_name
+from zcasync.unix_sockets import ROOT, Peer, peer_of
+from zcasync.users import user_name
 
 log = Logger()
 

@@ -20,6 +20,11 @@ def group(gid: int) -> str:
         return f"group {gid}"
 
 
+def user_name(uid: int) -> str:
+    """Return the name of a user: ``alice``; ``uid 1001`` where there is none."""
+    return name_of(uid) or f"uid {uid}"
+
+
 def name_of(uid: int) -> str | None:
     """Return the name of a user; None: there is none."""
     try:

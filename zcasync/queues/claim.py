@@ -42,6 +42,7 @@ class Claimed(Unpublished):
     examined: int = 0
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
     passed_by: list[PartialRecord] = field(default_factory=list)  # whose place could be undone
+    last_filed: dict[int, PartialRecord] = field(default_factory=dict)  # by lane, from its inbox
     is_barred: bool = False  # by a partial that has to wait for a child without jobs
 
     def wants_more(self, limit: int) -> bool:
@@ -71,8 +72,9 @@ def claim(
         if lanes and claimed.wants_more(limit):
             _claim_from(queue, lanes, worker, limit, engine, idle, claimed)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
-    # have been read on.
-    protect(claimed.passed_by)
+    # have been read on.  Of an inbox the last one is enough: each put behind another one has
+    # written the page of that again, and is undone first.
+    protect([*claimed.passed_by, *claimed.last_filed.values()])
     return claimed
 
 
@@ -206,9 +208,8 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
         if isinstance(entry.partial, PartialRecord) and entry.partial.state != ACTIVE:
             claimed.passed_by.append(entry.partial)
     elif fate == Fate.FILED:
-        # What was put behind it has written the page again, and cannot be undone before that.
-        if entry.page is not None and entry.page._p_serial == entry.partial._p_serial:
-            claimed.passed_by.append(entry.partial)
+        if entry.page is not None:
+            claimed.last_filed[id(lane)] = entry.partial
         lane.file(entry.due, entry.partial, restriction_of(entry.partial))
     else:
         if entry.partial.state != PENDING:

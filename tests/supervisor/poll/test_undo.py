@@ -115,6 +115,29 @@ def test_a_put_of_many_is_protected_by_one_record(life: Life) -> None:
     assert len(life.client.queue) == len(list(life.client.queue)) == 30
 
 
+def test_a_put_that_was_the_last_to_be_read_stays_whatever_is_undone_behind_it(life: Life) -> None:
+    engine = life.scene.session
+    life.put(held=True)  # makes the lane, too
+    engine.sync()
+    engine.claim()
+    engine.commit()
+    life.put(held=True)
+    first = life.tids()[-1]
+    life.put(held=True)
+    second = life.tids()[-1]
+    life.operator.sync()
+    life.operator.queue.put(Partial(abs, -1))
+    life.operator.commit()
+    engine.sync()
+    engine.claim(1)  # reads the first of these two, and takes the operator's
+    engine.commit()
+    assert life.undo(second)
+    assert not life.undo(first)
+    life.put()  # in the place of the second
+    engine.sync()
+    assert engine.claim() == [engine.same(life.partials[-1])]
+
+
 def test_a_put_that_is_undone_before_leaves_nothing_behind(life: Life) -> None:
     life.put(held=True)
     life.put(held=True)

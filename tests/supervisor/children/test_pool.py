@@ -13,6 +13,8 @@ from tests.support.scenes import Said
 from zcasync.job.ids import hex_oid
 from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.backoff import STEADY_SECONDS
+from zcasync.supervisor.children.boots import PATIENCE_SECONDS
+from zcasync.supervisor.children.process_info import ProcessInfo
 
 A, B, C = (number.to_bytes(8) for number in (1, 2, 3))
 
@@ -47,13 +49,53 @@ def test_no_more_children_boot_at_once_than_may(reactor: Clock) -> None:
 
 
 def test_a_child_that_ends_at_its_boot_makes_room_for_the_next(reactor: Clock) -> None:
-    pooled = Pooled(reactor, boots=1)
+    pooled = Pooled(reactor, boots=1, boot_timeout=PATIENCE_SECONDS / 4)
     pooled.pool.set_size(2)
     assert len(pooled.started) == 1
-    reactor.advance(BOOT_TIMEOUT)  # it hangs, and is killed
-    reactor.advance(BOOT_TIMEOUT)
+    reactor.advance(PATIENCE_SECONDS / 4)  # it hangs, and is killed
+    reactor.advance(PATIENCE_SECONDS / 4)
     assert pooled.started[0].is_gone
     assert len(pooled.started) == 2
+
+
+def test_children_that_hang_in_their_boot_hold_up_no_others_for_long(reactor: Clock) -> None:
+    pooled = Pooled(reactor, boots=2, boot_timeout=120.0)
+    pooled.pool.set_size(6)
+    assert len(pooled.started) == 2  # and both hang
+    reactor.advance(PATIENCE_SECONDS)
+    assert len(pooled.started) == 4
+    for process in pooled.started[2:]:
+        process.ready()
+    for process in pooled.started[4:]:
+        process.ready()
+    assert [child.slot for child in pooled.pool.ready()] == [2, 3, 4, 5]
+
+
+def test_a_boot_that_a_signal_has_stopped_is_not_counted(reactor: Clock) -> None:
+    pooled = Pooled(reactor, boots=1, boot_timeout=120.0)
+    pooled.pool.set_size(2)
+    pooled.vitals[pooled.started[0].pid] = ProcessInfo(50 * 2**20, is_stopped=True)
+    reactor.pump([1.0] * 5)
+    pooled.pool.set_size(3)
+    assert len(pooled.started) == 2
+
+
+def test_a_spare_that_a_signal_has_stopped_lets_no_more_boot_than_may(reactor: Clock) -> None:
+    pooled = Pooled(reactor, boots=2, spare=True)
+    pooled.boot(1)
+    pooled.started[1].ready()
+    pooled.vitals[pooled.started[1].pid] = ProcessInfo(50 * 2**20, is_stopped=True)
+    reactor.pump([1.0] * 5)
+    pooled.pool.set_size(50)
+    assert list(pooled.states().values()).count("booting") == 2
+
+
+def test_a_stopped_pool_starts_none_of_those_that_waited_for_their_turn(reactor: Clock) -> None:
+    pooled = Pooled(reactor, boots=1)
+    pooled.pool.set_size(3)
+    pooled.stop(1.0)
+    reactor.advance(2 * PATIENCE_SECONDS)
+    assert len(pooled.started) == 1
 
 
 def test_a_child_takes_jobs_once_it_has_said_that_it_is_ready(pooled: Pooled) -> None:

@@ -8,6 +8,7 @@ process_protocol.py   the supervisor's ends of the pipes to a child
 starter.py            starts ``python -P -m zcasync.child``
 output.py             what a child prints: into the log, with the job's id, and as evidence
 prefetch.py           how many jobs are assigned ahead, and what is revoked from behind a long job
+boots.py              how many may boot at once, and for how long one that hangs counts
 backoff.py            pauses where children end without having done anything
 recycling.py          when a child has lived long enough
 health.py             samples memory every second, and whether a signal has stopped a child

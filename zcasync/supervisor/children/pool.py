@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from zcasync.instance.settings import Settings
 from zcasync.liveness.death import Death
 from zcasync.supervisor.children.backoff import STEADY_SECONDS, Backoff, early_end
+from zcasync.supervisor.children.boots import Boots
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
 from zcasync.supervisor.children.health import Health
 from zcasync.supervisor.children.interfaces import Changed, Died, PoolFactory
@@ -69,7 +70,7 @@ class Pool:
         self._settings = settings
         self._changed = changed
         self._died = died
-        self._boots = boots
+        self._boots = Boots(reactor, boots, self._tend)
         self._leaving: list[Child] = []  # spares that are not needed any more
         self._recycling = Recycling(settings, reactor.seconds)
         self._replacing: Child | None = None  # the one that a spare is to replace
@@ -117,6 +118,7 @@ class Pool:
             return self._all_gone if self.processes() else succeed(None)
         self._stopping = True
         self._health.stop()
+        self._boots.stop()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
         self._all_gone = Deferred()
@@ -148,18 +150,20 @@ class Pool:
             return
         for slot in range(self.size):
             if slot not in self.children:
-                if self.spare is None and self._is_booting_enough():
-                    break  # the next one is started when one of these is ready, or gone
+                if self._usable_spare is None and self._boots.are_enough(self.processes()):
+                    break
                 self._fill(slot)
         self._recycle()
         self._keep_spare()
 
-    def _is_booting_enough(self) -> bool:
-        return sum(one.state == State.BOOTING for one in self.processes()) >= self._boots
+    @property
+    def _usable_spare(self) -> Child | None:
+        spare = self.spare
+        return None if spare is None or spare.frozen_seconds is not None else spare
 
     def _fill(self, slot: int) -> None:
-        spare = self.spare
-        if spare is None or spare.frozen_seconds is not None:
+        spare = self._usable_spare
+        if spare is None:
             child = self._start(slot)
             if child is not None:
                 self.children[slot] = child
@@ -192,6 +196,7 @@ class Pool:
             self._try_later()
             return None
         log.info("child {pid} started ({place})", pid=child.pid, place=child.place)
+        self._boots.began(child)
         self._recycling.begin(child)
         self._health.start()
         return child

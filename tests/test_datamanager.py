@@ -13,6 +13,7 @@ from tests.jobs import samples
 from tests.support.old_records import write_old_records
 from tests.support.sessions import Session
 from zcasync import Partial, put
+from zcasync import find as find_job
 from zcasync.database.missing_classes import class_factory
 from zcasync.datamanager import RECORD_FORMAT, DataManager, find, install
 from zcasync.errors import ConfigurationError
@@ -228,3 +229,48 @@ def test_when_they_are_deleted_a_new_data_manager_is_installed(old: DB, events: 
     assert len(events) == 1
     assert len(session.manager.thread) == 0
     session.close()
+
+
+def test_a_job_is_found_by_the_id_that_is_printed(session: Session, connect: Any) -> None:
+    partial = session.queue.put(samples.nothing)
+    session.commit()
+    assert partial.id == f"{int.from_bytes(partial._p_oid):#x}"
+
+    assert session.manager.find(partial.id) is partial
+    assert find_job(session.connection, partial.id) is partial
+    other = connect()
+    assert find_job(other.manager, partial.id) is other.same(partial)
+
+
+def test_a_job_of_a_second_database_is_found_by_its_whole_id(two: DB) -> None:
+    session = Session(two)
+    install(session.connection, "zc.async")
+    session.commit()
+    partial = put(session.connection, samples.nothing)
+    kept = session.keep(Partial(samples.nothing))
+    assert partial.id is not None
+    assert partial.id.startswith("zc.async:0x")
+
+    assert find_job(session.connection, partial.id) is partial
+    assert find_job(session.connection, partial.id.partition(":")[2]) is partial  # as in a log
+    assert find_job(session.connection, kept.id) is kept
+    with pytest.raises(LookupError, match=r"no database 'shop' beside main, zc\.async"):
+        find_job(session.connection, "shop:0x1")
+    session.close()
+
+
+def test_a_job_that_is_not_there_is_said_to_be_so_and_why(session: Session, connect: Any) -> None:
+    before = connect()
+    assert before.root
+    partial = session.queue.put(samples.nothing)
+    assert Partial(samples.nothing).id is None
+    session.commit()
+
+    with pytest.raises(LookupError, match=f"no job {partial.id}, as this transaction sees"):
+        before.manager.find(partial.id)
+    with pytest.raises(LookupError, match=r"is no job but a .*PersistentMapping"):
+        session.manager.find("0x0")
+    with pytest.raises(ValueError, match="is not an id such as 0x1a2b"):
+        session.manager.find("the last one")
+    with pytest.raises(LookupError, match="in no database"):
+        DataManager().find("0x1")

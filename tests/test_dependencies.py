@@ -37,7 +37,7 @@ ALLOWED: dict[str, str] = {
     "liveness": "database instance job retry workers",
     "partial": "job perform retry",
     "queues": "job partial retry zeo",
-    "datamanager": "queues workers",
+    "datamanager": "job partial queues workers",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",

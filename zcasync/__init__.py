@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zcasync.allowed import allow_only as allow_only
+    from zcasync.calls import find as find
     from zcasync.calls import open as open  # noqa: A004, the public name
     from zcasync.calls import put as put
     from zcasync.partial import Partial as Partial
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from zcasync.perform.progress import progress as progress
     from zcasync.registry import configure as configure
 
-__all__ = ["Partial", "allow_only", "configure", "current", "open", "progress", "put"]
+__all__ = ["Partial", "allow_only", "configure", "current", "find", "open", "progress", "put"]
 
 #: The module of each name above.  Loaded when first used: a database server or a command that needs
 #: a single folder does not pay for all of them.
@@ -35,6 +36,7 @@ _MODULES = {
     "allow_only": "zcasync.allowed",
     "configure": "zcasync.registry",
     "current": "zcasync.perform.progress",
+    "find": "zcasync.calls",
     "open": "zcasync.calls",
     "progress": "zcasync.perform.progress",
     "put": "zcasync.calls",

@@ -1,4 +1,4 @@
-"""Sugar for applications: open a home's database, and put a call in a queue of a database."""
+"""Sugar for applications: open a home's database, put a call in a queue of it, find it again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from zcasync.database.client import open_client
-from zcasync.datamanager import find
+from zcasync.datamanager import DataManager
+from zcasync.datamanager import find as find_manager
 from zcasync.interfaces import IDataManager
 from zcasync.partial import Partial
 
@@ -32,13 +33,27 @@ def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Pa
     commits.  Raises LookupError when the database has no data manager yet (a supervisor installs
     it) or no such queue.
     """
+    return _manager(context).queue(queue).put(call, **options)
+
+
+def find(context: Any, id: str) -> Partial:  # noqa: A002, the word of the command line
+    """Return the partial with this id, such as ``0x1a2b``: that of ``partial.id`` and of commands.
+
+    ``context``: as for ``put``.  Looks as the transaction sees the database.  Raises ValueError for
+    a text that is no id, LookupError where there is no such partial, or no data manager.
+    """
+    return _manager(context).find(id)
+
+
+def _manager(context: Any) -> DataManager:
+    """Return the data manager that serves ``context``.  Raises LookupError."""
     manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
     if manager is None:
         connection = context if hasattr(context, "root") else getattr(context, "_p_jar", None)
-        manager = None if connection is None else find(connection)
+        manager = None if connection is None else find_manager(connection)
     if manager is None:
         raise LookupError(
             f"no data manager serves {context!r}: is the object stored, and has a supervisor been "
             "started for its database once?"
         )
-    return manager.queue(queue).put(call, **options)  # type: ignore[no-any-return]
+    return manager  # type: ignore[no-any-return]

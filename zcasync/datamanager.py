@@ -12,6 +12,8 @@ from zope.interface import implementer
 
 from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManager
+from zcasync.job.ids import look_up
+from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
@@ -51,6 +53,12 @@ class DataManager(Unpublished, Persistent):  # type: ignore[misc]
         if name not in ("thread", "reactor"):
             raise LookupError(f"there is no queue {name!r}: the queues are thread and reactor")
         return getattr(self, name)  # type: ignore[no-any-return]
+
+    def find(self, id: str) -> Partial:  # noqa: A002, the word of the command line
+        """Return the partial with this id.  Raises ValueError, LookupError with the reason."""
+        if self._p_jar is None:
+            raise LookupError(f"there is no job {id}: this data manager is in no database")
+        return look_up(self._p_jar, id)  # type: ignore[return-value]
 
 
 def find(connection: Any) -> DataManager | None:

@@ -96,6 +96,12 @@ class IDataManager(Interface):
     reactor = Attribute("IPartialQueue: performed in the supervisor's reactor.")
     workers = Attribute("IWorkers.")
 
+    def find(id):  # noqa: A002
+        """Return the partial with this id, ``IPartial.id``, as the transaction sees it.
+
+        ValueError for a text that is no id; LookupError, with the reason, where there is none.
+        """
+
 
 # queues
 
@@ -166,6 +172,10 @@ class IPartialFactory(Interface):
 class IPartial(Interface):
     """A persistent call."""
 
+    id = Attribute(
+        "The id, as ``0x1a2b``, which commands, logs and ``IDataManager.find`` have; None before "
+        "the put."
+    )
     callable = Attribute(
         "The callable.  Setting it: BadStateError unless PENDING, BadCallable for what no other "
         "process could call.  Getting it: MissingCallable where it cannot be imported.  Either: "

@@ -20,6 +20,7 @@ from zcasync.interfaces import (
 )
 from zcasync.job.callbacks import adopt, choose
 from zcasync.job.failure import from_exception, sanitize
+from zcasync.job.ids import id_of
 from zcasync.job.placement import require_placed
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide, require_arguments, secret_of
@@ -62,6 +63,11 @@ class Partial(PartialRecord):
 
     retry = RetryName()
     secret = SecretArguments()
+
+    @property
+    def id(self) -> str | None:
+        """The id, as commands and logs have it; None before the put."""
+        return None if self._p_oid is None else id_of(self)
 
     @property
     def args(self) -> Args:

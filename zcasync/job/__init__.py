@@ -17,7 +17,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
     broken.py      the reason why a record cannot be loaded
-    ids.py         ids as people and programs write them
+    ids.py         ids as people and programs write them, and the partials that they name
 
 A call enters with ``callables.store_form`` and ``placement.require_placed``.  It changes by the
 transitions of ``record``: entered in a queue, assigned to an engine, started, perhaps released or

@@ -71,6 +71,7 @@ EXCEPTIONS = {
     "zcasync.errors.MissingPolicy",
     "zcasync.errors.NotAllowed",
     "zcasync.errors.NotRunning",
+    "zcasync.errors.RemoteTraceback",
     "zcasync.errors.StorageAway",
     "zcasync.errors.UnstorableError",
     "zcasync.errors.ZCAsyncError",

@@ -4,7 +4,8 @@ An application imports the names below; :mod:`zcasync.interfaces` is the manual 
 Beside it lie ``datamanager``, ``subscribers`` and ``adapters`` for the setup, ``twist`` and
 ``patterns`` for the code of jobs, ``testing`` for tests.
 
-Each folder is an ability, with a map in its docstring: ``job``, ``retry`` and ``perform`` (a call),
+Each folder is an ability, with a map in its docstring: ``job``, ``retry``, ``perform`` and
+``results`` (a call),
 ``queues`` and ``workers`` (where it waits and is claimed), ``liveness`` (deaths), ``database``,
 ``zeo`` and ``instance`` (the ground), ``supervisor``, ``child``, ``protocol`` and
 ``twisted_engine`` (the processes), ``reports``, ``cli`` and ``demo`` (for people).
@@ -26,8 +27,19 @@ if TYPE_CHECKING:
     from zcasync.perform.progress import current as current
     from zcasync.perform.progress import progress as progress
     from zcasync.registry import configure as configure
+    from zcasync.results.gather import gather as gather
 
-__all__ = ["Partial", "allow_only", "configure", "current", "find", "open", "progress", "put"]
+__all__ = [
+    "Partial",
+    "allow_only",
+    "configure",
+    "current",
+    "find",
+    "gather",
+    "open",
+    "progress",
+    "put",
+]
 
 #: The module of each name above.  Loaded when first used: a database server or a command that needs
 #: a single folder does not pay for all of them.
@@ -37,6 +49,7 @@ _MODULES = {
     "configure": "zcasync.registry",
     "current": "zcasync.perform.progress",
     "find": "zcasync.calls",
+    "gather": "zcasync.results.gather",
     "open": "zcasync.calls",
     "progress": "zcasync.perform.progress",
     "put": "zcasync.calls",

@@ -65,6 +65,13 @@ class ForeignError(ZCAsyncError):
     """
 
 
+class RemoteTraceback(ZCAsyncError):
+    """The cause of an exception that ``get`` raises: the traceback in the worker, as its text."""
+
+    def __str__(self) -> str:
+        return f"\n{super().__str__()}"
+
+
 class FencedError(ZCAsyncError):
     """This process was declared dead and its jobs released: it may not commit any more."""
 

@@ -24,6 +24,7 @@ from zcasync.errors import (
     MissingPolicy,
     NotAllowed,
     NotRunning,
+    RemoteTraceback,
     StorageAway,
     UnstorableError,
     ZCAsyncError,
@@ -66,6 +67,7 @@ __all__ = [
     "MissingPolicy",
     "NotAllowed",
     "NotRunning",
+    "RemoteTraceback",
     "StorageAway",
     "UnstorableError",
     "ZCAsyncError",
@@ -208,6 +210,29 @@ class IPartial(Interface):
         "not.  Read-only."
     )
     last_failure = Attribute("The Failure of the last of these attempts, or None.  Read-only.")
+
+    def wait(timeout=None):
+        """Return when it is COMPLETED, its callbacks done too; ``timeout`` in seconds, None: none.
+
+        Needs no reactor: another thread or process does the work, and its commit wakes this one.
+        Sees the database as it is now, and so **begins a new transaction** of its connection's
+        transaction manager, unless it is COMPLETED already.  While the database is away it goes on
+        waiting.
+
+        TimeoutError, the builtin one, names the job and its state.  BadStateError where the put is
+        not committed, the transaction has changes (they would be lost: commit or abort first),
+        nobody will ever call it, the job that runs here would wait for itself, or a reactor runs
+        in this thread.
+        """
+
+    def get(timeout=None):
+        """Return the result as soon as there is one, or raise what the call raised; else as wait.
+
+        That is the exception itself: a builtin one, zcasync's own, or one whose class this process
+        has loaded and can make of the message; else a ForeignError with its name and message.  Its
+        ``__cause__`` is a RemoteTraceback with the traceback where the call was made.
+        """
+
     annotations = Attribute(
         "A mapping for notes of the application; zcasync uses the key ``zcasync.progress`` only.  "
         "Other processes may write it while the call runs without making the call conflict."
@@ -502,6 +527,9 @@ class JobRetried:
 #     MissingPolicy        the retry policy cannot be found there
 #     UnstorableError      the result or a change cannot be stored
 #     ForeignError         stands for an exception whose class may not be loadable
+#
+#   What IPartial.get raises:
+#     RemoteTraceback      the cause: where and how it went wrong in the worker
 #
 #   In a process that was declared dead:
 #     FencedError          it may not commit any more

@@ -27,6 +27,8 @@ from zcasync.job.secret import hide, require_arguments, secret_of
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
 from zcasync.job.waiting import require_later
 from zcasync.perform import direct
+from zcasync.results.raised import raise_failure
+from zcasync.results.wait import has_result, is_completed, wait
 from zcasync.retry.policy import require_policy, stored_name
 
 
@@ -99,6 +101,18 @@ class Partial(PartialRecord):
 
     def addCallback(self, callback: Callable[..., Any], retry: Any = None) -> Partial:
         return attach_callback(self, as_partial(callback), retry)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when the partial is COMPLETED.  Raises TimeoutError, BadStateError."""
+        wait(self, is_completed, timeout)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return the result when it is there, or raise what the call raised.  Raises as wait."""
+        wait(self, has_result, timeout)
+        result = self.result
+        if isinstance(result, Failure):
+            raise_failure(result)
+        return result
 
     def resumeCallbacks(self) -> None:
         if not self.has_result:

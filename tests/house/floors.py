@@ -24,7 +24,7 @@ FLOORS = (
     ("job",),
     ("database", "workers"),
     ("retry",),
-    ("perform", "liveness"),
+    ("perform", "liveness", "results"),
     ("partial",),
     ("queues",),
     (

@@ -66,6 +66,11 @@ def echo(*args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
     return args, kwargs
 
 
+def wait_for(partial: Any) -> Any:
+    """A job that waits for another one, in its child."""
+    return partial.get(timeout=60)
+
+
 def process() -> tuple[int, int, bool]:
     """Where this runs: pid, process group, whether in the main thread."""
     return os.getpid(), os.getpgid(0), threading.current_thread() is threading.main_thread()

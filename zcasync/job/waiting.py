@@ -54,6 +54,19 @@ def require_later(callback: PartialRecord, partial: PartialRecord) -> None:
         )
 
 
+def needs(partial: PartialRecord, other: PartialRecord) -> bool:
+    """Return whether a partial cannot have its result before ``other`` has: it may be that one."""
+    return any(one is other for one in line(partial, _needed))
+
+
+def is_orphan(partial: PartialRecord) -> bool:
+    """Return whether a partial, or the last one that it waits for, will be called by nobody."""
+    last = partial
+    for last in line(partial, _needed):  # noqa: B007
+        pass
+    return last.state == PENDING and not _will_be_called(last)
+
+
 def line(
     partial: PartialRecord, following: Callable[[PartialRecord], PartialRecord | None]
 ) -> Iterator[PartialRecord]:

@@ -87,6 +87,11 @@ class Registrations:
                 registered.remove(now[key])
 
 
+def has_participants(transaction: Any) -> bool:
+    """Return whether anything has joined a transaction: it has changes to be committed."""
+    return bool(transaction._resources)
+
+
 def _hooks(transaction: Any) -> list[list[Any]]:
     return [
         transaction._before_abort,

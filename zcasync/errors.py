@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ZODB.POSException import InvalidObjectReference
 
 #: Exceptions of code that is not ours, where they have to be an answer and not the end of the
@@ -15,7 +17,43 @@ class ZCAsyncError(Exception):
 
 
 class AbortedError(ZCAsyncError):
-    """A partial was ended from outside: cancelled, begun too late, interrupted too often."""
+    """A partial was ended from outside: cancelled, begun too late, interrupted too often.
+
+    ``who`` has ended it, in words; ``when``, an aware datetime in UTC; ``times``: how often that
+    happened which has ended it, an int.  Each is None where it is not known.
+    """
+
+    def __init__(
+        self,
+        *args: object,
+        who: str | None = None,
+        when: datetime | None = None,
+        times: int | None = None,
+    ) -> None:
+        super().__init__(*args)
+        self.who, self.when, self.times = who, when, times
+
+
+class JobCancelled(AbortedError):
+    """Somebody has cancelled the job: ``who``, and ``when``."""
+
+
+class DeadlineMissed(AbortedError):
+    """The job was not begun within its ``begin_by``, as was noticed ``when`` it ended."""
+
+
+class JobCrashed(AbortedError):
+    """The process that made the call has died at it, ``times`` in all: it is not tried again.
+
+    ``who``: the process that died last.  The Failure's ``evidence`` says how.
+    """
+
+
+class JobInterrupted(AbortedError):
+    """The engine that had the job performed was gone, ``times`` in all: it is not tried again.
+
+    ``who``: the process in which the call was lost, where that is known.
+    """
 
 
 class BadStateError(ZCAsyncError):

@@ -14,10 +14,14 @@ from zcasync.errors import (
     BadCallable,
     BadStateError,
     ConfigurationError,
+    DeadlineMissed,
     FencedError,
     ForeignError,
     FullError,
     HistoryChanged,
+    JobCancelled,
+    JobCrashed,
+    JobInterrupted,
     MisplacedError,
     MissingCallable,
     MissingClass,
@@ -41,6 +45,7 @@ __all__ = [
     "BadStateError",
     "ConfigurationError",
     "DataManagerAvailable",
+    "DeadlineMissed",
     "FencedError",
     "ForeignError",
     "FullError",
@@ -59,7 +64,10 @@ __all__ = [
     "IUUIDSet",
     "IWorker",
     "IWorkers",
+    "JobCancelled",
+    "JobCrashed",
     "JobFailed",
+    "JobInterrupted",
     "JobRetried",
     "MisplacedError",
     "MissingCallable",
@@ -521,7 +529,11 @@ class JobRetried:
 #     ConfigurationError   a home or its configuration cannot be used
 #
 #   In a partial's result:
-#     AbortedError         ended from outside: cancelled, begun too late, interrupted too often
+#     AbortedError         ended from outside, or by ``fail``; ``who``, ``when`` and ``times``
+#       JobCancelled       by somebody: ``who``
+#       DeadlineMissed     not begun within its ``begin_by``
+#       JobCrashed         the process that made the call died: ``times`` in all
+#       JobInterrupted     its engine was gone: ``times`` in all
 #     MissingCallable      the callable cannot be found where it is to be called
 #     MissingClass         the class of an argument cannot be found there
 #     MissingPolicy        the retry policy cannot be found there

@@ -72,7 +72,7 @@ def test_the_first_interruption_under_never_ends_a_job_with_the_evidence(
     session.connection.cacheMinimize()
 
     assert (partial.state, partial.attempts, partial._interruptions) == (COMPLETED, 1, 1)
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert partial.result.getErrorMessage() == (
         "interrupted, and its retry policy 'never' lets it begin only once: "
         "child process 7 was killed by SIGKILL"
@@ -159,7 +159,7 @@ def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(
     partial = claimed(session, Raising)
     recover([partial], DEATH, log)
 
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert "ZeroDivisionError: oh" in log[0]
 
 
@@ -169,7 +169,7 @@ def test_a_policy_of_the_application_decides_too(session: Session, log: list[str
     partial = begun(session, None)
     recover([partial], DEATH, log)
 
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
 
 
 def test_a_callback_under_never_is_begun_once(session: Session, log: list[str]) -> None:
@@ -181,7 +181,7 @@ def test_a_callback_under_never_is_begun_once(session: Session, log: list[str]) 
     recover([partial], DEATH, log)
 
     assert (partial.state, callback.state) == (COMPLETED, COMPLETED)
-    assert callback.result.type is AbortedError
+    assert callback.result.check(AbortedError)
 
 
 @pytest.mark.parametrize(("retry", "ends"), [("never", True), ("default", False)])

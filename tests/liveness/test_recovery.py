@@ -133,7 +133,7 @@ def test_cancelled_jobs_end_and_name_the_operator(claims: Claims, log: list[str]
     recover(partials, DEATH, log, {partials[0]._p_oid: "jane", partials[2]._p_oid: "joe"})
 
     assert states(partials) == [COMPLETED, PENDING, COMPLETED]
-    assert partials[0].result.type is AbortedError
+    assert partials[0].result.check(AbortedError)
     assert partials[0].result.getErrorMessage() == "cancelled by jane"
     assert partials[2].result.getErrorMessage() == "cancelled by joe"
     assert partials[0].result.evidence == DEATH.as_dict()
@@ -156,7 +156,7 @@ def test_the_tenth_interruption_ends_a_job_with_the_evidence(
 
     assert partial.state == COMPLETED
     assert partial.attempts == 10
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert partial.result.getErrorMessage() == (
         "interrupted 10 times; the last time: child process 7 was killed by SIGKILL"
     )
@@ -185,7 +185,7 @@ def test_the_tenth_interruption_of_a_callback_ends_the_callback(
     for _ in range(INTERRUPTION_LIMIT):
         recover([partial], DEATH, log)
 
-    assert callback.result.type is AbortedError
+    assert callback.result.check(AbortedError)
     assert partial.result == 3
 
 

@@ -71,9 +71,9 @@ def test_a_partial_that_was_not_begun_in_time_ends_with_the_reason(
     fake_clock.advance(minutes=2)
 
     assert Performer().perform_claimed(partial, incarnation)
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert "its begin_by has passed" in partial.result.getErrorMessage()
-    assert handler.result.type is AbortedError
+    assert handler.result.check(AbortedError)
     assert (demo.counter, partial.attempts, partial.started) == (0, 0, None)
 
 

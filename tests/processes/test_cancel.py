@@ -27,7 +27,7 @@ from tests.support.gates import Gate
 from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.datamanager import Worker
 from zcasync.instance.process_identity import ProcessIdentity
-from zcasync.interfaces import AbortedError
+from zcasync.interfaces import AbortedError, JobCancelled
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 from zcasync.testing.process import is_gone
@@ -72,8 +72,9 @@ def test_a_running_job_loses_its_process_and_names_who_cancelled_it(
     assert done.returncode == 0, done.stderr
     assert is_gone(child)
     failure = client.wait_for(running)
-    assert failure.type is AbortedError
-    assert "cancelled by" in failure.getErrorMessage()
+    assert failure.type is JobCancelled
+    assert failure.check(AbortedError)
+    assert failure.getErrorMessage() == f"cancelled by {failure.value.who}"
     assert "in pass_gate" in "\n".join(failure.evidence["output"]), "where it was"
     assert "in pass_gate" in failure.getTraceback()
     shown = zcasync(instance.home, "job", id_of(running)).stdout
@@ -170,7 +171,7 @@ def test_a_job_that_waits_for_another_one_is_ended_and_the_other_one_is_not(
     gate.open()
     client.wait_for(inner)
     client.sync()
-    assert outer.result.type is AbortedError
+    assert outer.result.check(AbortedError)
 
 
 def test_a_reactor_job_that_waits_for_a_deferred_is_ended_and_its_deferred_cancelled(
@@ -182,7 +183,7 @@ def test_a_reactor_job_that_waits_for_a_deferred_is_ended_and_its_deferred_cance
     assert done.returncode == 0, done.stderr
     Gate(f"{gate.path}.cancelled").wait_for()
     failure = client.wait_for(partial)
-    assert failure.type is AbortedError
+    assert failure.check(AbortedError)
     assert "cancelled by" in failure.getErrorMessage()
     client.wait_until(lambda: len(common.worker().reactor) == 0, "it to be retired")
 
@@ -236,7 +237,7 @@ def test_a_job_of_another_worker_that_cannot_run_is_cancelled(
         done = zcasync(common.home, "cancel", id_of(partial), "--timeout", "4")
         client.sync()
         assert done.returncode == 0, done.stderr
-        assert partial.result.type is AbortedError
+        assert partial.result.check(AbortedError)
 
 
 def test_a_job_in_the_hands_of_a_worker_elsewhere_is_not_cancelled_but_released(

@@ -55,7 +55,7 @@ def test_a_job_that_always_kills_its_child_is_ended_with_the_evidence(
     client.commit()
     innocent = [client.put(jobs.nothing) for _ in range(10)]
     failure = client.wait_for(partial, timeout=90)
-    assert failure.type is AbortedError
+    assert failure.check(AbortedError)
     assert "interrupted 10 times" in failure.getErrorMessage()
     assert "exited with 3" in failure.getErrorMessage()
     assert failure.evidence["exit_code"] == 3
@@ -74,7 +74,7 @@ def test_a_callback_that_always_kills_its_child_is_ended_too(client: Client, gat
     client.commit()
     client.wait_for(partial, timeout=90)
     assert partial.result == ((1,), {})
-    assert fatal.result.type is AbortedError
+    assert fatal.result.check(AbortedError)
     assert len(gate.arrivals()) == 2
 
 

@@ -44,7 +44,7 @@ def test_a_job_that_takes_too_much_memory_is_ended_with_the_evidence(
     partial._interruptions = 8  # of ten: it is tried twice
     client.commit()
     failure = client.wait_for(partial, timeout=90)
-    assert failure.type is AbortedError
+    assert failure.check(AbortedError)
     assert "more than the 300 MB of memory-limit" in failure.getErrorMessage()
     assert failure.evidence["signal"] == "SIGKILL"
     assert "in take_memory" in "\n".join(failure.evidence["output"])

@@ -57,7 +57,7 @@ def test_a_child_that_the_kernel_kills_for_want_of_memory_leaves_the_reason(
     partial._interruptions = 9  # the next one is the last
     client.commit()
     failure = client.wait_for(partial, timeout=60)
-    assert failure.type is AbortedError
+    assert failure.check(AbortedError)
     assert failure.evidence["signal"] == "SIGKILL"
     assert "out of memory: the kernel killed it" in failure.getErrorMessage()
     assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {}), "the slot works again"

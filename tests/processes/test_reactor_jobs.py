@@ -87,6 +87,6 @@ def test_an_error_that_looks_like_an_interrupt_ends_the_job_that_raises_it(
     client: Client, gate: Gate, call: Callable[..., Any]
 ) -> None:
     failure = client.wait_for(client.put(call, gate.path, queue="reactor"))
-    assert failure.type is AbortedError
+    assert failure.check(AbortedError)
     assert "KeyboardInterrupt" in failure.getErrorMessage()
     assert len(gate.arrivals()) == 1

@@ -38,7 +38,7 @@ def test_a_job_under_never_whose_child_is_killed_is_not_begun_again(
     os.kill(victim, signal.SIGKILL)
     failure = client.wait_for(partial)
 
-    assert failure.type is AbortedError
+    assert failure.check(AbortedError)
     assert "'never' lets it begin only once" in failure.getErrorMessage()
     assert failure.evidence["signal"] == "SIGKILL"
     assert (partial.attempts, partial._interruptions) == (1, 1)
@@ -141,7 +141,7 @@ def test_a_job_under_never_is_not_begun_again_when_its_supervisor_was_killed(
     again = [client.connection.get(one._p_oid) for one in (partial, reactor_partial)]
 
     for failure in client.wait_for(*again):
-        assert failure.type is AbortedError
+        assert failure.check(AbortedError)
         assert "its supervisor was gone" in failure.getErrorMessage()
     assert arrivals_after(client, gate) == 1
     assert len(Gate(f"{gate.path}-reactor").arrivals()) == 1
@@ -159,7 +159,7 @@ def test_a_job_under_never_that_outlasts_a_graceful_stop_is_over(
 
     with stored(instance.home) as client:
         found = client.connection.get(oid)
-        assert found.result.type is AbortedError
+        assert found.result.check(AbortedError)
         assert found.attempts == 1
 
 

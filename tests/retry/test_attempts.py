@@ -190,7 +190,7 @@ def test_a_job_under_never_that_was_begun_is_ended_and_not_begun_again(session: 
     assert performer.perform_claimed(partial, partial.claim)
 
     assert failing.calls == 1
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert "'never' lets it begin only once" in partial.result.getErrorMessage()
 
 

@@ -219,7 +219,7 @@ class Expectations:
     def _judge_failure(self, call: Call, partial: Any, values: list[int], cancelled: bool) -> None:
         kind, result = call.kind, partial.result
         reason = result.getErrorMessage()
-        was_cancelled = result.type is AbortedError and reason == f"cancelled by {WHO}"
+        was_cancelled = result.check(AbortedError) and reason == f"cancelled by {WHO}"
         # One that was cancelled while it waited had made its own change before.
         most = 1 if kind.waits and was_cancelled else 0
         for number, value in enumerate(values):
@@ -232,7 +232,7 @@ class Expectations:
         elif result.check(*LOST_COMMITS):
             assert kind.once, f"{call.name}: {reason}"
         else:
-            assert result.type is AbortedError, f"{call.name}: {result.type} {reason}"
+            assert result.check(AbortedError), f"{call.name}: {result.type} {reason}"
             self._judge_abortion(call, partial, reason, cancelled)
 
     def _judge_abortion(self, call: Call, partial: Any, reason: str, cancelled: bool) -> None:

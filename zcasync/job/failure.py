@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.python.reflect import qual
 
 from zcasync import errors
-from zcasync.errors import ForeignError
+from zcasync.errors import AbortedError, ForeignError
 from zcasync.text import printable, shorten
 from zcasync.unpublished import Unpublished
 
@@ -169,9 +169,12 @@ def _copy(original: BaseException, message: str) -> BaseException | None:
         (message,)
     ]:
         try:
-            return type(original)(*args)
+            made = type(original)(*args)
         except TypeError:  # this class wants other arguments
             continue
+        if isinstance(original, AbortedError) and isinstance(made, AbortedError):
+            made.who, made.when, made.times = original.who, original.when, original.times
+        return made
     return None
 
 

@@ -18,6 +18,16 @@ class Death:
     output: tuple[str, ...] = ()  # its last lines, the Python stack among them
 
     @property
+    def process(self) -> str:
+        """The process, for people."""
+        return f"child process {self.pid}" if self.pid else "a thread of the engine's own process"
+
+    @property
+    def is_crash(self) -> bool:
+        """True when the process died by itself or was killed; False: its engine was gone."""
+        return self.exit_code is not None or self.signal is not None
+
+    @property
     def summary(self) -> str:
         """One line for people."""
         how = f"was killed by {self.signal}" if self.signal else f"exited with {self.exit_code}"

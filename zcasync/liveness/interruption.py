@@ -72,7 +72,8 @@ def _following(partial: PartialRecord) -> PartialRecord | None:
 
 def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
     partial.interrupt()
-    decision = decide(partial, Died(death.summary, death.as_dict()))
+    fault = Died(death.summary, death.as_dict(), death.process, death.is_crash)
+    decision = decide(partial, fault)
     if isinstance(decision, End | Later) and decision.problem:
         log.append(f"{name}: {decision.problem}")
     if isinstance(decision, End):

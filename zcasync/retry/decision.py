@@ -7,9 +7,16 @@ group commit act on the decision, and :mod:`zcasync.liveness` for calls whose pr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from zcasync import clock
-from zcasync.errors import AbortedError, MissingPolicy
+from zcasync.errors import (
+    DeadlineMissed,
+    JobCancelled,
+    JobCrashed,
+    JobInterrupted,
+    MissingPolicy,
+)
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.attempts import Attempts
@@ -61,7 +68,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
         case Refused(error):
             return End(from_exception(error))
         case Cancelled(who, evidence):
-            return End(from_exception(AbortedError(f"cancelled by {who}"), **evidence))
+            error = JobCancelled(f"cancelled by {who}", who=who, when=_now())
+            return End(from_exception(error, **evidence))
         case Unreadable(problem):
             return Quarantine(problem)
         case Died():
@@ -97,7 +105,9 @@ def _after_death(partial: PartialRecord, fault: Died) -> Decision:
         )
     else:
         reason = f"interrupted {partial.interruptions} times; the last time: {fault.summary}"
-    return End(from_exception(AbortedError(reason), **fault.evidence), problem)
+    kind = JobCrashed if fault.is_crash else JobInterrupted
+    error = kind(reason, who=fault.who, when=_now(), times=partial.interruptions)
+    return End(from_exception(error, **fault.evidence), problem)
 
 
 def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]:
@@ -130,9 +140,11 @@ def can_wait(partial: PartialRecord) -> bool:
 def begun_before(partial: PartialRecord) -> Refused:
     """Return the refusal of a call that was begun and may not be made a second time."""
     return Refused(
-        AbortedError(
+        JobInterrupted(
             f"it was begun before, how that ended is not known, and its retry policy "
-            f"{shown_name(partial)!r} lets it begin only once"
+            f"{shown_name(partial)!r} lets it begin only once",
+            when=_now(),
+            times=partial.interruptions + 1,
         )
     )
 
@@ -140,7 +152,13 @@ def begun_before(partial: PartialRecord) -> Refused:
 def too_late(partial: PartialRecord) -> Refused:
     """Return the refusal of a call whose ``begin_by`` has passed."""
     return Refused(
-        AbortedError(
-            f"not begun within {partial.begin_by} of {partial.begin_after}: its begin_by has passed"
+        DeadlineMissed(
+            f"not begun within {partial.begin_by} of {partial.begin_after}: its begin_by has "
+            "passed",
+            when=_now(),
         )
     )
+
+
+def _now() -> datetime:
+    return clock.to_datetime(clock.now())

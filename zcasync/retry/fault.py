@@ -60,10 +60,15 @@ class Refused:
 
 @dataclass(frozen=True)
 class Died:
-    """The death of the process that made the call; the record counts the interruption already."""
+    """The death of the process that made the call; the record counts the interruption already.
+
+    ``who``: that process, for people; ``is_crash``: it died by itself, not with its engine.
+    """
 
     summary: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    who: str | None = None
+    is_crash: bool = True
 
 
 @dataclass(frozen=True)

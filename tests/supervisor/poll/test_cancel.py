@@ -103,7 +103,7 @@ def test_a_rescheduled_job_can_be_cancelled(scene: Scene) -> None:
     scene.reschedule(partial, 3)
     done = scene.run(PassInput(cancelled={partial._p_oid: "jane"}), s0=ready())
 
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert done.cancelled == oids([partial])
 
 
@@ -128,7 +128,7 @@ def test_a_cancelled_job_ends_once_its_child_is_gone(scene: Scene) -> None:
     assert (partial.state, done.cancelled) == (ACTIVE, [])
 
     done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(deaths=[(DEATH, False)]))
-    assert partial.result.type is AbortedError
+    assert partial.result.check(AbortedError)
     assert done.cancelled == oids([partial])
 
 
@@ -177,7 +177,8 @@ def test_a_callback_that_comes_while_a_pass_ends_its_job_is_not_lost(
     done = scene.run(PassInput(cancelled=cancelled), s0=SlotReport(ready=True, deaths=deaths))
 
     assert done.conflicts == 1
-    assert (partial.state, partial.result.type) == (CALLBACKS, AbortedError)
+    assert partial.state == CALLBACKS
+    assert partial.result.check(AbortedError)
     assert (scene.held(), done.hand_out.slots) == ([partial], {0: oids([partial])})
 
 

@@ -45,7 +45,7 @@ ALLOWED: dict[str, str] = {
     "patterns": "partial",
     "instanceuuid": "instance",
     "subscribers": "database datamanager instanceuuid",
-    "calls": "database datamanager partial",
+    "calls": "database datamanager partial queues",
     "zcasync": "calls partial perform registry results",
     "protocol": "unix_sockets",
     "supervisor/children": "instance job liveness perform protocol",

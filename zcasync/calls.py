@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from zcasync.database.client import open_client
 from zcasync.datamanager import DataManager
 from zcasync.datamanager import find as find_manager
 from zcasync.interfaces import IDataManager
 from zcasync.partial import Partial
+from zcasync.queues.put import AllOptions
 
 if TYPE_CHECKING:
     from ZODB import DB
@@ -24,15 +25,23 @@ def open(home: str | os.PathLike[str] | None = None) -> DB:
     return open_client(home)
 
 
-def put(context: Any, call: Any, *, queue: str = "thread", **options: Any) -> Partial:
+def put(
+    context: Any, call: Any, *args: Any, queue: str = "thread", **options: Unpack[AllOptions]
+) -> Partial:
     """Put ``call`` in a queue of the data manager that serves ``context``; return its partial.
 
-    ``context``: a persistent object that is stored, a connection, or a data manager.  ``options``:
-    see ``IPartialQueue.put``; ``secret=True`` has the call's arguments shown to nobody, though they
-    stay in the database until the job is forgotten and the database packed.  Runs after the caller
-    commits.  Raises LookupError when the database has no data manager yet (a supervisor installs
-    it) or no such queue.
+    ``context``: a persistent object that is stored, a connection, or a data manager.  ``args`` are
+    arguments of the call; keyword arguments need a partial, ``Partial(call, 1, number=2)``, because
+    keywords are the options of the put.  ``options``: see ``IPartialQueue.put``; ``secret=True``
+    has the call's arguments shown to nobody, though they stay in the database until the job is
+    forgotten and the database packed.  Runs after the caller commits.  Raises TypeError for what is
+    no option, LookupError when the database has no data manager yet (a supervisor installs it) or
+    no such queue.
     """
+    if args:
+        if isinstance(call, Partial):
+            raise TypeError(f"{call!r} has its arguments already: make them part of it")
+        call = Partial(call, *args)
     return _manager(context).queue(queue).put(call, **options)
 
 

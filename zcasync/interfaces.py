@@ -129,22 +129,26 @@ class IPartialQueue(Interface):
         ``begin_by``: a timedelta from then; a call not begun by its end is ended with an
         AbortedError (TypeError, ValueError for what is no timedelta, or negative).
 
-        Options: ``batch=True`` allows that the call is committed together with others (``False``
-        forbids it where the queue's ``batch`` is True); hooks and notes of their transaction add
-        up, and a call that sets its user, extension data or data is committed alone.
+        Options: ``delay``, in place of ``begin_after``: seconds, or a timedelta, from now on (both:
+        ValueError).  ``batch=True`` allows that the call is committed together with others
+        (``False`` forbids it where the queue's ``batch`` is True); hooks and notes of their
+        transaction add up, and a call that sets its user, extension data or data is committed
+        alone.
         ``detached=True`` makes the call without a connection, with plain arguments only
         (ValueError).  ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
-        or ``"module:attribute"``) and that is called with the partial; None: the adapter without a
+        or ``"module:attribute"``) and that is called with the partial; a number: so many times
+        again after an exception (0 is one attempt), with the pauses of ``"exceptions"``; a
+        ``zcasync.retry.stock.RetryExceptions``; None: the adapter without a
         name, else ``"default"``; ValueError for one that cannot be found.  ``secret=True`` has the
         arguments shown to nobody (see ``IPartial.secret``), ``secret=("password", 0)`` those with
         these names and positions; ValueError for one that a call does not have.  They are stored as
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
 
-        Raises TypeError for unknown options, ValueError for a partial that was put already,
-        BadCallable and MisplacedError for what another process could not call or load.  Nothing
-        happens before the caller commits.
+        Raises TypeError for unknown options, with the nearest name, ValueError for a partial that
+        was put already, BadCallable and MisplacedError for what another process could not call or
+        load.  Nothing happens before the caller commits.
         """
 
     def put_many(items, begin_after=None, begin_by=None, **options):

@@ -122,8 +122,7 @@ def test_a_factory_is_stored_by_its_name(session: Session) -> None:
         "tests.retry.test_policy:missing",
         "tests.retry.test_policy:NUMBER",
         lambda partial: None,
-        PATIENT,
-        42,
+        4.2,
     ],
 )
 def test_a_policy_that_no_worker_could_find_is_refused_by_name(

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
@@ -25,7 +25,7 @@ from zcasync.partial import Partial
 from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
-from zcasync.queues.put import Check, PutOptions
+from zcasync.queues.put import Check, Options, PutOptions
 from zcasync.unpublished import Unpublished
 
 #: A process that ends a waiting partial has its callbacks for itself for this time.
@@ -50,12 +50,12 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
 
     # for applications
 
-    def put(
+    def put(  # type: ignore[override]  # checkers are told which options there are
         self,
         item: Any,
         begin_after: datetime | None = None,
         begin_by: timedelta | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> Partial:
         given = PutOptions.of(begin_after, begin_by, **options)
         partial = Check(given, self._p_jar)(item)
@@ -63,12 +63,12 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         append(self, [(given.due, partial)])
         return partial
 
-    def put_many(
+    def put_many(  # type: ignore[override]
         self,
         items: Iterable[Any],
         begin_after: datetime | None = None,
         begin_by: timedelta | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> list[Partial]:
         given = PutOptions.of(begin_after, begin_by, **options)
         check = Check(given, self._p_jar)

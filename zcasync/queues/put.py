@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from types import FunctionType
-from typing import Any
+from typing import Any, TypedDict
 
 from zcasync import clock
 from zcasync.interfaces import PENDING, IDataManagerPartial
@@ -14,6 +16,23 @@ from zcasync.job.placement import bare_copy, is_bare, require_placed, require_pl
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.partial import Partial, as_partial
 from zcasync.retry.policy import require_policy, stored_name
+
+
+class Options(TypedDict, total=False):
+    """The options of ``IPartialQueue.put`` beside its arguments, for type checkers."""
+
+    delay: float | timedelta | None
+    batch: bool | None
+    detached: bool
+    retry: Any
+    secret: bool | str | Iterable[str | int] | None
+
+
+class AllOptions(Options, total=False):
+    """All options of ``IPartialQueue.put``."""
+
+    begin_after: datetime | None
+    begin_by: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -38,14 +57,22 @@ class PutOptions:
         begin_after: datetime | None,
         begin_by: timedelta | None,
         *,
+        delay: float | timedelta | None = None,
         batch: bool | None = None,
         detached: bool = False,
         retry: Any = None,
         secret: Any = False,
+        **unknown: Any,
     ) -> PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
+        if unknown:
+            _refuse(next(iter(unknown)))
         now = clock.now()
         due = now if begin_after is None else clock.from_datetime(begin_after, "begin_after")
+        if delay is not None:
+            if begin_after is not None:
+                raise ValueError("delay and begin_after both say when: give one of them")
+            due = now + _delay(delay)
         policy, hidden = stored_name(retry), secret_of(secret)
         return cls(max(now, due), _microseconds(begin_by), batch, detached, policy, hidden)
 
@@ -104,3 +131,29 @@ def _microseconds(begin_by: timedelta | None) -> int | None:
     if begin_by < timedelta(0):
         raise ValueError(f"begin_by must not be negative: {begin_by}")
     return begin_by // clock.MICROSECOND
+
+
+def _delay(delay: Any) -> int:
+    """Return the microseconds.  Raises TypeError, ValueError."""
+    if isinstance(delay, bool) or not isinstance(delay, int | float | timedelta):
+        raise TypeError(f"delay must be seconds or a timedelta, not {type(delay).__name__}")
+    try:
+        span = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+        microseconds = span // clock.MICROSECOND
+        clock.to_datetime(clock.now() + microseconds)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"delay is no time that a job could wait: {delay}") from error
+    if microseconds < 0:
+        raise ValueError(f"delay must not be negative: {delay}")
+    return microseconds
+
+
+def _refuse(name: str) -> None:
+    """Raise TypeError for an option that there is not."""
+    known = list(AllOptions.__annotations__)
+    nearest = get_close_matches(name, known, 1)
+    meant = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}."
+    raise TypeError(
+        f"put has no option {name!r}: {meant}  An argument of the call goes into a partial: "
+        f"Partial(call, {name}=...)"
+    )

@@ -16,7 +16,7 @@ from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPo
 from zcasync.interfaces import IRetryPolicy
 from zcasync.job.callables import find, is_imported, require_allowed, store_form
 from zcasync.job.record import PartialRecord
-from zcasync.retry.stock import STOCK
+from zcasync.retry.stock import STOCK, RetryExceptions, by_values
 
 #: The name of the policy of a partial, and of a callback, that names none.
 UNNAMED = "default"
@@ -35,10 +35,18 @@ class RetryDecision:
 def stored_name(retry: Any) -> str | None:
     """Return the stored name for the argument ``retry``; None for None.
 
+    A number, of further attempts after an exception, and RetryExceptions have their values in it.
+
     Raises ValueError, naming the argument, for what has no name that workers could import.
     """
     if retry is None or isinstance(retry, str):
         return retry
+    if isinstance(retry, int) and not isinstance(retry, bool):
+        if retry < 0:
+            raise ValueError(f"retry={retry}: a call cannot be tried again so many times")
+        retry = RetryExceptions(limit=retry + 1)
+    if isinstance(retry, RetryExceptions):
+        return retry.name
     try:
         name = store_form(retry)
     except BadCallable as error:
@@ -141,7 +149,7 @@ def _stock(partial: PartialRecord, name: str) -> Factory:
 
 def _named(partial: PartialRecord, name: str) -> Factory:
     """Return the factory with this name.  Raises MissingPolicy, MissingCallable, NotAllowed."""
-    found = _registered(partial, name) or STOCK.get(name)
+    found = _registered(partial, name) or STOCK.get(name) or by_values(name)
     if found is not None:
         return found
     if is_imported(name):

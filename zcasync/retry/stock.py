@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pickle import PicklingError
 from typing import Any
 
@@ -40,6 +42,9 @@ UNSTORABLE = (
     UnstorableError,
     InvalidObjectReference,
 )
+
+#: The values in a name of RetryExceptions.
+VALUES = ("limit", "delay", "factor", "jitter", "longest")
 
 Answer = bool | timedelta | datetime
 
@@ -171,8 +176,10 @@ class RetryExceptions:
     at random by ``uniform(low, high)``, so that calls which failed together are not repeated
     together.  Conflicts and interruptions are treated as by ``default``.
 
-    Keep one of your own in a module that workers can import, and name it to ``put`` as
-    ``retry="package.module:NAME"``.  Raises ValueError for values that make no sense.
+    Give one to ``put`` as it is, ``retry=RetryExceptions(limit=3, delay=2)``: its values are kept
+    in its name.  One with a ``uniform`` of its own belongs into a module that workers can import,
+    and is named as ``retry="package.module:NAME"``.  Raises ValueError for values that make no
+    sense.
     """
 
     def __init__(
@@ -192,6 +199,23 @@ class RetryExceptions:
         self.limit, self._delay, self._factor = limit, delay, factor
         self._jitter, self._longest, self._uniform = jitter, longest, uniform
 
+    @property
+    def name(self) -> str:
+        """The name by which every process makes the same, such as ``exceptions(limit=3)``.
+
+        Raises ValueError where there is none.
+        """
+        if self._uniform is not random.uniform or type(self) is not RetryExceptions:
+            raise ValueError("retry cannot be kept by its values: name it as package.module:NAME")
+        usual = retry_exceptions.values()
+        given = {name: value for name, value in self.values().items() if value != usual[name]}
+        return f"exceptions({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    def values(self) -> dict[str, float]:
+        """Return the values by the names of the arguments."""
+        numbers = (self.limit, self._delay, self._factor, self._jitter, self._longest)
+        return dict(zip(VALUES, numbers, strict=True))
+
     def __call__(self, partial: Any) -> _RetryExceptions:
         """Return the policy for a partial."""
         return _RetryExceptions(partial, self)
@@ -205,6 +229,21 @@ class RetryExceptions:
 
 
 retry_exceptions = RetryExceptions()
+
+
+@lru_cache(maxsize=100)
+def by_values(name: str) -> RetryExceptions | None:
+    """Return the policies with a name that has their values; None for any other name."""
+    found = re.fullmatch(r"exceptions\((.*)\)", name)
+    if found is None:
+        return None
+    try:
+        pairs = dict(pair.split("=") for pair in found[1].split(", ") if pair)
+        values = {key: (int if key == "limit" else float)(text) for key, text in pairs.items()}
+        return RetryExceptions(**values) if values.keys() <= set(VALUES) else None  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
 
 #: The policies that every process knows.
 STOCK: dict[str, Callable[[Any], Any]] = {

@@ -207,7 +207,7 @@ def test_an_adapter_of_a_function_makes_a_partial_for_each_put(
         return Partial(call, "an argument of the adapter's")
 
     monkeypatch.setattr(queue_put, "IDataManagerPartial", adapt)
-    partials = queue.put_many([samples.nothing] * 2)
+    partials = queue.put_many([samples.note] * 2)
 
     assert partials[0] is not partials[1]
     assert [list(partial.args) for partial in partials] == [["an argument of the adapter's"]] * 2

@@ -11,6 +11,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
     callables.py   a callable as a stored name, and the way back
+    signature.py   whether the callable takes the arguments
     arguments.py   the parts of a call; loading its callable
     secret.py      the arguments that are shown to nobody
     placement.py   whether all parts of a call can be stored from a connection

@@ -14,6 +14,7 @@ from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.job.callables import is_imported, require_allowed
 from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
 from zcasync.job.secret import Secret, require_arguments, secret_of
+from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
 from zcasync.retry.policy import require_policy, stored_name
 
@@ -87,6 +88,7 @@ class Check:
         self._options = options
         self._jar = jar
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
+        self._found: dict[str, Any] = {}  # callables by their names
         if is_imported(options.policy):
             require_allowed(jar, options.policy)
 
@@ -116,6 +118,7 @@ class Check:
             raise ValueError(f"item {partial!r} has been called already: make a new Partial")
         if self._options.detached:
             require_plain(partial)
+        require_signature(partial, self._found)
         require_arguments(partial, self._options.secret)
         require_policy(partial, self._options.policy)
         if self._jar is not None:

@@ -69,7 +69,7 @@ class NotRunning(ZCAsyncError):
 
 
 class BadCallable(ZCAsyncError, TypeError):
-    """The object cannot be called later by another process; the message gives the reason."""
+    """The object cannot be called later by another process, or not so; the message says why."""
 
 
 class NotAllowed(BadCallable):

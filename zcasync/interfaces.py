@@ -146,10 +146,10 @@ class IPartialQueue(Interface):
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
 
-        Raises TypeError for unknown options, with the nearest name, and for arguments that the
-        function, or the method's, does not take, ValueError for a partial that
-        was put already, BadCallable and MisplacedError for what another process could not call or
-        load.  Nothing happens before the caller commits.
+        Raises TypeError for unknown options, with the nearest name, ValueError for a partial that
+        was put already, BadCallable, a TypeError, for what another process could not call, and
+        for arguments that the function or method does not take; MisplacedError for what it could
+        not load.  Nothing happens before the caller commits.
         """
 
     def put_many(items, begin_after=None, begin_by=None, **options):

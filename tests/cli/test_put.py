@@ -103,6 +103,15 @@ def test_a_wait_of_no_time_checks_once(served: Instance, cli: Cli, gate: Gate) -
     assert "after 0 s" in done.err
 
 
+def test_arguments_that_a_function_does_not_take_are_exit_code_2(
+    served: Instance, cli: Cli
+) -> None:
+    done = cli("put", "tests.jobs.basic.nothing", "--arg", "1")
+    assert done.code == 2
+    assert "too many positional arguments" in done.error
+    assert "Traceback" not in done.error
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -8,12 +8,13 @@ import sys
 from types import FunctionType
 from typing import Any
 
+from zcasync.errors import BadCallable
 from zcasync.job.callables import dotted, find
 from zcasync.job.record import PartialRecord
 
 
 def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
-    """Raise TypeError, with Python's own words, when the callable does not take the arguments.
+    """Raise BadCallable, in Python's own words, where the callable does not take the arguments.
 
     Only functions, and methods that are functions of their class, are asked; of a decorated one the
     function that the decorator has made counts, which may take anything.  Imports nothing, and
@@ -38,7 +39,7 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
             try:
                 signature.bind(*args, **(kwargs or {}))
             except TypeError as error:
-                raise TypeError(f"{dotted(call)}{signature}: {error}") from None
+                raise BadCallable(f"{dotted(call)}{signature}: {error}") from None
 
 
 def _of_class(kind: type, name: str) -> Any:

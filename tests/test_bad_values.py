@@ -109,8 +109,8 @@ def test_the_worker_to_pull_for_is_a_uuid(session: Session) -> None:
     ("make", "name"),
     [
         (lambda demo: demo.increase, "callable"),
-        (lambda demo: Partial(samples.nothing, demo), r"args\[0\]"),
-        (lambda demo: Partial(samples.nothing, key=demo), r"kwargs\['key'\]"),
+        (lambda demo: Partial(samples.echo, demo), r"args\[0\]"),
+        (lambda demo: Partial(samples.echo, key=demo), r"kwargs\['key'\]"),
     ],
     ids=["callable", "args", "kwargs"],
 )
@@ -160,9 +160,9 @@ def application(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 CALLS = {
     "callable": lambda lost: lost.Stored().go,
-    "args[1]": lambda lost: Partial(samples.nothing, 0, lost.Stored()),
-    "args[0]": lambda lost: Partial(samples.nothing, lost.Value()),
-    "kwargs['key']": lambda lost: Partial(samples.nothing, key=lost.Value()),
+    "args[1]": lambda lost: Partial(samples.echo, 0, lost.Stored()),
+    "args[0]": lambda lost: Partial(samples.echo, lost.Value()),
+    "kwargs['key']": lambda lost: Partial(samples.echo, key=lost.Value()),
 }
 
 
@@ -191,9 +191,7 @@ def test_a_detached_call_with_an_object_of_a_removed_class_fails_too(
     application: _Application,
 ) -> None:
     session = Session(application.db)
-    oid = session.queue.put(
-        Partial(samples.nothing, application.module.Value()), detached=True
-    )._p_oid
+    oid = session.queue.put(Partial(samples.echo, application.module.Value()), detached=True)._p_oid
     session.commit()
     session.close()
 

@@ -121,7 +121,8 @@ def test_a_failed_secret_call_shows_its_name_and_traceback_only(
     served: Instance, client: Client, cli: Cli
 ) -> None:
     failed = client.manager.thread.put(Partial(secret.fail, PASSWORD), secret=(0,))
-    wrong = client.manager.thread.put(Partial(secret.fail, PASSWORD, pin=PASSWORD), secret=True)
+    wrong = client.manager.thread.put(Partial(secret.fail, PASSWORD), secret=True)
+    wrong.kwargs["pin"] = PASSWORD  # refused at a put
     client.commit()
     client.wait_for(failed, wrong)
     for partial in (failed, wrong):

@@ -15,6 +15,7 @@ from tests.jobs import load as load_jobs
 from tests.processes.servers import AT_SERVER, database_server
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
+from zcasync import Partial
 from zcasync.interfaces import COMPLETED
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
@@ -58,8 +59,7 @@ def test_a_sibling_buries_a_killed_supervisor_and_runs_its_jobs(
     victim, heir = pair
     client = heir.client
     counter = client.add("counter", jobs.Counter())
-    partial = client.manager.thread.put(counter.add_at_gate)
-    partial.args.append(gate.path)
+    partial = client.manager.thread.put(Partial(counter.add_at_gate, gate.path))
     partial.excludedUUIDs.add(client.worker(heir.home).UUID)
     client.commit()
     gate.wait_for()

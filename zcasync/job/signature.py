@@ -8,7 +8,7 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from zcasync.errors import BadCallable
+from zcasync.errors import BadCallable, MissingCallable
 from zcasync.job.callables import dotted, find
 from zcasync.job.record import PartialRecord
 
@@ -22,9 +22,9 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
     """
     call, args, kwargs = partial._call, partial._args, partial._kwargs
     if isinstance(call, str):
-        function = found.get(call)
-        if function is None:
-            function = found[call] = find(call) if call.partition(":")[0] in sys.modules else call
+        if call not in found:
+            found[call] = _named(call)
+        function = found[call]
     elif isinstance(call, tuple):
         owner, name = call
         function, args = _of_class(type(owner), name), (owner, *args)
@@ -34,12 +34,22 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
         return
     least, most = _positional(function)
     if kwargs or not least <= len(args) <= most:
-        signature = _signature(function)
-        if signature is not None:
+        twin = _twin(function)
+        if twin is not None:
             try:
-                signature.bind(*args, **(kwargs or {}))
+                twin(*args, **(kwargs or {}))
             except TypeError as error:
-                raise BadCallable(f"{dotted(call)}{signature}: {error}") from None
+                raise BadCallable(f"{error}: {dotted(call)}{_shown(function)}") from None
+
+
+def _named(name: str) -> Any:
+    """Return what a name leads to; None where its module is not loaded or has it no more."""
+    if name.partition(":")[0] not in sys.modules:
+        return None
+    try:
+        return find(name)
+    except MissingCallable:  # workers may have it
+        return None
 
 
 def _of_class(kind: type, name: str) -> Any:
@@ -60,10 +70,52 @@ def _positional(function: FunctionType) -> tuple[int, float]:
 
 
 @functools.lru_cache(maxsize=1000)
-def _signature(function: FunctionType) -> inspect.Signature | None:
-    if hasattr(function, "__signature__"):  # what it says need not be what it takes
+def _twin(function: FunctionType) -> FunctionType | None:
+    """Return a function that takes the same arguments and does nothing, so that Python judges.
+
+    None for a function that says of itself what it need not take.
+    """
+    if hasattr(function, "__signature__"):
         return None
-    try:
-        return inspect.signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):
-        return None
+    given = function.__code__
+    names = given.co_varnames[: given.co_argcount + given.co_kwonlyargcount]
+    stars = bool(given.co_flags & inspect.CO_VARARGS), bool(given.co_flags & inspect.CO_VARKEYWORDS)
+    code = _nothing.__code__.replace(
+        co_argcount=given.co_argcount,
+        co_posonlyargcount=given.co_posonlyargcount,
+        co_kwonlyargcount=given.co_kwonlyargcount,
+        co_varnames=given.co_varnames[: len(names) + sum(stars)],
+        co_nlocals=len(names) + sum(stars),
+        co_flags=_nothing.__code__.co_flags
+        | given.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS),
+        co_name=given.co_name,
+        co_qualname=given.co_qualname,
+    )
+    twin = FunctionType(code, {}, function.__name__, function.__defaults__)
+    twin.__kwdefaults__ = function.__kwdefaults__
+    twin.__qualname__ = function.__qualname__
+    return twin
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _shown(function: FunctionType) -> str:
+    """Return the arguments that a function takes, without annotations and values."""
+    signature = inspect.signature(function, follow_wrapped=False)
+    plain = [
+        parameter.replace(
+            annotation=parameter.empty,
+            default=parameter.empty if parameter.default is parameter.empty else _Default(),
+        )
+        for parameter in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=plain, return_annotation=signature.empty))
+
+
+class _Default:
+    """What stands for the value of a default: that may be long, or hold an address."""
+
+    def __repr__(self) -> str:
+        return "..."

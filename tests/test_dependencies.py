@@ -35,7 +35,7 @@ ALLOWED: dict[str, str] = {
     "retry": "database job",
     "perform": "database job retry workers zeo",
     "liveness": "database instance job retry workers",
-    "results": "database job perform zeo",
+    "results": "database instance job perform protocol zeo",
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
     "datamanager": "job partial queues workers",

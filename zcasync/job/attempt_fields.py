@@ -28,6 +28,7 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     _started: int | None = None
     _ended: int | None = None
     _history: AttemptHistory | None = None
+    _progress: tuple[float, float | None, str, int] | None = None
 
     @property
     def attempts(self) -> int:
@@ -101,6 +102,11 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     def last_failure(self) -> Any:
         """The Failure of the last of these attempts; None: there is none."""
         return None if self._history is None else self._history.failure
+
+    @property
+    def last_progress(self) -> tuple[float, float | None, str, int] | None:
+        """What the call has reported last before it ended: done, total, message, moment."""
+        return self._progress
 
     @property
     def was_begun(self) -> bool:

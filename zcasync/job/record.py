@@ -114,6 +114,10 @@ class PartialRecord(PartialFields):
         worker = None if self._claim is None else self._claim.worker.bytes
         self._history.add(failure, worker, moment)
 
+    def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
+        """Keep what the call has reported last: done, total, message, moment."""
+        self._progress = last
+
     def begin_once(self) -> None:
         """Record the start of a call that may begin only once."""
         self._once = True

@@ -16,7 +16,7 @@ from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
 from zcasync.perform.noted import Noted
-from zcasync.perform.progress import running
+from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
@@ -77,6 +77,7 @@ def attempt(run: Run) -> Any:
     partial.start()
     assert run.attempts is not None
     run.attempts.record(partial)
+    keep_last(partial)
     if is_deferred(value):
         if _is_to_be_held(run, value):
             return value
@@ -89,11 +90,11 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     """Make a call without a connection, whose start is committed, and commit the result."""
     callable_ = load_call(run.partial)
     args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
-    fence = storage_fence(run.partial._p_jar)
+    fence, oid = storage_fence(run.partial._p_jar), run.partial._p_oid
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        with acting_for(fence):
+        with heard(oid), acting_for(fence):
             value = run.host.invoke(callable_, *args, **kwargs)
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)

@@ -15,6 +15,7 @@ from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
 from zcasync.perform.noted import Noted
+from zcasync.perform.progress import keep_last
 from zcasync.perform.result import accept
 from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
@@ -126,6 +127,7 @@ class Commits:
                 if partial.waits_for is not None:
                     return
                 attempts.record(partial)
+                keep_last(partial)
             end(partial, result, follows_up=True)
 
         self._commit(partial, change, lambda _: partial.has_result)
@@ -135,6 +137,7 @@ class Commits:
 
         def change() -> None:
             if partial.is_unfinished:
+                keep_last(partial)
                 accept(partial, value)
 
         try:

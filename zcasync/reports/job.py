@@ -24,7 +24,7 @@ from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import LargeValue
-from zcasync.perform.progress import noted
+from zcasync.perform.progress import kept, noted
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
 
@@ -143,8 +143,8 @@ def summary(partial: Any) -> dict[str, Any]:
 
 
 def _progress(partial: Any) -> dict[str, Any] | None:
-    """Return the last progress report that was noted in the database."""
-    found = _try(lambda: noted(partial), None)
+    """Return the last report of its progress, as the database has it."""
+    found = _try(lambda: kept(partial) if partial.has_result else noted(partial), None)
     return None if found is None else found.as_dict()
 
 

@@ -157,10 +157,9 @@ class Executors:
                     self._sharing.take_back(child)
         self._wake()
 
-    def reported(self, partial: Any, progress: Progress) -> None:
+    def reported(self, oid: bytes, progress: Progress) -> None:
         """A job in this process has reported, in whatever thread."""
-        if partial is not None:
-            self._reactor.callFromThread(self.progress.report, partial._p_oid, progress)
+        self._reactor.callFromThread(self.progress.report, oid, progress)
 
     # what they report
 

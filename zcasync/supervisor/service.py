@@ -29,7 +29,8 @@ from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.status import child_list, reactor_job_list
+from zcasync.supervisor.poll.environment import Environment
+from zcasync.supervisor.status import child_list, progress_of, reactor_job_list
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
@@ -74,7 +75,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
-        operations = Operations(self.status, self._stop_reactor, self._cancel)
+        operations = Operations(self.status, self._stop_reactor, self._cancel, self._progress)
         self._control = ControlSocket(reactor, home, operations)
         self._opener = DatabaseThread(reactor, "opener")
         self._db: Any = None
@@ -159,6 +160,7 @@ class Supervisor(Service):  # type: ignore[misc]
         parts = EngineParts(
             make_pool=child_processes(self._reactor, settings, self._spec),
             watch=Watch(is_only_home=self._configuration.is_embedded),
+            environment=Environment(home=os.fspath(self._home.path)),
         )
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
@@ -235,6 +237,10 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
+
+    def _progress(self, oid: bytes) -> dict[str, Any] | None:
+        engine, pool = self.engine, self._pool()
+        return None if engine is None or pool is None else progress_of(pool, engine, oid)
 
     def _waiting_for(self) -> str | None:
         """What keeps it from working: the best reason there is."""

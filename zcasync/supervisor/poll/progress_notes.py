@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from zcasync.job.broken import broken
-from zcasync.perform.progress import ANNOTATION, Progress
+from zcasync.perform.progress import Progress, note
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.wishes import granting
 
@@ -57,4 +57,4 @@ def note_progress(progress: Mapping[bytes, Progress], records: EngineRecords) ->
             if broken(partial) is not None or partial.claim is not records.incarnation:
                 continue
             if partial.is_unfinished:
-                partial.annotations[ANNOTATION] = report.as_dict()
+                note(partial, report)

@@ -76,6 +76,10 @@ class NotAllowed(BadCallable):
     """The rules for a database do not let this be called; see the setting ``allow``."""
 
 
+class UnloadableArguments(ZCAsyncError):
+    """The arguments of a partial cannot be loaded in this process; the message says why."""
+
+
 class MissingCallable(ZCAsyncError, LookupError):
     """The name of a partial's callable leads to nothing in the process that should call it."""
 

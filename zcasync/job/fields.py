@@ -16,14 +16,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
+from ZODB.POSException import StorageError
 
 from zcasync import clock
-from zcasync.errors import BadStateError
+from zcasync.errors import FOREIGN_CODE, BadStateError, UnloadableArguments
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
-from zcasync.job.values import LargeValue
+from zcasync.job.packed import Packed, is_plain
+from zcasync.job.values import checked, loaded
 from zcasync.text import printable
 
 
@@ -31,8 +34,7 @@ class PartialFields(AttemptFields):
     """The stored fields of a partial, and questions about them."""
 
     _call: Any = None
-    _args: tuple[Any, ...] = ()
-    _kwargs: dict[str, Any] | None = None
+    _packed: Packed | None = None
     _state: str = PENDING
     _result: Any = None
     _sidecar: Any = None
@@ -49,13 +51,14 @@ class PartialFields(AttemptFields):
     _excluded: tuple[bytes, ...] = ()
     _retry: str | None = None
     _rewrites: int = 0
+    _v_unpacked: Any = None
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         self._call = store_form(call)
         if args:
-            self._args = args
+            self.__dict__["_args"] = args
         if kwargs:
-            self._kwargs = kwargs
+            self.__dict__["_kwargs"] = kwargs
 
     @classmethod
     def bind(cls, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> PartialFields:
@@ -65,6 +68,70 @@ class PartialFields(AttemptFields):
         return partial
 
     # the call
+
+    @property
+    def _args(self) -> tuple[Any, ...]:
+        """The positional arguments.  Raises UnloadableArguments where they are packed."""
+        return self._arguments[0]
+
+    @_args.setter
+    def _args(self, args: tuple[Any, ...]) -> None:
+        self._unpack()
+        self.__dict__["_args"] = args
+        self._p_changed = True
+
+    @property
+    def _kwargs(self) -> dict[str, Any] | None:
+        """The keyword arguments; None: there are none.  Raises as ``_args``."""
+        return self._arguments[1]
+
+    @_kwargs.setter
+    def _kwargs(self, kwargs: dict[str, Any] | None) -> None:
+        self._unpack()
+        self.__dict__["_kwargs"] = kwargs
+        self._p_changed = True
+
+    @property
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
+        if self._packed is None:
+            own = self.__dict__
+            return own.get("_args", ()), own.get("_kwargs")
+        if self._v_unpacked is None:
+            self._v_unpacked = self._load_packed()
+        found: tuple[tuple[Any, ...], dict[str, Any] | None] = self._v_unpacked
+        return found
+
+    def _load_packed(self) -> Any:
+        assert self._packed is not None
+        try:
+            return self._packed.load(self._p_jar)
+        except (TransientError, StorageError):
+            raise  # the fault of the storage, not of the arguments
+        except FOREIGN_CODE as error:  # all that loading the application's objects raises
+            raise UnloadableArguments(
+                f"the arguments of {self.callable_name} cannot be loaded: "
+                f"{type(error).__name__}: {str(error)[:200]}"
+            ) from error
+
+    def _unpack(self) -> None:
+        """Keep the arguments as they are again, before one of them changes."""
+        if self._packed is not None:
+            args, kwargs = self._arguments
+            del self._packed
+            self.__dict__.update(_args=args, _kwargs=kwargs)
+
+    def __getstate__(self) -> Any:
+        """Return the state to be stored, with arguments that are not plain packed."""
+        state = super().__getstate__()
+        if state is None or ("_args" not in state and "_kwargs" not in state):
+            return state
+        args, kwargs = state.get("_args", ()), state.get("_kwargs")
+        if not is_plain(args) or not is_plain(kwargs):
+            what = f"call of {self.callable_name}"
+            state["_packed"] = checked((args, kwargs), what)
+            state.pop("_args", None)
+            state.pop("_kwargs", None)
+        return state
 
     @property
     def callable(self) -> Callable[..., Any]:
@@ -121,7 +188,7 @@ class PartialFields(AttemptFields):
         """The value or the Failure; None before there is one."""
         if not self.has_result:
             return None
-        return self._result.value if isinstance(self._result, LargeValue) else self._result
+        return loaded(self._result, self._p_jar)
 
     @property
     def stored_result(self) -> Any:

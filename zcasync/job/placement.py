@@ -9,8 +9,9 @@ from zcasync.errors import MisplacedError
 from zcasync.interfaces import ASYNC_DATABASE
 from zcasync.job.arguments import parts
 from zcasync.job.callables import is_imported, is_persistent, require_allowed
+from zcasync.job.packed import SIMPLE
 from zcasync.job.record import PartialRecord
-from zcasync.job.values import SIMPLE, has_references, references
+from zcasync.job.values import has_references, references
 
 #: The name of a part, in a message, has no more of its way through callbacks and arguments.
 NAME_CHARACTERS = 200

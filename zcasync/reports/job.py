@@ -23,7 +23,7 @@ from zcasync.job.history import FailedAttempt
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
-from zcasync.job.values import LargeValue
+from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
@@ -172,8 +172,7 @@ def _outcome(fields: Fields | None) -> dict[str, Any]:
     if fields is None:
         return outcome
     value = fields["_result"]
-    if isinstance(value, LargeValue):
-        value = _try(lambda: value.value, None)
+    value = _try(lambda: loaded(value, fields.partial._p_jar), None)
     outcome["result_repr"] = safe_repr(value)
     if isinstance(value, Failure):
         outcome["failure"] = _failure(value)

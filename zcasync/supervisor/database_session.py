@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from zcasync.database.no_imports import by_name
 from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor import registration
@@ -75,7 +76,7 @@ class DatabaseSession:
 
         Raises AlreadyServed, ServedElsewhere, and what the storage raises.
         """
-        self._connection = open_fenced(self._db, transaction.TransactionManager())
+        self._connection = self._open()
         try:
             manager, worker, incarnation, notes = registration.register(
                 self._connection,
@@ -91,6 +92,11 @@ class DatabaseSession:
             raise
         records = self._use(manager, worker, incarnation)
         return Registered(incarnation._p_oid, records.thread_size, notes)
+
+    def _open(self) -> Any:
+        """Return a connection that loads no code of the application."""
+        manager = transaction.TransactionManager()
+        return open_fenced(self._db, manager, class_factory=by_name)
 
     def _use(self, manager: Any, worker: Any, incarnation: Any) -> EngineRecords:
         """Make passes over these records from now on."""
@@ -110,13 +116,12 @@ class DatabaseSession:
     def _renew(self) -> None:
         """Open another connection.  Raises HistoryChanged where the engine's own record is gone."""
         log.warn("the next pass of engine {e} is made over a new connection", e=self.engine)
-        before, records = self._connection, self._records
+        records = self._records
         assert records is not None
         self.close()
-        discard(before)
         for db in self._db.databases.values():
             db.cacheMinimize()
-        self._connection = open_fenced(self._db, transaction.TransactionManager())
+        self._connection = self._open()
         get = self._connection.get
         incarnation = registration.own_incarnation(
             self._connection, records.incarnation._p_oid, self.engine
@@ -176,8 +181,11 @@ class DatabaseSession:
             return
         self._connection.transaction_manager.abort()
         fence(self._connection, None)
-        self._connection.close()
-        self._connection = None
+        before, self._connection = self._connection, None
+        family = list(before.connections.values())
+        before.close()
+        for one in family:  # others are not to have its stand-ins
+            discard(one)
 
 
 class SessionInThread:

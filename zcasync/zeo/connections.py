@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from ZODB.serialize import ObjectReader
 
 
 def use_class(db: Any, kind: type) -> None:
@@ -14,6 +17,15 @@ def use_class(db: Any, kind: type) -> None:
     size = db.getPoolSize()
     db.setPoolSize(0)
     db.setPoolSize(size)
+
+
+def use_class_factory(connection: Any, class_factory: Callable[[Any, str, str], Any]) -> None:
+    """Let a connection make classes by another factory than its database's.
+
+    What it has in its cache from others' use is thrown away.
+    """
+    connection._resetCache()
+    connection._reader = ObjectReader(connection, connection._cache, class_factory)
 
 
 def discard(connection: Any) -> None:

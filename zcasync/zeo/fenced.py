@@ -7,12 +7,15 @@ transaction was begun explicitly or not, and whether it was rolled back to savep
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from zcasync.errors import FencedError
-from zcasync.zeo.connections import has_changes
+from zcasync.zeo.connections import has_changes, use_class_factory
 from zcasync.zeo.storage_fence import StorageFence, active, fenced_already
+
+ClassFactory = Callable[[Any, str, str], Any]
 
 
 class Fenced:
@@ -26,6 +29,8 @@ class Fenced:
     incarnation: Any = None
     chain: Any = None
     storage_fence: StorageFence | None = None
+    #: What its classes are made by, where that is not the database's.
+    class_factory: ClassFactory | None = None
 
     def tpc_begin(self: Any, transaction: Any) -> None:
         """Begin a commit; the storage has to fence it only where no connection does."""
@@ -66,7 +71,7 @@ class Fenced:
         found = self.connections.get(database_name)
         if found is None:
             db = self.db().databases[database_name]
-            found = open_fenced(db, self.transaction_manager, self.before)
+            found = open_fenced(db, self.transaction_manager, self.before, self.class_factory)
             self.connections.update(found.connections)
             found.connections = self.connections
         return found
@@ -91,10 +96,17 @@ def fenced_class(kind: type) -> type:
     return kind if issubclass(kind, Fenced) else type(f"Fenced{kind.__name__}", (Fenced, kind), {})
 
 
-def open_fenced(db: Any, transaction_manager: Any, before: bytes | None = None) -> Any:
+def open_fenced(
+    db: Any,
+    transaction_manager: Any,
+    before: bytes | None = None,
+    class_factory: ClassFactory | None = None,
+) -> Any:
     """Open a connection that can be fenced; the database makes only such ones from now on.
 
     Those that an application has in the pool from before cannot; they go back there.
+    ``class_factory``: that of this connection, another one than the database's; it is to be
+    discarded when it is closed, and so are its companions in other databases.
     """
     db.klass = fenced_class(db.klass)
     others = []
@@ -102,6 +114,9 @@ def open_fenced(db: Any, transaction_manager: Any, before: bytes | None = None) 
         while True:
             connection = db.open(transaction_manager, before=before)
             if isinstance(connection, Fenced):
+                if class_factory is not None:
+                    connection.class_factory = class_factory
+                    use_class_factory(connection, class_factory)
                 return connection
             others.append(connection)
     finally:

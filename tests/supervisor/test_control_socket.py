@@ -227,11 +227,45 @@ def test_a_supervisor_that_does_not_answer_in_time_is_away(
         client.close()
 
 
-def test_a_supervisor_that_hangs_up_went_away(folder: Path, listener: socket.socket) -> None:
+def test_a_supervisor_that_hangs_up_was_there(folder: Path, listener: socket.socket) -> None:
     client = ControlClient(folder / "control.sock", TIMEOUT_SECONDS)
     listener.accept()[0].close()
     try:
-        with pytest.raises(NotRunning, match="went away"):
+        with pytest.raises(StorageAway, match="it has ended, or too many are connected"):
             client.status()
     finally:
         client.close()
+
+
+@pytest.fixture
+def made_sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """The sockets that clients have made since."""
+    made: list[socket.socket] = []
+    make = socket.socket
+
+    def note(*args: Any, **options: Any) -> socket.socket:
+        made.append(make(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("zcasync.protocol.control_client.socket.socket", note)
+    return made
+
+
+def test_a_frozen_supervisor_whose_queue_is_full_is_away(
+    folder: Path, listener: socket.socket, made_sockets: list[socket.socket]
+) -> None:
+    listener.listen(0)
+    with contextlib.closing(ControlClient(folder / "control.sock", TIMEOUT_SECONDS)):
+        with pytest.raises(StorageAway, match="takes no more connections now"):
+            ControlClient(folder / "control.sock", TIMEOUT_SECONDS)
+        assert made_sockets[-1].fileno() == -1
+
+
+def test_whatever_keeps_a_client_from_connecting_leaves_no_socket(
+    folder: Path, made_sockets: list[socket.socket]
+) -> None:
+    (folder / "file").touch()
+    for path in (folder / ("x" * 200), folder / "file" / "control.sock"):
+        with pytest.raises(StorageAway, match=f"cannot be reached at {path}"):
+            ControlClient(path, TIMEOUT_SECONDS)
+        assert made_sockets[-1].fileno() == -1

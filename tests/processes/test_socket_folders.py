@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import finish, frozen, start
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
 from tests.support.other_users import give, only_root
@@ -57,6 +58,29 @@ def test_clients_and_the_next_supervisor_find_the_sockets_whatever_their_environ
     assert works(long)
     assert client.wait_for(client.put(jobs.echo, 2)) == ((2,), {})
     client.close()
+
+
+def test_a_refused_supervisor_leaves_it_written_where_the_sockets_are(
+    long: Instance, shared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700)
+    long.environment["XDG_RUNTIME_DIR"] = str(runtime)
+    long.start()
+    record = Home(long.home).socket_place.record
+    before = record.read_bytes()
+    assert str(runtime).encode() in before
+    monkeypatch.setenv("TMPDIR", str(shared))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    with frozen(long.pid):  # it would make its sockets anew
+        runtime.rename(folder / "away")
+        done = finish(start("run", "--home", long.home))
+        assert done.code == 2
+        assert f"is served by process {long.pid}" in done.error
+        assert record.read_bytes() == before
+        assert list(shared.iterdir()) == []
+        (folder / "away").rename(runtime)
+    assert long.status()["pid"] == long.pid
 
 
 @only_root

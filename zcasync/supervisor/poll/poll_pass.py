@@ -30,7 +30,7 @@ from zcasync.supervisor.poll.recover import Recovery, quarantine_unreadable, reh
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
 from zcasync.supervisor.poll.slots import Slots
-from zcasync.supervisor.poll.wishes import FailedWish
+from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_failed
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import at_hand
 
@@ -72,17 +72,10 @@ class Passes:
 
         Raises FencedError when the engine was buried, and what the storage raises.
         """
-        dropped: list[FailedWish] = []
-        while True:
-            try:
-                result = self._run(given, committed)
-            except FailedWish as wish:  # there is one less each time
-                dropped.append(wish)
-                given = given.without(wish.oid)
-            else:
-                result.cancelled += [wish.oid for wish in dropped]
-                result.log += map(str, dropped)
-                return result
+        make = functools.partial(self._run, committed=committed)
+        if given.has_doubts:
+            return make_without_culprit(given, lambda left: make_without_failed(left, make))
+        return make_without_failed(given, make)
 
     def _run(self, given: PassInput, committed: Committed) -> PassResult:
         connection = self._records.connection

@@ -202,6 +202,38 @@ def test_a_stopped_control_socket_does_not_listen(controlled: Controlled) -> Non
         controlled.ask(lambda client: client.status())
 
 
+def test_a_stop_while_the_socket_is_made_anew_is_obeyed(controlled: Controlled) -> None:
+    controlled.path.unlink()
+    controlled.socket._gone()
+    controlled.socket.stop()
+    controlled.reactor.iterate(0)
+
+    assert not controlled.path.exists()
+    assert controlled.reactor.getReaders() == [controlled.reactor.waker]
+    assert controlled.reactor.getDelayedCalls() == []
+
+
+def test_the_socket_is_never_open_to_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a moment: between its making and the end of its making others could connect."""
+    modes: list[int] = []
+    chmod = os.chmod
+
+    def note(path: Any, mode: int, **options: Any) -> None:
+        modes.append(stat.S_IMODE(os.lstat(path).st_mode))
+        chmod(path, mode, **options)
+
+    before = os.umask(0)
+    try:
+        home = Home(folder)
+        home.create()
+        monkeypatch.setattr("twisted.internet.unix.os.chmod", note)
+        Controlled(home).close()
+        assert os.umask(0) == 0, "that of the process is as before"
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
 def test_a_home_without_a_socket_has_no_running_supervisor(folder: Path) -> None:
     with pytest.raises(NotRunning, match="no supervisor answers at"):
         ControlClient(folder / "control.sock", 1)

@@ -9,7 +9,7 @@ import pytest
 
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
-from zcasync.instance.socket_place import SOCKET_PATH_LIMIT_BYTES
+from zcasync.unix_sockets import SOCKET_PATH_LIMIT_BYTES
 
 
 def mode(path: Path) -> int:

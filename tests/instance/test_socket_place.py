@@ -168,3 +168,28 @@ def test_a_short_home_keeps_them_itself(folder: Path, runtime: Path) -> None:
 
 def test_the_name_of_the_folder_has_the_user_in_it(home: Home) -> None:
     assert sockets(home).name.startswith(f"zcasync-{os.geteuid()}-")
+
+
+def test_a_temporary_folder_that_is_too_long_is_named_with_what_to_do(
+    home: Home, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = shared / ("y" * 80)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with pytest.raises(ConfigurationError) as found:
+        prepare(home)
+    (problem,) = found.value.problems
+    assert f"{long}/zcasync-" in problem
+    assert "set TMPDIR to a folder with a shorter path" in problem
+    assert list(long.iterdir()) == [], "nothing is left there"
+    assert not home.socket_place.record.exists()
+    assert problem in home.socket_place.problems()
+
+
+def test_a_short_runtime_directory_makes_up_for_a_long_temporary_one(
+    home: Home, shared: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(shared / ("y" * 80)))
+    prepare(home)
+    assert sockets(home).parent == runtime
+    assert home.socket_place.problems() == []

@@ -130,3 +130,21 @@ def test_a_folder_that_another_user_has_taken_meanwhile_is_not_used(long: Instan
     assert works(long)
     long.close_client()
     assert works(long)
+
+
+def test_a_temporary_folder_that_is_too_long_is_told_with_what_to_do(
+    long: Instance, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shared / ("y" * 80)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    for words in ("run", "check"):
+        done = finish(start(words, "--home", long.home))
+        assert done.code == 2
+        assert "set TMPDIR to a folder with a shorter path" in done.out + done.err
+        assert "Traceback" not in done.err
+    done = finish(start("stop", "--home", long.home))
+    assert done.code == 3
+    assert "no supervisor runs for" in done.error
+    assert list(folder.iterdir()) == []

@@ -297,7 +297,10 @@ def test_whatever_keeps_a_client_from_connecting_leaves_no_socket(
     folder: Path, made_sockets: list[socket.socket]
 ) -> None:
     (folder / "file").touch()
-    for path in (folder / ("x" * 200), folder / "file" / "control.sock"):
-        with pytest.raises(StorageAway, match=f"cannot be reached at {path}"):
-            ControlClient(path, TIMEOUT_SECONDS)
+    for name, error, why in (
+        ("x" * 200, NotRunning, "no supervisor answers at"),
+        ("file/control.sock", StorageAway, "cannot be reached at"),
+    ):
+        with pytest.raises(error, match=f"{why} {folder / name}"):
+            ControlClient(folder / name, TIMEOUT_SECONDS)
         assert made_sockets[-1].fileno() == -1

@@ -12,7 +12,7 @@ from twisted.protocols import amp
 
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.protocol.control import Status
-from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
+from zcasync.unix_sockets import fits, require_trusted_folder, require_trusted_peer
 
 
 class ControlClient:
@@ -39,6 +39,8 @@ class ControlClient:
     def _connect(self) -> None:
         """Connect.  Only here it can be seen that no supervisor is there."""
         path = self._path
+        if not fits(path):
+            raise NotRunning(f"no supervisor answers at {path}: it is too long for a socket")
         self._socket.settimeout(self._left())
         try:
             self._socket.connect(str(path))

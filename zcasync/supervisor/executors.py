@@ -138,9 +138,12 @@ class Executors:
         ready = {child.slot: child for child in self.pool.ready()}
         for slot, oids in jobs.slots.items():
             child = ready.get(slot)
-            if child is not None:
-                child.perform([oid for oid in oids if oid not in child.outstanding], tid)
-        for oid in jobs.reactor:
+            if child is None:
+                continue
+            new = [oid for oid in self._events.wanted(oids) if oid not in child.outstanding]
+            if new:
+                child.perform(new, tid)
+        for oid in self._events.wanted(jobs.reactor):
             self.reactor_jobs.start(oid)
         self._sharing.look()
 

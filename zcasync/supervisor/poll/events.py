@@ -19,6 +19,7 @@ class EventBuffer:
         self._seconds = seconds
         self._next = PassInput()
         self._cancelled: dict[bytes, str] = {}
+        self._unseen: set[bytes] = set()  # those of them that no pass was given yet
         self._has_doubts = False
 
     def note_changes(self) -> None:
@@ -47,6 +48,11 @@ class EventBuffer:
     def cancel(self, oid: bytes, who: str) -> None:
         """Note that a job is not wanted any more."""
         self._cancelled[oid] = who
+        self._unseen.add(oid)
+
+    def wanted(self, oids: Iterable[bytes]) -> list[bytes]:
+        """Return those of a pass that were not cancelled meanwhile: those the next one ends."""
+        return [oid for oid in oids if oid not in self._unseen]
 
     def note_cancelled(self, oids: Iterable[bytes]) -> None:
         """Note that a pass was made, in which these cancelled jobs have ended."""
@@ -75,6 +81,7 @@ class EventBuffer:
         given.is_last = is_last
         given.has_changes = given.has_changes or is_last
         given.cancelled = dict(self._cancelled)
+        self._unseen.clear()
         given.has_doubts = self._has_doubts or is_last  # nothing is tried again behind the last one
         given.progress = self.progress.due()
         given.reactor = reactor

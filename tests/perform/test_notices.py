@@ -172,6 +172,26 @@ def test_a_subscriber_that_raises_harms_nothing_and_is_logged(
     assert "no such mailbox" in caplog.text
 
 
+@pytest.mark.parametrize("error", [SystemExit("bye"), SystemExit(0)])
+def test_a_subscriber_that_wants_to_leave_ends_no_process(
+    session: Session,
+    subscribe: Subscribe,
+    caplog: pytest.LogCaptureFixture,
+    error: SystemExit,
+) -> None:
+    def leave(event: Any) -> None:
+        raise error
+
+    subscribe(leave)
+    partial = claimed(session, samples.raise_value_error)
+    partial.addCallback(samples.handle)
+    session.commit()
+    Performer().perform(partial)
+
+    assert partial.state == COMPLETED
+    assert "a subscriber to JobFailed raised" in caplog.text
+
+
 def test_a_notice_is_short_enough_for_its_message_whatever_the_call_raised(
     session: Session,
 ) -> None:

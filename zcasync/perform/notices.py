@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.event import notify
 
 from zcasync import clock
+from zcasync.errors import FOREIGN_CODE
 from zcasync.interfaces import JobFailed, JobRetried
 from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.job.ids import hex_oid, name_of
@@ -117,7 +118,7 @@ def _tell(
         tell(Notice.of(partial, failure, at))
     try:
         notify(event)
-    except Exception:  # what is told is true, whatever those who hear of it make of that
+    except FOREIGN_CODE:  # what is told is true, whatever those who hear of it make of that
         kind, name = type(event).__name__, printable(_name(partial))
         log.exception("a subscriber to %s raised an exception; %s is not concerned", kind, name)
         Transactions(partial).abort()

@@ -199,8 +199,10 @@ def test_a_notice_is_short_enough_for_its_message_whatever_the_call_raised(
     (notice,) = performed(partial)
     assert len(notice.message) <= MESSAGE_CHARACTERS
     assert len(notice.traceback) < TRACEBACK_CHARACTERS + 100
+    wide = "\U0001f4a5"
+    texts = dict.fromkeys(("call", "type", "message"), wide * MESSAGE_CHARACTERS)
     widest = Notice.from_dict(
-        {**notice.as_dict(), "traceback": "\U0001f4a5" * len(notice.traceback)}
+        {**notice.as_dict(), **texts, "traceback": wide * len(notice.traceback)}
     )
     ((_, argument),) = Told.arguments
     sent = argument.toString(widest.as_dict())

@@ -28,8 +28,9 @@ log = logging.getLogger("zcasync")
 
 #: A longer message, or name of a callable, is cut, and of a traceback the middle is left out.
 MESSAGE_CHARACTERS = 500
-#: So many, because each may take 12 bytes in JSON, and an AMP value ends at 65,535 bytes.
-TRACEBACK_CHARACTERS = 4_000
+#: So many, because each may take 12 bytes in JSON, as in the texts above, of which there are three,
+#: and an AMP value ends at 65,535 bytes.
+TRACEBACK_CHARACTERS = 3_500
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS, Notice
 from zcasync.perform.performer import Performer
 from zcasync.protocol.commands import Told
+from zcasync.retry.attempts import Timing
 
 Subscribe = Callable[[Callable[[Any], None]], None]
 
@@ -131,9 +132,20 @@ def test_a_call_that_waits_for_its_next_attempt_is_told_of_with_the_time(
     (notice,) = performed(partial)
 
     assert notice.again_at == partial.retry_at is not None
+    assert notice.attempts == 1
     (event,) = events
     assert (type(event), event.object) == (JobRetried, partial)
     assert event.again_at.timestamp() == pytest.approx(notice.again_at / 1e6)
+
+
+def test_attempts_that_follow_at_once_are_told_of_with_their_numbers(session: Session) -> None:
+    partial = session.keep(Partial(samples.raise_value_error))
+    partial.retry = f"{retry_jobs.__name__}:QUICK"
+    session.commit()
+    timing = Timing(sleep=lambda seconds: None)
+    notices = performed(partial, timing=timing)
+    assert [one.attempts for one in notices] == [1, 2, 3, 4]
+    assert [one.again_at is None for one in notices] == [False, False, False, True]
 
 
 def test_conflicts_that_are_repeated_at_once_are_not_told_of(

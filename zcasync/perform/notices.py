@@ -50,14 +50,16 @@ class Notice:
     again_at: int | None
 
     @classmethod
-    def of(cls, partial: PartialRecord, failure: StoredFailure, again_at: int | None) -> Self:
-        """Return the notice of a stored partial's failure."""
+    def of(
+        cls, partial: PartialRecord, failure: StoredFailure, again_at: int | None, attempts: int
+    ) -> Self:
+        """Return the notice of a stored partial's failure, in the last of so many attempts."""
         parent = partial.parent
         return cls(
             job=hex_oid(partial._p_oid),
             callback_of="" if parent is None or parent._p_oid is None else hex_oid(parent._p_oid),
             call=_short(partial.callable_name),
-            attempts=partial.attempts,
+            attempts=attempts,
             type=_short(failure.type_name.removeprefix("builtins.")),
             message=_short(failure.getErrorMessage()),
             traceback=shorten(failure.getTraceback(), TRACEBACK_CHARACTERS),
@@ -81,15 +83,23 @@ Tell = Callable[[Notice], None]
 def tell_end(partial: PartialRecord, tell: Tell | None) -> None:
     """Tell that a partial has ended with a Failure, which is committed."""
     failure = sanitize(partial.stored_result)
-    _tell(partial, JobFailed(partial, failure), failure, None, tell)
+    if tell is not None and partial._p_oid is not None:
+        tell(Notice.of(partial, failure, None, partial.attempts))
+    _notify(JobFailed(partial, failure))
 
 
-def tell_retry(partial: PartialRecord, failure: Failure, at: int | None, tell: Tell | None) -> None:
-    """Tell that a call has failed and is attempted again ``at`` (microseconds; None: now)."""
+def tell_retry(
+    partial: PartialRecord, failure: Failure, attempts: int, at: int | None, tell: Tell | None
+) -> None:
+    """Tell that a call has failed in this attempt and is attempted again ``at`` this moment.
+
+    ``at``: microseconds; None: now, and the record does not have the attempt.
+    """
     moment = clock.now() if at is None else at
     stored = sanitize(failure)
-    event = JobRetried(partial, stored, clock.to_datetime(moment))
-    _tell(partial, event, stored, moment, tell)
+    if tell is not None and partial._p_oid is not None:
+        tell(Notice.of(partial, stored, moment, attempts))
+    _notify(JobRetried(partial, stored, clock.to_datetime(moment)))
 
 
 def has_failed(partial: PartialRecord) -> bool:
@@ -112,11 +122,8 @@ def is_same(result: Any, failure: StoredFailure) -> bool:
     )
 
 
-def _tell(
-    partial: PartialRecord, event: Any, failure: StoredFailure, at: int | None, tell: Tell | None
-) -> None:
-    if tell is not None and partial._p_oid is not None:
-        tell(Notice.of(partial, failure, at))
+def _notify(event: Any) -> None:
+    partial = event.object
     try:
         notify(event)
     except FOREIGN_CODE:  # what is told is true, whatever those who hear of it make of that

@@ -150,12 +150,13 @@ class Performer:
         A conflict that is repeated at once is not worth it, nor is what others have ended.
         """
         partial, tell = run.partial, self.host.tell
+        number = 0 if run.attempts is None else run.attempts.count
         if isinstance(decision, Now) and isinstance(fault, Raised) and fault.is_the_calls:
-            tell_retry(partial, fault.failure, decision.at, tell)
+            tell_retry(partial, fault.failure, number, decision.at, tell)
         run = self.commits.apply(run, fault, decision)
         if isinstance(decision, End) and is_same(partial.stored_result, decision.result):
             tell_end(partial, tell)
             self._tell_waiter(partial)
         elif isinstance(decision, Later) and isinstance(fault, Raised) and partial.retry_at:
-            tell_retry(partial, fault.failure, partial.retry_at, tell)
+            tell_retry(partial, fault.failure, number, partial.retry_at, tell)
         return run

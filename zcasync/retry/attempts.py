@@ -89,7 +89,7 @@ class Attempts:
         """Return further evidence for the final Failure."""
         found: dict[str, Any] = {}
         if isinstance(error, TransientError):
-            found["attempts"] = self._count
+            found["attempts"] = self.count
         if self._problem:
             found["retry"] = self._problem
         return found
@@ -112,10 +112,11 @@ class Attempts:
 
     def record(self, partial: PartialRecord) -> None:
         """Write the counts, when the last attempt began, and what was kept, in the record."""
-        partial.record_attempt(self._count, self._moment, self._conflicts, self._exceptions)
+        partial.record_attempt(self.count, self._moment, self._conflicts, self._exceptions)
         for failure, moment in self._failed:
             partial.remember(failure, moment)
 
     @property
-    def _count(self) -> int:
+    def count(self) -> int:
+        """The number of attempts, those in the record among them, that have begun."""
         return self._interruptions + self._conflicts + self._exceptions + self._is_open

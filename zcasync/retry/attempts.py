@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from transaction.interfaces import TransientError
 
 from zcasync import clock
 from zcasync.job.failure import StoredFailure, sanitize
+from zcasync.job.history import MOST_ATTEMPTS
 from zcasync.job.record import PartialRecord
 from zcasync.retry.fault import Raised
 from zcasync.retry.policy import RetryDecision, ask
@@ -51,7 +53,8 @@ class Attempts:
         self._exceptions = partial.exceptions
         self._moment = partial.started_at or clock.now()
         self._is_open = True  # one has begun and not failed
-        self._failed: list[tuple[StoredFailure, int]] = []  # and another one follows
+        # And another one follows; no more of them than a history keeps.
+        self._failed: deque[tuple[StoredFailure, int]] = deque(maxlen=MOST_ATTEMPTS)
         self._mark, self._spent = timing.seconds(), 0.0
 
     def begin(self) -> None:

@@ -199,6 +199,7 @@ def long_home(folder: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tempfile.tempdir", str(open_folder))
     home = Home(folder / ("x" * 100))
     home.create()
+    home.place_sockets()
     return home
 
 

@@ -28,6 +28,8 @@ from zcasync.errors import ConfigurationError
 from zcasync.users import user_name
 
 ROOT = 0
+#: The kernel refuses longer paths for unix sockets (108 bytes with the closing zero).
+SOCKET_PATH_LIMIT_BYTES = 107
 #: The kernel follows no more of them on one way.
 MOST_LINKS = 40
 #: ``struct ucred`` of Linux: pid, uid, gid.
@@ -46,6 +48,11 @@ class Peer:
 
     uid: int
     pid: int
+
+
+def fits(path: Path) -> bool:
+    """Return whether a socket can have this path."""
+    return len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES
 
 
 def peer_of(connected: Any) -> Peer | None:

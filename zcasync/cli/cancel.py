@@ -56,7 +56,11 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
             who = _ask_supervisor(place, deadline, oid, claimed_name())
         while not session.do(lambda connection, _: _is_over(_find(connection, name, oid), who)):
             if time.monotonic() > deadline:
-                raise Refusal(f"job {job_id} is still being stopped after {timeout:g} s", EXIT_AWAY)
+                raise Refusal(
+                    f"job {job_id} is not over after {timeout:g} s: it is still being stopped, or "
+                    "it cannot be, then the supervisor's log says why",
+                    EXIT_AWAY,
+                )
             time.sleep(LOOK_SECONDS)
     if as_json:
         print_json({"id": job_id, "cancelled_by": who})

@@ -131,6 +131,7 @@ class Home:
     def place_sockets(self) -> None:
         """Make the folder of the sockets where it is missing, before a server listens there.
 
+        Only for who has the home's lock: clients look where the last one has written that it is.
         Raises ConfigurationError where it is another user's, or cannot be made.
         """
         try:
@@ -189,7 +190,6 @@ class Home:
             self._close(self.var)
         except OSError as error:
             raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
-        self.place_sockets()
 
     def _close(self, folder: Path) -> None:
         """Close a folder of this user to others; a link is the user's own choice."""

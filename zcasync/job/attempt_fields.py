@@ -8,7 +8,7 @@ from typing import Any
 from persistent import Persistent
 
 from zcasync import clock
-from zcasync.job.history import AttemptHistory, FailedAttempt
+from zcasync.job.history import AttemptHistory, FailedAttempt, usable
 from zcasync.unpublished import Unpublished
 
 
@@ -96,12 +96,14 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
 
         Conflicts that were repeated at once are only counted.
         """
-        return [] if self._history is None else self._history.listed()
+        history = usable(self._history)
+        return [] if history is None else history.listed()
 
     @property
     def last_failure(self) -> Any:
         """The Failure of the last of these attempts; None: there is none."""
-        return None if self._history is None else self._history.failure
+        history = usable(self._history)
+        return None if history is None else history.failure
 
     @property
     def last_progress(self) -> tuple[float, float | None, str, int] | None:

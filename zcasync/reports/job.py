@@ -19,7 +19,7 @@ from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.callables import dotted
 from zcasync.job.failure import StoredFailure
-from zcasync.job.history import FailedAttempt
+from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
@@ -193,7 +193,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
 
 def attempts_history(fields: Fields) -> list[dict[str, Any]]:
     """Return the failed attempts that another one has followed or will, the oldest first."""
-    history = fields["_history"]
+    history = usable(fields["_history"])
     failed: list[FailedAttempt] = _try(lambda: [] if history is None else history.listed(), [])
     return [
         {
@@ -207,8 +207,8 @@ def attempts_history(fields: Fields) -> list[dict[str, Any]]:
 
 
 def _last_failure(fields: Fields) -> dict[str, Any] | None:
-    history = fields["_history"]
-    found = _try(lambda: None if history is None else history.failure, None)
+    history = usable(fields["_history"])
+    found = None if history is None else history.failure
     return None if found is None else _failure(found)
 
 

@@ -49,12 +49,14 @@ class CheckedProtocol(Protocol):  # type: ignore[misc]
             except (ConfigurationError, OSError) as error:
                 self.close(error)
                 client.distrust(str(error))
+            else:
+                client.distrusted = None
 
 
 class CheckingClientIO(ComparingClientIO):
     """ZEO's part of a client that connects, with such connections.
 
-    ``distrusted``: why the last server was not trusted.
+    ``distrusted``: why the last server was not trusted; None where it was.
     """
 
     locate: Locate | None = None

@@ -58,7 +58,7 @@ def test_a_job_that_cannot_be_loaded_is_named_with_the_reason(
     session: Session, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [partial] = put(session)
-    partial.args.append(Fickle())
+    partial.fickle = Fickle()
     session.commit()
     session.connection.cacheMinimize()
     monkeypatch.setattr(Fickle, "refuses", True)

@@ -255,7 +255,7 @@ def test_a_claim_that_cannot_be_loaded_is_quarantined_until_it_can(
     session: Session, connect: Connect, monkeypatch: pytest.MonkeyPatch, heir: str
 ) -> None:
     dead = scenes.serve(session, TWO, gone())
-    strange = session.queue.put(Partial(abs, scenes.Fickle()))
+    strange = session.queue.put(scenes.fickle())
     session.commit()
     scenes.claim(session, dead, [strange])
     scenes.claim(session, dead, scenes.put(session), slot=1)

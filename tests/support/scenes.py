@@ -76,6 +76,13 @@ class Fickle:
         self.__dict__.update(state)
 
 
+def fickle() -> Partial:
+    """Return a new partial whose record a later release may refuse to load."""
+    partial = Partial(abs, 1)
+    partial.fickle = Fickle()
+    return partial
+
+
 class InDoubt:
     """The next commit of a session is there, but its client is told that the server is away."""
 

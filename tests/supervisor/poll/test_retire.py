@@ -164,7 +164,7 @@ def test_a_job_that_waits_for_another_partial_frees_its_place(scene: Scene) -> N
 def test_a_job_that_cannot_be_loaded_any_more_keeps_no_other_from_being_retired(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strange = scene.client.queue.put(Partial(abs, scenes.Fickle()))
+    strange = scene.client.queue.put(scenes.fickle())
     scene.client.commit()
     (other,) = scene.put()
     scene.run(s0=ready(room=2))

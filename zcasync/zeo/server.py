@@ -47,6 +47,7 @@ from zcasync.zeo.memory_buffers import CommitLog
 from zcasync.zeo.object_ids import ONCE, give_none_twice
 from zcasync.zeo.own_file import OwnFile, last_commit
 from zcasync.zeo.own_socket import open_to_nobody_else, warn_of_open_doors
+from zcasync.zeo.tls_refusals import tell_refusals
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,8 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     _is_closing = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        if options.get("ssl") is not None:
+            tell_refusals(options["ssl"])
         with open_to_nobody_else():
             super().__init__(*args, **{"Acceptor": ClientAcceptor, **options})
         warn_of_open_doors(self.acceptor.addr, self.ssl)

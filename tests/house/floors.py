@@ -19,6 +19,7 @@ FLOORS = (
         "meetings",
         "unix_sockets",
         "users",
+        "ways",
     ),
     ("zeo", "instance", "protocol"),
     ("job",),

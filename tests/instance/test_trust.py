@@ -234,6 +234,7 @@ def test_what_others_may_write_is_refused(folder: Path, name: str, bit: int, who
     path = home.path / name
     if name in FILES:
         path.touch()
+        path.parent.chmod(0o711)
     path.mkdir(exist_ok=True) if name in FOLDERS else None
     path.chmod(0o700 | bit)
 
@@ -241,6 +242,35 @@ def test_what_others_may_write_is_refused(folder: Path, name: str, bit: int, who
     refused(home, f": chmod go-w {path}")
     path.chmod(0o700)
     home.require_trusted()
+
+
+def test_what_an_editor_lays_beside_a_configuration_is_not_read(folder: Path) -> None:
+    """Emacs has such a link while a file is changed, vi a swap file and a copy."""
+    home = own_home(folder)
+    (home.path / "etc" / ".#zcasync.conf").symlink_to("somebody@host.4711:1764400000")
+    for name in (".zcasync.conf.swp", "zcasync.conf~", "#zcasync.conf#", "README"):
+        (home.path / "etc" / name).touch()
+        (home.path / "etc" / name).chmod(0o666)
+    home.require_trusted()
+
+
+def test_what_a_group_may_write_but_not_reach_is_right(folder: Path) -> None:
+    """As a user whose umask is 002 makes files, in the folders that are made closed."""
+    home = own_home(folder)
+    for name in ("etc/zcasync.conf", "var/Data.fs"):
+        path = home.path / name
+        path.touch()
+        path.chmod(0o664)
+        home.require_trusted()
+        path.parent.chmod(0o710)
+        refused(home, f"{path} can be written by group ")
+        path.parent.chmod(0o701)  # to some folders a group comes as all others do
+        refused(home, f"{path} can be written by group ")
+        path.parent.chmod(0o700)
+    elsewhere = folder / "elsewhere"
+    home.data_fs.rename(elsewhere)
+    home.data_fs.symlink_to(elsewhere)
+    refused(home, f"{home.data_fs} can be written by group ")
 
 
 def test_one_command_closes_all_that_is_open(folder: Path) -> None:

@@ -16,7 +16,7 @@ from zcasync.ways import way_to
 
 ROOT = 0
 GROUP_BITS, OTHERS_BITS = 0o070, 0o007
-WRITE_BITS = 0o222
+WRITE_BITS, ENTER_BITS = 0o222, 0o111
 #: Another user's folder may have any number of files in it.
 MOST_OF_OTHERS = 100
 
@@ -26,7 +26,7 @@ class Place:
     """A folder or a file to be judged; one that is missing is in order.
 
     ``may_be_roots``: it is only read.  ``may_be_link``: to what is judged as well.  ``with_files``:
-    so are the files in it.
+    so are the configurations in it.
     """
 
     path: Path
@@ -64,7 +64,7 @@ def judge_home(home: Path, places: Sequence[Place], listing: Listing) -> Judgeme
         doubt = judge.doubt(place, found)
         if doubt is not None:
             found[place.path] = doubt
-        for file in files_in(place, None if doubt is None else MOST_OF_OTHERS):
+        for file in _read_files_in(place, None if doubt is None else MOST_OF_OTHERS):
             doubt = judge.doubt(Place(file, place.may_be_roots, may_be_link=True), found)
             if doubt is not None:
                 found[file] = doubt
@@ -76,8 +76,16 @@ def judge_home(home: Path, places: Sequence[Place], listing: Listing) -> Judgeme
     return Judgement(list(found.values()), home in judge.folders)
 
 
+def _read_files_in(place: Place, most: int | None = None) -> list[Path]:
+    """Return those files that are read: not what an editor has laid beside one.
+
+    Others are what these include, by any name and anywhere; none can be put into a folder of ours.
+    """
+    return [path for path in files_in(place, most) if path.match("[!.]*.conf")]
+
+
 def files_in(place: Place, most: int | None = None) -> list[Path]:
-    """Return what is in a folder whose files are to be judged too; at ``most`` so many."""
+    """Return what is in a folder with files to be judged; at ``most`` so many."""
     if not place.with_files:
         return []
     try:
@@ -114,9 +122,17 @@ def _look(path: Path, follow: bool = False) -> os.stat_result | None:
 def _links(places: Sequence[Place]) -> Iterator[Path]:
     """Yield the links of a home that are followed."""
     for place in places:
-        for path in (place.path, *files_in(place, MOST_OF_OTHERS)):
+        for path in (place.path, *_read_files_in(place, MOST_OF_OTHERS)):
             if place.may_be_link and os.path.islink(path):
                 yield path
+
+
+def _is_out_of_reach(place: Place, seen: os.stat_result) -> bool:
+    """Return whether a file lies in a folder that nobody but its owner can enter."""
+    if not stat.S_ISREG(seen.st_mode) or place.path.is_symlink():
+        return False
+    folder = _look(place.path.parent, follow=True)
+    return folder is not None and not folder.st_mode & ENTER_BITS & (GROUP_BITS | OTHERS_BITS)
 
 
 class _Judge:
@@ -169,7 +185,8 @@ class _Judge:
             return Doubt(
                 place, f"can be written by all users (mode {mode:04o})", remedy="chmod go-w"
             )
-        if mode & GROUP_BITS & WRITE_BITS and seen.st_gid not in self._listing.groups:
+        is_groups = mode & GROUP_BITS & WRITE_BITS and not _is_out_of_reach(place, seen)
+        if is_groups and seen.st_gid not in self._listing.groups:
             who = group(seen.st_gid)
             return Doubt(place, f"can be written by {who} (mode {mode:04o})", remedy="chmod go-w")
         return None

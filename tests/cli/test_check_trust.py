@@ -112,10 +112,25 @@ def test_a_home_of_another_user_is_a_problem_with_what_to_do(home: Home, cli: Cl
     done = cli("check", "--home", home.path, "--json")
 
     assert done.code == 2
-    problems = done.json["problems"]
-    assert f"sudo -u '#{ALICE}' zcasync check --home {home.path}" in problems[0]
-    names = [home.path, home.path / "etc", home.config_file, home.log, home.var]
-    assert [one.split(" ")[0] for one in problems] == [str(name) for name in names]
+    [problem] = done.json["problems"]
+    command = Path(sys.executable).with_name("zcasync")
+    assert problem.startswith(f"{home.path} belongs to another user, uid {ALICE}")
+    assert f"sudo -u '#{ALICE}' {command} check --home {home.path}" in problem
+    assert problem.endswith("; and 4 more places like it")
+
+
+def test_a_folder_that_is_no_home_is_said_to_be_none(cli: Cli) -> None:
+    for folder in ("/", "/usr"):
+        done = cli("check", "--home", folder, "--json")
+        assert (done.code, warnings(done)) == (2, [])
+        [problem] = done.json["problems"]
+        assert problem.startswith(f"{folder} is no instance home, but in use for something else")
+        assert "chmod" not in problem
+
+
+def test_an_empty_folder_can_become_a_home(cli: Cli, place: Path) -> None:
+    (place / "new").mkdir(mode=0o700)
+    assert cli("check", "--home", place / "new").code == 0
 
 
 def test_a_file_of_trusted_homes_is_checked_too(home: Home, cli: Cli, place: Path) -> None:

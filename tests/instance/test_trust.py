@@ -26,6 +26,8 @@ ARGUMENTS = {
     "cancel": ["0x1"],
     "release": ["00000000-0000-0000-0000-000000000001"],
 }
+#: sudo finds no other.
+COMMAND = Path(sys.executable).with_name("zcasync")
 #: They open nothing.
 WITHOUT_A_HOME = {"completion", "man"}
 #: Gives command lines, one after the other, and prints of each its exit code and its last line.
@@ -71,6 +73,18 @@ for name, enter in ways.items():
     else:
         said[name] = ""
 print(json.dumps(said))
+"""
+
+#: Prints why a home is refused.
+REQUIRE = """
+import sys
+from pathlib import Path
+from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
+try:
+    Home(Path(sys.argv[1])).require_trusted()
+except ConfigurationError as error:
+    print(error)
 """
 
 # the homes of others
@@ -127,7 +141,7 @@ def test_no_command_runs_code_of_another_users_home(place: Path, uid: int, way: 
             assert "name a home of your own with --home" in said, name
         else:
             words = command_lines(home)[name]
-            assert f"sudo -u '#{ALICE}' zcasync {words[0]}" in said, name
+            assert f"sudo -u '#{ALICE}' {COMMAND} {words[0]}" in said, name
             assert f"--home {home}" in said, name
 
 
@@ -154,7 +168,7 @@ def test_the_default_home_of_a_shared_folder_is_judged_too(place: Path) -> None:
 
     assert not left.exists()
     assert code == 2
-    assert f"sudo -u '#{ALICE}' zcasync status --home {place / 'instance'}" in str(err)
+    assert f"sudo -u '#{ALICE}' {COMMAND} status --home {place / 'instance'}" in str(err)
 
 
 @needs_root
@@ -242,6 +256,52 @@ def test_what_others_may_write_is_refused(folder: Path, name: str, bit: int, who
     refused(home, f": chmod go-w {path}")
     path.chmod(0o700)
     home.require_trusted()
+
+
+@needs_root
+def test_a_volume_of_roots_can_be_made_ones_own(place: Path) -> None:
+    """Empty, and open to all users, as platforms give it to containers."""
+    volume = place / "volume"
+    (volume / "lost+found").mkdir(parents=True)
+    volume.chmod(0o777)
+    said = as_user(ALICE, [sys.executable, "-c", REQUIRE, volume]).stdout
+    assert said.startswith(f"{volume} can be written by all users (mode 0777): ")
+
+    command = said.split(": ")[1]
+    assert command.strip() == f"sudo chown {ALICE} {volume} && sudo chmod go-w {volume}"
+    subprocess.run(command.replace("sudo ", ""), shell=True, check=True)
+
+    as_user(ALICE, lambda: Home(volume).create())
+
+
+@needs_root
+def test_a_home_in_a_volume_of_roots_can_be_listed(place: Path) -> None:
+    volume, config = place / "volume", place / "config"
+    for folder in (volume, config):
+        folder.mkdir()
+        folder.chmod(0o777)
+    give(config, ALICE)
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(config)}
+    argv = [sys.executable, "-c", REQUIRE, volume / "home"]
+    said = as_user(ALICE, argv, env=environment).stdout
+    assert said.startswith(f"{volume} can be written by all users (mode 0777), who could put ")
+
+    as_user(ALICE, ["/bin/sh", "-c", "umask 0; " + said.split("list it: ")[1]])
+
+    assert as_user(ALICE, argv, env=environment).stdout == ""
+
+
+def test_a_folder_that_is_no_home_is_left_alone(folder: Path) -> None:
+    (folder / "var").mkdir()
+    (folder / "etc").mkdir()
+    folder.chmod(0o777)
+    refused(Home(folder), f"{folder} is no instance home, but in use for something else")
+    for name in ("etc/uuid.txt", "etc/zcasync.conf", "var/Data.fs"):
+        (folder / name).symlink_to("nothing")
+        refused(Home(folder), f": chmod go-w {folder}")
+        (folder / name).unlink()
+    (folder / "log").mkdir()
+    refused(Home(folder), f": chmod go-w {folder}")
 
 
 def test_what_an_editor_lays_beside_a_configuration_is_not_read(folder: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_folder_of_another_user_is_refused_until_he_is_listed(
     monkeypatch.setenv(trusted.VARIABLE, str(place / "zcasync" / "trusted"))
     above = place / name
     os.chown(above, BOB, BOB)
-    said = refused(home, f"{above} belongs to another user, uid {BOB}", "list it: mkdir -p ")
+    said = refused(home, f"{above} belongs to another user, uid {BOB}", "list it: (umask ")
 
     subprocess.run(said.split("list it: ")[1].split("; ")[0], shell=True, check=True)
 

@@ -11,12 +11,17 @@ from itertools import islice
 from pathlib import Path
 
 from zcasync.instance.trusted import Listing
+from zcasync.text import printable
 from zcasync.users import group, name_of, user
 from zcasync.ways import way_to
 
 ROOT = 0
 GROUP_BITS, OTHERS_BITS = 0o070, 0o007
 WRITE_BITS, ENTER_BITS = 0o222, 0o111
+#: Only homes have one of these, ...
+MARKS = ("etc/uuid.txt", "etc/zcasync.conf", "var/Data.fs")
+#: ... or all of these.
+MADE_AT_START = {"etc", "log", "var"}
 #: Another user's folder may have any number of files in it.
 MOST_OF_OTHERS = 100
 
@@ -42,10 +47,12 @@ class Doubt:
     place: Place
     reason: str
     owner: int | None = None
-    #: The command that sets it right, without the path; '' where none does.
+    #: The command that sets it right, with {} for the paths; '' where none does.
     remedy: str = ""
     #: The place of the home that this one is on the way to; None: it is one itself.
     leads_to: Path | None = None
+    #: Nothing is known of it, as this user cannot enter a folder that it is in.
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Judgement:
 def judge_home(home: Path, places: Sequence[Place], listing: Listing) -> Judgement:
     """Judge all places of a home, and what others could put in place of one."""
     found: dict[Path, Doubt] = {}
-    judge = _Judge(listing)
+    judge = _Judge(home, listing)
     for place in places:
         doubt = judge.doubt(place, found)
         if doubt is not None:
@@ -138,7 +145,8 @@ def _is_out_of_reach(place: Place, seen: os.stat_result) -> bool:
 class _Judge:
     """Judges places, with what is listed for their home."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, home: Path, listing: Listing) -> None:
+        self._home = home
         self._listing = listing
         self._user = os.geteuid()
         #: Those among the places that were there.
@@ -182,20 +190,29 @@ class _Judge:
             return foreign
         mode = stat.S_IMODE(seen.st_mode)
         if mode & OTHERS_BITS & WRITE_BITS:
-            return Doubt(
-                place, f"can be written by all users (mode {mode:04o})", remedy="chmod go-w"
-            )
+            reason = f"can be written by all users (mode {mode:04o})"
+            return Doubt(place, reason, remedy=self._close(place, seen))
         is_groups = mode & GROUP_BITS & WRITE_BITS and not _is_out_of_reach(place, seen)
         if is_groups and seen.st_gid not in self._listing.groups:
             who = group(seen.st_gid)
-            return Doubt(place, f"can be written by {who} (mode {mode:04o})", remedy="chmod go-w")
+            reason = f"can be written by {who} (mode {mode:04o})"
+            return Doubt(place, reason, remedy=self._close(place, seen))
         return None
+
+    def _close(self, place: Place, seen: os.stat_result) -> str:
+        """Return the command that closes a place, after which this user can work in it."""
+        if self._user in (ROOT, seen.st_uid):
+            return "chmod go-w {}"
+        # A volume, as a rule: as long as it is root's, only all users together can write it.
+        is_volume = place.path == self._home and seen.st_uid == ROOT
+        take = f"sudo chown {name_of(self._user) or self._user} {{}} && " if is_volume else ""
+        return f"{take}sudo chmod go-w {{}}"
 
     def _judge_owner(self, place: Place, seen: os.stat_result, may_be_roots: bool) -> Doubt | None:
         allowed = {self._user, *self._listing.owners, *([ROOT] if may_be_roots else [])}
         if self._listing.any_owner or seen.st_uid in allowed:
             return None
-        change = f"chown -hR {name_of(self._user) or self._user}"
+        change = f"chown -hR {name_of(self._user) or self._user} {{}}"
         if self._user != ROOT:
             change = f"sudo {change}"
         who = user(seen.st_uid)
@@ -211,16 +228,31 @@ class _Judge:
         is_kept = stat.S_ISLNK(seen.st_mode) or seen.st_mode & stat.S_ISVTX
         if seen.st_mode & OTHERS_BITS & WRITE_BITS and not is_kept:
             reason = f"can be written by all users (mode {stat.S_IMODE(seen.st_mode):04o})"
-            remedy = "chmod o-w" if self._user in (ROOT, seen.st_uid) else ""
+            remedy = "chmod o-w {}" if self._user in (ROOT, seen.st_uid) else ""
             return Doubt(place, reason, remedy=remedy, leads_to=leads_to)
         return None
 
     def _hidden(self, place: Place) -> Doubt | None:
         """Return the doubt about what another user's folder hides."""
-        try:
-            owner = place.path.parent.stat().st_uid
-        except OSError:
-            return None
-        if owner == self._user:
+        for folder in place.path.parents:
+            seen = _look(folder, follow=True)
+            if seen is not None:
+                break
+        if seen is None or seen.st_uid == self._user:
             return None  # then reading it reports the reason
-        return Doubt(place, f"is hidden from this user: its folder belongs to {user(owner)}", owner)
+        who = user(seen.st_uid)
+        reason = f"is hidden from this user: {printable(str(folder))} belongs to {who}"
+        return Doubt(place, reason, seen.st_uid, is_hidden=True)
+
+
+def is_another_folder(home: Path) -> bool:
+    """Return whether a folder that is there is in use for something else than a home.
+
+    One that is empty can become a home, and so can a volume.
+    """
+    try:
+        names = set(os.listdir(home)) - {"lost+found"}
+    except OSError:
+        return False
+    is_marked = any(os.path.lexists(home / name) for name in MARKS)
+    return bool(names) and not is_marked and not names.issuperset(MADE_AT_START)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from zcasync.instance import trusted
-from zcasync.instance.judgement import ROOT, Doubt, Place
+from zcasync.instance.judgement import MARKS, ROOT, Doubt, Place, is_another_folder
 from zcasync.text import printable
 from zcasync.users import name_of
 
@@ -18,9 +20,25 @@ def told(home: Path, doubt: Doubt, paths: Sequence[Path], words: Sequence[str]) 
     said = f"{printable(str(doubt.place.path))} {doubt.reason}"
     if doubt.leads_to is not None:
         return said + _close_the_way(home, doubt, doubt.leads_to)
-    if doubt.owner is not None and not _can_be_ours(home, doubt.place):
-        return said + _be_another(home, doubt.owner, words)
-    return f"{said}: {doubt.remedy} {quoted(*paths)}" if doubt.remedy else said
+    if is_another_folder(home):
+        return no_home(home)
+    if is_for_another(home, doubt):
+        return said + _be_another(home, doubt, words)
+    return f"{said}: {doubt.remedy.replace('{}', quoted(*paths))}" if doubt.remedy else said
+
+
+def no_home(home: Path) -> str:
+    """Return what is wrong with a folder that is no home, and what to do."""
+    return (
+        f"{printable(str(home))} is no instance home, but in use for something else: it has none "
+        f"of {', '.join(MARKS)}: name a home with --home or INSTANCE_HOME"
+    )
+
+
+def is_for_another(home: Path, doubt: Doubt) -> bool:
+    """Return whether another user should use the home, and not this one."""
+    is_foreign = doubt.owner is not None and doubt.leads_to is None
+    return is_foreign and (doubt.is_hidden or not _can_be_ours(home, doubt.place))
 
 
 def _can_be_ours(home: Path, place: Place) -> bool:
@@ -33,26 +51,39 @@ def _can_be_ours(home: Path, place: Place) -> bool:
     return is_ours and (os.geteuid() != ROOT or not place.path.is_dir())
 
 
-def _be_another(home: Path, owner: int, words: Sequence[str]) -> str:
+def _be_another(home: Path, doubt: Doubt, words: Sequence[str]) -> str:
     """Return what to do about a home of another user."""
-    listed = f"list it in {trusted.own_file()}"
-    if os.geteuid() != ROOT:
-        return (
-            ", who could have anything run here: name a home of your own with --home, or, where "
-            f"you trust that user as yourself, {listed}"
-        )
+    assert doubt.owner is not None
     command, *rest = words
     if not any(one == "--home" or one.startswith("--home=") for one in rest):
         rest = ["--home", str(home), *rest]
-    line = shlex.join(["sudo", "-u", name_of(owner) or f"#{owner}", "zcasync", command, *rest])
-    return f", who could have anything run as root: be that user: {printable(line)} (or {listed})"
+    who = name_of(doubt.owner) or f"#{doubt.owner}"
+    line = printable(shlex.join(["sudo", "-u", who, _command(), command, *rest]))
+    listed = _list_it(home, doubt.owner)
+    if os.geteuid() == ROOT:
+        return (
+            f", who could have anything run as root: be that user: {line}; or, where that user may "
+            f"do what root may, {listed}"
+        )
+    if doubt.is_hidden or not os.access(home, os.R_OK | os.X_OK):
+        return f": name a home of your own with --home, or be that user: {line}"
+    return (
+        ", who could have anything run here: name a home of your own with --home, or, where "
+        f"you trust that user as yourself, {listed}"
+    )
+
+
+def _command() -> str:
+    """Return the path of the command: sudo does not look where this user's shell has found it."""
+    beside = Path(sys.executable).with_name("zcasync")
+    return str(beside) if beside.exists() else shutil.which("zcasync") or "zcasync"
 
 
 def _close_the_way(home: Path, doubt: Doubt, leads_to: Path) -> str:
     """Return what others could do from the way to a place of a home, and what to do about it."""
     said = f", who could put something else in place of {printable(str(leads_to))}"
     if doubt.remedy:
-        return f"{said}: {doubt.remedy} {quoted(doubt.place.path)}"
+        return f"{said}: {doubt.remedy.replace('{}', quoted(doubt.place.path))}"
     whom = "all of them" if doubt.owner is None else "that user"
     return f"{said}: move it, or, where you trust {whom} as yourself, {_list_it(home, doubt.owner)}"
 
@@ -61,11 +92,12 @@ def _list_it(home: Path, owner: int | None) -> str:
     """Return how to list a home that is trusted with an owner, or with all users."""
     file = trusted.own_file()
     line = shlex.join([str(home), *([] if owner is None else [f"owner={owner}"])])
-    folder = quoted(file.parent)
-    return printable(
-        f"list it: mkdir -p {folder} && echo {shlex.quote(line)} >> {quoted(file)} && "
-        f"chmod -R go-w {folder}"
-    )
+    folder, text = quoted(file.parent), shlex.quote(line)
+    if file == trusted.OF_THE_MACHINE and os.geteuid() != ROOT:
+        paste = f"sudo mkdir -p -m 755 {folder} && echo {text} | sudo tee -a {quoted(file)}"
+    else:
+        paste = f"(umask 022 && mkdir -p {folder} && echo {text} >> {quoted(file)})"
+    return f"list it: {printable(paste)}"
 
 
 def quoted(*paths: Path) -> str:

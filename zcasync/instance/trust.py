@@ -22,10 +22,11 @@ from zcasync.instance.judgement import (
     Doubt,
     Place,
     files_in,
+    is_another_folder,
     judge_home,
     on_the_way,
 )
-from zcasync.instance.remedies import quoted, told
+from zcasync.instance.remedies import is_for_another, no_home, quoted, told
 from zcasync.instance.trusted import Listing
 from zcasync.text import printable
 from zcasync.users import group
@@ -74,7 +75,15 @@ def problems(home: Path, places: Sequence[Place]) -> list[str]:
     """Return a line for each place that others could have written; see ``require``."""
     listing, notes, wrong = _listed(home)
     found = judge_home(home, places, listing).doubts
-    said = [told(home, one, [one.place.path], CHECK) for one in found]
+    if is_another_folder(home) and all(one.leads_to is None for one in found):
+        return [no_home(home)]
+    foreign = [one for one in found if is_for_another(home, one)]
+    said = []
+    for owner in dict.fromkeys(one.owner for one in foreign):
+        first, *others = (one for one in foreign if one.owner == owner)
+        more = f"; and {len(others)} more places like it" if others else ""
+        said.append(told(home, first, [first.place.path], CHECK) + more)
+    said += [told(home, one, [one.place.path], CHECK) for one in found if one not in foreign]
     return [*wrong, *said, *(notes if found else [])]
 
 
@@ -86,6 +95,8 @@ def warnings(home: Path, places: Sequence[Place]) -> list[str]:
     listing, notes, _ = _listed(home)
     found = {one.place.path for one in judge_home(home, places, listing).doubts}
     of_root = [AS_ROOT] if os.geteuid() == ROOT else []
+    if is_another_folder(home):
+        return of_root
     named = [*_replaceable(home, places, listing), *_wide(places)]
     said = [line for path, line in named if path not in found]
     return [*of_root, *([] if found else notes), *said]

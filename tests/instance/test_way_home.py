@@ -16,7 +16,7 @@ from tests.support.other_users import ALICE, BOB, as_user, give, needs_root, ope
 from zcasync.errors import ConfigurationError
 from zcasync.instance import trust, trusted
 from zcasync.instance.home import Home
-from zcasync.instance.settings import Configuration, Settings, load
+from zcasync.instance.settings import load
 from zcasync.instance.trust import UntrustedHome
 from zcasync.instanceuuid import getUUID, readUUID
 
@@ -183,8 +183,10 @@ def quicker(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_root
 @pytest.mark.usefixtures("quicker")
 def test_nothing_is_read_of_a_home_that_came_after_the_look(shared: Path) -> None:
-    assert load(Home(shared)) == Configuration(Settings())
-    assert (shared / "etc" / "zcasync.conf").exists()
+    home = Home.find(shared)
+    assert home.config_file.exists()
+    with pytest.raises(UntrustedHome, match=f"{shared} belongs to another user, uid {BOB}"):
+        load(home)
 
 
 @needs_root

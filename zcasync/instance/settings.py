@@ -109,7 +109,7 @@ def load(home: Home, path: Path | None = None) -> Configuration:
     a home that others could have written.
     """
     chosen = path or home.config_file
-    if path is None and not (home.is_there() and chosen.exists()):
+    if path is None and not (chosen.exists() and home.is_there()):
         return Configuration(Settings())
     schema = ZConfig.loadSchema(str(Path(__file__).with_name("schema.xml")))
     try:

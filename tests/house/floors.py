@@ -20,6 +20,7 @@ FLOORS = (
         "meetings",
         "unix_sockets",
         "users",
+        "ways",
     ),
     ("zeo", "instance", "protocol"),
     ("job",),

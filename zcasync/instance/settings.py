@@ -108,10 +108,11 @@ class Configuration:
 def load(home: Home, path: Path | None = None) -> Configuration:
     """Return the configuration of a home, or of the file at ``path``.
 
-    Raises ConfigurationError, with every problem, for a file that cannot be read or used.
+    Raises ConfigurationError, with every problem, for a file that cannot be read or used, and for
+    a home that others could have written.
     """
     chosen = path or home.config_file
-    if path is None and not chosen.exists():
+    if path is None and not (chosen.exists() and home.is_there()):
         return Configuration(Settings())
     schema = load_schema(str(Path(__file__).with_name("schema.xml")))
     try:

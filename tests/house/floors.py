@@ -10,6 +10,7 @@ from tests.house.source import PACKAGE, Module
 FLOORS = (
     (
         "allowed",
+        "certificates",
         "clock",
         "errors",
         "import_path",
@@ -19,6 +20,7 @@ FLOORS = (
         "meetings",
         "unix_sockets",
         "users",
+        "ways",
     ),
     ("zeo", "instance", "protocol"),
     ("job",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from zcasync.errors import ConfigurationError
 from zcasync.instance import own_files, trust
+from zcasync.instance.judgement import Place
 from zcasync.instance.socket_place import SocketPlace
-from zcasync.instance.trust import Place
 
 #: What FileStorage has beside its file.
 BESIDE_DATA = (".index", ".index.index_tmp", ".lock", ".old", ".pack", ".tmp")
@@ -162,7 +163,15 @@ class Home:
 
     def require_trusted(self) -> None:
         """Raise ConfigurationError where others could have written what is in the home."""
-        trust.require(self.path, self.places())
+        self.is_there()
+
+    def is_there(self) -> bool:
+        """Return whether the home's folder is there, by the look that judges it.
+
+        Where it is missing nothing of it may be read later, as others could make it meanwhile.
+        Raises ConfigurationError as ``require_trusted`` does.
+        """
+        return trust.require(self.path, self.places())
 
     def trust_problems(self) -> list[str]:
         """Return each reason for which the home is not trusted; with none it may be read."""
@@ -184,12 +193,22 @@ class Home:
         """
         self.require_trusted()
         try:
-            own_files.create_parents(self.path)
-            for folder in (self.path, self.path / "etc", self.log, self.var):
+            self.make()
+            for folder in (self.path / "etc", self.log, self.var):
                 own_files.create_folder(folder)
             self._close(self.var)
         except OSError as error:
             raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
+
+    def make(self) -> None:
+        """Create the home's own folder, closed to other users, where it is missing.
+
+        Raises ConfigurationError where others were quicker, or could be; OSError.
+        """
+        own_files.create_parents(self.path)
+        own_files.create_folder(self.path)
+        if not self.is_there():
+            raise FileNotFoundError(errno.ENOENT, "it was removed again", str(self.path))
 
     def _close(self, folder: Path) -> None:
         """Close a folder of this user to others; a link is the user's own choice."""
@@ -203,8 +222,8 @@ class Home:
             os.close(fd)
 
     def require(self) -> None:
-        """Raise ConfigurationError when there is no home at this path."""
-        if not self.path.is_dir():
+        """Raise ConfigurationError when there is no home at this path, or others could write it."""
+        if not self.is_there():
             raise ConfigurationError(
                 f"there is no instance home at {self.path}: name one with --home or INSTANCE_HOME, "
                 f"or make it with: zcasync run --home {self.path}"

@@ -15,6 +15,7 @@ from zcasync import import_path
 from zcasync.database.opening import open_databases
 from zcasync.instance import trust
 from zcasync.instance.home import Home
+from zcasync.instance.judgement import ROOT
 from zcasync.instance.lock import HomeLock
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Configuration
@@ -185,7 +186,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def _say_ready(self) -> None:
         log.info("{line}", line=ready_line(self._home))
         self._ready()
-        if os.geteuid() == trust.ROOT and not self._has_warned:
+        if os.geteuid() == ROOT and not self._has_warned:
             log.warn("{warning}", warning=trust.AS_ROOT)
             self._has_warned = True
 

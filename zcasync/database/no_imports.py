@@ -26,6 +26,7 @@ PLAIN = {
     "collections": "OrderedDict deque",
     "datetime": "date datetime time timedelta timezone",
     "decimal": "Decimal",
+    "functools": "partial",
     "twisted.python.failure": "Failure",
     "uuid": "UUID SafeUUID",
     "ZODB.broken": "rebuild",

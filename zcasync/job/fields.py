@@ -12,29 +12,22 @@ makes the transitions of :mod:`zcasync.job.record`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
-from ZODB.POSException import StorageError
 
 from zcasync import clock
-from zcasync.errors import FOREIGN_CODE, BadStateError, UnloadableArguments
+from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.attempt_fields import AttemptFields
-from zcasync.job.callables import dotted, load_form, require_allowed, store_form
-from zcasync.job.packed import Packed, is_plain
-from zcasync.job.values import checked, loaded
+from zcasync.job.call_fields import CallFields
+from zcasync.job.values import loaded
 from zcasync.text import printable
 
 
-class PartialFields(AttemptFields):
+class PartialFields(CallFields):
     """The stored fields of a partial, and questions about them."""
 
-    _call: Any = None
-    _packed: Packed | None = None
     _state: str = PENDING
     _result: Any = None
     _sidecar: Any = None
@@ -51,110 +44,8 @@ class PartialFields(AttemptFields):
     _excluded: tuple[bytes, ...] = ()
     _retry: str | None = None
     _rewrites: int = 0
-    _v_unpacked: Any = None
 
-    def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        self._call = store_form(call)
-        if args:
-            self.__dict__["_args"] = args
-        if kwargs:
-            self.__dict__["_kwargs"] = kwargs
-
-    @classmethod
-    def bind(cls, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> PartialFields:
-        """Return a partial that is called with itself as the first argument."""
-        partial = cls(call, **kwargs)
-        partial._args = (partial, *args)
-        return partial
-
-    # the call
-
-    @property
-    def _args(self) -> tuple[Any, ...]:
-        """The positional arguments.  Raises UnloadableArguments where they are packed."""
-        return self._arguments[0]
-
-    @_args.setter
-    def _args(self, args: tuple[Any, ...]) -> None:
-        self._unpack()
-        self.__dict__["_args"] = args
-        self._p_changed = True
-
-    @property
-    def _kwargs(self) -> dict[str, Any] | None:
-        """The keyword arguments; None: there are none.  Raises as ``_args``."""
-        return self._arguments[1]
-
-    @_kwargs.setter
-    def _kwargs(self, kwargs: dict[str, Any] | None) -> None:
-        self._unpack()
-        self.__dict__["_kwargs"] = kwargs
-        self._p_changed = True
-
-    @property
-    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
-        if self._packed is None:
-            own = self.__dict__
-            return own.get("_args", ()), own.get("_kwargs")
-        if self._v_unpacked is None:
-            self._v_unpacked = self._load_packed()
-        found: tuple[tuple[Any, ...], dict[str, Any] | None] = self._v_unpacked
-        return found
-
-    def _load_packed(self) -> Any:
-        assert self._packed is not None
-        try:
-            return self._packed.load(self._p_jar)
-        except (TransientError, StorageError):
-            raise  # the fault of the storage, not of the arguments
-        except FOREIGN_CODE as error:  # all that loading the application's objects raises
-            raise UnloadableArguments(
-                f"the arguments of {self.callable_name} cannot be loaded: "
-                f"{type(error).__name__}: {str(error)[:200]}"
-            ) from error
-
-    def _unpack(self) -> None:
-        """Keep the arguments as they are again, before one of them changes."""
-        if self._packed is not None:
-            args, kwargs = self._arguments
-            del self._packed
-            self.__dict__.update(_args=args, _kwargs=kwargs)
-
-    def __getstate__(self) -> Any:
-        """Return the state to be stored, with arguments that are not plain packed."""
-        state = super().__getstate__()
-        if state is None or ("_args" not in state and "_kwargs" not in state):
-            return state
-        args, kwargs = state.get("_args", ()), state.get("_kwargs")
-        if not is_plain(args) or not is_plain(kwargs):
-            what = f"call of {self.callable_name}"
-            state["_packed"] = checked((args, kwargs), what)
-            state.pop("_args", None)
-            state.pop("_kwargs", None)
-        return state
-
-    @property
-    def callable(self) -> Callable[..., Any]:
-        """The callable itself.  Raises MissingCallable where it cannot be found, NotAllowed."""
-        require_allowed(self._p_jar, self._call)
-        return load_form(self._call)
-
-    @callable.setter
-    def callable(self, call: Callable[..., Any]) -> None:
-        self.require_pending("callable")
-        stored = store_form(call)
-        require_allowed(self._p_jar, stored)
-        self._call = stored
-
-    @property
-    def callable_name(self) -> str:
-        """The dotted name of the callable; imports nothing."""
-        return dotted(self._call)
-
-    @property
-    def stored_arguments(self) -> tuple[Any, ...]:
-        """The positional arguments, as they are stored."""
-        return self._args
+    # how the call is made
 
     @property
     def is_detached(self) -> bool:

@@ -11,7 +11,7 @@ from zcasync.job.arguments import parts
 from zcasync.job.callables import is_imported, is_persistent, require_allowed
 from zcasync.job.packed import SIMPLE
 from zcasync.job.record import PartialRecord
-from zcasync.job.values import has_references, references
+from zcasync.job.values import has_references, references, require_loadable
 
 #: The name of a part, in a message, has no more of its way through callbacks and arguments.
 NAME_CHARACTERS = 200
@@ -75,7 +75,7 @@ class _PlacementCheck:
             )
         within = "" if name == "item" else f"{_short(name)}."
         for part, value in parts(partial):
-            self._check_part(f"{within}{part}", value)
+            self._check_part(f"{within}{part}", value, partial.callable_name)
         for number, callback in enumerate(partial.callbacks):
             self._unchecked.append((callback, f"{within}callbacks[{number}]"))
 
@@ -84,9 +84,10 @@ class _PlacementCheck:
         if is_imported(partial.policy_name):
             require_allowed(self._home, partial.policy_name)
 
-    def _check_part(self, name: str, value: Any) -> None:
+    def _check_part(self, name: str, value: Any, call: str) -> None:
         if type(value) in SIMPLE:
             return
+        require_loadable(value, name, call)
         if isinstance(value, PartialRecord) and value._p_jar is None:
             self._unchecked.append((value, name))
         elif is_persistent(value):
@@ -94,7 +95,7 @@ class _PlacementCheck:
         elif self._is_separate:
             for found in references(value, name):
                 if is_persistent(found):
-                    self._check_part(name, found)
+                    self._check_part(name, found, call)
 
     def _require_reachable(self, name: str, value: Any) -> None:
         jar = value._p_jar

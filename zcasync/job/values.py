@@ -10,6 +10,7 @@ from typing import Any
 from persistent import Persistent
 
 from zcasync.errors import UnstorableError
+from zcasync.job.advice import advice
 from zcasync.job.packed import SIMPLE, Packed, is_plain, pack
 from zcasync.unpublished import Unpublished
 
@@ -73,6 +74,18 @@ def checked(value: Any, what: str) -> Packed:
             f"{type(error).__name__}: {str(error)[:200]}"
         ) from error
     return packed
+
+
+def require_loadable(value: Any, name: str, call: str) -> None:
+    """Raise UnstorableError for an argument, ``name``, that no worker could load for its ``call``.
+
+    What is not plain is pickled and loaded again, its references to stored objects left alone.
+    """
+    known = advice(value)
+    if known is not None:
+        raise UnstorableError(f"{name} of {call} is {known}")
+    if not is_plain(value):
+        checked(value, f"{name} of {call}")
 
 
 def has_references(value: Any) -> bool:

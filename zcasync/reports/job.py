@@ -56,7 +56,15 @@ class Fields:
     def __getitem__(self, name: str) -> Any:
         if self.problem is None:
             return getattr(self.partial, name)
-        return self._state.get(name, getattr(PartialRecord, name))
+        default = getattr(PartialRecord, name)
+        return self._state.get(name, None if isinstance(default, property) else default)
+
+
+def callable_name(fields: Fields) -> str | None:
+    """Return the dotted name of the callable; None where it cannot be read."""
+    if fields.problem is None:
+        return _try(lambda: fields.partial.callable_name, None)
+    return _try(lambda: fields["_name"] or dotted(fields["_call"]), None)
 
 
 def looks_like_job(obj: Any) -> bool:
@@ -80,7 +88,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "id": identity(partial),
         "state": state,
         "queue": _try(lambda: fields["_queue"].__name__, None),
-        "callable": _try(lambda: dotted(fields["_call"]), None),
+        "callable": callable_name(fields),
         "args": [shown(secret, key, value, safe_repr) for key, value in enumerate(args)],
         "kwargs": {
             str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
@@ -130,7 +138,7 @@ def summary(partial: Any) -> dict[str, Any]:
         "id": identity(partial),
         "state": fields["_state"],
         "queue": _try(lambda: fields["_queue"].__name__, None),
-        "callable": _try(lambda: dotted(fields["_call"]), None),
+        "callable": callable_name(fields),
         "begin_after": _moment(fields["_due"]),
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),

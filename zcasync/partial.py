@@ -29,7 +29,7 @@ from zcasync.job.waiting import require_later
 from zcasync.perform import direct
 from zcasync.results.raised import raise_failure
 from zcasync.results.wait import has_result, is_completed, wait
-from zcasync.retry.policy import require_policy, stored_name
+from zcasync.retry.policy import require_policy, stored_name, use_policy
 
 
 class RetryName:
@@ -42,7 +42,7 @@ class RetryName:
         partial.require_pending("retry")
         name = stored_name(value)
         require_policy(partial, name)
-        partial.name_policy(name)
+        use_policy(partial, name)
 
 
 class SecretArguments:

@@ -10,8 +10,8 @@ from zope.component import provideAdapter
 
 from tests.support import scenes
 from tests.support.sessions import FakeClock, Session
-from zcasync import Partial
-from zcasync.errors import AbortedError
+from zcasync import Partial, clock
+from zcasync.errors import AbortedError, JobCrashed
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING, IPartial, IRetryPolicy
 from zcasync.job.callbacks import choose
 from zcasync.liveness.death import Death
@@ -28,6 +28,13 @@ class Later(RetryCommonFourTimes):
 
     def interrupted(self, counts: Any) -> Any:
         return timedelta(hours=counts.interruptions)
+
+
+class AtOnce(RetryCommonFourTimes):
+    """Interrupted jobs run again at once."""
+
+    def interrupted(self, counts: Any) -> Any:
+        return True
 
 
 class Raising(RetryCommonFourTimes):
@@ -61,6 +68,13 @@ def begun(session: Session, retry: Any) -> Partial:
         Performer(invoke=die).perform(partial)
     session.sync()
     return partial
+
+
+def perform_again(session: Session, partial: Partial) -> None:
+    """Claim a job once more, and perform it."""
+    scenes.claim(session, session.manager.workers.values()[0], [partial])
+    Performer().perform(partial)
+    session.sync()
 
 
 def test_the_first_interruption_under_never_ends_a_job_with_the_evidence(
@@ -131,11 +145,57 @@ def test_a_job_under_forever_is_interrupted_as_often_as_it_takes(
 def test_a_policy_can_let_an_interrupted_job_wait(
     session: Session, log: list[str], fake_clock: FakeClock
 ) -> None:
+    """It is the application's own, so it is asked where the call is made next."""
     partial = claimed(session, Later)
     recover([partial], DEATH, log)
+    assert (partial.state, partial._interruptions, partial.unasked_death.type) == (
+        *(PENDING, 1),
+        JobCrashed,
+    )
+    session.commit()
 
-    assert (partial.state, partial._interruptions) == (PENDING, 1)
-    assert partial.begin_after == fake_clock.later(hours=1)
+    for hours in (1, 0):
+        perform_again(session, partial)
+        assert partial.state == (ACTIVE if hours else COMPLETED)
+        assert partial.unasked_death is None
+        if hours:
+            assert partial.retry_at == clock.now() + hours * 3_600_000_000
+            session.queue.release(partial)
+            session.commit()
+            fake_clock.advance(hours=hours)
+    assert partial.result == 1
+
+
+def test_a_policy_that_is_never_asked_leaves_the_decision_to_the_default(
+    session: Session, log: list[str]
+) -> None:
+    """Children die, for instance, while they import it."""
+    partial = claimed(session, Later)
+    for _ in range(9):
+        recover([partial], DEATH, log)
+        assert partial.state == PENDING
+        scenes.claim(session, session.manager.workers.values()[0], [partial])
+    recover([partial], DEATH, log)
+    assert partial.result.check(JobCrashed)
+    assert partial.result.getErrorMessage().startswith("interrupted 10 times")
+
+
+def test_after_its_answer_a_policy_is_asked_about_the_next_death(
+    session: Session, log: list[str]
+) -> None:
+    partial = claimed(session, AtOnce)
+    for number in (1, 2):
+        recover([partial], DEATH, log)
+        session.commit()
+        scenes.claim(session, session.manager.workers.values()[0], [partial])
+
+        def die(call: Any, *args: Any) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Performer(invoke=die).perform(partial)
+        session.sync()
+        assert (partial._interruptions, partial.unasked_death) == (number, None)
 
 
 @pytest.mark.parametrize(
@@ -153,14 +213,17 @@ def test_a_policy_that_only_other_workers_know_does_not_stop_the_pass(
     assert problem in log[0]
 
 
-def test_a_policy_that_cannot_answer_ends_the_job_and_says_so(
+def test_a_policy_that_cannot_answer_ends_the_job_with_its_death(
     session: Session, log: list[str]
 ) -> None:
     partial = claimed(session, Raising)
     recover([partial], DEATH, log)
+    session.commit()
+    perform_again(session, partial)
 
-    assert partial.result.check(AbortedError)
-    assert "ZeroDivisionError: oh" in log[0]
+    assert partial.result.check(JobCrashed)
+    assert partial.result.evidence["signal"] == "SIGKILL"
+    assert partial.attempts == 1
 
 
 @pytest.mark.usefixtures("registry")

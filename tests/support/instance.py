@@ -29,6 +29,8 @@ from zcasync.testing.process import STOP_SECONDS, SupervisorProcess
 from zcasync.testing.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+#: A folder for PYTHONPATH: supervisors with it load no module of the tests.
+IMPORT_GUARD = ROOT / "tests" / "support" / "import_guard"
 #: In the environment of every process that comes from this test run; names the run.
 SESSION_VARIABLE = "ZCASYNC_TEST_SESSION"
 SESSION = os.environ.setdefault(SESSION_VARIABLE, uuid.uuid4().hex)
@@ -154,8 +156,11 @@ class Instance(SupervisorProcess):
     def __init__(
         self, home: Path, children: int | None = 1, config: str | None = None, output: str = ""
     ) -> None:
-        super().__init__(home, children, home.with_name(f"{output or home.name}.out"), [ROOT])
+        out = home.with_name(f"{output or home.name}.out")
+        super().__init__(home, children, out, [IMPORT_GUARD, ROOT])
         self._client: Client | None = None
+        self._imports = home.with_name(f"{output or home.name}.imports")
+        self.environment["ZCASYNC_IMPORT_GUARD"] = str(self._imports)
         if config is not None:
             (home / "etc").mkdir(parents=True, exist_ok=True)
             (home / "etc" / "zcasync.conf").write_text(config)
@@ -173,7 +178,12 @@ class Instance(SupervisorProcess):
         code = super().wait(seconds)
         self.close_client()
         RUNNING.discard(self)
+        self.require_no_imports()
         return code
+
+    def require_no_imports(self) -> None:
+        """The supervisor has loaded no module of the application, but for reactor jobs."""
+        assert not self._imports.exists(), self._imports.read_text()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop the supervisor gracefully; its exit code."""
@@ -194,6 +204,7 @@ class Instance(SupervisorProcess):
                 self.end_family(signal.SIGTERM)
         finally:
             RUNNING.discard(self)
+        self.require_no_imports()
 
     # what it says
 

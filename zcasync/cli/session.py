@@ -118,13 +118,16 @@ class Session:
                 future.set_exception(error)
 
     def _work(self, work: Callable[[Any, Any], T]) -> T:
+        from zcasync.database.no_imports import by_name
         from zcasync.database.sync import catch_up, connected
         from zcasync.datamanager import find
+        from zcasync.zeo.connections import make_classes_by
 
         if self._connection is None:
             db = self._opener(self._home, INNER_SHARE * self._timeout)
             if db is None:
                 return work(None, None)
+            make_classes_by(db, by_name)
             self._stack.callback(_close_all, db)
             self._connection = self._stack.enter_context(connected(db))
         catch_up(self._connection.db())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 from ZODB import broken
@@ -21,17 +22,33 @@ def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
     except FOREIGN_CODE:  # the module's own code runs on import
         key = (modulename, globalname)
         if key not in broken.broken_cache:
-            made = type(globalname, (StandIn,), {"__module__": modulename})
+            made = Named(globalname, (StandIn,), {"__module__": modulename})
             broken.broken_cache[key] = made
         return broken.broken_cache[key]
 
 
-class StandIn(Unpublished, broken.Broken):  # type: ignore[misc]
+class Named(type):
+    """The class of stand-ins: stored by their names, as the classes would be."""
+
+
+def _reduce(kind: type) -> tuple[Any, ...]:
+    return named, (kind.__module__, kind.__name__)
+
+
+copyreg.pickle(Named, _reduce)  # type: ignore[arg-type]
+
+
+class StandIn(Unpublished, broken.Broken, metaclass=Named):  # type: ignore[misc]
     """An object whose class cannot be imported.  Stored again, it remains what it was."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         _, args, state = super().__reduce__()
         return rebuild, args, state
+
+
+def named(modulename: str, globalname: str) -> Any:
+    """Return the class of a stored stand-in, itself where it can be imported now."""
+    return class_factory(None, modulename, globalname)
 
 
 def rebuild(modulename: str, globalname: str, *args: Any) -> Any:

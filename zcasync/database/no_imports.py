@@ -7,20 +7,20 @@ stand-in, and a reference to one of its objects is written again as it was read.
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 from typing import Any
 
 from persistent import Persistent
 from ZODB import broken
 
-from zcasync.database.missing_classes import StandIn, class_factory
+from zcasync.database.missing_classes import Named, StandIn, class_factory
 from zcasync.unpublished import Unpublished
 
 #: Packages whose classes are loaded: what zcasync's own records are made of.
 OWN = ("zcasync", "BTrees", "persistent", "zodbpickle")
 #: Other names that are loaded: plain values, and how pickles make objects.
 PLAIN = {
-    "builtins": "bytearray complex frozenset object set slice tuple",
     "_codecs": "encode",
     "copyreg": "_reconstructor",
     "collections": "OrderedDict deque",
@@ -29,7 +29,6 @@ PLAIN = {
     "functools": "partial",
     "twisted.python.failure": "Failure",
     "uuid": "UUID SafeUUID",
-    "ZODB.broken": "rebuild",
 }
 _PLAIN = {(module, name) for module, names in PLAIN.items() for name in names.split()}
 
@@ -41,12 +40,35 @@ def by_name(connection: Any, modulename: str, globalname: str) -> Any:
 
     To be the ``class_factory`` of a connection.  Imports nothing of an application.
     """
+    key = (modulename, globalname)
+    if key in _IMPORTING:
+        return _IMPORTING[key]
     if modulename.partition(".")[0] in OWN or (modulename, globalname) in _PLAIN:
         return class_factory(connection, modulename, globalname)
-    key = (modulename, globalname)
+    if modulename == "builtins" and isinstance(getattr(builtins, globalname, None), type):
+        return getattr(builtins, globalname)
     if key not in _stand_ins:
         _stand_ins[key] = _make(modulename, globalname)
     return _stand_ins[key]
+
+
+def _rebuild(modulename: str, globalname: str, *args: Any) -> Any:
+    """Return the object of a stored stand-in; here it is one still."""
+    kind = by_name(None, modulename, globalname)
+    return kind.__new__(kind, *args)
+
+
+def _named(modulename: str, globalname: str) -> Any:
+    """Return the class of a stored stand-in."""
+    return by_name(None, modulename, globalname)
+
+
+#: What imports by the names that it is given, and what is called in its place.
+_IMPORTING = {
+    ("ZODB.broken", "rebuild"): _rebuild,
+    ("zcasync.database.missing_classes", "named"): _named,
+    ("zcasync.database.missing_classes", "rebuild"): _rebuild,
+}
 
 
 class _ByName(type):
@@ -87,7 +109,7 @@ class Elsewhere(Unpublished, Persistent, metaclass=_ByName):  # type: ignore[mis
 
 def _make(modulename: str, globalname: str) -> type:
     names = {"__module__": modulename}
-    made = type(globalname, (StandIn,), names)
+    made = Named(globalname, (StandIn,), names)
     # The name under which ZODB looks for the persistent variant of a class that is not there.
     made.__Broken_Persistent__ = _ByName(globalname, (Elsewhere,), dict(names))  # type: ignore[attr-defined]
     return made

@@ -29,7 +29,7 @@ _BY_NAME = {
     "ZODB.Connection.": "a database connection: give objects, or their oids; a job has a "
     "connection of its own",
     "ZODB.DB.": "a database: a job has a connection of its own",
-    "_thread.": "a lock of this process: other processes cannot wait for it, use a file or a record",
+    "_thread.": "a lock of this process: others cannot wait for it, use a file or a record",
     "socket.": "a socket, open in this process only: give its address",
     "twisted.": "a part of Twisted, which lives in this process only: give plain values",
 }

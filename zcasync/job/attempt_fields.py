@@ -21,6 +21,8 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     _retry_at: int | None = None
     _resume_at: int | None = None
     _once: bool = False
+    _may_begin_once: bool = False  # by its own policy, which is imported in children only
+    _unasked_death: Any = None
     _attempts: int = 0
     _interruptions: int = 0
     _conflicts: int = 0
@@ -59,6 +61,16 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     def has_begun_once(self) -> bool:
         """True once the call has begun under a policy that lets it begin only once."""
         return self._once
+
+    @property
+    def may_begin_once(self) -> bool:
+        """True where its policy, one that has to be imported, lets the call begin only once."""
+        return self._may_begin_once
+
+    @property
+    def unasked_death(self) -> Any:
+        """The Failure that a death ends it with, unless its policy, not asked yet, wants more."""
+        return self._unasked_death
 
     @property
     def started(self) -> datetime | None:

@@ -54,11 +54,13 @@ class PartialRecord(PartialFields):
         if detached:
             self._detached = True
 
-    def name_policy(self, name: str | None) -> None:
+    def name_policy(self, name: str | None, may_begin_once: bool = False) -> None:
         """Set the stored name of the retry policy.  Raises BadStateError unless pending."""
         self.require_pending("retry")
         if name != self._retry:
             self._retry = name
+        if may_begin_once != self._may_begin_once:
+            self._may_begin_once = may_begin_once
 
     def leave(self) -> None:
         """Record that the partial waits in no queue any more."""
@@ -137,6 +139,15 @@ class PartialRecord(PartialFields):
             self._once = False
         if retry_at is not None:
             self._retry_at = retry_at
+
+    def leave_to_policy(self, death: StoredFailure) -> None:
+        """Keep what a death ends the call with, unless its policy wants more."""
+        self._unasked_death = death
+
+    def note_asked(self) -> None:
+        """Record that its policy was asked about the death before."""
+        if self._unasked_death is not None:
+            del self._unasked_death
 
     def reschedule(self, moment: int) -> None:
         """Leave the partial, after a failed attempt, for its claimer to release.

@@ -11,15 +11,15 @@ from zcasync.job.ids import name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
-from zcasync.retry.decision import Decision, End, Later, begun_before, decide
+from zcasync.retry.decision import Ask, Decision, End, Later, begun_before, decide
 from zcasync.retry.fault import Cancelled, Died, Refused
 
 
 def interrupt(partial: PartialRecord, death: Death, log: list[str]) -> None:
     """Count an interruption: release the partial, or end it, as its retry policy decides."""
     decision = _count(partial, death, name_of(partial), log)
-    if isinstance(decision, Later):
-        partial.forgive(decision.at)
+    if isinstance(decision, Later | Ask):
+        _forgive(partial, decision)
         release(partial)
 
 
@@ -30,9 +30,9 @@ def interrupt_callback(partial: PartialRecord, death: Death, log: list[str]) -> 
         return  # no call is left to be made, only its completion has to be stored
     name = f"{name_of(callback)}, a callback of {name_of(partial)},"
     decision = _count(callback, death, name, log)
-    if isinstance(decision, Later) and callback.state == ACTIVE:
+    if isinstance(decision, Later | Ask) and callback.state == ACTIVE:
         callback.release()
-        callback.forgive()
+        _forgive(callback, decision)
 
 
 def cancel(partial: PartialRecord, who: str, log: list[str], death: Death | None = None) -> None:
@@ -68,6 +68,14 @@ def _following(partial: PartialRecord) -> PartialRecord | None:
         return None
     undone = (callback for callback in partial.callbacks if not is_done(callback))
     return next(undone, None) or waiter(partial)
+
+
+def _forgive(partial: PartialRecord, decision: Later | Ask) -> None:
+    if isinstance(decision, Ask):
+        partial.leave_to_policy(decision.death)
+        partial.forgive()
+    else:
+        partial.forgive(decision.at)
 
 
 def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:

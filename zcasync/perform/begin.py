@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from zcasync import clock
 from zcasync.errors import MissingCallable, MissingPolicy, NotAllowed
 from zcasync.interfaces import ACTIVE
 from zcasync.job.arguments import load_call
@@ -13,7 +14,7 @@ from zcasync.perform.commits import Commits
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.decision import begun_before, too_late
+from zcasync.retry.decision import ask_before_call, begun_before, can_wait, too_late
 from zcasync.retry.fault import Refused
 from zcasync.retry.policy import policy_of
 
@@ -27,7 +28,10 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     if partial.is_too_late:
         return Run(partial, host, refusal=too_late(partial))
     try:
-        attempts = Attempts(partial, policy_of(partial), host.timing)
+        policy = policy_of(partial)
+        if partial.unasked_death is not None and not _may_go_on(partial, policy, host):
+            return _ended(partial, host)
+        attempts = Attempts(partial, policy, host.timing)
         if partial.has_begun_once:
             return Run(partial, host, refusal=begun_before(partial))
         if partial.is_detached:
@@ -41,6 +45,26 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     if Commits(host.storage_lost).begin(partial, attempts):
         return run
     return run.closed() if partial.has_result else replace(run, refusal=begun_before(partial))
+
+
+def _may_go_on(partial: PartialRecord, policy: Any, host: Host) -> bool:
+    """Ask the application's own policy about the death before; note that it was asked."""
+    again = ask_before_call(partial, policy)
+    if again is None:
+        return False
+    commits = Commits(host.storage_lost)
+    if again.at is not None and again.at > clock.now() and can_wait(partial):
+        commits.reschedule(partial, None, again.at)
+        return False
+    commits.go_on(partial)
+    return True
+
+
+def _ended(partial: PartialRecord, host: Host) -> Run:
+    if partial.retry_at is not None:
+        return Run(partial, host).closed()
+    failure = partial.unasked_death
+    return Run(partial, host, refusal=Refused(failure.value, failure))
 
 
 def resume(partial: PartialRecord, host: Host) -> Run:

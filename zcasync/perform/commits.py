@@ -99,6 +99,14 @@ class Commits:
 
         return self._commit(partial, change, is_there) is not None
 
+    def go_on(self, partial: PartialRecord) -> None:
+        """Record that the policy of a call, asked about the death before, wants it made again."""
+
+        def change() -> None:
+            partial.note_asked()
+
+        self._commit(partial, change, lambda _: partial.unasked_death is None)
+
     def reschedule(self, partial: PartialRecord, attempts: Attempts | None, moment: int) -> None:
         """Leave the call for its claimer to release for this moment (microseconds)."""
 
@@ -107,6 +115,7 @@ class Commits:
             if partial.is_unfinished:
                 if attempts is not None:
                     attempts.record(partial)
+                partial.note_asked()
                 partial.reschedule(moment)
             return serial
 

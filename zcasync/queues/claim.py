@@ -15,7 +15,7 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord, protect
 from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
-from zcasync.retry.policy import begins_only_once
+from zcasync.retry.policy import may_begin_once
 from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import load_all
 
@@ -103,7 +103,7 @@ def _claim_from(
         fate = _fate(queue, entry, worker, now, claimed)
         if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
             # It is not passed by: what is behind it would keep children from ever being idle.
-            claimed.is_barred = begins_only_once(entry.partial)
+            claimed.is_barred = may_begin_once(entry.partial)
             if claimed.is_barred:
                 return
         claimed.examined += 1

@@ -26,6 +26,7 @@ from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.put import Check, Options, PutOptions
+from zcasync.retry.policy import use_policy
 from zcasync.unpublished import Unpublished
 
 #: A process that ends a waiting partial has its callbacks for itself for this time.
@@ -203,7 +204,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
             if tree is not None:
                 del lane.filed[BROKEN]
                 for (due, _), partial in tree.items():
-                    lane.file(due, partial, ())
+                    lane.file(due, partial, BROKEN if broken(partial) else ())
                     count += 1
         return count
 
@@ -255,7 +256,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         batch = self.batch if options.batch is None else options.batch
         partial.enter(self, options.due, options.by, batch=batch, detached=options.detached)
         if options.policy is not None:
-            partial.name_policy(options.policy)
+            use_policy(partial, options.policy)
         if options.secret:
             hide(partial, options.secret)
 

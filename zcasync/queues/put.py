@@ -9,7 +9,10 @@ from difflib import get_close_matches
 from types import FunctionType
 from typing import Any, TypedDict
 
+from twisted.python.reflect import qual
+
 from zcasync import clock
+from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.job.callables import is_imported, require_allowed
 from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
@@ -112,6 +115,12 @@ class Check:
         partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
         if partial is None:
             partial = as_partial(item)
+        if not type(partial).__module__.startswith("zcasync."):
+            raise BadCallable(
+                f"{partial!r} is of class {qual(type(partial))}: a supervisor loads no class of "
+                "an application, so it must be a Partial itself; keep what is yours in its "
+                "annotations, or in an object that is an argument"
+            )
         if partial.queue is not None or partial.parent is not None:
             raise ValueError(f"item {partial!r} was put already: make a new Partial")
         if partial.state != PENDING:

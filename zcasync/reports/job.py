@@ -62,9 +62,12 @@ class Fields:
 
 def callable_name(fields: Fields) -> str | None:
     """Return the dotted name of the callable; None where it cannot be read."""
+    found: str | None
     if fields.problem is None:
-        return _try(lambda: fields.partial.callable_name, None)
-    return _try(lambda: fields["_name"] or dotted(fields["_call"]), None)
+        found = _try(lambda: fields.partial.callable_name, None)
+    else:
+        found = _try(lambda: fields["_name"] or dotted(fields["_call"]), None)
+    return found
 
 
 def looks_like_job(obj: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from zcasync import clock
 from zcasync.errors import (
@@ -21,7 +22,7 @@ from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.attempts import Attempts
 from zcasync.retry.fault import Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
-from zcasync.retry.policy import RetryDecision, ask, policy_of, shown_name
+from zcasync.retry.policy import RetryDecision, ask, is_foreign, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
 
 
@@ -55,7 +56,14 @@ class Quarantine:
     problem: str
 
 
-Decision = End | Later | Now | Quarantine
+@dataclass(frozen=True)
+class Ask:
+    """Ask the policy where the call is made next; a no ends it with the Failure ``death``."""
+
+    death: StoredFailure
+
+
+Decision = End | Later | Now | Quarantine | Ask
 
 
 def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = None) -> Decision:
@@ -65,8 +73,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
     Raises TransientError when the policy needs the storage, which is away.
     """
     match fault:
-        case Refused(error):
-            return End(from_exception(error))
+        case Refused(error, failure):
+            return End(from_exception(error) if failure is None else failure)
         case Cancelled(who, evidence):
             error = JobCancelled(f"cancelled by {who}", who=who, when=_now())
             return End(from_exception(error, **evidence))
@@ -95,9 +103,16 @@ def _after_exception(partial: PartialRecord, fault: Raised, attempts: Attempts |
 
 
 def _after_death(partial: PartialRecord, fault: Died) -> Decision:
+    if is_foreign(partial) and not partial.may_begin_once and partial.unasked_death is None:
+        return Ask(_after_last_death(partial, fault))
     again, problem = _ask_after_death(partial)
     if again is not None:
         return Later(again.at, problem)
+    return End(_after_last_death(partial, fault), problem)
+
+
+def _after_last_death(partial: PartialRecord, fault: Died) -> StoredFailure:
+    """Return the result of a call that ends with a death."""
     if partial.has_begun_once:
         reason = (
             f"interrupted, and its retry policy {shown_name(partial)!r} lets it begin only once: "
@@ -107,7 +122,7 @@ def _after_death(partial: PartialRecord, fault: Died) -> Decision:
         reason = f"interrupted {partial.interruptions} times; the last time: {fault.summary}"
     kind = JobCrashed if fault.is_crash else JobInterrupted
     error = kind(reason, who=fault.who, when=_now(), times=partial.interruptions)
-    return End(from_exception(error, **fault.evidence), problem)
+    return from_exception(error, **fault.evidence)
 
 
 def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]:
@@ -115,11 +130,14 @@ def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]
 
     A partial that has begun and may not begin again is known by its record.  One that may begin
     only once and has not is as good as new, but must not kill children for ever: the limit of the
-    default policy counts.
+    default policy counts.  So it does for a policy that is the application's own and was to be
+    asked before the call was made: nothing of the application is imported here.
     """
     if partial.has_begun_once:
         return None, ""
     problem = ""
+    if is_foreign(partial):
+        return ask(RetryCommonFourTimes(partial), "interrupted", _counts(partial))
     try:
         policy = policy_of(partial)
     except MissingPolicy as error:  # the process that makes the call finds it, or ends the call
@@ -127,9 +145,17 @@ def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]
     else:
         if policy.at_most_once:
             policy = RetryCommonFourTimes(partial)
-    counts = Counts(partial.conflicts, partial.interruptions, partial.exceptions)
-    again, wrong = ask(policy, "interrupted", counts)
+    again, wrong = ask(policy, "interrupted", _counts(partial))
     return again, problem or wrong
+
+
+def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None:
+    """Return what the policy says to the death before this call; None: that ends it."""
+    return ask(policy, "interrupted", _counts(partial))[0]
+
+
+def _counts(partial: PartialRecord) -> Counts:
+    return Counts(partial.conflicts, partial.interruptions, partial.exceptions)
 
 
 def can_wait(partial: PartialRecord) -> bool:

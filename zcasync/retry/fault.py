@@ -16,6 +16,7 @@ from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import is_storage_lost
+from zcasync.job.failure import StoredFailure
 
 
 class Repeat(Enum):
@@ -53,9 +54,13 @@ class Raised:
 
 @dataclass(frozen=True)
 class Refused:
-    """The refusal of a call that may not begin; no attempt is counted."""
+    """The refusal of a call that may not begin; no attempt is counted.
+
+    ``failure``: the result that it ends with, None: one made of the error.
+    """
 
     error: BaseException
+    failure: StoredFailure | None = None
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,13 @@ def require_policy(partial: PartialRecord, name: str | None) -> None:
         raise ValueError(f"retry={name!r}: {error}") from error
 
 
+def use_policy(partial: PartialRecord, name: str | None) -> None:
+    """Let a partial that is pending have the policy of this name."""
+    partial.name_policy(name)
+    if is_foreign(partial):
+        partial.name_policy(name, begins_only_once(partial))
+
+
 def policy_of(partial: PartialRecord) -> Any:
     """Return a partial's IRetryPolicy.  Raises MissingPolicy where this process finds none."""
     name = partial.policy_name
@@ -98,6 +105,16 @@ def begins_only_once(partial: PartialRecord) -> bool:
         raise
     except FOREIGN_CODE:  # no policy, or a bad one: the call ends with it where it is to be made
         return True
+
+
+def is_foreign(partial: PartialRecord) -> bool:
+    """Return whether the policy is the application's, to be imported where calls are made only."""
+    return is_imported(partial.policy_name)
+
+
+def may_begin_once(partial: PartialRecord) -> bool:
+    """Return as ``begins_only_once`` does, without importing a policy: the put has."""
+    return partial.may_begin_once if is_foreign(partial) else begins_only_once(partial)
 
 
 def shown_name(partial: PartialRecord) -> str:

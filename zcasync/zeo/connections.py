@@ -19,6 +19,13 @@ def use_class(db: Any, kind: type) -> None:
     db.setPoolSize(size)
 
 
+def make_classes_by(db: Any, class_factory: Callable[[Any, str, str], Any]) -> None:
+    """Let a database that was just opened, and those beside it, make classes by this factory."""
+    for one in db.databases.values():
+        one.classFactory = class_factory
+        use_class(one, one.klass)
+
+
 def use_class_factory(connection: Any, class_factory: Callable[[Any, str, str], Any]) -> None:
     """Let a connection make classes by another factory than its database's.
 

@@ -196,12 +196,7 @@ NAMES: Names = {
     },
     # connections, their pool, and their views of the storage
     "ZODB.Connection:Connection": {
-        "_added": None,
-        "_cache": None,
-        "_creating": None,
-        "_needs_to_join": None,
-        "_normal_storage": None,
-        "_reader": None,
+        **_attributes("_added _cache _creating _needs_to_join _normal_storage _reader"),
         "_register": "(self, obj=None)",
         "_resetCache": "(self)",
         "_registered_objects": None,
@@ -221,6 +216,7 @@ NAMES: Names = {
     "ZODB.DB:DB": {
         "_lock": None,
         "_mvcc_storage": None,
+        "classFactory": None,
         "getPoolSize": "(self)",
         "klass": None,
         "open": "(self, transaction_manager=None, at=None, before=None)",

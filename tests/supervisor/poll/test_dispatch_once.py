@@ -85,7 +85,7 @@ def test_reactor_jobs_under_never_are_all_begun_at_once(scene: Scene) -> None:
 def test_a_policy_that_cannot_be_found_does_not_stop_the_dispatch(scene: Scene) -> None:
     partials = put(scene, "..")
     for partial in partials:
-        partial._retry = "tests.nowhere:policy"
+        partial._retry = "a policy that is registered elsewhere"
     scene.session.commit()
     scene.run(s0=ready(room=5))
     assert scene.held(0) == partials[:1]

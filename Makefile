@@ -106,6 +106,8 @@ constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml;
 		--output-file constraints/dev.txt
 	$(COMPILE) pyproject.toml --extra bench --constraint constraints/dev.txt \
 		--output-file constraints/bench.txt
+	$(COMPILE) pyproject.toml --extra docs --constraint constraints/dev.txt \
+		--output-file constraints/docs.txt
 
 house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
 	$(BIN)/python -m tests.house $(BEFORE) .

@@ -21,6 +21,8 @@ GUIDES = {
 }
 #: Runs in test_story.py, twice.
 STORY = "story.rst"
+#: Is typed in test_tutorial.py.
+TUTORIAL = "tutorial.rst"
 #: Runs in test_retries.py.
 RETRIES = "retries.rst"
 #: Documents with nothing to run; other tests look at what they name.
@@ -99,7 +101,7 @@ def test_a_guide_that_is_wrong_fails(folder: Path, tmp_path: Path, wrong: dict[s
 def test_every_document_runs_or_has_nothing_to_run() -> None:
     documents = {path.name for path in DOCS.glob("*.rst")}
 
-    assert documents == {*GUIDES, STORY, RETRIES, *TABLES}, (
+    assert documents == {*GUIDES, STORY, RETRIES, TUTORIAL, *TABLES}, (
         "name the new document in test_guides.py"
     )
     for name in TABLES:

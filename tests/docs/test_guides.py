@@ -27,11 +27,14 @@ TUTORIAL = "tutorial.rst"
 RETRIES = "retries.rst"
 #: Documents with nothing to run; other tests look at what they name.
 TABLES = {
+    "api.rst",
+    "commands.rst",
     "dependencies.rst",
     "description.rst",
     "index.rst",
     "performance.rst",
     "reliability.rst",
+    "settings.rst",
 }
 
 

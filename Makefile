@@ -18,7 +18,7 @@ PAGES = build/pages
 HTML = build/html
 
 .PHONY: help install demo test simulate chaos coverage check docs audit package sizes constraints \
-	house format bench figures clean
+	house format bench figures pictures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -135,6 +135,9 @@ bench: $(STAMP)  ## Measure all that docs/performance.rst claims, in about five 
 figures: $(STAMP)  ## Put the figures of bench.json and two plots into docs/
 	$(BIN)/python -m pip $(VERIFIED) constraints/bench.txt
 	$(BIN)/python -m bench.document bench.json
+
+pictures: $(STAMP)  ## Draw the pictures of the processes and of the states of a job, for docs/
+	$(BIN)/python docs/extensions/pictures.py docs
 
 clean:  ## Remove what make has made
 	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -32,6 +32,7 @@ TABLES = {
     "dependencies.rst",
     "description.rst",
     "index.rst",
+    "overview.rst",
     "performance.rst",
     "reliability.rst",
     "settings.rst",

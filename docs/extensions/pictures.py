@@ -1,7 +1,7 @@
 """The pictures of the processes and of the states of a job: ``make pictures`` writes them.
 
-The states and their changes are those of the product's own table, so the picture cannot show others;
-a change that has no words here is an error.
+The states and their changes are those of the product's own table, so the picture cannot show
+others; a change that has no words here is an error.
 """
 
 from __future__ import annotations

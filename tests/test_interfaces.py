@@ -25,6 +25,7 @@ from zcasync.datamanager import (
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instanceuuid import getUUID
 from zcasync.partial import Partial
+from zcasync.perform.progress import Progress
 from zcasync.retry.stock import NeverRetry
 from zcasync.testing import FakeReactor
 from zcasync.workers.incarnation import Incarnation
@@ -62,6 +63,7 @@ LIKEWISE = [
     (i.IPatterns, lambda session: patterns),
     (i.ITwist, lambda session: twist),
     (i.ITwistPartial, lambda session: twist.Partial(samples.nothing, session.manager)),
+    (i.IProgress, lambda session: Progress(1, 2, "", 0)),
     (i.IGathered, lambda session: zcasync.gather([], timeout=0)),
     (i.IClaim, lambda session: Incarnation(ONE, ONE, ProcessIdentity.here())),
     (i.IRetryPolicy, lambda session: NeverRetry(None)),
@@ -72,10 +74,10 @@ WITHIN = {
         "assign become_callback_of begin_once callable_name complete deadline delay disown due "
         "ended_at ensure_sidecar enter failed_attempts finish forgive hand_result_to "
         "has_begun_once has_result interrupt is_batch is_claimed_by is_detached is_too_late "
-        "is_unfinished leave may_run_on name_policy parent policy_name reassign record_attempt "
-        "release remember require_pending reschedule restriction resume_at resume_later retry_at "
-        "rewrite secret_arguments sidecar start started_at stored_arguments stored_result wait_for "
-        "waits_for was_begun"
+        "is_unfinished keep_progress last_progress leave may_run_on name_policy parent "
+        "policy_name reassign record_attempt release remember require_pending reschedule "
+        "restriction resume_at resume_later retry_at rewrite secret_arguments sidecar start "
+        "started_at stored_arguments stored_result wait_for waits_for was_begun"
     ),
     "DataManager": "queue record_format",
     "PartialQueue": (

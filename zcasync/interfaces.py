@@ -63,6 +63,7 @@ __all__ = [
     "IPartialFactory",
     "IPartialQueue",
     "IPatterns",
+    "IProgress",
     "IRetryPolicy",
     "ISizedSequence",
     "ITwist",
@@ -144,11 +145,28 @@ class IPackage(Interface):
     def progress(done, total=None, message=""):
         """Report from within a job that ``done`` of ``total`` (None: unknown) is done, in any unit.
 
-        ``zcasync status``, ``job`` and ``jobs`` show it while the job runs.  Now and then it is
-        recorded, too, in the annotation ``zcasync.progress``: a mapping of ``done``, ``total``,
-        ``message`` and ``at`` (microseconds since 1970).  Costs next to nothing; what is reported
-        within 0.3 seconds of another report is dropped, but for the end.
+        ``zcasync status``, ``job`` and ``jobs`` show it while the job runs, ``progress_of`` has it
+        for programs.  Costs next to nothing; what is reported within 0.3 seconds of another report
+        is dropped, but for the end.
         """
+
+    def progress_of(partial):
+        """Return what its call has reported last, an IProgress; None: nothing is known.
+
+        Of an active call it is at most a second old where the supervisor that runs it is on this
+        machine; else it is what was noted in the database 5, 15, 35 and 75 seconds after the first
+        report, and every 80 seconds from then on.
+        """
+
+
+class IProgress(Interface):
+    """One report of a job: how far it is."""
+
+    done = Attribute("A number, in the unit of the job.")
+    total = Attribute("The number for all of it; None: unknown.")
+    message = Attribute("A text of 200 characters at most.")
+    at = Attribute("The moment of the report, microseconds since 1970.")
+    is_short = Attribute("True where ``done`` is less than ``total``.")
 
 
 class IGathered(Interface):

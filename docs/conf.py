@@ -19,6 +19,7 @@ nitpicky = True
 nitpick_ignore = [("py:class", "ZODB.POSException.InvalidObjectReference")]  # a base of one of ours
 # Docstrings say what is given and returned, with units.
 autodoc_typehints = "none"
+highlight_language = "none"  # of what follows "::"
 # Consoles show "..." where any output may be, which no lexer knows.
 suppress_warnings = ["misc.highlighting_failure"]
 

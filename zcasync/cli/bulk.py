@@ -200,13 +200,18 @@ def text_of(job: Job) -> str:
 
 
 def report(found: Verdicts, past: str, *, dry_run: bool, as_json: bool) -> int:
-    """Print what has become of the jobs; return the exit code.  ``past``: ``retried``."""
+    """Print what has become of the jobs; return the exit code.  ``past``: ``retried``.
+
+    Raises Refusal where it was one job, and that is left as it is.
+    """
     from zcasync.cli.output import print_json, print_line
 
     done = [text_of(job) for job, why in found.items() if not why]
     refused = [{"id": text_of(job), "reason": why} for job, why in found.items() if why]
     if as_json:
         print_json({past: done, "refused": refused, "dry_run": dry_run})
+    elif refused and len(found) == 1:
+        raise Refusal(f"job {refused[0]['id']} is not {past}: {refused[0]['reason']}")
     else:
         print_line(_summary(done, past, dry_run))
         for one in refused[:MOST_NAMED]:

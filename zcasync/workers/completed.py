@@ -23,8 +23,11 @@ from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import Size
+from zcasync.zeo.bulk_load import load_all
 
 PAGE_SIZE = 32
+#: Who looks for a partial loads so many pages on each side of where it should be.
+PAGES_AHEAD = 20
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
 BUCKET = timedelta(days=1)
 #: Finished partials are kept this long, and up to a bucket longer.
@@ -35,6 +38,15 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
     partials: tuple[PartialRecord, ...] = ()
+    began: int | None = None  # when the first has ended, microseconds, where any was taken out
+
+    @property
+    def first_end(self) -> int:
+        """When the first has ended, microseconds; 0 where that cannot be read."""
+        if self.began is not None:
+            return self.began
+        readable = (one for one in self.partials if broken(one) is None)
+        return next((one.ended_at or 0 for one in readable), 0)
 
 
 class Bucket(Unpublished, Persistent):  # type: ignore[misc]
@@ -74,7 +86,7 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
             self.taken.value += count
         elif len(page.partials) >= PAGE_SIZE:
             self._p_changed = True  # whoever begins the next page has counted this one
-        page.partials = kept
+        page.began, page.partials = page.first_end, kept
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""
@@ -201,9 +213,9 @@ class _Places:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __getitem__(self, index: int) -> tuple[PartialRecord, ...]:
+    def __getitem__(self, index: int) -> Page:
         bucket, number = self.page_at(index)
-        return bucket.pages[number].partials  # type: ignore[no-any-return]
+        return bucket.pages[number]  # type: ignore[no-any-return]
 
     def page_at(self, index: int) -> tuple[Bucket, int]:
         """Return the bucket of a page, and the page's number in it."""
@@ -212,24 +224,27 @@ class _Places:
 
     def find(self, partial: PartialRecord, near: int | None) -> int | None:
         """Return the page with a partial; None: none has it.  ``near``: where to begin to look."""
-        near = self._guess(partial) if near is None else near
+        if near is None:
+            near = self._guess(partial)
+            self._load_around(near)
         return next((index for index in self._around(near) if self._has(index, partial)), None)
 
     def _has(self, index: int, partial: PartialRecord) -> bool:
-        return any(one._p_oid == partial._p_oid for one in self[index])
+        return any(one._p_oid == partial._p_oid for one in self[index].partials)
 
     def _guess(self, partial: PartialRecord) -> int:
         ended = 0 if broken(partial) is not None else partial.ended_at or 0
-        return max(0, bisect_left(self, ended, key=_first_end) - 1)
+        return max(0, bisect_left(self, ended, key=lambda page: page.first_end) - 1)
+
+    def _load_around(self, index: int) -> None:
+        """Load the pages that are likely to be looked at next with one request."""
+        near = range(max(0, index - PAGES_AHEAD), min(len(self), index + PAGES_AHEAD))
+        pages = [self[one] for one in near]
+        if pages and pages[0]._p_jar is not None:
+            load_all(pages[0]._p_jar, [page._p_oid for page in pages if page._p_oid is not None])
 
     def _around(self, index: int) -> Iterator[int]:
         for distance in range(len(self)):
             for one in {index - distance, index + distance}:
                 if 0 <= one < len(self):
                     yield one
-
-
-def _first_end(partials: tuple[PartialRecord, ...]) -> int:
-    """Return when the first of these has ended; 0 where that cannot be read."""
-    readable = (one for one in partials if broken(one) is None)
-    return next((one.ended_at or 0 for one in readable), 0)

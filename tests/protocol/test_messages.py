@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.protocols import amp
 
-from zcasync.liveness.death import Death
+from zcasync.liveness.death import Death, SupervisorDeath
 from zcasync.protocol import commands, control
 from zcasync.protocol.arguments import PIECE_BYTES, Json, Oids
 from zcasync.protocol.child_spec import ChildSpec
@@ -68,6 +68,9 @@ def test_a_child_spec_arrives_as_it_was() -> None:
     [
         (Death(7, exit_code=3), "child process 7 exited with 3"),
         (Death(7, exit_code=0), "child process 7 exited with 0"),
+        (Death(7), "child process 7 ended"),
+        (SupervisorDeath(7), "the supervisor, process 7, is gone, and its children with it"),
+        (SupervisorDeath(0), "the supervisor is gone, and its children with it"),
         (Death(7, signal="SIGSEGV"), "child process 7 was killed by SIGSEGV"),
         (Death(7, signal="SIGKILL", reason="not ready"), "child process 7 was killed by SIGKILL "
          "(not ready)"),

@@ -188,7 +188,8 @@ def test_the_names_and_the_modules_of_the_package_are_found_when_they_are_used()
         "for name in zcasync.__all__:\n"
         "    assert callable(getattr(zcasync, name)), name\n"
         "assert zcasync.interfaces.PENDING and zcasync.twist.Partial\n"
-        "assert not hasattr(zcasync, 'nothing')\n"
+        "for name in ('nothing', 'a.b', 'job.nothing', 'job.ids', '', ' ', '1'):\n"
+        "    assert not hasattr(zcasync, name), name\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

@@ -50,7 +50,7 @@ ALLOWED: dict[str, str] = {
     "protocol": "unix_sockets",
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
-    "supervisor/poll": "database datamanager instance job liveness perform queues retry "
+    "supervisor/poll": "database datamanager instance job liveness perform protocol queues retry "
     "supervisor/children workers zeo",
     "supervisor": "database datamanager instance instanceuuid job liveness perform protocol "
     "registry retry supervisor/children supervisor/poll supervisor/zeo_server unix_sockets workers "

@@ -16,12 +16,16 @@ from zope.interface import implementer
 
 from zcasync import clock
 from zcasync.interfaces import ICompletedCollection
+from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 
 PAGE_SIZE = 32
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
 BUCKET = timedelta(days=1)
+_SUCCEEDED = bytes([Outcome.SUCCEEDED])
+#: The count of a bucket for each outcome that is counted.
+_FULL_OF = {Outcome.FAILED: "full_failed", Outcome.CANCELLED: "full_cancelled"}
 #: Finished partials are kept this long, and up to a bucket longer.
 RETENTION = timedelta(days=7)
 
@@ -30,10 +34,29 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
     partials: tuple[PartialRecord, ...] = ()
+    outcomes = b""  # a byte for each, an Outcome; empty while all have succeeded
+
+    def add(self, partials: tuple[PartialRecord, ...], outcomes: bytes) -> None:
+        """Add finished partials, oldest first."""
+        if self.outcomes or any(outcomes):
+            self.outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED) + outcomes
+        self.partials += partials
+
+    def discard(self, partial: PartialRecord) -> None:
+        """Drop a partial, where it is here."""
+        places = [place for place, one in enumerate(self.partials) if one is not partial]
+        if len(places) == len(self.partials):
+            return
+        if self.outcomes:
+            self.outcomes = bytes(self.outcomes[place] for place in places)
+        self.partials = tuple(self.partials[place] for place in places)
 
 
 class Bucket(Unpublished, Persistent):  # type: ignore[misc]
     """The pages of one period of time."""
+
+    full_failed = 0  # of those in the pages before the last one
+    full_cancelled = 0
 
     def __init__(self, began: int) -> None:
         self.began = began
@@ -41,33 +64,49 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
         self.pages[0] = Page()
         self.full = 0  # number of partials in the pages before the last one
 
-    def add(self, partials: list[PartialRecord]) -> None:
+    def add(self, partials: list[PartialRecord], outcomes: bytes) -> None:
         """Add finished partials, oldest first."""
         rest = tuple(partials)
         number = self.pages.maxKey()
         page = self.pages[number]
         while rest:
             if len(page.partials) >= PAGE_SIZE:
-                self.full += len(page.partials)
+                self._close(page)
                 number += 1
                 page = self.pages[number] = Page()
             room = PAGE_SIZE - len(page.partials)
-            page.partials += rest[:room]
-            rest = rest[room:]
+            page.add(rest[:room], outcomes[:room])
+            rest, outcomes = rest[room:], outcomes[room:]
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""
         for page in self.pages.values():
-            if any(one is partial for one in page.partials):
-                page.partials = tuple(one for one in page.partials if one is not partial)
+            page.discard(partial)
         self.recount()
 
     def recount(self) -> None:
         """Count the partials in the pages before the last one anew."""
         last = self.pages.maxKey()
-        full = sum(len(page.partials) for number, page in self.pages.items() if number != last)
+        pages = [page for number, page in self.pages.items() if number != last]
+        full = sum(len(page.partials) for page in pages)
         if full != self.full:
             self.full = full
+        for outcome, name in _FULL_OF.items():
+            count = sum(page.outcomes.count(outcome) for page in pages)
+            if count != getattr(self, name):
+                setattr(self, name, count)
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many of the partials have failed, or were cancelled."""
+        found: int = getattr(self, _FULL_OF[outcome])
+        last: Page = self.pages[self.pages.maxKey()]
+        return found + last.outcomes.count(outcome)
+
+    def _close(self, page: Page) -> None:
+        """Count a page that is full."""
+        self.full += len(page.partials)
+        for outcome, name in _FULL_OF.items() if page.outcomes else ():
+            setattr(self, name, getattr(self, name) + page.outcomes.count(outcome))
 
     def __iter__(self) -> Iterator[PartialRecord]:
         """Yield the partials, newest first."""
@@ -87,12 +126,17 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
     def add(self, partial: PartialRecord) -> None:
         self.extend([partial])
 
-    def extend(self, partials: list[PartialRecord]) -> None:
-        """Add several finished partials, oldest first."""
+    def extend(self, partials: list[PartialRecord], outcomes: bytes | None = None) -> None:
+        """Add several finished partials, oldest first.
+
+        ``outcomes``: a byte for each, an Outcome; None: as their records say.
+        """
+        if outcomes is None:
+            outcomes = bytes(map(outcome_of, partials))
         now = clock.now()
         if not self._buckets or now - self._buckets[-1].began >= BUCKET // clock.MICROSECOND:
             self._buckets = (*self._buckets, Bucket(now))
-        self._buckets[-1].add(partials)
+        self._buckets[-1].add(partials, outcomes)
 
     def prune(self, keep: timedelta = RETENTION) -> int:
         """Drop buckets whose last partial is older than ``keep``; return the number of partials."""
@@ -111,6 +155,14 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
         """Count anew what is here."""
         for bucket in self._buckets:
             bucket.recount()
+
+    @property
+    def failed(self) -> int:
+        return sum(bucket.count(Outcome.FAILED) for bucket in self._buckets)
+
+    @property
+    def cancelled(self) -> int:
+        return sum(bucket.count(Outcome.CANCELLED) for bucket in self._buckets)
 
     def first(self) -> PartialRecord:
         for partial in self:

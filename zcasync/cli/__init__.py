@@ -3,6 +3,7 @@
     main.py      the entry point: the group of the commands, each imported when it is used
     errors.py    the end of a command: every error becomes one line and an exit code
     options.py   options and help texts that the commands share
+    selection.py options that select jobs: by state, call, time, queue
     output.py    printing: JSON, tables, facts, times and sizes for people
     session.py   the database of a home, used in a thread that a command can leave behind
     opening.py   opening a file storage without a server, and what that costs

@@ -9,8 +9,7 @@ import click
 from zcasync.cli import attempts, progress
 from zcasync.cli.errors import Refusal
 from zcasync.cli.options import common_options, examples
-
-STATES = ("pending", "active", "callbacks", "completed")
+from zcasync.cli.selection import QUEUES, STATES
 
 
 @click.command(
@@ -194,7 +193,7 @@ def _print_callbacks(callbacks: list[dict[str, Any]], depth: int) -> None:
     ),
 )
 @click.option("--state", type=click.Choice(STATES), help="Only these.")
-@click.option("--queue", type=click.Choice(["thread", "reactor"]), help="Only these.")
+@click.option("--queue", type=click.Choice(QUEUES), help="Only these.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -221,11 +220,12 @@ def jobs(
     from zcasync.instance.home import Home
     from zcasync.reports.job import describe, summary
     from zcasync.reports.listing import listing
+    from zcasync.reports.selection import Selection
 
     form = describe if as_json else summary
 
     def look(connection: Any, manager: Any) -> list[dict[str, Any]]:
-        return listing(manager, state, queue, limit, form)
+        return listing(manager, Selection(state=state, queue=queue), limit, form)
 
     with reading(Home.find(home), timeout) as session:
         found = session.do(look)

@@ -18,7 +18,8 @@ from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge,
 from zcasync.liveness.watch import Silence, Watch
 from zcasync.protocol.control_client import ControlClient
 from zcasync.reports.job import identity
-from zcasync.reports.listing import chosen, claimed
+from zcasync.reports.listing import claimed
+from zcasync.reports.walk import chosen
 from zcasync.workers.claims_snapshot import Claims
 from zcasync.workers.claims_snapshot import read as read_snapshot
 from zcasync.workers.worker import Worker

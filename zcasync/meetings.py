@@ -54,7 +54,7 @@ TABLE = """
 17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . .
 18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . .
 19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . .
-20 retry_broken        . . . . . . . . . . . . L L . . . . . T . . . . . . . . . .
+20 retry_broken        . . . . . . . . . . . . L L . . . . . L . . . . . . . . . .
 21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
 22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . .
 23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P
@@ -86,8 +86,10 @@ MADE_BY = {
     "Lane.file": "give_back end_with_callbacks retry_broken",
     "Lane.take_expired": "claim_by_a claim_by_b",
     "Lane.count_gone": "withdraw end_waiting",
+    "Lane.take_broken": "retry_broken",
     "Lane.close": "drop_lanes",
     "Page.append": "put",
+    "Page.begin_next": "put_many",
     "Inbox.extend": "put_many",
     "ClaimList.keep": "retire give_back",
     "SizedSequence.add": "claim_by_a",

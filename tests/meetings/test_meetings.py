@@ -24,8 +24,8 @@ READERS: dict[type, set[str]] = {
         "iterDue", "count_held", "next_due", "has_callbacks_left", "lanes", "watched", "waits",
     },
     Lane: {
-        "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_held", "unread",
-        "entries", "is_empty",
+        "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
+        "count_held", "unread", "entries", "is_empty",
     },
     Page: set(),
     Inbox: set(),

@@ -24,7 +24,7 @@ from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
-from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
+from zcasync.queues.lane import BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.put import Check, Options, PutOptions
 from zcasync.unpublished import Unpublished
 
@@ -199,12 +199,9 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         """Let claimers load the broken records again; return the number of them."""
         count = 0
         for lane in self._lanes.values():
-            tree = None if lane.filed is None else lane.filed.get(BROKEN)
-            if tree is not None:
-                del lane.filed[BROKEN]
-                for (due, _), partial in tree.items():
-                    lane.file(due, partial, ())
-                    count += 1
+            for due, partial in lane.take_broken():
+                lane.file(due, partial, ())
+                count += 1
         return count
 
     def drop_idle_lanes(self, keys: Iterable[bytes]) -> None:

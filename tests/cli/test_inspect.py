@@ -67,7 +67,8 @@ def test_a_completed_job_in_words(served: Instance, done: Partial, cli: Cli) -> 
     assert shown.code == 0
     lines = dict(line.split(None, 1) for line in shown.out.splitlines())
     assert lines["State"] == "completed"
-    assert lines["Call"] == "tests.jobs.basic.echo"
+    assert lines["Call"] == "basic.echo('text', 5)"
+    assert lines["Function"] == "tests.jobs.basic.echo"
     assert lines["Result"] == "(('text', 5), {})"
     assert lines["Worker"] == str(served.worker().UUID)
 
@@ -129,7 +130,9 @@ def test_a_listing_says_when_a_job_is_attempted_again_and_why(put_off: Partial, 
     shown = " ".join(cli("jobs", "--state", "pending").out.split())
     when = r"([0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{2}:[0-9]{2}:[0-9]{2}"
     assert re.search(rf"retries at {when} after ValueError", shown)
-    assert "no card" not in shown, "of many jobs that wait for the same service nobody reads it"
+    assert "ValueError: no card" not in shown, (
+        "of many jobs that wait for the same service nobody reads it"
+    )
     assert "no card" in cli("job", id_of(put_off)).out
 
 

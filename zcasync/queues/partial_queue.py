@@ -24,7 +24,7 @@ from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
-from zcasync.queues.lane import BULK_PAGE_SIZE, Lane, restriction_of
+from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.put import Check, Options, PutOptions
 from zcasync.unpublished import Unpublished
 
@@ -194,6 +194,11 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
             and partial.queue is self
             and not is_done(partial)
         )
+
+    def set_aside(self) -> Iterator[Any]:
+        """Yield what is set aside here, because no worker could load its record."""
+        for lane in self._lanes.values():
+            yield from (lane.filed or {}).get(BROKEN, {}).values()
 
     def retry_broken(self) -> int:
         """Let claimers load the broken records again; return the number of them."""

@@ -7,7 +7,7 @@ page costs the same on a busy day, and days are dropped as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from BTrees.IOBTree import IOBTree
@@ -102,6 +102,18 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
         last: Page = self.pages[self.pages.maxKey()]
         return found + last.outcomes.count(outcome)
 
+    def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
+        """Yield the partials that have ended so, newest first; load no page beyond the last."""
+        left = sum(self.count(Outcome(one)) for one in outcomes)
+        for number in range(self.pages.maxKey(), -1, -1):
+            if left <= 0:
+                return
+            page = self.pages[number]
+            for place in range(len(page.outcomes) - 1, -1, -1):
+                if page.outcomes[place] in outcomes:
+                    left -= 1
+                    yield page.partials[place]
+
     def _close(self, page: Page) -> None:
         """Count a page that is full."""
         self.full += len(page.partials)
@@ -179,6 +191,11 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
     def __iter__(self) -> Iterator[PartialRecord]:
         for bucket in reversed(self._buckets):
             yield from bucket
+
+    def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
+        """Yield the failed ones, or the cancelled ones, newest first; load no others."""
+        for bucket in reversed(self._buckets):
+            yield from bucket.with_outcome(outcomes)
 
     def iter(
         self, start: datetime | None = None, stop: datetime | None = None

@@ -146,8 +146,13 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Progress", progress.text(found["progress"])),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
-        ("In short", None if failure is None else found["ending"]),
+        ("In short", _in_short(found["ending"])),
     ]
+
+
+def _in_short(ending: str | None) -> str | None:
+    """Return how a call was ended by others; its own exception is a Failure of few words itself."""
+    return None if ending is None or ending.startswith("failed: ") else ending
 
 
 def _took(found: dict[str, Any]) -> str | None:
@@ -197,4 +202,4 @@ def _print_callbacks(callbacks: list[dict[str, Any]], depth: int) -> None:
 
 def _short(kind: str) -> str:
     """Return the name of an exception without its module, as people know it."""
-    return kind.removeprefix("builtins.")
+    return kind.removeprefix("builtins.").removeprefix("zcasync.errors.")

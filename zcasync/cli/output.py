@@ -42,7 +42,8 @@ def print_line(text: str = "", file: TextIO | None = None) -> None:
 
 def print_lines(text: str, indent: str, file: TextIO | None = None) -> None:
     """Print a text of several lines, indented, on standard output or in ``file``."""
-    print(printable_lines(text.rstrip("\n"), indent), file=file)
+    shown = printable_lines(text.rstrip("\n"), indent)
+    print("\n".join(line.rstrip() for line in shown.split("\n")), file=file)
 
 
 def print_table(

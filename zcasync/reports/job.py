@@ -23,7 +23,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import LargeValue
 from zcasync.perform.progress import noted
-from zcasync.reports.words import call_text, ending_text, type_name
+from zcasync.reports.words import call_text, ending_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
 
@@ -251,12 +251,13 @@ def plain(value: Any) -> Any:
 
 
 def safe_repr(value: Any) -> str:
-    """Return ``repr`` of a value, cut when it is long; never raises."""
+    """Return ``repr`` of a value, cut when it is long, without addresses; never raises."""
     try:
         if isinstance(value, str | bytes) and len(value) > WRITTEN_OUT:
             end = f"... ({len(value):,} characters)"
             return f"{repr(value[:REPR_CHARACTERS])[: REPR_CHARACTERS - len(end)]}{end}"
-        return cut(repr(value), REPR_CHARACTERS)
+        text = repr(value)
+        return cut(text if isinstance(value, str) else unaddressed(text), REPR_CHARACTERS)
     except Exception as error:  # any class's own code may run here
         kind = type(value)
         return f"<{kind.__module__}.{kind.__qualname__}: repr raised {type(error).__name__}>"

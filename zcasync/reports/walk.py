@@ -40,9 +40,11 @@ def walk(
     What is yielded belongs to the caller to let go (``reports.job.release``); what does not fit is
     let go here.
     """
+    found: set[bytes] = set()  # one job can have two entries in its queue
     for one in candidates(manager, selection):
         seen()
-        if selection.fits(one):
+        if one._p_oid not in found and selection.fits(one):
+            found.add(one._p_oid)
             yield one
         else:
             release(one)

@@ -23,6 +23,8 @@ ARGUMENT_CHARACTERS = 40
 CALL_CHARACTERS = 160
 #: Of an exception the listing shows no more than this.
 REMARK_CHARACTERS = 100
+#: That of a stored object names the connection it was loaded by.
+CONNECTION = re.compile(r" in <[\w.]*Connection object>")
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 CHOOSE = "zcasync.job.callbacks:choose"
 ADOPT = "zcasync.job.callbacks:adopt"
@@ -54,6 +56,11 @@ def object_text(obj: Any) -> str:
     """Return a stored object as ``<Order 0x6b>``; it is not loaded for that."""
     name = type(obj).__qualname__
     return f"<{name}>" if obj._p_oid is None or obj._p_jar is None else f"<{name} {id_of(obj)}>"
+
+
+def unaddressed(text: str) -> str:
+    """Return a representation without addresses in memory, which tell nobody anything."""
+    return CONNECTION.sub("", ADDRESS.sub("", text))
 
 
 def value_text(value: Any) -> str:
@@ -88,8 +95,10 @@ def call_text(fields: Any) -> str:
         return f"the result for job {id_of(args[0])}"
     text = name_text(stored)
     listed = ", ".join(_arguments(fields["_secret"], args, kwargs))
-    if listed:
-        text += f" ({listed})" if isinstance(stored, tuple) else f"({listed})"
+    if isinstance(stored, tuple):
+        text += f" ({listed})" if listed else ""
+    else:
+        text += f"({listed})"
     return text if len(text) <= CALL_CHARACTERS else f"{text[: CALL_CHARACTERS - 4]}...)"
 
 

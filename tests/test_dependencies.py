@@ -63,7 +63,7 @@ ALLOWED: dict[str, str] = {
     "workers zeo",
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
-    "reports supervisor supervisor/zeo_server workers zcasync",
+    "queues reports supervisor supervisor/zeo_server workers zcasync",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

@@ -198,7 +198,7 @@ class IPartial(Interface):
     )
     args = Attribute("Positional arguments, a mutable sequence while PENDING.")
     kwargs = Attribute("Keyword arguments, a mutable mapping while PENDING.")
-    retry = Attribute(
+    retry_policy = Attribute(
         "The name of the IRetryPolicy, None for the default one.  Setting it (see "
         "IPartialQueue.put): BadStateError unless PENDING, ValueError for what cannot be found."
     )
@@ -280,6 +280,15 @@ class IPartial(Interface):
 
     def addCallback(callback, retry=None):
         """Call this with the result, of whatever kind; return a partial.  As addCallbacks."""
+
+    def retry():
+        """Have a COMPLETED partial called again, by a worker; the caller commits.
+
+        It waits in its queue from now on, PENDING and with fresh attempts, as it was put: with its
+        arguments, options, ``begin_by`` and callbacks, which are all called again.  A failure stays
+        in ``failed_before``.  BadStateError, with what to do instead, for one that is not over, is
+        a callback, or was in no queue.
+        """
 
     def resumeCallbacks():
         """Run the callbacks that have not run.  BadStateError before CALLBACKS."""

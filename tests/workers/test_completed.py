@@ -11,6 +11,7 @@ from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import JobCancelled
 from zcasync.job.failure import from_exception
+from zcasync.job.outcome import Outcome
 from zcasync.workers.completed import PAGE_SIZE, RETENTION, Completed
 
 HOUR = timedelta(hours=1)
@@ -182,6 +183,25 @@ def test_the_failed_and_the_cancelled_are_counted(
         completed.discard(partial)
     counts = (len(completed), completed.failed, completed.cancelled)
     assert counts == (3 * PAGE_SIZE - 4, PAGE_SIZE - 1, PAGE_SIZE - 2)
+
+
+def test_what_is_taken_out_is_not_counted_any_more(connect: Connect) -> None:
+    session = connect()
+    completed = session.root["completed"] = Completed()
+    failure = from_exception(ValueError("no card"))
+    made = [ended(failure if number % 2 else None) for number in range(2 * PAGE_SIZE + 10)]
+    completed.extend(made)
+    session.commit()
+    gone = [*made[:3], *made[-3:]]  # of a full page and of the last one: three of each kind
+    completed.take(gone)
+    session.commit()
+    assert (len(completed), completed.failed) == (2 * PAGE_SIZE + 4, PAGE_SIZE + 2)
+    rest = [one for one in reversed(made) if one not in gone]
+    assert list(completed) == rest
+    failed = [one for one in rest if one.stored_result is not None]
+    assert list(completed.with_outcome({Outcome.FAILED})) == failed
+    completed.recount()
+    assert (len(completed), completed.failed) == (2 * PAGE_SIZE + 4, PAGE_SIZE + 2)
 
 
 def test_counting_loads_no_job_and_one_page(connect: Connect) -> None:

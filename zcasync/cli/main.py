@@ -27,6 +27,8 @@ COMMANDS = {
     "ghosts": "zcasync.cli.ghosts:command",
     "release": "zcasync.cli.release:command",
     "cancel": "zcasync.cli.cancel:command",
+    "retry": "zcasync.cli.retry:command",
+    "discard": "zcasync.cli.discard:command",
     "pack": "zcasync.cli.pack:command",
     "check": "zcasync.cli.check:command",
     "stop": "zcasync.cli.stop:command",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -22,7 +22,7 @@ class Selection:
     ``failed``: the result is a Failure, not of a cancel; ``waiting``: in a queue, or for another
     job.  ``call``: the dotted name of the callable, its last parts, or a pattern with ``*`` and
     ``?``.  ``since``: microseconds since 1970: it has ended then or later, or else begun, or else
-    was due.
+    was due.  ``among``: the states of what can be meant at all.
     """
 
     state: str | None = None
@@ -32,11 +32,12 @@ class Selection:
     call: str | None = None
     since: int | None = None
     queue: str | None = None
+    among: frozenset[str] = EVERY_STATE
 
     @property
     def is_everything(self) -> bool:
         """True where no condition is given."""
-        return self == Selection()
+        return replace(self, among=EVERY_STATE) == Selection()
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ class Selection:
             kinds |= ENDED_STATES
         if self.waiting:
             kinds |= {PENDING, ACTIVE}
-        return (kinds or EVERY_STATE) & ({self.state} if self.state else EVERY_STATE)
+        return self.among & (kinds or EVERY_STATE) & ({self.state} if self.state else EVERY_STATE)
 
     @property
     def outcomes(self) -> frozenset[Outcome]:

@@ -6,15 +6,19 @@ would take half a minute.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
+from ZODB.POSException import POSKeyError
+
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import waiter
+from zcasync.job.record import PartialRecord
 from zcasync.reports.job import Fields, release
 from zcasync.reports.selection import Selection
 from zcasync.zeo.bulk_load import load_all
@@ -121,6 +125,19 @@ def waiting(queue: Any) -> Iterator[Any]:
     for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
         if broken(partial) is not None or queue.waits(partial, due):
             yield partial
+
+
+def load(connection: Any, oids: Iterable[bytes]) -> None:
+    """Load partials, and the records of their callbacks, with few requests to the storage."""
+    oids = list(oids)
+    load_all(connection, oids)
+    sidecars = []
+    for oid in oids:
+        with contextlib.suppress(POSKeyError):
+            partial = connection.get(oid)
+            if broken(partial) is None and isinstance(partial, PartialRecord):
+                sidecars.append(partial.sidecar)
+    load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
 
 def ended_at(partial: Any) -> int:

@@ -1,13 +1,15 @@
 """Completed: finished partials in the order of their end, in pages, dropped by age.
 
-Only the worker's engine writes here, so pages need no conflict resolution.  A page is rewritten by
+Only the worker's engine adds here, so pages need no conflict resolution.  What is to be run again,
+or discarded, is taken out by whoever wants that; it meets the engine on the last page alone, and
+counts what it takes in a record of its own.  A page is rewritten by
 each transaction that adds to it, so pages are short; a day of pages hangs on a tree, so that a new
 page costs the same on a busy day, and days are dropped as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from BTrees.IOBTree import IOBTree
@@ -19,6 +21,7 @@ from zcasync.interfaces import ICompletedCollection
 from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
+from zcasync.workers.completed_places import Places
 
 PAGE_SIZE = 32
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
@@ -26,6 +29,7 @@ BUCKET = timedelta(days=1)
 _SUCCEEDED = bytes([Outcome.SUCCEEDED])
 #: The count of a bucket for each outcome that is counted.
 _FULL_OF = {Outcome.FAILED: "full_failed", Outcome.CANCELLED: "full_cancelled"}
+_TAKEN_OF = {Outcome.FAILED: "failed", Outcome.CANCELLED: "cancelled"}
 #: Finished partials are kept this long, and up to a bucket longer.
 RETENTION = timedelta(days=7)
 
@@ -42,14 +46,34 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
             self.outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED) + outcomes
         self.partials += partials
 
-    def discard(self, partial: PartialRecord) -> None:
-        """Drop a partial, where it is here."""
-        places = [place for place, one in enumerate(self.partials) if one is not partial]
-        if len(places) == len(self.partials):
-            return
-        if self.outcomes:
-            self.outcomes = bytes(self.outcomes[place] for place in places)
-        self.partials = tuple(self.partials[place] for place in places)
+    def keep(self, places: list[int]) -> bytes:
+        """Keep the partials at these places only; return the outcomes of the others."""
+        outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED)
+        if len(places) < len(self.partials):
+            if self.outcomes:
+                self.outcomes = bytes(outcomes[place] for place in places)
+            self.partials = tuple(self.partials[place] for place in places)
+        kept = set(places)
+        return bytes(one for place, one in enumerate(outcomes) if place not in kept)
+
+
+class Taken(Unpublished, Persistent):  # type: ignore[misc]
+    """How many were taken out of the full pages of a bucket, in a record of its own."""
+
+    value = 0
+    failed = 0
+    cancelled = 0
+
+    def add(self, outcomes: bytes) -> None:
+        """Count these, too."""
+        self.value += len(outcomes)
+        for outcome, name in _TAKEN_OF.items():
+            if count := outcomes.count(outcome):
+                setattr(self, name, getattr(self, name) + count)
+
+    def clear(self) -> None:
+        """Begin at 0 again."""
+        self.value = self.failed = self.cancelled = 0
 
 
 class Bucket(Unpublished, Persistent):  # type: ignore[misc]
@@ -57,6 +81,8 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
 
     full_failed = 0  # of those in the pages before the last one
     full_cancelled = 0
+    #: How many of ``full`` were taken out; None: none ever was.
+    taken: Taken | None = None
 
     def __init__(self, began: int) -> None:
         self.began = began
@@ -78,10 +104,23 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
             page.add(rest[:room], outcomes[:room])
             rest, outcomes = rest[room:], outcomes[room:]
 
+    def take(self, number: int, oids: Collection[bytes]) -> None:
+        """Take partials out of a page."""
+        page: Page = self.pages[number]
+        kept = [place for place, one in enumerate(page.partials) if one._p_oid not in oids]
+        is_full = len(page.partials) >= PAGE_SIZE
+        outcomes = page.keep(kept)
+        if number < self.pages.maxKey():
+            if self.taken is None:
+                self.taken = Taken()
+            self.taken.add(outcomes)
+        elif is_full:
+            self._p_changed = True  # whoever begins the next page has counted this one
+
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""
         for page in self.pages.values():
-            page.discard(partial)
+            page.keep([place for place, one in enumerate(page.partials) if one is not partial])
         self.recount()
 
     def recount(self) -> None:
@@ -89,6 +128,8 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
         last = self.pages.maxKey()
         pages = [page for number, page in self.pages.items() if number != last]
         full = sum(len(page.partials) for page in pages)
+        if self.taken is not None and self.taken.value:
+            self.taken.clear()
         if full != self.full:
             self.full = full
         for outcome, name in _FULL_OF.items():
@@ -99,8 +140,9 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
     def count(self, outcome: Outcome) -> int:
         """Return how many of the partials have failed, or were cancelled."""
         found: int = getattr(self, _FULL_OF[outcome])
+        taken: int = 0 if self.taken is None else getattr(self.taken, _TAKEN_OF[outcome])
         last: Page = self.pages[self.pages.maxKey()]
-        return found + last.outcomes.count(outcome)
+        return found - taken + last.outcomes.count(outcome)
 
     def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
         """Yield the partials that have ended so, newest first; load no page beyond the last."""
@@ -126,7 +168,8 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
             yield from reversed(self.pages[number].partials)
 
     def __len__(self) -> int:
-        return self.full + len(self.pages[self.pages.maxKey()].partials)
+        taken = 0 if self.taken is None else self.taken.value
+        return self.full - taken + len(self.pages[self.pages.maxKey()].partials)
 
 
 @implementer(ICompletedCollection)
@@ -157,6 +200,24 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
         if gone:
             self._buckets = tuple(bucket for bucket in self._buckets if bucket.began >= oldest)
         return sum(map(len, gone))
+
+    def take(self, partials: Iterable[PartialRecord]) -> set[bytes]:
+        """Take finished partials out; return the oids of those that were here.
+
+        Pages are in the order in which partials were retired, most often that of their ends: each
+        is looked for where its time is, and around that.
+        """
+        places = Places(self._buckets)
+        found: dict[int, set[bytes]] = {}
+        index: int | None = None
+        for partial in partials:
+            index = places.find(partial, index)
+            if index is not None:
+                found.setdefault(index, set()).add(partial._p_oid)
+        for index, oids in found.items():
+            bucket, number = places.page_at(index)
+            bucket.take(number, oids)
+        return set().union(*found.values())
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""

@@ -1,7 +1,7 @@
 """The failure log: a line for each call that fails or is to be attempted again, of bounded volume.
 
 The same failure (call, type and message) gets one line in a minute, at once, with its traceback;
-how often it came again is said at the end of the minute.
+how often it came again, and in which job last, is said at the end of the minute.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class FailureLog:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._more: Counter[Kind] = Counter()  # those that came after the first of their kind
+        self._last: dict[Kind, str] = {}  # the job of the last of them
         self._others = 0
         self._timer: Any = None
 
@@ -54,6 +55,7 @@ class FailureLog:
             self._timer = self._reactor.callLater(PERIOD_SECONDS, self.sum_up)
         if kind in self._more:
             self._more[kind] += 1
+            self._last[kind] = notice.job
         elif len(self._more) >= MOST_KINDS:
             self._others += 1
         else:
@@ -69,8 +71,10 @@ class FailureLog:
         for kind, count in self._more.items():
             if count:
                 log.warn(
-                    "... and {count} more like this in the last minute: {what}",
+                    "... and {count} more like this in the last minute, the last one job {job}: "
+                    "{what}",
                     count=f"{count:,}",
+                    job=self._last[kind],
                     what=kind.text,
                 )
         if self._others:
@@ -79,7 +83,7 @@ class FailureLog:
                 "lists the jobs",
                 count=f"{self._others:,}",
             )
-        self._more, self._others = Counter(), 0
+        self._more, self._last, self._others = Counter(), {}, 0
 
 
 def line(notice: Notice) -> str:

@@ -23,7 +23,18 @@ QUESTIONS_SHARE = 0.03
 
 #: What each room may import besides itself and the ground.  A room is a folder, or a module at the
 #: top of the package; ``zcasync`` is what stands in its ``__init__``.
-GROUND = {"allowed", "clock", "errors", "import_path", "interfaces", "text", "unpublished", "users"}
+GROUND = {
+    "allowed",
+    "certificates",
+    "clock",
+    "errors",
+    "import_path",
+    "interfaces",
+    "text",
+    "unpublished",
+    "users",
+    "ways",
+}
 ALLOWED: dict[str, str] = {
     "meetings": "",
     "unix_sockets": "",
@@ -35,7 +46,7 @@ ALLOWED: dict[str, str] = {
     "retry": "database job",
     "perform": "database job retry workers zeo",
     "liveness": "database instance job retry workers",
-    "results": "database job perform zeo",
+    "results": "database instance job perform protocol zeo",
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
     "datamanager": "job partial queues workers",

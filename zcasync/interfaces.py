@@ -206,6 +206,8 @@ class IPartial(Interface):
         "The arguments that are shown to nobody: True for all, else a tuple of names and "
         "positions; False for none.  Commands, ``--json``, logs and the repr of args and kwargs "
         "have ``<secret>`` instead; of a partial that is one of them, all arguments are secret.  "
+        "So are all, True, once a change of ``args`` has moved or replaced one that its position "
+        "names.  "
         "What the call itself prints, raises or returns is not covered.  Setting it: BadStateError "
         "unless PENDING, TypeError, ValueError for an argument that is not there."
     )

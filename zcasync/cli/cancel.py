@@ -92,7 +92,11 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
                 supervisor.close()
         while not session.do(lambda connection, _: is_over(bulk.find_job(connection, job), who)):
             if time.monotonic() > deadline:
-                raise Refusal(f"job {job_id} is still being stopped after {timeout:g} s", EXIT_AWAY)
+                raise Refusal(
+                    f"job {job_id} is not over after {timeout:g} s: it is still being stopped, or "
+                    "it cannot be, then the supervisor's log says why",
+                    EXIT_AWAY,
+                )
             time.sleep(LOOK_SECONDS)
     if as_json:
         print_json({"id": job_id, "cancelled_by": who})

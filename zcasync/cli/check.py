@@ -133,6 +133,7 @@ def _home_problems(home: Home) -> Iterator[str]:
         yield from _folder_problems(folder)
     for folder in dict.fromkeys((home.var, _sockets(home))):
         yield from _privacy_problems(home, folder)
+    yield from home.socket_place.problems()
     try:
         readUUID(home.path)
     except ConfigurationError as error:

@@ -143,7 +143,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Exceptions", found["counts"]["exceptions"] or None),
         ("Retry policy", found["retry"]),
         ("Waits for", found["waits_for"]),
-        ("Progress", progress.text(found["progress"])),
+        ("Progress", progress.text(found["progress"], found["ended"] is not None)),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
         ("In short", _in_short(found["ending"])),

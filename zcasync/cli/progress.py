@@ -41,10 +41,13 @@ def _is_reserved(job: dict[str, Any], here: str | None) -> bool:
     return ahead is not None and (ahead > 0 or job["worker"] == here)
 
 
-def text(progress: dict[str, Any] | None) -> str | None:
-    """Return a report in words: ``3 of 10, reading pages``."""
+def text(progress: dict[str, Any] | None, is_over: bool = False) -> str | None:
+    """Return a report in words: ``3 of 10, reading pages``; of a job that is over its end."""
     if not progress:
         return None
+    if is_over:
+        is_short = progress["total"] is not None and progress["done"] < progress["total"]
+        return f"ended {'short ' if is_short else ''}at {text(progress)}"
     total = "" if progress["total"] is None else f" of {progress['total']:g}"
     message = f", {progress['message']}" if progress["message"] else ""
     return f"{progress['done']:g}{total}{message}"

@@ -19,7 +19,8 @@ This room knows no queue and no process; it decides nothing about retries and co
     placement.py   whether all parts of a call can be stored from a connection
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
-    broken.py      the reason why a record cannot be loaded
+    loadable.py    the reason why any record cannot be loaded
+    broken.py      the same of a partial, which has to be one, too
     ids.py         ids as people and programs write them, and the partials that they name
 
 A call enters with ``callables.store_form`` and ``placement.require_placed``.  It changes by the

@@ -16,7 +16,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.failure import StoredFailure
 from zcasync.job.fields import PartialFields
-from zcasync.job.history import AttemptHistory
+from zcasync.job.history import AttemptHistory, usable
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -117,11 +117,19 @@ class PartialRecord(PartialFields):
             self._exceptions = exceptions
 
     def remember(self, failure: StoredFailure, moment: int) -> None:
-        """Keep the failure of an attempt that another one follows, and when it failed."""
-        if self._history is None:
-            self._history = AttemptHistory()
+        """Keep the failure of an attempt that another one follows, and when it failed.
+
+        A history that cannot be loaded is begun anew.
+        """
+        history = usable(self._history)
+        if history is None:
+            history = self._history = AttemptHistory()
         worker = None if self._claim is None else self._claim.worker.bytes
-        self._history.add(failure, worker, moment)
+        history.add(failure, worker, moment)
+
+    def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
+        """Keep what the call has reported last: done, total, message, moment."""
+        self._progress = last
 
     def begin_once(self) -> None:
         """Record the start of a call that may begin only once."""

@@ -17,12 +17,12 @@ from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.callables import dotted
-from zcasync.job.history import FailedAttempt
+from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import LargeValue
-from zcasync.perform.progress import noted
+from zcasync.perform.progress import kept, noted
 from zcasync.reports.words import call_text, ending_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
@@ -149,8 +149,8 @@ def summary(partial: Any) -> dict[str, Any]:
 
 
 def _progress(partial: Any) -> dict[str, Any] | None:
-    """Return the last progress report that was noted in the database."""
-    found = _try(lambda: noted(partial), None)
+    """Return the last report of its progress, as the database has it."""
+    found = _try(lambda: kept(partial) if partial.has_result else noted(partial), None)
     return None if found is None else found.as_dict()
 
 
@@ -203,7 +203,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
 
 def attempts_history(fields: Fields) -> list[dict[str, Any]]:
     """Return the failed attempts that another one has followed or will, the oldest first."""
-    history = fields["_history"]
+    history = usable(fields["_history"])
     failed: list[FailedAttempt] = _try(lambda: [] if history is None else history.listed(), [])
     return [
         {
@@ -217,8 +217,8 @@ def attempts_history(fields: Fields) -> list[dict[str, Any]]:
 
 
 def _last_failure(fields: Fields) -> dict[str, Any] | None:
-    history = fields["_history"]
-    found = _try(lambda: None if history is None else history.failure, None)
+    history = usable(fields["_history"])
+    found = None if history is None else history.failure
     return None if found is None else _failure(found)
 
 

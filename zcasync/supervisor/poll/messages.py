@@ -25,6 +25,22 @@ class SlotReport:
     deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
 
 
+@dataclass(frozen=True)
+class Wish:
+    """A wish from outside about one job; ``who`` has cancelled it, None: to note its progress."""
+
+    oid: bytes
+    who: str | None = None
+
+    @property
+    def is_cancel(self) -> bool:
+        """True for a cancel."""
+        return self.who is not None
+
+    def __str__(self) -> str:
+        return f"the cancel by {self.who}" if self.is_cancel else "a note of the progress"
+
+
 @dataclass
 class PassInput:
     """The task of a pass."""
@@ -33,6 +49,7 @@ class PassInput:
     reactor: SlotReport = field(default_factory=SlotReport)
     progress: dict[bytes, Progress] = field(default_factory=dict)  # to be stored
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
+    has_doubts: bool = False  # passes have failed, perhaps for what is cancelled
     has_changes: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
     ahead: ReadAhead | None = None  # the records that were asked for then
@@ -42,11 +59,18 @@ class PassInput:
         """Return the report of a slot, made now where there is none."""
         return self.slots.setdefault(number, SlotReport())
 
-    def without(self, oid: bytes) -> PassInput:
-        """Return the same task without what is wished about one job."""
-        cancelled = {each: who for each, who in self.cancelled.items() if each != oid}
-        progress = {each: report for each, report in self.progress.items() if each != oid}
-        return replace(self, cancelled=cancelled, progress=progress)
+    def last_cancel(self) -> Wish:
+        """Return the cancel that came last."""
+        return Wish(*next(reversed(self.cancelled.items())))
+
+    def without(self, wish: Wish) -> PassInput:
+        """Return the same task without one wish; another one about the same job stays."""
+        oid = wish.oid
+        if wish.is_cancel:
+            left = {each: who for each, who in self.cancelled.items() if each != oid}
+            return replace(self, cancelled=left)
+        notes = {each: note for each, note in self.progress.items() if each != oid}
+        return replace(self, progress=notes)
 
 
 @dataclass(frozen=True)

@@ -286,10 +286,12 @@ class IPartial(Interface):
     def retry():
         """Have a COMPLETED partial called again, by a worker; the caller commits.
 
+        A worker that puts it away just then makes that commit conflict: repeat it, as any.
+
         It waits in its queue from now on, PENDING and with fresh attempts, as it was put: with its
-        arguments, options, ``begin_by`` and callbacks, which are all called again.  A failure stays
-        in ``failed_before``.  BadStateError, with what to do instead, for one that is not over, is
-        a callback, or was in no queue.
+        arguments, options, ``begin_by`` and callbacks, which are all called again; while it waits,
+        they may be changed.  A failure stays in ``failed_before``.  BadStateError, with what to do
+        instead, for one that is not over, is a callback, or was in no queue.
         """
 
     def resumeCallbacks():

@@ -319,3 +319,24 @@ def test_the_deadline_counts_from_the_retry(
 def test_the_policy_is_not_set_by_the_name_of_the_method(session: Session) -> None:
     with pytest.raises(AttributeError, match="is retry_policy"):
         Partial(abs, -1).retry = "never"
+
+
+def test_the_search_looks_at_few_pages_when_most_are_empty_already(
+    session: Session, worker: Worker, connect: Connect, fake_clock: FakeClock
+) -> None:
+    partials = session.queue.put_many([Partial(abs, -1) for _ in range(64 * PAGE_SIZE)])
+    for partial in partials:
+        partial.assign(worker.incarnation)
+        scenes.end(partial, 1)
+        partial._ended = fake_clock()
+        fake_clock.advance(seconds=1)
+    worker.completed.extend(partials)
+    session.commit()
+    worker.completed.take(partials[-60 * PAGE_SIZE :])
+    session.commit()
+    other = connect()
+    found = other.same(partials[3 * PAGE_SIZE])
+    assert other.same(worker).completed.take([found]) == {found._p_oid}
+    [bucket] = other.same(worker).completed._buckets
+    loaded = [page for page in bucket.pages.values() if page._p_changed is not None]
+    assert len(loaded) < 12

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -56,6 +56,7 @@ class Wanted:
     ids: tuple[str, ...]
     selection: Selection
     limit: int | None = None
+    kept: list[Any] = field(default_factory=list)
 
     def require(self) -> None:
         """Raise UsageError unless jobs are either named or selected."""
@@ -86,13 +87,15 @@ class Wanted:
         from zcasync.reports.job import release
         from zcasync.reports.walk import walk
 
-        found: dict[Job, None] = {}
+        found: dict[Job, Any] = {}
         for partial in () if manager is None else walk(manager, self.selection):
-            found["", partial._p_oid] = None
+            found["", partial._p_oid] = partial
             release(partial)
             progress.told("selected", len(found))
             if len(found) == self.limit:
                 break
+        # Without their states; an object that is not kept has to be loaded to be made once more.
+        self.kept.extend(found.values())
         return list(found)
 
 

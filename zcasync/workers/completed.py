@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from zcasync import clock
 from zcasync.interfaces import ICompletedCollection
+from zcasync.job.broken import broken
 from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
@@ -39,6 +40,15 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
 
     partials: tuple[PartialRecord, ...] = ()
     outcomes = b""  # a byte for each, an Outcome; empty while all have succeeded
+    began: int | None = None  # when the first has ended, microseconds, where any was taken out
+
+    @property
+    def first_end(self) -> int:
+        """When the first has ended, microseconds; 0 where that cannot be read."""
+        if self.began is not None:
+            return self.began
+        readable = (one for one in self.partials if broken(one) is None)
+        return next((one.ended_at or 0 for one in readable), 0)
 
     def add(self, partials: tuple[PartialRecord, ...], outcomes: bytes) -> None:
         """Add finished partials, oldest first."""
@@ -109,6 +119,7 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
         page: Page = self.pages[number]
         kept = [place for place, one in enumerate(page.partials) if one._p_oid not in oids]
         is_full = len(page.partials) >= PAGE_SIZE
+        page.began = page.first_end
         outcomes = page.keep(kept)
         if number < self.pages.maxKey():
             if self.taken is None:

@@ -112,7 +112,7 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Why", found.get("reason") if not found["problem"] else None),
         ("Problem", found["problem"]),
         ("Call", found["call"] or found["callable"]),
-        ("Function", found["callable"] if found["call"] else None),
+        ("Function", _function(found)),
         *(("Argument", cut(one)) for one in found["args"]),
         *(("Argument", f"{name} = {cut(value)}") for name, value in found["kwargs"].items()),
         ("Queue", found["queue"]),
@@ -148,6 +148,12 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
         ("In short", _in_short(found["ending"])),
     ]
+
+
+def _function(found: dict[str, Any]) -> str | None:
+    """Return the dotted name of the function, where the call is not shown with it."""
+    call, name = found["call"], found["callable"]
+    return name if call and name and not call.startswith(name) else None
 
 
 def _in_short(ending: str | None) -> str | None:

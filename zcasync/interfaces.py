@@ -575,6 +575,9 @@ class ISizedSequence(Interface):
 class ICompletedCollection(Interface):
     """Finished partials, newest first, kept for a time."""
 
+    failed = Attribute("The number of those whose result is a Failure, not of a cancel: an int.")
+    cancelled = Attribute("The number of those that were cancelled: an int.")
+
     def add(partial):
         """Add a finished partial."""
 

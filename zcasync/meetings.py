@@ -54,7 +54,7 @@ TABLE = """
 17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . .
 18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . .
 19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . . G G L . .
-20 retry_broken        . . . . . . . . . . . . L L . . . . . T . . . . . . . . . . . . . . L
+20 retry_broken        . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L
 21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
 22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . . . . . . .
 23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . .
@@ -69,7 +69,7 @@ TABLE = """
 32 retry_claimed       . . . . . . . . . . . . C . C C C C G . . . C C . C . . . . . C . . .
 33 discard_waiting     . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . .
 34 discard_over        . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G .
-35 discard_odd         . . . . . . . . . . . . L L . . . . . T . . . . . . . . . . . . . . L
+35 discard_odd         . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L
 """
 
 #: The operations that make each change.
@@ -93,8 +93,10 @@ MADE_BY = {
     "Lane.file": "give_back end_with_callbacks retry_broken",
     "Lane.take_expired": "claim_by_a claim_by_b",
     "Lane.count_gone": "withdraw end_waiting",
+    "Lane.take_broken": "retry_broken",
     "Lane.close": "drop_lanes",
     "Page.append": "put",
+    "Page.begin_next": "put_many",
     "Inbox.extend": "put_many",
     "ClaimList.keep": "retire give_back",
     "SizedSequence.add": "claim_by_a",

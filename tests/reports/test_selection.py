@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import click
 import pytest
+from persistent import GHOST
 
 from tests.jobs import samples
 from tests.support import scenes
@@ -125,3 +126,36 @@ def test_a_time_is_an_iso_time_in_utc() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is no time such as 30m"):
         Since().convert(text, None, None)
+
+
+def test_what_waits_for_another_job_is_listed_beside_it(connect: Connect) -> None:
+    session = connect()
+    worker = scenes.serve(session)
+    first, second = session.queue.put_many([named("first"), named("second")])
+    session.commit()
+    scenes.claim(session, worker, [first, second])
+    third = session.queue.put(named("third"))
+    second.wait_for(third)
+    first.wait_for(second)
+    worker.thread.lists(1)[0].items = ()  # as the next pass of their worker leaves it
+    session.commit()
+    assert found(session, Selection()) == ["third", "second", "first"]
+    assert found(session, Selection(state="active")) == ["second", "first"]
+    assert found(session, Selection(waiting=True)) == ["third", "second", "first"]
+    assert found(session, Selection(state="pending")) == ["third"]
+
+
+def test_the_failed_are_found_without_loading_those_that_succeeded(connect: Connect) -> None:
+    session = connect()
+    worker = scenes.serve(session)
+    jobs = session.queue.put_many(named(f"job {number}") for number in range(200))
+    session.commit()
+    for number, partial in enumerate(jobs):
+        partial.finish(from_exception(ValueError("no")) if number == 100 else None)
+    worker.completed.extend(jobs)
+    session.commit()
+    oids = [partial._p_oid for partial in jobs]
+    other = connect()
+    assert found(other, Selection(failed=True)) == ["job 100"]
+    loaded = [oid for oid in oids if other.connection.get(oid)._p_state != GHOST]
+    assert loaded in ([], [oids[100]])

@@ -37,7 +37,24 @@ def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
             )
         return False  # a worker must run the callbacks
     cancel(partial, who, [])
+    if waits:
+        _keep(partial, manager, supervisor.worker)
     return True
+
+
+def _keep(partial: Any, manager: Any, here: Any) -> None:
+    """Keep a job that was cancelled while it waited among the completed ones of a worker.
+
+    No engine would retire it.  It becomes its worker's, so that it can be let go from there; one
+    that is still in a list of claims is retired from that.
+    """
+    workers = [one for one in manager.workers.values() if one.incarnation is not None]
+    claims = [item for one in workers for claimed in (one.thread, one.reactor) for item in claimed]
+    if not workers or any(item is partial for item in claims):
+        return
+    worker = min(workers, key=lambda one: here != one.UUID)
+    partial.reassign(worker.incarnation)
+    worker.completed.add(partial)
 
 
 def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:

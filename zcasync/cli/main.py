@@ -22,7 +22,7 @@ COMMANDS = {
     "run": "zcasync.cli.run:command",
     "put": "zcasync.cli.put:command",
     "job": "zcasync.cli.inspect:job",
-    "jobs": "zcasync.cli.inspect:jobs",
+    "jobs": "zcasync.cli.listing:jobs",
     "status": "zcasync.cli.status:status",
     "ghosts": "zcasync.cli.ghosts:command",
     "release": "zcasync.cli.release:command",

@@ -88,6 +88,11 @@ class PartialFields(AttemptFields):
         return dotted(self._call)
 
     @property
+    def stored_callable(self) -> Any:
+        """The callable, as it is stored."""
+        return self._call
+
+    @property
     def stored_arguments(self) -> tuple[Any, ...]:
         """The positional arguments, as they are stored."""
         return self._args

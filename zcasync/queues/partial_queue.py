@@ -208,16 +208,18 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
             and not is_done(partial)
         )
 
+    def set_aside(self) -> Iterator[Any]:
+        """Yield what is set aside here, because no worker could load its record."""
+        for lane in self._lanes.values():
+            yield from (lane.filed or {}).get(BROKEN, {}).values()
+
     def retry_broken(self) -> int:
         """Let claimers load the broken records again; return the number of them."""
         count = 0
         for lane in self._lanes.values():
-            tree = None if lane.filed is None else lane.filed.get(BROKEN)
-            if tree is not None:
-                del lane.filed[BROKEN]
-                for (due, _), partial in tree.items():
-                    lane.file(due, partial, ())
-                    count += 1
+            for due, partial in lane.take_broken():
+                lane.file(due, partial, ())
+                count += 1
         return count
 
     def drop_idle_lanes(self, keys: Iterable[bytes]) -> None:

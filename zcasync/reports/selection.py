@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from twisted.python.failure import Failure
-
-from zcasync.errors import JobCancelled
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.callables import dotted
-from zcasync.job.failure import StoredFailure
+from zcasync.job.outcome import Outcome, outcome
 from zcasync.reports.job import Fields
 
-CANCELLED_TYPE = f"{JobCancelled.__module__}.{JobCancelled.__qualname__}"
 EVERY_STATE = frozenset({PENDING, ACTIVE, CALLBACKS, COMPLETED})
 ENDED_STATES = frozenset({CALLBACKS, COMPLETED})
 
@@ -58,6 +54,12 @@ class Selection:
             kinds |= {PENDING, ACTIVE}
         return self.among & (kinds or EVERY_STATE) & ({self.state} if self.state else EVERY_STATE)
 
+    @property
+    def outcomes(self) -> frozenset[Outcome]:
+        """The outcomes of those that have ended, where only failed or cancelled ones are meant."""
+        failed = {Outcome.FAILED} if self.failed else set()
+        return frozenset(failed | ({Outcome.CANCELLED} if self.cancelled else set()))
+
     def fits(self, partial: Any) -> bool:
         """Return whether a partial is one of them.
 
@@ -78,15 +80,8 @@ class Selection:
         if not (self.failed or self.cancelled or self.waiting):
             return True
         if fields["_state"] in ENDED_STATES:
-            is_cancelled = _is_cancelled(fields["_result"])
-            return (self.cancelled and is_cancelled) or (
-                self.failed and not is_cancelled and isinstance(fields["_result"], Failure)
-            )
+            return outcome(fields["_result"]) in self.outcomes
         return self.waiting and (fields["_state"] == PENDING or fields["_waits_for"] is not None)
-
-
-def _is_cancelled(result: Any) -> bool:
-    return isinstance(result, StoredFailure) and result.type_name == CANCELLED_TYPE
 
 
 def _queue_name(fields: Fields) -> str | None:

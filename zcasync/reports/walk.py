@@ -17,6 +17,7 @@ from ZODB.POSException import POSKeyError
 
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
+from zcasync.job.completion import waiter
 from zcasync.job.record import PartialRecord
 from zcasync.reports.job import Fields, release
 from zcasync.reports.selection import Selection
@@ -33,14 +34,21 @@ PIECE = 500
 DISORDER = 60_000_000
 
 
-def walk(manager: Any, selection: Selection) -> Iterator[Any]:
+def walk(
+    manager: Any, selection: Selection, seen: Callable[[], None] = lambda: None
+) -> Iterator[Any]:
     """Yield the partials that fit: claimed, then waiting, then finished ones, newest first.
+
+    ``seen()`` is called for each that is looked at.
 
     What is yielded belongs to the caller to let go (``reports.job.release``); what does not fit is
     let go here.
     """
+    found: set[bytes] = set()  # one job can have two entries in its queue
     for one in candidates(manager, selection):
-        if selection.fits(one):
+        seen()
+        if one._p_oid not in found and selection.fits(one):
+            found.add(one._p_oid)
             yield one
         else:
             release(one)
@@ -49,18 +57,48 @@ def walk(manager: Any, selection: Selection) -> Iterator[Any]:
 def candidates(manager: Any, selection: Selection) -> Iterator[Any]:
     """Yield the partials of the places where some may fit, each from one place or from two."""
     workers = chosen(manager, MOST_WORKERS)
-    states = selection.states
+    states, claimed = selection.states, _claimed(workers)
     if states & {ACTIVE, CALLBACKS, COMPLETED}:
         for worker in workers:
             for name in selection.queues:
-                yield from _ahead(getattr(worker, name), _itself)
+                yield from _with_waiters(_ahead(getattr(worker, name), _itself), claimed)
                 yield from getattr(worker, name).unreadable
-    if PENDING in states:
+    if states & {PENDING, ACTIVE}:
         for name in selection.queues:
-            yield from waiting(manager.queue(name))
+            yield from _with_waiters(waiting(manager.queue(name)), claimed)
     if COMPLETED in states:
-        finished = (_finished(worker, selection.since) for worker in workers)
+        finished = (_finished(worker, selection) for worker in workers)
         yield from heapq.merge(*finished, key=ended_at, reverse=True)
+
+
+def _claimed(workers: list[Any]) -> set[bytes]:
+    """Return the oids of all that is claimed."""
+    sequences = [one for worker in workers for one in (worker.thread, worker.reactor)]
+    return {partial._p_oid for sequence in sequences for partial in sequence}
+
+
+def _with_waiters(partials: Iterable[Any], claimed: set[bytes]) -> Iterator[Any]:
+    """Yield each with those that wait for its result, which are claimed for a moment more at most.
+
+    They are in no other list.
+    """
+    for one in partials:
+        # Before it is let go.
+        waiters = [found for found in _waiters(one) if found._p_oid not in claimed]
+        yield one
+        yield from waiters
+
+
+def _waiters(partial: Any) -> Iterator[Any]:
+    """Yield the partials that wait for the result of this one, and those that wait for them."""
+    unseen = [partial]
+    while unseen:
+        one = unseen.pop()
+        for callback in one.callbacks if broken(one) is None else ():
+            found = waiter(callback) if broken(callback) is None else None
+            if found is not None and broken(found) is None and found.waits_for is one:
+                unseen.append(found)
+                yield found
 
 
 def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any]:
@@ -108,9 +146,11 @@ def ended_at(partial: Any) -> int:
     return (fields["_ended"] or 0) if fields.is_readable else 0
 
 
-def _finished(worker: Any, since: int | None) -> Iterator[Any]:
-    """Yield what a worker has completed, newest first, and not much beyond ``since``."""
-    for one in _ahead(worker.completed, _itself):
+def _finished(worker: Any, selection: Selection) -> Iterator[Any]:
+    """Yield what a worker has completed, newest first, and not much beyond its ``since``."""
+    done, since = worker.completed, selection.since
+    some = done.with_outcome(selection.outcomes) if selection.outcomes else done
+    for one in _ahead(some, _itself):
         if since is not None and 0 < ended_at(one) < since - DISORDER:
             release(one)
             return

@@ -9,7 +9,6 @@ page costs the same on a busy day, and days are dropped as a whole.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -20,16 +19,18 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.interfaces import ICompletedCollection
 from zcasync.job.broken import broken
+from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
-from zcasync.workers.claims import Size
-from zcasync.zeo.bulk_load import load_all
+from zcasync.workers.completed_places import Places
 
 PAGE_SIZE = 32
-#: Who looks for a partial loads so many pages on each side of where it should be.
-PAGES_AHEAD = 20
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
 BUCKET = timedelta(days=1)
+_SUCCEEDED = bytes([Outcome.SUCCEEDED])
+#: The count of a bucket for each outcome that is counted.
+_FULL_OF = {Outcome.FAILED: "full_failed", Outcome.CANCELLED: "full_cancelled"}
+_TAKEN_OF = {Outcome.FAILED: "failed", Outcome.CANCELLED: "cancelled"}
 #: Finished partials are kept this long, and up to a bucket longer.
 RETENTION = timedelta(days=7)
 
@@ -38,6 +39,7 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
     partials: tuple[PartialRecord, ...] = ()
+    outcomes = b""  # a byte for each, an Outcome; empty while all have succeeded
     began: int | None = None  # when the first has ended, microseconds, where any was taken out
 
     @property
@@ -48,12 +50,49 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
         readable = (one for one in self.partials if broken(one) is None)
         return next((one.ended_at or 0 for one in readable), 0)
 
+    def add(self, partials: tuple[PartialRecord, ...], outcomes: bytes) -> None:
+        """Add finished partials, oldest first."""
+        if self.outcomes or any(outcomes):
+            self.outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED) + outcomes
+        self.partials += partials
+
+    def keep(self, places: list[int]) -> bytes:
+        """Keep the partials at these places only; return the outcomes of the others."""
+        outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED)
+        if len(places) < len(self.partials):
+            if self.outcomes:
+                self.outcomes = bytes(outcomes[place] for place in places)
+            self.partials = tuple(self.partials[place] for place in places)
+        kept = set(places)
+        return bytes(one for place, one in enumerate(outcomes) if place not in kept)
+
+
+class Taken(Unpublished, Persistent):  # type: ignore[misc]
+    """How many were taken out of the full pages of a bucket, in a record of its own."""
+
+    value = 0
+    failed = 0
+    cancelled = 0
+
+    def add(self, outcomes: bytes) -> None:
+        """Count these, too."""
+        self.value += len(outcomes)
+        for outcome, name in _TAKEN_OF.items():
+            if count := outcomes.count(outcome):
+                setattr(self, name, getattr(self, name) + count)
+
+    def clear(self) -> None:
+        """Begin at 0 again."""
+        self.value = self.failed = self.cancelled = 0
+
 
 class Bucket(Unpublished, Persistent):  # type: ignore[misc]
     """The pages of one period of time."""
 
+    full_failed = 0  # of those in the pages before the last one
+    full_cancelled = 0
     #: How many of ``full`` were taken out; None: none ever was.
-    taken: Size | None = None
+    taken: Taken | None = None
 
     def __init__(self, began: int) -> None:
         self.began = began
@@ -61,48 +100,78 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
         self.pages[0] = Page()
         self.full = 0  # number of partials in the pages before the last one
 
-    def add(self, partials: list[PartialRecord]) -> None:
+    def add(self, partials: list[PartialRecord], outcomes: bytes) -> None:
         """Add finished partials, oldest first."""
         rest = tuple(partials)
         number = self.pages.maxKey()
         page = self.pages[number]
         while rest:
             if len(page.partials) >= PAGE_SIZE:
-                self.full += len(page.partials)
+                self._close(page)
                 number += 1
                 page = self.pages[number] = Page()
             room = PAGE_SIZE - len(page.partials)
-            page.partials += rest[:room]
-            rest = rest[room:]
+            page.add(rest[:room], outcomes[:room])
+            rest, outcomes = rest[room:], outcomes[room:]
 
     def take(self, number: int, oids: Collection[bytes]) -> None:
         """Take partials out of a page."""
-        page = self.pages[number]
-        kept = tuple(one for one in page.partials if one._p_oid not in oids)
-        count = len(page.partials) - len(kept)
+        page: Page = self.pages[number]
+        kept = [place for place, one in enumerate(page.partials) if one._p_oid not in oids]
+        is_full = len(page.partials) >= PAGE_SIZE
+        page.began = page.first_end
+        outcomes = page.keep(kept)
         if number < self.pages.maxKey():
             if self.taken is None:
-                self.taken = Size(0)
-            self.taken.value += count
-        elif len(page.partials) >= PAGE_SIZE:
+                self.taken = Taken()
+            self.taken.add(outcomes)
+        elif is_full:
             self._p_changed = True  # whoever begins the next page has counted this one
-        page.began, page.partials = page.first_end, kept
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""
         for page in self.pages.values():
-            if any(one is partial for one in page.partials):
-                page.partials = tuple(one for one in page.partials if one is not partial)
+            page.keep([place for place, one in enumerate(page.partials) if one is not partial])
         self.recount()
 
     def recount(self) -> None:
         """Count the partials in the pages before the last one anew."""
         last = self.pages.maxKey()
-        full = sum(len(page.partials) for number, page in self.pages.items() if number != last)
+        pages = [page for number, page in self.pages.items() if number != last]
+        full = sum(len(page.partials) for page in pages)
         if self.taken is not None and self.taken.value:
-            self.taken.value = 0
+            self.taken.clear()
         if full != self.full:
             self.full = full
+        for outcome, name in _FULL_OF.items():
+            count = sum(page.outcomes.count(outcome) for page in pages)
+            if count != getattr(self, name):
+                setattr(self, name, count)
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many of the partials have failed, or were cancelled."""
+        found: int = getattr(self, _FULL_OF[outcome])
+        taken: int = 0 if self.taken is None else getattr(self.taken, _TAKEN_OF[outcome])
+        last: Page = self.pages[self.pages.maxKey()]
+        return found - taken + last.outcomes.count(outcome)
+
+    def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
+        """Yield the partials that have ended so, newest first; load no page beyond the last."""
+        left = sum(self.count(Outcome(one)) for one in outcomes)
+        for number in range(self.pages.maxKey(), -1, -1):
+            if left <= 0:
+                return
+            page = self.pages[number]
+            for place in range(len(page.outcomes) - 1, -1, -1):
+                if page.outcomes[place] in outcomes:
+                    left -= 1
+                    yield page.partials[place]
+
+    def _close(self, page: Page) -> None:
+        """Count a page that is full."""
+        self.full += len(page.partials)
+        for outcome, name in _FULL_OF.items() if page.outcomes else ():
+            setattr(self, name, getattr(self, name) + page.outcomes.count(outcome))
 
     def __iter__(self) -> Iterator[PartialRecord]:
         """Yield the partials, newest first."""
@@ -123,12 +192,17 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
     def add(self, partial: PartialRecord) -> None:
         self.extend([partial])
 
-    def extend(self, partials: list[PartialRecord]) -> None:
-        """Add several finished partials, oldest first."""
+    def extend(self, partials: list[PartialRecord], outcomes: bytes | None = None) -> None:
+        """Add several finished partials, oldest first.
+
+        ``outcomes``: a byte for each, an Outcome; None: as their records say.
+        """
+        if outcomes is None:
+            outcomes = bytes(map(outcome_of, partials))
         now = clock.now()
         if not self._buckets or now - self._buckets[-1].began >= BUCKET // clock.MICROSECOND:
             self._buckets = (*self._buckets, Bucket(now))
-        self._buckets[-1].add(partials)
+        self._buckets[-1].add(partials, outcomes)
 
     def prune(self, keep: timedelta = RETENTION) -> int:
         """Drop buckets whose last partial is older than ``keep``; return the number of partials."""
@@ -144,7 +218,7 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
         Pages are in the order in which partials were retired, most often that of their ends: each
         is looked for where its time is, and around that.
         """
-        places = _Places(self._buckets)
+        places = Places(self._buckets)
         found: dict[int, set[bytes]] = {}
         index: int | None = None
         for partial in partials:
@@ -166,6 +240,14 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
         for bucket in self._buckets:
             bucket.recount()
 
+    @property
+    def failed(self) -> int:
+        return sum(bucket.count(Outcome.FAILED) for bucket in self._buckets)
+
+    @property
+    def cancelled(self) -> int:
+        return sum(bucket.count(Outcome.CANCELLED) for bucket in self._buckets)
+
     def first(self) -> PartialRecord:
         for partial in self:
             return partial
@@ -181,6 +263,11 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
     def __iter__(self) -> Iterator[PartialRecord]:
         for bucket in reversed(self._buckets):
             yield from bucket
+
+    def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
+        """Yield the failed ones, or the cancelled ones, newest first; load no others."""
+        for bucket in reversed(self._buckets):
+            yield from bucket.with_outcome(outcomes)
 
     def iter(
         self, start: datetime | None = None, stop: datetime | None = None
@@ -199,52 +286,3 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
 
     def __bool__(self) -> bool:
         return True
-
-
-class _Places:
-    """The pages of several buckets in one order, the oldest first."""
-
-    def __init__(self, buckets: tuple[Bucket, ...]) -> None:
-        self._buckets = buckets
-        self._starts = [0]
-        for bucket in buckets:
-            self._starts.append(self._starts[-1] + bucket.pages.maxKey() + 1)
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def __getitem__(self, index: int) -> Page:
-        bucket, number = self.page_at(index)
-        return bucket.pages[number]  # type: ignore[no-any-return]
-
-    def page_at(self, index: int) -> tuple[Bucket, int]:
-        """Return the bucket of a page, and the page's number in it."""
-        which = bisect_left(self._starts, index + 1) - 1
-        return self._buckets[which], index - self._starts[which]
-
-    def find(self, partial: PartialRecord, near: int | None) -> int | None:
-        """Return the page with a partial; None: none has it.  ``near``: where to begin to look."""
-        if near is None:
-            near = self._guess(partial)
-            self._load_around(near)
-        return next((index for index in self._around(near) if self._has(index, partial)), None)
-
-    def _has(self, index: int, partial: PartialRecord) -> bool:
-        return any(one._p_oid == partial._p_oid for one in self[index].partials)
-
-    def _guess(self, partial: PartialRecord) -> int:
-        ended = 0 if broken(partial) is not None else partial.ended_at or 0
-        return max(0, bisect_left(self, ended, key=lambda page: page.first_end) - 1)
-
-    def _load_around(self, index: int) -> None:
-        """Load the pages that are likely to be looked at next with one request."""
-        near = range(max(0, index - PAGES_AHEAD), min(len(self), index + PAGES_AHEAD))
-        pages = [self[one] for one in near]
-        if pages and pages[0]._p_jar is not None:
-            load_all(pages[0]._p_jar, [page._p_oid for page in pages if page._p_oid is not None])
-
-    def _around(self, index: int) -> Iterator[int]:
-        for distance in range(len(self)):
-            for one in {index - distance, index + distance}:
-                if 0 <= one < len(self):
-                    yield one

@@ -72,22 +72,24 @@ LIKEWISE = [
 WITHIN = {
     "Partial": (
         "assign become_callback_of begin_once callable_name complete deadline delay disown due "
-        "ended_at ensure_sidecar enter failed_attempts finish forgive hand_result_to "
-        "has_begun_once has_result interrupt is_batch is_claimed_by is_detached is_too_late "
-        "is_unfinished keep_progress last_progress leave may_run_on name_policy parent "
-        "policy_name reassign record_attempt release remember require_pending reschedule "
-        "restriction resume_at resume_later retry_at rewrite secret_arguments sidecar start "
-        "started_at stored_arguments stored_result wait_for waits_for was_begun"
+        "ended_at ensure_sidecar enter failed_attempts finish forget forgive hand_result_to "
+        "has_begun_once has_result interrupt is_adoption is_batch is_claimed_by is_detached "
+        "is_too_late is_unfinished keep_progress last_progress leave may_run_on name_policy "
+        "parent policy_name reassign record_attempt release remember renew require_pending "
+        "reschedule restriction resume_at resume_later retry_at rewrite secret_arguments sidecar "
+        "start started_at stored_arguments stored_callable stored_result wait_for waits_for "
+        "was_begun"
     ),
     "DataManager": "queue record_format",
     "PartialQueue": (
-        "announce claim count_held drop_entry drop_idle_lanes hand_over_callbacks "
-        "has_callbacks_left lane lanes next_due release retry_broken waits watched withdraw"
+        "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
+        "has_callbacks_left lane lanes next_due put_again release retry_broken set_aside waits "
+        "watched withdraw"
     ),
     "Workers": "clear pop popitem setdefault update",
-    "Worker": "engine_bytes incarnation leave uuid_bytes",
+    "Worker": "engine_bytes incarnation leave let_go uuid_bytes",
     "SizedSequence": "lists readmit_unreadable size_oid unreadable",
-    "Completed": "discard extend prune recount",
+    "Completed": "discard extend prune recount take with_outcome",
 }
 
 

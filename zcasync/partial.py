@@ -141,8 +141,9 @@ class Partial(PartialRecord):
         return self._run_again
 
     @retry.setter
-    def retry(self, value: Any) -> None:  # else it would hide the method, and be stored
-        raise AttributeError("the name of the policy is retry_policy; retry() runs the call again")
+    def retry(self, value: Any) -> None:
+        # As the argument of a put is called; else it would hide the method, and be stored.
+        self.retry_policy = value
 
     def _run_again(self) -> None:
         require_over(self)

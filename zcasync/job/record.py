@@ -29,7 +29,7 @@ TRANSITIONS = {
 #: What a call that is run again does not keep of the time before.
 OF_ONE_LIFE = (
     "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
-    "_attempts", "_interruptions", "_conflicts", "_exceptions",
+    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress",
 )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def test_filters_retry_what_failed_and_nothing_that_succeeded(
         ]
     )
 
+    assert cli("retry", "--waiting", "--dry-run", "--json").json["retried"] == []
     limited = cli("retry", "--failed", "--call", "raise_text", "--limit", "2", "--json").json
     assert len(limited["retried"]) == 2
     client.wait_until(

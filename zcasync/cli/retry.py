@@ -44,7 +44,8 @@ def command(
     from zcasync.instance.home import Home
     from zcasync.interfaces import COMPLETED
 
-    if not (selection.is_everything or selection.failed or selection.cancelled or selection.state):
+    kinds = (selection.failed, selection.cancelled, selection.waiting, selection.state)
+    if not (selection.is_everything or any(kinds)):
         selection = replace(selection, failed=True, cancelled=True)
     wanted = bulk.Wanted(ids, replace(selection, among=frozenset({COMPLETED})), limit)
     wanted.require()

@@ -136,6 +136,7 @@ MADE_BY = {
     "PartialRecord.resume_later": "end_with_callbacks",
     "PartialRecord.wait_for": "wait_for",
     "PartialRecord.finish": "complete end_waiting end_claimed",
+    "PartialRecord.keep_progress": "complete",
     "PartialRecord.complete": "complete",
     "PartialRecord.renew": "retry retry_claimed",
     "PartialRecord.rewrite": "retire claim_by_a",

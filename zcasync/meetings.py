@@ -124,7 +124,6 @@ MADE_BY = {
     "PartialRecord.reassign": "bury",
     "PartialRecord.disown": "end_with_callbacks",
     "PartialRecord.start": "complete",
-    "PartialRecord.keep_progress": "complete",
     "PartialRecord.record_attempt": "complete reschedule",
     "PartialRecord.remember": "reschedule bury",
     "PartialRecord.begin_once": "reschedule",

@@ -63,7 +63,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         found = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return found
-    if not name.startswith("_") and find_spec(f"zcasync.{name}") is not None:
+    is_module = name.isidentifier() and not name.startswith("_")
+    if is_module and find_spec(f"zcasync.{name}") is not None:
         return import_module(f"zcasync.{name}")
     raise AttributeError(f"module 'zcasync' has no attribute {name!r}")
 

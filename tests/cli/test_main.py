@@ -21,7 +21,7 @@ from zcasync.instance.home import Home
 Cli = Callable[..., Result]
 
 #: They end or change what the tests share, or need an id that only the reader knows.
-NOT_ON_THE_SHARED_HOME = {"run", "stop", "demo", "release", "cancel"}
+NOT_ON_THE_SHARED_HOME = {"run", "stop", "demo", "release", "cancel", "retry", "discard"}
 
 
 def command(name: str) -> click.Command:

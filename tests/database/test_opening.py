@@ -262,7 +262,8 @@ def test_a_partial_whose_class_has_vanished_is_quarantined_and_comes_back(
     session = workshop.open()
     import vanishing_module
 
-    session.queue.put(vanishing_module.MyPartial(samples.nothing))
+    partial = session.queue.put(Partial(samples.nothing))
+    partial.__class__ = vanishing_module.MyPartial
     behind = session.queue.put(samples.nothing)._p_oid
     session.commit()
     workshop.close(session)

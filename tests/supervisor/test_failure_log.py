@@ -60,7 +60,8 @@ def test_a_thousand_alike_in_a_minute_are_a_line_and_a_count(
     assert len(said.lines) == 1
     reactor.advance(PERIOD_SECONDS)
     assert said.lines[1:] == [
-        "... and 999 more like this in the last minute: shop.charge failed: ValueError: no card"
+        "... and 999 more like this in the last minute, the last one job 0x3e7: "
+        "shop.charge failed: ValueError: no card"
     ]
     reactor.advance(PERIOD_SECONDS)
     assert len(said.lines) == 2

@@ -113,6 +113,8 @@ def _judged(
         problems += error.problems
     problems += import_path.problems(configuration.settings.import_path)
     problems += _database_problems(home, configuration, timeout)
+    if configuration.is_embedded and home.loss:
+        warnings.append(home.loss)
     return configuration, problems, warnings + open_ports(configuration)
 
 

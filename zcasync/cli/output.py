@@ -1,4 +1,4 @@
-"""Printing for commands: JSON documents, tables of up to 100 columns, times, texts for people."""
+"""Printing for commands: JSON documents, tables in the width of the terminal, times, sizes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from zcasync.cli.table import GAP, RULE, table
 from zcasync.text import printable, printable_lines, span
 
-WIDTH = 100
+#: The width of what is printed is that of the terminal, within these; elsewhere PIPED.
+NARROWEST, WIDEST, PIPED = 80, 200, 100
+
+
+def width() -> int:
+    """Return how many columns what is printed may have: ``COLUMNS``, else those of the terminal."""
+    columns = shutil.get_terminal_size((PIPED, 24)).columns
+    return min(max(columns, NARROWEST), WIDEST)
 
 
 def print_json(document: Any) -> None:
@@ -34,7 +42,8 @@ def print_line(text: str = "", file: TextIO | None = None) -> None:
 
 def print_lines(text: str, indent: str, file: TextIO | None = None) -> None:
     """Print a text of several lines, indented, on standard output or in ``file``."""
-    print(printable_lines(text.rstrip("\n"), indent), file=file)
+    shown = printable_lines(text.rstrip("\n"), indent)
+    print("\n".join(line.rstrip() for line in shown.split("\n")), file=file)
 
 
 def print_table(
@@ -42,27 +51,21 @@ def print_table(
 ) -> None:
     """Print a table; numbers are set to the right.
 
-    The columns in ``fold`` take the room that is left and break their lines; others never do.
+    The columns in ``fold`` take the room that is left and break their lines between words; others
+    never do.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    shown = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    for number, line in enumerate(table(columns, shown, fold, width())):
+        print_line(line if number != 1 or _can_print(RULE) else "-" * len(line))
 
-    rows = list(rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
-    for number, name in enumerate(columns):
-        is_number = bool(rows) and all(isinstance(row[number], int) for row in rows)
-        table.add_column(
-            Text(name),
-            justify="right" if is_number else "left",
-            no_wrap=name not in fold,
-            overflow="fold" if name in fold else "ellipsis",
-        )
-    for row in rows:
-        table.add_row(*(Text(printable("-" if cell is None else str(cell))) for cell in row))
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+
+def _can_print(text: str) -> bool:
+    """Return whether standard output knows the characters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Verbatim(str):
@@ -74,21 +77,16 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     shown = [(name, value) for name, value in facts if value is not None]
     wide = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        text = printable(f"{name:<{wide}}  {value}")
-        is_long = len(text) > WIDTH and not isinstance(value, Verbatim)
-        for line in _wrapped(text, wide + 2) if is_long else [text]:
-            print_line(line)
+        text = printable(str(value))
+        room = width() - wide - len(GAP)
+        is_long = len(text) > room and not isinstance(value, Verbatim)
+        for number, line in enumerate(_wrapped(text, room) if is_long else [text]):
+            print_line(f"{name if not number else '':<{wide}}{GAP}{line}".rstrip())
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
-    """Return the text in lines of the usual width; words stay whole, to be copied."""
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _wrapped(text: str, room: int) -> list[str]:
+    """Return the text in lines of this width; words stay whole, to be copied."""
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
 
 
 def ago(moment: datetime | str | None) -> str | None:

@@ -9,6 +9,9 @@ import click
 from zcasync.cli.errors import EXIT_AWAY, say
 from zcasync.cli.options import common_options, examples
 
+#: From this width on workers are named by their whole UUIDs.
+ROOM_FOR_UUIDS = 120
+
 
 @click.command(
     short_help="Show queues, workers, engines and children.",
@@ -28,8 +31,9 @@ def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
 
     Works with and without a running supervisor.  The verdicts: running (proved alive), stopped (no
     engine), ghost (its process is gone), silent (no proof either way), dead (its promise to write
-    has run out), usurped (alive, but the record names another engine).  Exit code 3, after what is
-    known, when the database does not answer in time.
+    has run out), usurped (alive, but the record names another engine).  COMPLETED counts the jobs
+    that ended well, FAILED and CANCELLED the others, of those that are still kept.  Exit code 3,
+    after what is known, when the database does not answer in time.
     """
     from zcasync.cli.output import print_json
     from zcasync.cli.session import reading
@@ -127,28 +131,41 @@ def _print_queues(document: dict[str, Any]) -> None:
     rows = []
     for name, queue in document["queues"].items():
         claimed = sum(worker[name]["len"] for worker in document["workers"])
-        rows.append((name, queue["due"], queue["held"], claimed))
-    print_table(("QUEUE", "DUE", "HELD", "CLAIMED"), rows)
+        rows.append((name, queue["due"], queue["held"], claimed, _oldest(queue["oldest_due"])))
+    print_table(("QUEUE", "DUE", "HELD", "CLAIMED", "OLDEST DUE"), rows)
+
+
+def _oldest(found: dict[str, Any] | None) -> str | None:
+    """Return the job that is due for longest, with its age."""
+    from zcasync.text import span
+
+    return None if found is None else f"{found['id']}, for {span(found['seconds'])}"
 
 
 def _print_workers(workers: list[dict[str, Any]]) -> None:
-    from zcasync.cli.output import ago, print_facts, print_line, print_table
+    from zcasync.cli.output import ago, print_facts, print_line, print_table, width
+    from zcasync.cli.short import beginnings
 
+    uuids = [worker["uuid"] for worker in workers]
+    names = beginnings(uuids) if width() < ROOM_FOR_UUIDS else {one: one for one in uuids}
     rows = [
         (
-            worker["uuid"],
+            names[worker["uuid"]],
             worker["verdict"],
             ago(worker["last_ping"]),
             _share(worker["thread"]),
             _share(worker["reactor"]),
-            worker["completed"],
+            worker["succeeded"],
+            worker["failed"],
+            worker["cancelled"],
         )
         for worker in workers
     ]
-    print_table(("WORKER", "ENGINE", "LAST PING", "THREAD", "REACTOR", "COMPLETED"), rows)
+    ends = ("COMPLETED", "FAILED", "CANCELLED")
+    print_table(("WORKER", "ENGINE", "LAST PING", "THREAD", "REACTOR", *ends), rows)
     print_line()
     print_facts(
-        (worker["uuid"][:8], f"{worker['verdict']}: {worker['reason']}.") for worker in workers
+        (names[worker["uuid"]], f"{worker['verdict']}: {worker['reason']}.") for worker in workers
     )
 
 
@@ -164,4 +181,5 @@ def _print_children(children: list[dict[str, Any]]) -> None:
         (one["pid"], one["state"], one["job"], one["jobs_done"], size(one["rss"]), one["note"])
         for one in children
     ]
-    print_table(("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE"), rows)
+    columns = ("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE")
+    print_table(columns, rows, fold=("NOTE",))

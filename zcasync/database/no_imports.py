@@ -16,6 +16,7 @@ from ZODB import broken
 
 from zcasync.database.missing_classes import Named, StandIn, class_factory
 from zcasync.unpublished import Unpublished
+from zcasync.zeo.connections import make_classes_by
 
 #: Packages whose classes are loaded: what zcasync's own records are made of.
 OWN = ("zcasync", "BTrees", "persistent", "zodbpickle")
@@ -69,6 +70,11 @@ _IMPORTING = {
     ("zcasync.database.missing_classes", "named"): _named,
     ("zcasync.database.missing_classes", "rebuild"): _rebuild,
 }
+
+
+def load_by_name(db: Any) -> None:
+    """Let the connections of a database that was just opened, and of those beside it, do so."""
+    make_classes_by(db, by_name)
 
 
 class _ByName(type):

@@ -80,6 +80,16 @@ class Home:
         return self.var / "Data.fs"
 
     @property
+    def loss(self) -> str | None:
+        """The warning that the embedded default's file is gone; None: it is there, or never was."""
+        if self.data_fs.exists() or not self.uuid_file.exists():
+            return None
+        return (
+            f"a supervisor has served {self.path} before, but {self.data_fs} is not there: the "
+            "next begins with an empty database; if it was moved, stop it and move it back"
+        )
+
+    @property
     def blobs(self) -> Path:
         """The embedded default's blobs."""
         return self.var / "blobs"

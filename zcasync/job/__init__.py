@@ -10,7 +10,9 @@ This room knows no queue and no process; it decides nothing about retries and co
     history.py     AttemptHistory: the failed attempts that another one has followed
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
+    outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
+    again.py       a call that is over, and its callbacks, once more
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
     callables.py   a callable as a stored name, and the way back

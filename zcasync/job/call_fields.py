@@ -64,6 +64,11 @@ class CallFields(AttemptFields):
         return self._name or dotted(self._call)
 
     @property
+    def stored_callable(self) -> Any:
+        """The callable, as it is stored."""
+        return self._call
+
+    @property
     def stored_arguments(self) -> tuple[Any, ...]:
         """The positional arguments, as they are stored."""
         return self._args

@@ -24,6 +24,9 @@ from zcasync.job.call_fields import CallFields
 from zcasync.job.values import loaded
 from zcasync.text import printable
 
+#: The stored name of the callable of a callback that hands a result on.
+ADOPT = "zcasync.job.callbacks:adopt"
+
 
 class PartialFields(CallFields):
     """The stored fields of a partial, and questions about them."""
@@ -61,6 +64,11 @@ class PartialFields(CallFields):
     def policy_name(self) -> str | None:
         """The stored name of the retry policy; None where none was named."""
         return self._retry
+
+    @property
+    def is_adoption(self) -> bool:
+        """True for a callback that hands the result on to a partial that waits for it."""
+        return self._call == ADOPT  # type: ignore[no-any-return]
 
     # state and result
 

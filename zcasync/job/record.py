@@ -24,8 +24,13 @@ TRANSITIONS = {
     PENDING: {ACTIVE, CALLBACKS, COMPLETED},  # claimed or called; failed before it began
     ACTIVE: {PENDING, CALLBACKS, COMPLETED},  # released; ended
     CALLBACKS: {COMPLETED},
-    COMPLETED: set(),
+    COMPLETED: set(),  # but for renew
 }
+#: What a call that is run again does not keep of the time before.
+OF_ONE_LIFE = (
+    "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
+    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress",
+)  # fmt: skip
 
 
 class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
@@ -56,7 +61,7 @@ class PartialRecord(PartialFields):
 
     def name_policy(self, name: str | None, may_begin_once: bool = False) -> None:
         """Set the stored name of the retry policy.  Raises BadStateError unless pending."""
-        self.require_pending("retry")
+        self.require_pending("retry_policy")
         if name != self._retry:
             self._retry = name
         if may_begin_once != self._may_begin_once:
@@ -65,6 +70,10 @@ class PartialRecord(PartialFields):
     def leave(self) -> None:
         """Record that the partial waits in no queue any more."""
         self._queue = None
+
+    def forget(self) -> None:
+        """Record that the partial is in no queue, and nobody is going to call it."""
+        self._queue, self._due = None, None
 
     def become_callback_of(self, parent: PartialRecord) -> None:
         """Make the partial a callback of ``parent``.  Raises ValueError where it is in use."""
@@ -192,6 +201,22 @@ class PartialRecord(PartialFields):
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
         self._move_to(COMPLETED)
+
+    def renew(self) -> None:
+        """Become pending again, with fresh attempts, after the end; a failure stays in the history.
+
+        Raises BadStateError unless it is completed.
+        """
+        if self._state != COMPLETED:
+            raise BadStateError(f"a partial that is {self._state} cannot be run again")
+        if isinstance(self._result, StoredFailure):
+            self.remember(self._result, self._ended or clock.now())
+        for name in OF_ONE_LIFE:
+            if name in self.__dict__:
+                delattr(self, name)
+        kept = tuple(one for one in self.callbacks if not one.is_adoption)
+        if len(kept) < len(self.callbacks):  # what has waited for the result has got it
+            self.ensure_sidecar().callbacks = kept
 
     def rewrite(self) -> None:
         """Write the record once more, so that what was written before cannot be undone.

@@ -42,17 +42,20 @@ class Kind(NamedTuple):
 class Counts:
     """The failures of a minute, of those that are final or of those that are not.
 
-    ``more``: how many of each kind came after the first one.  ``others``: of kinds too many.
+    ``more``: how many of each kind came after the first one; ``last``: the job of the last of
+    these.  ``others``: of kinds too many.
     """
 
     def __init__(self) -> None:
         self.more: Counter[Kind] = Counter()
+        self.last: dict[Kind, str] = {}
         self.others = 0
 
-    def is_first(self, kind: Kind) -> bool:
-        """Count a failure; return whether it is to have a line of its own."""
+    def is_first(self, kind: Kind, job: str) -> bool:
+        """Count a failure of a job; return whether it is to have a line of its own."""
         if kind in self.more:
             self.more[kind] += 1
+            self.last[kind] = job
         elif len(self.more) >= MOST_KINDS:
             self.others += 1
         else:
@@ -75,7 +78,7 @@ class FailureLog:
         kind = Kind(notice.call, notice.type, notice.message, is_retry)
         if self._timer is None:
             self._timer = self._reactor.callLater(PERIOD_SECONDS, self.sum_up)
-        if (self._retries if is_retry else self._finals).is_first(kind):
+        if (self._retries if is_retry else self._finals).is_first(kind, notice.job):
             write = log.warn if is_retry else log.error
             write("{line}", line=line(notice))
 
@@ -93,8 +96,9 @@ def _log_counts(counts: Counts, name: str) -> None:
     for kind, count in counts.more.items():
         if count:
             log.warn(
-                "... and {count} more like this in the last minute: {what}",
+                "... and {count} more like this in the last minute, the last one job {job}: {what}",
                 count=f"{count:,}",
+                job=counts.last[kind],
                 what=kind.text,
             )
     if counts.others:

@@ -112,6 +112,8 @@ class Supervisor(Service):  # type: ignore[misc]
     def _start(self) -> Any:
         configure()  # for reactor jobs and their callbacks, which run here
         self._find_jobs()
+        if self._configuration.is_embedded and self._home.loss:
+            log.warn("{loss}", loss=self._home.loss)
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)

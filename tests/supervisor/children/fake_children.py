@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.output_marks import STACK_END, STACK_SIGNAL, new_mark
 
 #: Above what any kernel gives to a process, so that a signal to it or its group meets nobody.
@@ -80,7 +80,7 @@ class FakeProcess:
             ending=ending.value,
             microseconds=1000,
             detail="",
-            moments=[1] if ending == Ending.COMPLETED else [],
+            completions=[Completion(1)] if ending == Ending.COMPLETED else [],
         )
         self.leave_when_done()
 

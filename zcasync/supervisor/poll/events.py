@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from zcasync.liveness.death import Death
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.children.interfaces import IChild, IChildPool
 from zcasync.supervisor.children.prefetch import room
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
@@ -34,8 +35,8 @@ class EventBuffer:
         """Note that a child cannot load a job's record."""
         self._next.slot(slot).unreadable[oid] = problem
 
-    def note_unretired(self, found: dict[int, dict[bytes, int]]) -> None:
-        """Keep what a pass has left to the next one: by slot, with when each was completed."""
+    def note_unretired(self, found: dict[int, dict[bytes, Completion]]) -> None:
+        """Keep what a pass has left to the next one: by slot, with when and how each ended."""
         for slot, completed in found.items():
             mine = self._next.slot(slot)
             mine.completed = {**completed, **mine.completed}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
+from zcasync.protocol.outcomes import Completion
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import ReadAhead
 
@@ -18,7 +19,7 @@ class SlotReport:
     room: int = 0  # so many more jobs may be claimed for it
     outstanding: frozenset[bytes] = frozenset()  # the jobs assigned to its child
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
-    completed: dict[bytes, int] = field(default_factory=dict)  # reported by it: oid -> when
+    completed: dict[bytes, Completion] = field(default_factory=dict)  # reported by it: oid -> when
     unreadable: dict[bytes, str] = field(default_factory=dict)  # for it: oid -> why
     returned: list[bytes] = field(default_factory=list)  # revoked, not begun
     deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
@@ -104,7 +105,7 @@ class PassResult:
     hand_out: HandOut = field(default_factory=HandOut)
     schedule: Schedule = field(default_factory=Schedule)
     # What a later pass is to retire, as the children have reported it: slot -> oid -> when.
-    unretired: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    unretired: dict[int, dict[bytes, Completion]] = field(default_factory=dict)
     cancelled: list[bytes] = field(default_factory=list)  # have ended
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds are not wanted any more
     held: ClaimsSnapshot | None = None  # by the engine

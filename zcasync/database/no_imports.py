@@ -91,8 +91,8 @@ def _reduce(kind: type) -> tuple[Any, ...]:
 copyreg.pickle(_ByName, _reduce)  # type: ignore[arg-type]
 
 
-class Elsewhere(Unpublished, Persistent, metaclass=_ByName):  # type: ignore[misc]
-    """An object of the application that is not to be loaded here, nor to be changed."""
+class Elsewhere(Unpublished, broken.Broken, Persistent, metaclass=_ByName):  # type: ignore[misc]
+    """An object of the application that is not to be changed here; its state is only looked at."""
 
     def __new__(cls, *args: Any) -> Any:
         """Return one; for a record that has arguments for ``__new__`` ZODB's own.
@@ -103,10 +103,20 @@ class Elsewhere(Unpublished, Persistent, metaclass=_ByName):  # type: ignore[mis
             plain = type(cls.__name__, (broken.Broken,), {"__module__": cls.__module__})
             kind = broken.persistentBroken(plain)
             return kind.__new__(kind, *args)
-        return super().__new__(cls)
+        made = Persistent.__new__(cls)
+        made.__dict__["__Broken_newargs__"] = ()
+        return made
 
-    def __setstate__(self, state: Any) -> None:
-        raise broken.BrokenModified(f"{self!r} belongs to the application: it is not loaded here")
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise broken.BrokenModified(self)
+
+    def __getstate__(self) -> Any:
+        return self.__Broken_state__
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_p_"):
+            raise broken.BrokenModified(f"{self!r} belongs to the application")
+        Persistent.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         oid = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"

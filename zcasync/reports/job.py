@@ -63,10 +63,7 @@ class Fields:
     @property
     def callable_name(self) -> str | None:
         """The dotted name of the callable; None where it cannot be read."""
-        if self.problem is None:
-            return self.partial.callable_name  # type: ignore[no-any-return]
-        found: str | None = _try(lambda: self["_name"] or dotted(self["_call"]), None)
-        return found
+        return (self["_name"] or dotted(self["_call"])) if self.is_readable else None
 
 
 def looks_like_job(obj: Any) -> bool:

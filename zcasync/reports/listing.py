@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from zcasync import clock
 from zcasync.job.broken import broken
-from zcasync.job.callables import dotted
 from zcasync.reports.job import Fields, identity, release
 from zcasync.reports.selection import Selection
 from zcasync.reports.walk import ended_at, waiting, walk

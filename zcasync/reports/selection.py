@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.callables import dotted
 from zcasync.job.outcome import Outcome, outcome
 from zcasync.reports.job import Fields
 

@@ -615,7 +615,9 @@ class IRetryPolicy(Interface):
 
     ``counts`` has the numbers of failures of the call so far, this one included: ``conflicts``,
     ``interruptions`` and ``exceptions``, which are ints.  Answers must be quick and may not write
-    to the database; ``interrupted`` is asked in the supervisor, the others where the call is made.
+    to the database.  One that is named as ``package.module:attribute`` is asked only where calls
+    are made: ``interrupted`` by the process that is about to make the call again.  Where that dies
+    before it has asked, the default policy decides.
     """
 
     at_most_once = Attribute(

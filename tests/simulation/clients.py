@@ -219,7 +219,7 @@ class Client:
     def release(self, worker: uuid.UUID) -> uuid.UUID | None:
         """As ``zcasync release``: returns the engine that was buried, dead or not."""
         try:
-            done = release._release(self.session.manager, worker, _Nobody(self.machine))
+            done = release._release(self.session.manager, str(worker), _Nobody(self.machine))
             self.session.commit()
         except (ConflictError, ClientDisconnected, Refusal):
             self.session.abort()

@@ -39,7 +39,7 @@ TABLE = """
  2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
  3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . .
  4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . .
- 5 select              . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . .
+ 5 select              . . . P P P . . . . . . P P . . . . G . . . . . . . . . P . . . P . . .
  6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . .
  7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . . . . . . . .
  8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P . . . . . .

@@ -16,18 +16,19 @@ from zcasync import Partial
 from zcasync.database.missing_classes import class_factory
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
-from zcasync.queues.client_lane import own_lane
+from zcasync.queues.client_lane import own_lane, tally_lane
 from zcasync.queues.lane import BROKEN
 from zcasync.workers.worker import Worker
 
 
 class View:
-    """The records as one process sees them; it has a lane of its own, which is empty."""
+    """The records as one process sees them; it has lanes of its own, which are empty."""
 
     def __init__(self, stage: Stage) -> None:
         self.session = Session(stage.db)
         self._oids = stage.oids
         own_lane(self.session.queue)
+        tally_lane(self.session.queue)
         self.session.commit()
 
     def __getattr__(self, name: str) -> Any:

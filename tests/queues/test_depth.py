@@ -207,20 +207,18 @@ def test_what_pulls_leave_behind_in_trees_is_taken_away(
 
 
 def test_a_pull_does_not_write_what_claimers_write(connect: Connect, fake_clock: FakeClock) -> None:
-    client, claimer, puller = connect(), connect(), connect()
-    put_due(client, fake_clock, 100)
+    client, claimer = connect(), connect()
+    put_due(client, fake_clock, 101)
+    client.queue.pull()
     client.commit()
-    puller.sync()
-    own_lane(puller.queue)
-    puller.commit()
     for _ in range(40):
         claimer.sync()
-        puller.sync()
+        client.sync()
         for partial in claimer.claim(1):
             claimer.activate_claimed(partial)
-        puller.queue.pull(1)  # the one behind that, which is claimed next
+        client.queue.pull(1)  # the one behind that, which is claimed next
         claimer.commit()
-        puller.commit()
+        client.commit()
 
     claimer.sync()
     assert len(claimer.queue) == len(list(claimer.queue)) == 20

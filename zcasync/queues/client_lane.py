@@ -22,10 +22,11 @@ FIRST = bytes(16)
 class ClientLane:
     """The key of the lane that a connection appends to, and its inbox once that is committed.
 
-    And its index, too.
+    And its index, too.  ``tally``: the key of another lane, to which nothing is appended.
     """
 
     key: bytes
+    tally: bytes
     inbox: Inbox | None = None
     index: PageIndex | None = None
 
@@ -57,15 +58,24 @@ def own_lane(queue: LaneHolder) -> Lane:
     return queue.lane(_client_lane(queue).key)
 
 
+def tally_lane(queue: LaneHolder) -> Lane:
+    """Return the lane on which the queue's connection counts what it takes out.
+
+    Nothing waits there, so no claimer writes it: whoever takes a job out meets those alone who
+    claim the same one.
+    """
+    return queue.lane(_client_lane(queue).tally)
+
+
 def _client_lane(queue: LaneHolder) -> ClientLane:
     if queue._p_jar is None:
-        return ClientLane(FIRST)
+        return ClientLane(FIRST, FIRST)
     lanes: dict[bytes, ClientLane] | None = getattr(queue._p_jar, CLIENT_LANES, None)
     if lanes is None:
         lanes = {}
         setattr(queue._p_jar, CLIENT_LANES, lanes)
         compare_at_connect(queue._p_jar.db())  # it may be a client that we have not made
-    return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes))
+    return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes, uuid.uuid4().bytes))
 
 
 def _own_inbox(queue: LaneHolder) -> Inbox:

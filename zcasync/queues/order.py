@@ -54,7 +54,7 @@ class Waiting:
         self._entries = _merged(
             source
             for number, lane in enumerate(queue.lanes().values())
-            for source in _OfLane(lane, number, backwards).sources(allowed)
+            for source in _OfLane(queue._p_jar, lane, number, backwards).sources(allowed)
         )
 
     def __iter__(self) -> Iterator[Partial]:
@@ -74,7 +74,7 @@ class Waiting:
         count = 1
         while some := list(itertools.islice(self._entries, count)):
             if self._queue._p_jar is not None:
-                oids = [item._p_oid for _, item in some if item._p_oid is not None]
+                oids = [item._p_oid for _, item in some if item._p_changed is None]
                 load_all(self._queue._p_jar, oids)
             yield from some
             count = min(2 * count, READ_AHEAD)
@@ -83,7 +83,8 @@ class Waiting:
 class _OfLane:
     """The sources of one lane."""
 
-    def __init__(self, lane: Lane, number: int, backwards: bool) -> None:
+    def __init__(self, jar: Any, lane: Lane, number: int, backwards: bool) -> None:
+        self._jar = jar
         self._lane = lane
         self._number = number
         self._sign = -1 if backwards else 1
@@ -123,7 +124,7 @@ class _OfLane:
         """Yield pages from the entry ``start``, on the page ``oid``, up to the entry ``end``."""
         if end is not None and self._lane.page.start >= end:
             return
-        for page in pages_of(self._lane, start, oid):
+        for page in pages_of(self._jar, self._lane, start, oid):
             if end is not None and page.start >= end:
                 return
             yield self._page(page)

@@ -98,14 +98,15 @@ def note_page(jar: Any, index: PageIndex, page: Page) -> bool:
     return True
 
 
-def pages_of(lane: Lane, start: int, oid: bytes | None) -> Iterator[Page]:
+def pages_of(jar: Any, lane: Lane, start: int, oid: bytes | None) -> Iterator[Page]:
     """Yield the unread pages of a lane from the entry ``start`` on.
 
-    ``oid``: the page with that entry; not needed where the lane was read up to it.
+    ``oid``: the page with that entry, in this connection's database; not needed where the lane was
+    read up to it.
     """
     page: Page | None = lane.page
     if oid is not None and lane.page.start < start:
-        page = _page(lane._p_jar, oid, start) or page
+        page = _page(jar, oid, start) or page
     while page is not None:
         if page.end > start:
             yield page

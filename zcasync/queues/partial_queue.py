@@ -22,7 +22,7 @@ from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.again import again
 from zcasync.queues.claim import Access, Claimed, claim, next_due
-from zcasync.queues.client_lane import FIRST, append, own_lane
+from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.order import Waiting
@@ -167,7 +167,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
 
     def drop_entry(self, partial: PartialRecord) -> None:
         """Count an entry of a waiting partial as gone: it ends without being claimed."""
-        self._lane().count_gone(partial.due, clock.now())
+        tally_lane(self).count_gone(partial.due, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:
         """Let workers run the callbacks of a partial that no worker has ended, 15 s from now.

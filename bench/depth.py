@@ -91,6 +91,18 @@ class Queue:
         place.transactions.abort()
         return took
 
+    def pull(self) -> float:
+        """Seconds to pull the first job and the last, with nothing loaded; changes nothing."""
+        place = self._place
+        if not self._waiting:
+            self.fill(1, "pending")
+        place.sync()
+        queue = place.manager.thread
+        place.connection.cacheMinimize()
+        took = timed(lambda: (queue.pull(), queue.pull(-1)) if len(queue) > 1 else queue.pull())
+        place.transactions.abort()
+        return took
+
     def _take_completed(self) -> Iterator[Any]:
         """Forget the jobs that have run, which are the first ones but for a few."""
         place = self._place
@@ -115,6 +127,7 @@ def compare(deep: Queue, empty: Queue, what: str, scale: Scale, say: Say) -> lis
         puts += [deep.puts() / empty.puts() for _ in range(TURNS)]
         drains.append(empty.drain() / deep.drain())
     turns = [(deep.claim(), empty.claim()) for _ in range(CLAIMS)]
+    pulls = [deep.pull() / empty.pull() for _ in range(CLAIMS)]
     # The promise is about 20,000; beyond that it is told, but not promised.
     need = Need(20.0, at_most=True) if _depth_of(what) <= 20_000 else None
     return [
@@ -124,6 +137,7 @@ def compare(deep: Queue, empty: Queue, what: str, scale: Scale, say: Say) -> lis
         Row(
             f"claim of {CLAIM} beside {what}, without", 1000 * middle(one for _, one in turns), "ms"
         ),
+        Row(f"pull with {what}, beside one without", middle(pulls), "times"),
     ]
 
 

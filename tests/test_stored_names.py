@@ -45,6 +45,8 @@ CLASSES = {
     "zcasync.queues.lane.Inbox",
     "zcasync.queues.lane.Lane",
     "zcasync.queues.lane.Page",
+    "zcasync.queues.page_index.PageIndex",
+    "zcasync.queues.page_index.Stretch",
     "zcasync.queues.partial_queue.PartialQueue",
     "zcasync.workers.claims.ClaimList",
     "zcasync.workers.claims.Size",
@@ -131,6 +133,8 @@ def put_what_a_client_puts(session: Session) -> None:
     partial = session.queue.put(Partial(samples.echo, 1, key=2), retry="forever")
     partial.annotations["note"] = "annotated"
     partial.addCallbacks(samples.note, samples.handle)
+    for _ in range(300):  # so many pages that the index of them has a stretch
+        session.queue.put(samples.nothing)
     session.queue.put(patterns.where(samples.make_seven, samples.make_six))
     outer = Partial.bind(samples.put_and_return, samples.make_seven)
     session.queue.put(outer)

@@ -239,13 +239,18 @@ class IPartialQueue(Interface):
         """Put several, all of them as ``put`` would; return the list of partials."""
 
     def pull(index=0):
-        """Take a waiting partial out, by its place in the iteration, and return it.  IndexError."""
+        """Take a waiting partial out, by its place in the iteration, and return it.  IndexError.
+
+        ``index`` counts from 0, or back from -1.  It costs by the distance from its end, not by
+        what waits.  ConflictError at the commit where a worker has claimed it meanwhile, as with
+        ``pullNext``: repeat the transaction.
+        """
 
     def pullNext(uuid):
         """Take the next due partial that this worker may run out and return it, or None."""
 
     def iterDue():
-        """Iterate over the due partials, in order."""
+        """Iterate over the due partials, in order; loaded as they are asked for."""
 
     def __iter__():
         """Iterate over all waiting partials in the order of ``begin_after``."""

@@ -18,6 +18,7 @@ from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.liveness.recovery import quarantine
 from zcasync.liveness.takeover import release_all, take_over
+from zcasync.queues import forget
 from zcasync.queues.client_lane import CLIENT_LANES
 from zcasync.queues.discard import discard_unreadable
 from zcasync.retry.fault import Unreadable
@@ -73,6 +74,11 @@ def put_many(view: View) -> None:
 def withdraw(view: View) -> None:
     require(view.waiting.state == PENDING and view.waiting.queue is not None)
     view.queue.withdraw(view.waiting)
+
+
+def forget_passed(view: View) -> None:
+    """The client that pulls has passed by what another one has pulled."""
+    forget.forget_passed(view.queue)
 
 
 def select(view: View) -> None:
@@ -285,6 +291,6 @@ OPERATIONS: dict[str, Operation] = {
         add_callback, set_size, add_worker, remove_worker, claim_by_a, claim_by_b, give_back,
         retire, move, set_aside, drop_lanes, retry_broken, prune, ping, bury, release, register,
         deregister, repair_completed, complete, wait_for, reschedule, retry, retry_claimed,
-        discard_waiting, discard_over, discard_odd,
+        discard_waiting, discard_over, discard_odd, forget_passed,
     )
 }  # fmt: skip

@@ -16,18 +16,19 @@ from zcasync import Partial
 from zcasync.database.missing_classes import class_factory
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
-from zcasync.queues.client_lane import own_lane
+from zcasync.queues.client_lane import own_lane, tally_lane
 from zcasync.queues.lane import BROKEN
 from zcasync.workers.worker import Worker
 
 
 class View:
-    """The records as one process sees them; it has a lane of its own, which is empty."""
+    """The records as one process sees them; it has lanes of its own, which are empty."""
 
     def __init__(self, stage: Stage) -> None:
         self.session = Session(stage.db)
         self._oids = stage.oids
         own_lane(self.session.queue)
+        tally_lane(self.session.queue)
         self.session.commit()
 
     def __getattr__(self, name: str) -> Any:
@@ -52,9 +53,9 @@ class View:
 class Stage:
     """The engines of the workers ``a``, whose process is gone, and ``b``; ``c`` has none.
 
-    ``waiting`` and ``failing``, which has a callback, wait in a client's lane; ``odd`` is filed
-    there as broken; ``claimed`` and ``finished`` are claimed by ``a``, which has ``over`` once and
-    ``done`` twice among those that it has completed.
+    ``waiting`` and ``failing``, which has a callback, wait in a client's lane, behind one that was
+    pulled; ``odd`` is filed there as broken; ``claimed`` and ``finished`` are claimed by ``a``,
+    which has ``over`` once and ``done`` twice among those that it has completed.
     """
 
     def __init__(self) -> None:
@@ -81,6 +82,7 @@ class Stage:
         a.completed.add(over)
         session.commit()
         taken = {name: Partial(abs, -1) for name in ("odd", "claimed", "finished")}
+        pulled = Partial(abs, -1)
         waiting = {name: Partial(abs, -1) for name in ("waiting", "failing")}
         waiting["failing"].addCallback(abs)
         session.queue.put_many(taken.values())
@@ -90,7 +92,9 @@ class Stage:
         taken["odd"].release()
         own_lane(session.queue).file(taken["odd"].due, taken["odd"], BROKEN)
         a.thread.lists(2)[0].items = (taken["claimed"], taken["finished"])
-        session.queue.put_many(waiting.values())
+        session.queue.put_many([pulled, *waiting.values()])
+        session.commit()
+        session.queue.withdraw(pulled)
         session.commit()
         scenes.end(taken["finished"], 1)
         session.commit()

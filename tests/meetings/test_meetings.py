@@ -11,6 +11,7 @@ from tests.meetings.operations import OPERATIONS
 from zcasync.job.record import PartialRecord
 from zcasync.meetings import MADE_BY, meetings
 from zcasync.queues.lane import Inbox, Lane, Page
+from zcasync.queues.page_index import PageIndex
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.completed import Completed
@@ -26,10 +27,11 @@ READERS: dict[type, set[str]] = {
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
-        "count_held", "unread", "entries", "is_empty",
+        "count_held", "unread", "is_empty",
     },
     Page: set(),
     Inbox: set(),
+    PageIndex: {"notes"},
     ClaimList: set(),
     SizedSequence: {"index"},
     Worker: set(),

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+from persistent import Persistent
+
 #: Methods without arguments that change nothing.
 READERS = {
-    "entries",
     "first",
     "items",
     "iter",
@@ -18,6 +19,7 @@ READERS = {
     "last",
     "lists",
     "next_in_inbox",
+    "notes",
     "unread",
     "values",
 }
@@ -50,6 +52,8 @@ def is_ours(one: Any) -> bool:
 
 def attributes(one: Any) -> Iterator[Any]:
     """The values of an object's attributes, and what its reading methods return."""
+    if isinstance(one, Persistent):
+        one._p_activate()  # what is not loaded has no attributes to be listed
     for name in dir(one):
         if name.startswith(FOREIGN) or name == DEPRECATED:
             continue

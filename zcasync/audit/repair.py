@@ -167,8 +167,10 @@ def _count_held(inspection: Inspection, oid: bytes) -> None:
 
 
 def _number_pages(inspection: Inspection, oid: bytes) -> None:
+    lane = inspection.get(oid)
+    lane.page_index = None  # it has the numbers
     last = None
-    for page in pages(inspection.get(oid)):
+    for page in pages(lane):
         if last is not None and page.start != last.end:
             page.start = last.end
         last = page
@@ -201,6 +203,7 @@ def _end_after(lane: Lane, reached: list[Page]) -> None:
         # Its client may append to it just now: then one of us conflicts.
         lane.inbox.last.closed = True
     reached[-1].next = None
+    lane.page_index = None  # it may name pages behind the end
     lane.inbox.last = reached[-1]
 
 

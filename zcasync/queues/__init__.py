@@ -6,6 +6,10 @@
     discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait
     held.py           how many of them are for later
+    page_index.py     PageIndex: the times of the pages of an inbox, noted by its client
+    order.py          what waits, in order and from either end, loaded as it is asked for
+    pull.py           taking one out, by its place or as a worker would
+    forget.py         taking away what pulls have left behind
     client_lane.py    the lane that a client's connection appends to
     claim.py          the due partials that a worker takes, over all lanes
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
 
+from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder
+from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder, Page
+from zcasync.queues.page_index import PageIndex, note_page
 from zcasync.zeo.history import compare_at_connect
 
 #: The lane that exists from the beginning, so that two first clients do not meet in an empty tree.
@@ -18,10 +20,15 @@ FIRST = bytes(16)
 
 @dataclass
 class ClientLane:
-    """The key of the lane that a connection appends to, and its inbox once that is committed."""
+    """The key of the lane that a connection appends to, and its inbox once that is committed.
+
+    And its index, too.  ``tally``: the key of another lane, to which nothing is appended.
+    """
 
     key: bytes
+    tally: bytes
     inbox: Inbox | None = None
+    index: PageIndex | None = None
 
 
 #: The attribute of a connection with its ClientLanes by the oid of the queue.  A connection has one
@@ -39,7 +46,11 @@ def append(
     """
     inbox = _own_inbox(queue)
     for due, partial in entries:
-        inbox.extend(page_size).append(due, partial)
+        last = inbox.last
+        page = inbox.extend(page_size)
+        if page is not last:
+            _note(queue, last)
+        page.append(due, partial)
 
 
 def own_lane(queue: LaneHolder) -> Lane:
@@ -47,15 +58,24 @@ def own_lane(queue: LaneHolder) -> Lane:
     return queue.lane(_client_lane(queue).key)
 
 
+def tally_lane(queue: LaneHolder) -> Lane:
+    """Return the lane on which the queue's connection counts what it takes out.
+
+    Nothing waits there, so no claimer writes it: whoever takes a job out meets those alone who
+    claim the same one.
+    """
+    return queue.lane(_client_lane(queue).tally)
+
+
 def _client_lane(queue: LaneHolder) -> ClientLane:
     if queue._p_jar is None:
-        return ClientLane(FIRST)
+        return ClientLane(FIRST, FIRST)
     lanes: dict[bytes, ClientLane] | None = getattr(queue._p_jar, CLIENT_LANES, None)
     if lanes is None:
         lanes = {}
         setattr(queue._p_jar, CLIENT_LANES, lanes)
         compare_at_connect(queue._p_jar.db())  # it may be a client that we have not made
-    return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes))
+    return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes, uuid.uuid4().bytes))
 
 
 def _own_inbox(queue: LaneHolder) -> Inbox:
@@ -69,7 +89,23 @@ def _own_inbox(queue: LaneHolder) -> Inbox:
             raise POSKeyError(inbox._p_oid)
     except POSKeyError:  # the lane was dropped, perhaps even packed away: start a new one
         client_lane.key, client_lane.inbox = uuid.uuid4().bytes, None
+        client_lane.index = None
         inbox = own_lane(queue).inbox
     if inbox._p_serial != z64 and inbox._p_jar is not None:
         client_lane.inbox = inbox  # only a committed one: after an abort it must not be used
     return inbox
+
+
+def _note(queue: LaneHolder, page: Page) -> None:
+    """Note a page that is full in the index of this connection's lane."""
+    client_lane = _client_lane(queue)
+    index = client_lane.index
+    if index is None or index._p_jar is not queue._p_jar:
+        index = own_lane(queue).page_index
+    if index is None or why_unloadable(index) is not None:
+        return
+    if note_page(queue._p_jar, index, page):
+        lane = own_lane(queue)
+        index.forget(lane.page.start + lane.index)
+    if index._p_serial != z64 and index._p_jar is not None:
+        client_lane.index = index  # as the inbox

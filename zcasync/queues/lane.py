@@ -115,6 +115,7 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
     filed: Any = None  # OOBTree: restriction -> OOBTree: (due, seq) -> partial
     filed_count: int | None = None  # in all trees; None: not counted yet
     closed = False  # the lane was dropped: whoever files a partial here meanwhile conflicts
+    page_index: Any = None  # PageIndex: the client's notes of its pages
 
     def __init__(self) -> None:
         self.page = Page()
@@ -250,13 +251,6 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
             for offset in range(index, len(page.partials)):
                 yield page.base + page.dues[offset], page.partials[offset]
             page, index = page.next, 0
-
-    def entries(self) -> Iterator[Iterator[tuple[int, PartialRecord]]]:
-        """Yield the inbox and every tree, each as an iterator of (due, partial) in order."""
-        yield iter(sorted(self.unread(), key=lambda entry: entry[0]))
-        if self.filed is not None:
-            for tree in self.filed.values():
-                yield ((key[0], partial) for key, partial in tree.items())
 
     def close(self) -> None:
         """Let nothing more come, from a client or from an engine that gives something back."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import takewhile
 from typing import Any, Unpack
 
 from BTrees.OOBTree import OOBTree
@@ -16,7 +15,6 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IPartialQueue
-from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
@@ -24,9 +22,12 @@ from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.again import again
 from zcasync.queues.claim import Access, Claimed, claim, next_due
-from zcasync.queues.client_lane import FIRST, append, own_lane
+from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
+from zcasync.queues.order import Waiting
+from zcasync.queues.page_index import indexed_lane
+from zcasync.queues.pull import pull, pull_next
 from zcasync.queues.put import Check, Options, PutOptions
 from zcasync.retry.policy import use_policy
 from zcasync.unpublished import Unpublished
@@ -95,36 +96,17 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         discard(self, partials)
 
     def pull(self, index: int = 0) -> Partial:
-        waiting = reversed(list(self)) if index < 0 else self
-        place = -1 - index if index < 0 else index
-        for partial in islice(waiting, place, None):
-            return self.withdraw(partial)
-        raise IndexError(f"the queue has no partial number {index}")
+        return pull(self, index)
 
     def pullNext(self, uuid: uuid.UUID) -> Partial | None:
-        found = self.claim(uuid_bytes(uuid), 1).partials
-        if not found:
-            return None
-        if found[0].state != PENDING:  # only its callbacks are left, for workers
-            self.hand_over_callbacks(found[0])
-            return self.pullNext(uuid)
-        found[0].leave()
-        return found[0]
+        return pull_next(self, uuid_bytes(uuid))
 
     def iterDue(self) -> Iterator[Partial]:
         now = clock.now()
-        return (partial for partial in self if partial.due <= now)
+        return takewhile(lambda partial: partial.due <= now, self)
 
     def __iter__(self) -> Iterator[Partial]:
-        sources = [source for lane in self._lanes.values() for source in lane.entries()]
-        time = -1
-        seen: set[Partial] = set()
-        for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
-            if due != time:
-                time, seen = due, set()  # a partial with two true entries has one time
-            if broken(partial) is None and self.waits(partial, due) and partial not in seen:
-                seen.add(partial)
-                yield partial
+        return iter(Waiting(self))
 
     def __len__(self) -> int:
         return sum(lane.count() for lane in self._lanes.values())
@@ -186,7 +168,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
 
     def drop_entry(self, partial: PartialRecord) -> None:
         """Count an entry of a waiting partial as gone: it ends without being claimed."""
-        self._lane().count_gone(partial.due, clock.now())
+        tally_lane(self).count_gone(partial.due, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:
         """Let workers run the callbacks of a partial that no worker has ended, 15 s from now.
@@ -244,7 +226,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         """Return the lane with this key, made now where there is none."""
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane()
+            lane = self._lanes[key] = indexed_lane(self._p_jar)
         return lane  # type: ignore[no-any-return]
 
     def watched(self) -> set[bytes]:

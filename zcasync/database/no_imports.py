@@ -31,7 +31,9 @@ PLAIN = {
     "twisted.python.failure": "Failure",
     "uuid": "UUID SafeUUID",
 }
-_PLAIN = {(module, name) for module, names in PLAIN.items() for name in names.split()}
+#: All names that are loaded besides.
+#: Names that are loaded besides; tests add to them.
+LOADED = {(module, name) for module, names in PLAIN.items() for name in names.split()}
 
 _stand_ins: dict[tuple[str, str], type] = {}
 
@@ -44,7 +46,7 @@ def by_name(connection: Any, modulename: str, globalname: str) -> Any:
     key = (modulename, globalname)
     if key in _IMPORTING:
         return _IMPORTING[key]
-    if modulename.partition(".")[0] in OWN or (modulename, globalname) in _PLAIN:
+    if modulename.partition(".")[0] in OWN or (modulename, globalname) in LOADED:
         return class_factory(connection, modulename, globalname)
     if modulename == "builtins" and isinstance(getattr(builtins, globalname, None), type):
         return getattr(builtins, globalname)

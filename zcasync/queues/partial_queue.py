@@ -15,6 +15,7 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IPartialQueue
+from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide

@@ -2,6 +2,9 @@
 
     main.py      the entry point: the group of the commands, each imported when it is used
     errors.py    the end of a command: every error becomes one line and an exit code
+    ending.py    a failure as the document of ``--json`` has it
+    remedies.py  what to do about the errors that are foreseen
+    schema.json  the JSON schema of all that ``--json`` prints
     options.py   options and help texts that the commands share
     output.py    printing: JSON, tables, facts, times and sizes for people
     session.py   the database of a home, used in a thread that a command can leave behind
@@ -16,6 +19,7 @@
     attempts.py  failed attempts in words, for both
     cancel.py    ``cancel``: the end of one job, in whatever state it is
     status.py    ``status``: queues, workers, verdicts on engines, children
+    monitor.py   ``status --check``: its line and its exit code, for monitoring
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     check.py     ``check``: all problems of a home and its configuration

@@ -13,6 +13,7 @@ from zcasync.cli.errors import EXIT_AWAY, Refusal
 from zcasync.cli.options import common_options, examples
 
 LOOK_SECONDS = 0.05
+LIST_JOBS = "list those that there are: zcasync jobs"
 
 
 @click.command(
@@ -56,7 +57,11 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
             who = _ask_supervisor(place, deadline, oid, claimed_name())
         while not session.do(lambda connection, _: _is_over(_find(connection, name, oid), who)):
             if time.monotonic() > deadline:
-                raise Refusal(f"job {job_id} is still being stopped after {timeout:g} s", EXIT_AWAY)
+                raise Refusal(
+                    f"job {job_id} is still being stopped after {timeout:g} s",
+                    EXIT_AWAY,
+                    f"see whether it is over: zcasync job {job_id}",
+                )
             time.sleep(LOOK_SECONDS)
     if as_json:
         print_json({"id": job_id, "cancelled_by": who})
@@ -76,7 +81,7 @@ def _find(connection: Any, name: str, oid: bytes) -> Any:
         with contextlib.suppress(POSKeyError):
             obj = here.get(oid)
     if not looks_like_job(obj):
-        raise Refusal(f"there is no job {hex_oid(oid)} in this database")
+        raise Refusal(f"there is no job {hex_oid(oid)} in this database", remedy=LIST_JOBS)
     return obj
 
 
@@ -105,7 +110,8 @@ def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
         if partial.queue is None:
             raise Refusal(
                 f"job {id_of(partial)} is no job of its own that a worker could end: cancel the "
-                "job that it is a callback of"
+                "job that it is a callback of",
+                remedy="cancel the job that it is a callback of",
             )
         return False  # a worker must run the callbacks
     cancel(partial, who, [])
@@ -134,6 +140,7 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
             f"{claim.identity.pid} on {claim.identity.host}): cancel it in that home; if it will "
             f"not come back: zcasync release {worker.UUID}",
             EXIT_AWAY,
+            "cancel it in that home",
         )
     return False
 

@@ -39,7 +39,8 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
     with reading(Home.find(home), timeout) as session:
         found = session.do(lambda connection, manager: _look_up(connection, manager, name, oid))
     if found is None:
-        raise Refusal(f"there is no job {job_id} in the database of {Home.find(home).path}")
+        text = f"there is no job {job_id} in the database of {Home.find(home).path}"
+        raise Refusal(text, remedy="list those that there are: zcasync jobs")
     progress.add([found], Home.find(home))
     if as_json:
         print_json(found)

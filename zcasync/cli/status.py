@@ -1,18 +1,24 @@
-"""``zcasync status``: the state of queues, workers, engines and children, as far as known."""
+"""``zcasync status``: the state of queues, workers, engines and children, as far as known.
+
+With ``--check`` the line and the exit code of a monitoring plugin: see ``monitor``.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from zcasync.cli.errors import EXIT_AWAY, say
-from zcasync.cli.options import common_options, examples
+from zcasync.cli.errors import EXIT_AWAY, ending_of, say
+from zcasync.cli.options import Seconds, common_options, examples, remember_flag
 
 
 @click.command(
     short_help="Show queues, workers, engines and children.",
-    epilog=examples("zcasync status", "zcasync status --json"),
+    epilog=examples(
+        "zcasync status", "zcasync status --json", "zcasync status --check --max-due 3600"
+    ),
 )
 @click.option(
     "--limit",
@@ -22,23 +28,86 @@ from zcasync.cli.options import common_options, examples
     metavar="N",
     help="Show so many workers at most, those with an engine first.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    callback=remember_flag,
+    is_eager=True,
+    help="Print one line for monitoring, and end with its code: 0 OK, 1 WARNING, 2 CRITICAL, 3 "
+    "UNKNOWN.",
+)
+@click.option(
+    "--max-due",
+    type=Seconds(zero=True),
+    metavar="SECONDS",
+    default=300.0,
+    help="With --check: CRITICAL when a job is due for longer.  [default: 300]",
+)
+@click.option(
+    "--max-failed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="With --check: WARNING when more jobs failed in the last hour, of the last 10,000 that "
+    "ended.  [default: any number may]",
+)
 @common_options
-def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
+def status(
+    limit: int,
+    check: bool,
+    max_due: float,
+    max_failed: int | None,
+    home: str | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
     """Show queues, workers, the verdicts on their engines, and the children.
 
     Works with and without a running supervisor.  The verdicts: running (proved alive), stopped (no
     engine), ghost (its process is gone), silent (no proof either way), dead (its promise to write
     has run out), usurped (alive, but the record names another engine).  Exit code 3, after what is
     known, when the database does not answer in time.
-    """
-    from zcasync.cli.output import print_json
-    from zcasync.cli.session import reading
-    from zcasync.errors import NotRunning, StorageAway
-    from zcasync.instance.home import Home
-    from zcasync.reports import workers as report
 
+    With --check all is well at exit code 0 only.  The line of CRITICAL or WARNING names what is
+    wrong: ghosts, no worker, children that cannot start, jobs that are late, a database that does
+    not answer; behind a bar it has the figures, as Nagios and its like draw them.
+    """
+    from zcasync.cli.output import print_json, print_line
+    from zcasync.instance.home import Home
+    from zcasync.reports.health import Limits
+
+    limits = Limits(max_due, max_failed)
     place = Home.find(home)
     place.require()
+    document, problem = _look(place, timeout, None if check else limit, limits if check else None)
+    if check:
+        from zcasync.cli.monitor import check as judge
+
+        code, line = judge(document, limits, None if problem is None else str(problem))
+        print_json(document) if as_json else print_line(line)
+        return code
+    if problem is None:
+        print_json(document) if as_json else _print_status(document)
+        return 0
+    said = document["supervisor"]["waiting_for"]
+    text = f"{problem}; the supervisor waits for: {said}" if said else str(problem)
+    ending = replace(ending_of(problem, click.get_current_context().obj), message=text)
+    print_json(document | ending.as_dict()) if as_json else _print_status(document)
+    say(text)
+    return EXIT_AWAY
+
+
+def _look(
+    place: Any, timeout: float, limit: int | None, limits: Any
+) -> tuple[dict[str, Any], Exception | None]:
+    """Return the document, and why the database does not answer, or None.
+
+    ``limits``: for a check, which wants more figures; None: none.
+    """
+    from zcasync.cli.session import reading
+    from zcasync.errors import NotRunning, StorageAway
+    from zcasync.reports import health
+    from zcasync.reports import workers as report
+
     supervisor = report.SupervisorProbe(place, timeout / 2)
     document = report.without_database(place, supervisor)
 
@@ -47,25 +116,15 @@ def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
             "queues": report.queues(manager),
             "workers": report.workers(manager, place, supervisor, limit=limit),
             "workers_in_all": 0 if manager is None else len(manager.workers),
+            **({} if limits is None else health.figures(manager, limits)),
         }
 
-    problem = None
     try:
         with reading(place, timeout) as session:
-            document |= session.do(look)
+            return document | session.do(look), None
     except (StorageAway, NotRunning) as error:
-        problem = error
         own = report.own_from_files(place, supervisor)
-        document["workers"] = None if own is None else [own]
-    if as_json:
-        print_json(document)
-    else:
-        _print_status(document)
-    if problem is not None:
-        said = document["supervisor"]["waiting_for"]
-        say(f"{problem}; the supervisor waits for: {said}" if said else str(problem))
-        return EXIT_AWAY
-    return 0
+        return document | {"workers": None if own is None else [own]}, error
 
 
 def _print_status(document: dict[str, Any]) -> None:

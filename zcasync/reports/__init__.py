@@ -3,6 +3,7 @@
 workers.py   workers with the verdicts on their engines, queues, children; what can be known of a
              supervisor without its database
 orphans.py   processes that a supervisor has left behind when it ended
+health.py    what is wrong with all that, for monitoring
 listing.py   the jobs that a listing shows
 job.py       one job, from a healthy record or a broken one
 

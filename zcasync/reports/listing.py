@@ -31,7 +31,7 @@ def listing(
     found: list[tuple[int, T]] = []
     for one in _all(manager, state, names):
         if _is_wanted(one, state, queue):
-            found.append((_ended(one), form(one)))
+            found.append((ended_at(one), form(one)))
         release(one)
         if len(found) >= limit:
             break
@@ -61,7 +61,9 @@ def _all(manager: Any, state: str | None, names: list[str]) -> Iterator[Any]:
         for name in names:
             yield from waiting(manager.queue(name))
     if state in (None, COMPLETED):
-        yield from heapq.merge(*(worker.completed for worker in workers), key=_ended, reverse=True)
+        yield from heapq.merge(
+            *(worker.completed for worker in workers), key=ended_at, reverse=True
+        )
 
 
 def _is_wanted(partial: Any, state: str | None, queue: str | None) -> bool:
@@ -98,6 +100,7 @@ def claimed(worker: Any, limit: int | None = None) -> list[Any]:
     return list(islice((one for sequence in sequences for one in sequence), limit))
 
 
-def _ended(partial: Any) -> int:
+def ended_at(partial: Any) -> int:
+    """Return when a partial has ended, microseconds; 0: it has not, or that cannot be read."""
     fields = Fields(partial)
     return (fields["_ended"] or 0) if fields.is_readable else 0

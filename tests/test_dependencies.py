@@ -60,7 +60,7 @@ ALLOWED: dict[str, str] = {
     "supervisor/children",
     "audit": "database datamanager job liveness queues workers zeo",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol retry "
-    "workers",
+    "workers zeo",
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
     "reports supervisor supervisor/zeo_server workers zcasync",

@@ -20,6 +20,12 @@
     cancel.py    ``cancel``: the end of one job, in whatever state it is
     status.py    ``status``: queues, workers, verdicts on engines, children
     monitor.py   ``status --check``: its line and its exit code, for monitoring
+    top.py       ``top``: the live view of all that; drawn by picture, of what feed has found
+    feed.py      pictures of a home, made in a thread of their own
+    picture.py   a picture as lines of a terminal
+    terminal.py  single keys, the terminal's size and its end
+    tail.py      ``tail``: events as they happen
+    following.py reading the database again and again, while its server comes and goes
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     check.py     ``check``: all problems of a home and its configuration

@@ -24,6 +24,8 @@ COMMANDS = {
     "job": "zcasync.cli.inspect:job",
     "jobs": "zcasync.cli.inspect:jobs",
     "status": "zcasync.cli.status:status",
+    "top": "zcasync.cli.top:command",
+    "tail": "zcasync.cli.tail:command",
     "ghosts": "zcasync.cli.ghosts:command",
     "release": "zcasync.cli.release:command",
     "cancel": "zcasync.cli.cancel:command",

@@ -1,18 +1,42 @@
-"""Printing for commands: JSON documents, tables of up to 100 columns, times, texts for people."""
+"""Printing for commands: JSON documents, tables of up to 100 columns, times, texts for people.
+
+What is printed is made printable first, and gets colours then, on terminals that want them.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from zcasync.text import printable, printable_lines, span
+import click
+
+from zcasync.text import cut, printable, printable_lines, span
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 WIDTH = 100
+#: Terminals that know no colours.
+DUMB = ("", "dumb", "unknown")
+#: The colours of words, in the columns below and at the beginning of a fact.
+COLOURS = {
+    **dict.fromkeys(("running", "busy", "active", "completed", "callbacks"), "green"),
+    **dict.fromkeys(("ghost", "dead", "usurped", "failed", "worker-lost", "CRITICAL"), "red"),
+    **dict.fromkeys(("silent", "stopping", "retried", "cancelled", "WARNING"), "yellow"),
+}
+COLOURED = {"STATE", "ENGINE", "EVENT"}
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal whose user has not said no (``NO_COLOR``)."""
+    is_dumb = os.environ.get("TERM", "") in DUMB
+    return stream.isatty() and not is_dumb and not os.environ.get("NO_COLOR")
 
 
 def print_json(document: Any) -> None:
@@ -44,25 +68,49 @@ def print_table(
 
     The columns in ``fold`` take the room that is left and break their lines; others never do.
     """
-    from rich import box
     from rich.console import Console
+
+    colour = has_colour(sys.stdout)
+    Console(
+        file=sys.stdout,
+        width=min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns),
+        highlight=False,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+    ).print(table(columns, rows, fold))
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], fold: Collection[str] = ()
+) -> Table:
+    """Return a table as ``print_table`` prints it; what it holds is made printable."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     rows = list(rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
     for number, name in enumerate(columns):
         is_number = bool(rows) and all(isinstance(row[number], int) for row in rows)
-        table.add_column(
+        made.add_column(
             Text(name),
             justify="right" if is_number else "left",
             no_wrap=name not in fold,
             overflow="fold" if name in fold else "ellipsis",
         )
     for row in rows:
-        table.add_row(*(Text(printable("-" if cell is None else str(cell))) for cell in row))
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+        texts = ["-" if cell is None else str(cell) for cell in row]
+        styles = [
+            _colour(one) if name in COLOURED else ""
+            for name, one in zip(columns, texts, strict=True)
+        ]
+        made.add_row(*map(Text, map(printable, texts), styles))
+    return made
+
+
+def _colour(text: str) -> str:
+    """Return the colour of a text that begins with one of the words that have one; else ''."""
+    return COLOURS.get(text.replace(":", " ").partition(" ")[0], "")
 
 
 class Verbatim(str):
@@ -76,8 +124,21 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     for name, value in shown:
         text = printable(f"{name:<{wide}}  {value}")
         is_long = len(text) > WIDTH and not isinstance(value, Verbatim)
-        for line in _wrapped(text, wide + 2) if is_long else [text]:
+        first, *others = _wrapped(text, wide + 2) if is_long else [text]
+        _print_fact(first, wide)
+        for line in others:
             print_line(line)
+
+
+def _print_fact(text: str, wide: int) -> None:
+    """Print the first line of a fact, on a terminal its name bold and its first word coloured."""
+    if not has_colour(sys.stdout):
+        print_line(text)
+        return
+    name, value = text[:wide], text[wide:]
+    word = value.strip().replace(":", " ").partition(" ")[0]
+    painted = value.replace(word, click.style(word, COLOURS[word]), 1) if word in COLOURS else value
+    print(click.style(name, bold=True) + painted)
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
@@ -116,3 +177,14 @@ def size(count: int) -> str:
             return f"{count:.0f} {unit}"
         count = round(count / 1000)
     return f"{count:,} GB"
+
+
+def print_event(event: dict[str, Any]) -> None:
+    """Print an event in one line: ``12:34:56 failed  0x1a2b  shop.charge  ValueError``."""
+    moment = datetime.fromisoformat(event["time"]).astimezone(UTC).strftime("%H:%M:%S")
+    name = f"{event['event']:<14}"
+    if has_colour(sys.stdout):
+        name = click.style(name, COLOURS.get(event["event"]))
+    said = (event["job"] or event["worker"], event["call"], event["reason"])
+    text = printable("  ".join(cut(str(one)) for one in said if one))
+    print(f"{moment}  {name}  {text}")

@@ -24,8 +24,13 @@ def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
             client.close()
     except (NotRunning, StorageAway):
         return {}
-    inside = [{"pid": found["pid"], **one} for one in found["reactor_jobs"]]
-    said = [*found["children"], *inside]
+    return known(found)
+
+
+def known(found: dict[str, Any]) -> dict[str, tuple[int, dict[str, Any] | None]]:
+    """Return what a supervisor's status says of running jobs, as ``live``; ``{}``: nothing."""
+    inside = [{"pid": found["pid"], **one} for one in found.get("reactor_jobs", ())]
+    said = [*found.get("children", ()), *inside]
     return {one["job"]: (one["pid"], one["progress"]) for one in said if one["job"]}
 
 
@@ -34,14 +39,19 @@ def add(jobs: list[dict[str, Any]], home: Any) -> None:
 
     ``process`` is None for a job that is only claimed, and where no supervisor answers.
     """
+    is_any_active = any(job["state"] == "active" for job in jobs)
+    add_known(jobs, live(home) if is_any_active else {})
+
+
+def add_known(
+    jobs: list[dict[str, Any]], running: dict[str, tuple[int, dict[str, Any] | None]]
+) -> None:
+    """Add as ``add``, from what the supervisor has said of running jobs."""
     for job in jobs:
         job["process"] = None
-    if any(job["state"] == "active" for job in jobs):
-        known = live(home)
-        for job in jobs:
-            if job["state"] == "active":
-                job["process"], report = known.get(job["id"].rpartition(":")[2], (None, None))
-                job["progress"] = report or job["progress"]
+        if job.get("state") == "active":
+            job["process"], report = running.get(job["id"].rpartition(":")[2], (None, None))
+            job["progress"] = report or job["progress"]
 
 
 def text(progress: dict[str, Any] | None) -> str | None:

@@ -5,6 +5,9 @@ workers.py   workers with the verdicts on their engines, queues, children; what 
 orphans.py   processes that a supervisor has left behind when it ended
 health.py    what is wrong with all that, for monitoring
 listing.py   the jobs that a listing shows
+events.py    what becomes of jobs and workers, as it happens
+worker_events.py  engines that begin, stop or are lost
+commits.py   what others write to the database, heard of at once
 job.py       one job, from a healthy record or a broken one
 
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and

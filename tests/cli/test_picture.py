@@ -109,3 +109,11 @@ def test_nothing_is_known_yet_or_the_database_is_away() -> None:
     assert shown(80, 24, None) == ["looking ..."]
     away = {**PICTURE, "queues": None, "workers": None, "active": [], "ended": []}
     assert shown(80, 24, away)[2:] == GOLDEN.splitlines()[2:3]
+
+
+def test_a_long_call_is_cut_and_never_an_id() -> None:
+    long = {**PICTURE, "active": [{**ACTIVE[0], "id": "0x123456789", "callable": "shop." * 40}]}
+    lines = [line for line in shown(80, 30, long) if line.startswith("0x123456789   active ")]
+    assert len(lines) == 1
+    assert "\u2026" in lines[0]
+    assert len(lines[0]) <= 80

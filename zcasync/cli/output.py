@@ -81,9 +81,15 @@ def print_table(
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], fold: Collection[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    fold: Collection[str] = (),
+    shrink: Collection[str] = (),
 ) -> Table:
-    """Return a table as ``print_table`` prints it; what it holds is made printable."""
+    """Return a table as ``print_table`` prints it; what it holds is made printable.
+
+    ``shrink``: columns that take the room that is left, too, and are cut to one line.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -95,16 +101,21 @@ def table(
         made.add_column(
             Text(name),
             justify="right" if is_number else "left",
-            no_wrap=name not in fold,
+            no_wrap=name not in (*fold, *shrink),
             overflow="fold" if name in fold else "ellipsis",
         )
     for row in rows:
         texts = ["-" if cell is None else str(cell) for cell in row]
-        styles = [
-            _colour(one) if name in COLOURED else ""
-            for name, one in zip(columns, texts, strict=True)
-        ]
-        made.add_row(*map(Text, map(printable, texts), styles))
+        made.add_row(
+            *(
+                Text(
+                    printable(text),
+                    _colour(text) if name in COLOURED else "",
+                    no_wrap=name in shrink or None,
+                )
+                for name, text in zip(columns, texts, strict=True)
+            )
+        )
     return made
 
 

@@ -36,13 +36,14 @@ def draw(picture: dict[str, Any] | None, height: int | None) -> RenderableType:
     tables = [_queues(picture), _workers(picture)] if picture["workers"] is not None else []
     used = len(head) + sum(TABLE_LINES + len(rows) for _, rows in tables)
     left = 2 * (TABLE_LINES + ROWS) if height is None else height - used
-    ended = _ended(picture)
+    active, ended = _active(picture), _ended(picture)
     kept = TABLE_LINES + min(ENDED_LINES, len(ended[1]))
-    active = _cut(_active(picture), left - kept - TABLE_LINES)
-    tables += [active, _cut(ended, left - 2 * TABLE_LINES - len(active[1]))]
+    active = _cut(active, left - kept - TABLE_LINES)
+    above = TABLE_LINES + len(active[1]) if active[1] else 0
+    tables += [active, _cut(ended, left - above - TABLE_LINES)]
     for columns, rows in tables:
         if rows:
-            parts += [Text(), table(columns, rows)]
+            parts += [Text(), table(columns, rows, shrink=("CALL", "PROGRESS"))]
     return Group(*parts)
 
 

@@ -30,7 +30,8 @@ class Terminal:
         self.resize(*size)
         self.settings = termios.tcgetattr(secondary)
         self._secondary = secondary
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        # Ctrl-C drops what was written and not read yet, wherever that ends.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.output = ""
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
         environment = {name: value for name, value in environment.items() if value}

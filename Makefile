@@ -13,9 +13,12 @@ RUNTIME = build/runtime
 # For the package: the tools that build and look at it, and the files of what zcasync pulls in.
 PACKAGE = build/package
 FILES = build/files
+# For the pages: what makes them, and what they make.
+PAGES = build/pages
+HTML = build/html
 
-.PHONY: help install demo test simulate chaos coverage check audit package sizes constraints house \
-	format bench figures clean
+.PHONY: help install demo test simulate chaos coverage check docs audit package sizes constraints \
+	house format bench figures pictures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -53,12 +56,22 @@ coverage: $(STAMP)  ## The test suite with coverage, of children too
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP)  ## Style, types, import rules, the limits of the house, what is pulled in, and the package
+check: $(STAMP)  ## Style, types, import rules, the limits of the house, the pages, what is pulled in, and the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_dependencies.py
-	@$(MAKE) --no-print-directory audit package
+	@$(MAKE) --no-print-directory docs audit package
+
+$(PAGES)/.installed: constraints/pip.txt constraints/docs.txt
+	$(PYTHON) -m venv $(PAGES)
+	$(PAGES)/bin/python -m pip $(VERIFIED) constraints/pip.txt
+	$(PAGES)/bin/python -m pip $(VERIFIED) constraints/docs.txt
+	@touch $@
+
+docs: $(PAGES)/.installed  ## Make the pages of docs/ and the reference, with each link checked, and say where they are
+	$(PAGES)/bin/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs $(HTML)
+	@echo "open file://$(abspath $(HTML))/index.html"
 
 $(AUDIT)/.installed: constraints/pip.txt constraints/audit.txt
 	$(PYTHON) -m venv $(AUDIT)
@@ -106,6 +119,8 @@ constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml;
 		--output-file constraints/dev.txt
 	$(COMPILE) pyproject.toml --extra bench --constraint constraints/dev.txt \
 		--output-file constraints/bench.txt
+	$(COMPILE) pyproject.toml --extra docs --constraint constraints/dev.txt \
+		--output-file constraints/docs.txt
 
 house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
 	$(BIN)/python -m tests.house $(BEFORE) .
@@ -120,6 +135,9 @@ bench: $(STAMP)  ## Measure all that docs/performance.rst claims, in about five 
 figures: $(STAMP)  ## Put the figures of bench.json and two plots into docs/
 	$(BIN)/python -m pip $(VERIFIED) constraints/bench.txt
 	$(BIN)/python -m bench.document bench.json
+
+pictures: $(STAMP)  ## Draw the pictures of the processes and of the states of a job, for docs/
+	$(BIN)/python docs/extensions/pictures.py docs
 
 clean:  ## Remove what make has made
 	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -106,7 +106,7 @@ def putting(session: Session) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "broadcast", lambda: patterns.broadcast(queue, bad, only_running=False)
     yield "retry of a put", lambda: queue.put(samples.nothing, retry=Policy)
     yield "retry of a partial", lambda: queue.put(with_retry(Partial(samples.nothing)))
-    yield "retry, changed", lambda: setattr(waiting, "retry", Policy)
+    yield "retry, changed", lambda: setattr(waiting, "retry_policy", Policy)
     yield "retry of a callback", lambda: waiting.addCallbacks(samples.note, retry=Policy)
 
 
@@ -116,7 +116,7 @@ def with_callback(partial: Partial, call: Any) -> Partial:
 
 
 def with_retry(partial: Partial) -> Partial:
-    partial.retry = Policy
+    partial.retry_policy = Policy
     return partial
 
 

@@ -23,7 +23,18 @@ QUESTIONS_SHARE = 0.03
 
 #: What each room may import besides itself and the ground.  A room is a folder, or a module at the
 #: top of the package; ``zcasync`` is what stands in its ``__init__``.
-GROUND = {"allowed", "clock", "errors", "import_path", "interfaces", "text", "unpublished", "users"}
+GROUND = {
+    "allowed",
+    "certificates",
+    "clock",
+    "errors",
+    "import_path",
+    "interfaces",
+    "text",
+    "unpublished",
+    "users",
+    "ways",
+}
 ALLOWED: dict[str, str] = {
     "meetings": "",
     "unix_sockets": "",
@@ -35,7 +46,7 @@ ALLOWED: dict[str, str] = {
     "retry": "database job",
     "perform": "database job retry workers zeo",
     "liveness": "database instance job retry workers",
-    "results": "database job perform zeo",
+    "results": "database instance job perform protocol zeo",
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
     "datamanager": "job partial queues workers",
@@ -50,7 +61,7 @@ ALLOWED: dict[str, str] = {
     "protocol": "unix_sockets",
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
-    "supervisor/poll": "database datamanager instance job liveness perform queues retry "
+    "supervisor/poll": "database datamanager instance job liveness perform protocol queues retry "
     "supervisor/children workers zeo",
     "supervisor": "database datamanager instance instanceuuid job liveness perform protocol "
     "registry retry supervisor/children supervisor/poll supervisor/zeo_server unix_sockets workers "
@@ -63,7 +74,7 @@ ALLOWED: dict[str, str] = {
     "workers zeo",
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
-    "reports supervisor supervisor/zeo_server workers zcasync",
+    "queues reports supervisor supervisor/zeo_server workers zcasync",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }
@@ -188,7 +199,8 @@ def test_the_names_and_the_modules_of_the_package_are_found_when_they_are_used()
         "for name in zcasync.__all__:\n"
         "    assert callable(getattr(zcasync, name)), name\n"
         "assert zcasync.interfaces.PENDING and zcasync.twist.Partial\n"
-        "assert not hasattr(zcasync, 'nothing')\n"
+        "for name in ('nothing', 'a.b', 'job.nothing', 'job.ids', '', ' ', '1'):\n"
+        "    assert not hasattr(zcasync, name), name\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import site
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +110,37 @@ def test_a_folder_that_was_removed_is_no_error(tmp_path: Path) -> None:
     gone.mkdir()
     done = run_in(tmp_path, sys.executable, str(script), str(gone))
     assert done.returncode == 0, done.stderr
+
+
+def test_a_pth_file_that_cannot_be_read_names_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages, here = tmp_path / "packages", tmp_path / "here"
+    packages.mkdir()
+    here.mkdir()
+    (packages / "a_dangling.pth").symlink_to(packages / "nothing")
+    (packages / "b_folder.pth").mkdir()
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(packages), str(tmp_path / "gone")])
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "path", ["", str(here)])
+    import_path.leave_current_directory()
+    assert sys.path == []
+    (packages / "c_editable.pth").write_text(f"{here}\n")
+    monkeypatch.setattr(sys, "path", ["", str(here)])
+    import_path.leave_current_directory()
+    assert sys.path == [str(here)]
+
+
+def test_a_current_folder_that_may_not_be_asked_for_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "getcwd", refuse)
+    monkeypatch.setattr(sys, "path", ["", "/a"])
+    import_path.leave_current_directory()
+    assert sys.path == ["/a"]
 
 
 def test_processes_are_handed_no_empty_and_no_relative_entry(

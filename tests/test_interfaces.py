@@ -4,13 +4,15 @@ import importlib
 from pathlib import Path
 
 import pytest
+from persistent import Persistent
 from zope.interface import Interface
+from zope.interface.interface import InterfaceClass as Kind
 from zope.interface.verify import verifyClass, verifyObject
 
 import zcasync
 from tests.jobs import samples
 from tests.support.sessions import ONE, Session
-from zcasync import instanceuuid
+from zcasync import instanceuuid, patterns, twist
 from zcasync import interfaces as i
 from zcasync.datamanager import (
     Completed,
@@ -20,9 +22,13 @@ from zcasync.datamanager import (
     Worker,
     Workers,
 )
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instanceuuid import getUUID
 from zcasync.partial import Partial
+from zcasync.perform.progress import Progress
+from zcasync.retry.stock import NeverRetry
 from zcasync.testing import FakeReactor
+from zcasync.workers.incarnation import Incarnation
 
 
 def put_partial(session: Session) -> Partial:
@@ -48,7 +54,43 @@ OBJECTS = [
     (i.ISizedSequence, lambda session: Worker(ONE).reactor),
     (i.ICompletedCollection, lambda session: Worker(ONE).completed),
     (i.IDataManagerAvailableEvent, lambda session: i.DataManagerAvailable(session.manager)),
+    (i.IJobFailedEvent, lambda session: i.JobFailed(None, None)),
+    (i.IJobRetriedEvent, lambda session: i.JobRetried(None, None, None)),
 ]
+#: Modules, and objects whose classes do not say that they provide an interface.
+LIKEWISE = [
+    (i.IPackage, lambda session: zcasync),
+    (i.IPatterns, lambda session: patterns),
+    (i.ITwist, lambda session: twist),
+    (i.ITwistPartial, lambda session: twist.Partial(samples.nothing, session.manager)),
+    (i.IProgress, lambda session: Progress(1, 2, "", 0)),
+    (i.IGathered, lambda session: zcasync.gather([], timeout=0)),
+    (i.IClaim, lambda session: Incarnation(ONE, ONE, ProcessIdentity.here())),
+    (i.IRetryPolicy, lambda session: NeverRetry(None)),
+]
+#: What other modules of zcasync ask and do, and no application.
+WITHIN = {
+    "Partial": (
+        "assign become_callback_of begin_once callable_name complete deadline delay disown due "
+        "ended_at ensure_sidecar enter failed_attempts finish forget forgive hand_result_to "
+        "has_begun_once has_result interrupt is_adoption is_batch is_claimed_by is_detached "
+        "is_too_late is_unfinished keep_progress last_progress leave may_run_on name_policy "
+        "parent policy_name reassign record_attempt release remember renew require_pending "
+        "reschedule restriction resume_at resume_later retry_at rewrite secret_arguments sidecar "
+        "start started_at stored_arguments stored_callable stored_result wait_for waits_for "
+        "was_begun"
+    ),
+    "DataManager": "queue record_format",
+    "PartialQueue": (
+        "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
+        "has_callbacks_left lane lanes next_due put_again release retry_broken set_aside waits "
+        "watched withdraw"
+    ),
+    "Workers": "clear pop popitem setdefault update",
+    "Worker": "engine_bytes incarnation leave let_go uuid_bytes",
+    "SizedSequence": "lists readmit_unreadable size_oid unreadable",
+    "Completed": "discard extend prune recount take with_outcome",
+}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +116,46 @@ def test_an_object_keeps_to_its_interface(
 def test_a_class_keeps_to_its_interface(interface: type[Interface], kind: type) -> None:
     assert verifyClass(interface, kind, tentative=False) or True
     assert interface.implementedBy(kind)
+
+
+@pytest.mark.parametrize(
+    ("interface", "make"), LIKEWISE, ids=lambda one: getattr(one, "__name__", "")
+)
+def test_what_an_interface_describes_is_there(
+    session: Session, interface: type[Interface], make: object
+) -> None:
+    assert verifyObject(interface, make(session), tentative=True)
+
+
+@pytest.mark.parametrize(
+    ("interface", "kind"),
+    [
+        (i.IDataManagerPartial, Partial),
+        (i.IPartialQueue, PartialQueue),
+        (i.IDataManager, DataManager),
+        (i.IWorkers, Workers),
+        (i.IWorker, Worker),
+        (i.ISizedSequence, SizedSequence),
+        (i.ICompletedCollection, Completed),
+    ],
+)
+def test_the_manual_has_all_that_applications_use(interface: type[Interface], kind: type) -> None:
+    public = {name for name in dir(kind) if not name.startswith("_")} - set(dir(Persistent))
+    explained = {*interface.names(all=True), *i.IPartialFactory.names()}
+
+    assert sorted(public - explained) == sorted(set(WITHIN[kind.__name__].split()) & public)
+    assert set(WITHIN[kind.__name__].split()) <= public
+
+
+@pytest.mark.parametrize("name", [one for one in i.__all__ if isinstance(getattr(i, one), Kind)])
+def test_an_interface_explains_all_that_it_has(name: str) -> None:
+    interface = getattr(i, name)
+    unexplained = [
+        member for member, one in interface.namesAndDescriptions() if len(one.getDoc().split()) < 2
+    ]
+
+    assert len(interface.getDoc().split()) > 1
+    assert unexplained == []
 
 
 def test_the_instances_uuid_keeps_to_its_interface(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from zcasync.errors import ZCAsyncError
 from zcasync.job.failure import from_exception
 from zcasync.job.values import INLINE_LIMIT_BYTES
 from zcasync.testing import drain
+from zcasync.workers.completed import PAGE_SIZE
 
 CLASSES = {
     "zcasync.database.receipts.Receipt",
@@ -49,6 +50,7 @@ CLASSES = {
     "zcasync.workers.completed.Bucket",
     "zcasync.workers.completed.Completed",
     "zcasync.workers.completed.Page",
+    "zcasync.workers.completed.Taken",
     "zcasync.workers.incarnation.Incarnation",
     "zcasync.workers.incarnation.Ping",
     "zcasync.workers.undo_guard.UndoGuard",
@@ -143,8 +145,14 @@ def call_from_the_reactor(session: Session) -> None:
 
 
 def serve(session: Session) -> None:
-    """An engine that has claimed one job and completed another one."""
+    """An engine that has claimed one job and completed others, of which one is let go again."""
     worker = scenes.serve(session)
+    over = [Partial(samples.nothing) for _ in range(PAGE_SIZE + 1)]
+    for one in over:
+        one.finish(None)
+    worker.completed.extend(over)
+    session.commit()
+    worker.completed.take(over[:1])
     claimed, over = scenes.put(session, 2)
     scenes.claim(session, worker, [claimed, over])
     claimed.remember(from_exception(ValueError("the first attempt")), 1)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zcasync.perform.progress import progress as progress
     from zcasync.registry import configure as configure
     from zcasync.results.gather import gather as gather
+    from zcasync.results.progress import progress_of as progress_of
 
 __all__ = [
     "Partial",
@@ -38,6 +39,7 @@ __all__ = [
     "gather",
     "open",
     "progress",
+    "progress_of",
     "put",
 ]
 
@@ -52,6 +54,7 @@ _MODULES = {
     "gather": "zcasync.results.gather",
     "open": "zcasync.calls",
     "progress": "zcasync.perform.progress",
+    "progress_of": "zcasync.results.progress",
     "put": "zcasync.calls",
 }
 
@@ -60,7 +63,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         found = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return found
-    if not name.startswith("_") and find_spec(f"zcasync.{name}") is not None:
+    is_module = name.isidentifier() and not name.startswith("_")
+    if is_module and find_spec(f"zcasync.{name}") is not None:
         return import_module(f"zcasync.{name}")
     raise AttributeError(f"module 'zcasync' has no attribute {name!r}")
 

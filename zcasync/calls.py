@@ -54,6 +54,10 @@ def find(context: Any, id: str) -> Partial:  # noqa: A002, the word of the comma
     return _manager(context).find(id)
 
 
+#: Jobs are stored under the names by which applications import these, wherever they are defined.
+open.__module__ = put.__module__ = find.__module__ = "zcasync"
+
+
 def _manager(context: Any) -> DataManager:
     """Return the data manager that serves ``context``.  Raises LookupError."""
     manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)

@@ -6,7 +6,8 @@ Times in records are whole microseconds since 1970 in UTC: small, sortable, with
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +30,17 @@ def set_source(source: Callable[[], int] | None) -> None:
     """Use ``source()`` (microseconds) as the clock from now on; None: the system's clock."""
     global _source
     _source = source or _system
+
+
+@contextmanager
+def following(source: Callable[[], int]) -> Iterator[None]:
+    """Use ``source()`` (microseconds) as the clock within the ``with`` block."""
+    before = _source
+    set_source(source)
+    try:
+        yield
+    finally:
+        set_source(before)
 
 
 def to_datetime(microseconds: int) -> datetime:

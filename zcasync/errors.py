@@ -8,7 +8,8 @@ from ZODB.POSException import InvalidObjectReference
 
 #: Exceptions of code that is not ours, where they have to be an answer and not the end of the
 #: process: of a module when it is imported, of a class when its object is loaded, of a retry
-#: policy.  A script without a guard ends in ``sys.exit`` when it is imported.
+#: policy, of a subscriber to an event.  A script without a guard ends in ``sys.exit`` when it is
+#: imported.
 FOREIGN_CODE = (Exception, SystemExit)
 
 

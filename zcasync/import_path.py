@@ -41,7 +41,7 @@ def leave_current_directory() -> None:
     unnamed = {""}
     try:
         here = os.getcwd()
-    except FileNotFoundError:  # it was removed: nothing can be imported from it
+    except OSError:  # it was removed, or may not be entered: nothing can be imported from it
         pass
     else:
         if not _is_named(here):
@@ -101,11 +101,18 @@ def _installation() -> list[str]:
 def _is_in_development(folder: str) -> bool:
     """Return whether an installed ``.pth`` file names the folder: ``pip install --editable``."""
     for packages in _installation():
-        names = os.listdir(packages) if os.path.isdir(packages) else []
+        try:
+            names = os.listdir(packages)
+        except OSError:
+            continue
         for name in (one for one in names if one.endswith(".pth")):
-            with open(os.path.join(packages, name), "rb") as file:
-                if os.fsencode(folder) in file.read().splitlines():
-                    return True
+            try:
+                with open(os.path.join(packages, name), "rb") as file:
+                    named = file.read().splitlines()
+            except OSError:  # Python has skipped it too
+                continue
+            if os.fsencode(folder) in named:
+                return True
     return False
 
 

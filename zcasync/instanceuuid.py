@@ -33,7 +33,8 @@ def readUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID | None:
     Raises ConfigurationError for a bad file, and for a home that others could have written.
     """
     path = uuid_path(home)
-    Home.find(home)
+    if not Home.named(home).is_there():
+        return None
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -52,15 +53,14 @@ def readUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID | None:
 def getUUID(home: str | os.PathLike[str] | None = None) -> InstanceUUID:
     """Return the UUID of a home; write one when there is none, and create the home too.
 
-    Two processes that do this at once agree on one UUID.  Raises ConfigurationError for a damaged
-    file.
+    Two processes that do this at once agree on one UUID.  Raises ConfigurationError as ``readUUID``
+    does.
     """
     path = uuid_path(home)
     found = readUUID(home)
     if found is None:
-        own_files.create_parents(path.parent.parent)
-        for folder in (path.parent.parent, path.parent):
-            own_files.create_folder(folder)
+        Home.named(home).make()
+        own_files.create_folder(path.parent)
         fresh = path.with_name(f"uuid.txt.{os.getpid()}.{uuid.uuid4().hex}")
         own_files.create(fresh, f"{uuid.uuid4().hex}\n")
         try:

@@ -1,8 +1,8 @@
 """The contract of every public object: what it does, who may write it, what it raises.
 
-In the order of use: the data manager, its queues and ``put``; partials and their callbacks;
-workers; retry policies; events; errors.  Moments are aware datetimes, durations timedeltas or
-seconds.
+In the order of use: the functions of the package; the data manager, its queues and ``put``;
+partials and their callbacks; what the code of jobs calls; workers; retry policies; events; errors.
+Moments are aware datetimes, durations timedeltas or seconds.
 """
 
 from __future__ import annotations
@@ -50,17 +50,24 @@ __all__ = [
     "ForeignError",
     "FullError",
     "HistoryChanged",
+    "IClaim",
     "ICompletedCollection",
     "IDataManager",
     "IDataManagerAvailableEvent",
     "IDataManagerPartial",
+    "IGathered",
     "IJobFailedEvent",
     "IJobRetriedEvent",
+    "IPackage",
     "IPartial",
     "IPartialFactory",
     "IPartialQueue",
+    "IPatterns",
+    "IProgress",
     "IRetryPolicy",
     "ISizedSequence",
+    "ITwist",
+    "ITwistPartial",
     "IUUIDSet",
     "IWorker",
     "IWorkers",
@@ -96,6 +103,82 @@ ROOT_KEY = "zc.async.datamanager"
 ASYNC_DATABASE = "zc.async"
 
 
+# the functions of the package
+
+
+class IPackage(Interface):
+    """The package ``zcasync``: what applications call, and their jobs."""
+
+    def configure():
+        """Register the adapters, once for each process; never replaces the application's."""
+
+    def open(home=None):
+        """Return a client, a ``ZODB.DB``, of the database of a home; None: ``$INSTANCE_HOME``.
+
+        NotRunning where no supervisor serves it, ConfigurationError for an unusable home.
+        """
+
+    def allow_only(db, *rules):
+        """Let only callables below these dotted names be put and called.  ValueError."""
+
+    def put(context, call, *args, **options):
+        """Put a call, with arguments by position, in the thread queue; return its partial.
+
+        ``context``: a stored object, a connection, or a data manager.  ``queue="reactor"``: in the
+        other queue.  The other options and errors are those of ``IPartialQueue.put``; LookupError
+        where there is no data manager, or no such queue.
+        """
+
+    def find(context, id):  # noqa: A002
+        """Return the partial with this id.  ValueError, LookupError as ``IDataManager.find``."""
+
+    def gather(partials, timeout=None):
+        """Return the results of all, an IGathered, when each has one or ``timeout`` seconds passed.
+
+        Begins a new transaction unless all have a result already.  ValueError for partials of
+        several connections, BadStateError as ``IPartial.wait``.
+        """
+
+    def current():
+        """Return, within a job, its partial; None anywhere else."""
+
+    def progress(done, total=None, message=""):
+        """Report from within a job that ``done`` of ``total`` (None: unknown) is done, in any unit.
+
+        ``zcasync status``, ``job`` and ``jobs`` show it while the job runs, ``progress_of`` has it
+        for programs.  Costs next to nothing; what is reported within 0.3 seconds of another report
+        is dropped, but for the end.
+        """
+
+    def progress_of(partial):
+        """Return what its call has reported last, an IProgress; None: nothing is known.
+
+        Of an active call it is at most a second old where the supervisor that runs it is on this
+        machine; else it is what was noted in the database 5, 15, 35 and 75 seconds after the first
+        report, and every 80 seconds from then on.
+        """
+
+
+class IProgress(Interface):
+    """One report of a job: how far it is."""
+
+    done = Attribute("A number, in the unit of the job.")
+    total = Attribute("The number for all of it; None: unknown.")
+    message = Attribute("A text of 200 characters at most.")
+    at = Attribute("The moment of the report, microseconds since 1970.")
+    is_short = Attribute("True where ``done`` is less than ``total``.")
+
+
+class IGathered(Interface):
+    """What became of some partials."""
+
+    results = Attribute("A list, in their order: the value or the Failure; None: not yet.")
+    done = Attribute("The number of those that have a result, Failures included.")
+    failed = Attribute("The number of those whose result is a Failure.")
+    total = Attribute("The number of all.")
+    undone = Attribute("The partials that have no result yet, a tuple.")
+
+
 # the data manager
 
 
@@ -104,7 +187,7 @@ class IDataManager(Interface):
 
     thread = Attribute("IPartialQueue: performed in a child process, with a connection.")
     reactor = Attribute("IPartialQueue: performed in the supervisor's reactor.")
-    workers = Attribute("IWorkers.")
+    workers = Attribute("IWorkers: a record of every instance that has ever worked for it.")
 
     def find(id):  # noqa: A002
         """Return the partial with this id, ``IPartial.id``, as the transaction sees it.
@@ -198,7 +281,7 @@ class IPartial(Interface):
     )
     args = Attribute("Positional arguments, a mutable sequence while PENDING.")
     kwargs = Attribute("Keyword arguments, a mutable mapping while PENDING.")
-    retry = Attribute(
+    retry_policy = Attribute(
         "The name of the IRetryPolicy, None for the default one.  Setting it (see "
         "IPartialQueue.put): BadStateError unless PENDING, ValueError for what cannot be found."
     )
@@ -206,6 +289,8 @@ class IPartial(Interface):
         "The arguments that are shown to nobody: True for all, else a tuple of names and "
         "positions; False for none.  Commands, ``--json``, logs and the repr of args and kwargs "
         "have ``<secret>`` instead; of a partial that is one of them, all arguments are secret.  "
+        "So are all, True, once a change of ``args`` has moved or replaced one that its position "
+        "names.  "
         "What the call itself prints, raises or returns is not covered.  Setting it: BadStateError "
         "unless PENDING, TypeError, ValueError for an argument that is not there."
     )
@@ -215,6 +300,22 @@ class IPartial(Interface):
         "before CALLBACKS.  Read-only.  A returned partial is waited for, and its result is taken; "
         "one that cannot end before this one, or that is in no queue and was never put, so that "
         "nobody would ever call it, makes the result a Failure with a BadStateError."
+    )
+    started = Attribute(
+        "The moment at which the last attempt began: an aware datetime in UTC; None: before the "
+        "first one, and while it waits for the next one.  Read-only."
+    )
+    ended = Attribute("The moment at which it got its result, or None.  Read-only.")
+    attempts = Attribute(
+        "The number of times that the call was begun, interrupted ones included.  Read-only."
+    )
+    conflicts = Attribute("The number of attempts that have conflicted with others.  Read-only.")
+    exceptions = Attribute(
+        "The number of attempts that have raised, or could not be committed, under a policy that "
+        "repeats those.  Read-only."
+    )
+    interruptions = Attribute(
+        "The number of attempts whose process has died, or was declared dead.  Read-only."
     )
     failed_before = Attribute(
         "The last ten failed attempts that another one has followed or will, the oldest first: "
@@ -281,6 +382,17 @@ class IPartial(Interface):
     def addCallback(callback, retry=None):
         """Call this with the result, of whatever kind; return a partial.  As addCallbacks."""
 
+    def retry():
+        """Have a COMPLETED partial called again, by a worker; the caller commits.
+
+        A worker that puts it away just then makes that commit conflict: repeat it, as any.
+
+        It waits in its queue from now on, PENDING and with fresh attempts, as it was put: with its
+        arguments, options, ``begin_by`` and callbacks, which are all called again; while it waits,
+        they may be changed.  A failure stays in ``failed_before``.  BadStateError, with what to do
+        instead, for one that is not over, is a callback, or was in no queue.
+        """
+
     def resumeCallbacks():
         """Run the callbacks that have not run.  BadStateError before CALLBACKS."""
 
@@ -295,6 +407,14 @@ class IDataManagerPartial(IPartial):
     )
     selectedUUIDs = Attribute("Only these workers may run it; empty: any.  See IUUIDSet.")
     excludedUUIDs = Attribute("These workers may not run it.  See IUUIDSet.")
+    claim = Attribute("The IClaim of the engine that has claimed it last, or None.  Read-only.")
+
+
+class IClaim(Interface):
+    """The engine that has claimed a partial: one run of a supervisor for its worker."""
+
+    worker = Attribute("The worker's ``uuid.UUID``, also when its record is gone.")
+    engineUUID = Attribute("The ``uuid.UUID`` of that run.")
 
 
 class IUUIDSet(Interface):
@@ -317,6 +437,56 @@ class IUUIDSet(Interface):
 
     def __contains__(worker):
         """Return whether the worker is a member."""
+
+
+# what the code of jobs calls
+
+
+class IPatterns(Interface):
+    """The module ``zcasync.patterns``."""
+
+    def where(check, call, *args, **kwargs):
+        """Return a partial, to be put, that runs ``call`` on a worker on which ``check()`` is true.
+
+        On another one it is put again, with ``delay`` (by name: a timedelta, 5 seconds), for the
+        workers that have not checked yet; its result is that of the call.
+        """
+
+    def broadcast(queue, call, *args, **kwargs):
+        """Put the call once for every worker that runs now; return the partials, a list.
+
+        ``only_running=False``: for every worker that there is a record of.
+        """
+
+
+class ITwist(Interface):
+    """The module ``zcasync.twist``: stored objects and the code of a Twisted reactor."""
+
+    def Partial(call, *args, **kwargs):
+        """Return an ITwistPartial.  ValueError where no committed object is among the arguments."""
+
+    def connection(obj):
+        """Return the connection of a persistent object; None when it is not stored."""
+
+    def transactionManager(obj):
+        """Return the transaction manager of an object's connection, or of a connection; or None."""
+
+    def sanitize(failure):
+        """Return a copy of a Failure without live frames, which can be stored and loaded."""
+
+
+class ITwistPartial(Interface):
+    """A call for the reactor's thread that changes stored objects: not durable, and at once."""
+
+    reactor = Attribute("The reactor whose threads make it; None: the installed one.")
+
+    def __call__(*args, **kwargs):
+        """Make the call, with these arguments behind the first ones; return a Deferred.
+
+        It is made in a thread, in a connection of its own, and committed, five times at most where
+        it conflicts; the Deferred has its result or its Failure.  ValueError for objects that are
+        not committed, or are within containers.
+        """
 
 
 # workers
@@ -404,6 +574,9 @@ class ISizedSequence(Interface):
 
 class ICompletedCollection(Interface):
     """Finished partials, newest first, kept for a time."""
+
+    failed = Attribute("The number of those whose result is a Failure, not of a cancel: an int.")
+    cancelled = Attribute("The number of those that were cancelled: an int.")
 
     def add(partial):
         """Add a finished partial."""

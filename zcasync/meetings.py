@@ -33,44 +33,51 @@ LETTERS = {
 }
 
 TABLE = """
-                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2 3
-                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0
- 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . . .
- 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
- 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . .
- 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P .
- 5 select              . . . P P P . . . . . . P P . . . . L . . . . . . . . . P .
- 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P .
- 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . .
- 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P
- 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . . .
-10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . . .
-11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . . .
-12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . . .
-13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . . P .
-14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . . P .
-15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P
-16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C G . . .
-17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . .
-18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . .
-19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . .
-20 retry_broken        . . . . . . . . . . . . L L . . . . . T . . . . . . . . . .
-21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
-22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . .
-23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P
-24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P G P P P
-25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . . .
-26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P
-27 repair_completed    . . . . . . . . . . . . . . . G . . . . . . . G . . G . . .
-28 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U
-29 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P . U U U
-30 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U
+                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2 3 3 3 3 3 3
+                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5
+ 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . .
+ 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+ 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . .
+ 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . .
+ 5 select              . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . .
+ 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . .
+ 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . . . . . . .
+ 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P . . . . .
+ 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . . . . . . . .
+10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . . . . . . . .
+11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . . . . . . . .
+12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . .
+13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . . P . . C P . L
+14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . . P . . . P . L
+15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P . C . . .
+16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C G . . . G C . G .
+17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . .
+18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . .
+19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . . G G L . .
+20 retry_broken        . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L
+21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . . . . . . .
+23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . .
+24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P G P P P G C . G .
+25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . .
+26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . .
+27 repair_completed    . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G .
+28 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . .
+29 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P . U U U . . P . .
+30 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . .
+31 retry               . . . . . . . . . . . . . . . G . . G . . . . G . . G . . . G . . G .
+32 retry_claimed       . . . . . . . . . . . . C . C C C C G . . . C C . C . . . . . C . . .
+33 discard_waiting     . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . .
+34 discard_over        . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G .
+35 discard_odd         . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L
 """
 
 #: The operations that make each change.
 MADE_BY = {
     "PartialQueue.put": "put put_first",
     "PartialQueue.put_many": "put_many",
+    "PartialQueue.put_again": "retry retry_claimed",
+    "PartialQueue.discard": "discard_waiting discard_over",
     "PartialQueue.pull": "withdraw",
     "PartialQueue.pullNext": "claim_by_a withdraw",
     "PartialQueue.claim": "claim_by_a claim_by_b",
@@ -82,23 +89,27 @@ MADE_BY = {
     "PartialQueue.retry_broken": "retry_broken",
     "PartialQueue.drop_idle_lanes": "drop_lanes",
     "PartialQueue.lane": "put_first",
-    "Lane.drop": "claim_by_a claim_by_b",
+    "Lane.drop": "claim_by_a claim_by_b discard_odd",
     "Lane.file": "give_back end_with_callbacks retry_broken",
     "Lane.take_expired": "claim_by_a claim_by_b",
     "Lane.count_gone": "withdraw end_waiting",
+    "Lane.take_broken": "retry_broken",
     "Lane.close": "drop_lanes",
     "Page.append": "put",
+    "Page.begin_next": "put_many",
     "Inbox.extend": "put_many",
     "ClaimList.keep": "retire give_back",
     "SizedSequence.add": "claim_by_a",
     "SizedSequence.remove": "retire",
     "SizedSequence.lists": "claim_by_a",
     "SizedSequence.readmit_unreadable": "bury release",
+    "Worker.let_go": "retry retry_claimed discard_over",
     "Worker.leave": "remove_worker",
     "Workers.add": "add_worker register",
     "Workers.remove": "remove_worker",
     "Completed.add": "retire",
     "Completed.extend": "retire",
+    "Completed.take": "retry discard_over",
     "Completed.discard": "repair_completed",
     "Completed.recount": "repair_completed",
     "Completed.prune": "prune",
@@ -107,6 +118,7 @@ MADE_BY = {
     "PartialRecord.enter": "put put_many",
     "PartialRecord.name_policy": "select",
     "PartialRecord.leave": "withdraw",
+    "PartialRecord.forget": "discard_waiting discard_over",
     "PartialRecord.become_callback_of": "add_callback",
     "PartialRecord.assign": "claim_by_a claim_by_b",
     "PartialRecord.reassign": "bury",
@@ -123,7 +135,9 @@ MADE_BY = {
     "PartialRecord.resume_later": "end_with_callbacks",
     "PartialRecord.wait_for": "wait_for",
     "PartialRecord.finish": "complete end_waiting end_claimed",
+    "PartialRecord.keep_progress": "complete",
     "PartialRecord.complete": "complete",
+    "PartialRecord.renew": "retry retry_claimed",
     "PartialRecord.rewrite": "retire claim_by_a",
     "PartialRecord.ensure_sidecar": "claim_by_a add_callback",
     "PartialRecord.hand_result_to": "wait_for",

@@ -18,6 +18,7 @@ from zcasync.interfaces import (
     IDataManagerPartial,
     IPartialFactory,
 )
+from zcasync.job.again import require_over
 from zcasync.job.callbacks import adopt, choose
 from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.ids import id_of
@@ -32,14 +33,14 @@ from zcasync.results.wait import has_result, is_completed, wait
 from zcasync.retry.policy import require_policy, stored_name
 
 
-class RetryName:
-    """The attribute ``retry`` of a partial."""
+class RetryPolicyName:
+    """The attribute ``retry_policy`` of a partial."""
 
     def __get__(self, partial: Partial | None, owner: Any = None) -> Any:
         return self if partial is None else partial.policy_name
 
     def __set__(self, partial: Partial, value: Any) -> None:
-        partial.require_pending("retry")
+        partial.require_pending("retry_policy")
         name = stored_name(value)
         require_policy(partial, name)
         partial.name_policy(name)
@@ -63,7 +64,7 @@ class SecretArguments:
 class Partial(PartialRecord):
     """See :class:`zcasync.interfaces.IDataManagerPartial`."""
 
-    retry = RetryName()
+    retry_policy = RetryPolicyName()
     secret = SecretArguments()
 
     @property
@@ -135,8 +136,21 @@ class Partial(PartialRecord):
         direct.finish(self, sanitize(e) if isinstance(e, Failure) else from_exception(e))
         return self.result
 
+    @property
+    def retry(self) -> Callable[[], None]:
+        return self._run_again
+
+    @retry.setter
+    def retry(self, value: Any) -> None:
+        # As the argument of a put is called; else it would hide the method, and be stored.
+        self.retry_policy = value
+
+    def _run_again(self) -> None:
+        require_over(self)
+        self.queue.put_again([self])
+
     def hand_result_to(self, waiting: PartialRecord) -> None:
-        self.addCallback(Partial(adopt, waiting))
+        self.addCallback(Partial(adopt, waiting, self))
 
 
 def as_partial(call: Any) -> Partial:
@@ -178,6 +192,6 @@ def attach_callback(partial: Partial, callback: Partial, retry: Any) -> Partial:
 
 
 def set_retry(partial: Partial, retry: Any) -> None:
-    """Set a partial's retry policy; None: leave it.  Raises as ``Partial.retry``."""
+    """Set a partial's retry policy; None: leave it.  Raises as ``Partial.retry_policy``."""
     if retry is not None:
-        partial.retry = retry
+        partial.retry_policy = retry

@@ -13,23 +13,22 @@ used that was found trustworthy before, so is its ``owner``.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import socket
 import stat
 import struct
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zcasync.errors import ConfigurationError
 from zcasync.users import user_name
+from zcasync.ways import way_to
 
 ROOT = 0
-#: The kernel follows no more of them on one way.
-MOST_LINKS = 40
+#: The kernel refuses longer paths for unix sockets (108 bytes with the closing zero).
+SOCKET_PATH_LIMIT_BYTES = 107
 #: ``struct ucred`` of Linux: pid, uid, gid.
 CREDENTIALS = struct.Struct("iII")
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -46,6 +45,11 @@ class Peer:
 
     uid: int
     pid: int
+
+
+def fits(path: Path) -> bool:
+    """Return whether a socket can have this path."""
+    return len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES
 
 
 def peer_of(connected: Any) -> Peer | None:
@@ -70,29 +74,10 @@ def trusted_users(path: str | os.PathLike[str], owner: int | None = None) -> fro
     trusted = frozenset((os.geteuid(), ROOT, os.geteuid() if owner is None else owner))
     try:
         with_owner = trusted | {folder.stat().st_uid}
-        is_laid_by_them = all(_is_closed(one, with_owner) for one in _way_to(folder))
+        is_laid_by_them = all(_is_closed(one, with_owner) for one in way_to(folder))
     except OSError:  # missing, or it may not be looked at: then it proves nothing
         return trusted
     return with_owner if is_laid_by_them else trusted
-
-
-def _way_to(folder: Path) -> Iterator[Path]:
-    """Yield all that decides where a path leads: it, the folders above, and those of their links.
-
-    Raises OSError.
-    """
-    waiting, known, links = [folder], set(), 0
-    while waiting:
-        place = waiting.pop()
-        if place not in known:
-            known.add(place)
-            yield place
-            waiting.append(place.parent)
-            if place.is_symlink():
-                links += 1
-                if links > MOST_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
-                waiting.append(place.parent / os.readlink(place))
 
 
 def _is_closed(place: Path, users: frozenset[int]) -> bool:
@@ -110,14 +95,14 @@ def require_trusted_folder(path: str | os.PathLike[str], owner: int | None = Non
     folder = Path(path).absolute().parent
     trusted = trusted_users(path, owner)
     try:
-        owners = [one.lstat().st_uid for one in _way_to(folder) if one.is_symlink()]
-        owners.append(folder.stat().st_uid)
+        owners = [(one, one.lstat().st_uid) for one in way_to(folder) if one.is_symlink()]
+        owners.append((folder, folder.stat().st_uid))
     except OSError:  # whoever connects there finds out why
         return
-    for found in owners:
+    for place, found in owners:
         if found not in trusted:
             raise ConfigurationError(
-                f"{folder} belongs to another user ({user_name(found)}), who could answer there in "
+                f"{place} belongs to another user ({user_name(found)}), who could answer there in "
                 "the place of a server, so nothing connects to it: have it removed by root, or "
                 "name a socket whose folder only its owner can write"
             )

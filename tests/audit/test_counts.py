@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.scenes import end, put, serve
 from tests.support.sessions import TWO, FakeClock, Session
-from zcasync import clock
+from zcasync import Partial, clock
 from zcasync.audit.finding import Finding, Kind
 from zcasync.audit.inspection import inspect
 from zcasync.audit.repair import repair
@@ -37,6 +37,19 @@ def test_a_queue_that_counts_its_jobs_wrong(session: Session, mend: Mend, error:
     found = mend(Kind.COUNT, session.queue)
     assert f"counts {4 - error}, but 4 wait" in found.problem
     assert len(session.queue) == 4
+
+
+def test_a_lane_that_counts_what_is_filed_wrong(
+    session: Session, mend: Mend, fake_clock: FakeClock
+) -> None:
+    session.queue.put_many([Partial(abs) for _ in range(3)], fake_clock.later(hours=1))
+    session.commit()
+    assert session.claim() == []
+    [lane] = [one for one in session.queue.lanes().values() if one.filed]
+    lane.filed_count += 2
+    found = mend(Kind.COUNT, session.queue)
+    assert "counts 5, but 3 wait" in found.problem
+    assert len(session.queue) == 3
 
 
 def test_a_count_is_set_right_while_others_put_and_end_jobs(session: Session) -> None:

@@ -99,7 +99,7 @@ def test_callbacks_that_nobody_runs_are_run(
             for tree in (lane.filed or {}).values():
                 lane.gone -= len(tree)
                 lane.gone_held.clear()
-            lane.filed = None
+            lane.filed = lane.filed_count = None
     else:
         claim(session, worker, [partial])
         end(partial, 1)

@@ -77,7 +77,7 @@ def test_a_job_whose_wait_the_other_one_does_not_know_is_told(session: Session, 
     last._sidecar.callbacks = ()
     mend(Kind.STUCK, waiting)
     [callback] = last.callbacks
-    assert callback.args == [waiting]
+    assert callback.args == [waiting, last]
 
 
 def test_a_ring_is_found_and_the_way_into_it_is_not_called_one(

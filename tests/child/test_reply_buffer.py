@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from zcasync.child.reply_buffer import SHORT_MICROSECONDS, WAIT_SECONDS, ReplyBuffer
-from zcasync.protocol.outcomes import Ended, Ending
+from zcasync.protocol.outcomes import Completion, Ended, Ending
 
 
 class Reactor(Clock):
@@ -28,8 +28,8 @@ class Box(ReplyBuffer):
     def end(
         self, name: bytes, took: int = 100, ending: Ending = Ending.COMPLETED, last: bool = False
     ) -> None:
-        moments = [took] if ending == Ending.COMPLETED else []
-        self.add(Ended([name], ending, took, "", moments), is_last=last)
+        completions = [Completion(took)] if ending == Ending.COMPLETED else []
+        self.add(Ended([name], ending, took, "", completions), is_last=last)
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ def test_the_last_ending_takes_along_those_that_have_waited(box: Box) -> None:
     box.end(b"b", 300)
     assert box.sent == []
     box.end(b"c", 500, last=True)
-    assert box.sent == [Ended([b"a", b"b", b"c"], Ending.COMPLETED, 300, "", [100, 300, 500])]
+    completions = [Completion(100), Completion(300), Completion(500)]
+    assert box.sent == [Ended([b"a", b"b", b"c"], Ending.COMPLETED, 300, "", completions)]
     box.reactor.advance(1)
     assert len(box.sent) == 1
     assert box.reactor.getDelayedCalls() == []
@@ -71,11 +72,11 @@ def test_endings_of_different_kinds_are_sent_apart_and_in_order(box: Box) -> Non
     box.end(b"c")
     box.end(b"d")
     box.flush()
-    told = [(one.oids, one.ending, one.moments) for one in box.sent]
+    told = [(one.oids, one.ending, one.completions) for one in box.sent]
     assert told == [
-        ([b"a"], Ending.COMPLETED, [100]),
+        ([b"a"], Ending.COMPLETED, [Completion(100)]),
         ([b"b"], Ending.SETTLED, []),
-        ([b"c", b"d"], Ending.COMPLETED, [100, 100]),
+        ([b"c", b"d"], Ending.COMPLETED, [Completion(100)] * 2),
     ]
 
 

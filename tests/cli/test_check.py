@@ -34,6 +34,16 @@ def test_a_good_home_has_no_problems(home: Home, cli: Cli) -> None:
     assert cli("check", "--home", home.path, "--json").json["ok"] is True
 
 
+def test_a_database_that_is_gone_is_warned_of(home: Home, cli: Cli) -> None:
+    gone = f"{home.data_fs} is not there"
+    assert gone not in cli("check", "--home", home.path).out
+    home.uuid_file.write_text("7b1a5ad0-8f2a-4b62-8a31-5f5f7b0e1c11\n")
+    home.var.rmdir()
+    done = cli("check", "--home", home.path)
+    assert done.code == 0
+    assert gone in done.out
+
+
 def test_every_setting_is_listed_with_its_default(home: Home, cli: Cli) -> None:
     write_config(
         home, "<zcasync>\n grace-period 7\n children 3\n resolve-conflicts a.B\n</zcasync>\n"

@@ -54,6 +54,7 @@ def test_every_place_that_others_may_write_is_named_and_nothing_is_read(
     assert [one.split(": ")[-1] for one in done.json["problems"]] == [
         f"chmod go-w {path}" for path in (home.path, home.config_file, home.log)
     ]
+    assert not {home.path, home.log} & {Path(one.split(" ")[0]) for one in warnings(done)}
     words = cli("check", "--home", home.path)
     assert (words.code, words.out.count("PROBLEM: ")) == (2, 3)
 
@@ -91,6 +92,18 @@ def test_to_be_root_is_a_warning(home: Home, cli: Cli) -> None:
     assert "WARNING" not in done.stdout
 
 
+def test_a_file_of_trusted_homes_that_is_not_believed_is_said_once(
+    home: Home, cli: Cli, place: Path
+) -> None:
+    file = place / "zcasync" / "trusted"
+    file.parent.mkdir()
+    file.touch()
+    file.chmod(0o666)
+    home.log.chmod(0o777)
+
+    assert cli("check", "--home", home.path).out.count(f"{file} is ignored") == 1
+
+
 @needs_root
 def test_a_home_of_another_user_is_a_problem_with_what_to_do(home: Home, cli: Cli) -> None:
     home.config_file.write_text("<zcasync>\n surprise 1\n</zcasync>\n")
@@ -99,10 +112,25 @@ def test_a_home_of_another_user_is_a_problem_with_what_to_do(home: Home, cli: Cl
     done = cli("check", "--home", home.path, "--json")
 
     assert done.code == 2
-    problems = done.json["problems"]
-    assert f"sudo -u '#{ALICE}' zcasync check --home {home.path}" in problems[0]
-    names = [home.path, home.path / "etc", home.config_file, home.log, home.var]
-    assert [one.split(" ")[0] for one in problems] == [str(name) for name in names]
+    [problem] = done.json["problems"]
+    command = Path(sys.executable).with_name("zcasync")
+    assert problem.startswith(f"{home.path} belongs to another user, uid {ALICE}")
+    assert f"sudo -u '#{ALICE}' {command} check --home {home.path}" in problem
+    assert problem.endswith("; and 4 more places like it")
+
+
+def test_a_folder_that_is_no_home_is_said_to_be_none(cli: Cli) -> None:
+    for folder in ("/", "/usr"):
+        done = cli("check", "--home", folder, "--json")
+        assert (done.code, warnings(done)) == (2, [])
+        [problem] = done.json["problems"]
+        assert problem.startswith(f"{folder} is no instance home, but in use for something else")
+        assert "chmod" not in problem
+
+
+def test_an_empty_folder_can_become_a_home(cli: Cli, place: Path) -> None:
+    (place / "new").mkdir(mode=0o700)
+    assert cli("check", "--home", place / "new").code == 0
 
 
 def test_a_file_of_trusted_homes_is_checked_too(home: Home, cli: Cli, place: Path) -> None:
@@ -133,13 +161,27 @@ def test_a_folder_for_data_that_is_a_link_to_another_disk_is_no_problem(
     assert (done.code, done.json["problems"], warnings(done)) == (0, [], [])
 
 
-def test_a_folder_in_which_others_can_replace_the_home_is_a_warning(
+def test_a_folder_in_which_others_can_replace_the_home_is_a_problem(
     home: Home, cli: Cli, place: Path
 ) -> None:
     place.chmod(0o777)
-    [warning] = warnings(cli("check", "--home", home.path, "--json"))
-    assert f"{place}, where others could put another home in place of this" in warning
-    assert warning.endswith(f": chmod o-w {place}")
+    done = cli("check", "--home", home.path, "--json")
+    assert (done.code, warnings(done)) == (2, [])
+    [problem] = done.json["problems"]
+    assert f"{place} can be written by all users (mode 0777), who could put " in problem
+    assert problem.endswith(f" in place of {home.path}: chmod o-w {place}")
 
     place.chmod(0o1777)
-    assert warnings(cli("check", "--home", home.path, "--json")) == []
+    done = cli("check", "--home", home.path, "--json")
+    assert (done.code, done.json["problems"], warnings(done)) == (0, [], [])
+
+
+def test_a_folder_in_which_a_group_can_replace_the_home_is_a_warning(
+    home: Home, cli: Cli, place: Path
+) -> None:
+    place.chmod(0o775)
+    done = cli("check", "--home", home.path, "--json")
+    assert (done.code, done.json["problems"]) == (0, [])
+    [warning] = warnings(done)
+    assert f"{place}, where others could put something else in place of {home.path}" in warning
+    assert warning.endswith(f": chmod g-w {place}")

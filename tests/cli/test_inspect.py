@@ -17,6 +17,7 @@ from tests.jobs import basic as jobs
 from tests.jobs import retry as retry_jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
+from zcasync.cli import attempts
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 
@@ -66,7 +67,8 @@ def test_a_completed_job_in_words(served: Instance, done: Partial, cli: Cli) -> 
     assert shown.code == 0
     lines = dict(line.split(None, 1) for line in shown.out.splitlines())
     assert lines["State"] == "completed"
-    assert lines["Call"] == "tests.jobs.basic.echo"
+    assert lines["Call"] == "basic.echo('text', 5)"
+    assert lines["Function"] == "tests.jobs.basic.echo"
     assert lines["Result"] == "(('text', 5), {})"
     assert lines["Worker"] == str(served.worker().UUID)
 
@@ -127,8 +129,25 @@ def test_a_job_that_waits_for_its_next_attempt_shows_what_failed(
 def test_a_listing_says_when_a_job_is_attempted_again_and_why(put_off: Partial, cli: Cli) -> None:
     shown = " ".join(cli("jobs", "--state", "pending").out.split())
     when = r"([0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{2}:[0-9]{2}:[0-9]{2}"
-    assert re.search(rf"retries at {when}", shown)
-    assert "no card" in shown
+    assert re.search(rf"retries at {when} after ValueError", shown)
+    assert "ValueError: no card" not in shown, (
+        "of many jobs that wait for the same service nobody reads it"
+    )
+    assert "no card" in cli("job", id_of(put_off)).out
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "attempt 2, after ConnectionError"),
+        ({"type": "zcasync.errors.AbortedError"}, "attempt 2, after an interruption"),
+        ({"type": "shop.errors.NoCard"}, "attempt 2, after shop.errors.NoCard"),
+    ],
+)
+def test_a_remark_on_earlier_attempts_is_short(changes: dict[str, str], expected: str) -> None:
+    last = {"type": "builtins.ConnectionError", "message": "a long story " * 20, **changes}
+    job = {"attempts_history": [last], "state": "active", "attempts": 2, "started": "now"}
+    assert attempts.remark(job) == expected
 
 
 def test_a_job_shows_its_retry_policy_and_what_went_wrong(

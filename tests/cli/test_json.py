@@ -22,7 +22,8 @@ from zcasync.job.ids import id_of
 Cli = Callable[..., Result]
 #: The commands whose documents are looked at below.
 HELD = {
-    "put", "job", "jobs", "status", "ghosts", "release", "cancel", "pack", "check", "stop",
+    "put", "job", "jobs", "status", "ghosts", "release", "cancel", "retry", "discard", "pack",
+    "check", "stop",
     "tail",  # in test_tail.py
 }  # fmt: skip
 
@@ -80,6 +81,11 @@ def test_documents_about_ends_have_the_forms_of_the_schema(
     cli_here = lambda *words: cli(*words, "--home", instance.home, "--json")  # noqa: E731
     held = instance.client.put(jobs.nothing, delay=3600)
     document(cli_here("cancel", id_of(held)), "cancel")
+    document(cli_here("cancel", "--waiting"), "cancel")
+    document(cli_here("retry", id_of(held)), "retry")
+    document(cli_here("retry", id_of(held)), "retry", 1)  # it waits
+    document(cli_here("discard", id_of(held)), "discard")
+    document(cli_here("discard", id_of(held)), "discard", 1)  # it is gone
     document(cli_here("pack"), "pack")
     document(cli_here("check", "--deep"), "check")
     instance.close_client()

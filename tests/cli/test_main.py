@@ -21,7 +21,9 @@ from zcasync.instance.home import Home
 Cli = Callable[..., Result]
 
 #: They end or change what the tests share, need an id that only the reader knows, or never end.
-NOT_ON_THE_SHARED_HOME = {"run", "stop", "demo", "release", "cancel", "tail"}
+NOT_ON_THE_SHARED_HOME = {
+    "run", "stop", "demo", "release", "cancel", "retry", "discard", "tail",
+}  # fmt: skip
 
 
 def command(name: str) -> click.Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,16 @@ def test_stop_returns_when_no_process_is_left(
     assert instance.wait() == 0
     with stored(instance.home) as client:
         assert client.worker(instance.home).engineUUID is None
+
+
+def test_a_start_warns_of_a_database_that_is_gone(make_instance: Callable[..., Instance]) -> None:
+    instance = make_instance(children=1)
+    lost = f"{instance.home}/var/Data.fs is not there"
+    assert instance.start().stop() == 0
+    assert lost not in instance.log
+    shutil.rmtree(instance.home / "var")
+    assert instance.start().stop() == 0
+    assert lost in instance.log
 
 
 @pytest.mark.leaves("anything")

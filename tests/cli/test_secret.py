@@ -25,7 +25,9 @@ PASSWORD = "swordfish"
 @pytest.fixture
 def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Sets what standard input holds."""
-    return lambda text: monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    return lambda text: monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()))
+    )
 
 
 def test_arguments_come_from_files_and_from_standard_input(
@@ -79,6 +81,19 @@ def test_what_a_file_holds_is_in_no_error(
     assert done.code == 2
     assert f"@{tmp_path / 'password'}" in done.error
     assert PASSWORD not in done.error
+
+
+@pytest.mark.parametrize("option", [["--arg", "-"], ["--kwarg", "a=-"]])
+def test_bytes_on_standard_input_that_are_no_text_are_said_in_one_line(
+    served: Instance, tmp_path: Path, option: list[str]
+) -> None:
+    (tmp_path / "password").write_bytes(b'"\xff' + PASSWORD.encode() + b'"')
+    with (tmp_path / "password").open() as file:
+        done = finish(start("put", "builtins.str", *option, "--home", served.home, stdin=file))
+    assert (done.code, done.out) == (2, "")
+    assert "standard input is no text in UTF-8" in done.err
+    assert "Traceback" not in done.err
+    assert PASSWORD not in done.err
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_terminal_that_is_closed_ends_it_quietly(
 def test_without_a_terminal_one_picture_is_printed(served: Instance, cli: Cli) -> None:
     shown = cli("top")
     assert (shown.code, shown.err) == (0, "")
-    assert str(served.worker().UUID) in shown.out
+    assert str(served.worker().UUID)[:8] in shown.out
     assert not ESCAPE.search(shown.out)
 
 

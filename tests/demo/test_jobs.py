@@ -82,11 +82,11 @@ def test_a_job_is_found_by_the_id_that_status_shows(jobs: Jobs) -> None:
 
 def test_the_slowest_jobs_come_first(jobs: Jobs, connection: Any) -> None:
     drain(find(connection))
-    assert [job.seconds > 0 for job in jobs.all] == [True, True]
+    assert [job.seconds for job in jobs.all] == [0, 0], "no time passes while drain works"
     slow = jobs.all[1].partial
     slow._started -= 60_000_000
     assert jobs.slowest(1) == [jobs.all[1]]
-    assert jobs.slowest(1)[0].seconds > 60
+    assert jobs.slowest(1)[0].seconds == 60
     assert len(jobs.slowest(5)) == 2
 
 

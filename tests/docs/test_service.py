@@ -12,7 +12,8 @@ import pytest
 
 from tests.docs.guides import ROOT
 from zcasync.instance.settings import Settings
-from zcasync.instance.socket_place import LONGEST, SOCKET_PATH_LIMIT_BYTES
+from zcasync.instance.socket_place import LONGEST
+from zcasync.unix_sockets import SOCKET_PATH_LIMIT_BYTES
 
 UNIT = ROOT / "etc" / "zcasync.service"
 #: They hide other processes, or who they belong to, of which zcasync judges engines and operators.

@@ -10,6 +10,7 @@ from tests.house.source import PACKAGE, Module
 FLOORS = (
     (
         "allowed",
+        "certificates",
         "clock",
         "errors",
         "import_path",
@@ -19,8 +20,9 @@ FLOORS = (
         "meetings",
         "unix_sockets",
         "users",
+        "ways",
     ),
-    ("zeo", "instance"),
+    ("zeo", "instance", "protocol"),
     ("job",),
     ("database", "workers"),
     ("retry",),
@@ -38,7 +40,6 @@ FLOORS = (
         "instanceuuid",
         PACKAGE,
     ),
-    ("protocol",),
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
     ("twisted_engine", "reports", "audit"),
     ("cli", "demo", "testing"),

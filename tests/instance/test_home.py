@@ -9,7 +9,7 @@ import pytest
 
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
-from zcasync.instance.socket_place import SOCKET_PATH_LIMIT_BYTES
+from zcasync.unix_sockets import SOCKET_PATH_LIMIT_BYTES
 
 
 def mode(path: Path) -> int:
@@ -82,6 +82,7 @@ def long_home(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_sockets_of_a_long_home_are_in_a_short_closed_folder(long_home: Home, folder: Path) -> None:
     long_home.create()
+    long_home.place_sockets()
 
     [short] = folder.iterdir()
     assert long_home.control_socket == short / "control.sock"
@@ -117,9 +118,10 @@ def test_a_short_folder_that_is_a_link_is_refused(long_home: Home, folder: Path)
     trap = folder / "trap"
     trap.mkdir()
     long_home.control_socket.parent.symlink_to(trap)
+    long_home.create()
 
     with pytest.raises(ConfigurationError, match="belongs to another user"):
-        long_home.create()
+        long_home.place_sockets()
 
 
 def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

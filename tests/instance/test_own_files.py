@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,23 @@ def test_nothing_is_written_through_a_link_or_a_second_name(
 
     assert victim.read_text() == "as it was"
     assert victim.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("write", [WRITERS[0], WRITERS[2]])
+def test_a_second_name_comes_with_the_command_that_ends_it(
+    folder: Path, write: Callable[[Path], object]
+) -> None:
+    """``cp -al`` has given it."""
+    path = folder / "the log"
+    path.write_text("as it was\n")
+    os.link(path, folder / "copy")
+    with pytest.raises(OSError, match="it has a second name") as raised:
+        write(path)
+
+    subprocess.run(str(raised.value.strerror).rpartition(": ")[2], shell=True, check=True)
+
+    write(path)
+    assert (folder / "copy").read_text() == "as it was\n"
 
 
 @pytest.mark.parametrize("write", WRITERS)

@@ -216,3 +216,55 @@ def test_a_client_keeps_its_cache_in_the_home_and_not_where_it_was_started(
     [database] = loaded(tmp_path, f"<zodb>\n{client}\n</zodb>\n").databases
 
     assert database.config.storage.config.var == folder.format(home=tmp_path)
+
+
+def test_a_client_within_another_storage_does_so_too(tmp_path: Path) -> None:
+    client = "<zeoclient>\nserver /nowhere/zeo.sock\nclient front\n</zeoclient>"
+    inner = f"<demostorage>\n{client}\n<mappingstorage changes>\n</mappingstorage>\n</demostorage>"
+    text = f"<zodb>\n<blobstorage>\nblob-dir blobs\n{inner}\n</blobstorage>\n</zodb>\n"
+    [database] = loaded(tmp_path, text).databases
+
+    [found, _] = database.config.storage.config.base.config.factories
+    assert found.config.var == f"{tmp_path}/var"
+
+
+def test_a_storage_of_anybodys_own_needs_nothing_but_to_be_opened(tmp_path: Path) -> None:
+    text = "%import tests.instance.bare\n<zodb>\n<barestorage>\n</barestorage>\n</zodb>\n"
+    [database] = loaded(tmp_path, text).databases
+
+    assert database.config.storage.open() == "opened"
+
+
+# certificates
+
+
+def with_tls(server: str = "db:8100", **files: object) -> str:
+    """A client with TLS."""
+    lines = "".join(f"{name} {value}\n" for name, value in files.items())
+    client = f"<clientstorage>\nserver {server}\n<ssl>\n{lines}</ssl>\n</clientstorage>"
+    return f"%import ZEO\n<zodb>\n{client}\n</zodb>\n"
+
+
+@pytest.mark.parametrize("missing", ["certificate", "key", "authenticate"])
+def test_a_missing_file_of_tls_is_named_with_what_to_do(tmp_path: Path, missing: str) -> None:
+    files = {}
+    for name in ("certificate", "key", "authenticate"):
+        files[name] = tmp_path / f"{name}.pem"
+        if name != missing:
+            files[name].touch()
+
+    problem = problem_of(tmp_path, with_tls(**files))
+
+    assert f"in <ssl>, {missing} {files[missing]}: there is no file {files[missing]}" in problem
+    assert "docs/several-workers.rst" in problem
+    assert "line " in problem
+    assert "cannot be read" not in problem
+
+
+def test_files_of_tls_that_are_none_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "client.pem"
+    file.write_text("no certificate")
+
+    problem = problem_of(tmp_path, with_tls(certificate=file))
+
+    assert f"in <ssl>, these cannot be used together: certificate {file} (" in problem

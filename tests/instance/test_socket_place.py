@@ -41,13 +41,19 @@ def home(folder: Path, shared: Path) -> Home:
     return Home(folder / ("x" * 100))
 
 
+def prepare(home: Home) -> None:
+    """Make a home and the place of its sockets, as a supervisor does that may serve it."""
+    home.create()
+    home.place_sockets()
+
+
 def sockets(home: Home) -> Path:
     assert home.zeo_socket.parent == home.control_socket.parent
     return home.control_socket.parent
 
 
 def test_they_are_in_the_runtime_directory(home: Home, runtime: Path) -> None:
-    home.create()
+    prepare(home)
     assert sockets(home).parent == runtime
     assert stat.S_IMODE(sockets(home).stat().st_mode) == 0o700
 
@@ -70,18 +76,18 @@ def test_a_runtime_directory_that_is_not_ours_alone_is_none(
         monkeypatch.chdir(runtime.parent)
         names = {"relative": "run", "missing": "/no/such/folder", "empty": ""}
         monkeypatch.setenv("XDG_RUNTIME_DIR", names[what])
-    home.create()
+    prepare(home)
     assert sockets(home).parent == shared
 
 
 def test_a_client_without_a_runtime_directory_finds_them_and_so_does_the_next_supervisor(
     home: Home, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home.create()
+    prepare(home)
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert sockets(home).parent == runtime
     shutil.rmtree(sockets(home))
-    home.create()
+    prepare(home)
     assert sockets(home).parent == runtime
     assert sockets(home).is_dir()
 
@@ -91,7 +97,7 @@ def test_a_client_with_a_runtime_directory_finds_those_in_the_temporary_folder(
 ) -> None:
     with monkeypatch.context() as service:
         service.delenv("XDG_RUNTIME_DIR")
-        home.create()
+        prepare(home)
     assert sockets(home).parent == shared
     (home.var / "sockets.json").unlink()  # of an older version, which writes none
     assert sockets(home).parent == shared
@@ -100,24 +106,24 @@ def test_a_client_with_a_runtime_directory_finds_those_in_the_temporary_folder(
 def test_a_runtime_directory_that_is_gone_is_replaced(
     home: Home, runtime: Path, shared: Path
 ) -> None:
-    home.create()
+    prepare(home)
     shutil.rmtree(runtime)
-    home.create()
+    prepare(home)
     assert sockets(home).parent == shared
 
 
 def test_the_copy_of_a_home_has_a_place_of_its_own(home: Home, folder: Path) -> None:
-    home.create()
+    prepare(home)
     copy = Home(folder / ("z" * 100))
     shutil.copytree(home.path, copy.path)
     assert sockets(copy) != sockets(home)
-    copy.create()
+    prepare(copy)
     assert sockets(copy) != sockets(home)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"folder": 3}', '{"folder": "/etc"}', "{}", "\0"])
 def test_a_record_that_makes_no_sense_is_none(home: Home, shared: Path, text: str) -> None:
-    home.create()
+    prepare(home)
     record = home.var / "sockets.json"
     assert json.loads(record.read_text()) == {"folder": str(sockets(home))}
     record.write_text(text)
@@ -129,7 +135,7 @@ def test_a_foreign_folder_at_the_place_is_never_used(home: Home, shared: Path) -
     sockets(home).mkdir(mode=0o777)
     give(sockets(home), STRANGER)
     with pytest.raises(ConfigurationError, match=f"as root, rm -r {sockets(home)}"):
-        home.create()
+        prepare(home)
     assert list(sockets(home).iterdir()) == []
     assert sockets(home).stat().st_uid == STRANGER
 
@@ -141,10 +147,10 @@ def test_another_folder_is_used_where_there_is_one(
 ) -> None:  # fmt: skip
     with monkeypatch.context() as service:
         service.delenv("XDG_RUNTIME_DIR")
-        home.create()
+        prepare(home)
     taken = sockets(home)
     give(taken, STRANGER)
-    home.create()
+    prepare(home)
     assert sockets(home).parent == runtime
     (line,) = caplog.messages
     assert f"{taken} belongs to another user" in line
@@ -152,7 +158,7 @@ def test_another_folder_is_used_where_there_is_one(
 
 def test_a_short_home_keeps_them_itself(folder: Path, runtime: Path) -> None:
     home = Home(folder / "home")
-    home.create()
+    prepare(home)
     assert sockets(home) == home.var
     assert list(runtime.iterdir()) == []
     home.var.chmod(0o777)
@@ -162,3 +168,28 @@ def test_a_short_home_keeps_them_itself(folder: Path, runtime: Path) -> None:
 
 def test_the_name_of_the_folder_has_the_user_in_it(home: Home) -> None:
     assert sockets(home).name.startswith(f"zcasync-{os.geteuid()}-")
+
+
+def test_a_temporary_folder_that_is_too_long_is_named_with_what_to_do(
+    home: Home, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = shared / ("y" * 80)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with pytest.raises(ConfigurationError) as found:
+        prepare(home)
+    (problem,) = found.value.problems
+    assert f"{long}/zcasync-" in problem
+    assert "set TMPDIR to a folder with a shorter path" in problem
+    assert list(long.iterdir()) == [], "nothing is left there"
+    assert not home.socket_place.record.exists()
+    assert problem in home.socket_place.problems()
+
+
+def test_a_short_runtime_directory_makes_up_for_a_long_temporary_one(
+    home: Home, shared: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(shared / ("y" * 80)))
+    prepare(home)
+    assert sockets(home).parent == runtime
+    assert home.socket_place.problems() == []

@@ -26,6 +26,8 @@ ARGUMENTS = {
     "cancel": ["0x1"],
     "release": ["00000000-0000-0000-0000-000000000001"],
 }
+#: sudo finds no other.
+COMMAND = Path(sys.executable).with_name("zcasync")
 #: They open nothing.
 WITHOUT_A_HOME = {"completion", "man"}
 #: Gives command lines, one after the other, and prints of each its exit code and its last line.
@@ -71,6 +73,18 @@ for name, enter in ways.items():
     else:
         said[name] = ""
 print(json.dumps(said))
+"""
+
+#: Prints why a home is refused.
+REQUIRE = """
+import sys
+from pathlib import Path
+from zcasync.errors import ConfigurationError
+from zcasync.instance.home import Home
+try:
+    Home(Path(sys.argv[1])).require_trusted()
+except ConfigurationError as error:
+    print(error)
 """
 
 # the homes of others
@@ -127,7 +141,7 @@ def test_no_command_runs_code_of_another_users_home(place: Path, uid: int, way: 
             assert "name a home of your own with --home" in said, name
         else:
             words = command_lines(home)[name]
-            assert f"sudo -u '#{ALICE}' zcasync {words[0]}" in said, name
+            assert f"sudo -u '#{ALICE}' {COMMAND} {words[0]}" in said, name
             assert f"--home {home}" in said, name
 
 
@@ -154,7 +168,7 @@ def test_the_default_home_of_a_shared_folder_is_judged_too(place: Path) -> None:
 
     assert not left.exists()
     assert code == 2
-    assert f"sudo -u '#{ALICE}' zcasync status --home {place / 'instance'}" in str(err)
+    assert f"sudo -u '#{ALICE}' {COMMAND} status --home {place / 'instance'}" in str(err)
 
 
 @needs_root
@@ -234,6 +248,7 @@ def test_what_others_may_write_is_refused(folder: Path, name: str, bit: int, who
     path = home.path / name
     if name in FILES:
         path.touch()
+        path.parent.chmod(0o711)
     path.mkdir(exist_ok=True) if name in FOLDERS else None
     path.chmod(0o700 | bit)
 
@@ -241,6 +256,81 @@ def test_what_others_may_write_is_refused(folder: Path, name: str, bit: int, who
     refused(home, f": chmod go-w {path}")
     path.chmod(0o700)
     home.require_trusted()
+
+
+@needs_root
+def test_a_volume_of_roots_can_be_made_ones_own(place: Path) -> None:
+    """Empty, and open to all users, as platforms give it to containers."""
+    volume = place / "volume"
+    (volume / "lost+found").mkdir(parents=True)
+    volume.chmod(0o777)
+    said = as_user(ALICE, [sys.executable, "-c", REQUIRE, volume]).stdout
+    assert said.startswith(f"{volume} can be written by all users (mode 0777): ")
+
+    command = said.split(": ")[1]
+    assert command.strip() == f"sudo chown {ALICE} {volume} && sudo chmod go-w {volume}"
+    subprocess.run(command.replace("sudo ", ""), shell=True, check=True)
+
+    as_user(ALICE, lambda: Home(volume).create())
+
+
+@needs_root
+def test_a_home_in_a_volume_of_roots_can_be_listed(place: Path) -> None:
+    volume, config = place / "volume", place / "config"
+    for folder in (volume, config):
+        folder.mkdir()
+        folder.chmod(0o777)
+    give(config, ALICE)
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(config)}
+    argv = [sys.executable, "-c", REQUIRE, volume / "home"]
+    said = as_user(ALICE, argv, env=environment).stdout
+    assert said.startswith(f"{volume} can be written by all users (mode 0777), who could put ")
+
+    as_user(ALICE, ["/bin/sh", "-c", "umask 0; " + said.split("list it: ")[1]])
+
+    assert as_user(ALICE, argv, env=environment).stdout == ""
+
+
+def test_a_folder_that_is_no_home_is_left_alone(folder: Path) -> None:
+    (folder / "var").mkdir()
+    (folder / "etc").mkdir()
+    folder.chmod(0o777)
+    refused(Home(folder), f"{folder} is no instance home, but in use for something else")
+    for name in ("etc/uuid.txt", "etc/zcasync.conf", "var/Data.fs"):
+        (folder / name).symlink_to("nothing")
+        refused(Home(folder), f": chmod go-w {folder}")
+        (folder / name).unlink()
+    (folder / "log").mkdir()
+    refused(Home(folder), f": chmod go-w {folder}")
+
+
+def test_what_an_editor_lays_beside_a_configuration_is_not_read(folder: Path) -> None:
+    """Emacs has such a link while a file is changed, vi a swap file and a copy."""
+    home = own_home(folder)
+    (home.path / "etc" / ".#zcasync.conf").symlink_to("somebody@host.4711:1764400000")
+    for name in (".zcasync.conf.swp", "zcasync.conf~", "#zcasync.conf#", "README"):
+        (home.path / "etc" / name).touch()
+        (home.path / "etc" / name).chmod(0o666)
+    home.require_trusted()
+
+
+def test_what_a_group_may_write_but_not_reach_is_right(folder: Path) -> None:
+    """As a user whose umask is 002 makes files, in the folders that are made closed."""
+    home = own_home(folder)
+    for name in ("etc/zcasync.conf", "var/Data.fs"):
+        path = home.path / name
+        path.touch()
+        path.chmod(0o664)
+        home.require_trusted()
+        path.parent.chmod(0o710)
+        refused(home, f"{path} can be written by group ")
+        path.parent.chmod(0o701)  # to some folders a group comes as all others do
+        refused(home, f"{path} can be written by group ")
+        path.parent.chmod(0o700)
+    elsewhere = folder / "elsewhere"
+    home.data_fs.rename(elsewhere)
+    home.data_fs.symlink_to(elsewhere)
+    refused(home, f"{home.data_fs} can be written by group ")
 
 
 def test_one_command_closes_all_that_is_open(folder: Path) -> None:

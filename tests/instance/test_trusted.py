@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -116,8 +118,8 @@ def test_names_and_blanks_are_understood(place: Path, listed: List) -> None:
         ("/home group", "'group' is not understood"),
         ("/home group=", "'group=' is not understood"),
         ("/home mode=0700", "'mode=0700' is not understood"),
-        ("/home owner=no-such-user", "nobody here is named 'no-such-user'"),
-        ("/home group=no-such-group", "nobody here is named 'no-such-group'"),
+        ("/home owner=no-such-user", "there is no user 'no-such-user'"),
+        ("/home group=no-such-group", "there is no group 'no-such-group'"),
         ("'/home", "No closing quotation"),
     ],
 )
@@ -214,7 +216,7 @@ def test_the_files_of_the_machine_and_of_the_user_count(
 
     def refuse() -> None:
         give(config, ALICE)
-        as_user(ALICE, lambda: refused(home, f"list it in {own}"))
+        as_user(ALICE, lambda: refused(home, "list it: ", f">> {own})"))
 
     refuse()
     for file in (machine, own):
@@ -227,6 +229,88 @@ def test_the_files_of_the_machine_and_of_the_user_count(
     machine.write_text(f"{home.path} owner={BOB}\n")
     give(machine, ALICE)
     refuse()
+
+
+@needs_root
+def test_the_line_to_list_a_home_can_be_pasted(
+    home: Home, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(home.path, BOB)
+    for folder in (home.path, home.path / "etc", home.log, home.var):
+        folder.chmod(0o755)
+    config = place / "it's configured"
+    config.mkdir()
+    give(config, ALICE)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(config))
+    monkeypatch.delenv(trusted.VARIABLE, raising=False)
+
+    def list_it() -> None:
+        os.umask(0)
+        with pytest.raises(UntrustedHome) as raised:
+            home.require_trusted()
+        subprocess.run(str(raised.value).split("list it: ")[1], shell=True, check=True)
+        home.require_trusted()
+
+    as_user(ALICE, list_it)
+    written = config / "zcasync" / "trusted"
+    assert written.read_text() == f"{home.path} owner={BOB}\n"
+
+
+@needs_root
+def test_a_home_that_is_closed_is_not_to_be_listed(
+    home: Home, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That would lead to the next refusal; and so would a list that has it."""
+    give(home.path, BOB)
+    monkeypatch.setenv(trusted.VARIABLE, str(place / "trusted"))
+
+    def is_sent_to_bob() -> None:
+        with pytest.raises(UntrustedHome) as raised:
+            home.require_trusted()
+        assert "list it" not in str(raised.value)
+        assert f"or be that user: sudo -u '#{BOB}' " in str(raised.value)
+
+    as_user(ALICE, is_sent_to_bob)
+    (place / "trusted").write_text(f"{home.path}\n")
+    as_user(ALICE, is_sent_to_bob)
+
+
+@needs_root
+def test_a_home_in_a_folder_that_is_closed_is_not_said_to_be_missing(home: Home) -> None:
+    folder = home.path / "etc" / "down"
+    (folder / "home").mkdir(parents=True)
+    give(home.path, BOB)
+
+    def is_hidden() -> None:
+        for path in (folder / "home", folder / "nothing"):
+            refused(Home(path), f"{path} is hidden from this user: ", f"belongs to uid {BOB}")
+
+    as_user(ALICE, is_hidden)
+
+
+@needs_root
+def test_the_home_folder_of_the_user_before_is_not_this_ones(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after ``sudo`` or ``setpriv`` without more, which leave ``HOME=/root``."""
+    root = place / "root"
+    (root / ".config" / "zcasync").mkdir(parents=True)
+    root.chmod(0o700)
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv(trusted.VARIABLE, raising=False)
+    assert trusted.own_file() == root / ".config" / "zcasync" / "trusted"
+    its_own = Path(pwd.getpwnam("nobody").pw_dir) / ".config" / "zcasync" / "trusted"
+
+    def has_no_home_folder() -> None:
+        assert trusted.own_file() == trusted.OF_THE_MACHINE
+        assert trusted.look_up(place) == (trusted.Listing(), [])
+
+    def has_another() -> None:
+        assert trusted.own_file() == its_own
+
+    as_user(ALICE, has_no_home_folder)
+    as_user(pwd.getpwnam("nobody").pw_uid, has_another)
 
 
 def test_a_home_folder_that_is_not_known_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import zcasync
 from tests.jobs import samples
 from tests.jobs.samples import Demo, Plain
 from tests.support.sessions import Session
@@ -45,6 +46,16 @@ def test_a_callable_with_a_name_is_stored_by_its_name(
     else:
         assert store_form(call) == stored
         assert load_form(stored) == call
+
+
+@pytest.mark.parametrize("name", ["find", "open", "put"])
+def test_what_an_application_imports_from_the_package_is_stored_by_that_name(name: str) -> None:
+    call = getattr(zcasync, name)
+    assert store_form(call) == f"zcasync:{name}"
+    assert load_form(f"zcasync:{name}") is call
+    assert load_form(f"zcasync.calls:{name}") is call, "where it has been stored by its place"
+    code = f"from zcasync.job.callables import find; find('zcasync:{name}')"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_a_method_of_a_persistent_object_is_stored_with_the_object() -> None:

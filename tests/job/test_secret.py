@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -102,6 +103,82 @@ def test_arguments_that_come_later_are_secret_too(session: Session) -> None:
     partial.args.append(PASSWORD)
     partial.kwargs["key"] = PASSWORD
     assert PASSWORD not in shown(partial)
+
+
+def insert_in_front(args: Any) -> None:
+    args.insert(0, "first")
+
+
+def delete_the_first(args: Any) -> None:
+    del args[0]
+
+
+def reverse(args: Any) -> None:
+    args.reverse()
+
+
+def swap(args: Any) -> None:
+    args[0], args[1] = args[1], args[0]
+
+
+def replace_the_first_by_two(args: Any) -> None:
+    args[:1] = ["first", "second"]
+
+
+def put_it_last(args: Any) -> None:
+    args.append(args.pop(1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [insert_in_front, delete_the_first, reverse, swap, replace_the_first_by_two, put_it_last],
+)
+def test_all_arguments_are_secret_once_one_has_left_its_position(
+    session: Session, change: Callable[[Any], None]
+) -> None:
+    partial = session.queue.put(Partial(samples.echo, "anna", PASSWORD, key=PASSWORD))
+    partial.secret = (1, "key")
+    session.commit()
+    change(partial.args)
+    session.commit()
+    session.connection.cacheMinimize()
+    assert partial.secret is True
+    assert PASSWORD in partial.args
+    assert PASSWORD not in shown(partial)
+
+
+def insert_behind(args: Any) -> None:
+    args.insert(1, "second")
+
+
+def delete_the_last(args: Any) -> None:
+    del args[1]
+
+
+def replace_another(args: Any) -> None:
+    args[1] = "berta"
+
+
+def append(args: Any) -> None:
+    args.append("third")
+
+
+@pytest.mark.parametrize("change", [insert_behind, delete_the_last, replace_another, append])
+def test_the_others_are_shown_as_long_as_each_secret_stays_at_its_position(
+    session: Session, change: Callable[[Any], None]
+) -> None:
+    partial = session.queue.put(Partial(samples.echo, PASSWORD, "anna"), secret=(0,))
+    change(partial.args)
+    assert partial.secret == (0,)
+    assert PASSWORD not in shown(partial)
+
+
+def test_of_a_partial_that_comes_later_all_arguments_are_secret_too(session: Session) -> None:
+    partial = session.queue.put(Partial(samples.echo, 1), secret=True)
+    inner, named = Partial(samples.echo, PASSWORD), Partial(samples.echo, PASSWORD)
+    partial.args.append(inner)
+    partial.kwargs["key"] = named
+    assert PASSWORD not in shown(inner) + shown(named)
 
 
 def test_a_retry_keeps_the_secret(session: Session) -> None:

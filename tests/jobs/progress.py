@@ -19,6 +19,28 @@ def report_at_gate(gate: str) -> str:
     return "reported"
 
 
+def report_in_bursts(gate: str) -> str:
+    """Reports twice at once, then nothing for a while, and ends short of its total."""
+    zcasync.progress(0, 300)
+    zcasync.progress(150, 300, "half of it")
+    Gate(gate).pass_through()
+    return "half"
+
+
+def report_and_fail() -> None:
+    """Reports, and fails."""
+    zcasync.progress(0, 300)
+    zcasync.progress(150, 300)
+    raise ValueError("no more")
+
+
+def report_all() -> str:
+    """Reports more often than is heard, to its end."""
+    for done in range(301):
+        zcasync.progress(done, 300)
+    return "all"
+
+
 def report_from_a_thread(gate: str) -> str:
     """The job's own thread reports for it."""
     thread = threading.Thread(target=zcasync.progress, args=(5, None, "from a thread"))

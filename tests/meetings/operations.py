@@ -13,12 +13,13 @@ from tests.support.sessions import ONE, THREE
 from zcasync import Partial, clock
 from zcasync.errors import AbortedError
 from zcasync.instance.process_identity import ProcessIdentity
-from zcasync.interfaces import ACTIVE, PENDING
+from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.liveness.recovery import quarantine
 from zcasync.liveness.takeover import release_all, take_over
 from zcasync.queues.client_lane import CLIENT_LANES
+from zcasync.queues.discard import discard_unreadable
 from zcasync.retry.fault import Unreadable
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
@@ -99,6 +100,35 @@ def end_claimed(view: View) -> None:
 def add_callback(view: View) -> None:
     require(view.claimed.is_unfinished)
     view.claimed.addCallback(abs)
+
+
+def retry(view: View) -> None:
+    """Of what its worker has retired."""
+    require(view.over.state == COMPLETED and view.over.queue is not None)
+    view.over.retry()
+
+
+def retry_claimed(view: View) -> None:
+    """Of what its worker has not retired."""
+    require(view.finished.state == COMPLETED and view.finished.queue is not None)
+    view.finished.retry()
+
+
+def discard_waiting(view: View) -> None:
+    require(view.waiting.state == PENDING and view.waiting.queue is not None)
+    require(not view.waiting.callbacks)  # nobody waits for it
+    view.queue.discard([view.waiting])
+
+
+def discard_over(view: View) -> None:
+    require(view.over.state == COMPLETED and view.over.queue is not None)
+    view.queue.discard([view.over])
+
+
+def discard_odd(view: View) -> None:
+    """What cannot be loaded."""
+    require(discard_unreadable(view.manager, view.odd._p_oid))
+    view.session.root["odd"] = "discarded"
 
 
 def set_size(view: View) -> None:
@@ -254,6 +284,7 @@ OPERATIONS: dict[str, Operation] = {
         put, put_first, put_many, withdraw, select, end_waiting, end_with_callbacks, end_claimed,
         add_callback, set_size, add_worker, remove_worker, claim_by_a, claim_by_b, give_back,
         retire, move, set_aside, drop_lanes, retry_broken, prune, ping, bury, release, register,
-        deregister, repair_completed, complete, wait_for, reschedule,
+        deregister, repair_completed, complete, wait_for, reschedule, retry, retry_claimed,
+        discard_waiting, discard_over, discard_odd,
     )
 }  # fmt: skip

@@ -21,11 +21,12 @@ from zcasync.workers.worker import Worker, Workers
 #: The methods that change nothing.
 READERS: dict[type, set[str]] = {
     PartialQueue: {
-        "iterDue", "count_held", "next_due", "has_callbacks_left", "lanes", "watched", "waits",
+        "iterDue", "count_held", "set_aside", "next_due", "has_callbacks_left", "lanes", "watched",
+        "waits",
     },
     Lane: {
-        "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_held", "unread",
-        "entries", "is_empty",
+        "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
+        "count_held", "unread", "entries", "is_empty",
     },
     Page: set(),
     Inbox: set(),
@@ -33,7 +34,7 @@ READERS: dict[type, set[str]] = {
     SizedSequence: {"index"},
     Worker: set(),
     Workers: {"keys", "values", "items"},
-    Completed: {"first", "last", "iter"},
+    Completed: {"first", "last", "iter", "with_outcome"},
     Incarnation: set(),
     Ping: set(),
     PartialRecord: set(),

@@ -132,7 +132,7 @@ def test_a_callback_is_called_once_when_only_the_answer_to_its_commit_is_lost(
     partial = Partial(bench.account.add)
     partials = bench.claim(partial, batch=False)
     callback = partial.addCallback(Partial(samples.note, "called"))
-    callback.retry = "never"
+    callback.retry_policy = "never"
     bench.client.commit()
     samples.NOTED.clear()
     bench.storage.losses = [None, "after", "after", "after"]
@@ -168,7 +168,7 @@ def test_two_processes_at_one_callback_begin_it_once_under_never(connect: Connec
     application, worker = connect(), connect()
     partial = application.queue.put(samples.nothing)
     callback = partial.addCallback(Partial(samples.give_back))
-    callback.retry = "never"
+    callback.retry_policy = "never"
     application.commit()
     application.activate(partial)
     partial.finish(None)
@@ -210,7 +210,7 @@ def test_a_call_that_another_process_has_begun_is_not_begun_again_after_a_commit
     """What was in doubt did not get through, and then the other process was first."""
     one, other = connect(), connect()
     partial = one.keep(Partial(samples.nothing))
-    partial.retry = "never"
+    partial.retry_policy = "never"
     partial.start()
     one.commit()
     calls: list[str] = []
@@ -234,7 +234,7 @@ def test_a_call_that_another_process_has_begun_is_not_begun_again_after_a_commit
 def test_an_own_start_in_doubt_is_no_other_process(session: Session) -> None:
     demo = session.keep(Demo())
     partial = session.keep(Partial(demo.increase), "partial")
-    partial.retry = "never"
+    partial.retry_policy = "never"
     partial.start()
     session.commit()
     scenes.InDoubt(session)

@@ -19,6 +19,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS, Notice
 from zcasync.perform.performer import Performer
 from zcasync.protocol.commands import Told
+from zcasync.retry.attempts import Timing
 
 Subscribe = Callable[[Callable[[Any], None]], None]
 
@@ -131,9 +132,20 @@ def test_a_call_that_waits_for_its_next_attempt_is_told_of_with_the_time(
     (notice,) = performed(partial)
 
     assert notice.again_at == partial.retry_at is not None
+    assert notice.attempts == 1
     (event,) = events
     assert (type(event), event.object) == (JobRetried, partial)
     assert event.again_at.timestamp() == pytest.approx(notice.again_at / 1e6)
+
+
+def test_attempts_that_follow_at_once_are_told_of_with_their_numbers(session: Session) -> None:
+    partial = session.keep(Partial(samples.raise_value_error))
+    partial.retry = f"{retry_jobs.__name__}:QUICK"
+    session.commit()
+    timing = Timing(sleep=lambda seconds: None)
+    notices = performed(partial, timing=timing)
+    assert [one.attempts for one in notices] == [1, 2, 3, 4]
+    assert [one.again_at is None for one in notices] == [False, False, False, True]
 
 
 def test_conflicts_that_are_repeated_at_once_are_not_told_of(
@@ -172,6 +184,26 @@ def test_a_subscriber_that_raises_harms_nothing_and_is_logged(
     assert "no such mailbox" in caplog.text
 
 
+@pytest.mark.parametrize("error", [SystemExit("bye"), SystemExit(0)])
+def test_a_subscriber_that_wants_to_leave_ends_no_process(
+    session: Session,
+    subscribe: Subscribe,
+    caplog: pytest.LogCaptureFixture,
+    error: SystemExit,
+) -> None:
+    def leave(event: Any) -> None:
+        raise error
+
+    subscribe(leave)
+    partial = claimed(session, samples.raise_value_error)
+    partial.addCallback(samples.handle)
+    session.commit()
+    Performer().perform(partial)
+
+    assert partial.state == COMPLETED
+    assert "a subscriber to JobFailed raised" in caplog.text
+
+
 def test_a_notice_is_short_enough_for_its_message_whatever_the_call_raised(
     session: Session,
 ) -> None:
@@ -179,8 +211,10 @@ def test_a_notice_is_short_enough_for_its_message_whatever_the_call_raised(
     (notice,) = performed(partial)
     assert len(notice.message) <= MESSAGE_CHARACTERS
     assert len(notice.traceback) < TRACEBACK_CHARACTERS + 100
+    wide = "\U0001f4a5"
+    texts = dict.fromkeys(("call", "type", "message"), wide * MESSAGE_CHARACTERS)
     widest = Notice.from_dict(
-        {**notice.as_dict(), "traceback": "\U0001f4a5" * len(notice.traceback)}
+        {**notice.as_dict(), **texts, "traceback": wide * len(notice.traceback)}
     )
     ((_, argument),) = Told.arguments
     sent = argument.toString(widest.as_dict())

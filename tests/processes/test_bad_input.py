@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.jobs import basic as jobs
+from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
 from zcasync.interfaces import ForeignError, MissingCallable, UnstorableError
+from zcasync.job.history import AttemptHistory
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 from zcasync.testing.waiting import wait_until
@@ -60,6 +64,26 @@ def test_a_partial_whose_class_has_vanished_is_quarantined_until_a_start_with_th
     instance.import_path.append(folder)
     client = instance.start().client
     assert client.wait_for(client.connection.get(special._p_oid)) == ((1,), {})
+
+
+def test_a_killed_job_whose_history_is_missing_runs_again(
+    common: Instance, client: Client, gate: Gate
+) -> None:
+    """The history is evidence: the pass that recovers the job makes a new one."""
+    partial = Partial(jobs.pass_gate, gate.path)
+    client.manager.thread.put(partial)
+    client.commit()
+    missing = AttemptHistory.__new__(AttemptHistory)
+    client.connection._cache.new_ghost(client.connection.new_oid(), missing)
+    child = gate.wait_for()
+    client.sync()
+    partial._history = missing
+    client.commit()
+    os.kill(child, signal.SIGKILL)
+    gate.open()
+    assert client.wait_for(partial) > 0
+    (attempt,) = partial.failed_before
+    assert "SIGKILL" in attempt.message
 
 
 def test_a_result_that_cannot_be_pickled_becomes_a_failure(client: Client) -> None:

@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from twisted.protocols import amp
 
+from tests.cli.conftest import finish, start
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance
@@ -89,6 +90,49 @@ def test_forty_connections_stop_no_work(make_instance: Callable[..., Instance]) 
         clients[0].close()
         wait_until(lambda: instance.status(1)["pid"] == instance.pid, "room for an operator")
     assert instance.log.count(f"more than {CONNECTIONS} connections") == 1
+
+
+@contextlib.contextmanager
+def full(instance: Instance) -> Iterator[None]:
+    """As many connections as a supervisor hears, all of them idle."""
+    path = str(Home(instance.home).control_socket)
+    with contextlib.ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(path)
+        wait_until(lambda: _is_refused(path), "it to be full")
+        yield
+
+
+def _is_refused(path: str) -> bool:
+    """Whether one more connection is closed at once."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(0.2)
+        client.connect(path)
+        with contextlib.suppress(TimeoutError):
+            return client.recv(1) == b""
+    return False
+
+
+def test_a_supervisor_with_too_many_connections_is_not_said_to_be_gone(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(children=1).start()
+    job = id_of(instance.client.put(jobs.pass_gate, gate.path))
+    gate.wait_for()
+    why = "closed the connection: it has ended, or too many are connected"
+    home = ["--home", instance.home]
+    with full(instance):
+        for words in (["stop"], ["cancel", job]):
+            done = finish(start(*words, *home))
+            assert done.code == 3, done.err
+            assert why in done.error
+        found = finish(start("status", *home, "--json")).json
+        supervisor, (worker,) = found["supervisor"], found["workers"]
+        assert (supervisor["running"], supervisor["pid"]) == (True, instance.pid)
+        assert why in supervisor["waiting_for"]
+        assert worker["verdict"] == "running"
+    done = finish(start("cancel", job, *home))
+    assert done.code == 0, done.err
 
 
 def test_who_has_cancelled_a_job_is_who_the_kernel_says(

@@ -129,3 +129,37 @@ def test_a_live_supervisor_under_load_is_not_buried(
     client.wait_for(*partials)
     assert all(partial.state == COMPLETED for partial in partials)
     assert {worker.engineUUID for worker in client.manager.workers.values()} == engines
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["idle", "later"])
+def test_what_waits_behind_a_long_job_goes_to_another_worker(
+    port: int, make_instance: Callable[..., Instance], gate: Gate, is_there: bool
+) -> None:
+    """The jobs before were short, so that many are reserved for the one child."""
+    config = CONFIG.format(port=port)
+    first = make_instance("first", config=config).start()
+    client = first.client
+    for partial in [client.put(jobs.nothing) for _ in range(20)]:
+        client.wait_for(partial)
+    other = make_instance("second", config=config)
+    if is_there:
+        other.start()
+        client.sync()
+        client.worker(other.home).thread.size = 0  # until all is reserved by the first one
+        client.commit()
+    long, *short = client.manager.thread.put_many(
+        [Partial(jobs.pass_gate, gate.path), *[jobs.nothing] * 20]
+    )
+    client.commit()
+    gate.wait_for()
+    if is_there:
+        client.worker(other.home).thread.size = 1
+        client.commit()
+    else:
+        other.start()
+    for partial in short:
+        client.wait_for(partial)
+    client.sync()
+    assert long.state == "active"
+    gate.open()
+    client.wait_for(long)

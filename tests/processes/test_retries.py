@@ -136,13 +136,15 @@ def test_a_job_under_never_is_not_begun_again_when_its_supervisor_was_killed(
     )
     gate.wait_for()
     Gate(f"{gate.path}-reactor").wait_for()
+    killed = instance.pid
     instance.kill()
     client = instance.start().client
     again = [client.connection.get(one._p_oid) for one in (partial, reactor_partial)]
 
     for failure in client.wait_for(*again):
         assert failure.check(AbortedError)
-        assert "its supervisor was gone" in failure.getErrorMessage()
+        said = f"the supervisor, process {killed}, is gone, and its children with it"
+        assert said in failure.getErrorMessage()
     assert arrivals_after(client, gate) == 1
     assert len(Gate(f"{gate.path}-reactor").arrivals()) == 1
 

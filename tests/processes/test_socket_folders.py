@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import finish, frozen, start
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
 from tests.support.other_users import give, only_root
@@ -59,6 +60,29 @@ def test_clients_and_the_next_supervisor_find_the_sockets_whatever_their_environ
     client.close()
 
 
+def test_a_refused_supervisor_leaves_it_written_where_the_sockets_are(
+    long: Instance, shared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700)
+    long.environment["XDG_RUNTIME_DIR"] = str(runtime)
+    long.start()
+    record = Home(long.home).socket_place.record
+    before = record.read_bytes()
+    assert str(runtime).encode() in before
+    monkeypatch.setenv("TMPDIR", str(shared))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    with frozen(long.pid):  # it would make its sockets anew
+        runtime.rename(folder / "away")
+        done = finish(start("run", "--home", long.home))
+        assert done.code == 2
+        assert f"is served by process {long.pid}" in done.error
+        assert record.read_bytes() == before
+        assert list(shared.iterdir()) == []
+        (folder / "away").rename(runtime)
+    assert long.status()["pid"] == long.pid
+
+
 @only_root
 def test_a_foreign_folder_keeps_a_supervisor_from_starting(
     long: Instance, shared: Path, monkeypatch: pytest.MonkeyPatch
@@ -106,3 +130,21 @@ def test_a_folder_that_another_user_has_taken_meanwhile_is_not_used(long: Instan
     assert works(long)
     long.close_client()
     assert works(long)
+
+
+def test_a_temporary_folder_that_is_too_long_is_told_with_what_to_do(
+    long: Instance, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shared / ("y" * 80)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    for words in ("run", "check"):
+        done = finish(start(words, "--home", long.home))
+        assert done.code == 2
+        assert "set TMPDIR to a folder with a shorter path" in done.out + done.err
+        assert "Traceback" not in done.err
+    done = finish(start("stop", "--home", long.home))
+    assert done.code == 3
+    assert "no supervisor runs for" in done.error
+    assert list(folder.iterdir()) == []

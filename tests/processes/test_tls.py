@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import transaction
 
 from tests.docs.guides import DOCS, blocks, commands
-from tests.processes.servers import listens
+from tests.processes.servers import database_server, listens
 from tests.support.instance import ROOT
 from tests.support.ports import free_port
 from zcasync.database.opening import open_databases
@@ -22,6 +23,7 @@ from zcasync.errors import StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import load
 from zcasync.testing.waiting import wait_until
+from zcasync.zeo.peers import CheckedProtocol
 
 PORT = "8100"
 SECONDS = 20.0
@@ -121,6 +123,63 @@ def test_others_are_not(site: Site) -> None:
     with pytest.raises(StorageAway):
         site.commit(without, SHORT_SECONDS)
     site.commit(config)  # while these are refused, others work
+
+
+def variants(site: Site) -> dict[str, str]:
+    """Configurations of clients that cannot connect, by what is said of each."""
+    make_certificates(site.folder / "strangers")
+    config = site.sample("zcasync-tls.conf")
+    without = config[: config.index("    <ssl>")] + "  </clientstorage>\n</zodb>\n"
+    stranger = config.replace(" etc/tls/client", " strangers/etc/tls/client")
+    return {
+        "asks for certificates and this client has no <ssl>": without,
+        "when it has seen this client's certificate": stranger,
+        "is a server whose certificate is not trusted here": config.replace(
+            "authenticate etc", "authenticate strangers/etc"
+        ),
+    }
+
+
+def test_both_sides_say_why_they_do_not_come_together(site: Site) -> None:
+    for why, config in variants(site).items():
+        with pytest.raises(StorageAway, match=why) as raised:
+            site.commit(config, SHORT_SECONDS)
+        assert f"at port {site.port} of 127.0.0.1" in str(raised.value)
+    assert site.greeting(None) == b""
+
+    output = (site.folder / "out").read_text()
+    for reason in (
+        "CERTIFICATE_VERIFY_FAILED; it needs an <ssl> with a certificate",
+        "UNKNOWN_CA; its authenticate has to name the authority",
+        "PEER_DID_NOT_RETURN_A_CERTIFICATE; it needs an <ssl>",
+    ):
+        assert reason in output
+
+
+def test_a_client_that_is_refused_does_not_try_again_at_once(site: Site) -> None:
+    config = variants(site)["when it has seen this client's certificate"]
+    made: list[object] = []
+    with mock.patch.object(CheckedProtocol, "connection_made", autospec=True) as connected:
+        connected.side_effect = lambda protocol, transport: (
+            made.append(protocol),
+            super(CheckedProtocol, protocol).connection_made(transport),
+        )
+        with pytest.raises(StorageAway):
+            site.commit(config, SHORT_SECONDS)
+    assert len(made) == 1
+
+
+def test_a_client_with_tls_is_told_of_a_server_without(folder: Path) -> None:
+    make_certificates(folder)
+    with database_server(folder) as port:
+        config = (ROOT / "etc" / "zcasync-tls.conf").read_text()
+        config = config.replace(PORT, str(port)).replace(" etc/tls", f" {folder}/etc/tls")
+        file = folder / "client.conf"
+        file.write_text(config)
+        home = Home(folder / "home")
+        home.create()
+        with pytest.raises(StorageAway, match="without TLS, and this client has <ssl>"):
+            open_databases(home, load(home, file), SHORT_SECONDS)
 
 
 def test_a_client_lets_no_other_server_take_its_place(site: Site) -> None:

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.protocols import amp
 
-from zcasync.liveness.death import Death
+from zcasync.job.outcome import Outcome
+from zcasync.liveness.death import Death, SupervisorDeath
 from zcasync.protocol import commands, control
 from zcasync.protocol.arguments import PIECE_BYTES, Json, Oids
 from zcasync.protocol.child_spec import ChildSpec
-from zcasync.protocol.outcomes import Ended, Ending
+from zcasync.protocol.outcomes import Completion, Ended, Ending
 
 AMP_LIMIT_BYTES = 65_535
 #: Hypothesis is to find cases, not to measure this machine.
@@ -68,6 +69,9 @@ def test_a_child_spec_arrives_as_it_was() -> None:
     [
         (Death(7, exit_code=3), "child process 7 exited with 3"),
         (Death(7, exit_code=0), "child process 7 exited with 0"),
+        (Death(7), "child process 7 ended"),
+        (SupervisorDeath(7), "the supervisor, process 7, is gone, and its children with it"),
+        (SupervisorDeath(0), "the supervisor is gone, and its children with it"),
         (Death(7, signal="SIGSEGV"), "child process 7 was killed by SIGSEGV"),
         (Death(7, signal="SIGKILL", reason="not ready"), "child process 7 was killed by SIGKILL "
          "(not ready)"),
@@ -93,7 +97,8 @@ def test_the_evidence_of_a_death_is_plain() -> None:
 
 @pytest.mark.parametrize("ending", Ending)
 def test_an_ending_arrives_as_it_was(ending: Ending) -> None:
-    said = Ended([b"\0" * 8, b"\1" * 8], ending, 5, "é", [1, 2**50]).as_dict()
+    completions = [Completion(1), Completion(2**50, Outcome.CANCELLED)]
+    said = Ended([b"\0" * 8, b"\1" * 8], ending, 5, "é", completions).as_dict()
     box = commands.Ended.makeArguments(said, None)
     heard = commands.Ended.parseArguments(amp.AmpBox(box), None)
 

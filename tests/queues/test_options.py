@@ -49,7 +49,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(session: Session) ->
 def test_put_takes_the_arguments_of_the_call(session: Session) -> None:
     demo = session.keep(samples.Demo())
     partial = put(demo, demo.increase, 3, retry="never")
-    assert (list(partial.args), partial.retry) == ([3], "never")
+    assert (list(partial.args), partial.retry_policy) == ([3], "never")
     with pytest.raises(TypeError, match="has its arguments already"):
         put(demo, Partial(demo.increase), 3)
 

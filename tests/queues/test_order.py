@@ -1,16 +1,19 @@
 """Looking at a queue: the order of the waiting partials, their number, taking them out."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from persistent import GHOST
 
 from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
-from zcasync.queues.lane import BROKEN
+from zcasync.queues.lane import BROKEN, Page
 
 
 def put_at(session: Session, clock: FakeClock, *minutes: int) -> list[Partial]:
@@ -75,6 +78,66 @@ def test_held_partials_are_counted(session: Session, fake_clock: FakeClock, file
     assert session.queue.count_held() == 1
     fake_clock.advance(minutes=5)
     assert session.queue.count_held() == 0
+
+
+def loaded(objects: Iterable[Any]) -> int:
+    return sum(one._p_state != GHOST for one in objects)
+
+
+def pages(session: Session) -> list[Page]:
+    """Every page of the lanes, as it comes: walking along them loads them."""
+    found, page = [], next(one.page for one in session.queue.lanes().values() if one.page.next)
+    while page is not None:
+        found.append(page)
+        page = page.next
+    return found
+
+
+def test_counting_a_long_queue_loads_its_ends_only(connect: Connect) -> None:
+    session = connect()
+    for _ in range(10):
+        session.queue.put_many([Partial(samples.nothing) for _ in range(20)])
+        session.commit()
+    between = [page._p_oid for page in pages(session)[1:-1]]
+    assert len(between) > 5
+    other = connect()
+    assert (len(other.queue), other.queue.count_held()) == (200, 0)
+    assert loaded(other.connection.get(oid) for oid in between) == 0
+
+
+def test_counting_what_was_put_for_later_looks_at_it(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    for number in range(60):
+        put_at(session, fake_clock, 5 if number == 30 else 0)
+    assert session.queue.count_held() == 1
+    fake_clock.advance(minutes=5)
+    assert session.queue.count_held() == 0
+
+
+@pytest.mark.parametrize("due", [0, 600])
+def test_counting_what_is_filed_walks_along_the_shorter_part(
+    connect: Connect, fake_clock: FakeClock, due: int
+) -> None:
+    session = connect()
+    later = [Partial(samples.nothing) for _ in range(600)]
+    for one in later[:due]:
+        one.selectedUUIDs.add(TWO)
+    session.queue.put_many(later[:due])
+    session.queue.put_many(later[due:], fake_clock.later(hours=1))
+    session.commit()
+    assert session.claim() == []
+    session.commit()
+    other = connect()
+    assert (len(other.queue), other.queue.count_held()) == (600, 600 - due)
+    trees = [one for lane in other.queue.lanes().values() for one in (lane.filed or {}).values()]
+    buckets, bucket = [], trees[0]._firstbucket
+    while bucket is not None:
+        is_loaded = bucket._p_state != GHOST
+        buckets.append(is_loaded)
+        bucket = bucket._next
+    assert len(buckets) > 5
+    assert sum(buckets) <= 3
 
 
 @pytest.mark.parametrize("index", [0, 1, 3, -1, -3, -4])

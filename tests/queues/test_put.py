@@ -197,7 +197,7 @@ def test_a_function_that_is_put_many_times_is_another_partial_each_time(
     assert len({partial._p_oid for partial in partials}) == 3
     assert [vars(partial) for partial in partials[1:]] == [vars(partials[0])] * 2
     assert partials[2].callable is samples.nothing
-    assert (partials[2]._batch, partials[2].retry) == (True, "never")
+    assert (partials[2]._batch, partials[2].retry_policy) == (True, "never")
 
 
 def test_an_adapter_of_a_function_makes_a_partial_for_each_put(

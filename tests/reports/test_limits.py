@@ -19,9 +19,11 @@ from zcasync import Partial
 from zcasync.datamanager import Worker
 from zcasync.instance.home import Home
 from zcasync.instanceuuid import getUUID
-from zcasync.reports import listing as listings
+from zcasync.reports import walk
 from zcasync.reports.job import REPR_CHARACTERS, describe, safe_repr, summary
-from zcasync.reports.listing import chosen, listing
+from zcasync.reports.listing import listing
+from zcasync.reports.selection import Selection
+from zcasync.reports.walk import chosen
 
 
 def add_workers(session: Session, count: int) -> list[Worker]:
@@ -39,10 +41,10 @@ def loaded(objects: Any) -> int:
 def test_of_very_many_workers_only_a_part_is_looked_at(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listings, "MOST_WORKERS", 5)
+    monkeypatch.setattr(walk, "MOST_WORKERS", 5)
     add_workers(connect(), 20)
     session = connect()
-    assert listing(session.manager, None, None, 10, summary) == []
+    assert listing(session.manager, Selection(), 10, summary) == []
     assert loaded(session.manager.workers.values()) <= 5
     assert len(chosen(session.manager, 3)) == 3
     assert loaded(session.manager.workers.values()) <= 6
@@ -78,7 +80,7 @@ def test_one_job_is_in_memory_at_a_time(connect: Connect, form: Callable[..., An
         most = max(most, loaded(seen))
         return made
 
-    assert len(listing(other.manager, None, None, 5, shown)) == 5
+    assert len(listing(other.manager, Selection(), 5, shown)) == 5
     assert most == 1
     assert loaded(seen) == 0
     assert loaded(one.sidecar.annotations for one in seen) == 0

@@ -148,6 +148,23 @@ def test_what_nobody_will_call_is_not_waited_for(session: Session) -> None:
         kept.wait(1)
 
 
+def test_who_waits_for_a_job_that_is_discarded_is_told(
+    session: Session, connect: Connect, waits: threading.Event
+) -> None:
+    partial = session.queue.put(Partial(samples.nothing))
+    session.commit()
+    other = connect()
+
+    def discard() -> None:
+        assert waits.wait(30)
+        other.sync()
+        other.queue.discard([other.same(partial)])
+        other.commit()
+
+    with meanwhile(discard), pytest.raises(BadStateError, match="is in no queue"):
+        partial.wait(30)
+
+
 def test_an_explicit_transaction_manager_as_in_pyramid_will_do(
     connect: Connect, db: Any, session: Session, waits: threading.Event
 ) -> None:

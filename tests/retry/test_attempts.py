@@ -254,7 +254,7 @@ def test_a_detached_call_under_never_is_made_once(session: Session) -> None:
 def test_a_direct_call_under_never_is_made_once(session: Session) -> None:
     demo = session.keep(Demo())
     partial = session.keep(Partial(demo.increase), "partial")
-    partial.retry = "never"
+    partial.retry_policy = "never"
 
     assert partial() == 1
 
@@ -410,7 +410,7 @@ def test_callbacks_and_direct_calls_pause_instead(session: Session, pauses: Paus
     assert pauses.slept == [LONGEST_PAUSE] * 2
 
     direct = session.keep(Partial(samples.nothing))
-    direct.retry = HOURLY_NAME
+    direct.retry_policy = HOURLY_NAME
     performer.perform_unclaimed(direct, (), {})
     assert (direct.state, direct.attempts) == (COMPLETED, 3)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 from transaction.interfaces import TransientError
+from twisted.python.failure import Failure
 
 from tests.jobs import retry as retry_jobs
 from tests.jobs import samples
@@ -18,7 +20,8 @@ from zcasync.job.history import MOST_ATTEMPTS, TEXT_CHARACTERS, FailedAttempt
 from zcasync.liveness.death import Death
 from zcasync.liveness.interruption import interrupt
 from zcasync.perform.performer import Performer
-from zcasync.retry.attempts import Timing
+from zcasync.retry.attempts import Attempts, Timing
+from zcasync.retry.fault import Raised
 from zcasync.retry.stock import RetryCommonFourTimes
 
 POLICY = f"{retry_jobs.__name__}:HOURLY"
@@ -125,6 +128,27 @@ def test_what_is_kept_is_bounded(session: Session) -> None:
     kept = partial.failed_before
     assert [one.moment for one in kept] == list(range(5, MOST_ATTEMPTS + 5))
     assert {len(one.message) for one in kept} == {TEXT_CHARACTERS}
+
+
+def test_attempts_that_follow_at_once_without_end_take_no_more_memory(session: Session) -> None:
+    partial = claimed(session, samples.nothing)
+    attempts = Attempts(partial, AtOnce(partial), Timing(sleep=lambda seconds: None))
+    tracemalloc.start()
+    try:
+        sizes = []
+        for rounds in (MOST_ATTEMPTS, 50 * MOST_ATTEMPTS):
+            for number in range(rounds):
+                error = ValueError(f"{number} " + "x" * 5000)
+                attempts.begin()
+                attempts.keep(Raised(Failure(error)))
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert sizes[1] < 2 * sizes[0]
+    attempts.record(partial)
+    assert [one.message[:4] for one in partial.failed_before] == [
+        f"{number} "[:4] for number in range(49 * MOST_ATTEMPTS, 50 * MOST_ATTEMPTS)
+    ]
 
 
 def test_a_try_at_its_commit_that_is_repeated_adds_it_once(session: Session) -> None:

@@ -56,7 +56,7 @@ def test_the_stock_policies_need_no_configuration(
         zcasync.configure()
     partial = session.queue.put(samples.nothing, retry=name)
 
-    assert partial.retry == name == shown_name(partial)
+    assert partial.retry_policy == name == shown_name(partial)
     assert isinstance(policy_of(partial), kind)
 
 
@@ -64,8 +64,8 @@ def test_a_policy_without_a_name_is_the_default_and_nothing_is_stored(session: S
     partial = session.queue.put(samples.nothing)
     callback = partial.addCallback(samples.give_back)
 
-    assert (partial.retry, shown_name(partial)) == (None, "default")
-    assert (callback.retry, shown_name(callback)) == (None, "callback")
+    assert (partial.retry_policy, shown_name(partial)) == (None, "default")
+    assert (callback.retry_policy, shown_name(callback)) == (None, "callback")
     assert type(policy_of(partial)) is RetryCommonFourTimes
     assert type(policy_of(callback)) is RetryCallback
     assert "_retry" not in partial.__getstate__()
@@ -108,7 +108,7 @@ def test_a_factory_is_stored_by_its_name(session: Session) -> None:
     one = session.queue.put(samples.nothing, retry=Mine)
     other = session.queue.put(samples.nothing, retry="tests.retry.test_policy:PATIENT")
 
-    assert one.retry == "tests.retry.test_policy:Mine"
+    assert one.retry_policy == "tests.retry.test_policy:Mine"
     assert isinstance(policy_of(one), Mine)
     assert policy_of(other).jobError.__self__._delays is PATIENT
 
@@ -136,10 +136,10 @@ def test_a_policy_that_no_worker_could_find_is_refused_by_name(
     with pytest.raises(ValueError, match="retry"):
         session.queue.put_many([partial], retry=retry)
     with pytest.raises(ValueError, match="retry"):
-        partial.retry = retry
+        partial.retry_policy = retry
     with pytest.raises(ValueError, match="retry"):
         Partial(abs).addCallback(partial, retry=retry)
-    assert (partial.queue, partial.retry, len(session.queue)) == (None, None, before)
+    assert (partial.queue, partial.retry_policy, len(session.queue)) == (None, None, before)
     session.queue.put(partial)
 
 
@@ -153,21 +153,21 @@ def test_a_method_of_a_stored_object_is_no_factory(session: Session) -> None:
 def test_many_partials_are_put_with_one_policy(session: Session) -> None:
     partials = session.queue.put_many([samples.nothing, samples.nothing], retry="never")
 
-    assert [partial.retry for partial in partials] == ["never", "never"]
+    assert [partial.retry_policy for partial in partials] == ["never", "never"]
 
 
 def test_the_policy_can_be_set_while_a_partial_is_pending(session: Session) -> None:
     partial = Partial(samples.nothing)
-    partial.retry = "never"
+    partial.retry_policy = "never"
     session.queue.put(partial)
-    assert partial.retry == "never"
+    assert partial.retry_policy == "never"
 
-    partial.retry = None
-    assert partial.retry is None
+    partial.retry_policy = None
+    assert partial.retry_policy is None
     session.commit()
     session.activate(partial)
     with pytest.raises(BadStateError, match="retry"):
-        partial.retry = "forever"
+        partial.retry_policy = "forever"
 
 
 def test_callbacks_can_name_a_policy(session: Session) -> None:
@@ -176,8 +176,8 @@ def test_callbacks_can_name_a_policy(session: Session) -> None:
     success, failure = Partial(samples.give_back), Partial(samples.give_back)
     partial.addCallbacks(success, failure, retry="exceptions")
 
-    assert callback.retry == "never"
-    assert success.retry == failure.retry == "exceptions"
+    assert callback.retry_policy == "never"
+    assert success.retry_policy == failure.retry_policy == "exceptions"
 
 
 def test_a_policy_that_this_process_cannot_find_ends_the_call_before_it_begins(
@@ -196,7 +196,7 @@ def test_a_policy_that_this_process_cannot_find_ends_the_call_before_it_begins(
 
 def test_a_factory_that_raises_ends_the_call_with_the_reason(session: Session) -> None:
     partial = session.keep(Partial(samples.nothing))
-    partial.retry = broken_factory
+    partial.retry_policy = broken_factory
 
     failure = partial()
 

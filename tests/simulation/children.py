@@ -144,7 +144,7 @@ class SimulatedChild(ThreadWorker):
     def _ended(self, ended: Ended) -> None:
         if ended.ending == Ending.STORAGE:
             self.world.failed_with(f"child {self.pid}", ended.detail)
-        self.note_completed(ended.oids, ended.moments)
+        self.note_completed(ended.oids, ended.completions)
         for oid in ended.oids:
             self.note_ended(oid, ended.ending, JOB_SECONDS, ended.detail)
         self._changed(self)

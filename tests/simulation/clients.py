@@ -17,7 +17,7 @@ from tests.simulation.jobs import Counter, Crash
 from tests.simulation.kinds import CALLBACKS, HARMLESS, KINDS, Kind
 from tests.support.sessions import Session
 from zcasync import Partial, clock
-from zcasync.cli import cancel, release
+from zcasync.cli import cancelling, release
 from zcasync.cli.errors import Refusal
 from zcasync.database.sync import manager_database
 from zcasync.errors import AbortedError
@@ -206,7 +206,7 @@ class Client:
     def cancel(self, job: Job) -> bool:
         """As ``zcasync cancel`` in a home; False: its supervisor is to be asked."""
         try:
-            is_ended = cancel._end(
+            is_ended = cancelling.end(
                 self.partial(job.oid), self.session.manager, WHO, _Nobody(self.machine)
             )
             self.session.commit()

@@ -202,6 +202,38 @@ def test_a_stopped_control_socket_does_not_listen(controlled: Controlled) -> Non
         controlled.ask(lambda client: client.status())
 
 
+def test_a_stop_while_the_socket_is_made_anew_is_obeyed(controlled: Controlled) -> None:
+    controlled.path.unlink()
+    controlled.socket._gone()
+    controlled.socket.stop()
+    controlled.reactor.iterate(0)
+
+    assert not controlled.path.exists()
+    assert controlled.reactor.getReaders() == [controlled.reactor.waker]
+    assert controlled.reactor.getDelayedCalls() == []
+
+
+def test_the_socket_is_never_open_to_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a moment: between its making and the end of its making others could connect."""
+    modes: list[int] = []
+    chmod = os.chmod
+
+    def note(path: Any, mode: int, **options: Any) -> None:
+        modes.append(stat.S_IMODE(os.lstat(path).st_mode))
+        chmod(path, mode, **options)
+
+    before = os.umask(0)
+    try:
+        home = Home(folder)
+        home.create()
+        monkeypatch.setattr("twisted.internet.unix.os.chmod", note)
+        Controlled(home).close()
+        assert os.umask(0) == 0, "that of the process is as before"
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
 def test_a_home_without_a_socket_has_no_running_supervisor(folder: Path) -> None:
     with pytest.raises(NotRunning, match="no supervisor answers at"):
         ControlClient(folder / "control.sock", 1)
@@ -227,11 +259,48 @@ def test_a_supervisor_that_does_not_answer_in_time_is_away(
         client.close()
 
 
-def test_a_supervisor_that_hangs_up_went_away(folder: Path, listener: socket.socket) -> None:
+def test_a_supervisor_that_hangs_up_was_there(folder: Path, listener: socket.socket) -> None:
     client = ControlClient(folder / "control.sock", TIMEOUT_SECONDS)
     listener.accept()[0].close()
     try:
-        with pytest.raises(NotRunning, match="went away"):
+        with pytest.raises(StorageAway, match="it has ended, or too many are connected"):
             client.status()
     finally:
         client.close()
+
+
+@pytest.fixture
+def made_sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """The sockets that clients have made since."""
+    made: list[socket.socket] = []
+    make = socket.socket
+
+    def note(*args: Any, **options: Any) -> socket.socket:
+        made.append(make(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("zcasync.protocol.control_client.socket.socket", note)
+    return made
+
+
+def test_a_frozen_supervisor_whose_queue_is_full_is_away(
+    folder: Path, listener: socket.socket, made_sockets: list[socket.socket]
+) -> None:
+    listener.listen(0)
+    with contextlib.closing(ControlClient(folder / "control.sock", TIMEOUT_SECONDS)):
+        with pytest.raises(StorageAway, match="takes no more connections now"):
+            ControlClient(folder / "control.sock", TIMEOUT_SECONDS)
+        assert made_sockets[-1].fileno() == -1
+
+
+def test_whatever_keeps_a_client_from_connecting_leaves_no_socket(
+    folder: Path, made_sockets: list[socket.socket]
+) -> None:
+    (folder / "file").touch()
+    for name, error, why in (
+        ("x" * 200, NotRunning, "no supervisor answers at"),
+        ("file/control.sock", StorageAway, "cannot be reached at"),
+    ):
+        with pytest.raises(error, match=f"{why} {folder / name}"):
+            ControlClient(folder / name, TIMEOUT_SECONDS)
+        assert made_sockets[-1].fileno() == -1

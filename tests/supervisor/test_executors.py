@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from zcasync.supervisor.children.state import ChildState
 from zcasync.supervisor.executors import Executors
-from zcasync.supervisor.poll.messages import HandOut
+from zcasync.supervisor.poll.messages import HandOut, SlotReport
 
 JOB, OTHER = b"a" * 8, b"b" * 8
 
@@ -52,7 +52,9 @@ def executors(reactor: Clock, child: FakeChild) -> Executors:
         reactor, wake=lambda delay=0.0: None, ready=lambda: None, fenced=lambda why: None
     )
     started: list[bytes] = []
-    reactor_jobs: Any = SimpleNamespace(start=started.append, started=started)
+    reactor_jobs: Any = SimpleNamespace(
+        start=started.append, started=started, report=lambda is_running: SlotReport()
+    )
     made.start(lambda *told: FakePool(child), lambda ended: reactor_jobs, 1)
     return made
 
@@ -67,3 +69,19 @@ def test_a_pass_hands_out_once_also_where_it_is_reported_twice(
 
     assert child.given == [[JOB]]
     assert executors.reactor_jobs.started == [OTHER]
+
+
+def test_what_is_cancelled_while_a_pass_claims_it_is_not_begun(
+    executors: Executors, child: FakeChild
+) -> None:
+    """Nobody would stop it any more: its child did not have it when the cancel came."""
+    executors.gather(is_running=True)
+    executors.cancel(JOB, "jane")
+    executors.cancel(OTHER, "jane")
+    executors.hand_out(HandOut({0: [JOB]}, [OTHER], thread_size=1), None)
+    assert (child.given, executors.reactor_jobs.started) == ([], [])
+
+    given = executors.gather(is_running=True)
+    assert given.cancelled == {JOB: "jane", OTHER: "jane"}
+    executors.hand_out(HandOut({0: [JOB]}, [OTHER], thread_size=1), None)
+    assert (child.given, executors.reactor_jobs.started) == ([[JOB]], [OTHER]), "their callbacks"

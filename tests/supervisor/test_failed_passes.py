@@ -15,10 +15,13 @@ from ZODB.POSException import POSKeyError
 
 from tests.jobs import basic as jobs
 from tests.supervisor.test_engine import Pool, Thread
+from tests.support import scenes
 from tests.support.scenes import Said
 from tests.support.sessions import ONE, Session
 from zcasync.errors import FencedError, HistoryChanged
 from zcasync.instance.settings import Settings
+from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.job.ids import hex_oid
 from zcasync.liveness.watch import Watch
 from zcasync.partial import Partial
 from zcasync.supervisor.engine import Engine
@@ -32,6 +35,7 @@ from zcasync.supervisor.failed_passes import (
     Step,
 )
 from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.supervisor.poll.messages import PassInput
 from zcasync.supervisor.poll.poll_pass import Passes
 
 Broken = Callable[[Passes], BaseException | None]
@@ -236,14 +240,96 @@ def test_only_failures_in_a_row_count() -> None:
     assert issubclass(BrokenEngine, Exception)
 
 
-def test_what_is_to_be_cancelled_is_given_up_where_passes_fail_with_it(
-    kept: Kept, breaks: Any, said: Said
+@pytest.fixture
+def wanted(kept: Kept, session: Session) -> list[Partial]:
+    """Two jobs that wait, and are cancelled."""
+    found = scenes.put(session, 2)
+    for one in found:
+        assert kept.engines[0].cancel(one._p_oid, "jane") == ""
+    return found
+
+
+def states(session: Session, partials: list[Partial]) -> list[Any]:
+    session.sync()
+    return [one.state for one in partials]
+
+
+def test_a_cancel_outlives_passes_that_fail_for_another_reason(
+    kept: Kept, breaks: Any, said: Said, session: Session, wanted: list[Partial]
 ) -> None:
-    (engine,) = kept.engines
-    events = engine.executors._events
-    breaks(lambda passes: KeyError("gone") if events._cancelled else None)
-    assert engine.cancel(b"1" * 8, "jane") == ""
+    first = kept.engines[0]._database._session._connection
+    breaks(lambda passes: KeyError("gone") if passes._records.connection is first else None)
+    kept.make_passes(FAILURES_BEFORE_CONNECTION)
+    assert states(session, wanted) == [PENDING, PENDING]
+    kept.make_passes(1)
+    assert states(session, wanted) == [COMPLETED, COMPLETED]
+    assert [one.result.getErrorMessage() for one in wanted] == 2 * ["cancelled by jane"]
+    assert said.about("is dropped") == []
+    kept.stop()
+
+
+def test_a_cancel_outlives_a_storage_that_is_away(
+    kept: Kept, breaks: Any, session: Session, wanted: list[Partial]
+) -> None:
+    left = [ClientDisconnected("away") for _ in range(2 * FAILURES_BEFORE_ENGINE)]
+    breaks(lambda passes: left.pop() if left else None)
+    kept.make_passes(2 * FAILURES_BEFORE_ENGINE + 1)
+    assert states(session, wanted) == [COMPLETED, COMPLETED]
+    kept.stop()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_cancel_for_which_passes_fail_is_found_and_dropped(
+    kept: Kept,
+    said: Said,
+    session: Session,
+    wanted: list[Partial],
+    which: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps, bad, good = Passes._steps, wanted[which], wanted[1 - which]
+
+    def fail_for_it(self: Passes, given: PassInput, *more: Any) -> Any:
+        if bad._p_oid in given.cancelled:
+            raise KeyError("gone")
+        return steps(self, given, *more)
+
+    monkeypatch.setattr(Passes, "_steps", fail_for_it)
+    kept.make_passes(FAILURES_BEFORE_CONNECTION + 2)
+    assert states(session, [bad, good]) == [PENDING, COMPLETED]
+    (line,) = said.about("is dropped")
+    assert f"the cancel by jane of job {hex_oid(bad._p_oid)}" in line
+    assert "KeyError: 'gone'" in line
+    assert kept.engines == kept.engines[:1], "no job has lost its child"
+    kept.stop()
+
+
+def test_the_last_pass_is_not_lost_for_a_cancel(
+    kept: Kept, session: Session, wanted: list[Partial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Passes._steps
+
+    def fail_for_it(self: Passes, given: PassInput, *more: Any) -> Any:
+        if wanted[0]._p_oid in given.cancelled:
+            raise KeyError("gone")
+        return steps(self, given, *more)
+
+    monkeypatch.setattr(Passes, "_steps", fail_for_it)
+    kept.stop()
+    assert kept.engines[0].left_cleanly
+
+
+@pytest.mark.parametrize("error", [FencedError("buried"), AttributeError("no")], ids=repr)
+def test_a_cancel_that_an_engine_leaves_is_the_next_ones(
+    kept: Kept,
+    breaks: Any,
+    session: Session,
+    wanted: list[Partial],
+    error: Exception,
+) -> None:
+    first = kept.engines[0].UUID.bytes
+    breaks(lambda passes: error if passes._engine == first else None)
     kept.make_passes(FAILURES_BEFORE_ENGINE + 2)
-    assert kept.engines == [engine], "no job has lost its child"
-    assert len(said.about("the cancel by jane of job 0x3131313131313131 is dropped")) == 1
+    assert len(kept.engines) == 2
+    assert states(session, wanted) == [COMPLETED, COMPLETED]
     kept.stop()

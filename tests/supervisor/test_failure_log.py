@@ -60,7 +60,8 @@ def test_a_thousand_alike_in_a_minute_are_a_line_and_a_count(
     assert len(said.lines) == 1
     reactor.advance(PERIOD_SECONDS)
     assert said.lines[1:] == [
-        "... and 999 more like this in the last minute: shop.charge failed: ValueError: no card"
+        "... and 999 more like this in the last minute, the last one job 0x3e7: "
+        "shop.charge failed: ValueError: no card"
     ]
     reactor.advance(PERIOD_SECONDS)
     assert len(said.lines) == 2
@@ -87,6 +88,38 @@ def test_failures_that_all_differ_are_bounded_too(
     assert said.lines[MOST_KINDS:] == [
         "... and 1,500 more failures of other kinds in the last minute; zcasync jobs lists the jobs"
     ]
+
+
+def test_a_flood_of_retries_silences_no_final_failure(
+    failures: FailureLog, said: Said, reactor: Clock
+) -> None:
+    for number in range(MOST_KINDS + 7):
+        failures.tell(replace(FAILED, message=f"busy {number}", again_at=NOON))
+    said_before = len(said.lines)
+    failures.tell(FAILED)
+    assert [one.splitlines()[0] for one in said.lines[said_before:]] == [
+        "job 0x1a (shop.charge) failed after 1 attempt: ValueError: no card"
+    ]
+    reactor.advance(PERIOD_SECONDS)
+    assert said.lines[said_before + 1 :] == [
+        "... and 7 more retries of other kinds in the last minute; zcasync jobs lists the jobs"
+    ]
+
+
+@pytest.mark.parametrize("again_at", [None, NOON])
+def test_what_calls_raise_looks_like_no_line_of_ours(
+    failures: FailureLog, said: Said, reactor: Clock, again_at: int | None
+) -> None:
+    odd = "no\ncard\r\u2028\x1b[2J"
+    for _ in range(2):
+        failures.tell(
+            replace(FAILED, call=odd, type=odd, message=odd, traceback="", again_at=again_at)
+        )
+    reactor.advance(PERIOD_SECONDS)
+    assert len(said.lines) == 2
+    for one in said.lines:
+        assert one.rstrip("\n").isprintable()
+        assert one.count(r"no\ncard\r\u2028\x1b[2J") == 3
 
 
 def test_a_stop_says_what_was_only_counted(

@@ -30,6 +30,7 @@ class FakeEngine:
         self.lost = lost
         self.calls: list[str] = []
         self.abandoned: Deferred[None] = Deferred()
+        self.wanted: dict[bytes, str] = {}
         self._problem = problem
         self._registering = registering
 
@@ -46,6 +47,13 @@ class FakeEngine:
     def abandon(self) -> Deferred[None]:
         self.calls.append("abandon")
         return self.abandoned
+
+    def hand_over_cancelled(self) -> dict[bytes, str]:
+        return self.wanted
+
+    def cancel(self, oid: bytes, who: str) -> str:
+        self.wanted[oid] = who
+        return "" if "start" in self.calls else "it does not run"
 
 
 class Kept:
@@ -201,3 +209,14 @@ def test_a_stop_while_the_lost_engine_leaves_is_no_trouble(kept: Kept, said: Sai
 
     assert len(kept.engines) == 1
     assert said.about("while renewing") == []
+
+
+def test_what_was_to_be_cancelled_is_so_once_there_is_an_engine(kept: Kept, reactor: Clock) -> None:
+    kept.keeper.start()
+    kept.problems = [OSError("no storage")]
+    kept.engines[0].cancel(b"1" * 8, "jane")
+    kept.engines[0].lost(FencedError("it was buried"))
+    kept.engines[0].abandoned.callback(None)
+    reactor.advance(PAUSE_SECONDS)
+
+    assert [one.wanted for one in kept.engines[1:]] == [{}, {b"1" * 8: "jane"}]

@@ -158,7 +158,9 @@ def test_the_work_of_a_predecessor_that_is_gone_is_taken_over(
 
     assert (partial.state, partial._interruptions, len(old.thread)) == (PENDING, 1, 0)
     assert "left without saying so" in notes[0]
-    assert "its supervisor was gone" in notes[1]
+    said = f"the supervisor, process {gone().pid}, is gone, and its children with it"
+    assert said in notes[1]
+    assert partial.failed_before[-1].message == f"interrupted: {said}"
 
 
 def test_a_fenced_engine_cannot_commit_after_its_worker_was_taken(

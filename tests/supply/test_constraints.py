@@ -22,6 +22,7 @@ SOURCES = {
     "run.txt": RUN_TIME,
     "dev.txt": [*RUN_TIME, *EXTRAS["dev"], *BUILD],
     "bench.txt": [*RUN_TIME, *EXTRAS["bench"]],
+    "docs.txt": [*RUN_TIME, *EXTRAS["docs"]],
     **{f"{name}.txt": needed for name, needed in PROJECT["dependency-groups"].items()},
 }
 
@@ -48,16 +49,19 @@ def test_all_that_is_asked_for_is_pinned(name: str) -> None:
     ] == [], "run: make constraints"
 
 
-@pytest.mark.parametrize(("part", "whole"), [("run.txt", "dev.txt"), ("run.txt", "bench.txt")])
+@pytest.mark.parametrize(
+    ("part", "whole"), [("run.txt", "dev.txt"), ("run.txt", "bench.txt"), ("run.txt", "docs.txt")]
+)
 def test_what_is_installed_together_has_the_same_files(part: str, whole: str) -> None:
     assert set(pins(part)) - set(pins(whole)) == set()
 
 
-def test_the_plots_change_nothing_of_what_the_tests_run_with() -> None:
-    dev, bench = by_name("dev.txt"), by_name("bench.txt")
+@pytest.mark.parametrize("name", ["bench.txt", "docs.txt"])
+def test_plots_and_pages_change_nothing_of_what_the_tests_run_with(name: str) -> None:
+    dev, more = by_name("dev.txt"), by_name(name)
 
-    both = dev.keys() & bench.keys()
-    assert {name: bench[name] for name in both} == {name: dev[name] for name in both}
+    both = dev.keys() & more.keys()
+    assert {name: more[name] for name in both} == {name: dev[name] for name in both}
 
 
 def test_the_tests_run_with_what_is_pinned() -> None:

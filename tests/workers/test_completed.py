@@ -1,12 +1,17 @@
 """Finished partials: newest first, in pages and buckets, dropped by age."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from persistent import GHOST
 
 from tests.jobs import samples
 from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
+from zcasync.errors import JobCancelled
+from zcasync.job.failure import from_exception
+from zcasync.job.outcome import Outcome
 from zcasync.workers.completed import PAGE_SIZE, RETENTION, Completed
 
 HOUR = timedelta(hours=1)
@@ -149,3 +154,73 @@ def test_a_collection_can_be_read_while_more_is_added(connect: Connect) -> None:
     assert len(list(seen)) == 1
     reader.sync()
     assert len(list(seen)) == len(seen) == 51
+
+
+def ended(result: Any) -> Partial:
+    partial = Partial(samples.nothing)
+    partial.finish(result)
+    return partial
+
+
+@pytest.fixture
+def of_all_kinds(fake_clock: FakeClock) -> tuple[Completed, list[Partial]]:
+    """A collection in which every third has failed, every third of the rest was cancelled."""
+    completed, made = Completed(), []
+    for number in range(3 * PAGE_SIZE):
+        error = ValueError("no card") if number % 3 else JobCancelled("cancelled by anna")
+        made.append(ended(from_exception(error) if number % 3 < 2 else None))
+        completed.add(made[-1])
+    return completed, made
+
+
+def test_the_failed_and_the_cancelled_are_counted(
+    of_all_kinds: tuple[Completed, list[Partial]],
+) -> None:
+    completed, made = of_all_kinds
+    counts = (len(completed), completed.failed, completed.cancelled)
+    assert counts == (3 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE)
+    for partial in made[:4]:  # cancelled, failed, neither, cancelled
+        completed.discard(partial)
+    counts = (len(completed), completed.failed, completed.cancelled)
+    assert counts == (3 * PAGE_SIZE - 4, PAGE_SIZE - 1, PAGE_SIZE - 2)
+
+
+def test_what_is_taken_out_is_not_counted_any_more(connect: Connect) -> None:
+    session = connect()
+    completed = session.root["completed"] = Completed()
+    failure = from_exception(ValueError("no card"))
+    made = [ended(failure if number % 2 else None) for number in range(2 * PAGE_SIZE + 10)]
+    completed.extend(made)
+    session.commit()
+    gone = [*made[:3], *made[-3:]]  # of a full page and of the last one: three of each kind
+    completed.take(gone)
+    session.commit()
+    assert (len(completed), completed.failed) == (2 * PAGE_SIZE + 4, PAGE_SIZE + 2)
+    rest = [one for one in reversed(made) if one not in gone]
+    assert list(completed) == rest
+    failed = [one for one in rest if one.stored_result is not None]
+    assert list(completed.with_outcome({Outcome.FAILED})) == failed
+    completed.recount()
+    assert (len(completed), completed.failed) == (2 * PAGE_SIZE + 4, PAGE_SIZE + 2)
+
+
+def test_counting_loads_no_job_and_one_page(connect: Connect) -> None:
+    session = connect()
+    completed = session.root["completed"] = Completed()
+    made = [ended(from_exception(ValueError("no card"))) for _ in range(5 * PAGE_SIZE)]
+    completed.extend(made)
+    session.commit()
+    other = connect()
+    found = other.root["completed"]
+    assert (found.failed, found.cancelled, len(found)) == (5 * PAGE_SIZE, 0, 5 * PAGE_SIZE)
+    [bucket] = found._buckets
+    loaded = [page for page in bucket.pages.values() if page._p_state != GHOST]
+    assert len(loaded) == 1
+    assert all(one._p_state == GHOST for one in loaded[0].partials)
+
+
+def test_where_all_succeed_the_records_have_nothing_more(fake_clock: FakeClock) -> None:
+    completed, _ = finished(fake_clock, PAGE_SIZE + 1, timedelta(seconds=1))
+    [bucket] = completed._buckets
+    assert set(bucket.__getstate__()) == {"began", "pages", "full"}
+    assert [set(page.__getstate__()) for page in bucket.pages.values()] == [{"partials"}] * 2

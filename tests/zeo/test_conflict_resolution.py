@@ -23,12 +23,13 @@ from ZODB.Connection import TransactionMetaData
 from ZODB.POSException import ConflictError
 from ZODB.serialize import get_refs
 from ZODB.utils import p64, z64
+from zodbpickle import pickle as zodb_pickle
 
 from tests.processes.servers import Server, own_server
 from tests.support.instance import ROOT, SHORT, Instance
 from tests.zeo.counters import Counter
 from tests.zeo.raw_clients import touch
-from zcasync.zeo.conflict_resolution import AllowedClasses
+from zcasync.zeo.conflict_resolution import NAMED, NOT_ALLOWED, AllowedClasses, Notices
 
 OID = p64(1)
 #: A module of the server's, which tells when it is imported.
@@ -45,6 +46,18 @@ class Counter(Persistent):
 
 class Other(Counter):
     pass
+
+class Newest(Persistent):
+    def _p_resolveConflict(self, old, saved, new):
+        return new
+"""
+#: One that cannot be imported, and counts how often that is tried.
+BROKEN = """
+from pathlib import Path
+
+with Path(__file__).with_name("tries").open("a") as file:
+    file.write("x")
+1 / 0
 """
 
 
@@ -98,7 +111,11 @@ def conflict(address: Any, *records: bytes) -> bytes:
     """
     storage = ClientStorage(address)
     try:
-        first = store(storage, z64, records[0])
+        try:
+            serial = storage.load(OID)[1]
+        except KeyError:
+            serial = z64
+        first = store(storage, serial, records[0])
         store(storage, first, records[1])
         store(storage, first, records[2])
         return storage.load(OID)[0]  # type: ignore[no-any-return]
@@ -266,6 +283,69 @@ def test_what_is_no_name_finds_nothing(name: tuple[Any, ...]) -> None:
         AllowedClasses().find(*name)
 
 
-def test_a_class_that_is_allowed_and_not_there_resolves_nothing() -> None:
+# what is allowed and cannot be had
+
+
+def test_a_module_that_cannot_be_imported_is_said_once(servers: Servers) -> None:
+    (servers.folder / "broken.py").write_text(BROKEN)
+    with servers.start("broken", "nosuch") as server:
+        for name in ("broken.Counter", "nosuch.Counter"):
+            for _ in range(3):
+                with pytest.raises(ConflictError):
+                    conflict(address(server), *counters(name))
+
+        lines = [line for line in server.output.splitlines() if "cannot be imported" in line]
+        assert [line.partition("the class ")[2] for line in lines] == [
+            "broken.Counter, which is allowed, cannot be imported here: "
+            "ZeroDivisionError: division by zero",
+            "nosuch.Counter, which is allowed, cannot be imported here: "
+            "ModuleNotFoundError: No module named 'nosuch'",
+        ]
+        assert "Traceback" not in server.output
+    assert (servers.folder / "tries").read_text() == "x"
+
+
+def test_references_to_what_cannot_be_imported_are_kept_too(servers: Servers) -> None:
+    def bucket(*keys: int) -> bytes:
+        refs = b"".join(b"K%c(U\x08" % key + p64(key) + b"cno.such\nCounter\ntQ" for key in keys)
+        return pickle.dumps(OOBucket, 2) + b"\x80\x02((" + refs + b"tt."
+
+    with servers.start("no.such") as server:
+        stored = conflict(address(server), bucket(1), bucket(1, 2), bucket(1, 3))
+
+    assert sorted(get_refs(stored)) == [(p64(oid), ("no.such", "Counter")) for oid in (1, 2, 3)]
+
+
+# classes as values
+
+
+def test_a_class_as_a_value_is_left_to_the_clients_with_its_name(servers: Servers) -> None:
+    data = b"\x80\x02ccounting\nNewest\n.\x80\x02}X\x04\0\0\0kindccounting\nCounter\ns."
+    with servers.start("counting.Newest") as server:
+        with pytest.raises(ConflictError):
+            conflict(address(server), data, data, data)
+
+        [line] = [line for line in server.output.splitlines() if "resolve-conflicts" in line]
+        assert line.endswith("allow it with: resolve-conflicts counting.Counter")
+        assert "Traceback" not in server.output
+
+
+def test_no_stand_in_can_be_written() -> None:
+    found = AllowedClasses().find("counting", "Counter")
     with pytest.raises(ZODB.ConflictResolution.BadClassName):
-        AllowedClasses(["no.such"]).find("no.such", "Counter")
+        zodb_pickle.dumps({"kind": found}, 3)
+
+
+# the log
+
+
+def test_the_log_does_not_grow_with_the_names_that_clients_choose(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    notices = Notices()
+    for _ in range(2):
+        for number in range(3 * NAMED):
+            notices.say("evil", f"Name{number}", NOT_ALLOWED)
+
+    assert len(caplog.messages) == NAMED + 1
+    assert "no more" in caplog.messages[-1]

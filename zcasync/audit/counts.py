@@ -52,8 +52,9 @@ class QueueCount:
 
     def wrong_by(self) -> int:
         """Return by how much the queue is counted too long."""
-        noted = sum(lane.gone for lane in self.queue.lanes().values())
-        more = self.gone - noted
+        lanes = self.queue.lanes().values()
+        noted = sum(lane.gone for lane in lanes)
+        more = self.gone - noted + sum(lane.count_filed() - filed(lane) for lane in lanes)
         return 0 if -self.unknown <= more <= 0 else more
 
     def wrong_held(self) -> dict[int, int]:
@@ -78,6 +79,11 @@ class QueueCount:
         if held:
             text = f"the {name} queue counts its held jobs wrong, by {sum(map(abs, held.values()))}"
             yield Finding.about(self.queue, Kind.COUNT, text, Remedy.COUNT_HELD)
+
+
+def filed(lane: Lane) -> int:
+    """Return how many entries a lane's trees have."""
+    return sum(len(tree) for tree in (lane.filed or {}).values())
 
 
 def count_pages(queue: PartialQueue) -> Iterator[Finding]:

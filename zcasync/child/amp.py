@@ -7,6 +7,7 @@ import platform
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from ampoule.child import AMPChild
@@ -57,7 +58,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         target = thread_target(self._work, self._failed)
         threading.Thread(target=target, name="jobs", daemon=True).start()
 
-        report_to(self._report, has_one_job=True)
+        report_to(self._report, has_one_job=True, later=self._later)
 
     # in the job thread
 
@@ -84,7 +85,10 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             stream.flush()
         self._replies.add(ended, is_last=self._jobs.is_empty)
 
-    def _report(self, partial: Any, progress: Progress) -> None:
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        self._reactor.callFromThread(self._reactor.callLater, seconds, call)
+
+    def _report(self, oid: bytes, progress: Progress) -> None:
         self._send_from_thread(commands.Report, progress=progress.as_dict())
 
     def _tell(self, notice: Notice) -> None:

@@ -21,12 +21,13 @@ from zcasync.errors import FencedError, ZCAsyncError
 from zcasync.instance import settings
 from zcasync.instance.home import Home
 from zcasync.job.broken import broken
+from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
 from zcasync.protocol.child_spec import ChildSpec
-from zcasync.protocol.outcomes import Ended, Ending
+from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
 from zcasync.workers.fence import storage_fence
 from zcasync.zeo.bulk_load import load_ahead, load_all
@@ -206,17 +207,17 @@ class JobThread:
     def _report(
         self, oids: list[bytes], ending: Ending, microseconds: int = 0, detail: str = ""
     ) -> None:
-        get, moments = self._job_connection.connection.get, []
+        get, completions = self._job_connection.connection.get, []
         if ending == Ending.COMPLETED:
             try:
                 if self._job_connection.take_protected():
-                    moments = [get(oid).ended_at or 0 for oid in oids]
+                    completions = [_completion(get(oid)) for oid in oids]
                 else:
                     ending = Ending.SETTLED  # the records decide
             except NOT_COMMITTED:  # the storage has just gone away: the records decide
                 transaction.abort()
                 ending = Ending.SETTLED
-        self._ended(Ended(oids, ending, microseconds, detail, moments))
+        self._ended(Ended(oids, ending, microseconds, detail, completions))
 
     def _begin_transaction(self, oid: bytes) -> None:
         self._see_claims(oid)
@@ -253,6 +254,10 @@ class JobThread:
 
     def _microseconds_since(self, began: float) -> int:
         return int((self._timing.seconds() - began) * 1_000_000)
+
+
+def _completion(partial: PartialRecord) -> Completion:
+    return Completion(partial.ended_at or 0, outcome_of(partial))
 
 
 def log_line(text: str) -> None:

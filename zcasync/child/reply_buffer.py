@@ -55,5 +55,5 @@ def _joined(several: list[Ended]) -> Ended:
     """Return one report of several, in which each job took the average time."""
     oids = [oid for one in several for oid in one.oids]
     took = sum(one.microseconds * len(one.oids) for one in several) // max(1, len(oids))
-    moments = [moment for one in several for moment in one.moments]
-    return Ended(oids, several[0].ending, took, several[0].detail, moments)
+    completions = [completion for one in several for completion in one.completions]
+    return Ended(oids, several[0].ending, took, several[0].detail, completions)

@@ -6,18 +6,28 @@
     remedies.py  what to do about the errors that are foreseen
     schema.json  the JSON schema of all that ``--json`` prints
     options.py   options and help texts that the commands share
+    selection.py options that select jobs: by state, call, time, queue
     output.py    printing: JSON, tables, facts, times and sizes for people
+    short.py     beginnings of UUIDs, printed and taken
+    table.py     the lines of a table in a given width
+    sections.py  the tables of queues and workers, for ``status`` and ``top``
     session.py   the database of a home, used in a thread that a command can leave behind
     opening.py   opening a file storage without a server, and what that costs
     progress.py  the progress of running jobs, from the supervisor or the database
+    bulk.py      work on many jobs, in commits of some hundreds
+    cancelling.py  the end of a job by this process, or by its supervisor
+    patience.py  work that takes long, and what a terminal shows meanwhile
     arguments.py the arguments of a put, from the command line, files and standard input
 
     run.py       ``run``: the supervisor in the foreground
     stop.py      ``stop``: the graceful end of a supervisor
     put.py       ``put``: one call into a queue, and its result with ``--wait``
-    inspect.py   ``job`` and ``jobs``: one partial in full, and a listing
+    inspect.py   ``job``: one partial in full
+    listing.py   ``jobs``: a listing, with the reason beside every job that does not start
     attempts.py  failed attempts in words, for both
-    cancel.py    ``cancel``: the end of one job, in whatever state it is
+    cancel.py    ``cancel``: the end of jobs, in whatever state they are
+    retry.py     ``retry``: jobs that are over run once more
+    discard.py   ``discard``: jobs that do not run are removed for good
     status.py    ``status``: queues, workers, verdicts on engines, children
     monitor.py   ``status --check``: its line and its exit code, for monitoring
     top.py       ``top``: the live view of all that; drawn by picture, of what feed has found

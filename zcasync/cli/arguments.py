@@ -15,6 +15,8 @@ IN_FILE = "@"
 ON_STDIN = "-"
 #: A wrong argument is quoted up to here, unless it is secret.
 QUOTED_CHARACTERS = 80
+#: Said of what cannot be decoded.
+NO_TEXT = "{} is no text in UTF-8"
 
 
 @dataclass
@@ -70,7 +72,12 @@ class Arguments:
             self._problems.append(f"{option} -: standard input is read already, for another one")
             return None
         self._reads_stdin = True
-        return sys.stdin.read()
+        try:
+            # The text layer would let bytes through that are no text, in some locales.
+            return sys.stdin.buffer.read().decode("utf-8")
+        except UnicodeDecodeError:  # its message would quote the content
+            self._problems.append(f"{option} -: {NO_TEXT.format('standard input')}")
+        return None
 
     def _file(self, option: str, text: str) -> str | None:
         try:
@@ -78,7 +85,7 @@ class Arguments:
         except OSError as error:
             why = error.strerror
         except ValueError:  # its message would quote the content
-            why = "it is no text in UTF-8"
+            why = NO_TEXT.format("it")
         self._problems.append(
             f"{self._with_file(option, text)} cannot be read: {why}; a text that begins with @ "
             "needs quotes: '\"@text\"'"

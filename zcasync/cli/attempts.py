@@ -13,8 +13,15 @@ def why(attempt: dict[str, Any]) -> str:
     """Return the exception of a failed attempt, or its interruption, in one line."""
     if attempt["type"] == INTERRUPTED:  # its message says all
         return str(attempt["message"])
-    kind = attempt["type"].removeprefix("builtins.").removeprefix("zcasync.errors.")
-    return f"{kind}: {attempt['message']}"
+    return f"{_kind(attempt)}: {attempt['message']}"
+
+
+def _kind(attempt: dict[str, Any]) -> str:
+    """Return what a failed attempt ended with, in a word or two: a listing has room for no more."""
+    if attempt["type"] == INTERRUPTED:
+        return "an interruption"
+    kind: str = attempt["type"].removeprefix("builtins.").removeprefix("zcasync.errors.")
+    return kind
 
 
 def remark(found: dict[str, Any]) -> str:
@@ -27,13 +34,13 @@ def remark(found: dict[str, Any]) -> str:
         return ""
     if found["state"] == "active":
         number = found["attempts"] + (found["started"] is None)
-        return f"attempt {number}, after {why(history[-1])}"
+        return f"attempt {number}, after {_kind(history[-1])}"
     moment = datetime.fromisoformat(found["begin_after"]).astimezone(UTC)
     now = datetime.now(UTC)
     if moment <= now:
-        return f"retries as soon as it can, after {why(history[-1])}"
+        return f"retries as soon as it can, after {_kind(history[-1])}"
     day = "" if moment.date() == now.date() else f"{moment:%Y-%m-%d} "
-    return f"retries at {day}{moment:%H:%M:%S} after {why(history[-1])}"
+    return f"retries at {day}{moment:%H:%M:%S} after {_kind(history[-1])}"
 
 
 def print_attempts(found: dict[str, Any]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from zcasync.cli.patience import Progress, see_through
 
 if TYPE_CHECKING:
     from zcasync.audit.finding import Finding
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from zcasync.cli.session import Session
     from zcasync.instance.home import Home
 
-T = TypeVar("T")
-
-#: The progress is shown again after so long.
-LOOK_SECONDS = 0.5
 #: The number of tries of a repair where other commits were first.
 REPAIR_TRIES = 20
 
@@ -60,12 +56,12 @@ def walk(home: Home, timeout: float, repairs: bool) -> Walk:
     began = time.monotonic()
     with _session(home, timeout, repairs) as session:
         session.do(lambda connection, manager: None)
-        progress = _Progress()
+        progress = Progress()
 
         def look(connection: Any, manager: Any) -> Report | None:
             return None if manager is None else inspect(connection, manager, progress.told)
 
-        done = Walk(_see_through(session, session.begin(look), progress))
+        done = Walk(see_through(session, session.begin(look), progress))
         for finding in done.findings if repairs else ():
             if _repair(session, finding, progress):
                 done.repaired.add(finding)
@@ -95,7 +91,7 @@ def _session(home: Home, timeout: float, writes: bool) -> Iterator[Session]:
             yield session
 
 
-def _repair(session: Session, finding: Finding, progress: _Progress) -> bool:
+def _repair(session: Session, finding: Finding, progress: Progress) -> bool:
     """Set one finding right, in its own transaction; False where that is not possible any more."""
     from ZODB.POSException import ConflictError
 
@@ -108,41 +104,10 @@ def _repair(session: Session, finding: Finding, progress: _Progress) -> bool:
 
     for _ in range(REPAIR_TRIES):
         try:
-            return _see_through(session, session.begin(attempt), progress)
+            return see_through(session, session.begin(attempt), progress)
         except ConflictError:
             continue  # it is looked at again
     return False
-
-
-class _Progress:
-    """How far the walk is; set in the database thread, shown by the main one."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def told(self, what: str, done: int, total: int) -> None:
-        """Note that so many of all have been looked at."""
-        self.text = f"{what}: {done:,} of {total:,} ..."
-
-
-def _see_through(session: Session, work: Future[T], progress: _Progress) -> T:
-    """Wait for the end of some work, and show its progress on a terminal."""
-    shows = sys.stderr.isatty()
-    try:
-        while True:
-            try:
-                return work.result(LOOK_SECONDS)
-            except TimeoutError:
-                if work.done():
-                    raise
-            if shows:
-                print(f"\r\x1b[K{progress.text}", end="", file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        session.leave()
-        raise
-    finally:
-        if shows:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def print_walk(done: Walk | None) -> None:

@@ -1,64 +1,100 @@
-"""``zcasync cancel``: the end of one job, in whatever state it is."""
+"""``zcasync cancel``: the end of jobs, in whatever state they are."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from zcasync.cli import bulk
+from zcasync.cli.cancelling import Supervisor, end, is_cancelled, is_over
 from zcasync.cli.errors import EXIT_AWAY, Refusal
-from zcasync.cli.options import common_options, examples
+from zcasync.cli.options import examples
+
+if TYPE_CHECKING:
+    from zcasync.reports.selection import Selection
 
 LOOK_SECONDS = 0.05
-LIST_JOBS = "list those that there are: zcasync jobs"
+#: The supervisor is asked for so many, and they are waited for, before it is asked for more.
+ASKED_AT_ONCE = 200
+#: Of jobs that the supervisor has to end.
+ASK = "the supervisor is asked"
 
 
 @click.command(
     "cancel",
-    short_help="End a job that is not over.",
-    epilog=examples("zcasync cancel 0x1a2b", "zcasync cancel --timeout 60 0x1a2b"),
+    short_help="End jobs that are not over.",
+    epilog=examples(
+        "zcasync cancel 0x1a2b",
+        "zcasync cancel --timeout 60 0x1a2b",
+        "zcasync cancel --waiting --call mail.send --dry-run",
+    ),
 )
-@click.argument("job_id", metavar="ID")
-@common_options
-def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
-    """End a job: one that waits never runs, one that runs loses its child process.
+@bulk.bulk_options
+def command(
+    ids: tuple[str, ...],
+    selection: Selection,
+    limit: int | None,
+    dry_run: bool,
+    home: str | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """End jobs: one that waits never runs, one that runs loses its child process.
 
-    Its result is an AbortedError that names who cancelled it; callbacks run with that.  Exit code 0
-    once it is over and its process is gone, 1 when it was over already.
+    The result is an AbortedError that names who cancelled it; callbacks run with that.  Exit code 0
+    once all are over and their processes gone, 1 when one was over already.
     """
+    from zcasync.instance.home import Home
+    from zcasync.interfaces import ACTIVE, PENDING
+
+    among = frozenset({PENDING, ACTIVE})
+    wanted = bulk.Wanted(ids, replace(selection, among=among), limit)
+    wanted.require()
+    place = Home.find(home)
+    if len(ids) == 1 and not dry_run:
+        _cancel_one(ids[0], place, timeout, as_json)
+        return 0
+    found = _cancel_many(wanted, place, timeout, dry_run=dry_run)
+    return bulk.report(found, "cancelled", dry_run=dry_run, as_json=as_json)
+
+
+def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
-    from zcasync.instance.home import Home
     from zcasync.job.ids import parse
     from zcasync.protocol.actor import actor_name, claimed_name
     from zcasync.reports.workers import SupervisorProbe
 
     try:
-        name, oid = parse(job_id)
+        job = parse(job_id)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
-    place = Home.find(home)
     who = actor_name(os.geteuid(), claimed_name())
+    supervisor = Supervisor(place, timeout, claimed_name())
     deadline = time.monotonic() + timeout
     with writing(place, timeout) as session:
-        supervisor = SupervisorProbe(place, timeout / 2)
+        probe = SupervisorProbe(place, timeout / 2)
         is_ended = session.change(
-            lambda connection, manager: _end(
-                _find(connection, name, oid), manager, who, supervisor
-            ),
+            lambda connection, manager: end(bulk.find_job(connection, job), manager, who, probe),
             lambda connection, _, is_ended: (
-                is_ended and _is_cancelled(_find(connection, name, oid), who)
+                is_ended and is_cancelled(bulk.find_job(connection, job), who)
             ),
         )
         if not is_ended:
-            who = _ask_supervisor(place, deadline, oid, claimed_name())
-        while not session.do(lambda connection, _: _is_over(_find(connection, name, oid), who)):
+            try:
+                who = supervisor.cancel(job[1])
+            finally:
+                supervisor.close()
+        while not session.do(lambda connection, _: is_over(bulk.find_job(connection, job), who)):
             if time.monotonic() > deadline:
                 raise Refusal(
-                    f"job {job_id} is still being stopped after {timeout:g} s",
+                    f"job {job_id} is not over after {timeout:g} s: it is still being stopped, or "
+                    "it cannot be, then the supervisor's log says why",
                     EXIT_AWAY,
                     f"see whether it is over: zcasync job {job_id}",
                 )
@@ -69,123 +105,84 @@ def command(job_id: str, home: str | None, timeout: float, as_json: bool) -> Non
         print_line(f"job {job_id} is cancelled")
 
 
-def _find(connection: Any, name: str, oid: bytes) -> Any:
-    from ZODB.POSException import POSKeyError
+def _cancel_many(
+    wanted: bulk.Wanted, place: Any, timeout: float, *, dry_run: bool
+) -> bulk.Verdicts:
+    from zcasync.cli.session import reading, writing
+    from zcasync.protocol.actor import actor_name, claimed_name
+    from zcasync.reports.workers import SupervisorProbe
 
-    from zcasync.job.ids import hex_oid
-    from zcasync.reports.job import looks_like_job
+    who = actor_name(os.geteuid(), claimed_name())
+    with (reading if dry_run else writing)(place, timeout) as session:
+        probe = SupervisorProbe(place, timeout / 2)
+        jobs = wanted.find(session)
 
-    obj = None
-    if connection is not None and (not name or name in connection.db().databases):
-        here = connection.get_connection(name) if name else connection
-        with contextlib.suppress(POSKeyError):
-            obj = here.get(oid)
-    if not looks_like_job(obj):
-        raise Refusal(f"there is no job {hex_oid(oid)} in this database", remedy=LIST_JOBS)
-    return obj
+        def cancel(connection: Any, manager: Any, some: Collection[bulk.Job]) -> bulk.Verdicts:
+            return {job: _cancel(connection, manager, job, who, probe) for job in some}
 
-
-def _end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
-    """End a job that no process runs; return False when this home's supervisor has to do it.
-
-    Raises Refusal where the job has ended, or where its engine cannot be reached from here.
-    """
-    from zcasync.interfaces import PENDING
-    from zcasync.job.broken import broken
-    from zcasync.job.completion import waiter
-    from zcasync.job.ids import id_of
-    from zcasync.liveness.interruption import cancel
-
-    problem = broken(partial)
-    if problem is not None:
-        raise Refusal(f"job {id_of(partial)} cannot be cancelled: {problem}")
-    if partial.has_result:
-        raise Refusal(f"job {id_of(partial)} is over already: it is {partial.state}")
-    waits = partial.state == PENDING or partial.waits_for is not None
-    if not waits and partial.claim is not None:
-        if not _is_stale(partial, manager, supervisor):
-            return False
-        # The engine that takes over what is left of its claim runs the callbacks.
-    elif partial.callbacks or waiter(partial) is not None:
-        if partial.queue is None:
-            raise Refusal(
-                f"job {id_of(partial)} is no job of its own that a worker could end: cancel the "
-                "job that it is a callback of",
-                remedy="cancel the job that it is a callback of",
-            )
-        return False  # a worker must run the callbacks
-    cancel(partial, who, [])
-    return True
+        found = bulk.run(session, jobs, cancel, "cancelling", dry_run=dry_run)
+        asked = [job for job, why in found.items() if why == ASK]
+        found |= dict.fromkeys(asked, "")
+        if not dry_run:
+            for begin in range(0, len(asked), ASKED_AT_ONCE):
+                found |= _have_cancelled(session, place, timeout, asked[begin:][:ASKED_AT_ONCE])
+    return found
 
 
-def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
-    """Return whether the engine that holds a job is gone; False: it is this home's supervisor.
-
-    That one can be asked.  Raises Refusal when it is another engine that may live.
-    """
-    from zcasync.job.ids import id_of
-    from zcasync.liveness.verdict import STALE, judge
-
-    claim = partial.claim
-    worker = manager.workers.get(claim.worker)
-    if worker is None or claim.is_over:
-        return True
-    is_here = supervisor.worker == worker.UUID
-    judgement = judge(worker, supervisor.sighting_of(worker))
-    if judgement.verdict in STALE:
-        return True
-    if not is_here:
-        raise Refusal(
-            f"job {id_of(partial)} is in the hands of worker {worker.UUID} (process "
-            f"{claim.identity.pid} on {claim.identity.host}): cancel it in that home; if it will "
-            f"not come back: zcasync release {worker.UUID}",
-            EXIT_AWAY,
-            "cancel it in that home",
-        )
-    return False
-
-
-def _is_over(partial: Any, who: str) -> bool:
-    """Return whether the job has ended.  Raises Refusal when it ended before it was cancelled."""
-    from zcasync.interfaces import ACTIVE, PENDING
-    from zcasync.job.ids import id_of
-
-    if partial.state in (PENDING, ACTIVE):
-        return False
-    if _is_cancelled(partial, who):
-        return True
-    raise Refusal(f"job {id_of(partial)} was over before it could be stopped; its result stands")
-
-
-def _is_cancelled(partial: Any, who: str) -> bool:
-    from twisted.python.failure import Failure
-
-    result = partial.result
-    return isinstance(result, Failure) and result.getErrorMessage() == f"cancelled by {who}"
-
-
-def _ask_supervisor(place: Any, deadline: float, oid: bytes, claim: str) -> str:
-    """Have the supervisor end a job; return who has cancelled it, as its Failure will say.
-
-    Raises Refusal where the supervisor cannot.
-    """
-    from zcasync.interfaces import NotRunning
-    from zcasync.job.ids import hex_oid
-    from zcasync.protocol.control import Cancel
-    from zcasync.protocol.control_client import ControlClient
-
+def _cancel(connection: Any, manager: Any, job: bulk.Job, who: str, probe: Any) -> str:
+    """End a job that no process runs; return '', ASK, or why it cannot be ended."""
     try:
-        left = max(0.1, deadline - time.monotonic())
-        client = ControlClient(place.control_socket, left, place.owner)
-    except NotRunning as error:
-        raise NotRunning(
-            f"job {hex_oid(oid)} can be ended by a supervisor only, and none runs for "
-            f"{place.path}: start one with: zcasync run --home {place.path}"
-        ) from error
+        return "" if end(bulk.find_job(connection, job), manager, who, probe) else ASK
+    except Refusal as why:
+        return str(why)
+
+
+def _have_cancelled(
+    session: Any, place: Any, timeout: float, jobs: Collection[bulk.Job]
+) -> bulk.Verdicts:
+    """Have the supervisor end jobs, and wait until they are over."""
+    from zcasync.interfaces import NotRunning, StorageAway
+    from zcasync.protocol.actor import claimed_name
+
+    found: bulk.Verdicts = {}
+    asked: dict[bulk.Job, str] = {}
+    supervisor = Supervisor(place, timeout, claimed_name())
     try:
-        answer = client.call(Cancel, oid=oid, who=claim)
+        for job in jobs:
+            try:
+                asked[job] = supervisor.cancel(job[1])
+            except (Refusal, NotRunning, StorageAway) as why:
+                found[job] = str(why)
     finally:
-        client.close()
-    if answer["problem"]:
-        raise Refusal(f"job {hex_oid(oid)} cannot be cancelled: {answer['problem']}")
-    return answer["who"] or claim  # a supervisor of an older version believes what it is told
+        supervisor.close()
+    return found | _wait_for(session, asked, timeout)
+
+
+def _wait_for(session: Any, asked: dict[bulk.Job, str], timeout: float) -> bulk.Verdicts:
+    """Wait until jobs are over, as long as one ends within the timeout."""
+    found: bulk.Verdicts = {}
+    deadline = time.monotonic() + timeout
+    while asked:
+        over = session.do(lambda connection, _: _those_over(connection, asked))
+        found |= over
+        for job in over:
+            del asked[job]
+        if over:
+            deadline = time.monotonic() + timeout
+        elif time.monotonic() > deadline:
+            return found | dict.fromkeys(asked, f"it is still being stopped after {timeout:g} s")
+        else:
+            time.sleep(LOOK_SECONDS)
+    return found
+
+
+def _those_over(connection: Any, asked: dict[bulk.Job, str]) -> bulk.Verdicts:
+    """Return those that are over: '' where they are cancelled, else the reason why not."""
+    found: bulk.Verdicts = {}
+    for job, who in asked.items():
+        try:
+            if is_over(bulk.find_job(connection, job), who):
+                found[job] = ""
+        except Refusal as why:
+            found[job] = str(why)
+    return found

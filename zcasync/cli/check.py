@@ -126,6 +126,8 @@ def _judged(
         problems += error.problems
     problems += import_path.problems(configuration.settings.import_path)
     problems += _database_problems(home, configuration, timeout)
+    if configuration.is_embedded and home.loss:
+        warnings.append(home.loss)
     return configuration, problems, warnings + open_ports(configuration)
 
 
@@ -144,6 +146,7 @@ def _home_problems(home: Home) -> Iterator[str]:
         yield from _folder_problems(folder)
     for folder in dict.fromkeys((home.var, _sockets(home))):
         yield from _privacy_problems(home, folder)
+    yield from home.socket_place.problems()
     try:
         readUUID(home.path)
     except ConfigurationError as error:

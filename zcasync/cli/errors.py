@@ -188,8 +188,9 @@ def _append_traceback(error: BaseException, invocation: Invocation) -> str | Non
 
     trace = printable_lines("".join(traceback.format_exception(error)).rstrip("\n"), "\t")
     try:
-        path = Home.find(invocation.home).log_file
-        if not path.parent.is_dir():
+        home = Home.named(invocation.home)
+        path = home.log_file
+        if not (home.is_there() and path.parent.is_dir()):
             return None
         own_files.append(path, f"zcasync {invocation.command} failed:\n{trace}\n")
     except (OSError, ConfigurationError):

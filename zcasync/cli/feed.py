@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from zcasync.cli import progress
 from zcasync.cli.following import AWAY, Following, Heard
+from zcasync.cli.listing import with_reason
 from zcasync.instance.home import Home
+from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.reports import health
 from zcasync.reports import workers as report
 from zcasync.reports.health import Level, Trouble
-from zcasync.reports.job import summary
-from zcasync.reports.listing import listing
+from zcasync.reports.job import release, summary
+from zcasync.reports.listing import claimed, listing
+from zcasync.reports.selection import Selection
+from zcasync.reports.walk import chosen
 
 #: A new picture is made at least this often, and no more often than that.
 LONGEST_SECONDS, SHORTEST_SECONDS = 1.0, 0.2
@@ -71,8 +76,8 @@ class Feed:
                 "queues": report.queues(manager),
                 "workers": report.workers(manager, self._home, supervisor, limit=MOST_JOBS),
                 **health.figures(manager, LIMITS),
-                "active": listing(manager, "active", None, MOST_JOBS, summary),
-                "ended": listing(manager, "completed", None, MOST_JOBS, summary),
+                "active": _active(manager, supervisor),
+                "ended": listing(manager, Selection(state=COMPLETED), MOST_JOBS, summary),
             }
 
         try:
@@ -83,5 +88,21 @@ class Feed:
             found = document | {"workers": None if own is None else [own]}
             found |= {"active": [], "ended": []}
             troubles = [Trouble(Level.CRITICAL, "database", str(error), "zcasync status")]
-        progress.add_known(found["active"], progress.known(supervisor.status or {}))
+        progress.add(found["active"], supervisor)
         return found | {"troubles": [one.as_dict() for one in troubles]}
+
+
+def _active(manager: Any, supervisor: Any) -> list[dict[str, Any]]:
+    """Return the jobs that workers hold, as a listing has them.
+
+    It would look at all that waits for others that wait for those, however many.
+    """
+    if manager is None:
+        return []
+    form, found = with_reason(manager, supervisor, summary), []
+    workers = chosen(manager, MOST_JOBS)
+    held = (partial for worker in workers for partial in claimed(worker, MOST_JOBS))
+    for partial in islice(held, MOST_JOBS):
+        found.append(form(partial))
+        release(partial)
+    return [one for one in found if one.get("state") == ACTIVE]

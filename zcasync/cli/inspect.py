@@ -1,4 +1,4 @@
-"""``zcasync job`` and ``zcasync jobs``: one partial in full, and a listing."""
+"""``zcasync job``: one partial in full."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import click
 
 from zcasync.cli import attempts, progress
 from zcasync.cli.errors import Refusal
+from zcasync.cli.listing import with_reason
 from zcasync.cli.options import common_options, examples
-
-STATES = ("pending", "active", "callbacks", "completed")
+from zcasync.cli.remedies import LIST_JOBS
 
 
 @click.command(
@@ -31,24 +31,30 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
     from zcasync.cli.session import reading
     from zcasync.instance.home import Home
     from zcasync.job.ids import parse
+    from zcasync.reports.workers import SupervisorProbe
 
     try:
         name, oid = parse(job_id)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
+    supervisor = SupervisorProbe(Home.find(home), progress.ASK_SECONDS)
     with reading(Home.find(home), timeout) as session:
-        found = session.do(lambda connection, manager: _look_up(connection, manager, name, oid))
+        found = session.do(
+            lambda connection, manager: _look_up(connection, manager, name, oid, supervisor)
+        )
     if found is None:
         text = f"there is no job {job_id} in the database of {Home.find(home).path}"
-        raise Refusal(text, remedy="list those that there are: zcasync jobs")
-    progress.add([found], Home.find(home))
+        raise Refusal(text, remedy=LIST_JOBS)
+    progress.add([found], supervisor)
     if as_json:
         print_json(found)
     else:
         _print_job(found)
 
 
-def _look_up(connection: Any, manager: Any, name: str, oid: bytes) -> dict[str, Any] | None:
+def _look_up(
+    connection: Any, manager: Any, name: str, oid: bytes, supervisor: Any
+) -> dict[str, Any] | None:
     """Return the partial with this oid as data; None: there is none.
 
     An id without a database's name may have been copied from a log: it is searched for in the
@@ -70,7 +76,8 @@ def _look_up(connection: Any, manager: Any, name: str, oid: bytes) -> dict[str, 
         except POSKeyError:
             continue
         if looks_like_job(obj):
-            return describe(obj)
+            form = describe if manager is None else with_reason(manager, supervisor, describe)
+            return form(obj)
     return None
 
 
@@ -103,9 +110,11 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     by = found["begin_by_seconds"]
     return [
         ("Job", found["id"]),
-        ("State", found["state"] or "unknown"),
+        ("State", "reserved" if found["reserved"] else found["state"] or "unknown"),
+        ("Why", found.get("reason") if not found["problem"] else None),
         ("Problem", found["problem"]),
-        ("Call", found["callable"]),
+        ("Call", found["call"] or found["callable"]),
+        ("Function", _function(found)),
         *(("Argument", cut(one)) for one in found["args"]),
         *(("Argument", f"{name} = {cut(value)}") for name, value in found["kwargs"].items()),
         ("Queue", found["queue"]),
@@ -136,10 +145,22 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Exceptions", found["counts"]["exceptions"] or None),
         ("Retry policy", found["retry"]),
         ("Waits for", found["waits_for"]),
-        ("Progress", progress.text(found["progress"])),
+        ("Progress", progress.text(found["progress"], found["ended"] is not None)),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
+        ("In short", _in_short(found["ending"])),
     ]
+
+
+def _function(found: dict[str, Any]) -> str | None:
+    """Return the dotted name of the function, where the call is not shown with it."""
+    call, name = found["call"], found["callable"]
+    return name if call and name and not call.startswith(name) else None
+
+
+def _in_short(ending: str | None) -> str | None:
+    """Return how a call was ended by others; its own exception is a Failure of few words itself."""
+    return None if ending is None or ending.startswith("failed: ") else ending
 
 
 def _took(found: dict[str, Any]) -> str | None:
@@ -182,92 +203,11 @@ def _print_callbacks(callbacks: list[dict[str, Any]], depth: int) -> None:
 
     for one in callbacks:
         failed = f", failed with {_short(one['failure'])}" if one["failure"] else ""
-        print_line(f"{'  ' * depth}{one['id']}  {one['callable']}  {one['state']}{failed}")
+        name = one["call"] or one["callable"]
+        print_line(f"{'  ' * depth}{one['id']}  {name}  {one['state']}{failed}")
         _print_callbacks(one["callbacks"], depth + 1)
-
-
-@click.command(
-    short_help="List jobs.",
-    epilog=examples(
-        "zcasync jobs",
-        "zcasync jobs --state completed --limit 5",
-        "zcasync jobs --queue thread --json",
-    ),
-)
-@click.option("--state", type=click.Choice(STATES), help="Only these.")
-@click.option("--queue", type=click.Choice(["thread", "reactor"]), help="Only these.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Show so many at most.",
-)
-@common_options
-def jobs(
-    state: str | None,
-    queue: str | None,
-    limit: int,
-    home: str | None,
-    timeout: float,
-    as_json: bool,
-) -> None:
-    """List jobs: what is claimed, what waits (next to run first), what ended (newest first).
-
-    A job that waits for another job is held by no worker and not listed; zcasync job shows it.
-    """
-    from zcasync.cli.output import print_json
-    from zcasync.cli.session import reading
-    from zcasync.instance.home import Home
-    from zcasync.reports.job import describe, summary
-    from zcasync.reports.listing import listing
-
-    form = describe if as_json else summary
-
-    def look(connection: Any, manager: Any) -> list[dict[str, Any]]:
-        return listing(manager, state, queue, limit, form)
-
-    with reading(Home.find(home), timeout) as session:
-        found = session.do(look)
-    progress.add([one for one in found if one.get("state")], Home.find(home))
-    if as_json:
-        print_json({"jobs": found})
-    else:
-        _print_jobs(found, limit)
-
-
-def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
-    from zcasync.cli.output import print_line, print_table
-
-    if not found:
-        print_line("no jobs")
-        return
-    columns = ("ID", "STATE", "QUEUE", "CALL", "WHEN", "REMARK")
-    print_table(columns, [_row(one) for one in found], fold=("CALL", "REMARK"))
-    if len(found) == limit:
-        print_line(f"The first {limit}; --limit shows more.")
-
-
-def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    from zcasync.cli.output import ago
-    from zcasync.text import cut
-
-    state = one.get("state")
-    if state == "pending":
-        when = f"due {ago(one['begin_after'])}"
-    elif state == "active":
-        claimed = "at work" if one.get("process") else "claimed"
-        when = f"begun {ago(one['started'])}" if one["started"] else claimed
-    elif state is None:
-        when = None
-    else:
-        when = f"ended {ago(one['ended'])}" if one["ended"] else "ended"
-    remark = one["problem"] or (one.get("failure") and f"failed: {_short(one['failure'])}")
-    remark = remark or progress.text(one.get("progress")) or attempts.remark(one)
-    return one["id"], state, one.get("queue"), one.get("callable"), when, cut(remark or "")
 
 
 def _short(kind: str) -> str:
     """Return the name of an exception without its module, as people know it."""
-    return kind.removeprefix("builtins.")
+    return kind.removeprefix("builtins.").removeprefix("zcasync.errors.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import click
@@ -12,6 +13,16 @@ from zcasync.cli.options import examples
 from zcasync.cli.output import print_line
 
 EXAMPLES = "Examples:"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that a manual says about one command; each text is one line, or one paragraph."""
+
+    usage: str
+    text: list[str]
+    options: list[tuple[str, str]]
+    examples: list[str]
 
 
 @click.command(
@@ -30,41 +41,52 @@ def command(ctx: click.Context) -> None:
         print_line(line)
 
 
-def page(group: click.Group) -> Iterator[str]:
-    """Yield the lines of the manual page of a group and its commands."""
+def entries(group: click.Group) -> tuple[Entry, list[Entry]]:
+    """Return the entry of a group of commands, and those of its commands in their order."""
     ctx = click.Context(group, info_name="zcasync", **group.context_settings)
-    purpose, *details = _paragraphs(group.help)
-    yield f'.TH ZCASYNC 1 "" "zcasync {_roff(version("zcasync"))}" "User Commands"'
-    yield from (".SH NAME", f"zcasync \\- {_roff(purpose.rstrip('.'))}")
-    yield from (".SH SYNOPSIS", _roff(_usage(ctx)))
-    yield from (".SH DESCRIPTION", *_text(details))
-    yield from _options(ctx)
-    yield ".SH COMMANDS"
+    commands = []
     for name in group.list_commands(ctx):
         one = group.get_command(ctx, name)
         assert one is not None, name
-        yield from _command(click.Context(one, parent=ctx, info_name=name))
-    yield ".SH EXAMPLES"
-    yield from _examples(group)
+        commands.append(_entry(click.Context(one, parent=ctx, info_name=name)))
+    return _entry(ctx), commands
 
 
-def _command(ctx: click.Context) -> Iterator[str]:
-    """Yield the section of one command."""
-    yield f".SS {_roff(_usage(ctx))}"
-    yield from _text(_paragraphs(ctx.command.help))
-    yield from _options(ctx)
-    yield from (".PP", EXAMPLES)
-    yield from _examples(ctx.command)
+def page(group: click.Group) -> Iterator[str]:
+    """Yield the lines of the manual page of a group and its commands."""
+    whole, commands = entries(group)
+    purpose, *details = whole.text
+    yield f'.TH ZCASYNC 1 "" "zcasync {_roff(version("zcasync"))}" "User Commands"'
+    yield from (".SH NAME", f"zcasync \\- {_roff(purpose.rstrip('.'))}")
+    yield from (".SH SYNOPSIS", _roff(whole.usage))
+    yield from (".SH DESCRIPTION", *_text(details))
+    yield from _options(whole)
+    yield ".SH COMMANDS"
+    for one in commands:
+        yield from (f".SS {_roff(one.usage)}", *_text(one.text), *_options(one))
+        yield from (".PP", EXAMPLES, *_examples(one))
+    yield from (".SH EXAMPLES", *_examples(whole))
 
 
-def _usage(ctx: click.Context) -> str:
-    """Return the line that shows how a command is typed."""
-    return " ".join([ctx.command_path, *ctx.command.collect_usage_pieces(ctx)])
+def _entry(ctx: click.Context) -> Entry:
+    """Return the entry of one command, as its parser has it."""
+    command = ctx.command
+    _, _, lines = (command.epilog or "").partition(EXAMPLES)
+    return Entry(
+        usage=" ".join([ctx.command_path, *command.collect_usage_pieces(ctx)]),
+        text=[" ".join(one.split()) for one in inspect.cleandoc(command.help or "").split("\n\n")],
+        options=list(_described_options(ctx)),
+        examples=[line.strip() for line in lines.strip().splitlines()],
+    )
 
 
-def _paragraphs(text: str | None) -> list[str]:
-    """Return the paragraphs of a help text, each in one line."""
-    return [" ".join(one.split()) for one in inspect.cleandoc(text or "").split("\n\n")]
+def _described_options(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    """Yield the options of a command, each with its help; the text explains the arguments."""
+    for parameter in ctx.command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None and isinstance(parameter, click.Option):
+            names, text = record
+            yield names, " ".join(text.split())
 
 
 def _text(paragraphs: list[str]) -> Iterator[str]:
@@ -73,20 +95,16 @@ def _text(paragraphs: list[str]) -> Iterator[str]:
         yield from (".PP", _roff(one))
 
 
-def _options(ctx: click.Context) -> Iterator[str]:
-    """Yield the options of a command, each with its help; the text explains the arguments."""
-    for parameter in ctx.command.get_params(ctx):
-        record = parameter.get_help_record(ctx)
-        if record is not None and isinstance(parameter, click.Option):
-            names, text = record
-            yield from (".TP", f"\\fB{_roff(names)}\\fR", _roff(" ".join(text.split())))
+def _options(entry: Entry) -> Iterator[str]:
+    """Yield the options of a command, each with its help."""
+    for names, text in entry.options:
+        yield from (".TP", f"\\fB{_roff(names)}\\fR", _roff(text))
 
 
-def _examples(command: click.Command) -> Iterator[str]:
-    """Yield the examples at the end of a help text, line by line."""
-    _, _, lines = (command.epilog or "").partition(EXAMPLES)
+def _examples(entry: Entry) -> Iterator[str]:
+    """Yield the examples of a command, line by line."""
     yield from (".nf", ".RS")
-    yield from (_roff(line.strip()) for line in lines.strip().splitlines())
+    yield from map(_roff, entry.examples)
     yield from (".RE", ".fi")
 
 

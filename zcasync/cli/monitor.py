@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from zcasync.cli.ending import Ending
-from zcasync.reports.health import Level, Limits, Trouble, due_in_all, troubles, working
+from zcasync.reports.health import (
+    Level,
+    Limits,
+    Trouble,
+    due_in_all,
+    oldest_due,
+    troubles,
+    working,
+)
 
 #: Behind it are the figures, so it may not stand in the text.
 BAR = "|"
@@ -60,7 +68,7 @@ def _figures(document: dict[str, Any], limits: Limits) -> list[str]:
     held = sum(queue["held"] for queue in queues)
     claimed = sum(one[name]["len"] for one in workers for name in ("thread", "reactor"))
     ghosts = [one for one in document["check"]["troubles"] if one["name"] == "ghost"]
-    oldest, failed = document["oldest_due_seconds"], document["failed_in_the_last_hour"]
+    oldest, failed = oldest_due(document), document["failed_in_the_last_hour"]
     return [
         f"due={due_in_all(document)}",
         f"held={held}",

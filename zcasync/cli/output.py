@@ -1,4 +1,4 @@
-"""Printing for commands: JSON documents, tables of up to 100 columns, times, texts for people.
+"""Printing for commands: JSON documents, tables in the width of the terminal, times, sizes.
 
 What is printed is made printable first, and gets colours then, on terminals that want them.
 """
@@ -12,16 +12,15 @@ import sys
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
+from zcasync.cli.table import GAP, RULE, table, unpainted
 from zcasync.text import cut, printable, printable_lines, span
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-WIDTH = 100
+#: The width of what is printed is that of the terminal, within these; elsewhere PIPED.
+NARROWEST, WIDEST, PIPED = 80, 200, 100
 #: Terminals that know no colours.
 DUMB = ("", "dumb", "unknown")
 #: The colours of words, in the columns below and at the beginning of a fact.
@@ -31,6 +30,12 @@ COLOURS = {
     **dict.fromkeys(("silent", "stopping", "retried", "cancelled", "WARNING"), "yellow"),
 }
 COLOURED = {"STATE", "ENGINE", "EVENT"}
+
+
+def width() -> int:
+    """Return how many columns what is printed may have: ``COLUMNS``, else those of the terminal."""
+    columns = shutil.get_terminal_size((PIPED, 24)).columns
+    return min(max(columns, NARROWEST), WIDEST)
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -51,14 +56,13 @@ def json_text(document: Any, indent: int | None = None) -> str:
 
 def print_line(text: str = "", file: TextIO | None = None) -> None:
     """Print a line on standard output or in ``file``, whatever it holds and the terminal knows."""
-    file = file or sys.stdout
-    encoding = file.encoding or "utf-8"
-    print(printable(text).encode(encoding, "backslashreplace").decode(encoding), file=file)
+    print(encodable(printable(text), file), file=file)
 
 
 def print_lines(text: str, indent: str, file: TextIO | None = None) -> None:
     """Print a text of several lines, indented, on standard output or in ``file``."""
-    print(printable_lines(text.rstrip("\n"), indent), file=file)
+    shown = printable_lines(text.rstrip("\n"), indent)
+    print("\n".join(line.rstrip() for line in shown.split("\n")), file=file)
 
 
 def print_table(
@@ -66,62 +70,46 @@ def print_table(
 ) -> None:
     """Print a table; numbers are set to the right.
 
-    The columns in ``fold`` take the room that is left and break their lines; others never do.
+    The columns in ``fold`` take the room that is left and break their lines between words; others
+    never do.
     """
-    from rich.console import Console
-
     colour = has_colour(sys.stdout)
-    Console(
-        file=sys.stdout,
-        width=min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns),
-        highlight=False,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-    ).print(table(columns, rows, fold))
+    for line in table_lines(columns, rows, width(), fold=fold, colour=colour):
+        print(line)
 
 
-def table(
+def table_lines(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
+    columns_wide: int,
+    *,
     fold: Collection[str] = (),
-    shrink: Collection[str] = (),
-) -> Table:
-    """Return a table as ``print_table`` prints it; what it holds is made printable.
+    crop: Collection[str] = (),
+    colour: bool = False,
+) -> list[str]:
+    """Return the lines of a table in a given width; what it holds is made printable.
 
-    ``shrink``: columns that take the room that is left, too, and are cut to one line.
+    ``fold`` as for ``print_table``; those in ``crop`` take the room that is left, too, and stay on
+    one line.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    rows = list(rows)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
-    for number, name in enumerate(columns):
-        is_number = bool(rows) and all(isinstance(row[number], int) for row in rows)
-        made.add_column(
-            Text(name),
-            justify="right" if is_number else "left",
-            no_wrap=name not in (*fold, *shrink),
-            overflow="fold" if name in fold else "ellipsis",
-        )
-    for row in rows:
-        texts = ["-" if cell is None else str(cell) for cell in row]
-        made.add_row(
-            *(
-                Text(
-                    printable(text),
-                    _colour(text) if name in COLOURED else "",
-                    no_wrap=name in shrink or None,
-                )
-                for name, text in zip(columns, texts, strict=True)
-            )
-        )
-    return made
+    shown = [[printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    paint = _painted if colour else unpainted
+    lines = table(columns, shown, fold, columns_wide, crop, paint)
+    if encodable(RULE) != RULE:
+        lines[1] = "-" * len(lines[1])
+    return [encodable(line) for line in lines]
 
 
-def _colour(text: str) -> str:
-    """Return the colour of a text that begins with one of the words that have one; else ''."""
-    return COLOURS.get(text.replace(":", " ").partition(" ")[0], "")
+def _painted(column: str, cell: str, text: str) -> str:
+    """Return a text in the colour of the word that its cell begins with."""
+    colour = COLOURS.get(cell.replace(":", " ").partition(" ")[0]) if column in COLOURED else None
+    return click.style(text, colour) if colour and text else text
+
+
+def encodable(text: str, file: TextIO | None = None) -> str:
+    """Return a text without characters that standard output, or ``file``, does not know."""
+    encoding = (file or sys.stdout).encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class Verbatim(str):
@@ -133,34 +121,29 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     shown = [(name, value) for name, value in facts if value is not None]
     wide = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        text = printable(f"{name:<{wide}}  {value}")
-        is_long = len(text) > WIDTH and not isinstance(value, Verbatim)
-        first, *others = _wrapped(text, wide + 2) if is_long else [text]
-        _print_fact(first, wide)
+        text = printable(str(value))
+        room = width() - wide - len(GAP)
+        is_long = len(text) > room and not isinstance(value, Verbatim)
+        first, *others = _wrapped(text, room) if is_long else [text]
+        _print_fact(f"{name:<{wide}}{GAP}", first)
         for line in others:
-            print_line(line)
+            print_line(f"{'':<{wide}}{GAP}{line}")
 
 
-def _print_fact(text: str, wide: int) -> None:
+def _print_fact(name: str, value: str) -> None:
     """Print the first line of a fact, on a terminal its name bold and its first word coloured."""
     if not has_colour(sys.stdout):
-        print_line(text)
+        print_line(f"{name}{value}".rstrip())
         return
-    name, value = text[:wide], text[wide:]
-    word = value.strip().replace(":", " ").partition(" ")[0]
-    painted = value.replace(word, click.style(word, COLOURS[word]), 1) if word in COLOURS else value
-    print(click.style(name, bold=True) + painted)
+    word = value.replace(":", " ").partition(" ")[0]
+    rest = value.removeprefix(word)
+    painted = click.style(encodable(word), COLOURS[word]) if word in COLOURS else encodable(word)
+    print(click.style(encodable(printable(name)), bold=True) + painted + encodable(rest))
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
-    """Return the text in lines of the usual width; words stay whole, to be copied."""
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _wrapped(text: str, room: int) -> list[str]:
+    """Return the text in lines of this width; words stay whole, to be copied."""
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def ago(moment: datetime | str | None) -> str | None:
@@ -198,4 +181,4 @@ def print_event(event: dict[str, Any]) -> None:
         name = click.style(name, COLOURS.get(event["event"]))
     said = (event["job"] or event["worker"], event["call"], event["reason"])
     text = printable("  ".join(cut(str(one)) for one in said if one))
-    print(f"{moment}  {name}  {text}")
+    print(f"{moment}  {name}  {encodable(text)}")

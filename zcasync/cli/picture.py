@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from zcasync.cli import attempts, progress
-from zcasync.cli.output import ago, table
+from zcasync.cli import sections
+from zcasync.cli.listing import call_text, remark, state_text
+from zcasync.cli.output import ago, encodable, table_lines
+from zcasync.cli.sections import Section
+from zcasync.cli.table import cropped
 from zcasync.reports.events import outcome
 from zcasync.text import printable, span
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 STYLES = {"WARNING": "yellow", "CRITICAL": "red"}
-#: Above the rows of a table there are its names, a rule, and an empty line.
+#: Above the rows of a table there are an empty line, its names, and a rule.
 TABLE_LINES = 3
 #: So many workers are shown, and so many lines are kept for jobs that ended.
 MOST_WORKERS, ENDED_LINES = 5, 8
@@ -23,32 +25,42 @@ MOST_WORKERS, ENDED_LINES = 5, 8
 ROWS = 10
 
 
-def draw(picture: dict[str, Any] | None, height: int | None) -> RenderableType:
-    """Return a picture for a terminal of so many lines; ``height`` None: of any."""
+def draw(picture: dict[str, Any] | None, width: int, height: int | None) -> RenderableType:
+    """Return a picture for a terminal of so many columns and lines; ``height`` None: of any."""
     from rich.console import Group
     from rich.text import Text
 
     if picture is None:
         return Text("looking ...")
-    head = [Text(printable(text), style, no_wrap=True, overflow="ellipsis")
-            for text, style in _head(picture)]  # fmt: skip
+    head = [
+        Text(encodable(cropped(printable(text), width)), style, no_wrap=True, overflow="crop")
+        for text, style in _head(picture)
+    ]
     parts: list[RenderableType] = [*head]
-    tables = [_queues(picture), _workers(picture)] if picture["workers"] is not None else []
-    used = len(head) + sum(TABLE_LINES + len(rows) for _, rows in tables)
+    for columns, rows in _sections(picture, width, height, len(head)):
+        if rows:
+            lines = table_lines(columns, rows, width, crop=("CALL", "REMARK"), colour=True)
+            parts.append(Text())
+            for line in lines:
+                parts.append(Text.from_ansi(line, no_wrap=True, overflow="crop"))
+    return Group(*parts)
+
+
+def _sections(picture: dict[str, Any], width: int, height: int | None, used: int) -> list[Section]:
+    """Return the tables of a picture, as much of each as fits below the ``used`` lines."""
+    tables: list[Section] = []
+    if picture["queues"] is not None:
+        tables.append(sections.queues(picture))
+    if picture["workers"]:
+        workers = picture["workers"][:MOST_WORKERS]
+        tables.append(sections.workers(workers, sections.names_of(workers, width)))
+    used += sum(TABLE_LINES + len(rows) for _, rows in tables)
     left = 2 * (TABLE_LINES + ROWS) if height is None else height - used
     active, ended = _active(picture), _ended(picture)
     kept = TABLE_LINES + min(ENDED_LINES, len(ended[1]))
     active = _cut(active, left - kept - TABLE_LINES)
     above = TABLE_LINES + len(active[1]) if active[1] else 0
-    tables += [active, _cut(ended, left - above - TABLE_LINES)]
-    for columns, rows in tables:
-        if rows:
-            parts += [Text(), table(columns, rows, shrink=("CALL", "PROGRESS"))]
-    return Group(*parts)
-
-
-Rows = list[tuple[object, ...]]
-Section = tuple[Sequence[str], Rows]
+    return [*tables, active, _cut(ended, left - above - TABLE_LINES)]
 
 
 def _cut(section: Section, count: int) -> Section:
@@ -72,51 +84,29 @@ def _head(picture: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _queues(picture: dict[str, Any]) -> Section:
-    rows: Rows = []
-    for name, queue in (picture["queues"] or {}).items():
-        claimed = sum(worker[name]["len"] or 0 for worker in picture["workers"])
-        rows.append((name, queue["due"], queue["held"], claimed))
-    return ("QUEUE", "DUE", "HELD", "CLAIMED"), rows
-
-
-def _workers(picture: dict[str, Any]) -> Section:
-    rows: Rows = [
-        (
-            one["uuid"],
-            one["verdict"],
-            *(f"{one[name]['len']}/{one[name]['size']}" for name in ("thread", "reactor")),
-            one["completed"],
-        )
-        for one in picture["workers"][:MOST_WORKERS]
-    ]
-    return ("WORKER", "ENGINE", "THREAD", "REACTOR", "COMPLETED"), rows
-
-
 def _active(picture: dict[str, Any]) -> Section:
-    """Return the jobs at work, and behind them those that are only claimed."""
-    jobs = [one for one in picture["active"] if one.get("state")]
-    jobs.sort(key=lambda one: one["process"] is None)
-    rows: Rows = [
-        (
-            one["id"],
-            "active" if one["process"] or one["started"] else "claimed",
-            one["callable"],
-            one["process"],
-            progress.text(one["progress"]) or attempts.remark(one),
-        )
-        for one in jobs
+    """Return the jobs at work, and behind them those that are only reserved."""
+    jobs = sorted(picture["active"], key=lambda one: bool(one["reserved"]))
+    rows: list[tuple[object, ...]] = [
+        (one["id"], state_text(one), call_text(one), one["process"], remark(one)) for one in jobs
     ]
-    return ("JOB", "STATE", "CALL", "PROCESS", "PROGRESS"), rows
+    return ("JOB", "STATE", "CALL", "PROCESS", "REMARK"), rows
 
 
 def _ended(picture: dict[str, Any]) -> Section:
-    rows: Rows = [
-        (one["id"], outcome(one["failure"]), one["callable"], ago(one["ended"]), _took(one))
+    rows: list[tuple[object, ...]] = [
+        (
+            one["id"],
+            outcome(one["failure"]),
+            call_text(one),
+            ago(one["ended"]),
+            _took(one),
+            remark(one),
+        )
         for one in picture["ended"]
         if one.get("state")
     ]
-    return ("JOB", "STATE", "CALL", "ENDED", "TOOK"), rows
+    return ("JOB", "STATE", "CALL", "ENDED", "TOOK", "REMARK"), rows
 
 
 def _took(one: dict[str, Any]) -> str | None:

@@ -8,56 +8,46 @@ from typing import Any
 ASK_SECONDS = 1.0
 
 
-def live(home: Any) -> dict[str, tuple[int, dict[str, Any] | None]]:
-    """Return what the home's supervisor knows of running jobs: id -> process, last report.
-
-    Empty where none answers.
-    """
-    from zcasync.errors import NotRunning, StorageAway
-    from zcasync.protocol.control_client import ControlClient
-
-    try:
-        client = ControlClient(home.control_socket, ASK_SECONDS, home.owner)
-        try:
-            found = client.status()
-        finally:
-            client.close()
-    except (NotRunning, StorageAway):
+def live(status: dict[str, Any] | None) -> dict[str, tuple[int, dict[str, Any] | None]]:
+    """Return what a supervisor's status knows of running jobs: id -> process, last report."""
+    if status is None:
         return {}
-    return known(found)
-
-
-def known(found: dict[str, Any]) -> dict[str, tuple[int, dict[str, Any] | None]]:
-    """Return what a supervisor's status says of running jobs, as ``live``; ``{}``: nothing."""
-    inside = [{"pid": found["pid"], **one} for one in found.get("reactor_jobs", ())]
-    said = [*found.get("children", ()), *inside]
+    inside = [{"pid": status["pid"], **one} for one in status["reactor_jobs"]]
+    said = [*status["children"], *inside]
     return {one["job"]: (one["pid"], one["progress"]) for one in said if one["job"]}
 
 
-def add(jobs: list[dict[str, Any]], home: Any) -> None:
-    """Add ``process`` to all jobs, and to active ones their newest report.
+def add(jobs: list[dict[str, Any]], supervisor: Any) -> None:
+    """Add ``process`` and ``reserved`` to all jobs, and to active ones their newest report.
 
-    ``process`` is None for a job that is only claimed, and where no supervisor answers.
+    ``supervisor``: a SupervisorProbe.  ``process`` is None for a job that is only claimed, and
+    where no supervisor answers.  A reserved job is claimed, and its call has not begun; of a worker
+    elsewhere the first job of each list is believed to be at work.
     """
-    is_any_active = any(job["state"] == "active" for job in jobs)
-    add_known(jobs, live(home) if is_any_active else {})
-
-
-def add_known(
-    jobs: list[dict[str, Any]], running: dict[str, tuple[int, dict[str, Any] | None]]
-) -> None:
-    """Add as ``add``, from what the supervisor has said of running jobs."""
+    known = live(supervisor.status)
+    here = None if supervisor.status is None else str(supervisor.worker)
     for job in jobs:
         job["process"] = None
         if job.get("state") == "active":
-            job["process"], report = running.get(job["id"].rpartition(":")[2], (None, None))
+            job["process"], report = known.get(job["id"].rpartition(":")[2], (None, None))
             job["progress"] = report or job["progress"]
+        job["reserved"] = _is_reserved(job, here)
 
 
-def text(progress: dict[str, Any] | None) -> str | None:
-    """Return a report in words: ``3 of 10, reading pages``."""
+def _is_reserved(job: dict[str, Any], here: str | None) -> bool:
+    if job.get("state") != "active" or job["started"] or job["process"] or job["waits_for"]:
+        return False
+    ahead = job.get("ahead")
+    return ahead is not None and (ahead > 0 or job["worker"] == here)
+
+
+def text(progress: dict[str, Any] | None, is_over: bool = False) -> str | None:
+    """Return a report in words: ``3 of 10, reading pages``; of a job that is over its end."""
     if not progress:
         return None
+    if is_over:
+        is_short = progress["total"] is not None and progress["done"] < progress["total"]
+        return f"ended {'short ' if is_short else ''}at {text(progress)}"
     total = "" if progress["total"] is None else f" of {progress['total']:g}"
     message = f", {progress['message']}" if progress["message"] else ""
     return f"{progress['done']:g}{total}{message}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import click
 
 from zcasync.cli.errors import Refusal
 from zcasync.cli.options import common_options, examples
+from zcasync.cli.short import meant
 
 
 @click.command(
@@ -21,6 +21,7 @@ from zcasync.cli.options import common_options, examples
 def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bool) -> None:
     """Bury the engine of a worker (UUID of either) and let what it holds run elsewhere, at once.
 
+    The beginning that zcasync status prints will do, where no other UUID begins so.
     Use it for an engine on a machine that will not come back; zcasync ghosts names them.  Refuses,
     with exit code 1, while the engine's process provably lives.
     """
@@ -30,15 +31,14 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     from zcasync.reports.workers import SupervisorProbe
 
     try:
-        wanted = uuid.UUID(worker_or_engine)
+        meant(worker_or_engine, ())
     except ValueError as error:
-        text = f"{worker_or_engine!r} is not a UUID"
-        raise click.UsageError(text, click.get_current_context()) from error
+        raise click.UsageError(str(error), click.get_current_context()) from error
     place = Home.find(home)
     supervisor = SupervisorProbe(place, timeout / 2)
     with writing(place, timeout) as session:
         released = session.change(
-            lambda connection, manager: _release(manager, wanted, supervisor),
+            lambda connection, manager: _release(manager, worker_or_engine, supervisor),
             lambda connection, manager, released: not _is_named(manager, released["engine"]),
         )
     if as_json:
@@ -56,17 +56,25 @@ def _is_named(manager: Any, engine: str) -> bool:
     return any(str(worker.engineUUID) == engine for worker in manager.workers.values())
 
 
-def _release(manager: Any, wanted: uuid.UUID, supervisor: Any) -> dict[str, Any]:
+def _worker(workers: list[Any], wanted: str) -> Any:
+    """Return the worker that is meant, by its UUID or that of its engine, or a beginning."""
+    names = meant(wanted, [uuid for one in workers for uuid in (one.UUID, one.engineUUID)])
+    found = [one for one in workers if one.UUID in names or one.engineUUID in names]
+    if not found:
+        raise Refusal(f"no worker and no engine has the UUID {wanted}")
+    if len(found) > 1:
+        several = ", ".join(map(str, names[:5]))
+        raise Refusal(f"{wanted} is the beginning of several UUIDs: {several}")
+    return found[0]
+
+
+def _release(manager: Any, wanted: str, supervisor: Any) -> dict[str, Any]:
     """Release what the engine holds; ``supervisor``: what is known of this home's."""
     from zcasync.job.ids import id_of
     from zcasync.liveness.takeover import take_over
     from zcasync.liveness.verdict import Verdict, judge
 
-    workers = [] if manager is None else manager.workers.values()
-    found = [one for one in workers if wanted in (one.UUID, one.engineUUID)]
-    if not found:
-        raise Refusal(f"no worker and no engine has the UUID {wanted}")
-    worker = found[0]
+    worker = _worker([] if manager is None else list(manager.workers.values()), wanted)
     judgement = judge(worker, supervisor.sighting_of(worker))
     if judgement.verdict == Verdict.STOPPED:
         raise Refusal(f"worker {worker.UUID} has no engine: it was stopped or released before")

@@ -7,6 +7,7 @@ import shlex
 #: Stands in a remedy for the option that names the home, where one was given.
 HOME = " [--home]"
 AGAIN = "give the command again"
+LIST_JOBS = "list those that there are: zcasync jobs"
 
 
 def remedy_of(error: BaseException, home: str | None) -> str | None:

@@ -54,12 +54,17 @@ class Session:
         """
         return self._wait_for(lambda: self._work(work), self._timeout)
 
-    def change(self, work: Callable[[Any, Any], T], is_there: Callable[[Any, Any, T], bool]) -> T:
+    def change(
+        self,
+        work: Callable[[Any, Any], T],
+        is_there: Callable[[Any, Any, T], bool],
+        tries: int = CONFLICT_TRIES,
+    ) -> T:
         """Do the work as ``do`` does, and commit it, once; return what it returns.
 
-        It is done again when another commit was first, and when the storage was away, all within
-        the timeout.  ``is_there(connection, data manager, made)`` tells about a commit whose answer
-        was lost whether the work that returned ``made`` is stored.  Raises as
+        It is done again when another commit was first, ``tries`` times in all, and when the storage
+        was away, all within the timeout.  ``is_there(connection, data manager, made)`` tells about
+        a commit whose answer was lost whether the work that returned ``made`` is stored.  Raises as
         :func:`zcasync.database.commit_once.commit_once` does.
         """
         from zcasync.database.commit_once import commit_once
@@ -71,7 +76,7 @@ class Session:
                 connection.transaction_manager,
                 lambda: work(connection, find(connection)),
                 lambda made: is_there(connection, find(connection), made),
-                tries=CONFLICT_TRIES,
+                tries=tries,
                 storage_lost=LimitedWait(connection.db(), self._timeout),
             )
 

@@ -47,8 +47,7 @@ from zcasync.cli.options import Seconds, common_options, examples, remember_flag
     "--max-failed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="With --check: WARNING when more jobs failed in the last hour, of the last 10,000 that "
-    "ended.  [default: any number may]",
+    help="With --check: WARNING when more jobs failed in the last hour.  [default: any number may]",
 )
 @common_options
 def status(
@@ -64,8 +63,9 @@ def status(
 
     Works with and without a running supervisor.  The verdicts: running (proved alive), stopped (no
     engine), ghost (its process is gone), silent (no proof either way), dead (its promise to write
-    has run out), usurped (alive, but the record names another engine).  Exit code 3, after what is
-    known, when the database does not answer in time.
+    has run out), usurped (alive, but the record names another engine).  COMPLETED counts the jobs
+    that ended well, FAILED and CANCELLED the others, of those that are still kept.  Exit code 3,
+    after what is known, when the database does not answer in time.
 
     With --check all is well at exit code 0 only.  The line of CRITICAL or WARNING names what is
     wrong: ghosts, no worker, children that cannot start, jobs that are late, a database that does
@@ -128,7 +128,8 @@ def _look(
 
 
 def _print_status(document: dict[str, Any]) -> None:
-    from zcasync.cli.output import print_facts, print_line
+    from zcasync.cli import sections
+    from zcasync.cli.output import print_facts, print_line, print_table
 
     supervisor = document["supervisor"]
     wakeup = {"push": ", hears of new jobs at once", "poll": ", polls for new jobs"}
@@ -147,7 +148,7 @@ def _print_status(document: dict[str, Any]) -> None:
     if document["queues"] is None:
         print_line("Queues and other workers are not known without the database.")
     else:
-        _print_queues(document)
+        print_table(*sections.queues(document))
     if document["workers"]:
         print_line()
         _print_workers(document["workers"])
@@ -180,40 +181,16 @@ def _boot(found: dict[str, Any] | None) -> str | None:
     return f"{found['problem']} ({often})"
 
 
-def _print_queues(document: dict[str, Any]) -> None:
-    from zcasync.cli.output import print_table
-
-    rows = []
-    for name, queue in document["queues"].items():
-        claimed = sum(worker[name]["len"] for worker in document["workers"])
-        rows.append((name, queue["due"], queue["held"], claimed))
-    print_table(("QUEUE", "DUE", "HELD", "CLAIMED"), rows)
-
-
 def _print_workers(workers: list[dict[str, Any]]) -> None:
-    from zcasync.cli.output import ago, print_facts, print_line, print_table
+    from zcasync.cli import sections
+    from zcasync.cli.output import print_facts, print_line, print_table, width
 
-    rows = [
-        (
-            worker["uuid"],
-            worker["verdict"],
-            ago(worker["last_ping"]),
-            _share(worker["thread"]),
-            _share(worker["reactor"]),
-            worker["completed"],
-        )
-        for worker in workers
-    ]
-    print_table(("WORKER", "ENGINE", "LAST PING", "THREAD", "REACTOR", "COMPLETED"), rows)
+    names = sections.names_of(workers, width())
+    print_table(*sections.workers(workers, names))
     print_line()
     print_facts(
-        (worker["uuid"][:8], f"{worker['verdict']}: {worker['reason']}.") for worker in workers
+        (names[worker["uuid"]], f"{worker['verdict']}: {worker['reason']}.") for worker in workers
     )
-
-
-def _share(claims: dict[str, Any]) -> str | None:
-    """Return how much is claimed of how much can run at once."""
-    return None if claims["size"] is None else f"{claims['len']}/{claims['size']}"
 
 
 def _print_children(children: list[dict[str, Any]]) -> None:
@@ -223,4 +200,5 @@ def _print_children(children: list[dict[str, Any]]) -> None:
         (one["pid"], one["state"], one["job"], one["jobs_done"], size(one["rss"]), one["note"])
         for one in children
     ]
-    print_table(("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE"), rows)
+    columns = ("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE")
+    print_table(columns, rows, fold=("NOTE",))

@@ -60,7 +60,7 @@ def _watch(place: Home, timeout: float) -> int:
                 redirect_stderr=False,
             ) as live:
                 while terminal.ended is None and feed.error is None:
-                    live.update(draw(feed.picture, console.size.height), refresh=True)
+                    live.update(draw(feed.picture, *console.size), refresh=True)
                     if any(key in QUIT for key in terminal.wait(LONGEST_SECONDS)):
                         break
         except KeyboardInterrupt:
@@ -82,7 +82,7 @@ def _print_once(place: Home, timeout: float) -> None:
     finally:
         feed.stop()
     width = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
-    _console(width).print(draw(picture, None))
+    _console(width).print(draw(picture, width, None))
 
 
 def _console(width: int | None) -> Console:

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from ZODB import DB
-from ZODB.config import ZEOClient
 from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import FileStorageError
 from ZODB.POSException import ReadOnlyError
@@ -19,6 +18,7 @@ from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
 from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
+from zcasync.zeo.sections import is_client_section
 
 #: After so long, and twice as long each time, a client that waits for its server looks whether any
 #: process of the home is left: a supervisor that was killed listens until the kernel has ended it.
@@ -60,7 +60,7 @@ def is_any_server_away(configuration: Configuration) -> bool:
     """Return whether one of the configured ZEO servers does not listen just now."""
     sections = [factory.config.storage for factory in configuration.databases]
     return any(
-        isinstance(section, ZEOClient)
+        is_client_section(section)
         and not any(_listens(server.family, server.address) for server in section.config.server)
         for section in sections
     )

@@ -35,6 +35,7 @@ from zcasync.zeo.sections import (
     open_ports_of,
     server_address,
 )
+from zcasync.zeo.tls_refusals import why_refused
 
 #: The number of tries where other processes open a new database at the same time.
 ROOT_TRIES = 10
@@ -222,10 +223,17 @@ def _open_storage(section: Any, timeout: float) -> Any:
     deadline = time.monotonic() + timeout
     while not getattr(storage, "is_connected", lambda: True)():
         if time.monotonic() > deadline:
-            storage.close()
-            raise ClientDisconnected(why_not_connected(storage) or f"not within {timeout:g} s")
+            raise ClientDisconnected(_closed_because(storage) or f"not within {timeout:g} s")
         time.sleep(0.01)
     return storage
+
+
+def _closed_because(storage: Any) -> str | None:
+    """Close a ZEO client that is not connected; return why it is not, where that is known."""
+    try:
+        return why_refused(storage) or why_not_connected(storage)
+    finally:
+        storage.close()
 
 
 def _close(databases: dict[str, DB]) -> None:

@@ -3,6 +3,8 @@
     home.py              Home: the paths of an instance home
     socket_place.py      the folder of its sockets: var, or a short one where its path is too long
     trust.py             who could have written what is in a home; UntrustedHome
+    judgement.py         the doubts about its places, and about the way to it
+    remedies.py          what to type about a doubt
     trusted.py           the setting outside homes: which are trusted all the same
     own_files.py         the files that are written into a home: closed, and never through a link
     settings.py          Settings and Configuration, read from etc/zcasync.conf

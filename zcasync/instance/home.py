@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from pathlib import Path
 
 from zcasync.errors import ConfigurationError
 from zcasync.instance import own_files, trust
+from zcasync.instance.judgement import Place
 from zcasync.instance.socket_place import SocketPlace
-from zcasync.instance.trust import Place
 
 #: What FileStorage has beside its file.
 BESIDE_DATA = (".index", ".index.index_tmp", ".lock", ".old", ".pack", ".tmp")
@@ -79,6 +80,16 @@ class Home:
         return self.var / "Data.fs"
 
     @property
+    def loss(self) -> str | None:
+        """The warning that the embedded default's file is gone; None: it is there, or never was."""
+        if self.data_fs.exists() or not self.uuid_file.exists():
+            return None
+        return (
+            f"a supervisor has served {self.path} before, but {self.data_fs} is not there: the "
+            "next begins with an empty database; if it was moved, stop it and move it back"
+        )
+
+    @property
     def blobs(self) -> Path:
         """The embedded default's blobs."""
         return self.var / "blobs"
@@ -131,6 +142,7 @@ class Home:
     def place_sockets(self) -> None:
         """Make the folder of the sockets where it is missing, before a server listens there.
 
+        Only for who has the home's lock: clients look where the last one has written that it is.
         Raises ConfigurationError where it is another user's, or cannot be made.
         """
         try:
@@ -161,7 +173,15 @@ class Home:
 
     def require_trusted(self) -> None:
         """Raise ConfigurationError where others could have written what is in the home."""
-        trust.require(self.path, self.places())
+        self.is_there()
+
+    def is_there(self) -> bool:
+        """Return whether the home's folder is there, by the look that judges it.
+
+        Where it is missing nothing of it may be read later, as others could make it meanwhile.
+        Raises ConfigurationError as ``require_trusted`` does.
+        """
+        return trust.require(self.path, self.places())
 
     def trust_problems(self) -> list[str]:
         """Return each reason for which the home is not trusted; with none it may be read."""
@@ -183,13 +203,22 @@ class Home:
         """
         self.require_trusted()
         try:
-            own_files.create_parents(self.path)
-            for folder in (self.path, self.path / "etc", self.log, self.var):
+            self.make()
+            for folder in (self.path / "etc", self.log, self.var):
                 own_files.create_folder(folder)
             self._close(self.var)
         except OSError as error:
             raise ConfigurationError(f"home {self.path} cannot be used: {error}") from error
-        self.place_sockets()
+
+    def make(self) -> None:
+        """Create the home's own folder, closed to other users, where it is missing.
+
+        Raises ConfigurationError where others were quicker, or could be; OSError.
+        """
+        own_files.create_parents(self.path)
+        own_files.create_folder(self.path)
+        if not self.is_there():
+            raise FileNotFoundError(errno.ENOENT, "it was removed again", str(self.path))
 
     def _close(self, folder: Path) -> None:
         """Close a folder of this user to others; a link is the user's own choice."""
@@ -203,8 +232,8 @@ class Home:
             os.close(fd)
 
     def require(self) -> None:
-        """Raise ConfigurationError when there is no home at this path."""
-        if not self.path.is_dir():
+        """Raise ConfigurationError when there is no home at this path, or others could write it."""
+        if not self.is_there():
             raise ConfigurationError(
                 f"there is no instance home at {self.path}: name one with --home or INSTANCE_HOME, "
                 f"or make it with: zcasync run --home {self.path}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,10 +74,18 @@ def open_own(path: Path, flags: int = os.O_WRONLY) -> int:
     except FileExistsError:
         fd = os.open(path, flags | os.O_NONBLOCK)
     found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-        os.close(fd)
-        raise OSError(errno.EMLINK, "it is not a file, or one with a second name", str(path))
-    return fd
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        return fd
+    os.close(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    name, fresh = shlex.quote(str(path)), shlex.quote(f"{path}.new")
+    raise OSError(
+        errno.EMLINK,
+        "it has a second name, as cp -al gives one, and what is written would be there too: "
+        f"cp -p {name} {fresh} && mv {fresh} {name}",
+        str(path),
+    )
 
 
 def create(path: Path, text: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
 
 import ZConfig
 import ZConfig.datatypes
 
+from zcasync.certificates import load_schema
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
@@ -105,17 +108,19 @@ class Configuration:
 def load(home: Home, path: Path | None = None) -> Configuration:
     """Return the configuration of a home, or of the file at ``path``.
 
-    Raises ConfigurationError, with every problem, for a file that cannot be read or used.
+    Raises ConfigurationError, with every problem, for a file that cannot be read or used, and for
+    a home that others could have written.
     """
     chosen = path or home.config_file
-    if path is None and not chosen.exists():
+    if path is None and not (chosen.exists() and home.is_there()):
         return Configuration(Settings())
-    schema = ZConfig.loadSchema(str(Path(__file__).with_name("schema.xml")))
+    schema = load_schema(str(Path(__file__).with_name("schema.xml")))
     try:
-        with chosen.open(encoding="utf-8") as file:
-            loaded, _ = ZConfig.loadConfigFile(schema, file, str(chosen.absolute().as_uri()))
+        text = chosen.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{chosen} cannot be read: {error}") from error
+    try:
+        loaded, _ = ZConfig.loadConfigFile(schema, StringIO(text), chosen.absolute().as_uri())
     except (ZConfig.ConfigurationError, ValueError) as error:
         raise ConfigurationError(f"{chosen}: {_one_line(error)}") from error
     _check_databases(chosen, loaded)
@@ -157,9 +162,24 @@ def _keep_caches_at_home(home: Home, loaded: Configuration) -> None:
     ZEO takes the current directory, where another user may have laid down a cache: records.
     """
     for one in loaded.databases:
-        section = one.config.storage.config
-        if getattr(section, "client", None) and not section.var:
-            section.var = str(home.var)
+        for section in _sections(one.config.storage):
+            if getattr(section.config, "client", None) and not section.config.var:
+                section.config.var = str(home.var)
+
+
+def _sections(storage: Any) -> Iterator[Any]:
+    """Yield the section of a storage, and those of the storages in it.
+
+    One that is not made as ZODB's are has no ``config``, and nothing is known of it.
+    """
+    config = getattr(storage, "config", None)
+    if config is None or not hasattr(config, "getSectionAttributes"):
+        return
+    yield storage
+    for name in config.getSectionAttributes():
+        found = getattr(config, name)
+        for inner in found if isinstance(found, list) else [found]:
+            yield from _sections(inner)
 
 
 def _one_line(error: Exception) -> str:

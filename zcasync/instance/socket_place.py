@@ -20,19 +20,17 @@ from pathlib import Path
 
 from zcasync.errors import ConfigurationError
 from zcasync.instance import own_files
-from zcasync.unix_sockets import make_own_folder, require_closed_folder
+from zcasync.unix_sockets import (
+    SOCKET_PATH_LIMIT_BYTES,
+    fits,
+    make_own_folder,
+    require_closed_folder,
+)
 
 log = logging.getLogger(__name__)
 
-#: The kernel refuses longer paths for unix sockets (108 bytes with the closing zero).
-SOCKET_PATH_LIMIT_BYTES = 107
 #: The socket with the longest name.
 LONGEST = "control.sock"
-
-
-def fits(path: Path) -> bool:
-    """Return whether a socket can have this path."""
-    return len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES
 
 
 class SocketPlace:
@@ -64,7 +62,8 @@ class SocketPlace:
     def prepare(self) -> None:
         """Make the folder of the sockets where it is missing, before a server listens there.
 
-        Raises ConfigurationError where it is another user's and there is no other one, OSError.
+        Raises ConfigurationError where it is another user's, or its path too long, and there is no
+        other one; OSError.
         """
         if fits(self._var / LONGEST):
             require_closed_folder(self._var / LONGEST, self.owner)
@@ -72,6 +71,7 @@ class SocketPlace:
         problems = []
         for folder in self._folders():
             try:
+                _require_short(folder)
                 make_own_folder(folder)
             except ConfigurationError as error:
                 problems.append(str(error))
@@ -83,6 +83,14 @@ class SocketPlace:
                 self._write_down(folder)
                 return
         raise ConfigurationError(problems)
+
+    def problems(self) -> list[str]:
+        """Return why no sockets can be there; that the folder is missing is no reason."""
+        try:
+            _require_short(self.path(LONGEST).parent)
+        except ConfigurationError as error:
+            return error.problems
+        return []
 
     def _folders(self) -> Iterator[Path]:
         """Yield the folders that come into question, the one to be used first."""
@@ -120,6 +128,16 @@ class SocketPlace:
                 folder,
                 error,
             )
+
+
+def _require_short(folder: Path) -> None:
+    """Raise ConfigurationError where sockets in a folder had paths that the kernel refuses."""
+    if not fits(folder / LONGEST):
+        raise ConfigurationError(
+            f"no sockets can be in {folder}: their paths would be longer than "
+            f"{SOCKET_PATH_LIMIT_BYTES} bytes, and in the home, too: set TMPDIR to a folder with a "
+            "shorter path, or let the home have one"
+        )
 
 
 def _is_ours(folder: Path) -> bool:

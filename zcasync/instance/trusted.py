@@ -63,8 +63,22 @@ def sources() -> list[Source]:
 
 
 def _of_the_user() -> list[Path]:
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(_home_folder(), ".config")
     return [Path(config) / "zcasync" / "trusted"] if os.path.isabs(config) else []
+
+
+def _home_folder() -> str:
+    """Return this user's home folder, '' where there is none.
+
+    ``$HOME`` is that of the user before where somebody has become another one without more ado.
+    """
+    named = os.path.expanduser("~")
+    if os.access(named, os.X_OK) or not os.path.exists(named):
+        return named
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return ""
 
 
 def own_file() -> Path:
@@ -118,18 +132,19 @@ def _entry(words: list[str]) -> tuple[str, Listing]:
 
 
 def _uid(name: str) -> int:
-    return int(name) if name.isdecimal() else _known(name, lambda: pwd.getpwnam(name).pw_uid)
+    return _known("user", name, lambda: pwd.getpwnam(name).pw_uid)
 
 
 def _gid(name: str) -> int:
-    return int(name) if name.isdecimal() else _known(name, lambda: grp.getgrnam(name).gr_gid)
+    return _known("group", name, lambda: grp.getgrnam(name).gr_gid)
 
 
-def _known(name: str, find: Callable[[], int]) -> int:
+def _known(kind: str, name: str, find: Callable[[], int]) -> int:
+    """Return the id that a name has, or is.  Raises ValueError."""
     try:
-        return find()
+        return int(name) if name.isdecimal() else find()
     except KeyError:
-        raise ValueError(f"nobody here is named {name!r}") from None
+        raise ValueError(f"there is no {kind} {name!r} on this machine") from None
 
 
 def _text(source: Source) -> str:

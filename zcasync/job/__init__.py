@@ -7,7 +7,9 @@ This room knows no queue and no process; it decides nothing about retries and co
     history.py     AttemptHistory: the failed attempts that another one has followed
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
+    outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
+    again.py       a call that is over, and its callbacks, once more
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
     callables.py   a callable as a stored name, and the way back
@@ -17,7 +19,8 @@ This room knows no queue and no process; it decides nothing about retries and co
     placement.py   whether all parts of a call can be stored from a connection
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
-    broken.py      the reason why a record cannot be loaded
+    loadable.py    the reason why any record cannot be loaded
+    broken.py      the same of a partial, which has to be one, too
     ids.py         ids as people and programs write them, and the partials that they name
 
 A call enters with ``callables.store_form`` and ``placement.require_placed``.  It changes by the

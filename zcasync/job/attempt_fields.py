@@ -8,7 +8,7 @@ from typing import Any
 from persistent import Persistent
 
 from zcasync import clock
-from zcasync.job.history import AttemptHistory, FailedAttempt
+from zcasync.job.history import AttemptHistory, FailedAttempt, usable
 from zcasync.unpublished import Unpublished
 
 
@@ -28,6 +28,7 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     _started: int | None = None
     _ended: int | None = None
     _history: AttemptHistory | None = None
+    _progress: tuple[float, float | None, str, int] | None = None
 
     @property
     def attempts(self) -> int:
@@ -95,12 +96,19 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
 
         Conflicts that were repeated at once are only counted.
         """
-        return [] if self._history is None else self._history.listed()
+        history = usable(self._history)
+        return [] if history is None else history.listed()
 
     @property
     def last_failure(self) -> Any:
         """The Failure of the last of these attempts; None: there is none."""
-        return None if self._history is None else self._history.failure
+        history = usable(self._history)
+        return None if history is None else history.failure
+
+    @property
+    def last_progress(self) -> tuple[float, float | None, str, int] | None:
+        """What the call has reported last before it ended: done, total, message, moment."""
+        return self._progress
 
     @property
     def was_begun(self) -> bool:

@@ -26,10 +26,12 @@ def choose(success: PartialRecord | None, failure: PartialRecord | None, result:
     return result if chosen is None else Delegate(chosen, (result,))
 
 
-def adopt(waiting: PartialRecord, result: Any) -> None:
+def adopt(waiting: PartialRecord, *told: Any) -> None:
     """Give the result of a partial to ``waiting``, which has waited for it.
 
-    One that has ended meanwhile stays as it is.
+    ``told``: that partial and the result; from an older record the result alone.  One that has
+    ended meanwhile stays as it is, and so does one that was run again and waits for another now.
     """
-    if waiting.waits_for is not None:
+    source, result = told[0] if len(told) > 1 else waiting.waits_for, told[-1]
+    if waiting.waits_for is not None and waiting.waits_for is source:
         end(waiting, result)

@@ -13,9 +13,6 @@ from twisted.python.failure import Failure
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.record import PartialRecord
 
-#: The stored name of the callable of a callback that hands a result on.
-ADOPT = "zcasync.job.callbacks:adopt"
-
 
 def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> None:
     """End a partial with this (storable) result, and do all that follows from it in this commit.
@@ -92,7 +89,7 @@ def close(partial: PartialRecord) -> None:
 
 def waiter(partial: PartialRecord) -> PartialRecord | None:
     """Return the partial that this one, a callback that hands on a result, gives it to; or None."""
-    return partial._args[0] if partial._call == ADOPT else None
+    return partial._args[0] if partial.is_adoption else None
 
 
 def check_callbacks_current(partial: PartialRecord) -> None:

@@ -26,6 +26,9 @@ from zcasync.job.callables import dotted, load_form, require_allowed, store_form
 from zcasync.job.values import LargeValue
 from zcasync.text import printable
 
+#: The stored name of the callable of a callback that hands a result on.
+ADOPT = "zcasync.job.callbacks:adopt"
+
 
 class PartialFields(AttemptFields):
     """The stored fields of a partial, and questions about them."""
@@ -85,6 +88,11 @@ class PartialFields(AttemptFields):
         return dotted(self._call)
 
     @property
+    def stored_callable(self) -> Any:
+        """The callable, as it is stored."""
+        return self._call
+
+    @property
     def stored_arguments(self) -> tuple[Any, ...]:
         """The positional arguments, as they are stored."""
         return self._args
@@ -103,6 +111,11 @@ class PartialFields(AttemptFields):
     def policy_name(self) -> str | None:
         """The stored name of the retry policy; None where none was named."""
         return self._retry
+
+    @property
+    def is_adoption(self) -> bool:
+        """True for a callback that hands the result on to a partial that waits for it."""
+        return self._call == ADOPT  # type: ignore[no-any-return]
 
     # state and result
 

@@ -12,6 +12,7 @@ from typing import Any
 from persistent import Persistent
 
 from zcasync.job.failure import StoredFailure
+from zcasync.job.loadable import why_unloadable
 from zcasync.text import cut
 from zcasync.unpublished import Unpublished
 
@@ -49,3 +50,14 @@ class AttemptHistory(Unpublished, Persistent):  # type: ignore[misc]
     def listed(self) -> list[FailedAttempt]:
         """Return the attempts, the oldest one first."""
         return [FailedAttempt(*one) for one in self.attempts]
+
+
+def usable(stored: Any) -> AttemptHistory | None:
+    """Return what a partial refers to as its history; None for nothing, or for what is of no use.
+
+    It is evidence, on which no call depends: one that is missing, or cannot be loaded, is as good
+    as none.  Raises what a storage raises that cannot answer now, or is another one.
+    """
+    if isinstance(stored, AttemptHistory) and why_unloadable(stored) is None:
+        return stored
+    return None

@@ -16,7 +16,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.failure import StoredFailure
 from zcasync.job.fields import PartialFields
-from zcasync.job.history import AttemptHistory
+from zcasync.job.history import AttemptHistory, usable
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -24,8 +24,13 @@ TRANSITIONS = {
     PENDING: {ACTIVE, CALLBACKS, COMPLETED},  # claimed or called; failed before it began
     ACTIVE: {PENDING, CALLBACKS, COMPLETED},  # released; ended
     CALLBACKS: {COMPLETED},
-    COMPLETED: set(),
+    COMPLETED: set(),  # but for renew
 }
+#: What a call that is run again does not keep of the time before.
+OF_ONE_LIFE = (
+    "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
+    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress",
+)  # fmt: skip
 
 
 class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
@@ -56,13 +61,17 @@ class PartialRecord(PartialFields):
 
     def name_policy(self, name: str | None) -> None:
         """Set the stored name of the retry policy.  Raises BadStateError unless pending."""
-        self.require_pending("retry")
+        self.require_pending("retry_policy")
         if name != self._retry:
             self._retry = name
 
     def leave(self) -> None:
         """Record that the partial waits in no queue any more."""
         self._queue = None
+
+    def forget(self) -> None:
+        """Record that the partial is in no queue, and nobody is going to call it."""
+        self._queue, self._due = None, None
 
     def become_callback_of(self, parent: PartialRecord) -> None:
         """Make the partial a callback of ``parent``.  Raises ValueError where it is in use."""
@@ -108,11 +117,19 @@ class PartialRecord(PartialFields):
             self._exceptions = exceptions
 
     def remember(self, failure: StoredFailure, moment: int) -> None:
-        """Keep the failure of an attempt that another one follows, and when it failed."""
-        if self._history is None:
-            self._history = AttemptHistory()
+        """Keep the failure of an attempt that another one follows, and when it failed.
+
+        A history that cannot be loaded is begun anew.
+        """
+        history = usable(self._history)
+        if history is None:
+            history = self._history = AttemptHistory()
         worker = None if self._claim is None else self._claim.worker.bytes
-        self._history.add(failure, worker, moment)
+        history.add(failure, worker, moment)
+
+    def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
+        """Keep what the call has reported last: done, total, message, moment."""
+        self._progress = last
 
     def begin_once(self) -> None:
         """Record the start of a call that may begin only once."""
@@ -173,6 +190,22 @@ class PartialRecord(PartialFields):
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
         self._move_to(COMPLETED)
+
+    def renew(self) -> None:
+        """Become pending again, with fresh attempts, after the end; a failure stays in the history.
+
+        Raises BadStateError unless it is completed.
+        """
+        if self._state != COMPLETED:
+            raise BadStateError(f"a partial that is {self._state} cannot be run again")
+        if isinstance(self._result, StoredFailure):
+            self.remember(self._result, self._ended or clock.now())
+        for name in OF_ONE_LIFE:
+            if name in self.__dict__:
+                delattr(self, name)
+        kept = tuple(one for one in self.callbacks if not one.is_adoption)
+        if len(kept) < len(self.callbacks):  # what has waited for the result has got it
+            self.ensure_sidecar().callbacks = kept
 
     def rewrite(self) -> None:
         """Write the record once more, so that what was written before cannot be undone.

@@ -72,6 +72,21 @@ def hide(partial: PartialRecord, secret: Secret) -> None:
                 unseen.append(value)
 
 
+def keep_hidden(partial: PartialRecord, before: tuple[Any, ...]) -> None:
+    """Keep secret what is, once arguments have changed; ``before``: the positional ones.
+
+    All arguments are secret from now on where a secret one has left its position: nobody says where
+    it has gone.
+    """
+    secret, now = partial._secret, partial._args
+    if not secret:
+        return
+    keys = secret if isinstance(secret, tuple) else ()
+    held = [key for key in keys if isinstance(key, int) and key < len(before)]
+    has_moved = any(key >= len(now) or now[key] is not before[key] for key in held)
+    hide(partial, True if has_moved else secret)
+
+
 def _can_hide(value: Any) -> bool:
     """Return whether a value is a partial whose arguments can be made secret, and are not yet."""
     is_new = isinstance(value, PartialRecord) and value._state == PENDING and value._queue is None

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from zcasync.interfaces import IUUIDSet
 from zcasync.job.record import PartialRecord
-from zcasync.job.secret import shown
+from zcasync.job.secret import keep_hidden, shown
 from zcasync.unpublished import Unpublished
 
 
@@ -27,7 +27,8 @@ class Args(Unpublished, MutableSequence[Any]):
 
     def _write(self, items: Iterable[Any]) -> None:
         self._partial.require_pending("args")
-        self._partial._args = tuple(items)
+        before, self._partial._args = self._partial._args, tuple(items)
+        keep_hidden(self._partial, before)
 
     def __getitem__(self, index: Any) -> Any:
         found = self._partial._args[index]
@@ -68,6 +69,7 @@ class Kwargs(Unpublished, MutableMapping[str, Any]):
     def _write(self, items: dict[str, Any]) -> None:
         self._partial.require_pending("kwargs")
         self._partial._kwargs = items or None
+        keep_hidden(self._partial, self._partial._args)
 
     def __getitem__(self, key: str) -> Any:
         return (self._partial._kwargs or {})[key]

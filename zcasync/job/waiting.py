@@ -45,7 +45,7 @@ def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
 
 def require_later(callback: PartialRecord, partial: PartialRecord) -> None:
     """Raise BadStateError when ``callback`` has to be called before ``partial``, to be after it."""
-    family = [callback, *_alternatives(callback)]
+    family = [callback, *alternatives(callback)]
     if all(one is not partial and not one.callbacks for one in family):
         return  # nothing is to be called after it
     if any(above is callback for above in line(partial, lambda one: one.parent)):
@@ -109,10 +109,10 @@ def _has_callback(parent: PartialRecord, partial: PartialRecord) -> bool:
 
 def _has_chosen(callback: PartialRecord) -> bool:
     """Return whether one of the two that a callback chooses from was called."""
-    return any(one.state != PENDING for one in _alternatives(callback))
+    return any(one.state != PENDING for one in alternatives(callback))
 
 
-def _alternatives(callback: PartialRecord) -> list[PartialRecord]:
+def alternatives(callback: PartialRecord) -> list[PartialRecord]:
     """Return the partials one of which a callback calls; none of most callbacks."""
     arguments = callback.stored_arguments
     return [one for one in arguments if isinstance(one, PartialRecord) and one.parent is callback]

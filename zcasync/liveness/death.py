@@ -1,4 +1,4 @@
-"""The end of a child, with the evidence."""
+"""The end of a process that had jobs, a child or a supervisor, with the evidence."""
 
 from __future__ import annotations
 
@@ -30,10 +30,29 @@ class Death:
     @property
     def summary(self) -> str:
         """One line for people."""
-        how = f"was killed by {self.signal}" if self.signal else f"exited with {self.exit_code}"
-        what = f"child process {self.pid} {how}" if self.pid else "the thread it ran in ended"
+        what = f"child process {self.pid} {self._how}" if self.pid else "the thread it ran in ended"
         return what + (f" ({self.reason})" if self.reason else "")
+
+    @property
+    def _how(self) -> str:
+        if self.signal:
+            return f"was killed by {self.signal}"
+        return "ended" if self.exit_code is None else f"exited with {self.exit_code}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the death as evidence on a Failure."""
         return asdict(self)
+
+
+class SupervisorDeath(Death):
+    """The end of a supervisor, of whose children nobody can say how they ended."""
+
+    @property
+    def process(self) -> str:
+        """The process, for people."""
+        return f"the supervisor, process {self.pid}" if self.pid else "the supervisor"
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return f"{self.process}{',' if self.pid else ''} is gone, and its children with it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord, protect
-from zcasync.liveness.death import Death
+from zcasync.liveness.death import SupervisorDeath
 from zcasync.liveness.recovery import quarantine, recover, unreadable
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.incarnation import Incarnation
@@ -33,7 +33,7 @@ def take_over(
         pid = dead.incarnation.identity.pid
         if not dead.incarnation.is_over:
             dead.incarnation.end(reason)
-    death = Death(pid=pid, reason="its supervisor was gone")
+    death = SupervisorDeath(pid=pid, reason="the supervisor is gone")
     finished: list[PartialRecord] = []
     for kind in ("thread", "reactor"):
         sequence: SizedSequence = getattr(dead, kind)

@@ -16,7 +16,7 @@ from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
 from zcasync.perform.noted import Noted
-from zcasync.perform.progress import running
+from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
@@ -32,8 +32,9 @@ def call(run: Run) -> tuple[Run, Fault | Delegate | None]:
     """Make the call and commit its result; return the run, and the fault where that failed.
 
     For a call that asks for a partial to be performed first, return that; it is to be made again
-    then.  The run has the partial in the connection that is used from then on.  Raises FencedError
-    when this process may not commit any more.
+    then.  The run has the partial in the connection that is used from then on, and its Deferred
+    where that is held; it is closed where a detached call has not ended by this.  Raises
+    FencedError when this process may not commit any more.
     """
     if run.refusal is not None:
         return run, run.refusal
@@ -54,9 +55,7 @@ def call(run: Run) -> tuple[Run, Fault | Delegate | None]:
         transactions.abort()
         fault = Raised(Failure(error), at_commit=noted is not None)
         return replace(run, noted=noted, deferred=deferred), fault
-    if deferred is not None:
-        replace(run, deferred=deferred).hold()
-    return run, None
+    return _held(run, deferred), None
 
 
 def attempt(run: Run) -> Any:
@@ -77,6 +76,7 @@ def attempt(run: Run) -> Any:
     partial.start()
     assert run.attempts is not None
     run.attempts.record(partial)
+    keep_last(partial)
     if is_deferred(value):
         if _is_to_be_held(run, value):
             return value
@@ -89,11 +89,11 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     """Make a call without a connection, whose start is committed, and commit the result."""
     callable_ = load_call(run.partial)
     args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
-    fence = storage_fence(run.partial._p_jar)
+    fence, oid = storage_fence(run.partial._p_jar), run.partial._p_oid
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        with acting_for(fence):
+        with heard(oid), acting_for(fence):
             value = run.host.invoke(callable_, *args, **kwargs)
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)
@@ -104,11 +104,17 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
         fault = Raised(Failure(error), repeat=Repeat.IN_THE_QUEUE)
         return _attached(run, attach), fault
     run = _attached(run, attach)
-    if is_held and run.host.hold is not None:
-        run.host.hold(run.partial, value)
-    else:
-        Commits(run.host.storage_lost).settle(run.partial, value)
-    return run, None
+    if is_held:
+        return _held(run, value), None
+    has_ended = Commits(run.host.storage_lost).settle(run.partial, value)
+    return run if has_ended else run.closed(), None
+
+
+def _held(run: Run, deferred: Any) -> Run:
+    """Return the run with its Deferred, if any, whose start is committed and which is held."""
+    run = replace(run, deferred=deferred)
+    run.hold()
+    return run
 
 
 def _attached(run: Run, attach: Callable[[], PartialRecord]) -> Run:

@@ -15,6 +15,7 @@ from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
 from zcasync.perform.noted import Noted
+from zcasync.perform.progress import keep_last
 from zcasync.perform.result import accept
 from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
@@ -115,33 +116,43 @@ class Commits:
 
         self._commit(partial, change, is_there)
 
-    def end(self, partial: PartialRecord, result: Any, attempts: Attempts | None = None) -> None:
+    def end(self, partial: PartialRecord, result: Any, attempts: Attempts | None = None) -> bool:
         """End a partial with this (storable) result; ``attempts``: those of a call that was begun.
 
-        Nothing happens when it has a result.
+        Return whether this has ended it: nothing happens when it has a result.
         """
 
-        def change() -> None:
+        def change() -> int | None:
             if attempts is not None:
                 if partial.waits_for is not None:
-                    return
+                    return None
                 attempts.record(partial)
+                keep_last(partial)
             end(partial, result, follows_up=True)
+            return partial.ended_at
 
-        self._commit(partial, change, lambda _: partial.has_result)
+        moment = self._commit(partial, change, lambda _: partial.has_result)
+        return moment is not None and partial.ended_at == moment
 
-    def settle(self, partial: PartialRecord, value: Any) -> None:
-        """Make ``value`` the result of an active partial, or let the partial wait for it."""
+    def settle(self, partial: PartialRecord, value: Any) -> bool:
+        """Make ``value`` the result of an active partial, or let the partial wait for it.
 
-        def change() -> None:
+        Return whether this has ended it.
+        """
+
+        def change() -> int | None:
             if partial.is_unfinished:
+                keep_last(partial)
                 accept(partial, value)
+                return partial.ended_at
+            return None
 
         try:
-            self._commit(partial, change, lambda _: not partial.is_unfinished)
+            moment = self._commit(partial, change, lambda _: not partial.is_unfinished)
         except (UnstorableError, BadStateError) as error:
             Transactions(partial).abort()
-            self.end(partial, from_exception(error))
+            return self.end(partial, from_exception(error))
+        return moment is not None and partial.ended_at == moment
 
     def _commit(
         self, partial: PartialRecord, change: Callable[[], T], is_there: Callable[[T | None], bool]

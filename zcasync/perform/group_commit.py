@@ -131,9 +131,10 @@ class Group:
         for partial in alone:
             self.deferred.pop(partial, None)
         self.is_stored = True
-        for partial in self._members:
+        for partial, noted in self._members.items():
             if partial not in alone and partial not in self.deferred:
-                self._performer.tell_end(partial)
+                if noted.is_stored(partial):  # else another process has ended it, and has told that
+                    self._performer.tell_end(partial)
                 self._performer.follow_up(partial)
         return alone
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.event import notify
 
 from zcasync import clock
+from zcasync.errors import FOREIGN_CODE
 from zcasync.interfaces import JobFailed, JobRetried
 from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.job.ids import hex_oid, name_of
@@ -27,8 +28,9 @@ log = logging.getLogger("zcasync")
 
 #: A longer message, or name of a callable, is cut, and of a traceback the middle is left out.
 MESSAGE_CHARACTERS = 500
-#: So many, because each may take 12 bytes in JSON, and an AMP value ends at 65,535 bytes.
-TRACEBACK_CHARACTERS = 4_000
+#: So many, because each may take 12 bytes in JSON, as in the texts above, of which there are three,
+#: and an AMP value ends at 65,535 bytes.
+TRACEBACK_CHARACTERS = 3_500
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,16 @@ class Notice:
     again_at: int | None
 
     @classmethod
-    def of(cls, partial: PartialRecord, failure: StoredFailure, again_at: int | None) -> Self:
-        """Return the notice of a stored partial's failure."""
+    def of(
+        cls, partial: PartialRecord, failure: StoredFailure, again_at: int | None, attempts: int
+    ) -> Self:
+        """Return the notice of a stored partial's failure, in the last of so many attempts."""
         parent = partial.parent
         return cls(
             job=hex_oid(partial._p_oid),
             callback_of="" if parent is None or parent._p_oid is None else hex_oid(parent._p_oid),
             call=_short(partial.callable_name),
-            attempts=partial.attempts,
+            attempts=attempts,
             type=_short(failure.type_name.removeprefix("builtins.")),
             message=_short(failure.getErrorMessage()),
             traceback=shorten(failure.getTraceback(), TRACEBACK_CHARACTERS),
@@ -79,15 +83,23 @@ Tell = Callable[[Notice], None]
 def tell_end(partial: PartialRecord, tell: Tell | None) -> None:
     """Tell that a partial has ended with a Failure, which is committed."""
     failure = sanitize(partial.stored_result)
-    _tell(partial, JobFailed(partial, failure), failure, None, tell)
+    if tell is not None and partial._p_oid is not None:
+        tell(Notice.of(partial, failure, None, partial.attempts))
+    _notify(JobFailed(partial, failure))
 
 
-def tell_retry(partial: PartialRecord, failure: Failure, at: int | None, tell: Tell | None) -> None:
-    """Tell that a call has failed and is attempted again ``at`` (microseconds; None: now)."""
+def tell_retry(
+    partial: PartialRecord, failure: Failure, attempts: int, at: int | None, tell: Tell | None
+) -> None:
+    """Tell that a call has failed in this attempt and is attempted again ``at`` this moment.
+
+    ``at``: microseconds; None: now, and the record does not have the attempt.
+    """
     moment = clock.now() if at is None else at
     stored = sanitize(failure)
-    event = JobRetried(partial, stored, clock.to_datetime(moment))
-    _tell(partial, event, stored, moment, tell)
+    if tell is not None and partial._p_oid is not None:
+        tell(Notice.of(partial, stored, moment, attempts))
+    _notify(JobRetried(partial, stored, clock.to_datetime(moment)))
 
 
 def has_failed(partial: PartialRecord) -> bool:
@@ -110,14 +122,11 @@ def is_same(result: Any, failure: StoredFailure) -> bool:
     )
 
 
-def _tell(
-    partial: PartialRecord, event: Any, failure: StoredFailure, at: int | None, tell: Tell | None
-) -> None:
-    if tell is not None and partial._p_oid is not None:
-        tell(Notice.of(partial, failure, at))
+def _notify(event: Any) -> None:
+    partial = event.object
     try:
         notify(event)
-    except Exception:  # what is told is true, whatever those who hear of it make of that
+    except FOREIGN_CODE:  # what is told is true, whatever those who hear of it make of that
         kind, name = type(event).__name__, printable(_name(partial))
         log.exception("a subscriber to %s raised an exception; %s is not concerned", kind, name)
         Transactions(partial).abort()

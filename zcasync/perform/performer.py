@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zcasync.database.errors import give_up
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done, waiter
+from zcasync.job.failure import sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.perform.begin import begin, resume
 from zcasync.perform.call import call
@@ -86,22 +87,34 @@ class Performer:
             if run.is_open:
                 self._decide(run, Raised(value, repeat=Repeat.IN_THE_QUEUE))
         else:
-            self.commits.settle(partial, value)
-            self.tell_end(partial)
+            if self.commits.settle(partial, value):
+                self.tell_end(partial)
         self.follow_up(partial)
 
     def finish(self, partial: PartialRecord, result: Any) -> None:
         """End a partial with this (storable) result without calling it; run the callbacks."""
-        self.commits.end(partial, result)
-        self.tell_end(partial)
+        if self.commits.end(partial, result):
+            self.tell_end(partial)
         self.follow_up(partial)
 
     def tell_end(self, partial: PartialRecord) -> None:
-        """Tell of a call that was committed, where it has failed, or who has waited for it."""
-        waiting = waiter(partial)
-        for one in (partial,) if waiting is None else (partial, waiting):
-            if has_failed(one):
-                tell_end(one, self.host.tell)
+        """Tell of an end that was committed here, where the call or who has waited has failed."""
+        if has_failed(partial):
+            tell_end(partial, self.host.tell)
+        self._tell_waiter(partial)
+
+    def _tell_waiter(self, callback: PartialRecord) -> None:
+        """Tell who has waited for the result that a callback has handed on, or could not.
+
+        What another process has ended meanwhile has another result.
+        """
+        waiting = waiter(callback)
+        if waiting is None or callback.parent is None:
+            return
+        results = callback.stored_result, callback.parent.stored_result
+        given = next((one for one in results if isinstance(one, Failure)), None)
+        if given is not None and is_same(waiting.stored_result, sanitize(given)):
+            tell_end(waiting, self.host.tell)
 
     def follow_up(self, partial: PartialRecord) -> None:
         """Run what follows once a partial has its result.  Safe to repeat."""
@@ -121,7 +134,8 @@ class Performer:
             if isinstance(found, Delegate):
                 return found
             if found is None or self.commits.is_there(run, found):
-                self.tell_end(run.partial)
+                if run.is_open and run.deferred is None:
+                    self.tell_end(run.partial)
                 break
             run = self._decide(run, found)
         return run.partial
@@ -136,11 +150,13 @@ class Performer:
         A conflict that is repeated at once is not worth it, nor is what others have ended.
         """
         partial, tell = run.partial, self.host.tell
+        number = 0 if run.attempts is None else run.attempts.count
         if isinstance(decision, Now) and isinstance(fault, Raised) and fault.is_the_calls:
-            tell_retry(partial, fault.failure, decision.at, tell)
+            tell_retry(partial, fault.failure, number, decision.at, tell)
         run = self.commits.apply(run, fault, decision)
         if isinstance(decision, End) and is_same(partial.stored_result, decision.result):
             tell_end(partial, tell)
+            self._tell_waiter(partial)
         elif isinstance(decision, Later) and isinstance(fault, Raised) and partial.retry_at:
-            tell_retry(partial, fault.failure, partial.retry_at, tell)
+            tell_retry(partial, fault.failure, number, partial.retry_at, tell)
         return run

@@ -19,7 +19,8 @@ supervisor waits for no answer except to these two and to *Ping*.  A pipe that c
 child.  A child that is to be killed at work is asked for its Python stack first, by a signal
 (``zcasync.protocol.output_marks``).
 
-Operator and supervisor, over the home's control socket: *Status*, *Stop*, *Cancel*.
+Operator and supervisor, over the home's control socket: *Status*, *Stop*, *Cancel*,
+*Progress*.
 
 Messages carry ids and short words, never pickles: an AMP value ends at 65,535 bytes, and what a job
 is and how it ended is in its record.

@@ -1,4 +1,4 @@
-"""AMP argument types: oids, moments, JSON values."""
+"""AMP argument types: oids, completions, JSON values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 from twisted.protocols import amp
+
+from zcasync.protocol.outcomes import Completion
 
 #: An AMP value ends at 65,535 bytes; longer texts are sent in pieces of this many.
 PIECE_BYTES = 60_000
@@ -21,14 +23,18 @@ class Oids(amp.Argument):  # type: ignore[misc]
         return [inString[start : start + 8] for start in range(0, len(inString), 8)]
 
 
-class Moments(amp.Argument):  # type: ignore[misc]
-    """A list of moments, microseconds since 1970."""
+class Completions(amp.Argument):  # type: ignore[misc]
+    """A list of completions, 8 bytes each: the outcome, and the moment in the 7 bytes behind it."""
 
-    def toString(self, inObject: list[int]) -> bytes:
-        return b"".join(moment.to_bytes(8) for moment in inObject)
+    def toString(self, inObject: list[Completion]) -> bytes:
+        return b"".join(bytes([one.outcome]) + one.moment.to_bytes(7) for one in inObject)
 
-    def fromString(self, inString: bytes) -> list[int]:
-        return [int.from_bytes(inString[start : start + 8]) for start in range(0, len(inString), 8)]
+    def fromString(self, inString: bytes) -> list[Completion]:
+        places = range(0, len(inString), 8)
+        return [
+            Completion(int.from_bytes(inString[place + 1 : place + 8]), inString[place])
+            for place in places
+        ]
 
 
 class Json(amp.Argument):  # type: ignore[misc]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from twisted.protocols import amp
 
-from zcasync.protocol.arguments import Json, Moments, Oids
+from zcasync.protocol.arguments import Completions, Json, Oids
 
 
 class Ready(amp.Command):  # type: ignore[misc]
@@ -33,7 +33,7 @@ class Ended(amp.Command):  # type: ignore[misc]
     """A child's message: it is done with these partials, and has begun the next one it has.
 
     ``ending`` is an Ending, of all of them; ``microseconds``: the average time that one took;
-    ``moments``: when each was completed, for COMPLETED only.
+    ``completions``: when and how each has ended, for COMPLETED only.
     """
 
     arguments = [
@@ -41,7 +41,7 @@ class Ended(amp.Command):  # type: ignore[misc]
         (b"ending", amp.Unicode()),
         (b"microseconds", amp.Integer()),
         (b"detail", amp.Unicode()),
-        (b"moments", Moments()),
+        (b"completions", Completions()),
     ]
     requiresAnswer = False
 

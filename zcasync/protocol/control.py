@@ -43,9 +43,19 @@ class Cancel(amp.Command):  # type: ignore[misc]
     ]
 
 
+class Progress(amp.Command):  # type: ignore[misc]
+    """The last report of a job that this supervisor runs: JSON, null where there is none.
+
+    ``oid``: 8 bytes.
+    """
+
+    arguments = [(b"oid", amp.String())]
+    response = [(b"text", amp.String())]
+
+
 #: All there are, by their names in a message.
 COMMANDS: dict[bytes, type[amp.Command]] = {
-    command.commandName: command for command in (Status, Stop, Cancel)
+    command.commandName: command for command in (Status, Stop, Cancel, Progress)
 }
 OID_BYTES = 8
 #: The code of the error that answers a message which makes no sense.

@@ -10,16 +10,16 @@ from typing import Any
 
 from twisted.protocols import amp
 
-from zcasync.errors import ConfigurationError, NotRunning, StorageAway
+from zcasync.errors import NotRunning, StorageAway
 from zcasync.protocol.control import Status
-from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
+from zcasync.unix_sockets import fits, require_trusted_folder, require_trusted_peer
 
 
 class ControlClient:
     """A client of a supervisor that needs no reactor.
 
     All calls end within ``timeout`` seconds of its creation.  Raises NotRunning when no supervisor
-    answers at ``path``, StorageAway when it cannot be reached, ConfigurationError where another
+    listens at ``path``, StorageAway when it cannot be reached, ConfigurationError where another
     user's process answers, or could.  ``owner``: that of the supervisor's home, where that is
     known to be trusted.
     """
@@ -30,17 +30,28 @@ class ControlClient:
         require_trusted_folder(path, owner)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.settimeout(self._left())
-            self._socket.connect(str(path))
+            self._connect()
             require_trusted_peer(self._socket, path, owner)
-        except ConfigurationError:
+        except BaseException:
             self._socket.close()
             raise
+
+    def _connect(self) -> None:
+        """Connect.  Only here it can be seen that no supervisor is there."""
+        path = self._path
+        if not fits(path):
+            raise NotRunning(f"no supervisor answers at {path}: it is too long for a socket")
+        self._socket.settimeout(self._left())
+        try:
+            self._socket.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            self._socket.close()
             raise NotRunning(f"no supervisor answers at {path}") from error
-        except (PermissionError, TimeoutError) as error:
-            self._socket.close()
+        except BlockingIOError as error:  # where too many wait the kernel does not let us wait
+            raise StorageAway(
+                f"the supervisor at {path} takes no more connections now: so many wait already "
+                "that it may be frozen"
+            ) from error
+        except OSError as error:
             raise StorageAway(f"the supervisor cannot be reached at {path}: {error}") from error
 
     def _left(self) -> float:
@@ -49,7 +60,8 @@ class ControlClient:
     def call(self, command: type[amp.Command], **arguments: Any) -> dict[str, Any]:
         """Send one command and return the answer.
 
-        Raises StorageAway when no answer comes in time, NotRunning when the supervisor goes away.
+        Raises StorageAway when no answer comes, or none in time.  The supervisor may live also
+        where it has closed the connection.
         """
         box = command.makeArguments(arguments, None)
         box[amp.COMMAND] = command.commandName
@@ -60,7 +72,10 @@ class ControlClient:
         except TimeoutError as error:
             raise StorageAway(f"the supervisor at {self._path} does not answer") from error
         except OSError as error:
-            raise NotRunning(f"the supervisor at {self._path} went away: {error}") from error
+            raise StorageAway(
+                f"the supervisor at {self._path} closed the connection: it has ended, or too many "
+                "are connected"
+            ) from error
         if amp.ERROR in answer:
             raise StorageAway(answer[amp.ERROR_DESCRIPTION].decode())
         return command.parseResponse(answer, None)  # type: ignore[no-any-return]

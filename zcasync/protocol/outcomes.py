@@ -1,4 +1,4 @@
-"""Outcomes: the ways in which a job can end in a child, as values that every process shares.
+"""Endings: the ways in which a job can end in a child, as values that every process shares.
 
 Each way becomes one of these and then goes one way: the supervisor checks the record and retires,
 resumes, releases or ends the partial.
@@ -6,9 +6,9 @@ resumes, releases or ends the partial.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Ending(StrEnum):
@@ -23,6 +23,13 @@ class Ending(StrEnum):
     FENCED = "fenced"  # this engine was buried: nothing more may be committed
 
 
+class Completion(NamedTuple):
+    """When a job was completed, microseconds since 1970, and its ``job.outcome.Outcome``."""
+
+    moment: int
+    outcome: int = 0
+
+
 @dataclass(frozen=True)
 class Ended:
     """A child's report of jobs that it is done with; see ``zcasync.protocol.commands.Ended``."""
@@ -31,8 +38,8 @@ class Ended:
     ending: Ending
     microseconds: int
     detail: str = ""
-    moments: list[int] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the arguments of the command."""
-        return {**asdict(self), "ending": self.ending.value}
+        return {**vars(self), "ending": self.ending.value}

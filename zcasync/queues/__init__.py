@@ -2,7 +2,10 @@
 
     partial_queue.py  PartialQueue: what applications, workers and operators ask of a queue
     put.py            the options of a put, and the checks of what is put
+    again.py          what is over, in its queue once more
+    discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait
+    held.py           how many of them are for later
     client_lane.py    the lane that a client's connection appends to
     claim.py          the due partials that a worker takes, over all lanes
 

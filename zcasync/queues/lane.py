@@ -21,7 +21,9 @@ from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from ZODB.utils import z64
 
+from zcasync import clock
 from zcasync.job.record import PartialRecord
+from zcasync.queues.held import count_later
 from zcasync.unpublished import Unpublished
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
@@ -42,6 +44,7 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
 
     base = 0
     start = 0  # how many entries the lane's earlier pages had
+    held = 0  # how many of those were for later when their page was full
     next: Page | None = None
     closed = False  # the lane was dropped: append no more
 
@@ -64,6 +67,15 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
         """The number of entries of the lane up to the end of this page."""
         return self.start + len(self.partials)
 
+    def begin_next(self) -> Page:
+        """Return a new page, which follows this one."""
+        following, now = Page(self.end), clock.now()
+        held = self.held + sum(self.base + due > now for due in self.dues)
+        if held:
+            following.held = held
+        self.next = following
+        return following
+
 
 class Inbox(Unpublished, Persistent):  # type: ignore[misc]
     """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
@@ -75,8 +87,7 @@ class Inbox(Unpublished, Persistent):  # type: ignore[misc]
         """Return a page with room; ``page_size`` counts for pages new in this transaction."""
         page = self.last
         if len(page.partials) >= (PAGE_SIZE if page._p_serial != z64 else page_size):
-            page.next = Page(page.end)
-            page = self.last = page.next
+            page = self.last = page.begin_next()
         return page
 
 
@@ -102,6 +113,7 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
     gone_held: Any = None  # LLBTree: due time -> how many of those, while it has not come
     deadlines: Any = None  # OOBTree: (begin_by as a moment, seq) -> filed partial
     filed: Any = None  # OOBTree: restriction -> OOBTree: (due, seq) -> partial
+    filed_count: int | None = None  # in all trees; None: not counted yet
     closed = False  # the lane was dropped: whoever files a partial here meanwhile conflicts
 
     def __init__(self) -> None:
@@ -150,6 +162,7 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
             self.page, self.index = entry.page, entry.index + 1
         else:
             self.seq += 1
+            self.filed_count = self.count_filed() - 1
             tree = self.filed[entry.restriction]
             del tree[entry.key]
             if not tree:
@@ -163,11 +176,20 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
         if tree is None:
             tree = self.filed[restriction] = OOBTree()
         self.seq += 1
+        self.filed_count = self.count_filed() + 1
         tree[(due, self.seq)] = partial
         if restriction != BROKEN and partial.deadline is not None and not partial.was_begun:
             if self.deadlines is None:
                 self.deadlines = OOBTree()
             self.deadlines[(partial.deadline, self.seq)] = partial
+
+    def take_broken(self) -> list[tuple[int, PartialRecord]]:
+        """Remove the broken records, and return them with their due times."""
+        tree = (self.filed or {}).get(BROKEN, {})
+        if tree:
+            self.filed_count = self.count_filed() - len(tree)
+            del self.filed[BROKEN]
+        return [(due, partial) for (due, _), partial in tree.items()]
 
     def take_expired(self, now: int) -> PartialRecord | None:
         """Remove a deadline that has passed; return its partial, of any worker.  None: none has."""
@@ -196,18 +218,29 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
     def count(self) -> int:
         """Return the number of partials that wait here."""
         unread = self.inbox.last.end - self.page.start - self.index
-        filed = 0 if self.filed is None else sum(len(tree) for tree in self.filed.values())
-        return unread + filed - self.gone
+        return unread + self.count_filed() - self.gone
+
+    def count_filed(self) -> int:
+        """Return the number of entries in the trees."""
+        trees = (self.filed or {}).values()
+        return sum(map(len, trees)) if self.filed_count is None else self.filed_count
 
     def count_held(self, now: int) -> int:
         """Return the number of partials that wait here for a time after ``now``."""
-        held = sum(1 for due, _ in self.unread() if due > now)
-        if self.filed is not None:
-            for restriction, tree in self.filed.items():
-                if restriction != BROKEN:
-                    held += len(tree.keys((now + 1, 0)))
         gone = 0 if self.gone_held is None else sum(self.gone_held.values(now + 1))
-        return held - gone  # below 0 where the gone are in other lanes
+        # Below 0 where the gone are in other lanes.
+        return self._count_held_unread(now) + self._count_held_filed(now) - gone
+
+    def _count_held_unread(self, now: int) -> int:
+        """Walk along the pages only where something for later was put since the first one."""
+        last = self.inbox.last
+        if self.page is last or last.held > self.page.held:
+            return sum(due > now for due, _ in self.unread())
+        return sum(last.base + due > now for due in last.dues)
+
+    def _count_held_filed(self, now: int) -> int:
+        trees = [self.filed[restriction] for restriction in self.restrictions]
+        return count_later(trees, now, self.count_filed() - len((self.filed or {}).get(BROKEN, ())))
 
     def unread(self) -> Iterator[tuple[int, PartialRecord]]:
         """Yield the inbox's (due, partial) pairs as they were put; load a page at a time."""

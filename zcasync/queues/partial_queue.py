@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Unpack
@@ -22,8 +22,10 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
+from zcasync.queues.again import again
 from zcasync.queues.claim import Access, Claimed, claim, next_due
 from zcasync.queues.client_lane import FIRST, append, own_lane
+from zcasync.queues.discard import discard
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.put import Check, Options, PutOptions
 from zcasync.unpublished import Unpublished
@@ -79,6 +81,17 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
             self._enter(partial, given)
         append(self, [(given.due, partial) for partial in partials], BULK_PAGE_SIZE)
         return partials
+
+    def put_again(self, partials: Collection[Partial]) -> None:
+        """Let partials that are over wait here again, from now on.  Raises BadStateError.
+
+        What was put with them holds again, their ``begin_by`` too; all are for this queue.
+        """
+        again(self, partials)
+
+    def discard(self, partials: Collection[Partial]) -> None:
+        """Drop partials that wait here, or are over, from all places.  Raises BadStateError."""
+        discard(self, partials)
 
     def pull(self, index: int = 0) -> Partial:
         waiting = reversed(list(self)) if index < 0 else self
@@ -195,16 +208,18 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
             and not is_done(partial)
         )
 
+    def set_aside(self) -> Iterator[Any]:
+        """Yield what is set aside here, because no worker could load its record."""
+        for lane in self._lanes.values():
+            yield from (lane.filed or {}).get(BROKEN, {}).values()
+
     def retry_broken(self) -> int:
         """Let claimers load the broken records again; return the number of them."""
         count = 0
         for lane in self._lanes.values():
-            tree = None if lane.filed is None else lane.filed.get(BROKEN)
-            if tree is not None:
-                del lane.filed[BROKEN]
-                for (due, _), partial in tree.items():
-                    lane.file(due, partial, ())
-                    count += 1
+            for due, partial in lane.take_broken():
+                lane.file(due, partial, ())
+                count += 1
         return count
 
     def drop_idle_lanes(self, keys: Iterable[bytes]) -> None:

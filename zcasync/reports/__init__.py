@@ -4,6 +4,8 @@ workers.py   workers with the verdicts on their engines, queues, children; what 
              supervisor without its database
 orphans.py   processes that a supervisor has left behind when it ended
 health.py    what is wrong with all that, for monitoring
+selection.py Selection: the jobs that a listing, or a command for many, is about
+walk.py      the walk through all places where such jobs may be
 listing.py   the jobs that a listing shows
 events.py    what becomes of jobs and workers, as it happens
 worker_events.py  engines that begin, stop or are lost
@@ -13,6 +15,6 @@ job.py       one job, from a healthy record or a broken one
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and
 reads the files of the home, and give it to ``workers`` together with the data manager; without the
 database ``own_from_files`` reports this home's worker alone.  ``jobs`` finds partials with
-``listing`` and shows the ``summary`` of each; ``job`` shows ``describe``.  Every function returns
-what JSON can hold, or partials; none commits or prints.
+``listing``, by a ``Selection``, and shows the ``summary`` of each; ``job`` shows ``describe``.
+Every function returns what JSON can hold, or partials; none commits or prints.
 """

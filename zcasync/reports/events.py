@@ -17,12 +17,14 @@ from ZODB.POSException import POSKeyError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
+from zcasync.job.outcome import CANCELLED_TYPE
 from zcasync.reports.job import looks_like_job, release, summary
-from zcasync.reports.listing import MOST_WORKERS, chosen, listing
+from zcasync.reports.listing import listing
+from zcasync.reports.selection import Selection
+from zcasync.reports.walk import MOST_WORKERS, chosen
 
 Heard = list[frozenset[bytes]] | None
 
-CANCELLED = "zcasync.errors.JobCancelled"
 INTERRUPTED = "zcasync.errors.AbortedError"
 #: So many jobs that ended are looked for at a time, and so many are remembered.
 MOST_ENDED, MOST_TOLD = 10_000, 20_000
@@ -52,7 +54,7 @@ def outcome(failure: str | None) -> str:
     """Return how a job has ended, by the type of its failure: completed, failed or cancelled."""
     if failure is None:
         return "completed"
-    return "cancelled" if failure == CANCELLED else "failed"
+    return "cancelled" if failure == CANCELLED_TYPE else "failed"
 
 
 @dataclass
@@ -262,7 +264,7 @@ def _microseconds(moment: str) -> int:
 
 def last_ends(manager: Any, count: int) -> list[Event]:
     """Return the ends of the last jobs, the newest one last."""
-    found = listing(manager, COMPLETED, None, count, summary)
+    found = listing(manager, Selection(state=COMPLETED), count, summary)
     return [
         Event(
             outcome(one["failure"]),

@@ -5,25 +5,21 @@ Monitoring asks every minute, so this costs no more with a long queue than with 
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from typing import Any
 
-from twisted.python.failure import Failure
-
 from zcasync import clock
-from zcasync.errors import JobCancelled
+from zcasync.interfaces import COMPLETED
 from zcasync.liveness.verdict import STALE, Verdict
-from zcasync.reports.job import Fields, release
-from zcasync.reports.listing import MOST_WORKERS, chosen, ended_at, waiting
+from zcasync.reports.job import release
+from zcasync.reports.selection import Selection
+from zcasync.reports.walk import walk
 
 HOUR_SECONDS = 3600
-#: So many of the jobs that ended last are looked at for failures,
-MOST_ENDED = 10_000
-#: and so many of those that wait for one that is due.
-MOST_WAITING = 1000
+#: No more failures than these are counted, nor beyond the limit.
+MOST_FAILED = 1000
 #: The states of children that make calls, or could.
 ABLE = ("idle", "busy")
 
@@ -64,45 +60,32 @@ class Trouble:
 
 
 def figures(manager: Any, limits: Limits) -> dict[str, Any]:
-    """Return what only the records tell: the age of the oldest due job, and failures of an hour.
+    """Return the figures that ``status`` has only when they are asked for: failures of an hour.
 
-    The failures are None where no limit is set, because they have to be counted job by job.
+    None where no limit is set, because they have to be counted job by job.
     """
-    failed = None if limits.failed is None else _failed_of_an_hour(manager)
-    return {"oldest_due_seconds": _oldest_due(manager), "failed_in_the_last_hour": failed}
+    failed = limits.failed
+    if failed is not None:
+        failed = _failed_of_an_hour(manager, max(MOST_FAILED, failed + 1))
+    return {"failed_in_the_last_hour": failed}
 
 
-def _oldest_due(manager: Any) -> float | None:
-    """Return how long the job that is due for longest waits, seconds; None: none is due."""
-    now, oldest = clock.now(), None
-    for queue in () if manager is None else (manager.thread, manager.reactor):
-        for partial in islice(waiting(queue), MOST_WAITING):
-            fields = Fields(partial)
-            due = fields["_due"] if fields.is_readable else None
-            if due and due <= now:
-                oldest = due if oldest is None else min(due, oldest)
-                break  # those that follow were put later
-    return None if oldest is None else (now - oldest) / 1e6
-
-
-def _failed_of_an_hour(manager: Any) -> int:
-    """Return how many of the last jobs have failed within the last hour, cancelled ones aside."""
+def _failed_of_an_hour(manager: Any, most: int) -> int:
+    """Return how many jobs have failed within the last hour, cancelled ones aside."""
+    if manager is None:
+        return 0
     since, count = clock.now() - int(HOUR_SECONDS * 1e6), 0
-    workers = [] if manager is None else chosen(manager, MOST_WORKERS)
-    ended = heapq.merge(*(one.completed for one in workers), key=ended_at, reverse=True)
-    for partial in islice(ended, MOST_ENDED):
-        is_older, has_failed = ended_at(partial) < since, _has_failed(partial)
+    failed = Selection(state=COMPLETED, failed=True, since=since)
+    for partial in islice(walk(manager, failed), most):
         release(partial)
-        if is_older:
-            break
-        count += has_failed
+        count += 1
     return count
 
 
-def _has_failed(partial: Any) -> bool:
-    fields = Fields(partial)
-    result = fields["_result"] if fields.is_readable else None
-    return isinstance(result, Failure) and result.check(JobCancelled) is None
+def oldest_due(document: dict[str, Any]) -> float | None:
+    """Return how long the job that is due for longest waits, seconds; None: none is due."""
+    queues = (document["queues"] or {}).values()
+    return max((one["oldest_due"]["seconds"] for one in queues if one["oldest_due"]), default=None)
 
 
 def troubles(document: dict[str, Any], limits: Limits) -> list[Trouble]:
@@ -151,7 +134,7 @@ def _of_supervisor(document: dict[str, Any]) -> list[Trouble]:
 
 
 def _of_jobs(document: dict[str, Any], limits: Limits) -> list[Trouble]:
-    oldest, failed = document["oldest_due_seconds"], document["failed_in_the_last_hour"]
+    oldest, failed = oldest_due(document), document["failed_in_the_last_hour"]
     found = []
     if oldest is not None and oldest > limits.due_seconds:
         text = f"a job is due for {oldest:.0f} s (limit {limits.due_seconds:g} s)"
@@ -159,7 +142,7 @@ def _of_jobs(document: dict[str, Any], limits: Limits) -> list[Trouble]:
     if failed is not None and limits.failed is not None and failed > limits.failed:
         jobs = "1 job" if failed == 1 else f"{failed:,} jobs"
         text = f"{jobs} failed in the last hour (limit {limits.failed:,})"
-        found.append(Trouble(Level.WARNING, "failed", text, "zcasync jobs --state completed"))
+        found.append(Trouble(Level.WARNING, "failed", text, "zcasync jobs --failed --since 1h"))
     return found
 
 

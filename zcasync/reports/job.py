@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
-from twisted.python.reflect import qual
 from ZODB.broken import Broken
 from ZODB.POSException import POSKeyError, StorageError
 
@@ -18,13 +17,13 @@ from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.callables import dotted
-from zcasync.job.failure import StoredFailure
-from zcasync.job.history import FailedAttempt
+from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import LargeValue
-from zcasync.perform.progress import noted
+from zcasync.perform.progress import kept, noted
+from zcasync.reports.words import call_text, ending_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
 
@@ -39,6 +38,8 @@ CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
 #: The counters of what went wrong, one for each kind.
 COUNTED = ("conflicts", "interruptions", "exceptions")
+#: What the failures of ended calls tell beside their message: see ``AbortedError``.
+TOLD = ("who", "times")
 #: In place of an id where a record was never stored.
 NO_ID = "?"
 
@@ -81,6 +82,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "state": state,
         "queue": _try(lambda: fields["_queue"].__name__, None),
         "callable": _try(lambda: dotted(fields["_call"]), None),
+        "call": _try(lambda: call_text(fields), None),
         "args": [shown(secret, key, value, safe_repr) for key, value in enumerate(args)],
         "kwargs": {
             str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
@@ -131,10 +133,14 @@ def summary(partial: Any) -> dict[str, Any]:
         "state": fields["_state"],
         "queue": _try(lambda: fields["_queue"].__name__, None),
         "callable": _try(lambda: dotted(fields["_call"]), None),
+        "call": _try(lambda: call_text(fields), None),
         "begin_after": _moment(fields["_due"]),
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
-        "failure": _type_name(result) if isinstance(result, Failure) else None,
+        "failure": type_name(result) if isinstance(result, Failure) else None,
+        "ending": _try(lambda: ending_text(result), None),
+        "waits_for": _try(lambda: identity(fields["_waits_for"]), None),
+        "worker": _try(lambda: str(fields["_claim"].worker), None),
         "attempts": fields["_attempts"],
         "attempts_history": attempts_history(fields),
         "progress": _progress(partial) if fields["_state"] == "active" else None,
@@ -143,15 +149,15 @@ def summary(partial: Any) -> dict[str, Any]:
 
 
 def _progress(partial: Any) -> dict[str, Any] | None:
-    """Return the last progress report that was noted in the database."""
-    found = _try(lambda: noted(partial), None)
+    """Return the last report of its progress, as the database has it."""
+    found = _try(lambda: kept(partial) if partial.has_result else noted(partial), None)
     return None if found is None else found.as_dict()
 
 
 def _nothing() -> dict[str, Any]:
     """Return the form of a record of which nothing can be read."""
     names = (
-        "id state queue callable result result_repr failure worker engine begin_after "
+        "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
@@ -168,7 +174,8 @@ def retry_name(fields: Fields) -> str:
 
 
 def _outcome(fields: Fields | None) -> dict[str, Any]:
-    outcome: dict[str, Any] = {"result": None, "result_repr": None, "failure": None}
+    names = ("result", "result_repr", "failure", "ending")
+    outcome: dict[str, Any] = dict.fromkeys(names)
     if fields is None:
         return outcome
     value = fields["_result"]
@@ -177,6 +184,7 @@ def _outcome(fields: Fields | None) -> dict[str, Any]:
     outcome["result_repr"] = safe_repr(value)
     if isinstance(value, Failure):
         outcome["failure"] = _failure(value)
+        outcome["ending"] = _try(lambda: ending_text(value), None)
     else:
         outcome["result"] = json_form(value)
     return outcome
@@ -185,16 +193,17 @@ def _outcome(fields: Fields | None) -> dict[str, Any]:
 def _failure(failure: Failure) -> dict[str, Any]:
     evidence = getattr(failure, "evidence", {})
     return {
-        "type": _type_name(failure),
+        "type": type_name(failure),
         "message": _try(failure.getErrorMessage, ""),
         "traceback": _try(failure.getTraceback, ""),
         "evidence": {str(name): plain(value) for name, value in evidence.items()},
+        **{name: plain(getattr(failure.value, name, None)) for name in TOLD},
     }
 
 
 def attempts_history(fields: Fields) -> list[dict[str, Any]]:
     """Return the failed attempts that another one has followed or will, the oldest first."""
-    history = fields["_history"]
+    history = usable(fields["_history"])
     failed: list[FailedAttempt] = _try(lambda: [] if history is None else history.listed(), [])
     return [
         {
@@ -208,15 +217,9 @@ def attempts_history(fields: Fields) -> list[dict[str, Any]]:
 
 
 def _last_failure(fields: Fields) -> dict[str, Any] | None:
-    history = fields["_history"]
-    found = _try(lambda: None if history is None else history.failure, None)
+    history = usable(fields["_history"])
+    found = None if history is None else history.failure
     return None if found is None else _failure(found)
-
-
-def _type_name(failure: Failure) -> str:
-    if isinstance(failure, StoredFailure):
-        return failure.type_name
-    return qual(failure.type) if isinstance(failure.type, type) else str(failure.type)
 
 
 def _callbacks(fields: Fields, depth: int = 0) -> list[dict[str, Any]]:
@@ -227,7 +230,7 @@ def _callbacks(fields: Fields, depth: int = 0) -> list[dict[str, Any]]:
         below = []
         if depth < CALLBACK_DEPTH and (inner := Fields(callback)).is_readable:
             below = _callbacks(inner, depth + 1)
-        shown = {name: summary(callback).get(name) for name in ("id", "state", "callable")}
+        shown = {name: summary(callback).get(name) for name in ("id", "state", "callable", "call")}
         shown["failure"] = summary(callback).get("failure")
         found.append({**shown, "callbacks": below})
     return found
@@ -248,12 +251,13 @@ def plain(value: Any) -> Any:
 
 
 def safe_repr(value: Any) -> str:
-    """Return ``repr`` of a value, cut when it is long; never raises."""
+    """Return ``repr`` of a value, cut when it is long, without addresses; never raises."""
     try:
         if isinstance(value, str | bytes) and len(value) > WRITTEN_OUT:
             end = f"... ({len(value):,} characters)"
             return f"{repr(value[:REPR_CHARACTERS])[: REPR_CHARACTERS - len(end)]}{end}"
-        return cut(repr(value), REPR_CHARACTERS)
+        text = repr(value)
+        return cut(text if isinstance(value, str) else unaddressed(text), REPR_CHARACTERS)
     except Exception as error:  # any class's own code may run here
         kind = type(value)
         return f"<{kind.__module__}.{kind.__qualname__}: repr raised {type(error).__name__}>"

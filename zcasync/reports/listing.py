@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import heapq
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, TypeVar
 
-from zcasync.interfaces import COMPLETED, PENDING
+from zcasync import clock
 from zcasync.job.broken import broken
-from zcasync.reports.job import Fields, release
+from zcasync.job.callables import dotted
+from zcasync.reports.job import Fields, identity, release
+from zcasync.reports.selection import Selection
+from zcasync.reports.walk import ended_at, waiting, walk
 
 T = TypeVar("T")
 
-#: Records of workers are never fewer than the homes that there were: no listing looks at more.
-MOST_WORKERS = 1000
+#: So many of those that wait are looked at for one that is due.
+MOST_WAITING = 1000
+#: So many are kept while the first ones are looked for.
+SORTED_AT_ONCE = 2000
 
 
 def listing(
-    manager: Any, state: str | None, queue: str | None, limit: int, form: Callable[[Any], T]
+    manager: Any,
+    selection: Selection,
+    limit: int,
+    form: Callable[[Any], T],
+    seen: Callable[[], None] = lambda: None,
 ) -> list[T]:
     """Return up to ``limit`` partials as ``form`` has them: claimed, then waiting, then finished.
 
-    No more than one of them is in memory at a time: anybody can put large arguments.
+    What was shown is let go at once: anybody can put large arguments.  ``seen``: as ``walk``.
     """
     if manager is None:
         return []
-    names = [queue] if queue else ["thread", "reactor"]
     found: list[tuple[int, T]] = []
-    for one in _all(manager, state, names):
-        if _is_wanted(one, state, queue):
-            found.append((ended_at(one), form(one)))
+    for one in walk(manager, selection, seen):
+        found.append((ended_at(one), form(one)))
         release(one)
         if len(found) >= limit:
             break
@@ -39,59 +45,41 @@ def listing(
     return [shown for _, shown in sorted(found, key=lambda one: (one[0] > 0, -one[0]))]
 
 
-def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any]:
-    """Return up to ``limit`` workers: the ``first``, then those with an engine, then others.
-
-    Of very many only a part is looked at for that.
-    """
-    own = None if first is None else manager.workers.get(first)
-    others = islice((one for one in manager.workers.values() if one is not own), MOST_WORKERS)
-    in_order = sorted(others, key=lambda one: one.engine_bytes is None)
-    return [*([] if own is None else [own]), *in_order][:limit]
-
-
-def _all(manager: Any, state: str | None, names: list[str]) -> Iterator[Any]:
-    workers = chosen(manager, MOST_WORKERS)
-    if state != PENDING:
-        for worker in workers:
-            for name in names:
-                yield from getattr(worker, name)
-                yield from getattr(worker, name).unreadable
-    if state in (None, PENDING):
-        for name in names:
-            yield from waiting(manager.queue(name))
-    if state in (None, COMPLETED):
-        yield from heapq.merge(
-            *(worker.completed for worker in workers), key=ended_at, reverse=True
-        )
+def in_order(
+    manager: Any,
+    selection: Selection,
+    limit: int,
+    form: Callable[[Any], T],
+    sort: str,
+    seen: Callable[[], None] = lambda: None,
+) -> list[T]:
+    """Return the first ``limit`` of all that fit, by one of ``ORDERS``; looks at each of them."""
+    if manager is None:
+        return []
+    key, kept = ORDERS[sort], []
+    for number, one in enumerate(walk(manager, selection, seen)):
+        fields = Fields(one)
+        rank = key(fields) if fields.is_readable else None
+        kept.append(((rank is None, rank, number), one))
+        release(one)
+        if len(kept) >= max(SORTED_AT_ONCE, 2 * limit):
+            kept = heapq.nsmallest(limit, kept, key=lambda pair: pair[0])
+    first = heapq.nsmallest(limit, kept, key=lambda pair: pair[0])
+    return [form(one) for _, one in first]
 
 
-def _is_wanted(partial: Any, state: str | None, queue: str | None) -> bool:
-    fields = Fields(partial)
-    if not fields.is_readable:
-        return state is None
-    if state is not None and fields["_state"] != state:
-        return False
-    return queue is None or fields["_queue"] is None or fields["_queue"].__name__ == queue
+def _newest(name: str) -> Callable[[Fields], Any]:
+    return lambda fields: None if fields[name] is None else -fields[name]
 
 
-def waiting(queue: Any) -> Iterator[Any]:
-    """Yield what waits in a queue, broken records included.
-
-    In the order of the due times, except that what no claimer has read yet comes in the order of
-    the puts: to sort it, all of it would have to be loaded.
-    """
-    sources: list[Iterator[tuple[int, Any]]] = []
-    for lane in queue.lanes().values():
-        sources.append(lane.unread())
-        sources += map(_filed, (lane.filed or {}).values())
-    for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
-        if broken(partial) is not None or queue.waits(partial, due):
-            yield partial
-
-
-def _filed(tree: Any) -> Iterator[tuple[int, Any]]:
-    return ((key[0], partial) for key, partial in tree.items())
+#: The orders of a listing: a key for the fields of a job; None: it comes last.
+ORDERS: dict[str, Callable[[Fields], Any]] = {
+    "due": lambda fields: fields["_due"],
+    "started": _newest("_started"),
+    "ended": _newest("_ended"),
+    "attempts": lambda fields: -fields["_attempts"],
+    "call": lambda fields: dotted(fields["_call"]),
+}
 
 
 def claimed(worker: Any, limit: int | None = None) -> list[Any]:
@@ -100,7 +88,14 @@ def claimed(worker: Any, limit: int | None = None) -> list[Any]:
     return list(islice((one for sequence in sequences for one in sequence), limit))
 
 
-def ended_at(partial: Any) -> int:
-    """Return when a partial has ended, microseconds; 0: it has not, or that cannot be read."""
-    fields = Fields(partial)
-    return (fields["_ended"] or 0) if fields.is_readable else 0
+def oldest_due(queue: Any) -> dict[str, Any] | None:
+    """Return the id of the job of a queue that is due for longest, and for how many seconds.
+
+    None where none is due among the first of those that wait.
+    """
+    now = clock.now()
+    for partial in islice(waiting(queue), MOST_WAITING):
+        due = Fields(partial)["_due"] if broken(partial) is None else None
+        if due is not None and due <= now:
+            return {"id": identity(partial), "seconds": (now - due) / 1e6}
+    return None

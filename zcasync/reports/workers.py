@@ -18,10 +18,13 @@ from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge,
 from zcasync.liveness.watch import Silence, Watch
 from zcasync.protocol.control_client import ControlClient
 from zcasync.reports.job import identity
-from zcasync.reports.listing import chosen, claimed
+from zcasync.reports.listing import claimed, oldest_due
+from zcasync.reports.walk import chosen
 from zcasync.workers.claims_snapshot import Claims
 from zcasync.workers.claims_snapshot import read as read_snapshot
 from zcasync.workers.worker import Worker
+
+QUEUES = ("thread", "reactor")
 
 
 class SupervisorProbe:
@@ -128,13 +131,16 @@ def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:
     }
 
 
-def queues(manager: Any) -> dict[str, dict[str, int]]:
-    """Return how much waits in each queue."""
+def queues(manager: Any) -> dict[str, dict[str, Any]]:
+    """Return how much waits in each queue, and the job there that is due for longest."""
+    if manager is None:
+        return {name: {"due": 0, "held": 0, "oldest_due": None} for name in QUEUES}
     found = {}
-    for name in ("thread", "reactor"):
-        queue = None if manager is None else manager.queue(name)
-        held = 0 if queue is None else queue.count_held()
-        found[name] = {"due": 0 if queue is None else max(0, len(queue) - held), "held": held}
+    for name in QUEUES:
+        queue = manager.queue(name)
+        held = queue.count_held()
+        due = max(0, len(queue) - held)
+        found[name] = {"due": due, "held": held, "oldest_due": oldest_due(queue) if due else None}
     return found
 
 
@@ -173,10 +179,23 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
         "last_ping": None if worker.last_ping is None else worker.last_ping.isoformat(),
         "thread": {"size": worker.thread.size, "len": len(worker.thread)},
         "reactor": {"size": worker.reactor.size, "len": len(worker.reactor)},
-        "completed": len(worker.completed),
+        **_ended(worker),
         "children": _children(supervisor, database) if is_here else None,
         "versions": None if incarnation is None else incarnation.versions,
         "source": "database",
+    }
+
+
+def _ended(worker: Worker) -> dict[str, int | None]:
+    """Return how many jobs a worker has completed, and how many of these ended how."""
+    done = worker.completed
+    total, failed, cancelled = len(done), done.failed, done.cancelled
+    succeeded = max(0, total - failed - cancelled)
+    return {
+        "completed": total,
+        "succeeded": succeeded,
+        "failed": failed,
+        "cancelled": cancelled,
     }
 
 
@@ -212,7 +231,7 @@ def own_from_files(home: Home, supervisor: SupervisorProbe) -> dict[str, Any] | 
         "last_ping": None,
         "thread": _claims(held.thread if held else None),
         "reactor": _claims(held.reactor if held else None),
-        "completed": None,
+        **dict.fromkeys(("completed", "succeeded", "failed", "cancelled")),
         "children": _children(supervisor, held.database if held else ""),
         "versions": None,
         "source": "files",

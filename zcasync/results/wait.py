@@ -8,7 +8,7 @@ from typing import Any
 
 from zcasync.database.errors import is_storage_lost
 from zcasync.database.sync import catch_up
-from zcasync.interfaces import COMPLETED
+from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import LargeValue
@@ -128,7 +128,7 @@ class _Wait:
             load_together([self._left[oid] for oid in oids])
             for oid in oids:
                 self._left[oid]._p_activate()
-                if not self._is_synced:
+                if not self._is_synced or self._left[oid].state == PENDING:  # it may be discarded
                     self._require_end(self._left[oid])
         except Exception as error:
             if not is_storage_lost(error, committing=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from transaction.interfaces import TransientError
 
 from zcasync import clock
 from zcasync.job.failure import StoredFailure, sanitize
+from zcasync.job.history import MOST_ATTEMPTS
 from zcasync.job.record import PartialRecord
 from zcasync.retry.fault import Raised
 from zcasync.retry.policy import RetryDecision, ask
@@ -51,7 +53,8 @@ class Attempts:
         self._exceptions = partial.exceptions
         self._moment = partial.started_at or clock.now()
         self._is_open = True  # one has begun and not failed
-        self._failed: list[tuple[StoredFailure, int]] = []  # and another one follows
+        # And another one follows; no more of them than a history keeps.
+        self._failed: deque[tuple[StoredFailure, int]] = deque(maxlen=MOST_ATTEMPTS)
         self._mark, self._spent = timing.seconds(), 0.0
 
     def begin(self) -> None:
@@ -89,7 +92,7 @@ class Attempts:
         """Return further evidence for the final Failure."""
         found: dict[str, Any] = {}
         if isinstance(error, TransientError):
-            found["attempts"] = self._count
+            found["attempts"] = self.count
         if self._problem:
             found["retry"] = self._problem
         return found
@@ -112,10 +115,11 @@ class Attempts:
 
     def record(self, partial: PartialRecord) -> None:
         """Write the counts, when the last attempt began, and what was kept, in the record."""
-        partial.record_attempt(self._count, self._moment, self._conflicts, self._exceptions)
+        partial.record_attempt(self.count, self._moment, self._conflicts, self._exceptions)
         for failure, moment in self._failed:
             partial.remember(failure, moment)
 
     @property
-    def _count(self) -> int:
+    def count(self) -> int:
+        """The number of attempts, those in the record among them, that have begun."""
         return self._interruptions + self._conflicts + self._exceptions + self._is_open

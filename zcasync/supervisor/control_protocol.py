@@ -6,6 +6,7 @@ nothing for a while, costs the supervisor a line in its log and nothing else.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,12 +42,14 @@ COMPLAINT_SECONDS = 10.0
 class Operations:
     """The operations that an operator can have done.
 
-    ``cancel(oid, who)`` returns '' or the reason why that cannot be done.
+    ``cancel(oid, who)`` returns '' or the reason why that cannot be done; ``progress(oid)`` the
+    last report of a job that runs, as data, None: there is none.
     """
 
     status: Callable[[], dict[str, Any]]
     stop: Callable[[], None]
     cancel: Callable[[bytes, str], str]
+    progress: Callable[[bytes], dict[str, Any] | None] = lambda oid: None
 
 
 class ControlFactory(Factory):  # type: ignore[misc]
@@ -190,6 +193,10 @@ class ControlProtocol(amp.AMP, TimeoutMixin):  # type: ignore[misc]
         log.info("{who} cancels job {job}", who=self._actor(who), job=hex_oid(oid))
         name = self._name(who)
         return {"problem": self._operations.cancel(oid, name), "who": name}
+
+    @control.Progress.responder
+    def answer_progress(self, oid: bytes) -> dict[str, Any]:
+        return {"text": json.dumps(self._operations.progress(oid)).encode()}
 
     def _name(self, claim: str) -> str:
         """Return the name of the operator; where the kernel tells none only this user can be it."""

@@ -30,6 +30,7 @@ class ControlSocket:
         self._factory = ControlFactory(reactor, operations)
         self._port: Any = None
         self._retry: Any = None
+        self._is_stopped = False
         self._watch = SocketWatch(reactor, home, self._gone)
 
     def start(self) -> Any:
@@ -60,15 +61,20 @@ class ControlSocket:
 
     def _start_again(self) -> None:
         closed = maybeDeferred(self._close)
-        closed.addCallback(lambda _: self.start())
+        closed.addCallback(self._closed)
         closed.addErrback(self._not_started)
+
+    def _closed(self, _: object) -> Any:
+        """Listen anew, unless that is not wanted any more."""
+        return None if self._is_stopped else self.start()
 
     def _not_started(self, failure: Failure) -> None:
         log.error("no control socket: {why}", why=failure.getErrorMessage())
         self._retry = self._reactor.callLater(RETRY_SECONDS, self._start_again)
 
     def stop(self) -> Any:
-        """Stop listening.  Safe to repeat."""
+        """Stop listening, for good.  Safe to repeat."""
+        self._is_stopped = True
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
         return self._close()

@@ -84,6 +84,7 @@ class DatabaseSession:
                 self._wishes(),
                 self._watch,
                 self._environment.identity,
+                self._environment.home,
             )
         except BaseException:
             self.close()

@@ -269,7 +269,7 @@ class Engine:
 
     def _begin_anew(self, step: Step, failure: Failure) -> None:
         if step == Step.CONNECTION:
-            self.executors.drop_cancelled()
+            self.executors.doubt_cancelled()
             self._database.renew()
         elif step == Step.ENGINE:
             self._lost_because = "its engine is broken"
@@ -285,6 +285,10 @@ class Engine:
             return f"the engine is {self._life}"
         self.executors.cancel(oid, who)
         return ""
+
+    def hand_over_cancelled(self) -> dict[bytes, str]:
+        """Return what this engine has not cancelled, oid -> who, for the next one."""
+        return self.executors.hand_over_cancelled()
 
 
 def _pass_on(result: Any, waiter: Deferred[Any]) -> Any:

@@ -19,7 +19,6 @@ from zcasync.supervisor.failure_log import FailureLog
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
-from zcasync.supervisor.poll.wishes import dropped
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 
 log = Logger()
@@ -115,11 +114,13 @@ class Executors:
         """Keep what a failed pass did not do for the next one."""
         self._events.put_back(given)
 
-    def drop_cancelled(self) -> None:
-        """Give up what is to be cancelled: passes fail, and that may be why."""
-        for oid, who in self._events.drop_cancelled().items():
-            why = "no pass can be made with it"
-            log.error("{line}", line=dropped(oid, f"the cancel by {who}", why))
+    def doubt_cancelled(self) -> None:
+        """Try to make passes without what is to be cancelled: they fail, and that may be why."""
+        self._events.doubt_cancelled()
+
+    def hand_over_cancelled(self) -> dict[bytes, str]:
+        """Return what no pass has cancelled, oid -> who, for the next engine."""
+        return self._events.hand_over_cancelled()
 
     def note_pass(self, result: PassResult) -> None:
         """Drop what a pass has ended, and keep what it has left."""
@@ -137,9 +138,12 @@ class Executors:
         ready = {child.slot: child for child in self.pool.ready()}
         for slot, oids in jobs.slots.items():
             child = ready.get(slot)
-            if child is not None:
-                child.perform([oid for oid in oids if oid not in child.outstanding], tid)
-        for oid in jobs.reactor:
+            if child is None:
+                continue
+            new = [oid for oid in self._events.wanted(oids) if oid not in child.outstanding]
+            if new:
+                child.perform(new, tid)
+        for oid in self._events.wanted(jobs.reactor):
             self.reactor_jobs.start(oid)
         self._sharing.look()
 
@@ -157,10 +161,9 @@ class Executors:
                     self._sharing.take_back(child)
         self._wake()
 
-    def reported(self, partial: Any, progress: Progress) -> None:
+    def reported(self, oid: bytes, progress: Progress) -> None:
         """A job in this process has reported, in whatever thread."""
-        if partial is not None:
-            self._reactor.callFromThread(self.progress.report, partial._p_oid, progress)
+        self._reactor.callFromThread(self.progress.report, oid, progress)
 
     # what they report
 

@@ -13,12 +13,14 @@ from twisted.logger import Logger
 
 from zcasync import clock
 from zcasync.perform.notices import Notice
+from zcasync.text import printable
 
 log = Logger()
 
 #: Alike failures are counted for so long.
 PERIOD_SECONDS = 60.0
-#: So many different ones are logged in that time; those beyond are only counted.
+#: So many different ones are logged in that time, and so many that are attempted again: a flood of
+#: the one kind must not hide the other.  Those beyond are only counted.
 MOST_KINDS = 100
 
 
@@ -34,7 +36,32 @@ class Kind(NamedTuple):
     def text(self) -> str:
         """The failure in words, without the job."""
         what = "failed and is attempted again" if self.is_retry else "failed"
-        return f"{self.call} {what}: {self.type}: {self.message}"
+        return printable(f"{self.call} {what}: {self.type}: {self.message}")
+
+
+class Counts:
+    """The failures of a minute, of those that are final or of those that are not.
+
+    ``more``: how many of each kind came after the first one; ``last``: the job of the last of
+    these.  ``others``: of kinds too many.
+    """
+
+    def __init__(self) -> None:
+        self.more: Counter[Kind] = Counter()
+        self.last: dict[Kind, str] = {}
+        self.others = 0
+
+    def is_first(self, kind: Kind, job: str) -> bool:
+        """Count a failure of a job; return whether it is to have a line of its own."""
+        if kind in self.more:
+            self.more[kind] += 1
+            self.last[kind] = job
+        elif len(self.more) >= MOST_KINDS:
+            self.others += 1
+        else:
+            self.more[kind] = 0
+            return True
+        return False
 
 
 class FailureLog:
@@ -42,8 +69,7 @@ class FailureLog:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._more: Counter[Kind] = Counter()  # those that came after the first of their kind
-        self._others = 0
+        self._finals, self._retries = Counts(), Counts()
         self._timer: Any = None
 
     def tell(self, notice: Notice) -> None:
@@ -52,12 +78,7 @@ class FailureLog:
         kind = Kind(notice.call, notice.type, notice.message, is_retry)
         if self._timer is None:
             self._timer = self._reactor.callLater(PERIOD_SECONDS, self.sum_up)
-        if kind in self._more:
-            self._more[kind] += 1
-        elif len(self._more) >= MOST_KINDS:
-            self._others += 1
-        else:
-            self._more[kind] = 0
+        if (self._retries if is_retry else self._finals).is_first(kind, notice.job):
             write = log.warn if is_retry else log.error
             write("{line}", line=line(notice))
 
@@ -66,29 +87,36 @@ class FailureLog:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
-        for kind, count in self._more.items():
-            if count:
-                log.warn(
-                    "... and {count} more like this in the last minute: {what}",
-                    count=f"{count:,}",
-                    what=kind.text,
-                )
-        if self._others:
+        for counts, name in ((self._finals, "failures"), (self._retries, "retries")):
+            _log_counts(counts, name)
+        self._finals, self._retries = Counts(), Counts()
+
+
+def _log_counts(counts: Counts, name: str) -> None:
+    for kind, count in counts.more.items():
+        if count:
             log.warn(
-                "... and {count} more failures of other kinds in the last minute; zcasync jobs "
-                "lists the jobs",
-                count=f"{self._others:,}",
+                "... and {count} more like this in the last minute, the last one job {job}: {what}",
+                count=f"{count:,}",
+                job=counts.last[kind],
+                what=kind.text,
             )
-        self._more, self._others = Counter(), 0
+    if counts.others:
+        log.warn(
+            "... and {count} more {name} of other kinds in the last minute; zcasync jobs lists "
+            "the jobs",
+            count=f"{counts.others:,}",
+            name=name,
+        )
 
 
 def line(notice: Notice) -> str:
     """Return a notice as the log has it: one line, and for a final failure the traceback."""
-    name = f"job {notice.job} ({notice.call})"
+    name = f"job {notice.job} ({printable(notice.call)})"
     if notice.callback_of:
         name += f", a callback of job {notice.callback_of},"
     count = notice.attempts
-    why = f"{notice.type}: {notice.message}".replace("\n", " ")
+    why = printable(f"{notice.type}: {notice.message}")
     if notice.again_at is not None:
         moment = clock.to_datetime(notice.again_at)
         at = f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
@@ -14,6 +14,8 @@ from zcasync.database.errors import NOT_COMMITTED
 from zcasync.errors import HistoryChanged, InDoubt
 from zcasync.liveness.watch import PAUSE_SECONDS
 from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.poll.messages import Wish
+from zcasync.supervisor.poll.wishes import dropped
 from zcasync.supervisor.registration import ServedElsewhere
 
 log = Logger()
@@ -104,6 +106,7 @@ class EngineKeeper:
     def _renew(self) -> Any:
         assert self.engine is not None
         yield self.engine.abandon()
+        wanted = self.engine.hand_over_cancelled()
         while not self._stopping:
             try:
                 yield self.start()
@@ -113,7 +116,15 @@ class EngineKeeper:
                 log.error("no new engine yet: {why}", why=f"{type(error).__name__}: {error}")
                 yield deferLater(self._reactor, RETRY_SECONDS)
             else:
+                self._cancel(wanted)
                 return
+
+    def _cancel(self, wanted: Mapping[bytes, str]) -> None:
+        """Let the new engine cancel what the one before it has not."""
+        for oid, who in wanted.items():
+            problem = self.engine.cancel(oid, who) if self.engine else ""
+            if problem:
+                log.error("{line}", line=dropped(Wish(oid, who), problem))
 
     def _renewed(self, result: Any) -> None:
         self._renewing = None

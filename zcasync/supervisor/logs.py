@@ -108,9 +108,12 @@ class _Log(LogFile):  # type: ignore[misc]
     """A full disk is no reason to complain at each line: what matters is on the terminal too."""
 
     def _openFile(self) -> None:
-        """Open it, or make a new one, closed to others.  Raises OSError for a link."""
+        """Open it, or make a new one, closed to others.  Raises OSError for a link.
+
+        To append, because commands that fail append to it too.
+        """
         self.closed = False
-        fd = own_files.open_own(Path(self.path), os.O_RDWR)
+        fd = own_files.open_own(Path(self.path), os.O_RDWR | os.O_APPEND)
         self._file = open(fd, "rb+", 0)  # noqa: SIM115
         self.size = self._file.seek(0, os.SEEK_END)
 

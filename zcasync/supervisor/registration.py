@@ -39,10 +39,12 @@ def register(
     wishes: dict[str, Any],
     watch: Watch,
     identity: Callable[[], ProcessIdentity] = ProcessIdentity.here,
+    home: str | None = None,
 ) -> tuple[DataManager, Worker, Incarnation, list[str]]:
     """Install what is missing and write the new incarnation; returns notes for the log too.
 
-    ``wishes``: configured values for the worker's record (``children`` is its thread size).
+    ``wishes``: configured values for the worker's record (``children`` is its thread size);
+    ``home``: the path of the supervisor's.
     Raises AlreadyServed when a live process serves the worker, ServedElsewhere when one on another
     machine may: call it again with the same ``watch`` until that has been silent for too long.
     A commit in doubt is looked up; InDoubt where that cannot be done soon: the engine has not begun
@@ -51,7 +53,10 @@ def register(
     manager = connection.transaction_manager
 
     def change() -> tuple[bytes, list[str]]:
-        incarnation, notes = _register(connection, worker_uuid, engine, wishes, watch, identity)
+        incarnation = Incarnation(engine, _plain(worker_uuid), identity(), versions())
+        if home is not None:
+            incarnation.home = home
+        notes = _register(connection, incarnation, wishes, watch)
         return incarnation._p_oid, notes
 
     def is_there(made: tuple[bytes, list[str]]) -> bool:
@@ -87,28 +92,21 @@ def _plain(worker: uuid.UUID) -> uuid.UUID:
 
 
 def _register(
-    connection: Any,
-    worker_uuid: uuid.UUID,
-    engine: uuid.UUID,
-    wishes: dict[str, Any],
-    watch: Watch,
-    identity: Callable[[], ProcessIdentity],
-) -> tuple[Incarnation, list[str]]:
+    connection: Any, incarnation: Incarnation, wishes: dict[str, Any], watch: Watch
+) -> list[str]:
     data_manager = install(connection)
     for name, db in connection.db().databases.items():
         if db is not connection.db():
             install(connection.get_connection(name), connection.db().database_name)
-    plain = _plain(worker_uuid)
-    worker = data_manager.workers.get(plain)
+    worker = data_manager.workers.get(incarnation.worker)
     if worker is None:
-        worker = Worker(plain)
+        worker = Worker(incarnation.worker)
         data_manager.workers.add(worker)
     notes = check_predecessor(worker, watch)
-    incarnation = Incarnation(engine, plain, identity(), versions())
     incarnation.claims = worker.thread
     connection.add(incarnation)
     notes += take_over(worker, "its process was gone", worker, incarnation)
-    worker.engineUUID = engine
+    worker.engineUUID = incarnation.engineUUID
     worker.incarnation = incarnation
     if wishes.get("children") is not None:
         worker.thread.size = wishes["children"]
@@ -118,8 +116,8 @@ def _register(
     for queue in (data_manager.thread, data_manager.reactor):
         queue.retry_broken()
     worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
-    watch.begun.add(engine)
-    return incarnation, notes
+    watch.begun.add(incarnation.engineUUID)
+    return notes
 
 
 def own_incarnation(connection: Any, oid: bytes, engine: uuid.UUID) -> Incarnation:

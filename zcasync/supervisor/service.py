@@ -15,6 +15,7 @@ from zcasync import import_path
 from zcasync.database.opening import open_databases
 from zcasync.instance import trust
 from zcasync.instance.home import Home
+from zcasync.instance.judgement import ROOT
 from zcasync.instance.lock import HomeLock
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Configuration
@@ -29,7 +30,8 @@ from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.status import child_list, reactor_job_list
+from zcasync.supervisor.poll.environment import Environment
+from zcasync.supervisor.status import child_list, progress_of, reactor_job_list
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
@@ -74,7 +76,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
-        operations = Operations(self.status, self._stop_reactor, self._cancel)
+        operations = Operations(self.status, self._stop_reactor, self._cancel, self._progress)
         self._control = ControlSocket(reactor, home, operations)
         self._opener = DatabaseThread(reactor, "opener")
         self._db: Any = None
@@ -110,6 +112,8 @@ class Supervisor(Service):  # type: ignore[misc]
     def _start(self) -> Any:
         configure()  # for reactor jobs and their callbacks, which run here
         self._find_jobs()
+        if self._configuration.is_embedded and self._home.loss:
+            log.warn("{loss}", loss=self._home.loss)
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)
@@ -159,6 +163,7 @@ class Supervisor(Service):  # type: ignore[misc]
         parts = EngineParts(
             make_pool=child_processes(self._reactor, settings, self._spec),
             watch=Watch(is_only_home=self._configuration.is_embedded),
+            environment=Environment(home=os.fspath(self._home.path)),
         )
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
@@ -183,7 +188,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def _say_ready(self) -> None:
         log.info("{line}", line=ready_line(self._home))
         self._ready()
-        if os.geteuid() == trust.ROOT and not self._has_warned:
+        if os.geteuid() == ROOT and not self._has_warned:
             log.warn("{warning}", warning=trust.AS_ROOT)
             self._has_warned = True
 
@@ -235,6 +240,10 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
+
+    def _progress(self, oid: bytes) -> dict[str, Any] | None:
+        engine, pool = self.engine, self._pool()
+        return None if engine is None or pool is None else progress_of(pool, engine, oid)
 
     def _waiting_for(self) -> str | None:
         """What keeps it from working: the best reason there is."""

@@ -51,6 +51,14 @@ def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
     ]
 
 
+def progress_of(pool: Pool, engine: Engine, oid: bytes) -> dict[str, Any] | None:
+    """What a job that runs here has reported last; None: nothing, or it does not run."""
+    for child in pool.processes():
+        if child.outstanding and child.outstanding[0] == oid:
+            return _as_dict(child.progress)
+    return _as_dict(engine.executors.progress.latest(oid))
+
+
 def _as_dict(progress: Progress | None) -> dict[str, Any] | None:
     return None if progress is None else progress.as_dict()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import transaction
 
+from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.record import PartialRecord
@@ -37,8 +39,15 @@ def run_inline(partial: PartialRecord) -> Any:
     return partial.result
 
 
-def drain(manager: Any, *, limit: int = 10_000) -> list[PartialRecord]:
+def drain(
+    manager: Any, *, limit: int = 10_000, seconds: float | timedelta = 0
+) -> list[PartialRecord]:
     """Perform all due partials of a data manager, those that they put too; return them in order.
+
+    For zcasync's clock no time passes meanwhile, so that a partial which puts itself again, for
+    later, is not performed for ever.  ``seconds``, a number or a timedelta: so far in the future
+    what is due is performed too, each at its time, without any waiting: retries, reminders,
+    deadlines.
 
     Commits.  Raises AssertionError when more than ``limit`` were performed.
     """
@@ -47,10 +56,25 @@ def drain(manager: Any, *, limit: int = 10_000) -> list[PartialRecord]:
     if transaction_manager is None:
         transaction_manager = transaction.manager
     transaction_manager.commit()
-    while True:
-        due = next(manager.thread.iterDue(), None) or next(manager.reactor.iterDue(), None)
-        if due is None:
-            return performed
-        assert len(performed) < limit, f"drain: more than {limit} partials; the last: {due!r}"
-        run_inline(due)
-        performed.append(due)
+    span = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
+    now = clock.now()
+    end = now + span // clock.MICROSECOND
+    with clock.following(lambda: now):
+        while True:
+            first = _first(manager)
+            if first is None or first.due > end:
+                return performed
+            now = max(now, first.due)
+            if len(performed) >= limit:
+                raise AssertionError(
+                    f"drain: more than {limit} partials; the last: {first!r}.  One that puts "
+                    "itself again at once never ends: give it a delay, or raise the limit"
+                )
+            run_inline(first)
+            performed.append(first)
+
+
+def _first(manager: Any) -> Any:
+    """Return the partial that is due first, of all that wait; None: none does."""
+    waiting = [next(iter(queue), None) for queue in (manager.thread, manager.reactor)]
+    return min(filter(None, waiting), key=lambda partial: partial.due, default=None)

@@ -107,7 +107,7 @@ class ThreadWorker(ChildState):
         self._changed(self)
 
     def _ended(self, ended: Ended) -> None:
-        self.note_completed(ended.oids, ended.moments)
+        self.note_completed(ended.oids, ended.completions)
         for oid in ended.oids:
             self.note_ended(oid, ended.ending, ended.microseconds / 1e6, ended.detail)
         self._changed(self)

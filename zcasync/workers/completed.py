@@ -1,13 +1,15 @@
 """Completed: finished partials in the order of their end, in pages, dropped by age.
 
-Only the worker's engine writes here, so pages need no conflict resolution.  A page is rewritten by
+Only the worker's engine adds here, so pages need no conflict resolution.  What is to be run again,
+or discarded, is taken out by whoever wants that; it meets the engine on the last page alone, and
+counts what it takes in a record of its own.  A page is rewritten by
 each transaction that adds to it, so pages are short; a day of pages hangs on a tree, so that a new
 page costs the same on a busy day, and days are dropped as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from BTrees.IOBTree import IOBTree
@@ -16,12 +18,19 @@ from zope.interface import implementer
 
 from zcasync import clock
 from zcasync.interfaces import ICompletedCollection
+from zcasync.job.broken import broken
+from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
+from zcasync.workers.completed_places import Places
 
 PAGE_SIZE = 32
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
 BUCKET = timedelta(days=1)
+_SUCCEEDED = bytes([Outcome.SUCCEEDED])
+#: The count of a bucket for each outcome that is counted.
+_FULL_OF = {Outcome.FAILED: "full_failed", Outcome.CANCELLED: "full_cancelled"}
+_TAKEN_OF = {Outcome.FAILED: "failed", Outcome.CANCELLED: "cancelled"}
 #: Finished partials are kept this long, and up to a bucket longer.
 RETENTION = timedelta(days=7)
 
@@ -30,10 +39,60 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
     partials: tuple[PartialRecord, ...] = ()
+    outcomes = b""  # a byte for each, an Outcome; empty while all have succeeded
+    began: int | None = None  # when the first has ended, microseconds, where any was taken out
+
+    @property
+    def first_end(self) -> int:
+        """When the first has ended, microseconds; 0 where that cannot be read."""
+        if self.began is not None:
+            return self.began
+        readable = (one for one in self.partials if broken(one) is None)
+        return next((one.ended_at or 0 for one in readable), 0)
+
+    def add(self, partials: tuple[PartialRecord, ...], outcomes: bytes) -> None:
+        """Add finished partials, oldest first."""
+        if self.outcomes or any(outcomes):
+            self.outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED) + outcomes
+        self.partials += partials
+
+    def keep(self, places: list[int]) -> bytes:
+        """Keep the partials at these places only; return the outcomes of the others."""
+        outcomes = self.outcomes.ljust(len(self.partials), _SUCCEEDED)
+        if len(places) < len(self.partials):
+            if self.outcomes:
+                self.outcomes = bytes(outcomes[place] for place in places)
+            self.partials = tuple(self.partials[place] for place in places)
+        kept = set(places)
+        return bytes(one for place, one in enumerate(outcomes) if place not in kept)
+
+
+class Taken(Unpublished, Persistent):  # type: ignore[misc]
+    """How many were taken out of the full pages of a bucket, in a record of its own."""
+
+    value = 0
+    failed = 0
+    cancelled = 0
+
+    def add(self, outcomes: bytes) -> None:
+        """Count these, too."""
+        self.value += len(outcomes)
+        for outcome, name in _TAKEN_OF.items():
+            if count := outcomes.count(outcome):
+                setattr(self, name, getattr(self, name) + count)
+
+    def clear(self) -> None:
+        """Begin at 0 again."""
+        self.value = self.failed = self.cancelled = 0
 
 
 class Bucket(Unpublished, Persistent):  # type: ignore[misc]
     """The pages of one period of time."""
+
+    full_failed = 0  # of those in the pages before the last one
+    full_cancelled = 0
+    #: How many of ``full`` were taken out; None: none ever was.
+    taken: Taken | None = None
 
     def __init__(self, began: int) -> None:
         self.began = began
@@ -41,33 +100,78 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
         self.pages[0] = Page()
         self.full = 0  # number of partials in the pages before the last one
 
-    def add(self, partials: list[PartialRecord]) -> None:
+    def add(self, partials: list[PartialRecord], outcomes: bytes) -> None:
         """Add finished partials, oldest first."""
         rest = tuple(partials)
         number = self.pages.maxKey()
         page = self.pages[number]
         while rest:
             if len(page.partials) >= PAGE_SIZE:
-                self.full += len(page.partials)
+                self._close(page)
                 number += 1
                 page = self.pages[number] = Page()
             room = PAGE_SIZE - len(page.partials)
-            page.partials += rest[:room]
-            rest = rest[room:]
+            page.add(rest[:room], outcomes[:room])
+            rest, outcomes = rest[room:], outcomes[room:]
+
+    def take(self, number: int, oids: Collection[bytes]) -> None:
+        """Take partials out of a page."""
+        page: Page = self.pages[number]
+        kept = [place for place, one in enumerate(page.partials) if one._p_oid not in oids]
+        is_full = len(page.partials) >= PAGE_SIZE
+        page.began = page.first_end
+        outcomes = page.keep(kept)
+        if number < self.pages.maxKey():
+            if self.taken is None:
+                self.taken = Taken()
+            self.taken.add(outcomes)
+        elif is_full:
+            self._p_changed = True  # whoever begins the next page has counted this one
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""
         for page in self.pages.values():
-            if any(one is partial for one in page.partials):
-                page.partials = tuple(one for one in page.partials if one is not partial)
+            page.keep([place for place, one in enumerate(page.partials) if one is not partial])
         self.recount()
 
     def recount(self) -> None:
         """Count the partials in the pages before the last one anew."""
         last = self.pages.maxKey()
-        full = sum(len(page.partials) for number, page in self.pages.items() if number != last)
+        pages = [page for number, page in self.pages.items() if number != last]
+        full = sum(len(page.partials) for page in pages)
+        if self.taken is not None and self.taken.value:
+            self.taken.clear()
         if full != self.full:
             self.full = full
+        for outcome, name in _FULL_OF.items():
+            count = sum(page.outcomes.count(outcome) for page in pages)
+            if count != getattr(self, name):
+                setattr(self, name, count)
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many of the partials have failed, or were cancelled."""
+        found: int = getattr(self, _FULL_OF[outcome])
+        taken: int = 0 if self.taken is None else getattr(self.taken, _TAKEN_OF[outcome])
+        last: Page = self.pages[self.pages.maxKey()]
+        return found - taken + last.outcomes.count(outcome)
+
+    def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
+        """Yield the partials that have ended so, newest first; load no page beyond the last."""
+        left = sum(self.count(Outcome(one)) for one in outcomes)
+        for number in range(self.pages.maxKey(), -1, -1):
+            if left <= 0:
+                return
+            page = self.pages[number]
+            for place in range(len(page.outcomes) - 1, -1, -1):
+                if page.outcomes[place] in outcomes:
+                    left -= 1
+                    yield page.partials[place]
+
+    def _close(self, page: Page) -> None:
+        """Count a page that is full."""
+        self.full += len(page.partials)
+        for outcome, name in _FULL_OF.items() if page.outcomes else ():
+            setattr(self, name, getattr(self, name) + page.outcomes.count(outcome))
 
     def __iter__(self) -> Iterator[PartialRecord]:
         """Yield the partials, newest first."""
@@ -75,7 +179,8 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
             yield from reversed(self.pages[number].partials)
 
     def __len__(self) -> int:
-        return self.full + len(self.pages[self.pages.maxKey()].partials)
+        taken = 0 if self.taken is None else self.taken.value
+        return self.full - taken + len(self.pages[self.pages.maxKey()].partials)
 
 
 @implementer(ICompletedCollection)
@@ -87,12 +192,17 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
     def add(self, partial: PartialRecord) -> None:
         self.extend([partial])
 
-    def extend(self, partials: list[PartialRecord]) -> None:
-        """Add several finished partials, oldest first."""
+    def extend(self, partials: list[PartialRecord], outcomes: bytes | None = None) -> None:
+        """Add several finished partials, oldest first.
+
+        ``outcomes``: a byte for each, an Outcome; None: as their records say.
+        """
+        if outcomes is None:
+            outcomes = bytes(map(outcome_of, partials))
         now = clock.now()
         if not self._buckets or now - self._buckets[-1].began >= BUCKET // clock.MICROSECOND:
             self._buckets = (*self._buckets, Bucket(now))
-        self._buckets[-1].add(partials)
+        self._buckets[-1].add(partials, outcomes)
 
     def prune(self, keep: timedelta = RETENTION) -> int:
         """Drop buckets whose last partial is older than ``keep``; return the number of partials."""
@@ -101,6 +211,24 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
         if gone:
             self._buckets = tuple(bucket for bucket in self._buckets if bucket.began >= oldest)
         return sum(map(len, gone))
+
+    def take(self, partials: Iterable[PartialRecord]) -> set[bytes]:
+        """Take finished partials out; return the oids of those that were here.
+
+        Pages are in the order in which partials were retired, most often that of their ends: each
+        is looked for where its time is, and around that.
+        """
+        places = Places(self._buckets)
+        found: dict[int, set[bytes]] = {}
+        index: int | None = None
+        for partial in partials:
+            index = places.find(partial, index)
+            if index is not None:
+                found.setdefault(index, set()).add(partial._p_oid)
+        for index, oids in found.items():
+            bucket, number = places.page_at(index)
+            bucket.take(number, oids)
+        return set().union(*found.values())
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""
@@ -111,6 +239,14 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
         """Count anew what is here."""
         for bucket in self._buckets:
             bucket.recount()
+
+    @property
+    def failed(self) -> int:
+        return sum(bucket.count(Outcome.FAILED) for bucket in self._buckets)
+
+    @property
+    def cancelled(self) -> int:
+        return sum(bucket.count(Outcome.CANCELLED) for bucket in self._buckets)
 
     def first(self) -> PartialRecord:
         for partial in self:
@@ -127,6 +263,11 @@ class Completed(Unpublished, Persistent):  # type: ignore[misc]
     def __iter__(self) -> Iterator[PartialRecord]:
         for bucket in reversed(self._buckets):
             yield from bucket
+
+    def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
+        """Yield the failed ones, or the cancelled ones, newest first; load no others."""
+        for bucket in reversed(self._buckets):
+            yield from bucket.with_outcome(outcomes)
 
     def iter(
         self, start: datetime | None = None, stop: datetime | None = None

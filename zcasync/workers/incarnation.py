@@ -20,11 +20,15 @@ from zcasync.unpublished import Unpublished
 
 
 class Incarnation(Unpublished, Persistent):  # type: ignore[misc]
-    """One run of an engine for a worker; ``claims``: those of its children, None: unknown."""
+    """One run of an engine for a worker; ``claims``: those of its children, None: unknown.
+
+    ``home``: the path of the supervisor's home on its machine; None: no supervisor, or unknown.
+    """
 
     ended: int | None = None
     end_reason: str | None = None  # None while it lives
     claims: Any = None  # the worker's SizedSequence ``thread``
+    home: str | None = None
     versions: dict[str, str] | None = None  # name -> version of what it runs on; None: unknown
 
     def __init__(

@@ -7,7 +7,7 @@ worker's own record changes when an engine starts, ends or is buried.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import IWorker, IWorkers
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
+from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
@@ -79,6 +80,15 @@ class Worker(Unpublished, Persistent):  # type: ignore[misc]
     @property
     def last_ping(self) -> datetime | None:
         return self.ping.moment  # type: ignore[no-any-return]
+
+    def let_go(self, partials: Collection[PartialRecord]) -> None:
+        """Keep these finished partials no longer: its engine may not have retired all of them."""
+        oids = {partial._p_oid for partial in partials}
+        claimed: set[bytes] = set()
+        for one in (*self.thread.lists(), *self.reactor.lists()):
+            claimed |= oids.intersection(item._p_oid for item in one.items)
+            one.keep(item for item in one.items if item._p_oid not in oids)
+        self.completed.take(one for one in partials if one._p_oid not in claimed)
 
     def leave(self) -> None:
         """End with its engine; an engine that begins meanwhile conflicts.

@@ -14,6 +14,7 @@ A commit goes from the connection to the client, in one message to the server, a
   configuration
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -P -m zcasync.zeo``
+- ``client_connections``: the time and the bytes that a client has to register
 - ``client_messages``: what that server takes from a client, ``plain_values`` only; in
   ``client_requests``: with which arguments
 - ``conflict_resolution``: the classes that a server loads to resolve conflicts
@@ -23,6 +24,7 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``history``: clients that notice another history behind their server's address, by the commits
   in ``seen_commits``
 - ``peers``: clients that read nothing from a server of another user
+- ``tls_refusals``: why client and server do not come together with certificates
 - ``full_disk``: the end of a server that cannot write, and its new start
 - ``object_ids``: ids of new objects that are given once, by the server, the client and connections
 

@@ -10,34 +10,32 @@ long itself.
 
 from __future__ import annotations
 
-import logging
 import pickletools
-import socket
-import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from importlib import import_module
 from typing import Any
 
-from ZEO.asyncio.marshal import server_decoder
-
-from zcasync.text import cut, printable
 from zcasync.zeo.plain_values import decode
-
-log = logging.getLogger(__name__)
 
 #: All that a client may send before it is registered, bytes; a real one needs about a hundred.
 UNREGISTERED_BYTES = 16 * 1024
-#: What the message of a client that is not registered is made of.
+#: What the message of a client that is not registered is made of.  Nothing in it is there twice:
+#: a list of a list of a list, each named twice, is short, and endless for whoever walks along it.
 PLAIN = {
     "PROTO", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2",
-    "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "BINPUT", "BINGET", "UNICODE",
+    "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "BINPUT", "UNICODE",
     "BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES",
 }  # fmt: skip
+#: No tuple in such a message is longer; it has four parts, and a registration two arguments.
+UNREGISTERED_PARTS = 8
+#: What arguments are made of, but for those of NESTED: these can be logged, and compared.
+SCALARS = frozenset([type(None), bool, int, float, bytes, str])
+#: The methods with lists or dictionaries among their arguments.
+NESTED = frozenset(["together", "load_many", "tpc_begin", "undoInfo", "iterator_gc"])
 #: The number of a message that only keeps a connection alive.
 KEEP_ALIVE = -1
 #: What a message that is not to be acted upon is replaced by.
 NOTHING = (KEEP_ALIVE, True, "", ())
-#: Of a client's message, characters in the log.
-SHOWN_CHARACTERS = 200
 
 #: Its number, whether it needs no answer, the name of a method, and the arguments.
 Message = tuple[int, bool, str, tuple[Any, ...]]
@@ -45,6 +43,12 @@ Message = tuple[int, bool, str, tuple[Any, ...]]
 
 class RefusedMessage(Exception):
     """A message that no client has a reason to send."""
+
+
+def require_scalars(method: str, args: Iterable[Any]) -> None:
+    """Raise RefusedMessage for arguments of kinds that this method has no use for."""
+    if method not in NESTED and not SCALARS.issuperset(map(type, args)):
+        raise RefusedMessage(f"arguments of {method} are neither texts nor numbers")
 
 
 def decode_first(data: bytes) -> Any:
@@ -58,6 +62,23 @@ def decode_first(data: bytes) -> Any:
     return decode(data)
 
 
+def decode_packed(data: bytes, **limits: int) -> Any:
+    """Return what msgpack holds, without types of anybody's own.
+
+    Raises ValueError for it, for what lies too deep, and for more than ``limits`` allow.
+    """
+    unpackb = import_module("msgpack").unpackb  # there only where a server's configuration has it
+    return unpackb(data, raw=False, use_list=False, max_ext_len=0, **limits)
+
+
+def decode_first_packed(data: bytes) -> Any:
+    """Return what msgpack of a client that is not registered holds.
+
+    Raises ValueError for one that could take much more memory than it is long itself.
+    """
+    return decode_packed(data, max_array_len=UNREGISTERED_PARTS, max_map_len=0)
+
+
 class MessageReader:
     """Reads the messages of one connection, pickles or (``protocol`` M) msgpack.
 
@@ -69,8 +90,8 @@ class MessageReader:
         self, protocol: bytes, methods: Collection[str], refused: Callable[[str], None]
     ) -> None:
         is_pickle = protocol[:1] == b"Z"
-        self._registered = decode if is_pickle else server_decoder(protocol)
-        self._decode = decode_first if is_pickle else self._registered
+        self._registered = decode if is_pickle else decode_packed
+        self._decode = decode_first if is_pickle else decode_first_packed
         self._methods = methods
         self._refused = refused
 
@@ -85,28 +106,12 @@ class MessageReader:
             message_id, is_async, name, args = self._decode(data)
             if message_id == KEEP_ALIVE:
                 return NOTHING
-            if type(name) is not str or name not in self._methods or type(args) is not tuple:
+            if type(name) is not str or type(args) is not tuple:
+                raise RefusedMessage("it is no call")
+            if name not in self._methods:
                 raise RefusedMessage(f"it calls {name!r}")
+            require_scalars(name, args)
         except Exception as error:  # whatever a malformed message makes a decoder raise
             self._refused(f"{type(error).__name__}: {error}")
             return NOTHING
         return message_id, is_async, name, args
-
-
-def cut_off(transport: Any, why: str) -> None:
-    """Say in the log whose connection ends, and why."""
-    log.warning("%s is cut off: %s", peer(transport), printable(cut(why, SHOWN_CHARACTERS)))
-
-
-def peer(transport: Any) -> str:
-    """Return a name for the other end of a connection, for people."""
-    name = transport.get_extra_info("peername")
-    if isinstance(name, tuple):
-        return f"client {printable(str(name[0]))}:{name[1]}"
-    found = transport.get_extra_info("socket")
-    if found is None or not hasattr(socket, "SO_PEERCRED"):
-        return "a client"
-    layout = "3i"
-    data = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(layout))
-    pid, uid, _ = struct.unpack(layout, data)
-    return f"client of process {pid}, user {uid},"

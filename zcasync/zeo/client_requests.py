@@ -26,9 +26,17 @@ def require_id(found: Any) -> None:
         raise ValueError("an id has 8 bytes")
 
 
+def require_number(found: Any) -> None:
+    """Raise ValueError unless this can be the number that a client gives to its transaction."""
+    if not isinstance(found, int):
+        raise ValueError("a transaction has a number")
+
+
 def name(found: Any) -> str:
-    """Return a name that a client gives, as it can be logged."""
-    return cut(printable(str(found)))
+    """Return a name that a client gives, as it can be logged.  Raises ValueError for no text."""
+    if not isinstance(found, str):
+        raise ValueError("a name is a text")
+    return printable(cut(found))
 
 
 class ChecksRequests:
@@ -46,6 +54,7 @@ class ChecksRequests:
         self, number: int, user: Any, description: Any, extension: Any, *args: Any
     ) -> Any:
         """Begin a commit.  Raises ValueError for an extension that would have to be loaded."""
+        require_number(number)
         require_values(extension)
         return super().tpc_begin(number, user, description, extension, *args)  # type: ignore[misc]
 

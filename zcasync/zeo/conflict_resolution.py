@@ -8,10 +8,10 @@ never loaded, and the client that comes second gets its ConflictError.
 
 from __future__ import annotations
 
+import copyreg
 import logging
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -42,33 +42,56 @@ STOCK = {
 NEVER_RESOLVE = ("persistent", "zcasync")
 #: Classes that are named in the log, at most.
 NAMED = 100
+#: Why a class is not loaded, unless there is another reason.
+NOT_ALLOWED = (
+    "this server does not load the class {name}; where that is to be resolved, allow it with: "
+    "resolve-conflicts {name}"
+)
 
 
-@lru_cache(NAMED)
-def _say_once(module: str, name: str) -> None:
-    if module.partition(".")[0] not in NEVER_RESOLVE:
+class Notices:
+    """What is said once of each class, and of no more than :data:`NAMED` of them.
+
+    Who writes records chooses their names, so that one that was forgotten could be named for ever.
+    """
+
+    def __init__(self) -> None:
+        self._named: set[str] = set()
+
+    def say(self, module: str, name: str, why: str) -> None:
+        """Say in the log why a class is not loaded; {name} in the text is its name."""
         full = printable(cut(f"{module}.{name}"))
-        log.warning(
-            "a conflict is left to the clients, as this server does not load the class %s; "
-            "where that is to be resolved, allow it with: resolve-conflicts %s",
-            full,
-            full,
-        )
+        is_of_interest = module.partition(".")[0] not in NEVER_RESOLVE
+        if not is_of_interest or full in self._named or len(self._named) >= NAMED:
+            return
+        self._named.add(full)
+        log.warning("a conflict is left to the clients, as %s", why.replace("{name}", full))
+        if len(self._named) == NAMED:
+            log.warning("%d classes were named that are not loaded, and no more are", NAMED)
+
+
+notices = Notices()
 
 
 def _refuse(cls: Any, *args: Any, **kwargs: Any) -> Any:
-    _say_once(*cls.args)
-    raise BadClassName(*cls.args)
+    module, name = cls.args
+    notices.say(module, name, cls.why)
+    raise BadClassName(module, name)
 
 
 class _Unloaded(type, BadClass):
     """The kind of the stand-ins for classes that are not loaded.
 
-    A reference to an object of such a class is kept as it is; nothing can be made of it.
+    A reference to an object of such a class is kept as it is; nothing can be made of it, and where
+    a state has the class itself as a value, that state cannot be written again.
     """
 
     args: tuple[str, str]
+    why: str
     __call__ = _refuse
+
+
+copyreg.pickle(_Unloaded, _refuse)  # type: ignore[arg-type]
 
 
 class AllowedClasses:
@@ -80,20 +103,21 @@ class AllowedClasses:
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names)
         self._classes: dict[tuple[str, str], type] = {}
+        self._broken: dict[tuple[str, str], str] = {}
 
     def find(self, *name: Any) -> Any:
         """Return the class that a record calls ``module``, ``name``, or a stand-in for it.
 
-        Raises BadClassName for what is no name, and for one that cannot be imported.
+        Raises BadClassName for what is no name.
         """
         if len(name) != 2 or not all(type(part) is str for part in name):
             raise BadClassName(*name)
         found = self._classes.get(name)
         if found is None:
-            found = self._load(*name) if self._is_allowed(*name) else None
-            if found is None:
-                return _Unloaded("Unloaded", (), {"args": name, "__new__": _refuse})
-            self._classes[name] = found
+            loaded = self._load_once(name) if self._is_allowed(*name) else NOT_ALLOWED
+            if isinstance(loaded, str):
+                return _Unloaded("Unloaded", (), {"args": name, "why": loaded, "__new__": _refuse})
+            found = self._classes[name] = loaded
         return found
 
     def _is_allowed(self, module: str, name: str) -> bool:
@@ -104,15 +128,24 @@ class AllowedClasses:
     def _has_module(self, module: str) -> bool:
         return any(f"{module}.".startswith(f"{name}.") for name in self._names)
 
-    def _load(self, module: str, name: str) -> type | None:
+    def _load_once(self, name: tuple[str, str]) -> type | str:
+        """Return the class, or why there is none; what is broken is imported once only."""
+        found = self._broken.get(name) or self._load(*name)
+        if isinstance(found, str) and len(self._broken) < NAMED:
+            self._broken[name] = found
+        return found
+
+    def _load(self, module: str, name: str) -> type | str:
+        """Return the class, or why there is none."""
         try:
             found = getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise BadClassName(module, name) from error
+        except Exception as error:  # whatever a module raises: it is not ours
+            problem = printable(cut(f"{type(error).__name__}: {error}"))
+            return f"the class {{name}}, which is allowed, cannot be imported here: {problem}"
         if not isinstance(found, type):
-            return None
+            return "the class {name}, which is allowed, is none"
         is_named = not self._has_module(module) or f"{module}.{name}" in self._names
-        return found if is_named or found.__module__ == module else None
+        return found if is_named or found.__module__ == module else NOT_ALLOWED
 
 
 def resolve_only(names: Iterable[str] = ()) -> None:

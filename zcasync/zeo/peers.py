@@ -1,6 +1,7 @@
 """The trust of a ZEO client in the process that answers at its server's unix socket.
 
-Checked on each connection, before anything that arrives on it is loaded.  TCP is left to TLS.
+Checked on each connection, before anything that arrives on it is loaded.  TCP is left to TLS, and
+a server that refuses this client's certificate is not asked again at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ZEO.asyncio.client import ClientThread, Protocol
 from zcasync.errors import ConfigurationError
 from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
 from zcasync.zeo.history import ComparingClientIO, let_compare
+from zcasync.zeo.tls_refusals import NOT_TAKEN
 
 #: Returns where the server's socket is now.
 Locate = Callable[[], str]
@@ -49,12 +51,24 @@ class CheckedProtocol(Protocol):  # type: ignore[misc]
             except (ConfigurationError, OSError) as error:
                 self.close(error)
                 client.distrust(str(error))
+            else:
+                client.distrusted = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Try again at once, or later where TLS was not finished: the next try ends as this one."""
+        client = self.client
+        is_refused = self.ssl is not None and self.protocol_version is None and not self.closed
+        if is_refused:
+            self.close(exc)
+        super().connection_lost(exc)
+        if is_refused:
+            client.distrust(NOT_TAKEN)
 
 
 class CheckingClientIO(ComparingClientIO):
     """ZEO's part of a client that connects, with such connections.
 
-    ``distrusted``: why the last server was not trusted.
+    ``distrusted``: why the last server was not trusted; None where it was.
     """
 
     locate: Locate | None = None

@@ -19,40 +19,40 @@ with repairs that ZEO 6.2 needs:
 - A server that is killed forgets which object ids it had given out and gives them once more, see
   :mod:`zcasync.zeo.object_ids`.
 - Whoever reaches a server can run code there: see :mod:`zcasync.zeo.client_messages`,
-  :mod:`zcasync.zeo.client_requests` and :mod:`zcasync.zeo.conflict_resolution`; and its socket may
-  be open to others, see :mod:`zcasync.zeo.own_socket`.
+  :mod:`zcasync.zeo.client_requests` and :mod:`zcasync.zeo.conflict_resolution`; or occupy it, see
+  :mod:`zcasync.zeo.client_connections`; and its socket may be open to others, see
+  :mod:`zcasync.zeo.own_socket`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ZEO.StorageServer
-from ZEO.asyncio.server import Acceptor, Result, ServerProtocol
+from ZEO.asyncio.server import Result
 from ZODB.FileStorage import FileStorage
 from ZODB.POSException import POSKeyError, StorageTransactionError
 
 from zcasync.zeo.bulk_load import LOAD_MANY
 from zcasync.zeo.client import COLLECTED, COMMIT, TOGETHER, VOTE, Message
-from zcasync.zeo.client_messages import UNREGISTERED_BYTES, MessageReader, cut_off
+from zcasync.zeo.client_connections import ClientAcceptor
+from zcasync.zeo.client_messages import require_scalars
 from zcasync.zeo.client_requests import ChecksRequests
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, end_when_full, why_no_room
 from zcasync.zeo.memory_buffers import CommitLog
 from zcasync.zeo.object_ids import ONCE, give_none_twice
 from zcasync.zeo.own_file import OwnFile, last_commit
 from zcasync.zeo.own_socket import open_to_nobody_else, warn_of_open_doors
+from zcasync.zeo.tls_refusals import tell_refusals
 
 log = logging.getLogger(__name__)
 
 #: The exit code after a storage closed itself in a commit: it would answer no client any more.
 EXIT_STORAGE_CLOSED = 73
-#: What monitors say instead of a protocol; they are told the numbers of the server, and no more.
-STATUS = b"ruok"
 
 
 class Handler(ChecksRequests, ZEO.StorageServer.ZEOStorage):  # type: ignore[misc]
@@ -84,8 +84,9 @@ class Handler(ChecksRequests, ZEO.StorageServer.ZEOStorage):  # type: ignore[mis
         To a vote it is ZEO's answer; to a commit the same, and the transaction's id.
         """
         for method, given in messages:
-            if method not in COLLECTED:
-                raise ValueError(f"{method!r} is no message of a commit")
+            if type(method) is not str or method not in COLLECTED:
+                raise ValueError("there is another request among the messages of a commit")
+            require_scalars(method, given)
             getattr(self, method)(*given)
         if question == COMMIT:
             return self.commit(*args)
@@ -138,85 +139,14 @@ class Handler(ChecksRequests, ZEO.StorageServer.ZEOStorage):  # type: ignore[mis
         return None if found is None else found[:2]
 
 
-class ClientConnection(ServerProtocol):  # type: ignore[misc]
-    """The connection of one client; made in the thread of the server's loop."""
-
-    data_received: Callable[[bytes], None]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._loop_thread = threading.get_ident()
-        self._left = UNREGISTERED_BYTES
-
-    def connection_made(self, transport: Any) -> None:
-        """Announce the protocol, and read what comes before the client is registered."""
-        super().connection_made(transport)
-        self._read = self.data_received
-        self.data_received = self._read_first
-
-    def _read_first(self, data: bytes) -> None:
-        """Read what comes before the client is registered, which is not much."""
-        self._left -= len(data)
-        if self._left < 0:
-            self._refuse("it sends much and does not register")
-        else:
-            self._read(data)
-
-    def finish_connection(self, protocol_version: bytes) -> None:
-        """Begin with the protocol that was announced; end with any other one."""
-        if protocol_version not in (self.announce_protocol, STATUS):
-            self._refuse(f"it answers with the protocol {protocol_version!r}")
-            return
-        super().finish_connection(protocol_version)
-        if protocol_version != STATUS:
-            self._reader = MessageReader(protocol_version, self.methods, self._refuse)
-            self.decode = self._reader.read
-
-    def let_in(self, methods: set[str]) -> None:
-        """Let the client, which is registered, call these methods."""
-        self.methods = methods
-        self._reader.let_in(methods)
-        self.data_received = self._read
-
-    def _refuse(self, why: str) -> None:
-        if not self.closed:
-            cut_off(self.sm_protocol.transport, why)
-            self.close()
-
-    def close(self) -> None:
-        """Close it, and abort what its client was committing.  Safe to repeat."""
-        handler, was_closed = self.zeo_storage, self.closed
-        super().close()
-        if not was_closed and handler.connected:
-            handler.notify_disconnected()
-
-    def async_threadsafe(self, method: str, *args: Any) -> None:
-        """Send to the client at once, and so in the order of the calls, in the loop's thread."""
-        if threading.get_ident() == self._loop_thread:
-            self.call_async(method, args)
-        else:
-            super().async_threadsafe(method, *args)
-
-
-class ClientAcceptor(Acceptor):  # type: ignore[misc]
-    """The acceptor of the connections of clients."""
-
-    def factory(self) -> ClientConnection:
-        """Return the connection of the next client."""
-        try:
-            handler = self.storage_server.create_client_handler()
-            return ClientConnection(self.event_loop, self.addr, handler, self.msgpack)
-        except Exception:
-            log.exception("a client cannot be served")
-            raise
-
-
 class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     """The storage server with these repairs."""
 
     _is_closing = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        if options.get("ssl") is not None:
+            tell_refusals(options["ssl"])
         with open_to_nobody_else():
             super().__init__(*args, **{"Acceptor": ClientAcceptor, **options})
         warn_of_open_doors(self.acceptor.addr, self.ssl)

@@ -12,8 +12,9 @@ from twisted.internet.task import Clock
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.output_marks import STACK_END, STACK_SIGNAL, new_mark
 
 #: Above what any kernel gives to a process, so that a signal to it or its group meets nobody.
@@ -79,9 +80,12 @@ class FakeProcess:
             ending=ending.value,
             microseconds=1000,
             detail="",
-            moments=[1] if ending == Ending.COMPLETED else [],
+            completions=[Completion(1)] if ending == Ending.COMPLETED else [],
         )
         self.leave_when_done()
+
+    def tell(self, notice: Notice) -> None:
+        self._end.callRemote(commands.Told, notice=notice.as_dict())
 
     def take_back(self) -> list[bytes]:
         taken, self.jobs = self.jobs[1:], self.jobs[:1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ampoule.main import TO_CHILD
 from twisted.internet.error import ProcessTerminated
@@ -11,10 +13,12 @@ from tests.supervisor.children.fake_children import MARK
 from tests.supervisor.children.pooled import BOOT_TIMEOUT, Pooled
 from tests.support.scenes import Said
 from zcasync.job.ids import hex_oid
+from zcasync.perform.notices import Notice
 from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.backoff import STEADY_SECONDS
 from zcasync.supervisor.children.boots import PATIENCE_SECONDS
 from zcasync.supervisor.children.process_info import ProcessInfo
+from zcasync.supervisor.children.recycling import Recycling
 
 A, B, C = (number.to_bytes(8) for number in (1, 2, 3))
 
@@ -115,6 +119,21 @@ def test_a_child_gets_its_jobs_and_says_when_each_has_ended(pooled: Pooled) -> N
     process.end_job()
     assert list(child.outstanding) == [B]
     assert [oid for oid, _, _ in child.ended] == [A]
+
+
+def test_a_failure_that_a_child_tells_of_is_passed_on_and_no_reason_to_look_at_all_children(
+    pooled: Pooled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (process,) = pooled.boot(1)
+    child = pooled.perform([A])
+    looks: list[Any] = []
+    monkeypatch.setattr(Recycling, "why", lambda self, one: looks.append(one))
+    notice = Notice("0x1", "", "shop.charge", 1, "ValueError", "no card", "", None)
+    del pooled.changed[:]
+    process.tell(notice)
+    assert pooled.changed == [0]
+    assert child.take_notices() == [notice]
+    assert looks == []
 
 
 def test_jobs_that_have_not_begun_are_revoked(pooled: Pooled) -> None:

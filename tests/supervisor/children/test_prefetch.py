@@ -125,16 +125,39 @@ def test_jobs_are_asked_back_once(reactor: Clock, shared: Shared) -> None:
     assert len(shared.loaded.asked) == 1
 
 
-def test_no_job_is_revoked_while_all_children_are_busy(reactor: Clock, shared: Shared) -> None:
+def test_while_all_children_are_at_long_jobs_another_worker_may_have_what_is_behind(
+    reactor: Clock, shared: Shared
+) -> None:
+    """Callbacks cannot leave the worker: they are given out again, and are not asked for again."""
     shared.loaded.note_given(oids(1, 2))
     shared.other.note_given(oids(3))
     shared.sharing.look()
     reactor.pump([SHARE_SECONDS] * 3)
-    assert shared.loaded.asked == []
+    shared.loaded.asked[0].callback(oids(2))
+    shared.loaded.outstanding.remove(oids(2)[0])
+    shared.loaded.taking_back = False
+    assert shared.returned == [(0, oids(2))]
+
+    shared.loaded.note_given(oids(2))
+    shared.sharing.look()
+    reactor.pump([SHARE_SECONDS] * 3)
+    assert len(shared.loaded.asked) == 1
 
     shared.other.note_ended(*oids(3), Ending.SETTLED, 1.0, "")
     reactor.advance(SHARE_SECONDS)
-    assert len(shared.loaded.asked) == 1
+    assert len(shared.loaded.asked) == 2
+
+
+def test_behind_the_next_long_job_it_is_asked_for_again(reactor: Clock, shared: Shared) -> None:
+    alone = Sharing(reactor, lambda: [shared.loaded], lambda slot, taken: None)
+    for first in (1, 3):
+        shared.loaded.note_given(oids(first, first + 1))
+        alone.look()
+        reactor.pump([SHARE_SECONDS] * 3)
+        shared.loaded.taking_back = False
+        for oid in oids(first, first + 1):
+            shared.loaded.note_ended(oid, Ending.SETTLED, 1.0, "")
+    assert len(shared.loaded.asked) == 2
 
 
 def test_jobs_behind_a_long_one_are_revoked_for_a_child_that_is_never_idle(

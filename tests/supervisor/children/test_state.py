@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from zcasync.perform.progress import Progress
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.supervisor.children.state import TRANSITIONS, ChildState
 
 A, B, C = (bytes([0, 0, 0, 0, 0, 0, 0, number]) for number in (1, 2, 3))
@@ -136,11 +136,11 @@ def test_progress_belongs_to_the_running_job(ready: ChildState) -> None:
 def test_a_report_tells_everything_once(ready: ChildState) -> None:
     ready.note_given([A, B, C])
     ready.note_progress(Progress(1, 2, "half", 0))
-    ready.note_completed([C], [7])
+    ready.note_completed([C], [Completion(7)])
     ready.note_given_back([B])
     report = ready.take_report()
     assert (report.outstanding, report.deferred) == ({A, C}, set())
-    assert (report.completed, report.returned) == ({C: 7}, [B])
+    assert (report.completed, report.returned) == ({C: Completion(7)}, [B])
     assert report.progress == (A, Progress(1, 2, "half", 0))
     assert not report.has_changes
 

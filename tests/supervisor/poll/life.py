@@ -21,7 +21,7 @@ from zcasync.child.job_thread import JobThread
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
 from zcasync.perform.performer import Performer
-from zcasync.protocol.outcomes import Ended, Ending
+from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 
 #: More passes than any of these lives takes.
@@ -44,7 +44,7 @@ class Life:
         self.waiting: list[bytes] = []
         self.outstanding: list[bytes] = []
         self.ended: list[Ended] = []
-        self._unretired: dict[bytes, int] = {}
+        self._unretired: dict[bytes, Completion] = {}
         self._for_reactor: list[bytes] = []
         self._cancelled: dict[bytes, str] = {}
         self._news = SlotReport()
@@ -106,7 +106,7 @@ class Life:
         slot.completed = dict(self._unretired)
         for ended in self.ended:
             if ended.ending == Ending.COMPLETED:
-                slot.completed.update(zip(ended.oids, ended.moments, strict=True))
+                slot.completed.update(zip(ended.oids, ended.completions, strict=True))
         self.ended.clear()
         reactor = SlotReport(ready=True, room=2)
         given = PassInput({0: slot}, reactor, cancelled=dict(self._cancelled), has_changes=True)

@@ -8,6 +8,7 @@ from tests.support.sessions import Session
 from zcasync import Partial, clock
 from zcasync.liveness.death import Death
 from zcasync.liveness.watch import Watch
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 from zcasync.supervisor.poll.poll_pass import Passes
@@ -68,9 +69,9 @@ def ready(room: int = 0, in_hand: list[Partial] | None = None) -> SlotReport:
 
 
 def completed(
-    oids: dict[bytes, int], room: int = 0, in_hand: list[Partial] | None = None
+    oids: dict[bytes, Completion], room: int = 0, in_hand: list[Partial] | None = None
 ) -> SlotReport:
-    """The same, whose child has said that these are completed, and when."""
+    """The same, whose child has said that these are completed, and when and how."""
     slot = ready(room, in_hand)
     slot.completed = oids
     return slot

@@ -233,3 +233,25 @@ def test_progress_of_a_job_that_is_not_there_costs_a_pass_nothing(scene: Scene) 
     done = scene.run(PassInput(progress={b"\xff" * 8: note}), s0=ready(room=1))
     assert done.hand_out.slots == {0: oids([partial])}
     assert "a note of the progress of job 0xffffffffffffffff is dropped" in "".join(done.log)
+
+
+def test_a_note_of_progress_that_fails_takes_no_cancel_with_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (partial,) = scene.put()
+    scene.run(s0=ready(room=1))
+    oid, note = partial._p_oid, Progress(1, 2, "half way", 0)
+
+    def fail(progress: Progress) -> None:
+        raise TypeError("no such note")
+
+    monkeypatch.setattr(Progress, "as_dict", fail)
+    given = PassInput(progress={oid: note}, cancelled={oid: "jane"})
+    done = scene.run(given, s0=ready(in_hand=[partial]))
+    assert done.cancelled == [], "it still runs"
+    (line,) = [line for line in done.log if "is dropped" in line]
+    assert "a note of the progress" in line
+    given = PassInput(progress={oid: note}, cancelled={oid: "jane"})
+    done = scene.run(given, s0=SlotReport(deaths=[(DEATH, False)]))
+    assert partial.result.check(AbortedError)
+    assert done.cancelled == [oid]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.jobs import samples
-from tests.supervisor.poll.scene import Scene, oids, ready
+from tests.supervisor.poll.scene import Scene, completed, oids, ready
 from tests.support import scenes
 from tests.support.scenes import gone
 from tests.support.sessions import TWO, Connect, FakeClock
@@ -155,3 +155,42 @@ def test_callbacks_that_an_application_has_run_are_left_alone(
     assert (done.hand_out.slots, done.claimed, scene.held()) == ({}, 0, [])
     scene.client.sync()
     assert (len(scene.client.queue), scene.client.queue.count_held()) == (0, 0)
+
+
+def run_again(scene: Scene) -> Partial:
+    """A job that its child has completed, without the engine having heard of it, waits again."""
+    [partial] = scene.put(1)
+    scene.run(s0=ready(room=1))
+    scenes.end(partial, 1)
+    scene.session.commit()
+    scene.client.sync()
+    scene.client.same(partial).retry()
+    scene.client.commit()
+    return partial
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_what_is_run_again_goes_to_no_child_that_still_has_to_report_its_last_end(
+    scene: Scene, fake_clock: FakeClock, is_heard: bool
+) -> None:
+    partial = run_again(scene)
+    late = completed({partial._p_oid: 5}, room=1) if is_heard else ready(1, [partial])
+    result = scene.run(s0=late)
+    assert (partial.state, scene.held(), result.hand_out.slots) == (PENDING, [], {})
+    assert list(scene.worker.completed) == []
+
+    if not is_heard:  # now it is
+        scene.run(s0=completed({partial._p_oid: 5}))
+    assert list(scene.worker.completed) == []
+    fake_clock.advance(seconds=1)
+    result = scene.run(s0=ready(room=1))
+    assert (partial.state, scene.held()) == (ACTIVE, [partial])
+    assert result.hand_out.slots == {0: [partial._p_oid]}
+
+
+def test_what_is_run_again_goes_to_another_child_at_once(scene: Scene) -> None:
+    scene.size(2)
+    partial = run_again(scene)
+    result = scene.run(s0=ready(1, [partial]), s1=ready(1))
+    assert (scene.held(0), scene.held(1)) == ([], [partial])
+    assert result.hand_out.slots == {1: [partial._p_oid]}

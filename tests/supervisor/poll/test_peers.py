@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from ZEO.Exceptions import ClientDisconnected
 
 from tests.supervisor.poll.scene import Scene, oids, ready
 from tests.support import scenes
@@ -10,7 +13,11 @@ from tests.support.scenes import ELSEWHERE, gone
 from tests.support.sessions import ONE, TWO
 from zcasync.errors import FencedError
 from zcasync.interfaces import PENDING
+from zcasync.perform.progress import Progress
 from zcasync.supervisor import registration
+from zcasync.supervisor.poll.messages import PassInput, Wish
+from zcasync.supervisor.poll.poll_pass import Passes
+from zcasync.supervisor.poll.wishes import FailedWish
 
 
 def test_an_engine_that_was_buried_may_not_go_on(scene: Scene) -> None:
@@ -63,3 +70,32 @@ def test_a_silent_engine_is_buried_only_after_its_promise(scene: Scene) -> None:
     scene.client.sync()
 
     assert far.engineUUID is None
+
+
+def test_burials_are_told_whatever_becomes_of_the_pass(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.client.sync()
+    scenes.serve(scene.client, TWO, gone())
+    scene.client.commit()
+    left: list[Exception] = [FailedWish(Wish(b"1" * 8), KeyError("no")), ClientDisconnected()]
+    steps = Passes._steps
+
+    def fail(self: Passes, *given: Any) -> Any:
+        if left:
+            raise left.pop(0)
+        return steps(self, *given)
+
+    monkeypatch.setattr(Passes, "_steps", fail)
+    with pytest.raises(ClientDisconnected):
+        scene.run()
+    told = scene.run().log + scene.run().log
+    assert len([line for line in told if "is buried: process" in line]) == 1
+
+
+def test_a_pass_looks_at_its_peers_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr(scene.passes._peers, "look", lambda: looks.append("look") or [])
+    done = scene.run(PassInput(progress={b"\xff" * 8: Progress(1, 2, "", 0)}))
+    assert "is dropped" in "".join(done.log)
+    assert looks == ["look"]

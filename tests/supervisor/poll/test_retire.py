@@ -11,6 +11,8 @@ from tests.support import scenes
 from tests.support.scenes import Seconds
 from zcasync import Partial
 from zcasync.interfaces import ACTIVE
+from zcasync.job.outcome import Outcome
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.retire import RETIRE_COUNT, RETIRE_SECONDS, Retiring
 
@@ -76,7 +78,7 @@ def test_a_finished_job_is_retired_into_the_completed(scene: Scene) -> None:
 def test_a_job_that_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> None:
     over, waits = scene.put(2)
     scene.run(s0=ready(room=1))
-    ended = over._due + 5
+    ended = Completion(over._due + 5)
     scenes.end(over, 1)
     scene.session.commit()
     done = scene.run(s0=completed({over._p_oid: ended}))
@@ -100,6 +102,24 @@ def test_a_job_that_a_child_has_completed_waits_a_moment_for_more(scene: Scene) 
     assert not done.unretired
 
 
+def test_what_has_failed_and_what_was_cancelled_is_counted_where_it_retires(scene: Scene) -> None:
+    partials = scene.put(4)
+    scene.run(s0=ready(room=4))
+    for over in partials:
+        scenes.end(over, 1)
+    scene.session.commit()
+    outcomes = (Outcome.FAILED, Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.FAILED)
+    reported = {
+        over._p_oid: Completion(number, outcome)
+        for number, (over, outcome) in enumerate(zip(partials, outcomes, strict=True))
+    }
+    done = scene.run(s0=completed(reported))
+    assert done.unretired == {0: reported}
+    scene.run(PassInput(is_last=True), s0=completed(done.unretired[0]))
+    found = scene.worker.completed
+    assert (len(found), found.failed, found.cancelled) == (4, 2, 1)
+
+
 def test_a_job_that_begins_once_does_not_wait_for_finished_ones(scene: Scene) -> None:
     (over,) = scene.put()
     scene.run(s0=ready(room=1))
@@ -107,7 +127,7 @@ def test_a_job_that_begins_once_does_not_wait_for_finished_ones(scene: Scene) ->
     scene.client.manager.thread.put(Partial(abs, 1), retry="never")
     scene.client.commit()
     scene.session.sync()
-    done = scene.run(s0=completed({over._p_oid: 1}, room=1))
+    done = scene.run(s0=completed({over._p_oid: Completion(1)}, room=1))
 
     assert len(done.hand_out.slots[0]) == 1
 
@@ -117,7 +137,7 @@ def test_the_last_pass_leaves_nothing_to_be_retired(scene: Scene) -> None:
     scene.run(s0=ready(room=1))
     scenes.end(over, 1)
     scene.session.commit()
-    scene.run(PassInput(is_last=True), s0=completed({over._p_oid: 1}))
+    scene.run(PassInput(is_last=True), s0=completed({over._p_oid: Completion(1)}))
 
     assert scene.held() == []
     assert list(scene.worker.completed) == [over]
@@ -132,7 +152,7 @@ def test_a_finished_job_stays_in_a_slot_beyond_the_size_until_it_is_retired(
     scenes.end(over, 1)
     scene.session.commit()
     scene.size(1)
-    done = scene.run(s0=ready(), s1=SlotReport(completed={over._p_oid: 1}))
+    done = scene.run(s0=ready(), s1=SlotReport(completed={over._p_oid: Completion(1)}))
 
     assert not done.hand_out.slots
     scene.seconds.advance(RETIRE_SECONDS)
@@ -203,7 +223,7 @@ def test_a_completed_job_retires_although_its_result_cannot_be_loaded_here(
     monkeypatch.setattr(scenes.Fickle, "refuses", True)
     for in_hand in ([at_work], []):
         scene.session.connection.cacheMinimize()
-        done = scene.run(s0=completed({over._p_oid: 1}, in_hand=in_hand))
+        done = scene.run(s0=completed({over._p_oid: Completion(1)}, in_hand=in_hand))
         scene.seconds.advance(RETIRE_SECONDS)
     assert done.retired == 1
     assert over not in scene.held()

@@ -7,6 +7,7 @@ import pytest
 from tests.support import scenes
 from tests.support.sessions import Session
 from zcasync import Partial
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.slots import REACTOR, Slots
 from zcasync.workers.worker import Worker
@@ -75,7 +76,7 @@ def test_what_is_claimed_is_assigned_or_completed_or_neither(
     report = SlotReport(
         outstanding=oids(running, waiting),
         deferred=oids(waiting),
-        completed={over._p_oid: 7},
+        completed={over._p_oid: Completion(7)},
     )
     slots = Slots(worker, PassInput(slots={0: report}))
     slot = slots.threads[0]
@@ -83,9 +84,9 @@ def test_what_is_claimed_is_assigned_or_completed_or_neither(
     assert slot.unassigned() == [over, rest]
     assert (slot.count_ahead(), slots.unretired()) == (3, {})
 
-    slot.unretired = {over._p_oid: 7}
+    slot.unretired = {over._p_oid: Completion(7)}
     assert slot.unassigned() == [rest]
-    assert (slot.count_ahead(), slots.unretired()) == (2, {0: {over._p_oid: 7}})
+    assert (slot.count_ahead(), slots.unretired()) == (2, {0: {over._p_oid: Completion(7)}})
 
 
 def test_the_idlest_slot_is_one_that_can_take_jobs_and_has_few(worker: Worker) -> None:

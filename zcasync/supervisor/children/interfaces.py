@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.supervisor.children.state import ChildReport, EndedJob
 
 
@@ -125,7 +125,7 @@ class IChildProcess(Protocol):
     def was_told(self, notice: Notice) -> None:
         """Note that a call has failed, and pass that on."""
 
-    def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
+    def note_completed(self, oids: list[bytes], completions: list[Completion]) -> None:
         """Note that jobs are completed: committed, with nothing left to do for them."""
 
     def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:

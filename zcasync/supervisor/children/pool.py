@@ -242,6 +242,7 @@ class Pool:
 
     def _child_changed(self, child: Child) -> None:
         has_ended_job = bool(child.ended)
+        only_tells = bool(child.notices) and not has_ended_job
         if has_ended_job:
             self.backoff.ends(child.ready_at)
             self._health.check_after_job(child)
@@ -249,6 +250,8 @@ class Pool:
             self.backoff.eases()
         if child.slot != NO_SLOT:
             self._changed(child)
+        if only_tells:
+            return  # of a call that has failed: it is as it was
         if not has_ended_job or (
             self._replacing is None and self._recycling.why(child) is not None
         ):

@@ -37,10 +37,12 @@ def wants_more(child: IChild, now: float) -> bool:
 
 
 class Sharing:
-    """The sharing of prefetched jobs: revokes those behind a long job while another child goes on.
+    """The sharing of prefetched jobs: revokes those behind a long job.
 
-    The other child need not be idle: with enough to do it never is, and what is claimed for it
-    meanwhile was put later than what waits behind the long job.
+    Another child that goes on need not be idle: with enough to do it never is, and what is claimed
+    for it meanwhile was put later than what waits behind the long job.  Where all children are at
+    long jobs they wait in the queue, for another worker or whatever is done first; that is asked
+    for once for each long job, because some cannot leave the worker, and would be asked for again.
 
     ``children()``: those that can take jobs.  ``returned(slot, oids)``: jobs that were revoked.
     """
@@ -55,6 +57,7 @@ class Sharing:
         self._children = children
         self._returned = returned
         self._timer: IDelayedCall | None = None
+        self._asked: dict[int, float] = {}  # slot -> since when the job runs that it was asked for
 
     def look(self) -> None:
         """Check whether jobs wait behind a long one, and again soon while that is possible."""
@@ -63,10 +66,13 @@ class Sharing:
         children = self._children()
         late = self._reactor.seconds() - SHARE_SECONDS
         stuck = [child for child in children if child.outstanding and child.job_since < late]
-        if len(stuck) < len(children):
-            for child in stuck:
-                if len(child.outstanding) > 1 and not child.taking_back:
-                    self.take_back(child)
+        has_free = len(stuck) < len(children)
+        for child in stuck:
+            if len(child.outstanding) < 2 or child.taking_back:
+                continue
+            if has_free or self._asked.get(child.slot) != child.job_since:
+                self._asked[child.slot] = child.job_since
+                self.take_back(child)
         if any(len(child.outstanding) > 1 for child in children):
             self._timer = self._reactor.callLater(SHARE_SECONDS, self._check_again)
 

@@ -10,7 +10,7 @@ from twisted.protocols import amp
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
 from zcasync.protocol import commands
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.supervisor.children.interfaces import IChildProcess
 
 
@@ -29,10 +29,15 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
 
     @commands.Ended.responder
     def ended(
-        self, oids: list[bytes], ending: str, microseconds: int, detail: str, moments: list[int]
+        self,
+        oids: list[bytes],
+        ending: str,
+        microseconds: int,
+        detail: str,
+        completions: list[Completion],
     ) -> dict[str, Any]:
         """Pass on that jobs have ended, and which of them are completed."""
-        self._child.note_completed(oids, moments)
+        self._child.note_completed(oids, completions)
         self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
         return {}
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
-from zcasync.protocol.outcomes import Ending
+from zcasync.protocol.outcomes import Completion, Ending
 
 
 class State(StrEnum):
@@ -54,7 +54,7 @@ class ChildReport:
 
     outstanding: frozenset[bytes]  # all that is assigned to it
     deferred: frozenset[bytes]  # those of them that wait for a Deferred
-    completed: dict[bytes, int]  # oid -> when
+    completed: dict[bytes, Completion]  # oid -> when, and how
     returned: list[bytes]  # that it has not begun
     progress: tuple[bytes, Progress] | None  # of the running job
     has_changes: bool  # it has committed something
@@ -84,8 +84,8 @@ class ChildState:
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         self.ended: list[EndedJob] = []  # that the executors have not heard of
         self.notices: list[Notice] = []  # the same
-        # Jobs of which nothing is left to do but to retire them, and when they were completed.
-        self.completed: dict[bytes, int] = {}
+        # Jobs of which nothing is left to do but to retire them, and when and how they ended.
+        self.completed: dict[bytes, Completion] = {}
         self.given_back: list[bytes] = []  # returned when it was asked to end; no pass has seen it
         self.taking_back = False
         self.has_changes = False  # it has committed something that no pass has seen
@@ -180,9 +180,9 @@ class ChildState:
         """Note that a call has failed, for good or to be attempted again."""
         self.notices.append(notice)
 
-    def note_completed(self, oids: list[bytes], moments: list[int]) -> None:
+    def note_completed(self, oids: list[bytes], completions: list[Completion]) -> None:
         """Note that jobs are completed: committed, with nothing left to do for them."""
-        self.completed.update(zip(oids, moments, strict=False))
+        self.completed.update(zip(oids, completions, strict=False))
 
     def note_ended(self, oid: bytes, ending: Ending, seconds: float, detail: str) -> None:
         """Note that a job has ended, or waits for a Deferred."""

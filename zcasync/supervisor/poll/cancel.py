@@ -15,6 +15,7 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.interruption import cancel
+from zcasync.supervisor.poll.messages import Wish
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.slots import Slots
 from zcasync.supervisor.poll.wishes import dropped, granting
@@ -61,10 +62,11 @@ def end_waiting(
     """
     holders = list(holders)
     for oid, who in cancelled.items():
-        with granting(oid, f"the cancel by {who}"):
+        wish = Wish(oid, who)
+        with granting(wish):
             found = _find(connection, oid)
             if isinstance(found, str):
-                log.append(dropped(oid, f"the cancel by {who}", found))
+                log.append(dropped(wish, found))
                 continue
             for one in holders:
                 one.keep(held for held in one.items if held is not found)

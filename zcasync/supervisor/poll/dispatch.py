@@ -13,6 +13,9 @@ from zcasync.supervisor.poll.messages import HandOut
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.incarnation import Incarnation
 
+#: What no slot can take yet, because its last end has not been heard of, waits for so long.
+AGAIN_MICROSECONDS = 50_000
+
 
 @dataclass(frozen=True)
 class Dispatched:
@@ -68,15 +71,25 @@ class Dispatcher:
     def _assign(self, partials: list[PartialRecord], slots: list[Slot], ahead: list[int]) -> None:
         """Assign each to the slot that has least to do, so that none idles beside a waiting job.
 
-        ``ahead``: how much each slot has to do already.
+        ``ahead``: how much each slot has to do already.  One that is run again goes to no slot of
+        which a pass has to hear yet that it has ended there the last time.
         """
         shares: list[list[PartialRecord]] = [[] for _ in slots]
         for partial in partials:
+            is_resumed = partial.has_result
             partial.assign(self._incarnation)
             best = min(
-                (number for number, slot in enumerate(slots) if slot.room > 0),
+                (
+                    number
+                    for number, slot in enumerate(slots)
+                    if slot.room > 0 and (is_resumed or partial._p_oid not in slot.accounted)
+                ),
                 key=lambda number: ahead[number] + len(shares[number]),
+                default=None,
             )
+            if best is None:
+                partial.queue.release(partial, AGAIN_MICROSECONDS)
+                continue
             slots[best].room -= 1
             shares[best].append(partial)
         for slot, share in zip(slots, shares, strict=True):

@@ -17,6 +17,7 @@ class Environment:
 
     ``seconds()``: a monotonic clock.  ``sleep(seconds)`` is called in the database thread only.
     ``chance`` spreads the pauses of engines that met.  ``identity()``: this process.
+    ``home``: the path of the home whose supervisor it is in, None: none.
     ``housekeeping`` and ``idle_lane``: see :class:`zcasync.supervisor.poll.housekeeping`, seconds.
     """
 
@@ -24,5 +25,6 @@ class Environment:
     sleep: Callable[[float], None] = time.sleep
     chance: random.Random = field(default_factory=random.Random)
     identity: Callable[[], ProcessIdentity] = ProcessIdentity.here
+    home: str | None = None
     housekeeping: float = INTERVAL_SECONDS
     idle_lane: float = IDLE_LANE_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from zcasync.liveness.death import Death
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.children.interfaces import IChild, IChildPool
 from zcasync.supervisor.children.prefetch import room
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
@@ -19,6 +20,8 @@ class EventBuffer:
         self._seconds = seconds
         self._next = PassInput()
         self._cancelled: dict[bytes, str] = {}
+        self._unseen: set[bytes] = set()  # those of them that no pass was given yet
+        self._has_doubts = False
 
     def note_changes(self) -> None:
         """Note that something is committed that the pass has to see."""
@@ -32,8 +35,8 @@ class EventBuffer:
         """Note that a child cannot load a job's record."""
         self._next.slot(slot).unreadable[oid] = problem
 
-    def note_unretired(self, found: dict[int, dict[bytes, int]]) -> None:
-        """Keep what a pass has left to the next one: by slot, with when each was completed."""
+    def note_unretired(self, found: dict[int, dict[bytes, Completion]]) -> None:
+        """Keep what a pass has left to the next one: by slot, with when and how each ended."""
         for slot, completed in found.items():
             mine = self._next.slot(slot)
             mine.completed = {**completed, **mine.completed}
@@ -46,16 +49,26 @@ class EventBuffer:
     def cancel(self, oid: bytes, who: str) -> None:
         """Note that a job is not wanted any more."""
         self._cancelled[oid] = who
+        self._unseen.add(oid)
+
+    def wanted(self, oids: Iterable[bytes]) -> list[bytes]:
+        """Return those of a pass that were not cancelled meanwhile: those the next one ends."""
+        return [oid for oid in oids if oid not in self._unseen]
 
     def note_cancelled(self, oids: Iterable[bytes]) -> None:
-        """Note that these cancelled jobs have ended."""
+        """Note that a pass was made, in which these cancelled jobs have ended."""
         for oid in oids:
             self._cancelled.pop(oid, None)
+        self._has_doubts = False
 
-    def drop_cancelled(self) -> dict[bytes, str]:
-        """Return what was to be cancelled, and by whom; no later pass is given it."""
-        dropped, self._cancelled = self._cancelled, {}
-        return dropped
+    def doubt_cancelled(self) -> None:
+        """Have the next passes try whether they fail for what is cancelled, until one is made."""
+        self._has_doubts = True
+
+    def hand_over_cancelled(self) -> dict[bytes, str]:
+        """Return what is still to be cancelled, and by whom; no later pass is given it."""
+        left, self._cancelled = self._cancelled, {}
+        return left
 
     def take(self, pool: IChildPool, reactor: SlotReport, *, is_last: bool) -> PassInput:
         """Return what is to be done now; leaves nothing of it for the next pass.
@@ -69,6 +82,8 @@ class EventBuffer:
         given.is_last = is_last
         given.has_changes = given.has_changes or is_last
         given.cancelled = dict(self._cancelled)
+        self._unseen.clear()
+        given.has_doubts = self._has_doubts or is_last  # nothing is tried again behind the last one
         given.progress = self.progress.due()
         given.reactor = reactor
         return given

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
+from zcasync.protocol.outcomes import Completion
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import ReadAhead
 
@@ -18,10 +19,26 @@ class SlotReport:
     room: int = 0  # so many more jobs may be claimed for it
     outstanding: frozenset[bytes] = frozenset()  # the jobs assigned to its child
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
-    completed: dict[bytes, int] = field(default_factory=dict)  # reported by it: oid -> when
+    completed: dict[bytes, Completion] = field(default_factory=dict)  # reported by it: oid -> when
     unreadable: dict[bytes, str] = field(default_factory=dict)  # for it: oid -> why
     returned: list[bytes] = field(default_factory=list)  # revoked, not begun
     deaths: list[tuple[Death, bool]] = field(default_factory=list)  # with: idle
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A wish from outside about one job; ``who`` has cancelled it, None: to note its progress."""
+
+    oid: bytes
+    who: str | None = None
+
+    @property
+    def is_cancel(self) -> bool:
+        """True for a cancel."""
+        return self.who is not None
+
+    def __str__(self) -> str:
+        return f"the cancel by {self.who}" if self.is_cancel else "a note of the progress"
 
 
 @dataclass
@@ -32,6 +49,7 @@ class PassInput:
     reactor: SlotReport = field(default_factory=SlotReport)
     progress: dict[bytes, Progress] = field(default_factory=dict)  # to be stored
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
+    has_doubts: bool = False  # passes have failed, perhaps for what is cancelled
     has_changes: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it
     ahead: ReadAhead | None = None  # the records that were asked for then
@@ -41,11 +59,18 @@ class PassInput:
         """Return the report of a slot, made now where there is none."""
         return self.slots.setdefault(number, SlotReport())
 
-    def without(self, oid: bytes) -> PassInput:
-        """Return the same task without what is wished about one job."""
-        cancelled = {each: who for each, who in self.cancelled.items() if each != oid}
-        progress = {each: report for each, report in self.progress.items() if each != oid}
-        return replace(self, cancelled=cancelled, progress=progress)
+    def last_cancel(self) -> Wish:
+        """Return the cancel that came last."""
+        return Wish(*next(reversed(self.cancelled.items())))
+
+    def without(self, wish: Wish) -> PassInput:
+        """Return the same task without one wish; another one about the same job stays."""
+        oid = wish.oid
+        if wish.is_cancel:
+            left = {each: who for each, who in self.cancelled.items() if each != oid}
+            return replace(self, cancelled=left)
+        notes = {each: note for each, note in self.progress.items() if each != oid}
+        return replace(self, progress=notes)
 
 
 @dataclass(frozen=True)
@@ -80,7 +105,7 @@ class PassResult:
     hand_out: HandOut = field(default_factory=HandOut)
     schedule: Schedule = field(default_factory=Schedule)
     # What a later pass is to retire, as the children have reported it: slot -> oid -> when.
-    unretired: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    unretired: dict[int, dict[bytes, Completion]] = field(default_factory=dict)
     cancelled: list[bytes] = field(default_factory=list)  # have ended
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds are not wanted any more
     held: ClaimsSnapshot | None = None  # by the engine

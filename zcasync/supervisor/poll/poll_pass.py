@@ -30,7 +30,7 @@ from zcasync.supervisor.poll.recover import Recovery, quarantine_unreadable, reh
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
 from zcasync.supervisor.poll.slots import Slots
-from zcasync.supervisor.poll.wishes import FailedWish
+from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_failed
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import at_hand
 
@@ -58,6 +58,7 @@ class Passes:
         self._environment = environment
         self._authorship = Authorship()
         self._peers = Peers(records, watch, seconds)
+        self._burials: list[str] = []  # lines about them that no result has taken along yet
         self._affinity = LaneAffinity(self._engine, environment)
         self._recovery = Recovery(incarnation)
         self._retiring = Retiring(incarnation, seconds)
@@ -72,21 +73,14 @@ class Passes:
 
         Raises FencedError when the engine was buried, and what the storage raises.
         """
-        dropped: list[FailedWish] = []
-        while True:
-            try:
-                result = self._run(given, committed)
-            except FailedWish as wish:  # there is one less each time
-                dropped.append(wish)
-                given = given.without(wish.oid)
-            else:
-                result.cancelled += [wish.oid for wish in dropped]
-                result.log += map(str, dropped)
-                return result
+        self._burials += self._peers.look()
+        make = functools.partial(self._run, committed=committed)
+        if given.has_doubts:
+            return make_without_culprit(given, lambda left: make_without_failed(left, make))
+        return make_without_failed(given, make)
 
     def _run(self, given: PassInput, committed: Committed) -> PassResult:
         connection = self._records.connection
-        burials = self._peers.look()
         is_caught_up = given.has_changes or self._retiring.is_behind
         if is_caught_up:
             catch_up(connection.db())
@@ -115,7 +109,8 @@ class Passes:
             else:
                 self._note_commit()
                 result.last = result.own if is_written else seen
-                result.log[:0] = burials + self._over_limit()
+                result.log[:0] = self._burials + self._over_limit()
+                self._burials = []
                 result.conflicts = attempt
                 return result
         raise AssertionError("unreachable")

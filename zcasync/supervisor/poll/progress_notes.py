@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from zcasync.job.broken import broken
-from zcasync.perform.progress import ANNOTATION, Progress
+from zcasync.perform.progress import Progress, note
+from zcasync.supervisor.poll.messages import Wish
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.wishes import granting
 
@@ -52,9 +53,9 @@ class ProgressNotes:
 def note_progress(progress: Mapping[bytes, Progress], records: EngineRecords) -> None:
     """Note reports (by the oids of their jobs) in the records of those that still run."""
     for oid, report in progress.items():
-        with granting(oid, "a note of the progress"):
+        with granting(Wish(oid)):
             partial = records.connection.get(oid)
             if broken(partial) is not None or partial.claim is not records.incarnation:
                 continue
             if partial.is_unfinished:
-                partial.annotations[ANNOTATION] = report.as_dict()
+                note(partial, report)

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from zcasync.interfaces import COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
+from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord, protect
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation
@@ -63,7 +65,7 @@ class Retiring:
         at_once = is_last or any(found.unreported for _, found in sorted_)
         retires = self.is_time(sum(found.count for _, found in sorted_), at_once)
         self.is_behind = False
-        over: list[tuple[int, PartialRecord]] = []
+        over: list[tuple[Completion, PartialRecord]] = []
         for slot, found in sorted_:
             last = _load_last(slot, found) if retires else None
             if not retires or not (is_caught_up or self._sees(last)):
@@ -73,9 +75,14 @@ class Retiring:
             undone = _protect(slot, found, last)
             slot.claims.keep([*undone, *found.kept])
             over += [(slot.report.completed[oid], one) for oid, one in found.reported.items()]
-            over += [(partial.ended_at or 0, partial) for partial in found.unreported]
+            over += [
+                (Completion(partial.ended_at or 0, outcome_of(partial)), partial)
+                for partial in found.unreported
+            ]
         if over:
-            completed.extend([partial for _, partial in sorted(over, key=lambda pair: pair[0])])
+            over.sort(key=lambda pair: pair[0].moment)
+            outcomes = bytes(completion.outcome for completion, _ in over)
+            completed.extend([partial for _, partial in over], outcomes)
         return len(over)
 
     def _sort(self, slot: Slot) -> Sorted:

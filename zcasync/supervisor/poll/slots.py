@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 
 from zcasync.job.record import PartialRecord
+from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.worker import Worker
@@ -28,8 +29,8 @@ class Slot:
         self.sequence = sequence
         self.report = report
         self.room = room
-        #: Finished jobs that stay claimed until a later pass retires them: oid -> when they ended.
-        self.unretired: dict[bytes, int] = {}
+        #: Finished jobs that stay claimed until a later pass retires them: oid -> Completion.
+        self.unretired: dict[bytes, Completion] = {}
 
     @cached_property
     def accounted(self) -> Set[bytes]:
@@ -96,6 +97,6 @@ class Slots:
             return self._worker.thread.lists(1)[0]
         return min(self.threads, key=Slot.how_busy).claims
 
-    def unretired(self) -> dict[int, dict[bytes, int]]:
+    def unretired(self) -> dict[int, dict[bytes, Completion]]:
         """Return the finished jobs that stay claimed, by slot."""
         return {slot.number: slot.unretired for slot in self if slot.unretired}

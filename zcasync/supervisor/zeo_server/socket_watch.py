@@ -47,7 +47,10 @@ class SocketWatch:
             self._checking.stop()
 
     def _check(self) -> None:
-        if self._found() != self._file and self._can_be_made_anew():
+        found = self._found()
+        # None: it was gone before the first look already.
+        is_lost = found is None or found != self._file
+        if is_lost and self._can_be_made_anew():
             self.stop()
             self._lost()
 

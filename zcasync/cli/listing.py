@@ -1,0 +1,207 @@
+"""``zcasync jobs``: a listing of jobs, with the reason beside every one that does not start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from zcasync.cli import attempts, progress
+from zcasync.cli.options import common_options, examples
+from zcasync.cli.selection import selection_options
+
+T = TypeVar("T")
+
+#: As ``reports.listing.ORDERS``, which is not loaded for the help.
+ORDERS = ("due", "started", "ended", "attempts", "call")
+#: From this width on there is room for the column of the queue.
+ROOM_FOR_QUEUE = 100
+#: Whoever waits is told each so many jobs that are looked at.
+STEP = 1000
+
+
+@click.command(
+    short_help="List jobs.",
+    epilog=examples(
+        "zcasync jobs",
+        "zcasync jobs --failed --since 2h",
+        "zcasync jobs --waiting --call charge",
+        "zcasync jobs --state completed --limit 5",
+        "zcasync jobs --queue thread --sort attempts --json",
+    ),
+)
+@selection_options
+@click.option(
+    "--sort",
+    type=click.Choice(ORDERS),
+    help="All that fit, in this order: due first, or started or ended last, or attempted most, or "
+    "by the name of the call.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show so many at most.",
+)
+@common_options
+def jobs(
+    selection: Any,
+    sort: str | None,
+    limit: int,
+    home: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """List jobs: what is claimed, what waits (next to run first), what ended (newest first).
+
+    STATE is reserved for a job that a worker has claimed and not begun.  REMARK says why one does
+    not start, what it waits for, how it has failed.  --call, --since, --waiting and --sort may have
+    to look at every job there is; on a terminal the number is shown meanwhile.
+    """
+    from zcasync.cli.output import print_json
+    from zcasync.cli.session import reading
+    from zcasync.instance.home import Home
+    from zcasync.reports.job import describe, summary
+    from zcasync.reports.listing import in_order, listing
+    from zcasync.reports.workers import SupervisorProbe
+
+    place = Home.find(home)
+    supervisor = SupervisorProbe(place, progress.ASK_SECONDS)
+
+    def look(connection: Any, manager: Any) -> list[dict[str, Any]]:
+        form = with_reason(manager, supervisor, describe if as_json else summary)
+        if sort is None:
+            return listing(manager, selection, limit, form, seen)
+        return in_order(manager, selection, limit, form, sort, seen)
+
+    with reading(place, timeout) as session, Looking() as seen:
+        found = seen.wait(session, look, timeout)
+    progress.add(found, supervisor)
+    if as_json:
+        print_json({"jobs": found})
+    else:
+        _print_jobs(found, limit)
+
+
+class Looking:
+    """The number of the jobs that were looked at, on a terminal, while that takes long."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._file = sys.stderr
+        self._is_shown = self._file.isatty()
+
+    def __call__(self) -> None:
+        self._count += 1
+        if self._is_shown and self._count % STEP == 0:
+            self._file.write(f"\r{self._count:,} jobs looked at")
+            self._file.flush()
+
+    def wait(self, session: Any, look: Callable[..., T], timeout: float) -> T:
+        """Return what ``look`` returns, however many jobs it looks at.
+
+        Raises StorageAway when none was looked at for ``timeout`` seconds.
+        """
+        from concurrent.futures import wait
+
+        from zcasync.errors import StorageAway
+
+        before, answer = -1, session.begin(look)
+        while not wait([answer], timeout).done:
+            if self._count == before:
+                session.leave()
+                raise StorageAway(f"the database did not answer within {timeout:g} s")
+            before = self._count
+        return answer.result()  # type: ignore[no-any-return]
+
+    def __enter__(self) -> Looking:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._is_shown and self._count >= STEP:
+            self._file.write("\r" + " " * 40 + "\r")
+            self._file.flush()
+
+
+def with_reason(
+    manager: Any, supervisor: Any, form: Callable[[Any], dict[str, Any]]
+) -> Callable[[Any], dict[str, Any]]:
+    """Return a form of jobs that also tells why one does not start, and what is ahead of it."""
+    from zcasync.liveness.verdict import Verdict, judge
+    from zcasync.reports.reasons import Reasons
+
+    def is_there(worker: Any) -> bool:
+        verdict = judge(worker, supervisor.sighting_of(worker)).verdict
+        return verdict in (Verdict.RUNNING, Verdict.SILENT)
+
+    reasons = Reasons(manager, is_there)
+
+    def told(partial: Any) -> dict[str, Any]:
+        return {
+            **form(partial),
+            "reason": reasons.reason(partial),
+            "ahead": reasons.ahead(partial),
+        }
+
+    return told
+
+
+def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
+    from zcasync.cli.output import print_line, print_table, width
+
+    if not found:
+        print_line("no jobs")
+        return
+    columns = ["ID", "STATE", "QUEUE", "WHEN", "CALL", "REMARK"]
+    rows = [_row(one) for one in found]
+    if width() < ROOM_FOR_QUEUE and all(one.get("queue") == "thread" for one in found):
+        columns.remove("QUEUE")
+        rows = [(*row[:2], *row[3:]) for row in rows]
+    print_table(columns, rows, fold=("CALL", "REMARK"))
+    if len(found) == limit:
+        print_line(f"The first {limit}; --limit shows more.")
+
+
+def _row(one: dict[str, Any]) -> tuple[Any, ...]:
+    return one["id"], state_text(one), one.get("queue"), _when(one), call_text(one), remark(one)
+
+
+def call_text(one: dict[str, Any]) -> str | None:
+    """Return the call in the words of people, else the name of its callable."""
+    return one.get("call") or one.get("callable")
+
+
+def state_text(one: dict[str, Any]) -> str | None:
+    """Return the state, ``reserved`` for a job that is claimed and has not begun."""
+    return "reserved" if one.get("reserved") else one.get("state")
+
+
+def _when(one: dict[str, Any]) -> str | None:
+    from zcasync.cli.output import ago
+
+    state = one.get("state")
+    if state == "pending":
+        return f"due {ago(one['begin_after'])}"
+    if state == "active":
+        begun = one["started"]
+        return f"begun {ago(begun)}" if begun else "at work" if one.get("process") else "claimed"
+    if state is None:
+        return None
+    return f"ended {ago(one['ended'])}" if one["ended"] else "ended"
+
+
+def remark(one: dict[str, Any]) -> str:
+    """Return in a few words why a job does not start, how far it is, or how it has failed."""
+    from zcasync.text import cut
+
+    again = attempts.remark(one)
+    if one.get("reserved"):
+        ahead = one.get("ahead")
+        reserved = f"behind {ahead} more" if ahead else "begins next"
+        return f"{reserved}; {again}" if again else reserved
+    found = one["problem"] or one.get("ending") or progress.text(one.get("progress")) or again
+    return cut(found or one.get("reason") or "")

@@ -1,0 +1,39 @@
+"""Again: partials that are over leave the worker that has completed them, and wait once more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from zcasync import clock
+from zcasync.job.again import renew, require_over
+from zcasync.job.record import PartialRecord
+from zcasync.queues.client_lane import append
+from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
+
+
+def again(queue: Any, partials: Collection[PartialRecord]) -> None:
+    """See ``PartialQueue.put_again``."""
+    for partial in partials:
+        require_over(partial)
+    let_go(queue, partials)
+    now = clock.now()
+    for partial in partials:
+        renew(partial)
+        partial.enter(queue, now, None)
+    page_size = PAGE_SIZE if len(partials) == 1 else BULK_PAGE_SIZE
+    append(queue, [(now, partial) for partial in partials], page_size)
+
+
+def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:
+    """Have the workers that have completed these partials keep them no longer."""
+    by_worker: dict[UUID, list[PartialRecord]] = {}
+    for partial in partials:
+        if partial.claim is not None:
+            by_worker.setdefault(partial.claim.worker, []).append(partial)
+    workers = {} if queue.__parent__ is None else queue.__parent__.workers
+    for name, held in by_worker.items():
+        worker = workers.get(name)
+        if worker is not None:
+            worker.let_go(held)

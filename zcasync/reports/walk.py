@@ -1,0 +1,181 @@
+"""The walk through the jobs of a database, where a selection can find its own, many at a time.
+
+Jobs are loaded some hundreds ahead, with one request to the storage: one by one, a hundred thousand
+would take half a minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+from ZODB.POSException import POSKeyError
+
+from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.broken import broken
+from zcasync.job.completion import waiter
+from zcasync.job.record import PartialRecord
+from zcasync.reports.job import Fields, release
+from zcasync.reports.selection import Selection
+from zcasync.zeo.bulk_load import load_all
+
+T = TypeVar("T")
+
+#: Records of workers are never fewer than the homes that there were: no listing looks at more.
+MOST_WORKERS = 1000
+#: So many jobs are loaded with the first request, and with any later one.
+FIRST_PIECE = 20
+PIECE = 500
+#: Jobs that ended within this time of each other, microseconds, may not be kept in order.
+DISORDER = 60_000_000
+
+
+def walk(
+    manager: Any, selection: Selection, seen: Callable[[], None] = lambda: None
+) -> Iterator[Any]:
+    """Yield the partials that fit: claimed, then waiting, then finished ones, newest first.
+
+    ``seen()`` is called for each that is looked at.
+
+    What is yielded belongs to the caller to let go (``reports.job.release``); what does not fit is
+    let go here.
+    """
+    found: set[bytes] = set()  # one job can have two entries in its queue
+    for one in candidates(manager, selection):
+        seen()
+        if one._p_oid not in found and selection.fits(one):
+            found.add(one._p_oid)
+            yield one
+        else:
+            release(one)
+
+
+def candidates(manager: Any, selection: Selection) -> Iterator[Any]:
+    """Yield the partials of the places where some may fit, each from one place or from two."""
+    workers = chosen(manager, MOST_WORKERS)
+    states, claimed = selection.states, _claimed(workers)
+    if states & {ACTIVE, CALLBACKS, COMPLETED}:
+        for worker in workers:
+            for name in selection.queues:
+                yield from _with_waiters(_ahead(getattr(worker, name), _itself), claimed)
+                yield from getattr(worker, name).unreadable
+    if states & {PENDING, ACTIVE}:
+        for name in selection.queues:
+            yield from _with_waiters(waiting(manager.queue(name)), claimed)
+    if COMPLETED in states:
+        finished = (_finished(worker, selection) for worker in workers)
+        yield from heapq.merge(*finished, key=ended_at, reverse=True)
+
+
+def _claimed(workers: list[Any]) -> set[bytes]:
+    """Return the oids of all that is claimed."""
+    sequences = [one for worker in workers for one in (worker.thread, worker.reactor)]
+    return {partial._p_oid for sequence in sequences for partial in sequence}
+
+
+def _with_waiters(partials: Iterable[Any], claimed: set[bytes]) -> Iterator[Any]:
+    """Yield each with those that wait for its result, which are claimed for a moment more at most.
+
+    They are in no other list.
+    """
+    for one in partials:
+        # Before it is let go.
+        waiters = [found for found in _waiters(one) if found._p_oid not in claimed]
+        yield one
+        yield from waiters
+
+
+def _waiters(partial: Any) -> Iterator[Any]:
+    """Yield the partials that wait for the result of this one, and those that wait for them."""
+    unseen = [partial]
+    while unseen:
+        one = unseen.pop()
+        for callback in one.callbacks if broken(one) is None else ():
+            found = waiter(callback) if broken(callback) is None else None
+            if found is not None and broken(found) is None and found.waits_for is one:
+                unseen.append(found)
+                yield found
+
+
+def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any]:
+    """Return up to ``limit`` workers: the ``first``, then those with an engine, then others.
+
+    Of very many only a part is looked at for that.
+    """
+    own = None if first is None else manager.workers.get(first)
+    others = islice((one for one in manager.workers.values() if one is not own), MOST_WORKERS)
+    in_order = sorted(others, key=lambda one: one.engine_bytes is None)
+    return [*([] if own is None else [own]), *in_order][:limit]
+
+
+def waiting(queue: Any) -> Iterator[Any]:
+    """Yield what waits in a queue, broken records included.
+
+    In the order of the due times, except that what no claimer has read yet comes in the order of
+    the puts: to sort it, all of it would have to be loaded.
+    """
+    sources: list[Iterator[tuple[int, Any]]] = []
+    for lane in queue.lanes().values():
+        sources.append(_ahead(lane.unread(), _partial_of))
+        sources += (_ahead(_filed(tree), _partial_of) for tree in (lane.filed or {}).values())
+    for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
+        if broken(partial) is not None or queue.waits(partial, due):
+            yield partial
+
+
+def load(connection: Any, oids: Iterable[bytes]) -> None:
+    """Load partials, and the records of their callbacks, with few requests to the storage."""
+    oids = list(oids)
+    load_all(connection, oids)
+    sidecars = []
+    for oid in oids:
+        with contextlib.suppress(POSKeyError):
+            partial = connection.get(oid)
+            if broken(partial) is None and isinstance(partial, PartialRecord):
+                sidecars.append(partial.sidecar)
+    load_all(connection, [one._p_oid for one in sidecars if one is not None])
+
+
+def ended_at(partial: Any) -> int:
+    """Return when a partial has ended, microseconds; 0 where it has not, or cannot be read."""
+    fields = Fields(partial)
+    return (fields["_ended"] or 0) if fields.is_readable else 0
+
+
+def _finished(worker: Any, selection: Selection) -> Iterator[Any]:
+    """Yield what a worker has completed, newest first, and not much beyond its ``since``."""
+    done, since = worker.completed, selection.since
+    some = done.with_outcome(selection.outcomes) if selection.outcomes else done
+    for one in _ahead(some, _itself):
+        if since is not None and 0 < ended_at(one) < since - DISORDER:
+            release(one)
+            return
+        yield one
+
+
+def _ahead(entries: Iterable[T], partial_of: Callable[[T], Any]) -> Iterator[T]:
+    """Yield the entries; their partials are loaded some at a time, ahead."""
+    rest, size = iter(entries), FIRST_PIECE
+    while piece := list(islice(rest, size)):
+        partials = [partial_of(entry) for entry in piece]
+        jar = partials[0]._p_jar
+        if jar is not None:
+            load_all(jar, [one._p_oid for one in partials if one._p_jar is jar])
+        yield from piece
+        size = PIECE
+
+
+def _itself(partial: Any) -> Any:
+    return partial
+
+
+def _partial_of(entry: tuple[int, Any]) -> Any:
+    return entry[1]
+
+
+def _filed(tree: Any) -> Iterator[tuple[int, Any]]:
+    return ((key[0], partial) for key, partial in tree.items())

@@ -172,3 +172,19 @@ def test_the_text_of_a_trouble_does_not_end_where_the_figures_begin() -> None:
     from zcasync.reports.health import Level
 
     assert line(Level.CRITICAL, "a | b\nc", ["due=1"]) == "ZCASYNC CRITICAL - a / b c | due=1"
+
+
+@pytest.mark.parametrize(("failed", "said"), [(199, "199 jobs failed"), (200, "200 jobs or more")])
+def test_more_failures_than_are_counted_are_told_so(failed: int, said: str) -> None:
+    from zcasync.reports.health import Limits, troubles
+
+    document = {
+        "home": "/srv/shop",
+        "queues": None,
+        "workers": None,
+        "supervisor": {"waiting_for": None, "boot": None},
+        "failed_in_the_last_hour": failed,
+    }
+    texts = [one.text for one in troubles(document, Limits(300.0, 5)) if one.name == "failed"]
+    assert len(texts) == 1
+    assert texts[0].startswith(said)

@@ -46,7 +46,7 @@ FAILURES = {
     "builtins.ValueError": "failed: ValueError: no card",
     "zcasync.errors.JobCancelled": "cancelled by anna",
 }
-LATELY = datetime.now(UTC) - timedelta(seconds=125)
+LATELY = datetime.now(UTC) - timedelta(days=3, hours=1)
 ENDED = [
     {**JOB, "id": f"0x{number:x}", "state": "completed", "callable": "shop.mail.send\x1b[31m",
      "started": (LATELY - timedelta(seconds=2)).isoformat(), "ended": LATELY.isoformat(),

@@ -18,8 +18,8 @@ from zcasync.reports.selection import Selection
 from zcasync.reports.walk import walk
 
 HOUR_SECONDS = 3600
-#: No more failures than these are counted, nor beyond the limit.
-MOST_FAILED = 1000
+#: No more failures than these are counted, or than the limit and one.
+MOST_FAILED = 200
 #: The states of children that make calls, or could.
 ABLE = ("idle", "busy")
 
@@ -66,8 +66,13 @@ def figures(manager: Any, limits: Limits) -> dict[str, Any]:
     """
     failed = limits.failed
     if failed is not None:
-        failed = _failed_of_an_hour(manager, max(MOST_FAILED, failed + 1))
+        failed = _failed_of_an_hour(manager, _most(failed))
     return {"failed_in_the_last_hour": failed}
+
+
+def _most(limit: int) -> int:
+    """Return how many failures are counted where so many may be."""
+    return max(MOST_FAILED, limit + 1)
 
 
 def _failed_of_an_hour(manager: Any, most: int) -> int:
@@ -141,7 +146,8 @@ def _of_jobs(document: dict[str, Any], limits: Limits) -> list[Trouble]:
         found.append(Trouble(Level.CRITICAL, "late", text, "zcasync jobs --state pending"))
     if failed is not None and limits.failed is not None and failed > limits.failed:
         jobs = "1 job" if failed == 1 else f"{failed:,} jobs"
-        text = f"{jobs} failed in the last hour (limit {limits.failed:,})"
+        more = " or more" if failed == _most(limits.failed) else ""
+        text = f"{jobs}{more} failed in the last hour (limit {limits.failed:,})"
         found.append(Trouble(Level.WARNING, "failed", text, "zcasync jobs --failed --since 1h"))
     return found
 

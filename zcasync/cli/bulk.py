@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from zcasync.cli.ending import Ending
 from zcasync.cli.errors import EXIT_AWAY, EXIT_NO, Refusal
 from zcasync.cli.options import common_options
+from zcasync.cli.remedies import LIST_JOBS
 from zcasync.cli.selection import selection_options
 
 if TYPE_CHECKING:
@@ -190,7 +192,7 @@ def find_job(connection: Any, job: Job) -> Any:
         except POSKeyError:
             obj = None
     if not looks_like_job(obj):
-        raise Refusal(f"there is no job {hex_oid(oid)} in this database")
+        raise Refusal(f"there is no job {hex_oid(oid)} in this database", remedy=LIST_JOBS)
     return obj
 
 
@@ -212,7 +214,8 @@ def report(found: Verdicts, past: str, *, dry_run: bool, as_json: bool) -> int:
     done = [text_of(job) for job, why in found.items() if not why]
     refused = [{"id": text_of(job), "reason": why} for job, why in found.items() if why]
     if as_json:
-        print_json({past: done, "refused": refused, "dry_run": dry_run})
+        document = {past: done, "refused": refused, "dry_run": dry_run}
+        print_json(document | (_refusal(refused, past).as_dict() if refused else {}))
     elif refused and len(found) == 1:
         raise Refusal(f"job {refused[0]['id']} is not {past}: {refused[0]['reason']}")
     else:
@@ -222,6 +225,14 @@ def report(found: Verdicts, past: str, *, dry_run: bool, as_json: bool) -> int:
         if len(refused) > MOST_NAMED:
             print_line(f"and {len(refused) - MOST_NAMED:,} more; --json names all")
     return EXIT_NO if refused else 0
+
+
+def _refusal(refused: list[dict[str, str]], past: str) -> Ending:
+    """Return the failure of a command that has left some jobs as they are."""
+    first = refused[0]
+    text = f"job {first['id']} is not {past}: {first['reason']}"
+    more = len(refused) - 1
+    return Ending(EXIT_NO, "Refusal", f"{text}; and {more:,} more" if more else text)
 
 
 def _summary(done: list[str], past: str, dry_run: bool) -> str:

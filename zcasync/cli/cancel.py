@@ -96,6 +96,7 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
                     f"job {job_id} is not over after {timeout:g} s: it is still being stopped, or "
                     "it cannot be, then the supervisor's log says why",
                     EXIT_AWAY,
+                    f"see whether it is over: zcasync job {job_id}",
                 )
             time.sleep(LOOK_SECONDS)
     if as_json:

@@ -83,9 +83,11 @@ def test_documents_about_ends_have_the_forms_of_the_schema(
     document(cli_here("cancel", id_of(held)), "cancel")
     document(cli_here("cancel", "--waiting"), "cancel")
     document(cli_here("retry", id_of(held)), "retry")
-    document(cli_here("retry", id_of(held)), "retry", 1)  # it waits
-    document(cli_here("discard", id_of(held)), "discard")
-    document(cli_here("discard", id_of(held)), "discard", 1)  # it is gone
+    instance.client.wait_for(held)
+    later = instance.client.put(jobs.nothing, delay=3600)
+    document(cli_here("retry", id_of(later)), "retry", 1)  # it waits
+    document(cli_here("discard", id_of(later)), "discard")
+    document(cli_here("discard", id_of(later)), "discard", 1)  # it is gone
     document(cli_here("pack"), "pack")
     document(cli_here("check", "--deep"), "check")
     instance.close_client()

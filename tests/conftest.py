@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from twisted.logger import globalLogBeginner
 
 from tests.support import leftovers
 from tests.support.fixtures import (
@@ -28,6 +29,10 @@ from tests.support.fixtures import (
 )
 from tests.support.instance import FOLDERS, RUNNING
 from zcasync.testing.waiting import wait_until
+
+# Twisted would write what is critical to the stream that was standard error when it was imported,
+# which pytest may have closed since.
+globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
 
 __all__ = [
     "bench",

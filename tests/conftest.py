@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from twisted.logger import globalLogBeginner
+from twisted.logger import globalLogBeginner, globalLogPublisher
 
 from tests.support import leftovers
 from tests.support.fixtures import (
@@ -95,3 +95,11 @@ def no_process_is_left_behind() -> Iterator[None]:
             LEAVE_SECONDS,
             leftovers.left_processes,
         )
+
+
+@pytest.fixture(autouse=True)
+def log_observers() -> Iterator[None]:
+    """What observes the log when a test ends is what did when it began."""
+    before = list(globalLogPublisher._observers)
+    yield
+    globalLogPublisher._observers = before

@@ -14,7 +14,8 @@
     session.py   the database of a home, used in a thread that a command can leave behind
     opening.py   opening a file storage without a server, and what that costs
     progress.py  the progress of running jobs, from the supervisor or the database
-    bulk.py      work on many jobs, in commits of some hundreds
+    orders.py    the jobs that a command is to work on, and its answer about them
+    bulk.py      the work on them, in commits of some hundreds
     cancelling.py  the end of a job by this process, or by its supervisor
     patience.py  work that takes long, and what a terminal shows meanwhile
     arguments.py the arguments of a put, from the command line, files and standard input

@@ -14,7 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.support.instance import ROOT
@@ -52,21 +52,29 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self.primary, keys.encode())
 
-    def wait_for(self, text: str) -> str:
-        """Read until the text comes; what came before it."""
+    def wait_for(self, *texts: str) -> str:
+        """Read until one of the texts comes; what came before it."""
         until = time.monotonic() + SECONDS
-        while text not in self.output:
-            assert time.monotonic() < until, (text, self.output)
+        while not any(text in self.output for text in texts):
+            assert time.monotonic() < until, (texts, self.output)
             self._read(0.1)
-        before, _, self.output = self.output.partition(text)
+        found = min(
+            (text for text in texts if text in self.output),
+            key=lambda text: self.output.index(text),
+        )
+        before, _, self.output = self.output.partition(found)
         return before
 
     def _read(self, seconds: float) -> None:
         if select.select([self.primary], [], [], seconds)[0]:
             try:
                 self.output += self._decoder.decode(os.read(self.primary, 65536))
-            except OSError:  # nobody has it open any more
-                time.sleep(seconds)
+            except OSError:  # nobody has it open any more: its process is about to end
+                self._wait_for_end(seconds)
+
+    def _wait_for_end(self, seconds: float) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end; the exit code, what was not read yet, standard error."""
@@ -76,7 +84,7 @@ class Terminal:
             if self.primary >= 0:
                 self._read(0.05)
             else:
-                time.sleep(0.05)
+                self._wait_for_end(SECONDS)
         while self.primary >= 0 and select.select([self.primary], [], [], 0)[0]:
             before = self.output
             self._read(0)

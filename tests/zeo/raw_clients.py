@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 #: Beyond this a server does not answer any more.
-SECONDS = 60.0
+SECONDS = 20.0
 
 
 class Marker:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from twisted.logger import globalLogBeginner, globalLogPublisher
+from twisted.logger import globalLogPublisher
 
 from tests.support import leftovers
 from tests.support.fixtures import (
@@ -29,10 +29,6 @@ from tests.support.fixtures import (
 )
 from tests.support.instance import FOLDERS, RUNNING
 from zcasync.testing.waiting import wait_until
-
-# Twisted would write what is critical to the stream that was standard error when it was imported,
-# which pytest may have closed since.
-globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
 
 __all__ = [
     "bench",
@@ -102,4 +98,5 @@ def log_observers() -> Iterator[None]:
     """What observes the log when a test ends is what did when it began."""
     before = list(globalLogPublisher._observers)
     yield
-    globalLogPublisher._observers = before
+    after, globalLogPublisher._observers = list(globalLogPublisher._observers), before
+    assert after == before

@@ -131,7 +131,6 @@ def test_a_release_has_the_form_of_the_schema(served: Instance, client: Client, 
         (["put", "tests.jobs.nowhere.at_all"], 2, "MissingCallable"),
         (["put", "time.time", "--arg", "no json"], 2, "UsageError"),
         (["check", "--repair"], 2, "UsageError"),
-        (["run"], 2, "UsageError"),
     ],
 )
 def test_a_failure_is_a_document_of_one_form(
@@ -143,6 +142,13 @@ def test_a_failure_is_a_document_of_one_form(
     assert error["kind"] == kind
     assert done.error == f"zcasync: {error['message']}\n", "the line is still there"
     assert cli(*words).out == "", "without --json there is no document"
+
+
+def test_a_command_without_documents_says_so_in_one(cli: Cli) -> None:
+    done = cli("run", "--json")
+    error = document(done, "failure_document", 2)["error"]
+    assert isinstance(error, dict)
+    assert error["kind"] == "UsageError"
 
 
 @pytest.mark.parametrize("words", [["jobs"], ["stop"], ["put", "time.time"], ["pack"]])

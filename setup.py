@@ -8,6 +8,7 @@ setup(
     packages=[*find_packages(include=["zcasync", "zcasync.*"]), "twisted.plugins"],
     package_data={
         "zcasync": ["py.typed", "*.zcml"],
+        "zcasync.cli": ["*.json"],
         "zcasync.instance": ["*.xml"],
         "zcasync.zeo": ["*.xml"],
     },

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from twisted.logger import globalLogPublisher
 
 from tests.support import leftovers
 from tests.support.fixtures import (
@@ -90,3 +91,12 @@ def no_process_is_left_behind() -> Iterator[None]:
             LEAVE_SECONDS,
             leftovers.left_processes,
         )
+
+
+@pytest.fixture(autouse=True)
+def log_observers() -> Iterator[None]:
+    """What observes the log when a test ends is what did when it began."""
+    before = list(globalLogPublisher._observers)
+    yield
+    after, globalLogPublisher._observers = list(globalLogPublisher._observers), before
+    assert after == before

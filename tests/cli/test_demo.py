@@ -96,7 +96,7 @@ def test_a_killed_child_costs_nothing_and_both_counts_agree(
     runs.append(run)
     assert run.end() == 0, run.said
     assert "kill -9" in run.said
-    assert "begun 2x, interrupted 1x, stored once" in run.said
+    assert "begun 2x, interrupted 1x, stored once" in run.said, run.said
     assert "DIFFERENT" not in run.said
     assert "Every file was counted exactly once." in run.said
     rows = [line.split() for line in run.said.splitlines()]

@@ -14,6 +14,7 @@ from tests.support.hostile import HOSTILE, acting, faked
 from tests.support.instance import Client, Instance
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
+from zcasync.testing.waiting import wait_until
 from zcasync.text import printable
 
 Cli = Callable[..., Result]
@@ -41,6 +42,20 @@ def put_call_of_that_name(client: Client, text: str) -> Partial:
     client.manager.thread.put(partial)
     client.commit()
     return partial
+
+
+@every_text
+def test_top_and_tail_are_shown_escaped(
+    served: Instance, client: Client, harmless: Cli, text: str
+) -> None:
+    missing = put_call_of_that_name(client, text)
+    client.wait_for(missing)
+    ended = id_of(missing)
+    wait_until(lambda: ended in harmless("top").out, "it to be among those that ended")
+    lines = harmless("tail", "--last", 1, "--seconds", 0.1).out.splitlines()
+    assert len(lines) == 1
+    assert ended in lines[0]
+    assert printable(f"no{text}").replace(":", ".") in lines[0]
 
 
 @every_text

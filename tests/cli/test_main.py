@@ -20,8 +20,10 @@ from zcasync.instance.home import Home
 
 Cli = Callable[..., Result]
 
-#: They end or change what the tests share, or need an id that only the reader knows.
-NOT_ON_THE_SHARED_HOME = {"run", "stop", "demo", "release", "cancel", "retry", "discard"}
+#: They end or change what the tests share, need an id that only the reader knows, or never end.
+NOT_ON_THE_SHARED_HOME = {
+    "run", "stop", "demo", "release", "cancel", "retry", "discard", "tail",
+}  # fmt: skip
 
 
 def command(name: str) -> click.Command:

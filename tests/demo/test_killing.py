@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import pytest
 
 from zcasync.demo import killing
 from zcasync.demo.killing import Killer, is_child
 from zcasync.demo.source import Portion, SourceFile
+from zcasync.testing.waiting import wait_until
 
 
 @dataclass
@@ -46,6 +48,13 @@ class FakeJobs:
 
     def find(self, id: str | None) -> FakeJob | None:  # noqa: A002
         return next((job for job in self.all if job.id == id), None)
+
+    def look(self) -> list[FakeJob]:
+        self.arrive()
+        return [job for job in self.all if job.is_done]
+
+    def arrive(self) -> None:
+        """What was committed since the last look."""
 
     def interrupted(self) -> list[FakeJob]:
         return [job for job in self.all if job.interruptions]
@@ -123,6 +132,32 @@ def test_the_child_with_the_largest_job_of_ours_is_killed_once(scene: Scene, sta
     assert scene.killer.noticed == [scene.jobs.all[3]]
     assert len(scene.said) == 2
     assert [process.poll() for process in (small, foreign, idle)] == [None, None, None]
+
+
+def is_stopped(process: subprocess.Popen[bytes]) -> bool:
+    return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED  # type: ignore[no-any-return]
+
+
+def test_a_child_that_has_just_ended_its_job_goes_on(
+    scene: Scene, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start()
+    scene.add(process, "0x4")
+
+    def arrive() -> None:
+        wait_until(lambda: is_stopped(process), "the child to be frozen")
+        scene.jobs.all[3].is_done = True
+
+    monkeypatch.setattr(scene.jobs, "arrive", arrive)
+    scene.killer.look(2)
+    assert (process.poll(), scene.said) == (None, [])
+    wait_until(lambda: not is_stopped(process), "the child to go on")
+    scene.children.clear()
+    other = start()
+    scene.add(other, "0x3")
+    monkeypatch.undo()
+    scene.killer.look(3)
+    assert other.wait(10) == -signal.SIGKILL
 
 
 def test_a_kill_between_two_jobs_is_followed_by_another(

@@ -24,6 +24,8 @@ ARGUMENTS = {
     "put": ["math.factorial", "--arg", "3"],
     "job": ["0x1"],
     "cancel": ["0x1"],
+    "retry": ["0x1"],
+    "discard": ["0x1"],
     "release": ["00000000-0000-0000-0000-000000000001"],
 }
 #: sudo finds no other.

@@ -284,5 +284,5 @@ def test_a_commit_that_ends_before_the_finish_leaves_nothing(
 @pytest.mark.parametrize("address", ["embedded"], indirect=True)
 def test_only_messages_of_a_commit_are_read(connect: Connect) -> None:
     storage = connect().db().storage
-    with pytest.raises(ServerException, match="'pack' is no message of a commit"):
+    with pytest.raises(ServerException, match="another request among the messages"):
         storage._server.call(TOGETHER, [("pack", (0.0,))])

@@ -17,6 +17,7 @@ from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.perform.progress import running
 from zcasync.results import watch
+from zcasync.zeo import hearing
 
 Connect = Callable[[], Session]
 
@@ -72,7 +73,7 @@ def test_without_notice_of_commits_looks_are_taken_in_growing_pauses(
 ) -> None:
     pauses: list[float] = []
     rest = time.sleep
-    monkeypatch.setattr(watch, "listen", lambda db, listener: None)
+    monkeypatch.setattr(hearing, "listen", lambda db, listener: None)
     monkeypatch.setattr(watch.time, "sleep", lambda s: (pauses.append(s), rest(s / 100)))
     partial = session.queue.put(samples.nothing)
     session.commit()

@@ -16,6 +16,7 @@ from zcasync import clock
 from zcasync.errors import AbortedError
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.job.completion import is_done, waiter
+from zcasync.supervisor.poll.dispatch import AGAIN_MICROSECONDS
 
 #: What a commit has failed with that may not be tried again.
 LOST_COMMITS = (
@@ -94,13 +95,19 @@ class Expectations:
         is_stray = self.world.tally["undone"] and partial._claim.is_over
         return partial._claim is worker.incarnation or is_stray
 
+    def _is_put_off(self, job: Job, partial: Any) -> bool:
+        """Whether an undo has brought it back, and its last end was not heard of by then."""
+        with self.world.acting(self.world.reader):
+            moment = clock.now() + AGAIN_MICROSECONDS
+        return bool(self.world.tally["undone"]) and job.due < partial._due <= moment
+
     def _look_at(self, job: Job, in_queue: int, claims: int) -> None:
         partial = self.world.reader.partial(job.oid)
         held = (partial.state, in_queue, claims)
         if partial.state == PENDING:
             assert held == (PENDING, 1, 0), f"{job.name}: waits once, held by nobody: {held}"
             has_kept = partial._due == job.due or (job.kind.exceptions and partial._due > job.due)
-            assert has_kept, f"{job.name} has lost its place"
+            assert has_kept or self._is_put_off(job, partial), f"{job.name} has lost its place"
         elif is_done(partial):
             assert held[1:] == (0, 0), f"{job.name}: nothing is left to do: {held}"
         elif partial._resume_at is not None:  # its application had its callbacks in hand

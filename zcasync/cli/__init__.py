@@ -2,15 +2,20 @@
 
     main.py      the entry point: the group of the commands, each imported when it is used
     errors.py    the end of a command: every error becomes one line and an exit code
+    ending.py    a failure as the document of ``--json`` has it
+    remedies.py  what to do about the errors that are foreseen
+    schema.json  the JSON schema of all that ``--json`` prints
     options.py   options and help texts that the commands share
     selection.py options that select jobs: by state, call, time, queue
     output.py    printing: JSON, tables, facts, times and sizes for people
     short.py     beginnings of UUIDs, printed and taken
     table.py     the lines of a table in a given width
+    sections.py  the tables of queues and workers, for ``status`` and ``top``
     session.py   the database of a home, used in a thread that a command can leave behind
     opening.py   opening a file storage without a server, and what that costs
     progress.py  the progress of running jobs, from the supervisor or the database
-    bulk.py      work on many jobs, in commits of some hundreds
+    orders.py    the jobs that a command is to work on, and its answer about them
+    bulk.py      the work on them, in commits of some hundreds
     cancelling.py  the end of a job by this process, or by its supervisor
     patience.py  work that takes long, and what a terminal shows meanwhile
     arguments.py the arguments of a put, from the command line, files and standard input
@@ -25,6 +30,13 @@
     retry.py     ``retry``: jobs that are over run once more
     discard.py   ``discard``: jobs that do not run are removed for good
     status.py    ``status``: queues, workers, verdicts on engines, children
+    monitor.py   ``status --check``: its line and its exit code, for monitoring
+    top.py       ``top``: the live view of all that; drawn by picture, of what feed has found
+    feed.py      pictures of a home, made in a thread of their own
+    picture.py   a picture as lines of a terminal
+    terminal.py  single keys, the terminal's size and its end
+    tail.py      ``tail``: events as they happen
+    following.py reading the database again and again, while its server comes and goes
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     check.py     ``check``: all problems of a home and its configuration

@@ -6,20 +6,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from zcasync.cli.errors import EXIT_AWAY, EXIT_NO, Refusal
-from zcasync.cli.options import common_options
-from zcasync.cli.selection import selection_options
+from zcasync.cli.errors import EXIT_AWAY, Refusal
+from zcasync.cli.remedies import LIST_JOBS
 
 if TYPE_CHECKING:
     from zcasync.cli.session import Session
-    from zcasync.reports.selection import Selection
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: A database's name, '' for that of the data manager, and an oid.
 Job = tuple[str, bytes]
@@ -32,71 +25,6 @@ Work = Callable[[Any, Any, Collection[Job]], Verdicts]
 PIECE = 500
 #: The tries of a commit before its jobs are divided, and of one for a single job.
 TRIES, LAST_TRIES = 2, 8
-#: So many jobs are named one by one, where people read it.
-MOST_NAMED = 20
-
-
-def bulk_options(command: F) -> F:
-    """Add what names jobs, one by one or by filters, and ``--dry-run``."""
-    command = common_options(command)
-    command = click.option("--dry-run", is_flag=True, help="Change nothing; say what would be.")(
-        command
-    )
-    command = click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="Only so many of those selected."
-    )(command)
-    command = selection_options(command)
-    return click.argument("ids", nargs=-1, metavar="[ID]...")(command)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The jobs that are named, or else selected."""
-
-    ids: tuple[str, ...]
-    selection: Selection
-    limit: int | None = None
-    kept: list[Any] = field(default_factory=list)
-
-    def require(self) -> None:
-        """Raise UsageError unless jobs are either named or selected."""
-        problem = None
-        if self.ids and not (self.selection.is_everything and self.limit is None):
-            problem = "name jobs by their ids or select them by filters, not both"
-        elif not self.ids and self.selection.is_everything:
-            problem = "name jobs by their ids, or select some, such as with --failed or --call"
-        if problem is not None:
-            raise click.UsageError(problem, click.get_current_context())
-
-    def find(self, session: Session) -> list[Job]:
-        """Return the jobs.  Raises UsageError for what is no id."""
-        from zcasync.cli.patience import Progress, see_through
-        from zcasync.job.ids import parse
-
-        try:
-            named = [parse(one) for one in self.ids]
-        except ValueError as error:
-            raise click.UsageError(str(error), click.get_current_context()) from error
-        if named:
-            return list(dict.fromkeys(named))
-        session.do(lambda connection, manager: None)  # the timeout is for this
-        progress = Progress()
-        return see_through(session, session.begin(lambda _, dm: self._walk(dm, progress)), progress)
-
-    def _walk(self, manager: Any, progress: Any) -> list[Job]:
-        from zcasync.reports.job import release
-        from zcasync.reports.walk import walk
-
-        found: dict[Job, Any] = {}
-        for partial in () if manager is None else walk(manager, self.selection):
-            found["", partial._p_oid] = partial
-            release(partial)
-            progress.told("selected", len(found))
-            if len(found) == self.limit:
-                break
-        # Without their states; an object that is not kept has to be loaded to be made once more.
-        self.kept.extend(found.values())
-        return list(found)
 
 
 def run(session: Session, jobs: list[Job], work: Work, verb: str, *, dry_run: bool) -> Verdicts:
@@ -159,6 +87,30 @@ def _do(session: Session, piece: list[Job], work: Work, *, dry_run: bool) -> Ver
     return verdicts
 
 
+def by_queue(
+    connection: Any, jobs: Collection[Job], judge: Callable[[Any], str | None]
+) -> tuple[Verdicts, dict[Any, list[Any]]]:
+    """Return what has become of each job so far, and those that go on, by their queues.
+
+    ``judge(partial)`` returns why it is left as it is, '' where it is done already, None where it
+    goes on; or raises BadStateError.
+    """
+    from zcasync.errors import BadStateError
+
+    found: Verdicts = {}
+    going_on: dict[Any, list[Any]] = {}
+    for job in jobs:
+        try:
+            partial = find_job(connection, job)
+            why = judge(partial)
+            if why is None:
+                going_on.setdefault(partial.queue, []).append(partial)
+            found[job] = why or ""
+        except (Refusal, BadStateError) as error:
+            found[job] = str(error)
+    return found, going_on
+
+
 @contextmanager
 def _bar(verb: str, total: int) -> Iterator[Callable[[int], None]]:
     """Provide a function that is told how many are done; a terminal shows a bar."""
@@ -190,7 +142,7 @@ def find_job(connection: Any, job: Job) -> Any:
         except POSKeyError:
             obj = None
     if not looks_like_job(obj):
-        raise Refusal(f"there is no job {hex_oid(oid)} in this database")
+        raise Refusal(f"there is no job {hex_oid(oid)} in this database", remedy=LIST_JOBS)
     return obj
 
 
@@ -200,33 +152,3 @@ def text_of(job: Job) -> str:
 
     name, oid = job
     return f"{name}:{hex_oid(oid)}" if name else hex_oid(oid)
-
-
-def report(found: Verdicts, past: str, *, dry_run: bool, as_json: bool) -> int:
-    """Print what has become of the jobs; return the exit code.  ``past``: ``retried``.
-
-    Raises Refusal where it was one job, and that is left as it is.
-    """
-    from zcasync.cli.output import print_json, print_line
-
-    done = [text_of(job) for job, why in found.items() if not why]
-    refused = [{"id": text_of(job), "reason": why} for job, why in found.items() if why]
-    if as_json:
-        print_json({past: done, "refused": refused, "dry_run": dry_run})
-    elif refused and len(found) == 1:
-        raise Refusal(f"job {refused[0]['id']} is not {past}: {refused[0]['reason']}")
-    else:
-        print_line(_summary(done, past, dry_run))
-        for one in refused[:MOST_NAMED]:
-            print_line(f"{one['id']} is not {past}: {one['reason']}")
-        if len(refused) > MOST_NAMED:
-            print_line(f"and {len(refused) - MOST_NAMED:,} more; --json names all")
-    return EXIT_NO if refused else 0
-
-
-def _summary(done: list[str], past: str, dry_run: bool) -> str:
-    would = "would be" if dry_run else ("is" if len(done) == 1 else "are")
-    if len(done) == 1:
-        return f"job {done[0]} {would} {past}"
-    named = "" if not done or len(done) > MOST_NAMED else f": {', '.join(done)}"
-    return f"{len(done):,} jobs {would} {past}{named}"

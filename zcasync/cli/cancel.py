@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +13,7 @@ from zcasync.cli import bulk
 from zcasync.cli.cancelling import Supervisor, end, is_cancelled, is_over
 from zcasync.cli.errors import EXIT_AWAY, Refusal
 from zcasync.cli.options import examples
-
-if TYPE_CHECKING:
-    from zcasync.reports.selection import Selection
+from zcasync.cli.orders import Order, order_options
 
 LOOK_SECONDS = 0.05
 #: The supervisor is asked for so many, and they are waited for, before it is asked for more.
@@ -34,16 +31,8 @@ ASK = "the supervisor is asked"
         "zcasync cancel --waiting --call mail.send --dry-run",
     ),
 )
-@bulk.bulk_options
-def command(
-    ids: tuple[str, ...],
-    selection: Selection,
-    limit: int | None,
-    dry_run: bool,
-    home: str | None,
-    timeout: float,
-    as_json: bool,
-) -> int:
+@order_options
+def command(order: Order) -> int:
     """End jobs: one that waits never runs, one that runs loses its child process.
 
     The result is an AbortedError that names who cancelled it; callbacks run with that.  Exit code 0
@@ -52,15 +41,12 @@ def command(
     from zcasync.instance.home import Home
     from zcasync.interfaces import ACTIVE, PENDING
 
-    among = frozenset({PENDING, ACTIVE})
-    wanted = bulk.Wanted(ids, replace(selection, among=among), limit)
-    wanted.require()
-    place = Home.find(home)
-    if len(ids) == 1 and not dry_run:
-        _cancel_one(ids[0], place, timeout, as_json)
+    order = order.among(PENDING, ACTIVE)
+    place, ids = Home.find(order.home), order.wanted.ids
+    if len(ids) == 1 and not order.dry_run:
+        _cancel_one(ids[0], place, order.timeout, order.as_json)
         return 0
-    found = _cancel_many(wanted, place, timeout, dry_run=dry_run)
-    return bulk.report(found, "cancelled", dry_run=dry_run, as_json=as_json)
+    return order.report(_cancel_many(order, place), "cancelled")
 
 
 def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
@@ -96,6 +82,7 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
                     f"job {job_id} is not over after {timeout:g} s: it is still being stopped, or "
                     "it cannot be, then the supervisor's log says why",
                     EXIT_AWAY,
+                    f"see whether it is over: zcasync job {job_id}",
                 )
             time.sleep(LOOK_SECONDS)
     if as_json:
@@ -104,17 +91,16 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
         print_line(f"job {job_id} is cancelled")
 
 
-def _cancel_many(
-    wanted: bulk.Wanted, place: Any, timeout: float, *, dry_run: bool
-) -> bulk.Verdicts:
+def _cancel_many(order: Order, place: Any) -> bulk.Verdicts:
     from zcasync.cli.session import reading, writing
     from zcasync.protocol.actor import actor_name, claimed_name
     from zcasync.reports.workers import SupervisorProbe
 
     who = actor_name(os.geteuid(), claimed_name())
+    timeout, dry_run = order.timeout, order.dry_run
     with (reading if dry_run else writing)(place, timeout) as session:
         probe = SupervisorProbe(place, timeout / 2)
-        jobs = wanted.find(session)
+        jobs = order.wanted.find(session)
 
         def cancel(connection: Any, manager: Any, some: Collection[bulk.Job]) -> bulk.Verdicts:
             return {job: _cancel(connection, manager, job, who, probe) for job in some}

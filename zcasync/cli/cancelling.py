@@ -33,7 +33,8 @@ def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
         if partial.queue is None:
             raise Refusal(
                 f"job {id_of(partial)} is no job of its own that a worker could end: cancel the "
-                "job that it is a callback of"
+                "job that it is a callback of",
+                remedy="cancel the job that it is a callback of",
             )
         return False  # a worker must run the callbacks
     cancel(partial, who, [])
@@ -79,6 +80,7 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
             f"{claim.identity.pid} on {claim.identity.host}): cancel it in that home; if it will "
             f"not come back: zcasync release {worker.UUID}",
             EXIT_AWAY,
+            "cancel it in that home",
         )
     return False
 

@@ -17,6 +17,7 @@ import click
 
 from zcasync import import_path
 from zcasync.cli.audit import print_walk, walk
+from zcasync.cli.ending import Ending
 from zcasync.cli.errors import EXIT_NO, EXIT_WRONG
 from zcasync.cli.options import common_options, examples
 
@@ -79,16 +80,28 @@ def command(
     done = walk(place, timeout, repair) if deep and not problems else None
     is_wrong = bool(problems or (done and done.findings))
     settings = _settings(configuration)
+    code = EXIT_WRONG if problems else EXIT_NO if is_wrong else 0
     if as_json:
         found = {"ok": not is_wrong, "problems": problems, "warnings": warnings}
         walked = {} if done is None else {"deep": done.as_dict()}
         document = {"home": str(place.path), **found, "settings": settings}
-        print_json({**document, "sockets": str(_sockets(place)), **walked})
+        failed = _failed(code, problems, done) if code else {}
+        print_json({**document, "sockets": str(_sockets(place)), **walked, **failed})
     else:
         _print_check(place, problems, warnings, None if deep else settings)
         if deep:
             print_walk(done)
-    return EXIT_WRONG if problems else EXIT_NO if is_wrong else 0
+    return code
+
+
+def _failed(code: int, problems: list[str], done: Any) -> dict[str, Any]:
+    """Return what the document has more where something is wrong."""
+    if problems:
+        return Ending(code, "Problems", "; ".join(problems), "see the problems").as_dict()
+    count, repaired = len(done.findings), len(done.repaired)
+    remedy = None if repaired == count else "zcasync check --deep --repair"
+    text = f"{count} found in the database, {repaired} of them set right"
+    return Ending(code, "Findings", text, remedy).as_dict()
 
 
 def _judged(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from zcasync.cli import bulk
 from zcasync.cli.options import examples
-
-if TYPE_CHECKING:
-    from zcasync.reports.selection import Selection
+from zcasync.cli.orders import Order, order_options
 
 NOT_SET_ASIDE = (
     "it cannot be loaded, and no worker has set it aside yet: try again when one has come to it"
@@ -28,54 +25,30 @@ NOT_SET_ASIDE = (
         "zcasync discard --failed --call report.draw",
     ),
 )
-@bulk.bulk_options
-def command(
-    ids: tuple[str, ...],
-    selection: Selection,
-    limit: int | None,
-    dry_run: bool,
-    home: str | None,
-    timeout: float,
-    as_json: bool,
-) -> int:
+@order_options
+def command(order: Order) -> int:
     """Remove jobs that wait, that are set aside, or that are over, from all lists.
 
     They never run, their callbacks do not either, and nothing can retry them.  One that cannot be
     loaded goes too, by its ID.  Running jobs have to be cancelled first.  Exit code 1 where some
     cannot be discarded; they are named.
     """
-    from zcasync.cli.session import reading, writing
-    from zcasync.instance.home import Home
     from zcasync.interfaces import COMPLETED, PENDING
 
-    among = frozenset({PENDING, COMPLETED})
-    wanted = bulk.Wanted(ids, replace(selection, among=among), limit)
-    wanted.require()
-    with (reading if dry_run else writing)(Home.find(home), timeout) as session:
-        jobs = wanted.find(session)
-        found = bulk.run(session, jobs, _discard, "discarding", dry_run=dry_run)
-    return bulk.report(found, "discarded", dry_run=dry_run, as_json=as_json)
+    return order.among(PENDING, COMPLETED).carry_out(_discard, "discarding", "discarded")
 
 
 def _discard(connection: Any, manager: Any, jobs: Collection[bulk.Job]) -> bulk.Verdicts:
-    from zcasync.cli.errors import Refusal
-    from zcasync.errors import BadStateError
     from zcasync.job.broken import broken
     from zcasync.queues.discard import discard_unreadable, require_discardable
 
-    found: bulk.Verdicts = {}
-    by_queue: dict[Any, list[Any]] = {}
-    for job in jobs:
-        try:
-            partial = bulk.find_job(connection, job)
-            found[job] = ""
-            if broken(partial) is None:
-                require_discardable(partial)
-                by_queue.setdefault(partial.queue, []).append(partial)
-            elif not discard_unreadable(manager, partial._p_oid):
-                found[job] = NOT_SET_ASIDE
-        except (Refusal, BadStateError) as why:
-            found[job] = str(why)
-    for queue, partials in by_queue.items():
+    def judge(partial: Any) -> str | None:
+        if broken(partial) is not None:
+            return "" if discard_unreadable(manager, partial._p_oid) else NOT_SET_ASIDE
+        require_discardable(partial)
+        return None
+
+    found, going_on = bulk.by_queue(connection, jobs, judge)
+    for queue, partials in going_on.items():
         queue.discard(partials)
     return found

@@ -1,14 +1,21 @@
-"""The end of a command: every error becomes one line on standard error and an exit code, here."""
+"""The end of a command: every error becomes one line on standard error and an exit code, here.
+
+With ``--json`` it becomes a document on standard output, too, of one shape whatever has happened.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 import click
 
+from zcasync.cli.ending import Ending
+from zcasync.cli.output import json_text, print_line
 from zcasync.text import printable, printable_lines
 
 EXIT_NO = 1
@@ -27,14 +34,27 @@ class Invocation:
     command: str = ""
     #: Behind the name of the program.
     words: tuple[str, ...] = ()
+    #: Options without a value: whether they were given, as far as the command line was understood.
+    flags: dict[str, bool] = field(default_factory=dict)
+
+    def has(self, flag: str) -> bool:
+        """Return whether an option was given, such as ``--json``."""
+        words = takewhile(lambda word: word != "--", self.words)
+        return self.flags.get(flag, flag in words)
+
+    @property
+    def is_for_monitoring(self) -> bool:
+        """Whether the command is ``status --check``."""
+        return "status" in self.words and self.has("--check")
 
 
 class Refusal(Exception):
     """An error that ends a command with a line on standard error."""
 
-    def __init__(self, message: str, code: int = EXIT_NO) -> None:
+    def __init__(self, message: str, code: int = EXIT_NO, remedy: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.remedy = remedy
 
 
 class ReaderLeft(Exception):
@@ -47,7 +67,7 @@ def say(message: str) -> None:
 
 
 def exit_code_of(error: BaseException, invocation: Invocation) -> int:
-    """Report the error on standard error, and return its exit code."""
+    """Report the error on standard error, with ``--json`` also as a document; return its code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -56,15 +76,56 @@ def exit_code_of(error: BaseException, invocation: Invocation) -> int:
     if isinstance(error, BrokenPipeError | ReaderLeft | SystemExit):
         _silence_stdout()
         return EXIT_BROKEN_PIPE
+    ending = ending_of(error, invocation)
+    if invocation.is_for_monitoring:
+        return _unknown(ending, invocation)
+    say(ending.message)
+    if invocation.has("--json"):
+        _print_last(json_text(ending.as_dict()))
+    return ending.code
+
+
+def ending_of(error: BaseException, invocation: Invocation) -> Ending:
+    """Return an error as it is told; an unforeseen one gets its traceback into the home's log."""
+    from zcasync.cli.remedies import remedy_of
+
+    kind = type(error).__name__
     if isinstance(error, click.ClickException):
-        say(_with_hint(error))
-        return EXIT_WRONG
+        return Ending(EXIT_WRONG, "UsageError", _with_hint(error), _help_of(error))
+    if isinstance(error, Refusal):
+        return Ending(error.code, kind, str(error), error.remedy)
     code = _code_of_known(error)
     if code is not None:
-        say(_with_command(error, invocation))
-        return code
-    _report_unforeseen(error, invocation)
-    return EXIT_WRONG
+        remedy = remedy_of(error, invocation.home)
+        return Ending(code, kind, _with_command(error, invocation), remedy)
+    where = _append_traceback(error, invocation)
+    after = f"the traceback is in {where}" if where else None
+    return Ending(EXIT_WRONG, kind, "; ".join(filter(None, (f"{kind}: {error}", after))), after)
+
+
+def _unknown(ending: Ending, invocation: Invocation) -> int:
+    """Tell monitoring, which reads standard output alone, that there is nothing to be known."""
+    from zcasync.cli.monitor import line
+    from zcasync.reports.health import Level
+
+    text = line(Level.UNKNOWN, ending.message, [])
+    if invocation.has("--json"):
+        found = {"check": {"level": Level.UNKNOWN.name, "troubles": []}}
+        text = json_text(found | replace(ending, code=Level.UNKNOWN).as_dict())
+    _print_last(text)
+    return Level.UNKNOWN
+
+
+def _print_last(text: str) -> None:
+    """Print one line on standard output, unless that takes no more."""
+    with suppress(OSError):
+        print_line(text)
+        sys.stdout.flush()
+
+
+def _help_of(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return None if context is None else f"{context.command_path} --help"
 
 
 def _code_of_known(error: BaseException) -> int | None:
@@ -102,14 +163,12 @@ def _code_of_known(error: BaseException) -> int | None:
         ),
         (errors.ZCAsyncError, EXIT_NO),
     ]
-    if isinstance(error, Refusal):
-        return error.code
     return next((code for kinds, code in table if isinstance(error, kinds)), None)
 
 
 def _with_hint(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    hint = "" if context is None else f" (see: {context.command_path} --help)"
+    help_text = _help_of(error)
+    hint = "" if help_text is None else f" (see: {help_text})"
     return f"{error.format_message().rstrip('.')}{hint}"
 
 
@@ -120,13 +179,6 @@ def _with_command(error: BaseException, invocation: Invocation) -> str:
     if isinstance(error, UntrustedHome) and invocation.words:
         return error.told(invocation.words)
     return str(error)
-
-
-def _report_unforeseen(error: BaseException, invocation: Invocation) -> None:
-    """Report what is most likely a bug: one line for people, the traceback into the home's log."""
-    where = _append_traceback(error, invocation)
-    after = f"; the traceback is in {where}" if where else ""
-    say(f"{type(error).__name__}: {error}{after}")
 
 
 def _append_traceback(error: BaseException, invocation: Invocation) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from zcasync.cli.ending import Ending
 from zcasync.cli.errors import EXIT_NO, say
 from zcasync.cli.options import Seconds, common_options, examples
 
@@ -67,10 +68,17 @@ def command(watch: float | None, home: str | None, timeout: float, as_json: bool
     left = orphans(place, running, last)
     if as_json:
         documents = [one.as_dict() for one in left]
-        print_json({"ghosts": found, "silent": silent, "orphans": documents})
+        document = {"ghosts": found, "silent": silent, "orphans": documents}
+        print_json(document | (_failed(found, left) if found or left else {}))
     else:
         _print(found, silent, left, place)
     return EXIT_NO if found or left else 0
+
+
+def _failed(found: list[dict[str, Any]], left: list[Any]) -> dict[str, Any]:
+    """Return what the document has more where there are ghosts or orphans."""
+    said = f"{len(found)} ghosts, {len(left)} processes that a supervisor has left behind"
+    return Ending(EXIT_NO, "Ghosts", said, "without --json each is shown with its remedy").as_dict()
 
 
 def _look(

@@ -10,6 +10,7 @@ from zcasync.cli import attempts, progress
 from zcasync.cli.errors import Refusal
 from zcasync.cli.listing import with_reason
 from zcasync.cli.options import common_options, examples
+from zcasync.cli.remedies import LIST_JOBS
 
 
 @click.command(
@@ -42,7 +43,8 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
             lambda connection, manager: _look_up(connection, manager, name, oid, supervisor)
         )
     if found is None:
-        raise Refusal(f"there is no job {job_id} in the database of {Home.find(home).path}")
+        text = f"there is no job {job_id} in the database of {Home.find(home).path}"
+        raise Refusal(text, remedy=LIST_JOBS)
     progress.add([found], supervisor)
     if as_json:
         print_json(found)

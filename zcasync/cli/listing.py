@@ -167,11 +167,16 @@ def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    call = one.get("call") or one.get("callable")
-    return one["id"], _state(one), one.get("queue"), _when(one), call, remark(one)
+    return one["id"], state_text(one), one.get("queue"), _when(one), call_text(one), remark(one)
 
 
-def _state(one: dict[str, Any]) -> str | None:
+def call_text(one: dict[str, Any]) -> str | None:
+    """Return the call in the words of people, else the name of its callable."""
+    return one.get("call") or one.get("callable")
+
+
+def state_text(one: dict[str, Any]) -> str | None:
+    """Return the state, ``reserved`` for a job that is claimed and has not begun."""
     return "reserved" if one.get("reserved") else one.get("state")
 
 

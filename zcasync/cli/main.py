@@ -24,6 +24,8 @@ COMMANDS = {
     "job": "zcasync.cli.inspect:job",
     "jobs": "zcasync.cli.listing:jobs",
     "status": "zcasync.cli.status:status",
+    "top": "zcasync.cli.top:command",
+    "tail": "zcasync.cli.tail:command",
     "ghosts": "zcasync.cli.ghosts:command",
     "release": "zcasync.cli.release:command",
     "cancel": "zcasync.cli.cancel:command",
@@ -73,9 +75,10 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context) -> None:
     """Durable asynchronous calls for applications that keep their data in the ZODB.
 
-    Exit codes: 0 all is well; 1 the answer is no; 2 wrong use, wrong configuration, or an error
-    that was not foreseen; 3 the database or the supervisor cannot be reached; 4 the database is not
-    the one any more that this process has worked with.
+    Exit codes: 0 the command has done what it says; 1 the answer is no; 2 wrong use, wrong
+    configuration, or an error that was not foreseen; 3 the database or the supervisor cannot be
+    reached; 4 the database is not the one any more that this process has worked with.  Whether all
+    is well says zcasync status --check, with the codes of monitoring.
     """
     if ctx.invoked_subcommand is None:
         raise click.UsageError("no command given", ctx)

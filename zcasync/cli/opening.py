@@ -64,6 +64,8 @@ def open_file_to_write(home: Home) -> Any:
         storage = open_file(home.data_fs, home.blobs)
     except LockError as error:
         raise Refusal(
-            f"{home.data_fs} is in use by another process; try again", EXIT_AWAY
+            f"{home.data_fs} is in use by another process; try again",
+            EXIT_AWAY,
+            "give the command again",
         ) from error
     return DB(storage, class_factory=class_factory)

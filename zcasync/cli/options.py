@@ -61,6 +61,13 @@ def remember_home(ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
+def remember_flag(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Let the error handling know whether an option like ``--json`` was given."""
+    if ctx.obj is not None:
+        ctx.obj.flags[param.opts[0]] = value
+    return value
+
+
 def folders(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """Have a shell complete the names of folders."""
     return [CompletionItem(typed, type="dir")]
@@ -84,7 +91,12 @@ timeout_option = click.option(
 )
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=remember_flag,
+    is_eager=True,
+    help="Print one JSON document instead of text.",
 )
 
 

@@ -100,6 +100,7 @@ def _require_one(connection: Any, manager: Any) -> None:
             "at one of them only: set pack-gc false in the server's configuration and pack them "
             "there (zeopack, zodbpack)",
             EXIT_WRONG,
+            "set pack-gc false in the server's configuration and pack them there",
         )
 
 

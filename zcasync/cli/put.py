@@ -12,7 +12,8 @@ import click
 
 from zcasync import import_path
 from zcasync.cli.arguments import Arguments
-from zcasync.cli.errors import EXIT_NO, Refusal, say
+from zcasync.cli.ending import Ending
+from zcasync.cli.errors import EXIT_NO, say
 from zcasync.cli.options import Seconds, common_options, examples
 
 if TYPE_CHECKING:
@@ -231,20 +232,31 @@ def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str
 def _print_outcome(job: dict[str, Any], wait: float, as_json: bool) -> int:
     from zcasync.cli.output import json_text, print_json, print_line, print_lines
 
-    if as_json:
-        print_json(job)
-    if job["state"] != "completed":
-        raise Refusal(
-            f"job {job['id']} is still {job['state']} after {wait:g} s; see: zcasync job "
-            f"{job['id']}"
-        )
-    failure = job["failure"]
-    if failure is not None:
-        say(f"job {job['id']} failed: {failure['type']}: {failure['message']}")
-        if not as_json:
-            print_lines(failure["traceback"], "  ", sys.stderr)
-        return EXIT_NO
-    if not as_json:
+    problem = _problem(job, wait)
+    if problem is None:
         has_form = job["result"] is not None or job["result_repr"] == "None"
-        print_line(json_text(job["result"] if has_form else job["result_repr"]))
-    return 0
+        result = job["result"] if has_form else job["result_repr"]
+        print_json(job) if as_json else print_line(json_text(result))
+        return 0
+    remedy = f"see: zcasync job {job['id']}"
+    if as_json:
+        print_json(
+            job
+            | Ending(
+                EXIT_NO, "JobFailed" if job["failure"] else "NotOver", problem, remedy
+            ).as_dict()
+        )
+    say(problem if job["failure"] else f"{problem}; {remedy}")
+    if job["failure"] and not as_json:
+        print_lines(job["failure"]["traceback"], "  ", sys.stderr)
+    return EXIT_NO
+
+
+def _problem(job: dict[str, Any], wait: float) -> str | None:
+    """Return why a job that was waited for has no result, in words; None: it has one."""
+    if job["state"] != "completed":
+        return f"job {job['id']} is still {job['state']} after {wait:g} s"
+    failure = job["failure"]
+    if failure is None:
+        return None
+    return f"job {job['id']} failed: {failure['type']}: {failure['message']}"

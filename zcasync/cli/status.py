@@ -1,21 +1,24 @@
-"""``zcasync status``: the state of queues, workers, engines and children, as far as known."""
+"""``zcasync status``: the state of queues, workers, engines and children, as far as known.
+
+With ``--check`` the line and the exit code of a monitoring plugin: see ``monitor``.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from zcasync.cli.errors import EXIT_AWAY, say
-from zcasync.cli.options import common_options, examples
-
-#: From this width on workers are named by their whole UUIDs.
-ROOM_FOR_UUIDS = 120
+from zcasync.cli.errors import EXIT_AWAY, ending_of, say
+from zcasync.cli.options import Seconds, common_options, examples, remember_flag
 
 
 @click.command(
     short_help="Show queues, workers, engines and children.",
-    epilog=examples("zcasync status", "zcasync status --json"),
+    epilog=examples(
+        "zcasync status", "zcasync status --json", "zcasync status --check --max-due 3600"
+    ),
 )
 @click.option(
     "--limit",
@@ -25,8 +28,37 @@ ROOM_FOR_UUIDS = 120
     metavar="N",
     help="Show so many workers at most, those with an engine first.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    callback=remember_flag,
+    is_eager=True,
+    help="Print one line for monitoring, and end with its code: 0 OK, 1 WARNING, 2 CRITICAL, 3 "
+    "UNKNOWN.",
+)
+@click.option(
+    "--max-due",
+    type=Seconds(zero=True),
+    metavar="SECONDS",
+    default=300.0,
+    help="With --check: CRITICAL when a job is due for longer.  [default: 300]",
+)
+@click.option(
+    "--max-failed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="With --check: WARNING when more jobs failed in the last hour.  [default: any number may]",
+)
 @common_options
-def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
+def status(
+    limit: int,
+    check: bool,
+    max_due: float,
+    max_failed: int | None,
+    home: str | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
     """Show queues, workers, the verdicts on their engines, and the children.
 
     Works with and without a running supervisor.  The verdicts: running (proved alive), stopped (no
@@ -34,15 +66,48 @@ def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
     has run out), usurped (alive, but the record names another engine).  COMPLETED counts the jobs
     that ended well, FAILED and CANCELLED the others, of those that are still kept.  Exit code 3,
     after what is known, when the database does not answer in time.
-    """
-    from zcasync.cli.output import print_json
-    from zcasync.cli.session import reading
-    from zcasync.errors import NotRunning, StorageAway
-    from zcasync.instance.home import Home
-    from zcasync.reports import workers as report
 
+    With --check all is well at exit code 0 only.  The line of CRITICAL or WARNING names what is
+    wrong: ghosts, no worker, children that cannot start, jobs that are late, a database that does
+    not answer; behind a bar it has the figures, as Nagios and its like draw them.
+    """
+    from zcasync.cli.output import print_json, print_line
+    from zcasync.instance.home import Home
+    from zcasync.reports.health import Limits
+
+    limits = Limits(max_due, max_failed)
     place = Home.find(home)
     place.require()
+    document, problem = _look(place, timeout, None if check else limit, limits if check else None)
+    if check:
+        from zcasync.cli.monitor import check as judge
+
+        code, line = judge(document, limits, None if problem is None else str(problem))
+        print_json(document) if as_json else print_line(line)
+        return code
+    if problem is None:
+        print_json(document) if as_json else _print_status(document)
+        return 0
+    said = document["supervisor"]["waiting_for"]
+    text = f"{problem}; the supervisor waits for: {said}" if said else str(problem)
+    ending = replace(ending_of(problem, click.get_current_context().obj), message=text)
+    print_json(document | ending.as_dict()) if as_json else _print_status(document)
+    say(text)
+    return EXIT_AWAY
+
+
+def _look(
+    place: Any, timeout: float, limit: int | None, limits: Any
+) -> tuple[dict[str, Any], Exception | None]:
+    """Return the document, and why the database does not answer, or None.
+
+    ``limits``: for a check, which wants more figures; None: none.
+    """
+    from zcasync.cli.session import reading
+    from zcasync.errors import NotRunning, StorageAway
+    from zcasync.reports import health
+    from zcasync.reports import workers as report
+
     supervisor = report.SupervisorProbe(place, timeout / 2)
     document = report.without_database(place, supervisor)
 
@@ -51,29 +116,20 @@ def status(limit: int, home: str | None, timeout: float, as_json: bool) -> int:
             "queues": report.queues(manager),
             "workers": report.workers(manager, place, supervisor, limit=limit),
             "workers_in_all": 0 if manager is None else len(manager.workers),
+            **({} if limits is None else health.figures(manager, limits)),
         }
 
-    problem = None
     try:
         with reading(place, timeout) as session:
-            document |= session.do(look)
+            return document | session.do(look), None
     except (StorageAway, NotRunning) as error:
-        problem = error
         own = report.own_from_files(place, supervisor)
-        document["workers"] = None if own is None else [own]
-    if as_json:
-        print_json(document)
-    else:
-        _print_status(document)
-    if problem is not None:
-        said = document["supervisor"]["waiting_for"]
-        say(f"{problem}; the supervisor waits for: {said}" if said else str(problem))
-        return EXIT_AWAY
-    return 0
+        return document | {"workers": None if own is None else [own]}, error
 
 
 def _print_status(document: dict[str, Any]) -> None:
-    from zcasync.cli.output import print_facts, print_line
+    from zcasync.cli import sections
+    from zcasync.cli.output import print_facts, print_line, print_table
 
     supervisor = document["supervisor"]
     wakeup = {"push": ", hears of new jobs at once", "poll": ", polls for new jobs"}
@@ -92,7 +148,7 @@ def _print_status(document: dict[str, Any]) -> None:
     if document["queues"] is None:
         print_line("Queues and other workers are not known without the database.")
     else:
-        _print_queues(document)
+        print_table(*sections.queues(document))
     if document["workers"]:
         print_line()
         _print_workers(document["workers"])
@@ -125,53 +181,16 @@ def _boot(found: dict[str, Any] | None) -> str | None:
     return f"{found['problem']} ({often})"
 
 
-def _print_queues(document: dict[str, Any]) -> None:
-    from zcasync.cli.output import print_table
-
-    rows = []
-    for name, queue in document["queues"].items():
-        claimed = sum(worker[name]["len"] for worker in document["workers"])
-        rows.append((name, queue["due"], queue["held"], claimed, _oldest(queue["oldest_due"])))
-    print_table(("QUEUE", "DUE", "HELD", "CLAIMED", "OLDEST DUE"), rows)
-
-
-def _oldest(found: dict[str, Any] | None) -> str | None:
-    """Return the job that is due for longest, with its age."""
-    from zcasync.text import span
-
-    return None if found is None else f"{found['id']}, for {span(found['seconds'])}"
-
-
 def _print_workers(workers: list[dict[str, Any]]) -> None:
-    from zcasync.cli.output import ago, print_facts, print_line, print_table, width
-    from zcasync.cli.short import beginnings
+    from zcasync.cli import sections
+    from zcasync.cli.output import print_facts, print_line, print_table, width
 
-    uuids = [worker["uuid"] for worker in workers]
-    names = beginnings(uuids) if width() < ROOM_FOR_UUIDS else {one: one for one in uuids}
-    rows = [
-        (
-            names[worker["uuid"]],
-            worker["verdict"],
-            ago(worker["last_ping"]),
-            _share(worker["thread"]),
-            _share(worker["reactor"]),
-            worker["succeeded"],
-            worker["failed"],
-            worker["cancelled"],
-        )
-        for worker in workers
-    ]
-    ends = ("COMPLETED", "FAILED", "CANCELLED")
-    print_table(("WORKER", "ENGINE", "LAST PING", "THREAD", "REACTOR", *ends), rows)
+    names = sections.names_of(workers, width())
+    print_table(*sections.workers(workers, names))
     print_line()
     print_facts(
         (names[worker["uuid"]], f"{worker['verdict']}: {worker['reason']}.") for worker in workers
     )
-
-
-def _share(claims: dict[str, Any]) -> str | None:
-    """Return how much is claimed of how much can run at once."""
-    return None if claims["size"] is None else f"{claims['len']}/{claims['size']}"
 
 
 def _print_children(children: list[dict[str, Any]]) -> None:

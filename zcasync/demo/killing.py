@@ -70,7 +70,8 @@ class Killer:
         if not is_child(pid, status["pid"]):
             return
         try:
-            os.kill(pid, signal.SIGKILL)
+            if not self._kill_at(pid, job):
+                return
         except ProcessLookupError:
             return
         except PermissionError:
@@ -83,6 +84,19 @@ class Killer:
             f"[bold]kill -9 {pid}[/]: that child was in the middle of job {job.id}, "
             f"{escape(job.portion.label)}."
         )
+
+    def _kill_at(self, pid: int, job: Job) -> bool:
+        """Kill a child where it is at this job still, and not one job further; return whether.
+
+        It is frozen for the look.  Raises ProcessLookupError, PermissionError.
+        """
+        os.kill(pid, signal.SIGSTOP)
+        self._jobs.look()
+        if job.is_done:
+            os.kill(pid, signal.SIGCONT)
+            return False
+        os.kill(pid, signal.SIGKILL)
+        return True
 
 
 def is_child(pid: int, supervisor: int) -> bool:

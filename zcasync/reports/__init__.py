@@ -3,9 +3,13 @@
 workers.py   workers with the verdicts on their engines, queues, children; what can be known of a
              supervisor without its database
 orphans.py   processes that a supervisor has left behind when it ended
+health.py    what is wrong with all that, for monitoring
 selection.py Selection: the jobs that a listing, or a command for many, is about
 walk.py      the walk through all places where such jobs may be
 listing.py   the jobs that a listing shows
+events.py    what becomes of jobs and workers, as it happens
+worker_events.py  engines that begin, stop or are lost
+commits.py   what others write to the database, heard of at once
 job.py       one job, from a healthy record or a broken one
 
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and

@@ -1,0 +1,60 @@
+"""The tables of queues and workers that ``status`` prints and ``top`` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zcasync.cli.output import ago
+from zcasync.cli.short import beginnings
+from zcasync.text import span
+
+#: From this width on workers are named by their whole UUIDs.
+ROOM_FOR_UUIDS = 120
+
+#: The names of columns, and rows.
+Section = tuple[Sequence[str], list[tuple[object, ...]]]
+
+
+def queues(document: dict[str, Any]) -> Section:
+    """Return the queues of a status document, with what of each is claimed."""
+    rows: list[tuple[object, ...]] = []
+    for name, queue in document["queues"].items():
+        claimed = sum(worker[name]["len"] for worker in document["workers"])
+        rows.append((name, queue["due"], queue["held"], claimed, _oldest(queue["oldest_due"])))
+    return ("QUEUE", "DUE", "HELD", "CLAIMED", "OLDEST DUE"), rows
+
+
+def _oldest(found: dict[str, Any] | None) -> str | None:
+    """Return the job that is due for longest, with its age."""
+    return None if found is None else f"{found['id']}, for {span(found['seconds'])}"
+
+
+def names_of(workers: list[dict[str, Any]], width: int) -> dict[str, str]:
+    """Return the workers' UUIDs as they are shown in this width."""
+    uuids = [worker["uuid"] for worker in workers]
+    return beginnings(uuids) if width < ROOM_FOR_UUIDS else {one: one for one in uuids}
+
+
+def workers(found: list[dict[str, Any]], names: dict[str, str]) -> Section:
+    """Return the workers of a status document."""
+    rows: list[tuple[object, ...]] = [
+        (
+            names[worker["uuid"]],
+            worker["verdict"],
+            ago(worker["last_ping"]),
+            _share(worker["thread"]),
+            _share(worker["reactor"]),
+            worker["succeeded"],
+            worker["failed"],
+            worker["cancelled"],
+        )
+        for worker in found
+    ]
+    ends = ("COMPLETED", "FAILED", "CANCELLED")
+    return ("WORKER", "ENGINE", "LAST PING", "THREAD", "REACTOR", *ends), rows
+
+
+def _share(claims: dict[str, Any]) -> str | None:
+    """Return how much is claimed of how much can run at once."""
+    return None if claims["size"] is None else f"{claims['len']}/{claims['size']}"

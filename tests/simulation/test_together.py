@@ -11,6 +11,7 @@ from tests.simulation.rest import Rest
 from tests.simulation.turns import Turns
 from tests.simulation.world import IDLE_LANE_SECONDS
 from zcasync.queues.lane import Lane
+from zcasync.supervisor.poll.lane_affinity import SHORTEST_SECONDS
 
 #: Orders in which two go on; many of them make them meet.
 ORDERS = range(24)
@@ -26,7 +27,10 @@ def given_back_beside_housekeeping(seed: int) -> History:
         history.make_pass(0)
     history.put(["counts"])
     history.make_pass(0)
-    history.give_back(0, by_death=False)  # that makes the lane, and the job is claimed again
+    history.give_back(0, by_death=False)  # that makes the lane,
+    for _ in range(2):  # and the job is claimed again, where the other one goes first there, too
+        history.world.pass_by(SHORTEST_SECONDS)
+        history.make_pass(0)
     history.world.pass_by(IDLE_LANE_SECONDS)
     history.make_pass(1)  # which has seen it, and will see it again
     history.world.pass_by(IDLE_LANE_SECONDS)

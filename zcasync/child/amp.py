@@ -16,8 +16,10 @@ from twisted.internet.threads import blockingCallFromThread
 from zcasync.child import output
 from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, opener, thread_target
+from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.job.ids import hex_oid
+from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
 from zcasync.protocol import commands
@@ -36,6 +38,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._mark = mark
         self._reactor = reactor
         self._streams = streams
+        self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
         self._replies = ReplyBuffer(
             reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
@@ -63,6 +66,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     # in the job thread
 
     def _work(self) -> None:
+        watch_loading(LoadingWatch(self._load_timeout, self._streams))
         self._thread.run()
         self._reactor.callFromThread(self._leave)
 

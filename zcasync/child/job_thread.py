@@ -21,6 +21,7 @@ from zcasync.errors import FencedError, ZCAsyncError
 from zcasync.instance import settings
 from zcasync.instance.home import Home
 from zcasync.job.broken import broken
+from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
@@ -137,7 +138,9 @@ class JobThread:
         self._has_begun = False
         partial = self._job_connection.connection.get(job.oid)
         try:
-            partial._p_activate()
+            if partial._p_changed is None:
+                with loading(Stage.CALL):  # the classes of what it refers to are imported
+                    partial._p_activate()
         except StateLoadError as error:  # a missing record may come, but this one stays as it is
             if isinstance(error.__cause__, MemoryError):
                 raise
@@ -243,7 +246,8 @@ class JobThread:
             load_all(connection, oids)
             # A job that was added just now may be newer than what this transaction sees.
             partials = [cached(connection, oid) for oid in oids]
-            sidecars = [one.sidecar for one in partials if isinstance(one, PartialRecord)]
+            loaded = [one for one in partials if one is not None and one._p_changed is not None]
+            sidecars = [one.sidecar for one in loaded if isinstance(one, PartialRecord)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:

@@ -11,6 +11,7 @@ from persistent import Persistent
 
 from zcasync.errors import UnstorableError
 from zcasync.job.advice import advice
+from zcasync.job.loading import Stage, loading
 from zcasync.job.packed import SIMPLE, Packed, is_plain, pack
 from zcasync.unpublished import Unpublished
 
@@ -35,7 +36,8 @@ def storable(value: Any, what: str = "result") -> Any:
     """
     if type(value) in SIMPLE and _length(value) < 2048:
         return value
-    packed = checked(value, what)
+    with loading(Stage.RESULT):
+        packed = checked(value, what)
     size = len(packed.data)
     if size > RESULT_LIMIT_BYTES:
         raise UnstorableError(

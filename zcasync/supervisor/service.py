@@ -212,6 +212,7 @@ class Supervisor(Service):  # type: ignore[misc]
             incarnation=incarnation.hex(),
             parent=os.getpid(),
             storage_timeout=self._configuration.settings.storage_timeout,
+            load_timeout=self._configuration.settings.load_timeout,
         ).to_text()
 
     def _close_databases(self) -> Any:

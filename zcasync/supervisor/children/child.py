@@ -19,7 +19,7 @@ from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output_marks import STACK_SIGNAL
+from zcasync.protocol.output_marks import LOADING_EXIT_CODE, STACK_SIGNAL
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
@@ -249,13 +249,18 @@ class Child(ChildState):
         if reason is None and number == signal.SIGKILL and self._oom_killed():
             took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
             reason = f"out of memory: the kernel killed it{took}"
+        code = None if number else getattr(status, "exitCode", 0)
+        has_timed_out = code == LOADING_EXIT_CODE and self._output.has_timed_out
+        if has_timed_out:
+            reason = "what it had to load for its job took longer than load-timeout"
         return Death(
             pid=self.pid,
-            exit_code=None if number else getattr(status, "exitCode", 0),
+            exit_code=code,
             signal=_name(number) if number else None,
             reason=reason,
             job=job,
-            output=self._output.last(job, has_crashed=number in CRASH_SIGNALS),
+            output=self._output.last(job, has_crashed=has_timed_out or number in CRASH_SIGNALS),
+            stage=self._output.stage or None,
         )
 
 

@@ -1,0 +1,154 @@
+"""Loading that never ends, or ends the process: it costs the job that needs it alone."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs import basic as jobs
+from tests.support.audits import audited
+from tests.support.instance import Client, Instance, short_folder
+from zcasync import Partial
+from zcasync.errors import JobCrashed, UnstorableError
+
+NUMBERS = itertools.count()
+#: What is done only in a process that works for a supervisor.
+IN_A_WORKER = "import os, time\nHERE = 'ZCASYNC_ENGINE' in os.environ\n"
+DEEDS = {
+    "hangs": "time.sleep(3600)",
+    "holds the interpreter": "sum(iter(int, 1))",
+    "ends the process": "os._exit(3)",
+    "crashes": "import ctypes; ctypes.string_at(0)",
+}
+CONFIGURATION = """
+<zcasync>
+  grace-period 5
+  poll-seconds 2
+  load-timeout 2
+</zcasync>
+"""
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Instance, Path]]:
+    """A supervisor that waits for no load for long, and the folder of its application."""
+    with short_folder() as folder, audited(folder):
+        instance = Instance(folder / "home", children=2, config=CONFIGURATION)
+        instance.import_path.append(folder)
+        try:
+            yield instance.start(), folder
+        finally:
+            instance.end()
+
+
+@pytest.fixture
+def client(shared: tuple[Instance, Path]) -> Iterator[Client]:
+    client = shared[0].client
+    yield client
+    assert client.wait_for(client.put(jobs.echo, "behind")) == (("behind",), {})
+    shared[0].require_no_imports()
+
+
+@pytest.fixture
+def application(
+    shared: tuple[Instance, Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Any]:
+    """Makes a module that does something in a worker only."""
+
+    def make(code: str) -> Any:
+        name = f"application_{next(NUMBERS)}"
+        (shared[1] / f"{name}.py").write_text(IN_A_WORKER + code)
+        made = types.ModuleType(name)
+        exec(IN_A_WORKER + code, made.__dict__)
+        monkeypatch.setitem(sys.modules, name, made)
+        return made
+
+    return make
+
+
+def put_among_others(client: Client, *call: Any, **options: Any) -> Any:
+    """Put a call behind and before others, which all run; return it when it is over."""
+    client.sync()
+    before = client.put(jobs.echo, 1)
+    poisoned = client.put(*call, **options)
+    behind = [client.put(jobs.echo, number) for number in range(10)]
+    client.wait_for(before, *behind, timeout=60)
+    client.wait_for(poisoned, timeout=120)
+    assert all(one.interruptions == 0 for one in (before, *behind))
+    return poisoned
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=list(DEEDS))
+def test_a_module_is_imported_at_the_cost_of_its_job(
+    client: Client, application: Callable[[str], Any], deed: str
+) -> None:
+    module = application(f"def call(): pass\nif HERE: {deed}\n")
+    poisoned = put_among_others(client, module.call, retry="never")
+    assert poisoned.result.check(JobCrashed)
+    assert "interrupted" in poisoned.result.getErrorMessage()
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=list(DEEDS))
+def test_an_argument_is_loaded_at_the_cost_of_its_job(
+    client: Client, application: Callable[[str], Any], deed: str
+) -> None:
+    module = application(
+        "class Value:\n    x = 1\n    def __getstate__(self): return {'x': 1}\n"
+        f"    def __setstate__(self, state):\n        if HERE: {deed}\n",
+    )
+    poisoned = put_among_others(client, jobs.echo, module.Value(), retry="never")
+    assert poisoned.result.check(JobCrashed)
+
+
+def test_what_took_too_long_is_said_with_its_stack(
+    client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(f"def call(): pass\nif HERE: {DEEDS['hangs']}\n")
+    poisoned = client.put(module.call, retry="never")
+    client.wait_for(poisoned, timeout=60)
+    failure = poisoned.result
+    assert "took longer than load-timeout" in failure.getErrorMessage()
+    assert f"{module.__name__}.py" in failure.getTraceback()
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=list(DEEDS))
+def test_a_result_that_is_not_loaded_again_ends_its_job_once(
+    client: Client, application: Callable[[str], Any], tmp_path: Path, deed: str
+) -> None:
+    calls = tmp_path / "calls"
+    module = application(
+        "class Value:\n    def __getstate__(self): return {'x': 1}\n"
+        f"    def __setstate__(self, state):\n        if HERE: {deed}\n"
+        f"def call():\n    open({str(calls)!r}, 'a').write('called ')\n    return Value()\n",
+    )
+    poisoned = put_among_others(client, module.call)
+    assert poisoned.result.check(UnstorableError)
+    assert "the result can be pickled but not loaded again: child process" in (
+        poisoned.result.getErrorMessage()
+    )
+    assert calls.read_text() == "called "
+    assert poisoned.interruptions == 0
+
+
+def test_a_class_of_a_stored_argument_is_imported_at_the_cost_of_its_job(
+    client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(
+        "from persistent import Persistent\nclass Thing(Persistent): pass\n"
+        f"if HERE: {DEEDS['ends the process']}\n",
+    )
+    thing = client.add("thing", module.Thing())
+    client.wait_for(*client.put_many(jobs.nothing, 40))  # so that several are claimed at once
+    poisoned = Partial(jobs.echo, thing)
+    others = [Partial(jobs.nothing) for _ in range(20)]
+    client.manager.thread.put_many([*others[:10], poisoned, *others[10:]])
+    client.commit()
+    client.wait_for(poisoned, *others, timeout=120)
+    assert poisoned.result.check(JobCrashed)
+    assert [one.failed_before for one in others if one.failed_before] == []

@@ -74,7 +74,7 @@ WITHIN = {
         "assign become_callback_of begin_once callable_name complete deadline delay disown due "
         "ended_at ensure_sidecar enter failed_attempts finish forget forgive hand_result_to "
         "has_begun_once has_result interrupt is_adoption is_batch is_claimed_by is_detached "
-        "is_too_late is_unfinished keep_progress last_progress leave leave_to_policy "
+        "is_packed is_too_late is_unfinished keep_progress last_progress leave leave_to_policy "
         "may_begin_once may_run_on name_policy note_asked parent policy_name reassign "
         "record_attempt release remember renew require_pending reschedule restriction resume_at "
         "resume_later retry_at rewrite secret_arguments sidecar start started_at stored_arguments "

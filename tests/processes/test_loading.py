@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -15,7 +16,9 @@ from tests.jobs import basic as jobs
 from tests.support.audits import audited
 from tests.support.instance import Client, Instance, short_folder
 from zcasync import Partial
-from zcasync.errors import JobCrashed, UnstorableError
+from zcasync.errors import JobCancelled, JobCrashed, UnstorableError
+from zcasync.job.ids import id_of
+from zcasync.testing.waiting import wait_until
 
 NUMBERS = itertools.count()
 #: What is done only in a process that works for a supervisor.
@@ -72,12 +75,12 @@ def application(
     return make
 
 
-def put_among_others(client: Client, *call: Any, **options: Any) -> Any:
+def put_among_others(client: Client, *call: Any, queue: str = "thread", **options: Any) -> Any:
     """Put a call behind and before others, which all run; return it when it is over."""
     client.sync()
-    before = client.put(jobs.echo, 1)
-    poisoned = client.put(*call, **options)
-    behind = [client.put(jobs.echo, number) for number in range(10)]
+    before = client.put(jobs.echo, 1, queue=queue)
+    poisoned = client.put(*call, queue=queue, **options)
+    behind = [client.put(jobs.echo, number, queue=queue) for number in range(10)]
     client.wait_for(before, *behind, timeout=60)
     client.wait_for(poisoned, timeout=120)
     assert all(one.interruptions == 0 for one in (before, *behind))
@@ -152,3 +155,58 @@ def test_a_class_of_a_stored_argument_is_imported_at_the_cost_of_its_job(
     client.wait_for(poisoned, *others, timeout=120)
     assert poisoned.result.check(JobCrashed)
     assert [one.failed_before for one in others if one.failed_before] == []
+
+
+def test_a_reactor_job_is_loaded_by_a_child_first(
+    client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(f"def call(): pass\nif HERE: {DEEDS['ends the process']}\n")
+    poisoned = put_among_others(client, module.call, queue="reactor")
+    assert poisoned.result.check(JobCrashed)
+    assert poisoned.result.value.times == 10
+    assert "exited with 3" in poisoned.result.getErrorMessage()
+
+
+def test_an_argument_of_a_reactor_job_that_hangs_holds_up_no_other_and_is_cancelled(
+    shared: tuple[Instance, Path], client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(
+        "class Value:\n    def __getstate__(self): return {'x': 1}\n"
+        "    def __setstate__(self, state):\n        if HERE: sum(iter(int, 1))\n",
+    )
+    poisoned = client.put(jobs.echo, module.Value(), queue="reactor", retry="forever")
+    client.wait_for(*(client.put(jobs.echo, number, queue="reactor") for number in range(10)))
+
+    def was_interrupted() -> bool:
+        client.sync()
+        return bool(poisoned.failed_before)
+
+    wait_until(was_interrupted, 30)
+    assert "took longer than load-timeout" in poisoned.failed_before[0].message
+    command = [sys.executable, "-m", "zcasync.cli.main", "cancel", id_of(poisoned)]
+    done = subprocess.run([*command, "--home", str(shared[0].home)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert client.wait_for(poisoned).check(JobCancelled)
+
+
+def test_a_callback_of_a_reactor_job_is_loaded_by_a_child_first(
+    client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(f"def call(result): pass\nif HERE: {DEEDS['ends the process']}\n")
+    partial = Partial(jobs.echo, 1)
+    callback = partial.addCallbacks(module.call)
+    client.manager.reactor.put(partial)
+    client.commit()
+    assert client.wait_for(partial, timeout=60).check(JobCrashed)
+    assert client.connection.get(callback._p_oid).state == "completed"
+
+
+def test_what_a_reactor_job_needs_is_loaded_and_it_runs(
+    client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(
+        "class Value:\n    x = 3\n    def __getstate__(self): return {'x': 4}\n"
+        "def call(value): return value.x\n"
+    )
+    partials = [client.put(module.call, module.Value(), queue="reactor") for _ in range(5)]
+    assert client.wait_for(*partials) == [4] * 5

@@ -15,8 +15,9 @@ from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child import output
 from zcasync.child.job_queue import JobQueue
-from zcasync.child.job_thread import JobThread, opener, thread_target
+from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
+from zcasync.child.opening import opener
 from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
@@ -116,6 +117,11 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     @commands.Perform.responder
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
         self._jobs.add(oids, tid)
+        return {}
+
+    @commands.Check.responder
+    def check(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
+        self._jobs.add(oids, tid, is_check=True)
         return {}
 
     @commands.TakeBack.responder

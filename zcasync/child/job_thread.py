@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import transaction
@@ -14,12 +13,9 @@ from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.opening import open_databases, open_servers, restrict
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, ZCAsyncError
-from zcasync.instance import settings
-from zcasync.instance.home import Home
 from zcasync.job.broken import broken
 from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
@@ -27,7 +23,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
-from zcasync.protocol.child_spec import ChildSpec
+from zcasync.perform.reach import load_reach
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
 from zcasync.workers.fence import storage_fence
@@ -112,8 +108,22 @@ class JobThread:
 
     def perform(self, job: Job) -> None:
         """Perform a job, with those behind it where they can share its commit."""
-        if not self._perform_batch(job):
+        if job.is_check:
+            self._check(job)
+        elif not self._perform_batch(job):
             self._perform_alone(job)
+
+    def _check(self, job: Job) -> None:
+        self._begin(job.oid, True)
+        ending, detail = self._guarded(self._load, job)
+        self._report([job.oid], ending, detail=detail)
+
+    def _load(self, job: Job) -> Ending:
+        self._job_connection.open()
+        self._catch_up(self._jobs.take_claim_tids())
+        load_reach(self._job_connection.connection.get(job.oid))
+        transaction.abort()
+        return Ending.SETTLED
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
         # A job whose Deferred has fired is announced at once too: jobs that wait in front of it, as
@@ -231,13 +241,18 @@ class JobThread:
         self._job_connection.open()
         tids = self._jobs.take_claim_tids()
         if tids:
-            known = [tid for tid in tids if tid is not None]
-            last = max(known) if len(known) == len(tids) else None
-            catch_up_all(self._job_connection.connection.db(), last)
-            transaction.begin()
+            last = self._catch_up(tids)
             load_ahead(self._job_connection.connection, [oid], self._read_ahead.take(last))
             self._job_connection.protect(oid)
             self._load_records([oid, *self._jobs.waiting()])
+
+    def _catch_up(self, tids: list[bytes | None]) -> bytes | None:
+        """See these transactions; return the last one, None: one of them is not known."""
+        known = [tid for tid in tids if tid is not None]
+        last = max(known, default=None) if len(known) == len(tids) else None
+        catch_up_all(self._job_connection.connection.db(), last)
+        transaction.begin()
+        return last
 
     def _load_records(self, oids: list[bytes]) -> None:
         """Load the records of several jobs with one request, instead of one by one."""
@@ -267,21 +282,6 @@ def _completion(partial: PartialRecord) -> Completion:
 def log_line(text: str) -> None:
     """Write a line to the child's output, which the supervisor logs with the job's id."""
     print(text, file=sys.stderr)
-
-
-def opener(spec: ChildSpec) -> Callable[[], Any]:
-    """Return a function that opens a child's databases and returns the main one."""
-
-    def open_all() -> Any:
-        home = Home.find(spec.home)
-        configuration = settings.load(home, None if spec.config is None else Path(spec.config))
-        if spec.servers is None:
-            return open_databases(home, configuration, spec.storage_timeout)
-        db = open_servers(spec.servers, spec.storage_timeout)
-        restrict(db, configuration, home)
-        return db
-
-    return open_all
 
 
 def thread_target(run: Callable[[], None], failed: Callable[[BaseException], None]) -> Any:

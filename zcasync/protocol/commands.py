@@ -29,6 +29,16 @@ class Perform(amp.Command):  # type: ignore[misc]
     requiresAnswer = False
 
 
+class Check(amp.Command):  # type: ignore[misc]
+    """A supervisor's message: partials that it wants to call itself; the arguments as of Perform.
+
+    All that they need is loaded here first, and SETTLED reported, whether that succeeds or not.
+    """
+
+    arguments = [(b"oids", Oids()), (b"tid", amp.String(optional=True))]
+    requiresAnswer = False
+
+
 class Ended(amp.Command):  # type: ignore[misc]
     """A child's message: it is done with these partials, and has begun the next one it has.
 

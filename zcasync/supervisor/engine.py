@@ -135,11 +135,12 @@ class Engine:
         self._move_to(Life.RUNNING)
         engines[self.worker_uuid] = self
         report_to(self.executors.reported)
-        oid = registered.incarnation_oid
+        oid, checkers = registered.incarnation_oid, self._parts.make_checkers
         self.executors.start(
             functools.partial(self._parts.make_pool, self.UUID, oid),
             functools.partial(self._parts.make_reactor_jobs, self._reactor, self._db, oid),
             registered.thread_size,
+            None if checkers is None else functools.partial(checkers, self.UUID, oid),
         )
         self._wakeup.listen(self._db)
         self._loop.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ log = Logger()
 #: How long databases may take to close: with the engine's farewell and the end of the database
 #: server a stop takes less than 10 s more than the grace period, whatever the storage does.
 CLOSE_SECONDS = 2.0
+#: The name in the log of the child that loads first what a reactor job needs.
+CHECKER = "checker"
 
 
 def ready_line(home: Home) -> str:
@@ -164,6 +167,9 @@ class Supervisor(Service):  # type: ignore[misc]
             make_pool=child_processes(self._reactor, settings, self._spec),
             watch=Watch(is_only_home=self._configuration.is_embedded),
             environment=Environment(home=os.fspath(self._home.path)),
+            make_checkers=child_processes(
+                self._reactor, replace(settings, spare=False), self._spec, CHECKER
+            ),
         )
 
         def make(lost: Callable[[BaseException], None]) -> Engine:

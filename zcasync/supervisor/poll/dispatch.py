@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zcasync.datamanager import DataManager
 from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
+from zcasync.perform.reach import reaches_foreign
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
@@ -104,9 +106,10 @@ def hand_out(slots: Slots) -> HandOut:
     return HandOut(
         {number: _oids(partials) for number, partials in found.items() if partials},
         _oids(reactor),
+        frozenset(_oids(one for one in reactor if reaches_foreign(one))),
         slots.size,
     )
 
 
-def _oids(partials: list[PartialRecord]) -> list[bytes]:
+def _oids(partials: Iterable[PartialRecord]) -> list[bytes]:
     return [one._p_oid for one in partials]

@@ -79,6 +79,7 @@ class HandOut:
 
     slots: dict[int, list[bytes]] = field(default_factory=dict)  # for the child of each slot
     reactor: list[bytes] = field(default_factory=list)
+    unchecked: frozenset[bytes] = frozenset()  # those of them that a child has to load first
     thread_size: int = 0  # so many children there are to be
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from persistent.mapping import PersistentMapping
 
 from tests.jobs import basic as jobs
 from tests.support.audits import audited
@@ -120,9 +121,10 @@ def test_what_took_too_long_is_said_with_its_stack(
     assert f"{module.__name__}.py" in failure.getTraceback()
 
 
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=list(DEEDS))
 def test_a_result_that_is_not_loaded_again_ends_its_job_once(
-    client: Client, application: Callable[[str], Any], tmp_path: Path, deed: str
+    client: Client, application: Callable[[str], Any], tmp_path: Path, deed: str, queue: str
 ) -> None:
     calls = tmp_path / "calls"
     module = application(
@@ -130,9 +132,9 @@ def test_a_result_that_is_not_loaded_again_ends_its_job_once(
         f"    def __setstate__(self, state):\n        if HERE: {deed}\n"
         f"def call():\n    open({str(calls)!r}, 'a').write('called ')\n    return Value()\n",
     )
-    poisoned = put_among_others(client, module.call)
+    poisoned = put_among_others(client, module.call, queue=queue)
     assert poisoned.result.check(UnstorableError)
-    assert "the result can be pickled but not loaded again: child process" in (
+    assert "can be pickled but not loaded again: child process" in (
         poisoned.result.getErrorMessage()
     )
     assert calls.read_text() == "called "
@@ -210,3 +212,17 @@ def test_what_a_reactor_job_needs_is_loaded_and_it_runs(
     )
     partials = [client.put(module.call, module.Value(), queue="reactor") for _ in range(5)]
     assert client.wait_for(*partials) == [4] * 5
+
+
+def test_a_result_of_a_reactor_job_that_can_be_loaded_again_is_stored(
+    client: Client, application: Callable[[str], Any]
+) -> None:
+    module = application(
+        "class Value:\n    def __init__(self, data, one): self.data, self.one = data, one\n"
+        "def call(size, one): return Value(b'x' * size, one)\n"
+    )
+    thing = client.add("thing", PersistentMapping())
+    partial = client.put(module.call, 300_000, thing, queue="reactor")
+    value = client.wait_for(partial)
+    assert len(value.data) == 300_000
+    assert value.one is thing

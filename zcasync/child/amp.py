@@ -41,6 +41,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._streams = streams
         self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
+        self._parts: list[bytes] = []  # of a value that is to be tried
         self._replies = ReplyBuffer(
             reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
         )
@@ -122,6 +123,16 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     @commands.Check.responder
     def check(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
         self._jobs.add(oids, tid, is_check=True)
+        return {}
+
+    @commands.TryValue.responder
+    def try_value(
+        self, oid: bytes, part: bytes, is_last: bool, references: list[bytes]
+    ) -> dict[str, Any]:
+        self._parts.append(part)
+        if is_last:
+            data, self._parts = b"".join(self._parts), []
+            self._jobs.add_value(oid, data, references)
         return {}
 
     @commands.TakeBack.responder

@@ -13,7 +13,8 @@ from typing import Any
 class Job:
     """A partial to perform; with ``has_fired`` one whose Deferred has fired with ``value``.
 
-    ``is_check``: it is only to be loaded, with all that its call needs.
+    ``is_check``: it is only to be loaded, with all that its call needs; or else ``value``, a pickle
+    with the oids of what it refers to.
     """
 
     oid: bytes
@@ -40,6 +41,12 @@ class JobQueue:
         with self._changed:
             self._waiting.extend(Job(oid, is_check=is_check) for oid in oids)
             self._tids.append(tid)
+            self._changed.notify()
+
+    def add_value(self, oid: bytes, data: bytes, references: list[bytes]) -> None:
+        """Append a value of the job ``oid`` to be loaded as a trial."""
+        with self._changed:
+            self._waiting.append(Job(oid, value=(data, references), is_check=True))
             self._changed.notify()
 
     def take_claim_tids(self) -> list[bytes | None]:

@@ -15,7 +15,7 @@ from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
-from zcasync.errors import FencedError, ZCAsyncError
+from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
 from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
@@ -23,7 +23,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
-from zcasync.perform.reach import load_reach
+from zcasync.perform.reach import load_reach, try_value
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
 from zcasync.workers.fence import storage_fence
@@ -121,7 +121,10 @@ class JobThread:
     def _load(self, job: Job) -> Ending:
         self._job_connection.open()
         self._catch_up(self._jobs.take_claim_tids())
-        load_reach(self._job_connection.connection.get(job.oid))
+        if job.value is None:
+            load_reach(self._job_connection.connection.get(job.oid))
+        else:
+            try_value(self._job_connection.connection, *job.value)
         transaction.abort()
         return Ending.SETTLED
 
@@ -177,7 +180,7 @@ class JobThread:
             ending, detail = work(*args), ""
         except FencedError as error:
             ending, detail = Ending.FENCED, str(error)
-        except UnreadableError as error:
+        except (UnreadableError, UnstorableError) as error:
             ending, detail = Ending.UNREADABLE, str(error)
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"

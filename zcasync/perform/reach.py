@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+from persistent import Persistent
 from transaction.interfaces import TransientError
 from ZODB.POSException import StorageError
+from ZODB.utils import z64
 
-from zcasync.errors import FOREIGN_CODE
+from zcasync.errors import FOREIGN_CODE, UnstorableError
 from zcasync.job.arguments import all_arguments, load_call, parts
 from zcasync.job.broken import broken
 from zcasync.job.callables import is_persistent
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.loading import Stage, loading
+from zcasync.job.packed import Packed
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import references
 from zcasync.retry.policy import is_policy_imported, policy_of
@@ -47,6 +51,22 @@ def load_reach(partial: PartialRecord) -> None:
                 raise
             except FOREIGN_CODE:
                 continue
+
+
+def try_value(connection: Any, data: bytes, references: list[bytes]) -> None:
+    """Load the pickle of a result as a trial.  Raises UnstorableError, and what the storage raises.
+
+    ``references``: the oids of the stored objects that it refers to; zeros stand for a new one.
+    """
+    found = (Persistent() if oid == z64 else connection.get(oid) for oid in references)
+    packed = Packed(data, tuple(found))
+    try:
+        with loading(Stage.CALL):
+            packed.load(connection)
+    except (TransientError, StorageError):
+        raise
+    except FOREIGN_CODE as error:
+        raise UnstorableError(f"{type(error).__name__}: {str(error)[:200]}") from error
 
 
 def _calls(partial: PartialRecord) -> Iterator[PartialRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import inlineCallbacks, succeed
+from twisted.internet.defer import inlineCallbacks
 from twisted.logger import Logger
 
 from zcasync.job.ids import hex_oid
@@ -75,12 +75,13 @@ class Executors:
 
         ``make_checkers``: makes the pool that checks reactor jobs, None: they are not checked.
         """
+        self.reactor_jobs = make_reactor_jobs(self._reactor_job_ended)
+        self.reactor_jobs.tell = self._failures.tell
         if make_checkers is not None:
             self._checks = ReactorChecks(
                 self._reactor, make_checkers, self._check_passed, self._check_died
             )
-        self.reactor_jobs = make_reactor_jobs(self._reactor_job_ended)
-        self.reactor_jobs.tell = self._failures.tell
+            self.reactor_jobs.try_value = self._checks.try_value
         self.pool = make_pool(self._child_changed, self._child_died)
         self.is_started = True
         self.pool.set_size(size)
@@ -98,9 +99,11 @@ class Executors:
         if kill_because:
             self.pool.kill_all(kill_because)
         children = self.pool.stop(grace)
-        checked = succeed(None) if self._checks is None else self._checks.stop()
+        if self._checks is not None:
+            self._checks.begin_to_stop()
         yield self.reactor_jobs.stop(grace)
-        yield checked
+        if self._checks is not None:
+            yield self._checks.stop()
         left = yield children
         self._failures.sum_up()
         return left or []

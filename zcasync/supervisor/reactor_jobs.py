@@ -14,6 +14,7 @@ from twisted.internet.defer import TimeoutError as Timeout
 from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from ZODB.utils import z64
 
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
@@ -21,9 +22,11 @@ from zcasync.database.waiting import StorageWait
 from zcasync.errors import AbortedError, FencedError
 from zcasync.job.callables import is_persistent
 from zcasync.job.ids import hex_oid
+from zcasync.job.loading import Trial, tried_elsewhere
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.performer import Performer
+from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
 
@@ -72,6 +75,8 @@ class ReactorJobs:
     ) -> None:
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
+        #: Tries a result in a child, (oid of the job, pickle, oids of what it refers to); None: here.
+        self.try_value: Callable[[bytes, bytes, list[bytes]], Deferred[str]] | None = None
         self.tell: Tell | None = None  # whom to tell of calls that fail, in the reactor's thread
         self._waits: dict[bytes, Any] = {}  # their Deferreds
         self._reactor = reactor
@@ -173,12 +178,28 @@ class ReactorJobs:
                 timing=self._timing,
                 tell=self._tell,
             )
-            do(attachment.connection.get(oid), attachment.incarnation, performer)
+            with tried_elsewhere(self._trial_of(oid)):
+                do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
             if held:
                 attachment.retire()
             else:
                 attachment.close()
+
+    def _trial_of(self, oid: bytes) -> Trial | None:
+        """Return what tries the results of a job: in a child, where there is one for that."""
+        if self.try_value is None:
+            return None
+
+        def trial(data: bytes, references: tuple[Any, ...]) -> str:
+            oids = [one._p_oid or z64 for one in references]
+            if len(oids) > REFERENCES_LIMIT:
+                return (
+                    f"it refers to {len(oids):,} stored objects; {REFERENCES_LIMIT:,} can be tried"
+                )
+            return self._from_thread(self._reactor, self.try_value, oid, data, oids)  # type: ignore
+
+        return trial
 
     def _tell(self, notice: Notice) -> None:
         if self.tell is not None:

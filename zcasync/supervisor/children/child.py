@@ -114,6 +114,14 @@ class Child(ChildState):
             self.note_given(oids)
             self._connector.amp.callRemote(commands.Check, oids=oids, tid=tid)
 
+    def try_value(self, oid: bytes, data: bytes, references: list[bytes]) -> None:
+        """Let it load, as a trial, a result of a job; see the command TryValue."""
+        if not self._connector.can_write:
+            return
+        self.note_given([oid])
+        for message in commands.value_parts(oid, data, references):
+            self._connector.amp.callRemote(commands.TryValue, **message)
+
     def take_back(self) -> Deferred[list[bytes]]:
         """Ask for the jobs that it has not begun; fires with their oids."""
         self.note_taking_back()

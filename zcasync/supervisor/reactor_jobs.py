@@ -75,7 +75,7 @@ class ReactorJobs:
     ) -> None:
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
-        #: Tries a result in a child, (oid of the job, pickle, oids of what it refers to); None: here.
+        #: Tries a result in a child: (oid of the job, pickle, oids of what that refers to).
         self.try_value: Callable[[bytes, bytes, list[bytes]], Deferred[str]] | None = None
         self.tell: Tell | None = None  # whom to tell of calls that fail, in the reactor's thread
         self._waits: dict[bytes, Any] = {}  # their Deferreds
@@ -192,11 +192,9 @@ class ReactorJobs:
             return None
 
         def trial(data: bytes, references: tuple[Any, ...]) -> str:
-            oids = [one._p_oid or z64 for one in references]
+            oids = [getattr(one, "_p_oid", None) or z64 for one in references]
             if len(oids) > REFERENCES_LIMIT:
-                return (
-                    f"it refers to {len(oids):,} stored objects; {REFERENCES_LIMIT:,} can be tried"
-                )
+                return f"it refers to {len(oids):,} stored objects, of at most {REFERENCES_LIMIT:,}"
             return self._from_thread(self._reactor, self.try_value, oid, data, oids)  # type: ignore
 
         return trial

@@ -78,7 +78,7 @@ WITHIN = {
         "parent policy_name reassign record_attempt release remember renew require_pending "
         "reschedule restriction resume_at resume_later retry_at rewrite secret_arguments sidecar "
         "start started_at stored_arguments stored_callable stored_result wait_for waits_for "
-        "was_begun"
+        "has_times_to_settle is_at_once is_due not_before settle was_begun"
     ),
     "DataManager": "queue record_format",
     "PartialQueue": (

@@ -26,9 +26,9 @@ READERS: dict[type, set[str]] = {
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
-        "count_held", "unread", "entries", "is_empty",
+        "unread", "unread_pages", "entries", "is_empty",
     },
-    Page: set(),
+    Page: {"is_at_once", "count_held"},
     Inbox: set(),
     ClaimList: set(),
     SizedSequence: {"index"},

@@ -61,8 +61,9 @@ def command(
 ) -> int:
     """Validate the home and its configuration, and list the settings.
 
-    Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
-    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem;
+    Names every problem at once.  Asks a supervisor that runs which clocks differ from its own, and
+    nothing else (zcasync status does).  Of databases it looks at the home's own file only, while
+    nobody serves that.  Exit code 2 when there is a problem;
     warnings change nothing.  Of a home that others could have written it reads nothing.
 
     With --deep it walks through the database instead of listing the settings, while work goes on or
@@ -115,7 +116,19 @@ def _judged(
     problems += _database_problems(home, configuration, timeout)
     if configuration.is_embedded and home.loss:
         warnings.append(home.loss)
-    return configuration, problems, warnings + open_ports(configuration)
+    return configuration, problems, warnings + open_ports(configuration) + _clocks(home, timeout)
+
+
+def _clocks(home: Home, seconds: float) -> list[str]:
+    """Return which clocks differ, as far as the supervisor of the home knows."""
+    from zcasync.errors import NotRunning, StorageAway
+    from zcasync.reports.workers import ask
+
+    try:
+        clocks = ask(home, seconds).get("clocks")
+    except (NotRunning, StorageAway):
+        return []
+    return clocks["warnings"] if clocks else []
 
 
 def _home_problems(home: Home) -> Iterator[str]:

@@ -3,6 +3,7 @@
 This room knows no queue and no process; it decides nothing about retries and commits nothing.
 
     fields.py      the stored attributes of a partial, and the questions that they answer
+    due_fields.py  when it may begin and until when, and by whose clock, among these attributes
     attempt_fields.py  the counts and times of its attempts among these attributes
     history.py     AttemptHistory: the failed attempts that another one has followed
     record.py      PartialRecord: the states and every transition; Sidecar

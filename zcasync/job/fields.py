@@ -13,16 +13,14 @@ makes the transitions of :mod:`zcasync.job.record`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, Self
 
 from twisted.python.failure import Failure
 
-from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
+from zcasync.job.due_fields import DueFields
 from zcasync.job.values import LargeValue
 from zcasync.text import printable
 
@@ -30,7 +28,7 @@ from zcasync.text import printable
 ADOPT = "zcasync.job.callbacks:adopt"
 
 
-class PartialFields(AttemptFields):
+class PartialFields(DueFields):
     """The stored fields of a partial, and questions about them."""
 
     _call: Any = None
@@ -43,8 +41,6 @@ class PartialFields(AttemptFields):
     _waits_for: Self | None = None
     _queue: Any = None
     _claim: Any = None
-    _due: int | None = None
-    _by: int | None = None
     _batch: bool = False
     _detached: bool = False
     _secret: bool | tuple[str | int, ...] = False
@@ -185,32 +181,6 @@ class PartialFields(AttemptFields):
     def claim(self) -> Any:
         """The incarnation of the engine that claimed the partial last; None: no claim."""
         return self._claim
-
-    @property
-    def due(self) -> int:
-        """``begin_after`` in microseconds; 0 for a partial in no queue."""
-        return self._due or 0
-
-    @property
-    def begin_after(self) -> datetime | None:
-        """The moment before which it does not begin."""
-        return None if self._due is None else clock.to_datetime(self._due)
-
-    @property
-    def begin_by(self) -> timedelta | None:
-        """The time from ``begin_after`` on within which it must begin."""
-        return None if self._by is None else self._by * clock.MICROSECOND
-
-    @property
-    def deadline(self) -> int | None:
-        """The latest moment to begin, microseconds; None: no limit."""
-        return None if self._by is None or self._due is None else self._due + self._by
-
-    @property
-    def is_too_late(self) -> bool:
-        """True for a partial that was never begun and has missed its ``begin_by``."""
-        deadline = self.deadline
-        return deadline is not None and not self.was_begun and clock.now() > deadline
 
     @property
     def restriction(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:

@@ -6,6 +6,8 @@
     discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait
     held.py           how many of them are for later
+    holder.py         LaneHolder: a queue as its lanes see it
+    restriction.py    the workers that may run what is in a tree of a lane, as its key
     client_lane.py    the lane that a client's connection appends to
     claim.py          the due partials that a worker takes, over all lanes
 

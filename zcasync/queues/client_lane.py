@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
 
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane
 from zcasync.zeo.history import compare_at_connect
 
 #: The lane that exists from the beginning, so that two first clients do not meet in an empty tree.
@@ -31,15 +33,15 @@ CLIENT_LANES = "_zcasync_client_lanes"
 
 
 def append(
-    queue: LaneHolder, entries: list[tuple[int, PartialRecord]], page_size: int = PAGE_SIZE
+    queue: LaneHolder, partials: Sequence[PartialRecord], page_size: int = PAGE_SIZE
 ) -> None:
-    """Append (due time, partial) pairs to the lane of the queue's connection.
+    """Append partials to the lane of the queue's connection.
 
     ``page_size``: the number of entries in a page that is new in this transaction.
     """
     inbox = _own_inbox(queue)
-    for due, partial in entries:
-        inbox.extend(page_size).append(due, partial)
+    for partial in partials:
+        inbox.extend(page_size).append(partial)
 
 
 def own_lane(queue: LaneHolder) -> Lane:

@@ -59,6 +59,12 @@ class Fields:
             return getattr(self.partial, name)
         return self._state.get(name, getattr(PartialRecord, name))
 
+    @property
+    def due(self) -> int | None:
+        """When it may begin, microseconds; None for one that was put in no queue."""
+        times = [one for one in (self["_put"], self["_due"]) if one is not None]
+        return max(times, default=None)
+
 
 def looks_like_job(obj: Any) -> bool:
     """Return whether a stored object is a partial, or was one as far as can be seen."""
@@ -96,7 +102,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "retry": retry_name(fields),
         "worker": _try(lambda: str(fields["_claim"].worker), None),
         "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
-        "begin_after": _moment(fields["_due"]),
+        "begin_after": _moment(fields.due),
         "begin_by_seconds": None if by is None else by / 1e6,
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
@@ -134,7 +140,7 @@ def summary(partial: Any) -> dict[str, Any]:
         "queue": _try(lambda: fields["_queue"].__name__, None),
         "callable": _try(lambda: dotted(fields["_call"]), None),
         "call": _try(lambda: call_text(fields), None),
-        "begin_after": _moment(fields["_due"]),
+        "begin_after": _moment(fields.due),
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
         "failure": type_name(result) if isinstance(result, Failure) else None,

@@ -89,7 +89,7 @@ def _queue_name(fields: Fields) -> str | None:
 
 
 def _last_moment(fields: Fields) -> int:
-    return fields["_ended"] or fields["_started"] or fields["_due"] or 0
+    return fields["_ended"] or fields["_started"] or fields.due or 0
 
 
 def _is_called(fields: Fields, call: str) -> bool:

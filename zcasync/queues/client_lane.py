@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ZODB.POSException import POSKeyError
@@ -10,7 +11,8 @@ from ZODB.utils import z64
 
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder, Page
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, Page
 from zcasync.queues.page_index import PageIndex, note_page
 from zcasync.zeo.history import compare_at_connect
 
@@ -38,19 +40,19 @@ CLIENT_LANES = "_zcasync_client_lanes"
 
 
 def append(
-    queue: LaneHolder, entries: list[tuple[int, PartialRecord]], page_size: int = PAGE_SIZE
+    queue: LaneHolder, partials: Sequence[PartialRecord], page_size: int = PAGE_SIZE
 ) -> None:
-    """Append (due time, partial) pairs to the lane of the queue's connection.
+    """Append partials to the lane of the queue's connection.
 
     ``page_size``: the number of entries in a page that is new in this transaction.
     """
     inbox = _own_inbox(queue)
-    for due, partial in entries:
+    for partial in partials:
         last = inbox.last
         page = inbox.extend(page_size)
         if page is not last:
             _note(queue, last)
-        page.append(due, partial)
+        page.append(partial)
 
 
 def own_lane(queue: LaneHolder) -> Lane:

@@ -10,7 +10,7 @@ from zcasync import clock
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.ids import id_of
-from zcasync.reports.job import Fields
+from zcasync.reports.fields import Fields
 from zcasync.reports.walk import MOST_WORKERS, chosen
 
 #: The number of characters of a worker's UUID that a reason has room for.

@@ -66,6 +66,11 @@ def to_datetime(microseconds: int) -> datetime:
     return EPOCH + microseconds * MICROSECOND
 
 
+def nearest_datetime(microseconds: int) -> datetime:
+    """Return the moment as ``to_datetime`` does, or else the first or the last that there is."""
+    return to_datetime(min(max(microseconds, FIRST), LAST))
+
+
 def from_datetime(moment: datetime, name: str) -> int:
     """Return the microseconds of an aware datetime.
 

@@ -59,7 +59,7 @@ class DueFields(AttemptFields):
     @property
     def begin_after(self) -> datetime | None:
         """The moment before which it does not begin."""
-        return None if self._due is self._put is None else clock.to_datetime(self.due)
+        return None if self._due is self._put is None else clock.nearest_datetime(self.due)
 
     @property
     def begin_by(self) -> timedelta | None:

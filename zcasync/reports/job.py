@@ -253,7 +253,7 @@ def identity(partial: Any) -> str:
 def _moment(microseconds: int | None) -> str | None:
     if microseconds is None:
         return None
-    moment: datetime = clock.to_datetime(microseconds)
+    moment: datetime = clock.nearest_datetime(microseconds)
     return moment.isoformat()
 
 

@@ -78,7 +78,7 @@ class Reasons:
         if fields["_queue"] is None:
             return "it was put in no queue"
         if (fields["_due"] or 0) > clock.now():
-            moment = clock.to_datetime(fields["_due"])
+            moment = clock.nearest_datetime(fields["_due"])
             return f"held until {moment:%Y-%m-%d %H:%M:%S} UTC"
         if not self._workers:
             return self._of_nobody(fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.jobs import samples
 from tests.support.sessions import ONE, THREE, TWO, Connect, FakeClock, Session
 from zcasync import Partial, clock
+from zcasync.queues.lane import Inbox
 from zcasync.queues.restriction import BROKEN
 
 HOUR = 3_600_000_000
@@ -219,3 +221,47 @@ def test_a_job_that_an_earlier_version_put_for_later_waits(
     assert (list(session.queue), session.queue.count_held()) == ([partial], 1)
     fake_clock.advance(seconds=61)
     assert session.claim() == [partial]
+
+
+class SetClock:
+    """The system's clock, as this process reads it, which a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hours = 0
+        right = time.time_ns
+        monkeypatch.setattr(time, "time_ns", lambda: right() + self.hours * HOUR * 1000)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_a_client_whose_clock_is_set_says_so_with_its_next_put(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, hours: int, is_aborted: bool
+) -> None:
+    system, session, engine = SetClock(monkeypatch), connect(), connect()
+    for _ in range(2):
+        session.queue.put(samples.nothing)
+        session.commit()
+    before = inbox_of(engine)
+    first, revision = before.written, before._p_serial
+    system.hours = hours
+    if is_aborted:
+        session.queue.put(samples.nothing)
+        session.abort()
+    session.queue.put(samples.nothing)
+    session.commit()
+    written = inbox_of(engine).written
+    assert first is not None
+    assert written is not None
+    assert written - first == pytest.approx(hours * HOUR, abs=60e6)
+    told = inbox_of(engine)._p_serial
+    session.queue.put(samples.nothing)
+    session.commit()
+    assert revision != told == inbox_of(engine)._p_serial, "it is not written for each put"
+
+
+def inbox_of(engine: Session) -> Inbox:
+    """The one inbox that something is in, as it is stored."""
+    engine.sync()
+    [inbox] = [lane.inbox for lane in engine.queue.lanes().values() if lane.count()]
+    inbox._p_activate()
+    return inbox

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
 
+from zcasync import clock
+from zcasync.job.due_fields import TOLERANCE
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
 from zcasync.queues.holder import LaneHolder
@@ -25,12 +28,27 @@ class ClientLane:
     """The key of the lane that a connection appends to, and its inbox once that is committed.
 
     And its index, too.  ``tally``: the key of another lane, to which nothing is appended.
+    ``origins``: when the machine's monotonic clock was 0 by its other clock, in the appends to this
+    ``revision`` of the inbox and in the last append of all; microseconds.
     """
 
     key: bytes
     tally: bytes
     inbox: Inbox | None = None
     index: PageIndex | None = None
+    origins: tuple[int, int] | None = None
+    revision: bytes = z64
+
+    def is_clock_set(self, inbox: Inbox) -> bool:
+        """Return whether the clock was set since the inbox was written, as it is committed."""
+        if not clock.is_the_systems():
+            return False
+        origin = clock.now() - time.monotonic_ns() // 1000
+        first, last = self.origins or (origin, origin)
+        if self.revision != inbox._p_serial:  # the last append has written it
+            self.revision, first = inbox._p_serial, last
+        self.origins = first, origin
+        return abs(origin - first) > TOLERANCE
 
 
 #: The attribute of a connection with its ClientLanes by the oid of the queue.  A connection has one
@@ -47,6 +65,8 @@ def append(
     ``page_size``: the number of entries in a page that is new in this transaction.
     """
     inbox = _own_inbox(queue)
+    if _client_lane(queue).is_clock_set(inbox):
+        inbox._p_changed = True  # so that it says by which clock these are put
     for partial in partials:
         last = inbox.last
         page = inbox.extend(page_size)

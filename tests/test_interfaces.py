@@ -76,9 +76,10 @@ WITHIN = {
         "has_begun_once has_result interrupt is_adoption is_batch is_claimed_by is_detached "
         "is_packed is_too_late is_unfinished keep_progress last_progress leave leave_to_policy "
         "may_begin_once may_run_on name_policy note_asked parent policy_name reassign "
-        "record_attempt release remember renew require_pending reschedule restriction resume_at "
-        "resume_later retry_at rewrite secret_arguments sidecar start started_at stored_arguments "
-        "stored_callable stored_result unasked_death wait_for waits_for was_begun"
+        "record_attempt release remember renew require_pending reschedule restriction "
+        "resume_at resume_later retry_at rewrite secret_arguments sidecar start started_at "
+        "stored_arguments stored_callable stored_result unasked_death wait_for waits_for "
+        "has_times_to_settle is_at_once is_due not_before settle was_begun"
     ),
     "DataManager": "queue record_format",
     "PartialQueue": (

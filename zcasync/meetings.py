@@ -119,6 +119,7 @@ MADE_BY = {
     "Incarnation.end": "bury release deregister remove_worker",
     "Ping.write": "ping register",
     "PartialRecord.enter": "put put_many",
+    "PartialRecord.settle": "claim_by_a claim_by_b",
     "PartialRecord.name_policy": "select",
     "PartialRecord.leave": "withdraw",
     "PartialRecord.forget": "discard_waiting discard_over",

@@ -27,9 +27,9 @@ READERS: dict[type, set[str]] = {
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
-        "count_held", "unread", "is_empty",
+        "unread", "unread_pages", "is_empty",
     },
-    Page: set(),
+    Page: {"is_at_once", "count_held"},
     Inbox: set(),
     PageIndex: {"notes"},
     ClaimList: set(),

@@ -6,6 +6,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     call_fields.py the callable and the arguments: how they are stored and loaded
     packed.py      values of the application, as pickles of their own
     advice.py      what to give a job instead of a request, a file, a lock
+    due_fields.py  when it may begin and until when, and by whose clock, among these attributes
     attempt_fields.py  the counts and times of its attempts among these attributes
     history.py     AttemptHistory: the failed attempts that another one has followed
     record.py      PartialRecord: the states and every transition; Sidecar

@@ -14,6 +14,7 @@ from persistent import Persistent
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.due_fields import TOLERANCE, possible_put
 from zcasync.job.failure import StoredFailure
 from zcasync.job.fields import PartialFields
 from zcasync.job.history import AttemptHistory, usable
@@ -44,20 +45,46 @@ class PartialRecord(PartialFields):
     """A stored call and its transitions; its public face is :class:`zcasync.partial.Partial`."""
 
     def enter(
-        self, queue: Any, due: int, by: int | None, *, batch: bool = False, detached: bool = False
+        self,
+        queue: Any,
+        put: int | None,
+        due: int | None = None,
+        by: int | None = None,
+        *,
+        batch: bool = False,
+        detached: bool = False,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
-        ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit.
+        ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on,
+        None: no limit.
         """
         self._queue = queue
-        self._due = due
+        self._set_times(put, due)
         if by is not None:
             self._by = by
         if batch:
             self._batch = True
         if detached:
             self._detached = True
+
+    def settle(self, now: int, ahead: int) -> None:
+        """Turn the times of a partial that is read for the first time into the reader's.
+
+        ``now``: by the reader's clock; ``ahead``: how far that of the client is known to be ahead
+        of it, microseconds.  Changes nothing where clocks agree.
+        """
+        assert self._put is not None
+        put = possible_put(self._put, now, ahead)
+        later = put - self._put
+        if abs(later) <= TOLERANCE:
+            return
+        if self._due is None or self._due <= put <= self._put:
+            self._put = put
+        elif self._due > self._put:
+            self._put, self._due = put, min(self._due + later, clock.LAST)
+        else:
+            self._put = None  # it was past by the client's clock only
 
     def name_policy(self, name: str | None, may_begin_once: bool = False) -> None:
         """Set the stored name of the retry policy.  Raises BadStateError unless pending."""
@@ -73,7 +100,8 @@ class PartialRecord(PartialFields):
 
     def forget(self) -> None:
         """Record that the partial is in no queue, and nobody is going to call it."""
-        self._queue, self._due = None, None
+        self._queue = None
+        self._set_times(None, None)
 
     def become_callback_of(self, parent: PartialRecord) -> None:
         """Make the partial a callback of ``parent``.  Raises ValueError where it is in use."""
@@ -172,13 +200,13 @@ class PartialRecord(PartialFields):
         self.disown()
         self._started = None
         if self._retry_at is not None:
-            # In its old place when that time has passed already.
-            self._due = self._retry_at if self._retry_at > clock.now() else self._due
+            if self._retry_at > clock.now():  # else it has its old place
+                self._set_times(None, self._retry_at)
             self._retry_at = None
 
     def delay(self, microseconds: int) -> None:
         """Set the due time to this many microseconds from now."""
-        self._due = clock.now() + microseconds
+        self._set_times(None, clock.now() + microseconds)
 
     def resume_later(self, moment: int) -> None:
         """Let workers run the callbacks from this moment (microseconds) on."""
@@ -244,6 +272,13 @@ class PartialRecord(PartialFields):
     def hand_result_to(self, waiting: PartialRecord) -> None:
         """Give the result, once there is one, to ``waiting``."""
         raise NotImplementedError
+
+    def _set_times(self, put: int | None, due: int | None) -> None:
+        for name, value in (("_put", put), ("_due", due)):
+            if value is not None:
+                setattr(self, name, value)
+            elif getattr(self, name) is not None:
+                delattr(self, name)
 
     def _move_to(self, state: str) -> None:
         if state not in TRANSITIONS[self._state]:

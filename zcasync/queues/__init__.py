@@ -10,6 +10,8 @@
     order.py          what waits, in order and from either end, loaded as it is asked for
     pull.py           taking one out, by its place or as a worker would
     forget.py         taking away what pulls have left behind
+    holder.py         LaneHolder: a queue as its lanes see it
+    restriction.py    the workers that may run what is in a tree of a lane, as its key
     client_lane.py    the lane that a client's connection appends to
     claim.py          the due partials that a worker takes, over all lanes
 

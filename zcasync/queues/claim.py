@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum, auto
 from typing import Any
 
@@ -14,7 +14,9 @@ from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord, protect
-from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.restriction import BROKEN, allows, restriction_of
 from zcasync.retry.policy import may_begin_once
 from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import load_all
@@ -62,6 +64,7 @@ def claim(
     engine: bytes | None,
     polite: Callable[[bytes, Lane], int],
     idle: int | None,
+    ahead: Callable[[Lane], int],
 ) -> Claimed:
     """Claim due partials.  See ``PartialQueue.claim``."""
     claimed = Claimed()
@@ -70,7 +73,7 @@ def claim(
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, idle, claimed)
+            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
     # have been read on.  Of an inbox the last one is enough: each put behind another one has
     # written the page of that again, and is undone first.
@@ -85,6 +88,7 @@ def _claim_from(
     limit: int,
     engine: bytes | None,
     idle: int | None,
+    ahead: Callable[[Lane], int],
     claimed: Claimed,
 ) -> None:
     """Claim from these lanes, oldest first."""
@@ -92,20 +96,23 @@ def _claim_from(
     for lane in lanes:
         _take_expired(queue, lane, now, limit, claimed)
     _load_likely(queue, lanes, limit)
-    heads, held = _Heads(now), _Held(queue._p_jar)
-    for lane in lanes:
-        for entry in _heads(lane, worker):
-            heads.add(lane, entry)
+    heads, held = _Heads(now, lanes, worker), _Held(queue._p_jar)
     while heads and claimed.wants_more(limit):
         lane, entry = heads.pop()
         if entry.due > now:
             held.load(entry)
+        is_prefetch = idle is not None and len(claimed.partials) >= idle
+        is_to_settle = _is_to_settle(queue, entry)
         fate = _fate(queue, entry, worker, now, claimed)
-        if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
+        if is_prefetch and (is_to_settle or fate == Fate.TAKEN):
             # It is not passed by: what is behind it would keep children from ever being idle.
+            # Nor is it changed: its entry has its times.
             claimed.is_barred = may_begin_once(entry.partial)
             if claimed.is_barred:
                 return
+        if is_to_settle:
+            entry = _settled(entry, now, ahead(lane))
+            fate = _fate(queue, entry, worker, now, claimed)
         claimed.examined += 1
         lane.drop(entry)
         _apply(lane, entry, fate, now, claimed)
@@ -123,12 +130,15 @@ class _Heads:
     filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
     """
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, lanes: list[Lane], worker: bytes) -> None:
         self._now = now
         self._due: list[tuple[int, bool, int, Lane, Entry]] = []
         self._held: deque[tuple[Lane, Entry]] = deque()
         self._ties = itertools.count()
         self._is_turn_of_held = False
+        for lane in lanes:
+            for entry in _heads(lane, worker):
+                self.add(lane, entry)
 
     def __bool__(self) -> bool:
         return bool(self._due or self._held)
@@ -136,8 +146,9 @@ class _Heads:
     def add(self, lane: Lane, entry: Entry) -> None:
         """Add an entry; one of a tree only when it is due, for else nothing in the tree is."""
         in_inbox = entry.page is not None
-        if entry.due <= self._now:
-            heapq.heappush(self._due, (entry.due, in_inbox, next(self._ties), lane, entry))
+        due = entry.due if entry.due <= self._now else entry.ready(self._now)
+        if due <= self._now:
+            heapq.heappush(self._due, (due, in_inbox, next(self._ties), lane, entry))
         elif in_inbox:
             self._held.append((lane, entry))
 
@@ -174,6 +185,27 @@ def _load_likely(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
     load_all(queue._p_jar, likely[: 2 * limit])
 
 
+def _is_to_settle(queue: LaneHolder, entry: Entry) -> bool:
+    """Return whether an entry, which is just read from an inbox, has times of the client's clock.
+
+    They are turned into this process's when the entry leaves its place, and not before.
+    """
+    partial, page = entry.partial, entry.page
+    if page is None or not page.relative >> entry.index & 1:
+        return False
+    is_usable = broken(partial) is None and partial.has_times_to_settle
+    return is_usable and queue.waits(partial, entry.due)
+
+
+def _settled(entry: Entry, now: int, ahead: int) -> Entry:
+    """Return the entry with the times of this process's clock, which its partial has from now on.
+
+    ``ahead``: how far the clock of its client is ahead of this one, microseconds.
+    """
+    entry.partial.settle(now, ahead)
+    return replace(entry, due=entry.partial.due)
+
+
 class Fate(Enum):
     """The fate of an entry that is examined."""
 
@@ -193,7 +225,8 @@ def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Cla
         return Fate.GONE
     if is_left:
         return Fate.TAKEN
-    if entry.due > now or not (partial.may_run_on(worker) or partial.is_too_late):
+    is_early = entry.due > now and not partial.is_due(now)
+    if is_early or not (partial.may_run_on(worker) or partial.is_too_late):
         return Fate.FILED
     return Fate.TAKEN
 
@@ -204,7 +237,7 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
         lane.file(entry.due, entry.partial, BROKEN)
         claimed.broken.append((entry.partial, broken(entry.partial) or ""))
     elif fate == Fate.GONE:
-        lane.count_gone(entry.due, now, -1)
+        lane.count_gone(0 if entry.is_at_once else entry.due, now, -1)
         if isinstance(entry.partial, PartialRecord) and entry.partial.state != ACTIVE:
             claimed.passed_by.append(entry.partial)
     elif fate == Fate.FILED:
@@ -239,7 +272,7 @@ def next_due(queue: LaneHolder, worker: bytes) -> int | None:
     now = clock.now()
     lanes = queue.lanes().values()
     moments = [
-        entry.due if entry.page is None else min(now, entry.due)
+        entry.ready(now) if entry.page is None else min(now, entry.due)
         for lane in lanes
         for entry in _heads(lane, worker)
     ]

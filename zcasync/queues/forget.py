@@ -10,8 +10,17 @@ from collections.abc import Iterator
 
 from zcasync import clock
 from zcasync.job.record import protect
-from zcasync.queues.claim import EXAMINE_LIMIT, Claimed, Fate, _apply, _fate
-from zcasync.queues.lane import Entry, Lane, LaneHolder
+from zcasync.queues.claim import (
+    EXAMINE_LIMIT,
+    Claimed,
+    Fate,
+    _apply,
+    _fate,
+    _is_to_settle,
+    _settled,
+)
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import Entry, Lane
 
 
 def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
@@ -25,9 +34,12 @@ def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
             entry: Entry | None = first
             while entry is not None and claimed.examined < EXAMINE_LIMIT:
                 fate = _fate(queue, entry, worker or b"", now, claimed)
-                is_for_others = entry.page is not None and entry.due <= now and worker is not None
+                is_due = entry.page is not None and entry.ready(now) <= now
+                is_for_others = is_due and worker is not None
                 if not (fate == Fate.GONE or (fate == Fate.FILED and is_for_others)):
                     break
+                if _is_to_settle(queue, entry):
+                    entry = _settled(entry, now, 0)
                 claimed.examined += 1
                 lane.drop(entry)
                 _apply(lane, entry, fate, now, claimed)

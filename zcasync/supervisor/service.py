@@ -275,6 +275,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "identity": ProcessIdentity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
+            "clocks": None if engine is None else engine.clocks,
             "passes": None if engine is None else engine.metrics.as_dict(),
             "max_children": self._configuration.settings.max_children,
             "boot_problem": None if pool is None else pool.boot_problem,

@@ -10,6 +10,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.perform.reach import reaches_foreign
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
 from zcasync.supervisor.poll.slots import Slot, Slots
@@ -30,9 +31,10 @@ class Dispatched:
 class Dispatcher:
     """Claims for one incarnation."""
 
-    def __init__(self, incarnation: Incarnation, affinity: LaneAffinity) -> None:
+    def __init__(self, incarnation: Incarnation, affinity: LaneAffinity, clocks: Clocks) -> None:
         self._incarnation = incarnation
         self._affinity = affinity
+        self._clocks = clocks
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
         """Claim as much as the slots have room for."""
@@ -63,6 +65,7 @@ class Dispatcher:
             engine=self._incarnation.engineUUID.bytes,
             polite=self._affinity.allows,
             idle=idle if one_by_one else None,
+            ahead=self._clocks.ahead,
         )
         for partial, problem in claimed.broken:
             log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
@@ -112,6 +113,7 @@ class PassResult:
     held: ClaimsSnapshot | None = None  # by the engine
     log: list[str] = field(default_factory=list)  # lines for the operator
     # known when it is committed:
+    clocks: dict[str, Any] | None = None  # those that differ; None: no news
     own: bytes | None = None  # the id of the transaction that it has written
     last: bytes | None = None  # that of the last one that it knows of
     conflicts: int = 0  # commits that were refused before

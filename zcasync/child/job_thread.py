@@ -24,6 +24,7 @@ from zcasync.job.broken import broken
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
+from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
 from zcasync.protocol.child_spec import ChildSpec
@@ -87,6 +88,7 @@ class JobThread:
             wait=wait,
             timing=self._timing,
             tell=tell,
+            sets_aside=True,
         )
 
     def run(self) -> None:
@@ -166,6 +168,8 @@ class JobThread:
             ending, detail = Ending.FENCED, str(error)
         except UnreadableError as error:
             ending, detail = Ending.UNREADABLE, str(error)
+        except SetAside as error:
+            ending, detail = Ending.ABSENT, error.missing.as_line()
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:

@@ -23,6 +23,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
     loadable.py    the reason why any record cannot be loaded
+    aside.py       Missing, Aside: the code that a call waits for, and for how long
     broken.py      the same of a partial, which has to be one, too
     ids.py         ids as people and programs write them, and the partials that they name
 

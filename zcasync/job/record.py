@@ -14,6 +14,7 @@ from persistent import Persistent
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure
 from zcasync.job.fields import PartialFields
 from zcasync.job.history import AttemptHistory, usable
@@ -29,7 +30,7 @@ TRANSITIONS = {
 #: What a call that is run again does not keep of the time before.
 OF_ONE_LIFE = (
     "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
-    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress",
+    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress", "_aside",
 )  # fmt: skip
 
 
@@ -113,6 +114,7 @@ class PartialRecord(PartialFields):
         """Record the attempts so far, and when the last one began (microseconds)."""
         self._attempts = attempts
         self._started = started
+        self._be_aside_no_more()
         if self._conflicts != conflicts:
             self._conflicts = conflicts
         if self._exceptions != exceptions:
@@ -136,6 +138,18 @@ class PartialRecord(PartialFields):
     def begin_once(self) -> None:
         """Record the start of a call that may begin only once."""
         self._once = True
+
+    def be_aside(self, missing: Missing, limit: int) -> None:
+        """Record that code is missing for it: the wait began now, unless one goes on, and ends.
+
+        ``limit``: microseconds from the beginning on.
+        """
+        since = clock.now() if self._aside is None else self._aside[0]
+        self._aside = (since, since + limit, missing.name, missing.text)
+
+    def _be_aside_no_more(self) -> None:
+        if self._aside is not None:
+            del self._aside
 
     def interrupt(self) -> None:
         """Count an interruption: the process that made the call has died."""
@@ -196,10 +210,12 @@ class PartialRecord(PartialFields):
         if self._waits_for is not None:
             del self._waits_for
         self._ended = clock.now()
+        self._be_aside_no_more()
         self._move_to(CALLBACKS if self.callbacks else COMPLETED)
 
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
+        self._be_aside_no_more()
         self._move_to(COMPLETED)
 
     def renew(self) -> None:

@@ -11,6 +11,8 @@
     pull.py           taking one out, by its place or as a worker would
     forget.py         taking away what pulls have left behind
     client_lane.py    the lane that a client's connection appends to
+    absent.py         what is set aside until the code is there that it needs
+    heads.py          the first entries of lanes, and when the next of them is due
     claim.py          the due partials that a worker takes, over all lanes
 
 A put makes a partial (``put.Check``), enters it in the queue, and appends it to the inbox of the

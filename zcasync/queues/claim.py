@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import Any
@@ -14,7 +14,17 @@ from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord, protect
-from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, allows, restriction_of
+from zcasync.queues.absent import (
+    MOST_LOOKED_FOR,
+    Key,
+    Look,
+    Looks,
+    is_absent,
+    look_for_nothing,
+    name_of,
+)
+from zcasync.queues.heads import heads
+from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, restriction_of
 from zcasync.retry.policy import may_begin_once
 from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import load_all
@@ -23,6 +33,8 @@ from zcasync.zeo.bulk_load import load_all
 EXAMINE_LIMIT = 1000
 #: The number of entries, only to be filed, that are loaded with one request.
 FILED_AT_ONCE = 100
+#: What another worker may run, and has waited for its code too long, is looked at again after this.
+LOOK_AGAIN_MICROSECONDS = 3600 * 1_000_000
 
 
 class Access(IntEnum):
@@ -43,11 +55,19 @@ class Claimed(Unpublished):
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
     passed_by: list[PartialRecord] = field(default_factory=list)  # whose place could be undone
     last_filed: dict[int, PartialRecord] = field(default_factory=dict)  # by lane, from its inbox
+    looked_for: dict[str, PartialRecord] = field(default_factory=dict)  # missing name -> with which
     is_barred: bool = False  # by a partial that has to wait for a child without jobs
 
     def wants_more(self, limit: int) -> bool:
         """Return whether to examine more entries when up to ``limit`` partials are wanted."""
         return len(self.partials) < limit and self.examined < EXAMINE_LIMIT and not self.is_barred
+
+    def may_look(self, key: Key, looks: Looks) -> bool:
+        """Return whether to take one more partial from this tree."""
+        if not is_absent(key) or looks(key) == Look.ALL:
+            return True
+        name = name_of(key)
+        return name not in self.looked_for and len(self.looked_for) < MOST_LOOKED_FOR
 
     def add(self, partial: PartialRecord) -> None:
         """Add a partial to run."""
@@ -62,6 +82,7 @@ def claim(
     engine: bytes | None,
     polite: Callable[[bytes, Lane], int],
     idle: int | None,
+    looks: Looks = look_for_nothing,
 ) -> Claimed:
     """Claim due partials.  See ``PartialQueue.claim``."""
     claimed = Claimed()
@@ -70,7 +91,7 @@ def claim(
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, idle, claimed)
+            _claim_from(queue, lanes, worker, limit, engine, idle, claimed, looks)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
     # have been read on.  Of an inbox the last one is enough: each put behind another one has
     # written the page of that again, and is undone first.
@@ -86,18 +107,21 @@ def _claim_from(
     engine: bytes | None,
     idle: int | None,
     claimed: Claimed,
+    looks: Looks,
 ) -> None:
     """Claim from these lanes, oldest first."""
     now = clock.now()
     for lane in lanes:
-        _take_expired(queue, lane, now, limit, claimed)
+        _take_expired(queue, lane, worker, now, limit, claimed)
     _load_likely(queue, lanes, limit)
-    heads, held = _Heads(now), _Held(queue._p_jar)
+    first, held = _Heads(now), _Held(queue._p_jar)
     for lane in lanes:
-        for entry in _heads(lane, worker):
-            heads.add(lane, entry)
-    while heads and claimed.wants_more(limit):
-        lane, entry = heads.pop()
+        for entry in heads(lane, worker, looks):
+            first.add(lane, entry)
+    while first and claimed.wants_more(limit):
+        lane, entry = first.pop()
+        if not claimed.may_look(entry.restriction, looks):
+            continue
         if entry.due > now:
             held.load(entry)
         fate = _fate(queue, entry, worker, now, claimed)
@@ -113,7 +137,7 @@ def _claim_from(
             lane.owner = engine
         following = lane.following(entry)
         if following is not None:
-            heads.add(lane, following)
+            first.add(lane, following)
 
 
 class _Heads:
@@ -215,45 +239,38 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
         if entry.partial.state != PENDING:
             lane.count_gone(entry.due, now, -1)  # it was not counted as one that waits
         claimed.add(entry.partial)
+        if is_absent(entry.restriction):
+            claimed.looked_for.setdefault(name_of(entry.restriction), entry.partial)
 
 
-def _take_expired(queue: LaneHolder, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
-    """Claim partials, of any worker, that were not begun by their ``begin_by``: to be ended."""
+def _take_expired(
+    queue: LaneHolder, lane: Lane, worker: bytes, now: int, limit: int, claimed: Claimed
+) -> None:
+    """Claim what has waited for too long, to be ended.
+
+    Partials, of any worker, that were not begun by their ``begin_by``; and those that the worker
+    may run and that have waited for their code as long as they may: that may be there at last.
+    """
     while claimed.wants_more(limit):
         partial = lane.take_expired(now)
         if partial is None:
             return
         claimed.examined += 1
-        waits = broken(partial) is None and queue.waits(partial, partial.due)
-        if waits and partial.is_too_late and id(partial) not in claimed.seen:
+        if broken(partial) is not None or id(partial) in claimed.seen:
+            continue
+        waits = queue.waits(partial, partial.due)
+        if waits and partial.is_too_late:
             lane.gone += 1  # its entry in a tree is still there
             claimed.add(partial)
+        elif partial.is_aside_too_long and (waits or _has_callbacks_left(queue, partial)):
+            if partial.may_run_on(worker):
+                lane.gone += waits  # callbacks were not counted as waiting
+                claimed.add(partial)
+            else:
+                lane.seq += 1
+                lane.note_deadline(now + LOOK_AGAIN_MICROSECONDS, partial)
 
 
-def next_due(queue: LaneHolder, worker: bytes) -> int | None:
-    """Return when the next partial that the worker may run is due, microseconds; None: none waits.
-
-    A deadline that passes counts too.  An inbox that was not read to its end is due now, because an
-    entry behind the next one may be.
-    """
-    now = clock.now()
-    lanes = queue.lanes().values()
-    moments = [
-        entry.due if entry.page is None else min(now, entry.due)
-        for lane in lanes
-        for entry in _heads(lane, worker)
-    ]
-    moments += [lane.deadlines.minKey()[0] + 1 for lane in lanes if lane.deadlines]
-    return min(moments, default=None)
-
-
-def _heads(lane: Lane, worker: bytes) -> Iterator[Entry]:
-    """Yield the first entry of the inbox and of each tree that the worker may run."""
-    entry = lane.next_in_inbox()
-    if entry is not None:
-        yield entry
-    for restriction in lane.restrictions:
-        if allows(restriction, worker):
-            filed = lane.first_filed(restriction)
-            if filed is not None:
-                yield filed
+def _has_callbacks_left(queue: LaneHolder, partial: PartialRecord) -> bool:
+    moment = partial.resume_at
+    return moment is not None and queue.has_callbacks_left(partial, moment)

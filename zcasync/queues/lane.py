@@ -23,6 +23,7 @@ from ZODB.utils import z64
 
 from zcasync import clock
 from zcasync.job.record import PartialRecord
+from zcasync.queues.absent import is_absent, moments
 from zcasync.queues.held import count_later
 from zcasync.unpublished import Unpublished
 
@@ -150,8 +151,8 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
 
     @property
     def restrictions(self) -> list[Restriction]:
-        """The keys of the trees, without the one for broken records."""
-        return [] if self.filed is None else [key for key in self.filed if key != BROKEN]
+        """The keys of the trees from which workers take what they may run."""
+        return [key for key in self.filed or () if key != BROKEN and not is_absent(key)]
 
     def drop(self, entry: Entry) -> None:
         """Pass over the first entry of the inbox, or remove an entry from its tree.
@@ -179,10 +180,14 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
         self.seq += 1
         self.filed_count = self.count_filed() + 1
         tree[(due, self.seq)] = partial
-        if restriction != BROKEN and partial.deadline is not None and not partial.was_begun:
-            if self.deadlines is None:
-                self.deadlines = OOBTree()
-            self.deadlines[(partial.deadline, self.seq)] = partial
+        for moment in moments(partial, restriction) if restriction != BROKEN else ():
+            self.note_deadline(moment, partial)
+
+    def note_deadline(self, moment: int, partial: PartialRecord) -> None:
+        """Let a claimer look at a filed partial behind this moment, microseconds."""
+        if self.deadlines is None:
+            self.deadlines = OOBTree()
+        self.deadlines[(moment, self.seq)] = partial
 
     def take_broken(self) -> list[tuple[int, PartialRecord]]:
         """Remove the broken records, and return them with their due times."""
@@ -240,7 +245,7 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
         return sum(last.base + due > now for due in last.dues)
 
     def _count_held_filed(self, now: int) -> int:
-        trees = [self.filed[restriction] for restriction in self.restrictions]
+        trees = [self.filed[key] for key in self.filed or () if key != BROKEN]
         return count_later(trees, now, self.count_filed() - len((self.filed or {}).get(BROKEN, ())))
 
     def unread(self) -> Iterator[tuple[int, PartialRecord]]:

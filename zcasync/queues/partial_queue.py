@@ -15,16 +15,19 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IPartialQueue
+from zcasync.job.aside import Missing
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
+from zcasync.queues.absent import Looks, absent_key, look_for_nothing
 from zcasync.queues.again import again
-from zcasync.queues.claim import Access, Claimed, claim, next_due
+from zcasync.queues.claim import Access, Claimed, claim
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
+from zcasync.queues.heads import next_due
 from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
@@ -130,15 +133,16 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         engine: bytes | None = None,
         polite: Callable[[bytes, Lane], int] = lambda key, lane: Access.NOW,
         idle: int | None = None,
+        looks: Looks = look_for_nothing,
     ) -> Claimed:
         """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
 
         Their own records are not changed.  ``engine`` is written on the lanes they come from;
         ``polite(key, lane)`` returns the Access to a lane.  ``idle``: the number of children that
         have no job and get one each; the rest is prefetched, and no partial that may begin only
-        once is taken for that.
+        once is taken for that.  ``looks(key)``: what to take of those that lack some code.
         """
-        return claim(self, worker, limit, engine, polite, idle)
+        return claim(self, worker, limit, engine, polite, idle, looks)
 
     def next_due(self, worker: bytes) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.
@@ -153,6 +157,23 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         if delay:
             partial.delay(delay)
         self._lane().file(partial.due, partial, restriction_of(partial))
+
+    def put_aside(self, partial: PartialRecord, missing: Missing, limit: int) -> None:
+        """Let a claimed partial wait here for code; ``limit``: no longer than so, microseconds.
+
+        It has not begun, or it has callbacks left that have not.
+        """
+        partial.be_aside(missing, limit)
+        lane, now = self._lane(), clock.now()
+        key = absent_key(missing.name, restriction_of(partial))
+        if partial.has_result:
+            partial.disown()
+            partial.resume_later(now)
+            lane.count_gone(now, now)  # it is not counted as waiting
+            lane.file(now, partial, key)
+        else:
+            partial.release()
+            lane.file(partial.due, partial, key)
 
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from zcasync import clock
 from zcasync.partial import Partial
+from zcasync.queues.absent import restriction_in
 from zcasync.queues.forget import forget_passed
 from zcasync.queues.lane import BROKEN, LaneHolder, allows
 from zcasync.queues.order import Waiting
@@ -40,7 +41,9 @@ def pull(queue: Withdrawing, index: int) -> Partial:
 def pull_next(queue: Withdrawing, worker: bytes) -> Partial | None:
     """Pull what this worker may run next.  See ``PartialQueue.pullNext``."""
     now = clock.now()
-    waiting = Waiting(queue, allowed=lambda found: found != BROKEN and allows(found, worker))
+    waiting = Waiting(
+        queue, allowed=lambda key: key != BROKEN and allows(restriction_in(key), worker)
+    )
     found, others = None, 0
     for partial in waiting:
         if partial.due > now:

@@ -10,6 +10,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
+from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.incarnation import Incarnation
 
@@ -28,9 +29,12 @@ class Dispatched:
 class Dispatcher:
     """Claims for one incarnation."""
 
-    def __init__(self, incarnation: Incarnation, affinity: LaneAffinity) -> None:
+    def __init__(
+        self, incarnation: Incarnation, affinity: LaneAffinity, aside: SettingAside
+    ) -> None:
         self._incarnation = incarnation
         self._affinity = affinity
+        self._aside = aside
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
         """Claim as much as the slots have room for."""
@@ -61,7 +65,9 @@ class Dispatcher:
             engine=self._incarnation.engineUUID.bytes,
             polite=self._affinity.allows,
             idle=idle if one_by_one else None,
+            looks=self._aside.looks(queue.__name__),
         )
+        self._aside.note(queue.__name__, claimed)
         for partial, problem in claimed.broken:
             log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
         self._assign(claimed.partials, slots, ahead)

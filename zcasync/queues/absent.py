@@ -1,0 +1,96 @@
+"""Absent code: the trees of a lane in which jobs wait for code that their worker did not have.
+
+There is one for each name that is missing and each restriction to workers, among the trees of what
+was filed.  No claimer takes from them as from the others: a worker looks with a single job whether
+the code is there now, and takes all of them once it is.  So those who have the code and those who
+have not do not hand jobs to and fro, and however many wait, a worker tries one for each name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from itertools import islice
+from typing import Any
+
+from zcasync.job.record import PartialRecord
+from zcasync.zeo.bulk_load import load_all
+
+#: What such a key begins with, in the form of the others: keys of one BTree have to be comparable.
+ABSENT = b"absent"
+#: One claim looks for no more names than this.
+MOST_LOOKED_FOR = 10
+#: So many jobs are loaded at once to be counted; of more than COUNTED only the entries are.
+PIECE, COUNTED = 100, 1000
+
+Key = tuple[Any, ...]
+
+
+class Look(IntEnum):
+    """What to take from the tree of a missing name."""
+
+    NOTHING = 0
+    ONE = 1  # it was not there, or is not known to this engine: one job shows that
+    ALL = 2
+
+
+#: Says what to take from the tree with a key.
+Looks = Callable[[Key], Look]
+
+
+def look_for_nothing(key: Key) -> Look:
+    """Take nothing: for who has no process to make calls in."""
+    return Look.NOTHING
+
+
+def absent_key(name: str, restriction: Key) -> Key:
+    """Return the key of the tree of what lacks ``name`` and has this restriction to workers."""
+    return ((ABSENT, name.encode("utf-8", "replace")), *(restriction or ((), ())))
+
+
+def is_absent(key: Key) -> bool:
+    """Return whether this is the key of such a tree."""
+    return len(key) == 3
+
+
+def name_of(key: Key) -> str:
+    """Return the name that is missing."""
+    return key[0][1].decode()  # type: ignore[no-any-return]
+
+
+def restriction_in(key: Key) -> Key:
+    """Return the restriction to workers that is in a key, of whatever tree."""
+    return key[1:] if is_absent(key) else key
+
+
+def moments(partial: PartialRecord, key: Key) -> Iterator[int]:
+    """Yield the moments at which a wait in the tree with this key is to be ended, microseconds."""
+    if partial.deadline is not None and not partial.was_begun:
+        yield partial.deadline
+    if is_absent(key) and partial.aside is not None:
+        yield partial.aside.until
+
+
+def count(queue: Any) -> dict[str, int]:
+    """Return how many jobs are set aside in a queue, by the name that is missing."""
+    found: dict[str, int] = {}
+    for lane in queue.lanes().values():
+        for key, tree in (lane.filed or {}).items():
+            if is_absent(key) and (waiting := _count(queue, tree)):
+                found[name_of(key)] = found.get(name_of(key), 0) + waiting
+    return found
+
+
+def _count(queue: Any, tree: Any) -> int:
+    """Return how many of a tree's jobs wait, as far as they can be loaded within reason."""
+    entries, waiting = iter(tree.items()), 0
+    for _ in range(COUNTED // PIECE):
+        some = list(islice(entries, PIECE))
+        if queue._p_jar is not None:
+            load_all(queue._p_jar, [partial._p_oid for _, partial in some])
+        waiting += sum(_waits(queue, partial, due) for (due, _), partial in some)
+    return waiting + sum(1 for _ in entries)
+
+
+def _waits(queue: Any, partial: Any, due: int) -> bool:
+    return bool(queue.waits(partial, due) or queue.has_callbacks_left(partial, due))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from tests.jobs import basic as jobs
 from tests.processes.servers import AT_SERVER, database_server
 from tests.support.instance import SHORT, Client, Instance
+from tests.support.json_schema import problems
 from zcasync.cli.main import execute
 from zcasync.interfaces import DeadlineMissed, MissingCallable
 from zcasync.job.ids import id_of
@@ -243,3 +245,43 @@ def test_a_module_lacks_something_or_fails(instance: Instance, shop: Any) -> Non
     failure = client.wait_for(partial)
     assert failure.type is MissingCallable
     assert "ZeroDivisionError" in failure.getErrorMessage()
+
+
+def test_people_are_told_what_is_set_aside(
+    instance: Instance, shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = instance.start().client
+    partials = [client.put(shop.new, number) for number in range(3)]
+    wait_until_aside(client, *partials)
+    oid = id_of(partials[0])
+
+    def said(*arguments: str) -> str:
+        capsys.readouterr()
+        code = execute([*arguments, "--home", str(instance.home)])
+        out, err = capsys.readouterr()
+        assert (code, err) == (1 if "--check" in arguments else 0, "")
+        return out
+
+    assert "3 thread jobs set aside: no worker has absent_shop" in said("status")
+    document = json.loads(said("status", "--json"))
+    assert problems(document, "status") == []
+    queue = document["queues"]["thread"]
+    assert (queue["due"], queue["set_aside"], queue["oldest_due"]) == (0, 3, None)
+    assert queue["missing"] == [{"name": "absent_shop", "jobs": 3}]
+    line = said("status", "--check")
+    assert line.startswith("ZCASYNC WARNING - 3 jobs are set aside: no worker has absent_shop")
+    why = "set aside: no such function here: absent_shop.new"
+    assert said("jobs").count("set aside: no such function here") == 3
+    listed = json.loads(said("jobs", "--json"))["jobs"]
+    assert [one["reason"].startswith(why) for one in listed] == [True] * 3
+    shown = said("job", oid)
+    assert why in shown
+    assert "Set aside     since " in shown
+    told = json.loads(said("job", oid, "--json"))
+    assert problems(told, "job") == []
+    assert told["set_aside"]["missing"] == "absent_shop"
+    since, until = (datetime.fromisoformat(told["set_aside"][at]) for at in ("since", "until"))
+    assert until - since == timedelta(days=7)
+    client.manager.thread.discard(partials)
+    client.commit()
+    assert json.loads(said("status", "--json"))["queues"]["thread"]["set_aside"] == 0

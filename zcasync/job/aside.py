@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 from zcasync import clock
@@ -61,17 +60,11 @@ class Aside(NamedTuple):
     name: str
     text: str
 
-    @property
-    def missing(self) -> Missing:
-        """What is missing."""
-        return Missing(self.name, self.text)
-
-    @property
-    def since_moment(self) -> datetime:
-        """The moment since when it is set aside."""
-        return clock.to_datetime(self.since)
-
-    @property
-    def until_moment(self) -> datetime:
-        """The moment at which its wait ends."""
-        return clock.to_datetime(self.until)
+    def as_dict(self) -> dict[str, str]:
+        """Return it as ``job --json`` has it."""
+        return {
+            "missing": self.name,
+            "reason": self.text,
+            "since": clock.to_datetime(self.since).isoformat(),
+            "until": clock.to_datetime(self.until).isoformat(),
+        }

@@ -60,7 +60,7 @@ def end_absent(partial: PartialRecord, missing: Missing, log: list[str]) -> None
     waited = timedelta(microseconds=clock.now() - aside.since)
     error = MissingCallable(
         f"{missing.text}: it was set aside for {span(waited.total_seconds())}, since "
-        f"{aside.since_moment:%Y-%m-%d %H:%M} UTC, and no worker had this code",
+        f"{clock.to_datetime(aside.since):%Y-%m-%d %H:%M} UTC, and no worker had this code",
         missing=missing.name,
     )
     _end(call, decide(call, Refused(error)), name, log)

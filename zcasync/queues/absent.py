@@ -9,6 +9,7 @@ have not do not hand jobs to and fro, and however many wait, a worker tries one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from typing import Any
@@ -20,8 +21,8 @@ from zcasync.zeo.bulk_load import load_all
 ABSENT = b"absent"
 #: One claim looks for no more names than this.
 MOST_LOOKED_FOR = 10
-#: So many jobs are loaded at once to be counted; of more than COUNTED only the entries are.
-PIECE, COUNTED = 100, 1000
+#: To be counted so many jobs are loaded at once, and so many in all; then entries, no more than so.
+PIECE, COUNTED, MOST_COUNTED = 100, 1000, 10_000
 
 Key = tuple[Any, ...]
 
@@ -71,26 +72,38 @@ def moments(partial: PartialRecord, key: Key) -> Iterator[int]:
         yield partial.aside.until
 
 
-def count(queue: Any) -> dict[str, int]:
-    """Return how many jobs are set aside in a queue, by the name that is missing."""
-    found: dict[str, int] = {}
+@dataclass
+class Count:
+    """The number of jobs that lack one name: those that wait, and those with callbacks left."""
+
+    waiting: int = 0
+    callbacks: int = 0
+
+
+def count(queue: Any) -> dict[str, Count]:
+    """Return how much is set aside in a queue, by the name that is missing.
+
+    What was cancelled or pulled meanwhile is known only by a look at each; of very many all count.
+    """
+    found: dict[str, Count] = {}
+    budget = COUNTED
     for lane in queue.lanes().values():
         for key, tree in (lane.filed or {}).items():
-            if is_absent(key) and (waiting := _count(queue, tree)):
-                found[name_of(key)] = found.get(name_of(key), 0) + waiting
-    return found
+            if is_absent(key):
+                one = found.setdefault(name_of(key), Count())
+                budget -= _count(queue, tree, budget, one)
+    return {name: one for name, one in found.items() if one.waiting or one.callbacks}
 
 
-def _count(queue: Any, tree: Any) -> int:
-    """Return how many of a tree's jobs wait, as far as they can be loaded within reason."""
-    entries, waiting = iter(tree.items()), 0
-    for _ in range(COUNTED // PIECE):
-        some = list(islice(entries, PIECE))
+def _count(queue: Any, tree: Any, budget: int, found: Count) -> int:
+    """Count what is in a tree; return how many of it were looked at."""
+    entries, looked = iter(tree.items()), 0
+    while looked < budget and (some := list(islice(entries, PIECE))):
+        looked += len(some)
         if queue._p_jar is not None:
             load_all(queue._p_jar, [partial._p_oid for _, partial in some])
-        waiting += sum(_waits(queue, partial, due) for (due, _), partial in some)
-    return waiting + sum(1 for _ in entries)
-
-
-def _waits(queue: Any, partial: Any, due: int) -> bool:
-    return bool(queue.waits(partial, due) or queue.has_callbacks_left(partial, due))
+        for (due, _), partial in some:
+            found.waiting += queue.waits(partial, due)
+            found.callbacks += queue.has_callbacks_left(partial, due)
+    found.waiting += sum(1 for _ in islice(entries, MOST_COUNTED))
+    return looked

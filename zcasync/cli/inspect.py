@@ -159,7 +159,7 @@ def _aside(found: dict[str, Any] | None) -> str | None:
 
     if found is None:
         return None
-    return f"since {at(found['since'])}, until {at(found['until'])} at most"
+    return f"since {at(found['since'])}, until {at(found['until'])}"
 
 
 def _function(found: dict[str, Any]) -> str | None:

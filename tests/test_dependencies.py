@@ -70,8 +70,8 @@ ALLOWED: dict[str, str] = {
     "twisted_engine": "child database instance liveness perform protocol supervisor "
     "supervisor/children",
     "audit": "database datamanager job liveness queues workers zeo",
-    "reports": "database datamanager instance instanceuuid job liveness perform protocol retry "
-    "workers zeo",
+    "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
+    "retry workers zeo",
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
     "queues reports supervisor supervisor/zeo_server workers zcasync",

@@ -79,6 +79,7 @@ EXCEPTIONS = {
     "zcasync.errors.MisplacedError",
     "zcasync.errors.MissingCallable",
     "zcasync.errors.MissingClass",
+    "zcasync.errors.MissingCode",
     "zcasync.errors.MissingPolicy",
     "zcasync.errors.NotAllowed",
     "zcasync.errors.NotRunning",

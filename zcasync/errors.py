@@ -81,11 +81,23 @@ class UnloadableArguments(ZCAsyncError):
     """The arguments of a partial cannot be loaded in this process; the message says why."""
 
 
-class MissingCallable(ZCAsyncError, LookupError):
+class MissingCode(ZCAsyncError, LookupError):
+    """Code that a call needs cannot be found in the process that should make it.
+
+    ``missing``: the dotted name of the module, function or class that is not there, so that the
+    call can wait for it; None: it is there, and fails.
+    """
+
+    def __init__(self, *args: object, missing: str | None = None) -> None:
+        super().__init__(*args)
+        self.missing = missing
+
+
+class MissingCallable(MissingCode):
     """The name of a partial's callable leads to nothing in the process that should call it."""
 
 
-class MissingPolicy(ZCAsyncError, LookupError):
+class MissingPolicy(MissingCode):
     """The retry policy that a partial names cannot be found, or made, in this process."""
 
 

@@ -25,6 +25,7 @@ from zcasync.errors import (
     MisplacedError,
     MissingCallable,
     MissingClass,
+    MissingCode,
     MissingPolicy,
     NotAllowed,
     NotRunning,
@@ -79,6 +80,7 @@ __all__ = [
     "MisplacedError",
     "MissingCallable",
     "MissingClass",
+    "MissingCode",
     "MissingPolicy",
     "NotAllowed",
     "NotRunning",
@@ -730,9 +732,10 @@ class JobRetried:
 #       DeadlineMissed     not begun within its ``begin_by``
 #       JobCrashed         the process that made the call died: ``times`` in all
 #       JobInterrupted     its engine was gone: ``times`` in all
-#     MissingCallable      the callable cannot be found where it is to be called
-#     MissingClass         the class of an argument cannot be found there
-#     MissingPolicy        the retry policy cannot be found there
+#     MissingCode          code that the call needs cannot be found where it is to be made
+#       MissingCallable    the callable
+#         MissingClass     the class of an argument
+#       MissingPolicy      the retry policy
 #     UnstorableError      the result or a change cannot be stored
 #     ForeignError         stands for an exception whose class may not be loadable
 #

@@ -33,44 +33,45 @@ LETTERS = {
 }
 
 TABLE = """
-                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2 3 3 3 3 3 3 3
-                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6
- 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . .
- 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
- 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . .
- 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . .
- 5 select              . . . P P P . . . . . . P P . . . . G . . . . . . . . . P . . . P . . .
- 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . .
- 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . . . . . . . .
- 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P . . . . . .
- 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . . . . . . . . .
-10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . . . . . . . . .
-11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . . . . . . . . .
-12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . . .
-13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . . P . . C P . L L
-14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . . P . . . P . L L
-15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P . C . . . .
-16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C G . . . G C . G . .
-17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . . .
-18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . . .
-19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . . G G L . . .
-20 retry_broken        . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L
-21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
-22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . . . . . . . .
-23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . . .
-24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P G P P P G C . G . .
-25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . . .
-26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . . .
-27 repair_completed    . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G . .
-28 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . . .
-29 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P . U U U . . P . . .
-30 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . . .
-31 retry               . . . . . . . . . . . . . . . G . . G . . . . G . . G . . . G . . G . .
-32 retry_claimed       . . . . . . . . . . . . C . C C C C G . . . C C . C . . . . . C . . . .
-33 discard_waiting     . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . .
-34 discard_over        . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G . .
-35 discard_odd         . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L
-36 forget_passed       . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L
+                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2 3 3 3 3 3 3 3 3
+                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7
+ 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . . .
+ 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+ 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . . .
+ 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . . .
+ 5 select              . . . P P P . . . . . . P P . . . . G . . . . . . . . . P . . . P . . . .
+ 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . . .
+ 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . . . . . . . . .
+ 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P . . . . . . P
+ 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . . . . . . . . . .
+11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . . . . . . . . . .
+12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . . . .
+13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . . P . . C P . L L C
+14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . . P . . . P . L L .
+15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P . C . . . . P
+16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C G . . . G C . G . . C
+17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . . . C
+18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . . . C
+19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . . G G L . . . L
+20 retry_broken        . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L .
+21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
+22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . . . . . . . . .
+23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . . . P
+24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P G P P P G C . G . . P
+25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . . . .
+26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . . . P
+27 repair_completed    . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G . . .
+28 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . . . P
+29 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P . U U U . . P . . . P
+30 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . . . P
+31 retry               . . . . . . . . . . . . . . . G . . G . . . . G . . G . . . G . . G . . .
+32 retry_claimed       . . . . . . . . . . . . C . C C C C G . . . C C . C . . . . . C . . . . C
+33 discard_waiting     . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . . .
+34 discard_over        . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G . . .
+35 discard_odd         . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L .
+36 forget_passed       . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L .
+37 put_aside           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P . C . . . . P
 """
 
 #: The operations that make each change.
@@ -83,6 +84,7 @@ MADE_BY = {
     "PartialQueue.pullNext": "withdraw forget_passed",
     "PartialQueue.claim": "claim_by_a claim_by_b",
     "PartialQueue.release": "give_back deregister",
+    "PartialQueue.put_aside": "put_aside",
     "PartialQueue.announce": "select",
     "PartialQueue.withdraw": "withdraw",
     "PartialQueue.drop_entry": "end_waiting withdraw",
@@ -91,8 +93,10 @@ MADE_BY = {
     "PartialQueue.drop_idle_lanes": "drop_lanes",
     "PartialQueue.lane": "put_first",
     "Lane.drop": "claim_by_a claim_by_b discard_odd forget_passed",
+    "Lane.note_owner": "claim_by_a claim_by_b",
     "Lane.file": "give_back end_with_callbacks retry_broken",
     "Lane.take_expired": "claim_by_a claim_by_b",
+    "Lane.note_deadline": "put_aside",
     "Lane.count_gone": "withdraw end_waiting",
     "Lane.take_broken": "retry_broken",
     "Lane.close": "drop_lanes",
@@ -128,20 +132,22 @@ MADE_BY = {
     "PartialRecord.reassign": "bury",
     "PartialRecord.disown": "end_with_callbacks",
     "PartialRecord.start": "complete",
-    "PartialRecord.record_attempt": "complete reschedule",
-    "PartialRecord.remember": "reschedule bury",
-    "PartialRecord.begin_once": "reschedule",
-    "PartialRecord.interrupt": "bury",
-    "PartialRecord.forgive": "bury",
+    "AttemptRecord.record_attempt": "complete reschedule",
+    "AttemptRecord.remember": "reschedule bury",
+    "AttemptRecord.begin_once": "reschedule",
+    "AttemptRecord.be_aside": "put_aside",
+    "AttemptRecord.be_aside_no_more": "complete",
+    "AttemptRecord.interrupt": "bury",
+    "AttemptRecord.forgive": "bury",
     "PartialRecord.reschedule": "reschedule",
     "PartialRecord.release": "give_back",
     "PartialRecord.delay": "give_back",
     "PartialRecord.resume_later": "end_with_callbacks",
     "PartialRecord.wait_for": "wait_for",
     "PartialRecord.finish": "complete end_waiting end_claimed",
-    "PartialRecord.keep_progress": "complete",
-    "PartialRecord.leave_to_policy": "bury",
-    "PartialRecord.note_asked": "reschedule",
+    "AttemptRecord.keep_progress": "complete",
+    "AttemptRecord.leave_to_policy": "bury",
+    "AttemptRecord.note_asked": "reschedule",
     "PartialRecord.complete": "complete",
     "PartialRecord.renew": "retry retry_claimed",
     "PartialRecord.rewrite": "retire claim_by_a",

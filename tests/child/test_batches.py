@@ -14,7 +14,6 @@ from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.child import batches
 from zcasync.child.job_queue import Job
-from zcasync.errors import MissingPolicy
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.group_commit import GROUP_LIMIT
 from zcasync.protocol.outcomes import Ending
@@ -94,15 +93,16 @@ def test_a_job_that_comes_when_the_storage_goes_away_keeps_its_place(
     assert bench.jobs.waiting() == [partials[1]._p_oid]
 
 
-def test_a_job_whose_policy_is_missing_fails_alone_and_holds_no_other_up(bench: Bench) -> None:
+def test_a_job_whose_policy_is_missing_waits_alone_and_holds_no_other_up(bench: Bench) -> None:
     partials = bench.claim(*[bench.account.add] * 3)
     partials[1]._retry = "tests.nowhere:policy"
     bench.client.commit()
     bench.run(partials)
 
-    first, failure, last = results(partials)
-    assert (first, last) == (1, 2)
-    assert failure.check(MissingPolicy)
+    assert [one.state for one in partials] == ["completed", "active", "completed"]
+    assert (partials[0].result, partials[2].result) == (1, 2)
+    assert (1, Ending.ABSENT) in bench.endings
+    assert partials[1].attempts == 0
 
 
 def test_a_group_has_a_limit(bench: Bench) -> None:

@@ -40,7 +40,13 @@ def test_status_as_json_has_the_whole_picture(
     assert shown["supervisor"]["passes"]["claimed"] >= 1
     assert set(shown["queues"]) == {"thread", "reactor"}
     assert shown["queues"]["thread"]["held"] >= 1
-    assert set(shown["queues"]["reactor"]) == {"due", "held", "oldest_due"}
+    assert set(shown["queues"]["reactor"]) == {
+        "due",
+        "held",
+        "set_aside",
+        "missing",
+        "oldest_due",
+    }
     worker = shown["workers"][0]
     assert worker["uuid"] == str(served.worker().UUID)
     assert worker["engine"] == str(served.worker().engineUUID)
@@ -163,7 +169,13 @@ def test_a_home_that_was_never_served_has_a_status(cli: Cli, tmp_path: Path) -> 
     assert shown.code == 0
     assert shown.json["workers"] == []
     assert shown.json["instance"] is None
-    assert shown.json["queues"]["thread"] == {"due": 0, "held": 0, "oldest_due": None}
+    assert shown.json["queues"]["thread"] == {
+        "due": 0,
+        "held": 0,
+        "set_aside": 0,
+        "missing": [],
+        "oldest_due": None,
+    }
     assert "no supervisor has run here" in cli("status", "--home", tmp_path).out
     assert cli("ghosts", "--home", tmp_path).code == 0
     assert list(tmp_path.iterdir()) == []  # only a supervisor makes a home

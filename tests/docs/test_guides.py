@@ -16,7 +16,7 @@ GUIDES = {
     "backups.rst": (12, 0),
     "calls.rst": (4, 45),
     "coming_from.rst": (2, 50),
-    "deploying.rst": (6, 0),
+    "deploying.rst": (24, 0),
     "logging.rst": (7, 0),
     "many-jobs.rst": (3, 10),
     "monitoring.rst": (14, 0),

@@ -14,6 +14,7 @@ from zcasync import Partial, clock
 from zcasync.errors import AbortedError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
+from zcasync.job.aside import Missing
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.liveness.recovery import quarantine
@@ -177,6 +178,14 @@ def give_back(view: View) -> None:
     view.claims.keep(one for one in view.claims.items if one is not view.claimed)
 
 
+def put_aside(view: View) -> None:
+    """What lacks code."""
+    as_engine(view, view.a)
+    require(view.claimed in view.claims.items and view.claimed.is_unfinished)
+    view.queue.put_aside(view.claimed, Missing("gone", "no such function here: gone"), 10**12)
+    view.claims.keep(one for one in view.claims.items if one is not view.claimed)
+
+
 def retire(view: View) -> None:
     as_engine(view, view.a)
     require(view.finished in view.claims.items)
@@ -291,6 +300,6 @@ OPERATIONS: dict[str, Operation] = {
         add_callback, set_size, add_worker, remove_worker, claim_by_a, claim_by_b, give_back,
         retire, move, set_aside, drop_lanes, retry_broken, prune, ping, bury, release, register,
         deregister, repair_completed, complete, wait_for, reschedule, retry, retry_claimed,
-        discard_waiting, discard_over, discard_odd, forget_passed,
+        discard_waiting, discard_over, discard_odd, forget_passed, put_aside,
     )
 }  # fmt: skip

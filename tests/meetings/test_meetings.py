@@ -8,6 +8,7 @@ import pytest
 
 from tests.meetings.meeting import meet
 from tests.meetings.operations import OPERATIONS
+from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.record import PartialRecord
 from zcasync.meetings import MADE_BY, meetings
 from zcasync.queues.lane import Inbox, Lane, Page
@@ -39,6 +40,7 @@ READERS: dict[type, set[str]] = {
     Completed: {"first", "last", "iter", "with_outcome"},
     Incarnation: set(),
     Ping: set(),
+    AttemptRecord: set(),
     PartialRecord: set(),
     UndoGuard: set(),
 }  # fmt: skip

@@ -18,7 +18,7 @@ from zcasync.errors import FOREIGN_CODE
 from zcasync.job.ids import hex_oid
 from zcasync.queues.lane import Lane, Page
 from zcasync.queues.partial_queue import PartialQueue
-from zcasync.queues.restriction import AT_ONCE, BROKEN
+from zcasync.queues.restriction import BROKEN, is_at_once
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.worker import Worker
 
@@ -135,8 +135,7 @@ def _add_inbox(places: Places, queue: PartialQueue, lane: Lane) -> None:
 def _add_filed(places: Places, queue: PartialQueue, lane: Lane) -> None:
     for restriction, tree in (lane.filed or {}).items():
         for (due, _), partial in tree.items():
-            is_at_once = restriction[2:] == AT_ONCE
-            place = Waiting(queue, due, restriction == BROKEN, is_at_once)
+            place = Waiting(queue, due, restriction == BROKEN, is_at_once(restriction))
             places.add(places.waiting, partial, place)
 
 

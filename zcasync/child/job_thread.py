@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_queue import Job, JobQueue
+from zcasync.child.output import write_line
 from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all, manager_database
@@ -21,6 +21,7 @@ from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
+from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
 from zcasync.perform.reach import load_reach, try_value
@@ -76,7 +77,7 @@ class JobThread:
         self._deferred: Any = None
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or log_line, self._timing.sleep)
+        self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
         self._performer = Performer(
             self._storage_wait,
             hold=self._hold,
@@ -84,6 +85,7 @@ class JobThread:
             wait=wait,
             timing=self._timing,
             tell=tell,
+            sets_aside=True,
         )
 
     def run(self) -> None:
@@ -182,6 +184,8 @@ class JobThread:
             ending, detail = Ending.FENCED, str(error)
         except (UnreadableError, UnstorableError) as error:
             ending, detail = Ending.UNREADABLE, str(error)
+        except SetAside as error:
+            ending, detail = Ending.ABSENT, error.missing.as_line()
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:
@@ -280,11 +284,6 @@ class JobThread:
 
 def _completion(partial: PartialRecord) -> Completion:
     return Completion(partial.ended_at or 0, outcome_of(partial))
-
-
-def log_line(text: str) -> None:
-    """Write a line to the child's output, which the supervisor logs with the job's id."""
-    print(text, file=sys.stderr)
 
 
 def thread_target(run: Callable[[], None], failed: Callable[[BaseException], None]) -> Any:

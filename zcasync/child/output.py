@@ -56,3 +56,8 @@ def begin(streams: tuple[Any, ...], job: str, at_once: bool = False) -> None:
         stream.begin(job)
     if at_once:
         streams[0].announce()
+
+
+def write_line(text: str) -> None:
+    """Write a line to the child's output, which the supervisor logs with the job's id."""
+    print(text, file=sys.stderr)

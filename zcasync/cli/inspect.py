@@ -112,6 +112,7 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Job", found["id"]),
         ("State", "reserved" if found["reserved"] else found["state"] or "unknown"),
         ("Why", found.get("reason") if not found["problem"] else None),
+        ("Set aside", _aside(found["set_aside"])),
         ("Problem", found["problem"]),
         ("Call", found["call"] or found["callable"]),
         ("Function", _function(found)),
@@ -150,6 +151,15 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
         ("In short", _in_short(found["ending"])),
     ]
+
+
+def _aside(found: dict[str, Any] | None) -> str | None:
+    """Return since when a job waits for code, and until when."""
+    from zcasync.cli.output import at
+
+    if found is None:
+        return None
+    return f"since {at(found['since'])}, until {at(found['until'])}"
 
 
 def _function(found: dict[str, Any]) -> str | None:

@@ -25,6 +25,16 @@ def queues(document: dict[str, Any]) -> Section:
     return ("QUEUE", "DUE", "HELD", "CLAIMED", "OLDEST DUE"), rows
 
 
+def set_aside(document: dict[str, Any]) -> list[str]:
+    """Return the lines about jobs of a status document that wait for code."""
+    return [
+        f"{one['jobs']:,} {name} job{'' if one['jobs'] == 1 else 's'} set aside: no worker has "
+        f"{one['name']}"
+        for name, queue in document["queues"].items()
+        for one in queue["missing"]
+    ]
+
+
 def _oldest(found: dict[str, Any] | None) -> str | None:
     """Return the job that is due for longest, with its age."""
     return None if found is None else f"{found['id']}, for {span(found['seconds'])}"

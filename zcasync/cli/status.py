@@ -150,6 +150,8 @@ def _print_status(document: dict[str, Any]) -> None:
         print_line("Queues and other workers are not known without the database.")
     else:
         print_table(*sections.queues(document))
+        for line in sections.set_aside(document):
+            print_line(line)
     if document["workers"]:
         print_line()
         _print_workers(document["workers"])

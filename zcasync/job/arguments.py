@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from ZODB.broken import Broken
 
@@ -38,16 +38,23 @@ def load_call(partial: PartialRecord) -> Callable[..., Any]:
     """Return the callable of a partial that is about to be called.
 
     Raises NotAllowed, before the callable is imported, and MissingCallable; as MissingClass, naming
-    the argument, for an object whose class is gone: the call would be made with a stand-in.  Checks
-    arguments, not what containers hold.
+    the argument, for an object whose class is gone: the call would be made with a stand-in.  Of
+    stored objects the arguments are checked, not what containers hold.
     """
     require_allowed(partial._p_jar, partial._call)
     for name, value in parts(partial):
         if isinstance(value, Broken):
             kind = type(value)
-            raise MissingClass(
-                f"{name} of {partial.callable_name} is of class {kind.__module__}.{kind.__name__}, "
-                "which cannot be imported here: bring the class back, or name the folder that has "
-                "it in the supervisor's PYTHONPATH, or by import-path in its etc/zcasync.conf"
-            )
+            _refuse(partial, f"{name} of", f"{kind.__module__}.{kind.__name__}")
+    for missing in partial.missing_names:
+        _refuse(partial, "a value in the call of", missing)
     return load_form(partial._call)
+
+
+def _refuse(partial: PartialRecord, what: str, missing: str) -> NoReturn:
+    raise MissingClass(
+        f"{what} {partial.callable_name} is of class {missing}, which cannot be imported here: "
+        "bring the class back, or name the folder that has it in the supervisor's PYTHONPATH, or "
+        "by import-path in its etc/zcasync.conf",
+        missing=missing,
+    )

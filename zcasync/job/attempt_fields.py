@@ -8,6 +8,7 @@ from typing import Any
 from persistent import Persistent
 
 from zcasync import clock
+from zcasync.job.aside import Aside
 from zcasync.job.history import AttemptHistory, FailedAttempt, usable
 from zcasync.unpublished import Unpublished
 
@@ -31,6 +32,7 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     _ended: int | None = None
     _history: AttemptHistory | None = None
     _progress: tuple[float, float | None, str, int] | None = None
+    _aside: tuple[int, int, str, str] | None = None
 
     @property
     def attempts(self) -> int:
@@ -121,6 +123,16 @@ class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
     def last_progress(self) -> tuple[float, float | None, str, int] | None:
         """What the call has reported last before it ended: done, total, message, moment."""
         return self._progress
+
+    @property
+    def aside(self) -> Aside | None:
+        """The code that the call lacks, for which it is set aside; None: it was not, or begins."""
+        return None if self._aside is None else Aside(*self._aside)
+
+    @property
+    def is_aside_too_long(self) -> bool:
+        """True for a call that has waited for its code as long as it may."""
+        return self._aside is not None and clock.now() >= self._aside[1]
 
     @property
     def was_begun(self) -> bool:

@@ -26,6 +26,7 @@ class CallFields(AttemptFields):
     _packed: Packed | None = None  # the arguments
     _v_call: Any = None
     _v_unpacked: Any = None
+    _v_missing: tuple[str, ...] = ()
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         self.__dict__["_call"] = store_form(call)
@@ -129,7 +130,7 @@ class CallFields(AttemptFields):
 
     def _load(self, packed: Packed, what: str) -> Any:
         try:
-            return packed.load(self._p_jar)
+            value, missing = packed.load_noting(self._p_jar)
         except (TransientError, StorageError):
             raise  # the fault of the storage, not of the arguments
         except FOREIGN_CODE as error:  # all that loading the application's objects raises
@@ -137,6 +138,16 @@ class CallFields(AttemptFields):
                 f"the {what} of {self.callable_name} cannot be loaded: "
                 f"{type(error).__name__}: {str(error)[:200]}"
             ) from error
+        self._v_missing += tuple(missing)
+        return value
+
+    @property
+    def missing_names(self) -> tuple[str, ...]:
+        """The dotted names, of classes and functions, that what is packed needs and has not got.
+
+        Known once callable and arguments were loaded.
+        """
+        return self._v_missing
 
     def _unpack(self) -> None:
         """Keep the arguments as they are again, before one of them changes."""

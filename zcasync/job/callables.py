@@ -99,15 +99,29 @@ def find(name: str) -> Callable[..., Any]:
     except FOREIGN_CODE as error:  # the module's own code may raise anything
         raise MissingCallable(
             f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}",
+            missing=_missing_module(error, module_name),
         ) from error
     found: Any = module
     for attribute in path:
         try:
             found = getattr(found, attribute)
         except AttributeError:
-            raise MissingCallable(f"module {module_name!r} has no {'.'.join(path)!r}") from None
+            raise MissingCallable(
+                f"module {module_name!r} has no {'.'.join(path)!r}", missing=dotted(name)
+            ) from None
     return found  # type: ignore[no-any-return]
+
+
+def _missing_module(error: BaseException, module: str) -> str | None:
+    """Return the module for want of which an import fails; None: it fails by itself.
+
+    One that the module imports counts too: what is missing comes with a deployment, a module that
+    raises something else is there, and no wait mends it.
+    """
+    if not isinstance(error, ImportError):
+        return None
+    return error.name or module
 
 
 def load_form(stored: Any) -> Callable[..., Any]:
@@ -119,7 +133,9 @@ def load_form(stored: Any) -> Callable[..., Any]:
         try:
             return getattr(owner, name)  # type: ignore[no-any-return]
         except AttributeError:
-            raise MissingCallable(f"{type(owner).__name__} has no method {name!r}") from None
+            raise MissingCallable(
+                f"{type(owner).__name__} has no method {name!r}", missing=dotted(stored)
+            ) from None
     return stored  # type: ignore[no-any-return]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from persistent import Persistent
 from persistent.wref import WeakRef
+from ZODB.broken import Broken
 from zodbpickle import binary
 from zodbpickle.fastpickle import Pickler, Unpickler
 
@@ -55,11 +56,15 @@ class Packed(Unpublished):
 
         ``jar``: a connection, whose classes it is made of; None: those that can be imported.
         """
+        return self.load_noting(jar)[0]
+
+    def load_noting(self, jar: Any = None) -> tuple[Any, list[str]]:
+        """Return the value as ``load`` does, with the dotted names in whose place are stand-ins."""
         unpickler = _Unpickler(io.BytesIO(self.data))
         unpickler.persistent_load = self.references.__getitem__
-        unpickler.jar, unpickler.factory = jar, _factory(jar)
+        unpickler.jar, unpickler.factory, unpickler.stand_ins = jar, _factory(jar), []
         with loading(Stage.CALL):
-            return unpickler.load()
+            return unpickler.load(), unpickler.stand_ins
 
     def __repr__(self) -> str:
         return f"<a value of {len(self.data):,} bytes>"
@@ -70,12 +75,16 @@ class _Unpickler(Unpickler):  # type: ignore[misc]
 
     jar: Any = None
     factory: Factory | None = None
+    stand_ins: list[str]
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the class, or what stands for it where it is not loaded or not there."""
         if self.factory is None:
             return super().find_class(module, name)
-        return self.factory(self.jar, module, name)
+        found = self.factory(self.jar, module, name)
+        if isinstance(found, type) and issubclass(found, Broken):
+            self.stand_ins.append(f"{module}.{name}")
+        return found
 
 
 def _factory(jar: Any) -> Factory | None:

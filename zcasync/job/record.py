@@ -14,10 +14,9 @@ from persistent import Persistent
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.due_fields import TOLERANCE, possible_put
 from zcasync.job.failure import StoredFailure
-from zcasync.job.fields import PartialFields
-from zcasync.job.history import AttemptHistory, usable
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -30,7 +29,7 @@ TRANSITIONS = {
 #: What a call that is run again does not keep of the time before.
 OF_ONE_LIFE = (
     "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
-    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress",
+    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress", "_aside",
 )  # fmt: skip
 
 
@@ -41,7 +40,7 @@ class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
     annotations: Any = None
 
 
-class PartialRecord(PartialFields):
+class PartialRecord(AttemptRecord):
     """A stored call and its transitions; its public face is :class:`zcasync.partial.Partial`."""
 
     def enter(
@@ -137,55 +136,6 @@ class PartialRecord(PartialFields):
         if self._state == PENDING:
             self._move_to(ACTIVE)
 
-    def record_attempt(self, attempts: int, started: int, conflicts: int, exceptions: int) -> None:
-        """Record the attempts so far, and when the last one began (microseconds)."""
-        self._attempts = attempts
-        self._started = started
-        if self._conflicts != conflicts:
-            self._conflicts = conflicts
-        if self._exceptions != exceptions:
-            self._exceptions = exceptions
-
-    def remember(self, failure: StoredFailure, moment: int) -> None:
-        """Keep the failure of an attempt that another one follows, and when it failed.
-
-        A history that cannot be loaded is begun anew.
-        """
-        history = usable(self._history)
-        if history is None:
-            history = self._history = AttemptHistory()
-        worker = None if self._claim is None else self._claim.worker.bytes
-        history.add(failure, worker, moment)
-
-    def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
-        """Keep what the call has reported last: done, total, message, moment."""
-        self._progress = last
-
-    def begin_once(self) -> None:
-        """Record the start of a call that may begin only once."""
-        self._once = True
-
-    def interrupt(self) -> None:
-        """Count an interruption: the process that made the call has died."""
-        self._interruptions += 1
-        self._attempts = self.failed_attempts
-
-    def forgive(self, retry_at: int | None = None) -> None:
-        """Allow a new start after an interruption; ``retry_at``: microseconds, None: at once."""
-        if self._once:
-            self._once = False
-        if retry_at is not None:
-            self._retry_at = retry_at
-
-    def leave_to_policy(self, death: StoredFailure) -> None:
-        """Keep what a death ends the call with, unless its policy wants more."""
-        self._unasked_death = death
-
-    def note_asked(self) -> None:
-        """Record that its policy was asked about the death before."""
-        if self._unasked_death is not None:
-            del self._unasked_death
-
     def reschedule(self, moment: int) -> None:
         """Leave the partial, after a failed attempt, for its claimer to release.
 
@@ -224,10 +174,12 @@ class PartialRecord(PartialFields):
         if self._waits_for is not None:
             del self._waits_for
         self._ended = clock.now()
+        self.be_aside_no_more()
         self._move_to(CALLBACKS if self.callbacks else COMPLETED)
 
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
+        self.be_aside_no_more()
         self._move_to(COMPLETED)
 
     def renew(self) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from zcasync import clock
-from zcasync.errors import AbortedError, UnstorableError
+from zcasync.errors import AbortedError, MissingCallable, UnstorableError
 from zcasync.interfaces import ACTIVE
+from zcasync.job.aside import Missing
 from zcasync.job.completion import end, is_done, waiter
 from zcasync.job.failure import from_exception
 from zcasync.job.ids import hex_oid, name_of
@@ -13,6 +16,7 @@ from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
 from zcasync.retry.decision import Ask, Decision, End, Later, begun_before, decide
 from zcasync.retry.fault import Cancelled, Died, Refused
+from zcasync.text import span
 
 
 def interrupt(partial: PartialRecord, death: Death, log: list[str]) -> None:
@@ -44,6 +48,22 @@ def cancel(partial: PartialRecord, who: str, log: list[str], death: Death | None
 def end_begun(partial: PartialRecord, log: list[str]) -> None:
     """End what has begun and may not begin again, although no death is known."""
     _refuse(partial, begun_before(partial), log)
+
+
+def end_absent(partial: PartialRecord, missing: Missing, log: list[str]) -> None:
+    """End a call, or the callback, that has waited for its code as long as it may."""
+    assert partial.aside is not None
+    call, aside = current_call(partial), partial.aside
+    name = name_of(call)
+    if call is not partial:
+        name = f"{name}, a callback of {name_of(partial)},"
+    waited = timedelta(microseconds=clock.now() - aside.since)
+    error = MissingCallable(
+        f"{missing.text}: it was set aside for {span(waited.total_seconds())}, since "
+        f"{clock.to_datetime(aside.since):%Y-%m-%d %H:%M} UTC, and no worker had this code",
+        missing=missing.name,
+    )
+    _end(call, decide(call, Refused(error)), name, log)
 
 
 def release(partial: PartialRecord) -> None:

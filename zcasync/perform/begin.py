@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from zcasync import clock
-from zcasync.errors import MissingCallable, MissingPolicy, NotAllowed
+from zcasync.errors import FOREIGN_CODE, MissingCode, MissingPolicy, NotAllowed
 from zcasync.interfaces import ACTIVE
 from zcasync.job.arguments import load_call
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
+from zcasync.perform.missing import refusal_for
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
@@ -34,10 +35,10 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
         attempts = Attempts(partial, policy, host.timing)
         if partial.has_begun_once:
             return Run(partial, host, refusal=begun_before(partial))
-        if partial.is_detached:
-            load_call(partial)  # a missing callable is found out before the start is committed
-    except (MissingPolicy, MissingCallable, NotAllowed) as error:
-        return Run(partial, host, refusal=Refused(error))
+        if partial.is_detached or policy.at_most_once:
+            _require_code(partial)  # what is missing is found out before the start is committed
+    except (MissingCode, NotAllowed) as error:
+        return Run(partial, host, refusal=refusal_for(partial, error, host))
     attempts.begin()
     run = Run(partial, host, args, kwargs, attempts)
     if not (partial.is_detached or attempts.policy.at_most_once):
@@ -45,6 +46,18 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     if Commits(host.storage_lost).begin(partial, attempts):
         return run
     return run.closed() if partial.has_result else replace(run, refusal=begun_before(partial))
+
+
+def _require_code(partial: PartialRecord) -> None:
+    """Raise MissingCode or NotAllowed where the call cannot be loaded for that."""
+    try:
+        load_call(partial)
+    except (MissingCode, NotAllowed):
+        raise
+    except FOREIGN_CODE:
+        if partial.is_detached:
+            raise  # nobody would try again
+        # Else the attempt raises it again, as an error of the call's own.
 
 
 def _may_go_on(partial: PartialRecord, policy: Any, host: Host) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.errors import AbortedError, FencedError
+from zcasync.errors import AbortedError, FencedError, MissingCode
 from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.perform.commits import Commits
+from zcasync.perform.missing import NotLoaded, refusal_for
 from zcasync.perform.noted import Noted
 from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
@@ -48,6 +49,9 @@ def call(run: Run) -> tuple[Run, Fault | Delegate | None]:
             return run, deferred
         noted = Noted.of(run.partial)
         transactions.commit()
+    except NotLoaded as found:
+        transactions.abort()
+        return run, refusal_for(run.partial, found.error, run.host)
     except (FencedError, *NOT_OF_THE_JOB):
         transactions.abort()
         raise
@@ -62,10 +66,13 @@ def attempt(run: Run) -> Any:
     """Make the call and set the result, but commit nothing.
 
     Return a Deferred that has not fired, a Delegate whose partial is to be performed first, else
-    None.  Raises what the call raises.
+    None.  Raises what the call raises; NotLoaded where its code is missing.
     """
     partial = run.partial
-    callable_ = load_call(partial)
+    try:
+        callable_ = load_call(partial)
+    except MissingCode as error:
+        raise NotLoaded(error) from error
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     with running(partial), acting_for(storage_fence(partial._p_jar)):
         value = run.host.invoke(callable_, *args, **kwargs)

@@ -14,13 +14,14 @@ from zcasync.errors import BadStateError, UnstorableError
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
+from zcasync.perform.missing import SetAside
 from zcasync.perform.noted import Noted
 from zcasync.perform.progress import keep_last
 from zcasync.perform.result import accept
 from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.decision import Decision, End, Later, Now
+from zcasync.retry.decision import Decision, End, Later, Now, Wait
 from zcasync.retry.fault import Fault, Raised
 
 T = TypeVar("T")
@@ -54,7 +55,10 @@ class Commits:
         return True
 
     def apply(self, run: Run, fault: Fault, decision: Decision) -> Run:
-        """Act on the decision about a run; return it, closed unless it is to be attempted again."""
+        """Act on the decision about a run; return it, closed unless it is to be attempted again.
+
+        Raises SetAside where it is to wait for code.
+        """
         is_lost = isinstance(fault, Raised) and fault.is_storage_lost
         if is_lost and run.noted is None:
             self._storage_lost(fault.error)  # type: ignore[union-attr]
@@ -63,6 +67,8 @@ class Commits:
                 self.end(run.partial, result, run.attempts)
             case Later(at):
                 self.reschedule(run.partial, run.attempts, clock.now() if at is None else at)
+            case Wait(missing):
+                raise SetAside(missing)
             case Now(until):
                 return self._again(run, until, pause=not is_lost)
         return run.closed()

@@ -14,7 +14,7 @@ from zcasync.perform.notices import Tell
 from zcasync.perform.result import refuse_deferred
 from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
-from zcasync.retry.fault import Refused
+from zcasync.retry.fault import Absent, Refused
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Host:
     a function that opens one and finds the partial in it.
     ``timing``: the clock, the pauses and the randomness of attempts.
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
+    ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
+    claimed, and does not end.
     """
 
     storage_lost: Callable[[BaseException], None] = give_up
@@ -42,6 +44,7 @@ class Host:
     wait: Callable[[Any], Any] = refuse_deferred
     timing: Timing = field(default_factory=Timing)
     tell: Tell | None = None
+    sets_aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Run:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     attempts: Attempts | None = None
-    refusal: Refused | None = None
+    refusal: Absent | Refused | None = None
     is_open: bool = True
     noted: Noted | None = None
     deferred: Any = None

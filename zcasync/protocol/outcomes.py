@@ -20,6 +20,7 @@ class Ending(StrEnum):
     SKIPPED = "skipped"  # nothing was left to do: not active any more
     STORAGE = "storage"  # could not be stored, not even as a failure; try again later
     UNREADABLE = "unreadable"  # its record cannot be loaded in this child
+    ABSENT = "absent"  # not begun: code that it needs is not there; the detail is a Missing
     FENCED = "fenced"  # this engine was buried: nothing more may be committed
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import Any
 
@@ -14,9 +14,18 @@ from zcasync import clock
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord, protect
+from zcasync.queues.absent import (
+    MOST_LOOKED_FOR,
+    Look,
+    Looks,
+    look_for_nothing,
+    name_of,
+)
+from zcasync.queues.heads import heads
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Entry, Lane
-from zcasync.queues.restriction import BROKEN, allows, restriction_of
+from zcasync.queues.restriction import BROKEN, Restriction, is_absent, restriction_of
+from zcasync.queues.settling import is_to_settle, settled
 from zcasync.retry.policy import may_begin_once
 from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import load_all
@@ -25,6 +34,8 @@ from zcasync.zeo.bulk_load import load_all
 EXAMINE_LIMIT = 1000
 #: The number of entries, only to be filed, that are loaded with one request.
 FILED_AT_ONCE = 100
+#: What another worker may run, and has waited for its code too long, is looked at again after this.
+LOOK_AGAIN_MICROSECONDS = 3600 * 1_000_000
 
 
 class Access(IntEnum):
@@ -45,11 +56,19 @@ class Claimed(Unpublished):
     seen: set[int] = field(default_factory=set)  # one partial can have two entries
     passed_by: list[PartialRecord] = field(default_factory=list)  # whose place could be undone
     last_filed: dict[int, PartialRecord] = field(default_factory=dict)  # by lane, from its inbox
+    looked_for: dict[str, PartialRecord] = field(default_factory=dict)  # missing name -> with which
     is_barred: bool = False  # by a partial that has to wait for a child without jobs
 
     def wants_more(self, limit: int) -> bool:
         """Return whether to examine more entries when up to ``limit`` partials are wanted."""
         return len(self.partials) < limit and self.examined < EXAMINE_LIMIT and not self.is_barred
+
+    def may_look(self, key: Restriction, looks: Looks) -> bool:
+        """Return whether to take one more partial from this tree."""
+        if not is_absent(key) or looks(key) == Look.ALL:
+            return True
+        name = name_of(key)
+        return name not in self.looked_for and len(self.looked_for) < MOST_LOOKED_FOR
 
     def add(self, partial: PartialRecord) -> None:
         """Add a partial to run."""
@@ -65,6 +84,7 @@ def claim(
     polite: Callable[[bytes, Lane], int],
     idle: int | None,
     ahead: Callable[[Lane], int],
+    looks: Looks = look_for_nothing,
 ) -> Claimed:
     """Claim due partials.  See ``PartialQueue.claim``."""
     claimed = Claimed()
@@ -73,7 +93,7 @@ def claim(
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed)
+            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed, looks)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
     # have been read on.  Of an inbox the last one is enough: each put behind another one has
     # written the page of that again, and is undone first.
@@ -90,37 +110,38 @@ def _claim_from(
     idle: int | None,
     ahead: Callable[[Lane], int],
     claimed: Claimed,
+    looks: Looks,
 ) -> None:
     """Claim from these lanes, oldest first."""
     now = clock.now()
     for lane in lanes:
-        _take_expired(queue, lane, now, limit, claimed)
+        _take_expired(queue, lane, worker, now, limit, claimed)
     _load_likely(queue, lanes, limit)
-    heads, held = _Heads(now, lanes, worker), _Held(queue._p_jar)
-    while heads and claimed.wants_more(limit):
-        lane, entry = heads.pop()
+    first, held = _Heads(now, lanes, worker, looks), _Held(queue._p_jar)
+    while first and claimed.wants_more(limit):
+        lane, entry = first.pop()
+        if not claimed.may_look(entry.restriction, looks):
+            continue
         if entry.due > now:
             held.load(entry)
         is_prefetch = idle is not None and len(claimed.partials) >= idle
-        is_to_settle = _is_to_settle(queue, entry)
+        to_settle = is_to_settle(queue, entry)
         fate = _fate(queue, entry, worker, now, claimed)
-        if is_prefetch and (is_to_settle or fate == Fate.TAKEN):
+        if is_prefetch and (to_settle or fate == Fate.TAKEN):
             # It is not passed by: what is behind it would keep children from ever being idle.
             # Nor is it changed: its entry has its times.
             claimed.is_barred = may_begin_once(entry.partial)
             if claimed.is_barred:
                 return
-        if is_to_settle:
-            entry = _settled(entry, now, ahead(lane))
+        if to_settle:
+            entry = settled(entry, now, ahead(lane))
             fate = _fate(queue, entry, worker, now, claimed)
         claimed.examined += 1
         lane.drop(entry)
         _apply(lane, entry, fate, now, claimed)
-        if engine is not None and lane.owner != engine:
-            lane.owner = engine
-        following = lane.following(entry)
-        if following is not None:
-            heads.add(lane, following)
+        lane.note_owner(engine)
+        if (following := lane.following(entry)) is not None:
+            first.add(lane, following)
 
 
 class _Heads:
@@ -130,14 +151,14 @@ class _Heads:
     filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
     """
 
-    def __init__(self, now: int, lanes: list[Lane], worker: bytes) -> None:
+    def __init__(self, now: int, lanes: list[Lane], worker: bytes, looks: Looks) -> None:
         self._now = now
         self._due: list[tuple[int, bool, int, Lane, Entry]] = []
         self._held: deque[tuple[Lane, Entry]] = deque()
         self._ties = itertools.count()
         self._is_turn_of_held = False
         for lane in lanes:
-            for entry in _heads(lane, worker):
+            for entry in heads(lane, worker, looks):
                 self.add(lane, entry)
 
     def __bool__(self) -> bool:
@@ -185,27 +206,6 @@ def _load_likely(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
     load_all(queue._p_jar, likely[: 2 * limit])
 
 
-def _is_to_settle(queue: LaneHolder, entry: Entry) -> bool:
-    """Return whether an entry, which is just read from an inbox, has times of the client's clock.
-
-    They are turned into this process's when the entry leaves its place, and not before.
-    """
-    partial, page = entry.partial, entry.page
-    if page is None or not page.relative >> entry.index & 1:
-        return False
-    is_usable = broken(partial) is None and partial.has_times_to_settle
-    return is_usable and queue.waits(partial, entry.due)
-
-
-def _settled(entry: Entry, now: int, ahead: int) -> Entry:
-    """Return the entry with the times of this process's clock, which its partial has from now on.
-
-    ``ahead``: how far the clock of its client is ahead of this one, microseconds.
-    """
-    entry.partial.settle(now, ahead)
-    return replace(entry, due=entry.partial.due)
-
-
 class Fate(Enum):
     """The fate of an entry that is examined."""
 
@@ -248,45 +248,38 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
         if entry.partial.state != PENDING:
             lane.count_gone(entry.due, now, -1)  # it was not counted as one that waits
         claimed.add(entry.partial)
+        if is_absent(entry.restriction):
+            claimed.looked_for.setdefault(name_of(entry.restriction), entry.partial)
 
 
-def _take_expired(queue: LaneHolder, lane: Lane, now: int, limit: int, claimed: Claimed) -> None:
-    """Claim partials, of any worker, that were not begun by their ``begin_by``: to be ended."""
+def _take_expired(
+    queue: LaneHolder, lane: Lane, worker: bytes, now: int, limit: int, claimed: Claimed
+) -> None:
+    """Claim what has waited for too long, to be ended.
+
+    Partials, of any worker, that were not begun by their ``begin_by``; and those that the worker
+    may run and that have waited for their code as long as they may: that may be there at last.
+    """
     while claimed.wants_more(limit):
         partial = lane.take_expired(now)
         if partial is None:
             return
         claimed.examined += 1
-        waits = broken(partial) is None and queue.waits(partial, partial.due)
-        if waits and partial.is_too_late and id(partial) not in claimed.seen:
+        if broken(partial) is not None or id(partial) in claimed.seen:
+            continue
+        waits = queue.waits(partial, partial.due)
+        if waits and partial.is_too_late:
             lane.gone += 1  # its entry in a tree is still there
             claimed.add(partial)
+        elif partial.is_aside_too_long and (waits or _has_callbacks_left(queue, partial)):
+            if partial.may_run_on(worker):
+                lane.gone += waits  # callbacks were not counted as waiting
+                claimed.add(partial)
+            else:
+                lane.seq += 1
+                lane.note_deadline(now + LOOK_AGAIN_MICROSECONDS, partial)
 
 
-def next_due(queue: LaneHolder, worker: bytes) -> int | None:
-    """Return when the next partial that the worker may run is due, microseconds; None: none waits.
-
-    A deadline that passes counts too.  An inbox that was not read to its end is due now, because an
-    entry behind the next one may be.
-    """
-    now = clock.now()
-    lanes = queue.lanes().values()
-    moments = [
-        entry.ready(now) if entry.page is None else min(now, entry.due)
-        for lane in lanes
-        for entry in _heads(lane, worker)
-    ]
-    moments += [lane.deadlines.minKey()[0] + 1 for lane in lanes if lane.deadlines]
-    return min(moments, default=None)
-
-
-def _heads(lane: Lane, worker: bytes) -> Iterator[Entry]:
-    """Yield the first entry of the inbox and of each tree that the worker may run."""
-    entry = lane.next_in_inbox()
-    if entry is not None:
-        yield entry
-    for restriction in lane.restrictions:
-        if allows(restriction, worker):
-            filed = lane.first_filed(restriction)
-            if filed is not None:
-                yield filed
+def _has_callbacks_left(queue: LaneHolder, partial: PartialRecord) -> bool:
+    moment = partial.resume_at
+    return moment is not None and queue.has_callbacks_left(partial, moment)

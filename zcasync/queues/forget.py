@@ -16,11 +16,10 @@ from zcasync.queues.claim import (
     Fate,
     _apply,
     _fate,
-    _is_to_settle,
-    _settled,
 )
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.settling import is_to_settle, settled
 
 
 def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
@@ -38,8 +37,8 @@ def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
                 is_for_others = is_due and worker is not None
                 if not (fate == Fate.GONE or (fate == Fate.FILED and is_for_others)):
                     break
-                if _is_to_settle(queue, entry):
-                    entry = _settled(entry, now, 0)
+                if is_to_settle(queue, entry):
+                    entry = settled(entry, now, 0)
                 claimed.examined += 1
                 lane.drop(entry)
                 _apply(lane, entry, fate, now, claimed)

@@ -6,7 +6,7 @@ from itertools import chain, count
 from typing import Any
 
 from zcasync.queues.lane import Lane
-from zcasync.queues.restriction import AT_ONCE, BROKEN
+from zcasync.queues.restriction import BROKEN, is_at_once
 
 
 def count_held(lane: Lane, now: int) -> int:
@@ -30,8 +30,9 @@ def _count_filed(lane: Lane, now: int) -> int:
     A tree knows its length only by a walk.
     """
     found: dict[bool, list[Any]] = {True: [], False: []}
-    for restriction in lane.restrictions:
-        found[restriction[2:] == AT_ONCE].append(lane.filed[restriction])
+    for key, tree in (lane.filed or {}).items():
+        if key != BROKEN:
+            found[is_at_once(key)].append(tree)
     later = chain.from_iterable(tree.keys((now + 1, 0)) for tree in found[False])
     due = chain.from_iterable(tree.keys(None, (now + 1, 0)) for tree in found[False])
     at_once = chain.from_iterable(tree.keys() for tree in found[True])

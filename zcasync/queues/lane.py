@@ -23,7 +23,8 @@ from ZODB.utils import z64
 
 from zcasync import clock
 from zcasync.job.record import PartialRecord
-from zcasync.queues.restriction import AT_ONCE, BROKEN, Restriction
+from zcasync.queues.absent import moments
+from zcasync.queues.restriction import BROKEN, Restriction, is_absent, is_at_once
 from zcasync.unpublished import Unpublished
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
@@ -136,7 +137,7 @@ class Entry(Unpublished):
     def is_at_once(self) -> bool:
         """True where the partial does not wait for its time, as far as the place tells."""
         page = self.page
-        return self.restriction[2:] == AT_ONCE if page is None else page.is_at_once(self.index)
+        return is_at_once(self.restriction) if page is None else page.is_at_once(self.index)
 
     def ready(self, now: int) -> int:
         """Return when it is to be examined (microseconds): not later than now when due at once."""
@@ -182,6 +183,11 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
         key = tree.minKey()
         return Entry(key[0], tree[key], None, 0, restriction, key)
 
+    def note_owner(self, engine: bytes | None) -> None:
+        """Note the engine that claims here; None: one without an engine does."""
+        if engine is not None and self.owner != engine:
+            self.owner = engine
+
     def following(self, entry: Entry) -> Entry | None:
         """Return the entry that comes after one that was dropped; None: none does."""
         if entry.page is not None:
@@ -190,8 +196,8 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
 
     @property
     def restrictions(self) -> list[Restriction]:
-        """The keys of the trees, without the one for broken records."""
-        return [] if self.filed is None else [key for key in self.filed if key != BROKEN]
+        """The keys of the trees from which workers take what they may run."""
+        return [key for key in self.filed or () if key != BROKEN and not is_absent(key)]
 
     def drop(self, entry: Entry) -> None:
         """Pass over the first entry of the inbox, or remove an entry from its tree.
@@ -219,10 +225,14 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
         self.seq += 1
         self.filed_count = self.count_filed() + 1
         tree[(due, self.seq)] = partial
-        if restriction != BROKEN and partial.deadline is not None and not partial.was_begun:
-            if self.deadlines is None:
-                self.deadlines = OOBTree()
-            self.deadlines[(partial.deadline, self.seq)] = partial
+        for moment in moments(partial, restriction) if restriction != BROKEN else ():
+            self.note_deadline(moment, partial)
+
+    def note_deadline(self, moment: int, partial: PartialRecord) -> None:
+        """Let a claimer look at a filed partial behind this moment, microseconds."""
+        if self.deadlines is None:
+            self.deadlines = OOBTree()
+        self.deadlines[(moment, self.seq)] = partial
 
     def take_broken(self) -> list[tuple[int, PartialRecord]]:
         """Remove the broken records, and return them with their due times."""

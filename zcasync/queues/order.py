@@ -22,7 +22,7 @@ from zcasync.partial import Partial
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane, Page
 from zcasync.queues.page_index import Note, Stretch, pages_of
-from zcasync.queues.restriction import AT_ONCE, Restriction
+from zcasync.queues.restriction import Restriction, is_at_once
 from zcasync.zeo.bulk_load import load_all
 
 #: The most partials that are loaded at once, ahead of a reader who may break off.
@@ -104,7 +104,7 @@ class _OfLane:
         """Yield them, as far as nothing has to be loaded first."""
         for restriction, tree in (self._lane.filed or {}).items():
             if allowed(restriction):
-                yield self._tree(tree, restriction[2:] == AT_ONCE)
+                yield self._tree(tree, is_at_once(restriction))
         index = self._lane.page_index
         if index is None or why_unloadable(index) is not None or not (notes := index.notes()):
             yield from self._pages(0, None, None)

@@ -14,23 +14,26 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IPartialQueue
+from zcasync.job.aside import Missing
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
+from zcasync.queues.absent import Looks, look_for_nothing
 from zcasync.queues.again import again
-from zcasync.queues.claim import Access, Claimed, claim, next_due
+from zcasync.queues.claim import Access, Claimed, claim
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
+from zcasync.queues.heads import next_due
 from zcasync.queues.held import count_held
 from zcasync.queues.lane import BULK_PAGE_SIZE, Lane
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
 from zcasync.queues.pull import pull, pull_next
 from zcasync.queues.put import Check, Options, PutOptions
-from zcasync.queues.restriction import BROKEN, UNKNOWN, restriction_of
+from zcasync.queues.restriction import BROKEN, UNKNOWN, absent_key, restriction_of
 from zcasync.retry.policy import use_policy
 from zcasync.unpublished import Unpublished
 
@@ -131,6 +134,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         polite: Callable[[bytes, Lane], int] = lambda key, lane: Access.NOW,
         idle: int | None = None,
         ahead: Callable[[Lane], int] = lambda lane: 0,
+        looks: Looks = look_for_nothing,
     ) -> Claimed:
         """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
 
@@ -138,9 +142,10 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         is written on the lanes they come from; ``polite(key, lane)`` returns the Access to a lane,
         ``ahead(lane)`` how far its client's clock is ahead of this one, microseconds.  ``idle``:
         the number of children that have no job and get one each; the rest is prefetched, and no
-        partial that may begin only once is taken for that.
+        partial that may begin only once is taken for that.  ``looks(key)``: what to take of those
+        that lack some code.
         """
-        return claim(self, worker, limit, engine, polite, idle, ahead)
+        return claim(self, worker, limit, engine, polite, idle, ahead, looks)
 
     def next_due(self, worker: bytes) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.
@@ -155,6 +160,23 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         if delay:
             partial.delay(delay)
         self._lane().file(partial.due, partial, restriction_of(partial))
+
+    def put_aside(self, partial: PartialRecord, missing: Missing, limit: int) -> None:
+        """Let a claimed partial wait here for code; ``limit``: no longer than so, microseconds.
+
+        It has not begun, or it has callbacks left that have not.
+        """
+        partial.be_aside(missing, limit)
+        lane, now = self._lane(), clock.now()
+        key = absent_key(missing.name, restriction_of(partial))
+        if partial.has_result:
+            partial.disown()
+            partial.resume_later(now)
+            lane.count_gone(now, now)  # it is not counted as waiting
+            lane.file(now, partial, key)
+        else:
+            partial.release()
+            lane.file(partial.due, partial, key)
 
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""

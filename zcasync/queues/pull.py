@@ -16,7 +16,7 @@ from zcasync.partial import Partial
 from zcasync.queues.forget import forget_passed
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.order import Waiting
-from zcasync.queues.restriction import BROKEN, allows
+from zcasync.queues.restriction import BROKEN, allows, restriction_in
 
 #: So many entries may be passed by before they are taken away.
 PASSED_LIMIT = 50
@@ -43,7 +43,7 @@ def pull_next(queue: Withdrawing, worker: bytes) -> Partial | None:
     waiting = Waiting(
         queue,
         until=clock.now(),
-        allowed=lambda found: found != BROKEN and allows(found, worker),
+        allowed=lambda key: key != BROKEN and allows(restriction_in(key), worker),
     )
     found, others = None, 0
     for partial in waiting:

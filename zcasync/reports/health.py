@@ -149,7 +149,18 @@ def _of_jobs(document: dict[str, Any], limits: Limits) -> list[Trouble]:
         more = " or more" if failed == _most(limits.failed) else ""
         text = f"{jobs}{more} failed in the last hour (limit {limits.failed:,})"
         found.append(Trouble(Level.WARNING, "failed", text, "zcasync jobs --failed --since 1h"))
-    return found
+    return found + _of_missing_code(document)
+
+
+def _of_missing_code(document: dict[str, Any]) -> list[Trouble]:
+    queues = (document["queues"] or {}).values()
+    names = [one["name"] for queue in queues for one in queue["missing"]]
+    count = sum(queue["set_aside"] for queue in queues)
+    if not count:
+        return []
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    text = f"{_jobs(count)} set aside: no worker has {names[0]}{more}"
+    return [Trouble(Level.WARNING, "set-aside", text, "zcasync jobs --state pending")]
 
 
 def due_in_all(document: dict[str, Any]) -> int:

@@ -55,9 +55,8 @@ def describe(partial: Any) -> dict[str, Any]:
     fields = Fields(partial)
     if not fields.is_readable:
         return {**_nothing(), "id": identity(partial), "problem": fields.problem}
-    state, secret = fields["_state"], fields["_secret"]
+    state, secret, by = fields["_state"], fields["_secret"], fields["_by"]
     has_result = state in (CALLBACKS, COMPLETED)
-    by = fields["_by"]
     args: tuple[Any, ...] = _try(lambda: tuple(fields["_args"]), ())
     kwargs: dict[str, Any] = _try(lambda: dict(fields["_kwargs"] or {}), {})
     return {
@@ -88,6 +87,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "selected": [_uuid_text(one) for one in fields["_selected"]],
         "excluded": [_uuid_text(one) for one in fields["_excluded"]],
         "callbacks": _callbacks(fields),
+        "set_aside": _try(lambda: fields["aside"].as_dict(), None),
         "progress": _progress(partial),
         "problem": fields.problem,
     }
@@ -144,9 +144,9 @@ def _nothing() -> dict[str, Any]:
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
-    lists["attempts_history"] = []
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
-    return {**dict.fromkeys(names.split()), **lists, "kwargs": {}, **numbers}
+    lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
+    return {**dict.fromkeys(names.split()), **lists, **numbers}
 
 
 def retry_name(fields: Fields) -> str:

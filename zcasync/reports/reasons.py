@@ -8,6 +8,7 @@ from typing import Any
 
 from zcasync import clock
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
+from zcasync.job.aside import Aside
 from zcasync.job.broken import broken
 from zcasync.job.ids import id_of
 from zcasync.reports.fields import Fields
@@ -66,6 +67,9 @@ class Reasons:
         fields = Fields(partial)
         if fields["_state"] in (PENDING, ACTIVE) and partial._p_oid in self._aside:
             return "set aside: no worker could load its record"
+        if fields["_aside"] is not None and fields["_claim"] is None:
+            callbacks = "its callbacks are " if fields["_state"] == CALLBACKS else ""
+            return f"{callbacks}set aside: {Aside(*fields['_aside']).text}"
         if fields["_waits_for"] is not None:
             return f"waits for job {id_of(fields['_waits_for'])}"
         if fields["_state"] == PENDING:

@@ -19,6 +19,7 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import waiter
 from zcasync.job.record import PartialRecord
+from zcasync.queues.restriction import is_absent
 from zcasync.reports.fields import Fields
 from zcasync.reports.job import release
 from zcasync.reports.selection import Selection
@@ -64,9 +65,10 @@ def candidates(manager: Any, selection: Selection) -> Iterator[Any]:
             for name in selection.queues:
                 yield from _with_waiters(_ahead(getattr(worker, name), _itself), claimed)
                 yield from getattr(worker, name).unreadable
-    if states & {PENDING, ACTIVE}:
+    if states & {PENDING, ACTIVE, CALLBACKS}:
+        only_aside = None if states & {PENDING, ACTIVE} else True
         for name in selection.queues:
-            yield from _with_waiters(waiting(manager.queue(name)), claimed)
+            yield from _with_waiters(waiting(manager.queue(name), aside=only_aside), claimed)
     if COMPLETED in states:
         finished = (_finished(worker, selection) for worker in workers)
         yield from heapq.merge(*finished, key=ended_at, reverse=True)
@@ -113,19 +115,31 @@ def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any
     return [*([] if own is None else [own]), *in_order][:limit]
 
 
-def waiting(queue: Any) -> Iterator[Any]:
+def waiting(queue: Any, *, aside: bool | None = None) -> Iterator[Any]:
     """Yield what waits in a queue, broken records included.
+
+    ``aside``: only what is set aside for want of code, or only the rest; None: both.
 
     In the order of the due times, except that what no claimer has read yet comes in the order of
     the puts: to sort it, all of it would have to be loaded.
     """
     sources: list[Iterator[tuple[int, Any]]] = []
     for lane in queue.lanes().values():
-        sources.append(_ahead(lane.unread(), _partial_of))
-        sources += (_ahead(_filed(tree), _partial_of) for tree in (lane.filed or {}).values())
+        if not aside:
+            sources.append(_ahead(lane.unread(), _partial_of))
+        sources += (
+            _ahead(_filed(tree), _partial_of)
+            for key, tree in (lane.filed or {}).items()
+            if aside in (None, is_absent(key))
+        )
     for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
-        if broken(partial) is not None or queue.waits(partial, due):
+        if broken(partial) is not None or queue.waits(partial, due) or _lacks(queue, partial, due):
             yield partial
+
+
+def _lacks(queue: Any, partial: Any, due: int) -> bool:
+    """Return whether it has callbacks left that are set aside for want of code."""
+    return partial.aside is not None and queue.has_callbacks_left(partial, due)
 
 
 def load(connection: Any, oids: Iterable[bytes]) -> None:

@@ -17,6 +17,7 @@ from zcasync.instanceuuid import readUUID
 from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge, judge_holder
 from zcasync.liveness.watch import Silence, Watch
 from zcasync.protocol.control_client import ControlClient
+from zcasync.queues.absent import count
 from zcasync.reports.job import identity
 from zcasync.reports.listing import claimed, oldest_due
 from zcasync.reports.walk import chosen
@@ -25,6 +26,8 @@ from zcasync.workers.claims_snapshot import read as read_snapshot
 from zcasync.workers.worker import Worker
 
 QUEUES = ("thread", "reactor")
+#: No more missing names than these are listed, those first that most jobs lack.
+MOST_MISSING = 20
 
 
 class SupervisorProbe:
@@ -135,14 +138,29 @@ def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:
 def queues(manager: Any) -> dict[str, dict[str, Any]]:
     """Return how much waits in each queue, and the job there that is due for longest."""
     if manager is None:
-        return {name: {"due": 0, "held": 0, "oldest_due": None} for name in QUEUES}
+        return {name: _queue(0, 0, {}) for name in QUEUES}
     found = {}
     for name in QUEUES:
         queue = manager.queue(name)
-        held = queue.count_held()
-        due = max(0, len(queue) - held)
-        found[name] = {"due": due, "held": held, "oldest_due": oldest_due(queue) if due else None}
+        held, lacking = queue.count_held(), count(queue)
+        due = max(0, len(queue) - held - sum(one.waiting for one in lacking.values()))
+        jobs = {lack: one.waiting + one.callbacks for lack, one in lacking.items()}
+        found[name] = _queue(due, held, jobs, oldest_due(queue) if due else None)
     return found
+
+
+def _queue(
+    due: int, held: int, lacking: dict[str, int], oldest: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the figures of a queue; ``lacking``: set aside, by the name that is missing."""
+    most = sorted(lacking.items(), key=lambda one: (-one[1], one[0]))
+    return {
+        "due": due,
+        "held": held,
+        "set_aside": sum(lacking.values()),
+        "missing": [{"name": name, "jobs": jobs} for name, jobs in most[:MOST_MISSING]],
+        "oldest_due": oldest,
+    }
 
 
 def workers(

@@ -18,10 +18,11 @@ from zcasync.errors import (
     JobInterrupted,
     MissingPolicy,
 )
+from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.fault import Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
+from zcasync.retry.fault import Absent, Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
 from zcasync.retry.policy import RetryDecision, ask, is_foreign, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
 
@@ -63,7 +64,14 @@ class Ask:
     death: StoredFailure
 
 
-Decision = End | Later | Now | Quarantine | Ask
+@dataclass(frozen=True)
+class Wait:
+    """A wait for code that this process does not have; the call has not begun."""
+
+    missing: Missing
+
+
+Decision = End | Later | Now | Quarantine | Ask | Wait
 
 
 def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = None) -> Decision:
@@ -75,6 +83,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
     match fault:
         case Refused(error, failure):
             return End(from_exception(error) if failure is None else failure)
+        case Absent(error, missing):
+            return Wait(missing) if _is_claimed(partial) else End(from_exception(error))
         case Cancelled(who, evidence):
             error = JobCancelled(f"cancelled by {who}", who=who, when=_now())
             return End(from_exception(error, **evidence))
@@ -161,6 +171,13 @@ def _counts(partial: PartialRecord) -> Counts:
 def can_wait(partial: PartialRecord) -> bool:
     """Return whether the partial can return to its queue; callbacks and direct calls cannot."""
     return partial.queue is not None and partial.claim is not None and partial.parent is None
+
+
+def _is_claimed(partial: PartialRecord) -> bool:
+    """Return whether the partial, or the one that it is a callback of, was claimed from a queue."""
+    while partial.parent is not None:
+        partial = partial.parent
+    return partial.queue is not None and partial.claim is not None
 
 
 def begun_before(partial: PartialRecord) -> Refused:

@@ -16,6 +16,8 @@ from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import is_storage_lost
+from zcasync.errors import MissingCode
+from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure
 
 
@@ -64,6 +66,17 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """Code that the call needs is not there, in a process that has it set aside; it is not begun.
+
+    ``missing``: what it is; ``error``: what it ends with where it cannot wait.
+    """
+
+    error: MissingCode
+    missing: Missing
+
+
+@dataclass(frozen=True)
 class Died:
     """The death of the process that made the call; the record counts the interruption already.
 
@@ -91,4 +104,4 @@ class Unreadable:
     problem: str
 
 
-Fault = Raised | Refused | Died | Cancelled | Unreadable
+Fault = Raised | Refused | Absent | Died | Cancelled | Unreadable

@@ -83,7 +83,10 @@ def policy_of(partial: PartialRecord) -> Any:
         try:
             factory = _named(partial, name)
         except (MissingCallable, NotAllowed) as error:
-            raise MissingPolicy(f"retry policy {name!r} of {partial!r}: {error}") from error
+            raise MissingPolicy(
+                f"retry policy {name!r} of {partial!r}: {error}",
+                missing=getattr(error, "missing", None),
+            ) from error
     try:
         policy = factory(partial)
     except TransientError:

@@ -100,8 +100,8 @@ class DatabaseSession:
 
     def _use(self, manager: Any, worker: Any, incarnation: Any) -> EngineRecords:
         """Make passes over these records from now on."""
-        most = self._settings.max_children
-        records = EngineRecords(self._connection, manager, worker, incarnation, most)
+        most, days = self._settings.max_children, self._settings.set_aside_limit
+        records = EngineRecords(self._connection, manager, worker, incarnation, most, days)
         self._records = records
         keep = timedelta(days=self._settings.keep_completed)
         here = self._environment

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import inlineCallbacks
 from twisted.logger import Logger
 
+from zcasync.job.aside import Missing
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
@@ -82,6 +83,7 @@ class Executors:
                 self._reactor, make_checkers, self._check_passed, self._check_died
             )
             self.reactor_jobs.try_value = self._checks.try_value
+        self.reactor_jobs.lacks = self._events.note_absent
         self.pool = make_pool(self._child_changed, self._child_died)
         self.is_started = True
         self.pool.set_size(size)
@@ -212,6 +214,8 @@ class Executors:
             self.outage.says(f"{job.detail} (job {hex_oid(job.oid)})")
         elif job.ending == Ending.UNREADABLE:
             self._events.note_unreadable(child.slot, job.oid, job.detail)
+        elif job.ending == Ending.ABSENT:
+            self._events.note_absent(job.oid, Missing.from_line(job.detail))
         elif job.ending == Ending.FENCED:
             self._fenced(job.detail)
         else:

@@ -20,10 +20,12 @@ from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import AbortedError, FencedError
+from zcasync.job.aside import Missing
 from zcasync.job.callables import is_persistent
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import Trial, tried_elsewhere
 from zcasync.perform.job_connection import JobConnection
+from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.performer import Performer
 from zcasync.protocol.commands import REFERENCES_LIMIT
@@ -78,6 +80,8 @@ class ReactorJobs:
         #: Tries a result in a child: (oid of the job, pickle, oids of what that refers to).
         self.try_value: Callable[[bytes, bytes, list[bytes]], Deferred[str]] | None = None
         self.tell: Tell | None = None  # whom to tell of calls that fail, in the reactor's thread
+        # The same of those that lack code.
+        self.lacks: Callable[[bytes, Missing], None] = lambda oid, missing: None
         self._waits: dict[bytes, Any] = {}  # their Deferreds
         self._reactor = reactor
         self._db = db
@@ -130,6 +134,8 @@ class ReactorJobs:
         except FencedError as error:
             why = str(error)
             log.error("reactor job {oid} is not committed: {why}", oid=hex_oid(oid), why=why)
+        except SetAside as error:
+            self._reactor.callFromThread(self.lacks, oid, error.missing)
         except NOT_COMMITTED as error:  # the next pass finds the job and tries again
             self._wait(error)
         except Exception:
@@ -177,6 +183,7 @@ class ReactorJobs:
                 wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
                 timing=self._timing,
                 tell=self._tell,
+                sets_aside=True,
             )
             with tried_elsewhere(self._trial_of(oid)):
                 do(attachment.connection.get(oid), attachment.incarnation, performer)

@@ -4,6 +4,7 @@ poll_pass.py        the pass, as a list of the steps below; one commit, tried ag
 slots.py            what all steps work on: the claims and the report of each child, and the reactor
 peers.py            before it, in a commit of its own: bury engines that are dead
 recover.py          step: quarantine what cannot be loaded; revoke what a dead child left; rehome
+set_aside.py        step: what lacks code waits for it; which of that is tried again
 cancel.py           step: end what is cancelled while it waits
 retire.py           step: finished jobs leave the claims for the completed
 dispatch.py         step: claim what there is room for, assign it; what can begin

@@ -13,6 +13,7 @@ from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
+from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.workers.incarnation import Incarnation
 
@@ -31,10 +32,17 @@ class Dispatched:
 class Dispatcher:
     """Claims for one incarnation."""
 
-    def __init__(self, incarnation: Incarnation, affinity: LaneAffinity, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        incarnation: Incarnation,
+        affinity: LaneAffinity,
+        clocks: Clocks,
+        aside: SettingAside,
+    ) -> None:
         self._incarnation = incarnation
         self._affinity = affinity
         self._clocks = clocks
+        self._aside = aside
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
         """Claim as much as the slots have room for."""
@@ -66,7 +74,9 @@ class Dispatcher:
             polite=self._affinity.allows,
             idle=idle if one_by_one else None,
             ahead=self._clocks.ahead,
+            looks=self._aside.looks(queue.__name__),
         )
+        self._aside.note(queue.__name__, claimed)
         for partial, problem in claimed.broken:
             log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
         self._assign(claimed.partials, slots, ahead)

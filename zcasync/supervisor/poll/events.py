@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from zcasync.job.aside import Missing
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.children.interfaces import IChild, IChildPool
@@ -35,6 +36,11 @@ class EventBuffer:
     def note_unreadable(self, slot: int, oid: bytes, problem: str) -> None:
         """Note that a child cannot load a job's record."""
         self._next.slot(slot).unreadable[oid] = problem
+
+    def note_absent(self, oid: bytes, missing: Missing) -> None:
+        """Note that code which a job needs is not there, so that it has not begun."""
+        self._next.absent[oid] = missing
+        self._next.has_changes = True
 
     def note_unretired(self, found: dict[int, dict[bytes, Completion]]) -> None:
         """Keep what a pass has left to the next one: by slot, with when and how each ended."""
@@ -113,4 +119,5 @@ class EventBuffer:
             mine.deaths[:0] = slot.deaths
         if given.reactor.deaths:
             self._next.slot(REACTOR).deaths[:0] = given.reactor.deaths
+        self._next.absent = {**given.absent, **self._next.absent}
         self._next.has_changes = True

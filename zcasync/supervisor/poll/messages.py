@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from zcasync.job.aside import Missing
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Completion
@@ -50,6 +51,7 @@ class PassInput:
     reactor: SlotReport = field(default_factory=SlotReport)
     progress: dict[bytes, Progress] = field(default_factory=dict)  # to be stored
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
+    absent: dict[bytes, Missing] = field(default_factory=dict)  # jobs that lack code: oid -> what
     has_doubts: bool = False  # passes have failed, perhaps for what is cancelled
     has_changes: bool = False  # a child has committed, or is gone: the pass has to see it
     heard: frozenset[bytes] = frozenset()  # oids that were written with what has woken it

@@ -31,6 +31,7 @@ from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.recover import Recovery, quarantine_unreadable, rehome
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
+from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slots
 from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_failed
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
@@ -66,11 +67,12 @@ class Passes:
         self._retiring = Retiring(incarnation, seconds)
         self._clocks = Clocks(environment)
         self._clocks.note_commit(incarnation._p_serial, incarnation.started)
-        self._dispatcher = Dispatcher(incarnation, self._affinity, self._clocks)
+        self._aside = SettingAside(incarnation, seconds, records.set_aside_days)
+        self._dispatcher = Dispatcher(incarnation, self._affinity, self._clocks, self._aside)
         self._housekeeping = housekeeping or Housekeeping(seconds)
         self._pings = Pings(records.worker, seconds)
         self._too_many = 0  # the size above the limit that was said last
-        self._scheduler = Scheduler(records, self._affinity, self._retiring)
+        self._scheduler = Scheduler(records, self._affinity, self._retiring, self._aside)
 
     def run(self, given: PassInput, committed: Committed = lambda jobs, tid: None) -> PassResult:
         """Make one pass; what fails of the wishes from outside is dropped.
@@ -130,6 +132,7 @@ class Passes:
         slots = Slots(worker, given, records.thread_size)
         self._affinity.begin_pass(records.manager)
         quarantine_unreadable(slots, log)
+        self._aside.set_aside(slots, given.absent, log)
         self._recovery.recover(slots, cancelled, log)
         # Behind that: what is claimed for this has nothing to do with a death.
         cancel_waiting(slots, cancelled, records, log)
@@ -196,6 +199,7 @@ class Passes:
         self._affinity.note_commit()
         self._recovery.committed()
         self._retiring.committed()
+        self._aside.committed()
         self._pings.committed()
 
     def _pause(self, longest: float) -> None:

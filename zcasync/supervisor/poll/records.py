@@ -21,6 +21,8 @@ class EngineRecords:
     incarnation: Incarnation
     #: The setting ``max-children``: the worker's record can be written by anybody.
     max_children: int = Settings.max_children
+    #: The setting ``set-aside-limit``.
+    set_aside_days: float = Settings.set_aside_limit
 
     @property
     def thread_size(self) -> int:

@@ -8,16 +8,24 @@ from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import Schedule
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.retire import Retiring
+from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.zeo.connections import cache_size, set_cache_size
 
 
 class Scheduler:
     """Schedules the passes of one engine."""
 
-    def __init__(self, records: EngineRecords, affinity: LaneAffinity, retiring: Retiring) -> None:
+    def __init__(
+        self,
+        records: EngineRecords,
+        affinity: LaneAffinity,
+        retiring: Retiring,
+        aside: SettingAside,
+    ) -> None:
         self._records = records
         self._affinity = affinity
         self._retiring = retiring
+        self._aside = aside
         self._cache_size = cache_size(records.connection)
 
     def schedule(self, hungry: list[PartialQueue]) -> Schedule:
@@ -28,7 +36,7 @@ class Scheduler:
         watched = for_reactor | manager.thread.watched() | sizes
         # Every pass reads all of these objects: they must not push each other out of the cache.
         set_cache_size(self._records.connection, self._cache_size + 2 * len(watched))
-        delay = min(self._delay(hungry), self._retiring.delay)
+        delay = min(self._delay(hungry), self._retiring.delay, self._aside.delay)
         return Schedule(delay, watched, for_reactor)
 
     def _delay(self, hungry: list[PartialQueue]) -> float:

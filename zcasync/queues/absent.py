@@ -17,8 +17,9 @@ from typing import Any
 from zcasync.job.record import PartialRecord
 from zcasync.zeo.bulk_load import load_all
 
-#: What such a key begins with, in the form of the others: keys of one BTree have to be comparable.
-ABSENT = b"absent"
+#: What such a key begins with.  It has the form of the others, a restriction that no worker meets,
+#: because keys of one BTree have to be comparable; what parts the workers selected and excluded.
+ABSENT, PART = b"absent", b"|"
 #: One claim looks for no more names than this.
 MOST_LOOKED_FOR = 10
 #: To be counted so many jobs are loaded at once, and so many in all; then entries, no more than so.
@@ -46,12 +47,13 @@ def look_for_nothing(key: Key) -> Look:
 
 def absent_key(name: str, restriction: Key) -> Key:
     """Return the key of the tree of what lacks ``name`` and has this restriction to workers."""
-    return ((ABSENT, name.encode("utf-8", "replace")), *(restriction or ((), ())))
+    selected, excluded = restriction or ((), ())
+    return ((ABSENT, name.encode("utf-8", "replace")), (*selected, PART, *excluded))
 
 
 def is_absent(key: Key) -> bool:
     """Return whether this is the key of such a tree."""
-    return len(key) == 3
+    return bool(key) and key[0][:1] == (ABSENT,)
 
 
 def name_of(key: Key) -> str:
@@ -61,7 +63,10 @@ def name_of(key: Key) -> str:
 
 def restriction_in(key: Key) -> Key:
     """Return the restriction to workers that is in a key, of whatever tree."""
-    return key[1:] if is_absent(key) else key
+    if not is_absent(key):
+        return key
+    place = key[1].index(PART)
+    return key[1][:place], key[1][place + 1 :]
 
 
 def moments(partial: PartialRecord, key: Key) -> Iterator[int]:

@@ -11,10 +11,12 @@ from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.audit.inspection import inspect
-from zcasync.interfaces import PENDING
+from zcasync.interfaces import CALLBACKS, PENDING
 from zcasync.job.aside import Missing
 from zcasync.queues import absent
 from zcasync.queues.absent import Look
+from zcasync.reports.selection import Selection
+from zcasync.reports.walk import walk
 
 WEEK = 7 * 24 * 3600 * 1_000_000
 MAIL, PAY = (Missing(name, f"no such function here: {name}") for name in ("mail.send", "pay.now"))
@@ -160,3 +162,26 @@ def test_it_has_its_place_for_an_audit(session: Session) -> None:
     session.commit()
 
     assert inspect(session.connection, session.manager).findings == []
+
+
+def test_a_job_whose_callbacks_lack_code_waits_where_it_is_not_counted(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    partial = Partial(samples.nothing)
+    partial.addCallbacks(samples.give_back)
+    session.queue.put(partial)
+    session.commit()
+    session.activate(partial)
+    partial.finish(5)
+    session.queue.put_aside(partial, MAIL, WEEK)
+    session.commit()
+
+    assert absent.count(session.queue) == {"mail.send": absent.Count(callbacks=1)}
+    assert len(session.queue) == 0
+    assert inspect(session.connection, session.manager).findings == []
+    assert list(walk(session.manager, Selection(state=CALLBACKS))) == [partial]
+    assert session.claim() == []
+    fake_clock.advance(days=8)
+    assert session.claim() == [partial]
+    assert session.claim() == []
+    assert len(session.queue) == 0

@@ -166,3 +166,24 @@ def test_what_a_pass_has_not_committed_it_hears_again(
 
     assert partial.state == PENDING
     assert "is set aside" in "".join(done.log)
+
+
+def test_a_child_that_dies_after_it_has_said_so_interrupts_nothing(scene: Scene) -> None:
+    partials = scene.put(2)
+    scene.run(s0=ready(room=2))
+    slot = SlotReport(deaths=[(DEATH, False)])
+    scene.run(PassInput(absent={partials[0]._p_oid: MAIL}), s0=slot)
+
+    assert [one.interruptions for one in partials] == [0, 1]
+    assert [one.state for one in partials] == [PENDING] * 2
+    assert partials[0].aside is not None
+
+
+def test_one_that_was_cancelled_meanwhile_ends(scene: Scene) -> None:
+    [partial] = scene.put()
+    scene.run(s0=ready(room=1))
+    oid = partial._p_oid
+    done = scene.run(PassInput(absent={oid: MAIL}, cancelled={oid: "anna"}), s0=ready())
+
+    assert partial.result.value.who == "anna"
+    assert done.claimed == 0

@@ -282,6 +282,10 @@ def test_people_are_told_what_is_set_aside(
     assert told["set_aside"]["missing"] == "absent_shop"
     since, until = (datetime.fromisoformat(told["set_aside"][at]) for at in ("since", "until"))
     assert until - since == timedelta(days=7)
+    with pytest.raises(TimeoutError, match=r"is pending \(set aside: no such function here: abs"):
+        partials[0].wait(0.1)
+    assert execute(["retry", oid, "--home", str(instance.home)]) == 1
+    assert "set aside, and runs by itself where its code is there" in capsys.readouterr().err
     client.manager.thread.discard(partials)
     client.commit()
     assert json.loads(said("status", "--json"))["queues"]["thread"]["set_aside"] == 0

@@ -52,6 +52,8 @@ def _why_not(partial: Any) -> str | None:
     from zcasync.job.broken import broken
 
     why = broken(partial)
+    if why is None and partial.aside is not None and not partial.has_result:
+        return f"set aside, and runs by itself where its code is there: {partial.aside.text}"
     if why is None:
         require_over(partial)
     return why

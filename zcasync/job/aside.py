@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from zcasync import clock
 from zcasync.errors import MissingCallable, MissingClass, MissingCode, MissingPolicy
+from zcasync.text import printable
 
 #: What is missing, in the words of operators.
 KINDS = {MissingCallable: "function", MissingClass: "class", MissingPolicy: "retry policy"}
@@ -39,7 +40,8 @@ class Missing:
             cause = cause.__cause__
         if cause is not None:
             text += f" ({cause})"
-        return cls(error.missing[:NAME_CHARACTERS], " ".join(text.split())[:TEXT_CHARACTERS])
+        said = printable(" ".join(text.split()))[:TEXT_CHARACTERS]
+        return cls(printable(error.missing)[:NAME_CHARACTERS], said)
 
     def as_line(self) -> str:
         """Return it as one text, for a message."""

@@ -121,7 +121,7 @@ def _missing_module(error: BaseException, module: str) -> str | None:
     """
     if not isinstance(error, ImportError):
         return None
-    return error.name or module
+    return error.name if error.name and isinstance(error.name, str) else module
 
 
 def load_form(stored: Any) -> Callable[..., Any]:

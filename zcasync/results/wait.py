@@ -38,8 +38,10 @@ def wait(partial: PartialRecord, is_over: IsOver, timeout: float | None) -> None
     for _ in as_over([partial], is_over, timeout):
         return
     name = f"job {id_of(partial)} ({partial.callable_name})"
+    aside = "" if partial.aside is None else f" (set aside: {partial.aside.text})"
     raise TimeoutError(
-        f"{name} is {partial.state} after {timeout:g} s: `zcasync job {id_of(partial)}` says more"
+        f"{name} is {partial.state}{aside} after {timeout:g} s: "
+        f"`zcasync job {id_of(partial)}` says more"
     )
 
 

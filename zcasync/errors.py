@@ -81,6 +81,10 @@ class UnloadableArguments(ZCAsyncError):
     """The arguments of a partial cannot be loaded in this process; the message says why."""
 
 
+class DamagedRecord(ZCAsyncError):
+    """A record of zcasync has attributes that it cannot have; the message says which."""
+
+
 class MissingCallable(ZCAsyncError, LookupError):
     """The name of a partial's callable leads to nothing in the process that should call it."""
 

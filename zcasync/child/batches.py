@@ -11,6 +11,7 @@ from ZODB.POSException import ConflictError, POSKeyError
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
+from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.perform.group_commit import GROUP_LIMIT, GROUP_SECONDS, Group, can_share
 from zcasync.perform.job_connection import JobConnection
@@ -113,5 +114,5 @@ class JobBatch:
         """Return the job's partial when it can share a commit, else None."""
         if job.has_fired:
             return None
-        found = self._job_connection.connection.get(job.oid)
+        found = get(self._job_connection.connection, job.oid, PartialRecord)
         return found if can_share(found, self._job_connection.incarnation) else None

@@ -21,6 +21,7 @@ from zcasync.errors import FencedError, ZCAsyncError
 from zcasync.instance import settings
 from zcasync.instance.home import Home
 from zcasync.job.broken import broken
+from zcasync.job.loadable import get
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
@@ -135,13 +136,15 @@ class JobThread:
         if not self._has_begun:
             self._begin_transaction(job.oid)
         self._has_begun = False
-        partial = self._job_connection.connection.get(job.oid)
+        partial = get(self._job_connection.connection, job.oid, PartialRecord)
         try:
             partial._p_activate()
         except StateLoadError as error:  # a missing record may come, but this one stays as it is
             if isinstance(error.__cause__, MemoryError):
                 raise
             raise UnreadableError(broken(partial)) from error
+        if not isinstance(partial, PartialRecord):
+            raise UnreadableError(broken(partial))
         if not self._performer.perform_claimed(partial, self._job_connection.incarnation):
             return Ending.SKIPPED
         return ending_of(partial)

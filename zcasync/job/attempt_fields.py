@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 
 from zcasync import clock
+from zcasync.job.field_types import (
+    Check,
+    Checked,
+    is_bool,
+    is_count,
+    is_moment,
+    is_text,
+    one_of,
+    optional,
+)
 from zcasync.job.history import AttemptHistory, FailedAttempt, usable
 from zcasync.unpublished import Unpublished
 
 
-class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
+def _is_progress(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 4:
+        return False
+    done, total, message, moment = value
+    number = one_of(int, float)
+    return number(done) and optional(number)(total) and is_text(message) and is_moment(moment)
+
+
+class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The history of one call: how often it was begun, and what came of it.
 
     Times are microseconds, see :mod:`zcasync.clock`; defaults are not stored.
     """
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        **dict.fromkeys(("_retry_at", "_resume_at", "_started", "_ended"), optional(is_moment)),
+        **dict.fromkeys(("_once", "_may_begin_once"), is_bool),
+        **dict.fromkeys(("_attempts", "_interruptions", "_conflicts", "_exceptions"), is_count),
+        "_progress": optional(_is_progress),
+    }
 
     _retry_at: int | None = None
     _resume_at: int | None = None

@@ -8,6 +8,7 @@ from transaction.interfaces import TransientError
 from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync.errors import FOREIGN_CODE, FencedError
+from zcasync.zeo.connections import ghost
 
 
 def why_unloadable(record: Any) -> str | None:
@@ -25,3 +26,17 @@ def why_unloadable(record: Any) -> str | None:
         cause = error.__cause__ or error  # ZODB's own StateLoadError names no cause
         return f"its record cannot be loaded: {type(cause).__name__}: {cause}"
     return None
+
+
+def get(connection: Any, oid: bytes, kind: type) -> Any:
+    """Return an object by its oid, one of ``kind`` where its record does not even say its class.
+
+    ``why_unloadable`` says what is wrong with that.  Raises POSKeyError where there is no record,
+    and what a storage raises that cannot answer now.
+    """
+    try:
+        return connection.get(oid)
+    except (POSKeyError, TransientError, StorageError, FencedError):
+        raise
+    except FOREIGN_CODE:  # all that a record raises that is not one of ours any more
+        return ghost(connection, oid, kind)

@@ -7,7 +7,7 @@ lists in step.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 
@@ -15,7 +15,8 @@ from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.failure import StoredFailure
-from zcasync.job.fields import PartialFields
+from zcasync.job.field_types import Check, Checked, tuple_of
+from zcasync.job.fields import PartialFields, is_partial
 from zcasync.job.history import AttemptHistory, usable
 from zcasync.unpublished import Unpublished
 
@@ -33,8 +34,10 @@ OF_ONE_LIFE = (
 )  # fmt: skip
 
 
-class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
+class Sidecar(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The callbacks and the annotations of one partial."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {"callbacks": tuple_of(is_partial)}
 
     callbacks: tuple[PartialRecord, ...] = ()
     annotations: Any = None
@@ -126,7 +129,7 @@ class PartialRecord(PartialFields):
         history = usable(self._history)
         if history is None:
             history = self._history = AttemptHistory()
-        worker = None if self._claim is None else self._claim.worker.bytes
+        worker = None if self.claim is None else self.claim.worker.bytes
         history.add(failure, worker, moment)
 
     def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
@@ -230,14 +233,12 @@ class PartialRecord(PartialFields):
         """The names and positions of the arguments that nobody is shown; True: all."""
         return self._secret
 
-    @property
-    def sidecar(self) -> Sidecar | None:
-        """The record of callbacks and annotations, where there is one."""
-        return self._sidecar  # type: ignore[no-any-return]
-
     def ensure_sidecar(self) -> Sidecar:
-        """Return the record of callbacks and annotations; make it where there is none."""
-        if self._sidecar is None:
+        """Return the record of callbacks and annotations; make it where there is none to be used.
+
+        What one had that cannot be loaded is lost with it.
+        """
+        if self.sidecar is None:
             self._sidecar = Sidecar()
         return self._sidecar  # type: ignore[no-any-return]
 

@@ -22,7 +22,9 @@ from persistent import Persistent
 from ZODB.utils import z64
 
 from zcasync import clock
+from zcasync.job.field_types import Checked
 from zcasync.job.record import PartialRecord
+from zcasync.queues import field_types
 from zcasync.queues.held import count_later
 from zcasync.unpublished import Unpublished
 
@@ -39,9 +41,10 @@ Restriction = tuple[Any, ...]
 FORGET_LIMIT = 100
 
 
-class Page(Unpublished, Persistent):  # type: ignore[misc]
+class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Up to a few hundred entries: a partial and its due time, as distance from ``base``."""
 
+    FIELD_TYPES = field_types.PAGE
     base = 0
     start = 0  # how many entries the lane's earlier pages had
     held = 0  # how many of those were for later when their page was full
@@ -77,8 +80,10 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
         return following
 
 
-class Inbox(Unpublished, Persistent):  # type: ignore[misc]
+class Inbox(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
+
+    FIELD_TYPES = field_types.INBOX
 
     def __init__(self, page: Page) -> None:
         self.last = page
@@ -103,9 +108,10 @@ class Entry(Unpublished):
     key: tuple[int, int] = (0, 0)
 
 
-class Lane(Unpublished, Persistent):  # type: ignore[misc]
+class Lane(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The claimers' side of a lane."""
 
+    FIELD_TYPES = field_types.LANE
     owner: bytes | None = None  # engineUUID that claimed here last: others let it go first
     index = 0
     seq = 0

@@ -15,7 +15,7 @@ from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
-from zcasync.job.broken import broken
+from zcasync.job.broken import broken, state_of_stand_in
 from zcasync.job.callables import dotted
 from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
@@ -50,8 +50,7 @@ class Fields:
     def __init__(self, partial: Any) -> None:
         self.partial = partial
         self.problem = broken(partial)
-        state = partial.__Broken_state__ if isinstance(partial, Broken) else None
-        self._state: dict[str, Any] = state if isinstance(state, dict) else {}
+        self._state = state_of_stand_in(partial) if isinstance(partial, Broken) else {}
         self.is_readable = self.problem is None or bool(self._state)
 
     def __getitem__(self, name: str) -> Any:

@@ -23,6 +23,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
     field_types.py what the attributes of our records can be, checked as they are loaded
+    traceback_text.py the text of a traceback, bounded
     loadable.py    the reason why any record cannot be loaded
     broken.py      the same of a partial, which has to be one, too
     ids.py         ids as people and programs write them, and the partials that they name

@@ -18,6 +18,7 @@ from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
 from zcasync.job.field_types import ALL, Check, is_text, needs, one_of, optional
 from zcasync.job.packed import PLAIN, Packed, is_plain, pack
+from zcasync.text import message_of
 
 
 def _is_stored_call(value: Any) -> bool:
@@ -149,7 +150,7 @@ class CallFields(AttemptFields):
         except FOREIGN_CODE as error:  # all that loading the application's objects raises
             raise UnloadableArguments(
                 f"the {what} of {self.callable_name} cannot be loaded: "
-                f"{type(error).__name__}: {str(error)[:200]}"
+                f"{type(error).__name__}: {message_of(error)[:200]}"
             ) from error
 
     def _unpack(self) -> None:

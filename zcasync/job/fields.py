@@ -36,7 +36,7 @@ from zcasync.job.field_types import (
 )
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.values import loaded
-from zcasync.text import printable
+from zcasync.text import cut, printable
 
 STATES = frozenset({PENDING, ACTIVE, CALLBACKS, COMPLETED})
 #: The stored name of the callable of a callback that hands a result on.
@@ -244,5 +244,5 @@ class PartialFields(CallFields):
 
     def __repr__(self) -> str:
         where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
-        call = printable(self.callable_name)
+        call = cut(printable(self.callable_name))
         return f"<zcasync.partial.Partial{where} {call} {self._state}>"

@@ -8,6 +8,7 @@ from transaction.interfaces import TransientError
 from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync.errors import FOREIGN_CODE, FencedError
+from zcasync.text import message_of
 from zcasync.zeo.connections import ghost
 
 
@@ -24,7 +25,7 @@ def why_unloadable(record: Any) -> str | None:
         raise  # the fault of the storage, not of the record
     except FOREIGN_CODE as error:  # all that loading the record's classes raises is a reason
         cause = error.__cause__ or error  # ZODB's own StateLoadError names no cause
-        return f"its record cannot be loaded: {type(cause).__name__}: {cause}"
+        return f"its record cannot be loaded: {type(cause).__name__}: {message_of(cause)[:500]}"
     return None
 
 

@@ -12,6 +12,7 @@ from persistent import Persistent
 from zcasync.errors import UnstorableError
 from zcasync.job.advice import advice
 from zcasync.job.packed import SIMPLE, Packed, is_plain, pack
+from zcasync.text import message_of
 from zcasync.unpublished import Unpublished
 
 #: A result larger than this is put in a record of its own, so that the partial's stays small.
@@ -71,7 +72,7 @@ def checked(value: Any, what: str) -> Packed:
     except Exception as error:  # a class's own code runs here
         raise UnstorableError(
             f"the {what}, a {type(value).__name__}, can be pickled but not loaded again: "
-            f"{type(error).__name__}: {str(error)[:200]}"
+            f"{type(error).__name__}: {message_of(error)[:200]}"
         ) from error
     return packed
 

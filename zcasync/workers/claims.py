@@ -105,7 +105,7 @@ class SizedSequence(Checked, Unpublished, Persistent):  # type: ignore[misc]
         if value < 0:
             raise ValueError(f"size must not be negative: {value}")
         if value != self._size.value:
-            self._size.value = value
+            self._size.value = int(value)
 
     @property
     def size_record(self) -> Size:

@@ -68,6 +68,7 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def __setattr__(self, name: str, value: Any) -> None:
         if name in DURATIONS:
             _require_seconds(name, value)
+            value = value if type(value) in (int, float) else float(value)
         super().__setattr__(name, value)
 
     def __init__(self, UUID: uuid.UUID) -> None:

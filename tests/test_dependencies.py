@@ -40,7 +40,7 @@ ALLOWED: dict[str, str] = {
     "unix_sockets": "",
     "zeo": "unix_sockets",
     "instance": "unix_sockets",
-    "job": "",
+    "job": "zeo",
     "database": "instance unix_sockets zeo",
     "workers": "instance job zeo",
     "retry": "database job",
@@ -50,6 +50,7 @@ ALLOWED: dict[str, str] = {
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
     "datamanager": "job partial queues workers",
+    "salvage": "datamanager instance job queues workers zeo",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",
@@ -64,17 +65,17 @@ ALLOWED: dict[str, str] = {
     "supervisor/poll": "database datamanager instance job liveness perform protocol queues retry "
     "supervisor/children workers zeo",
     "supervisor": "database datamanager instance instanceuuid job liveness perform protocol "
-    "registry retry supervisor/children supervisor/poll supervisor/zeo_server unix_sockets workers "
-    "zeo",
+    "registry retry salvage supervisor/children supervisor/poll supervisor/zeo_server unix_sockets "
+    "workers zeo",
     "child": "database instance job liveness perform protocol registry retry workers zeo",
     "twisted_engine": "child database instance liveness perform protocol supervisor "
     "supervisor/children",
-    "audit": "database datamanager job liveness queues workers zeo",
+    "audit": "database datamanager job liveness queues salvage workers zeo",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
     "retry workers zeo",
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
-    "queues reports supervisor supervisor/zeo_server workers zcasync",
+    "queues reports salvage supervisor supervisor/zeo_server workers zcasync",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

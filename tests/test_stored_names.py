@@ -67,6 +67,7 @@ EXCEPTIONS = {
     "zcasync.errors.BadCallable",
     "zcasync.errors.BadStateError",
     "zcasync.errors.ConfigurationError",
+    "zcasync.errors.DamagedRecord",
     "zcasync.errors.DeadlineMissed",
     "zcasync.errors.FencedError",
     "zcasync.errors.ForeignError",

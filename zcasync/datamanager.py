@@ -5,13 +5,14 @@ Its parts are in the rooms ``queues`` and ``workers``; here are their public nam
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 from zope.interface import implementer
 
 from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManager
+from zcasync.job.field_types import ALL, Check, Checked, stored
 from zcasync.job.ids import look_up
 from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
@@ -33,11 +34,24 @@ __all__ = [
 
 #: How records are laid out and what their classes are called; a data manager says which it is of.
 RECORD_FORMAT = 1
+PARTS = {
+    **dict.fromkeys(("thread", "reactor"), stored("zcasync.queues.partial_queue.PartialQueue")),
+    "workers": stored("zcasync.workers.worker.Workers"),
+}
+
+
+def _is_sound(state: dict[str, Any]) -> bool:
+    """Return whether a data manager has what it needs; what others have written is not judged."""
+    return state.get("record_format") != RECORD_FORMAT or all(
+        name in state and check(state[name]) for name, check in PARTS.items()
+    )
 
 
 @implementer(IDataManager)
-class DataManager(Unpublished, Persistent):  # type: ignore[misc]
+class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IDataManager`."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {ALL: _is_sound}
 
     #: Development versions before 0.1 wrote none.
     record_format = 0

@@ -81,6 +81,10 @@ class UnloadableArguments(ZCAsyncError):
     """The arguments of a partial cannot be loaded in this process; the message says why."""
 
 
+class DamagedRecord(ZCAsyncError):
+    """A record of zcasync has attributes that it cannot have; the message says which."""
+
+
 class MissingCode(ZCAsyncError, LookupError):
     """Code that a call needs cannot be found in the process that should make it.
 

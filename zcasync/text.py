@@ -33,6 +33,29 @@ def printable_lines(text: str, indent: str = "") -> str:
     )
 
 
+def message_of(error: BaseException) -> str:
+    """Return what an exception says, as a plain text; never raises an Exception.
+
+    That runs the code of its class.
+    """
+    try:
+        return str.__str__(str(error))
+    except (Exception, SystemExit) as other:  # a broken __str__ must not hide what it is about
+        return f"<message unavailable: __str__ raised {type(other).__name__}>"
+
+
+def repr_of(value: object, limit: int = CELL_CHARACTERS) -> str:
+    """Return ``repr`` of a value for a message, cut; never raises an Exception.
+
+    That runs the code of its class.
+    """
+    try:
+        return cut(str.__str__(repr(value)), limit)
+    except (Exception, SystemExit) as error:  # what is said about it matters more
+        kind = type(value)
+        return f"<{kind.__module__}.{kind.__qualname__}: repr raised {type(error).__name__}>"
+
+
 def cut(text: str, limit: int = CELL_CHARACTERS) -> str:
     """Return the text, cut to ``limit`` characters, with its length at the end."""
     if len(text) <= limit:

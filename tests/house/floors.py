@@ -31,6 +31,7 @@ FLOORS = (
     ("queues",),
     (
         "datamanager",
+        "salvage",
         "calls",
         "adapters",
         "registry",

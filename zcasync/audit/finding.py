@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
-from zcasync.job.ids import id_of
+from zcasync.job.ids import hex_oid, id_of
+from zcasync.salvage.records import Loss
 
 
 class Kind(StrEnum):
@@ -31,6 +32,7 @@ class Remedy(Enum):
     DROP_COMPLETED = "it stays once among the completed jobs"
     ADOPT = "it gets that job's result"
     LISTEN = "that job will hand its result on to it"
+    SALVAGE = "it is begun anew; jobs that are lost then wait again"
     COUNT_WAITING = "the count is set right"
     COUNT_HELD = "the counts of held jobs are set right"
     NUMBER_PAGES = "the pages are numbered again"
@@ -66,6 +68,13 @@ class Finding:
     ) -> Finding:
         """Return a finding about a stored object."""
         return cls(kind, obj._p_oid, id_of(obj), problem, remedy, advice)
+
+    @classmethod
+    def of_loss(cls, loss: Loss) -> Finding:
+        """Return the finding about a record that holds others, and cannot be loaded."""
+        kind = Kind.MISSING if "is missing" in loss.problem else Kind.BROKEN
+        text = f"{loss.what} is damaged: {loss.problem}"
+        return cls(kind, loss.oid, hex_oid(loss.oid), text, Remedy.SALVAGE)
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.id}: {self.problem}"

@@ -7,9 +7,11 @@ transaction: so nothing is wrong only because work goes on meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from persistent import Persistent
 from ZODB.POSException import POSKeyError, ReadConflictError
 
 from zcasync.audit.counts import count_completed, count_deadlines, count_pages, queue_counts
@@ -23,7 +25,9 @@ from zcasync.datamanager import DataManager
 from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
 from zcasync.job.ids import hex_oid
+from zcasync.job.loadable import get, why_unloadable
 from zcasync.job.record import PartialRecord
+from zcasync.salvage.salvage import DAMAGE, salvage
 from zcasync.zeo.bulk_load import load_all
 
 #: So many jobs are loaded at once, then the connection may forget them.
@@ -59,10 +63,26 @@ def inspect(
     """
     on_records = None if told is None else lambda done, total: told("records", done, total)
     records = find_jobs(connection.db(), last_seen(connection), on_records)
-    inspection = Inspection(connection, find_places(manager))
     known = Records(list(jobs)) if records is None else records
+    inspection = begin(connection, manager)
     findings = list(inspection.judge_all(known, told))
     return Report(findings, inspection.count, None if records is None else records.count)
+
+
+def begin(connection: Any, manager: DataManager) -> Inspection:
+    """Return the inspection of what the present transaction sees.
+
+    Where a part of the structures cannot be read, they are looked at as a salvage would leave them;
+    the changes are those of this transaction.
+    """
+    with suppress(*DAMAGE):
+        places = find_places(manager)
+        if all(one.remedy is not None for one in places.unreadable):
+            return Inspection(connection, places)
+    lost = [Finding.of_loss(one) for one in salvage(connection)]
+    places = find_places(manager)
+    places.unreadable[:0] = lost
+    return Inspection(connection, places)
 
 
 class Inspection:
@@ -70,6 +90,7 @@ class Inspection:
 
     def __init__(self, connection: Any, places: Places) -> None:
         self.count = 0
+        self._known: set[bytes] | None = None  # what says that it is a job, where that is known
         self._connection = connection
         self.places = places
         self._waits = Waits(places, connection.get)
@@ -81,7 +102,8 @@ class Inspection:
 
     def judge_all(self, records: Records, told: Told | None = None) -> Iterator[Finding]:
         """Yield all findings, about the jobs of these records and about what else is somewhere."""
-        yield from self.places.unreadable
+        yield from self._judge_records(records)
+        self._known = set(records.jobs) if records.count else None
         suspects: list[bytes] = []
         for partial in self._jobs(records.jobs, told):
             finding = self._judge(partial, suspects)
@@ -90,10 +112,30 @@ class Inspection:
             if finding is not None:
                 yield finding
         for oid in suspects:
-            partial = self._connection.get(oid)
+            partial = get(self._connection, oid, PartialRecord)
             if not self._waits.is_carried(partial):
                 yield lost_callbacks(partial)
         yield from self._judge_counts()
+
+    def _judge_records(self, records: Records) -> Iterator[Finding]:
+        """Yield what is damaged beside the jobs: what places lead to, what is in no place."""
+        yield from self.places.unreadable
+        named = {one.oid for one in self.places.unreadable}
+        jobs = {*records.jobs, *self.places.partials}
+        for oid, problem in records.damaged.items():
+            if oid not in named and oid not in jobs:
+                yield Finding(Kind.BROKEN, oid, hex_oid(oid), problem)
+        for oid in records.others:
+            damage = None if oid in named else self._problem_of(oid)
+            if damage is not None:
+                yield Finding(Kind.BROKEN, oid, hex_oid(oid), damage)
+
+    def _problem_of(self, oid: bytes) -> str | None:
+        """Return why a record cannot be loaded; None, too, where it is not there any more."""
+        try:
+            return why_unloadable(get(self._connection, oid, Persistent))
+        except (POSKeyError, ReadConflictError):  # it came later, or was packed away meanwhile
+            return None
 
     def judge_one(self, oid: bytes) -> Finding | None:
         """Return what is wrong with one job."""
@@ -134,12 +176,14 @@ class Inspection:
         if found is not None:
             return found
         try:
-            return self._connection.get(oid)
+            return get(self._connection, oid, PartialRecord)
         except (POSKeyError, ReadConflictError):  # it came later, or was packed away meanwhile
             return None
 
     def _judge(self, partial: Any, suspects: list[bytes]) -> Finding | None:
         problem = unusable(partial)
+        if problem is None and self._known is not None and partial._p_oid not in self._known:
+            problem = "its record says that it is no job"  # children load it by that
         if problem is not None:
             kind = Kind.MISSING if "is missing" in problem else Kind.BROKEN
             where = self.places.text(partial._p_oid)
@@ -184,6 +228,7 @@ class Inspection:
 def _leads_to(partial: Any) -> Iterator[PartialRecord]:
     """Yield the partials that one leads to and that are not over for that."""
     if unusable(partial) is None and partial.state != COMPLETED:
-        yield from partial.callbacks
+        sidecar = partial.sidecar
+        yield from () if sidecar is None else sidecar.callbacks
         if partial.waits_for is not None:
             yield partial.waits_for

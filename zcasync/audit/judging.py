@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ZODB.POSException import POSKeyError
-
 from zcasync.audit.finding import Finding, Kind, Remedy
 from zcasync.audit.places import Claimed, Places
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -31,11 +29,8 @@ def unusable(partial: Any) -> str | None:
     Raises what a storage raises that cannot answer now.
     """
     problem = broken(partial)
-    if problem is None:
-        try:
-            partial.callbacks  # noqa: B018
-        except POSKeyError:
-            return "the record of its callbacks is missing"
+    if problem is None and partial.sidecar_problem is not None:
+        return f"the record of its callbacks {partial.sidecar_problem.removeprefix('its record ')}"
     return problem
 
 

@@ -15,6 +15,7 @@ from ZODB.POSException import POSKeyError
 from ZODB.serialize import referencesf
 from ZODB.utils import get_pickle_metadata, p64, u64, z64
 
+from zcasync.errors import FOREIGN_CODE
 from zcasync.job.record import PartialRecord
 from zcasync.zeo.bulk_load import lists_records
 
@@ -34,6 +35,10 @@ class Records:
 
     jobs: list[bytes] = field(default_factory=list)
     dangling: dict[bytes, list[bytes]] = field(default_factory=dict)
+    #: All other records of ours, whatever they are.
+    others: list[bytes] = field(default_factory=list)
+    #: Records that are no pickles, of whatever class: oid -> what is wrong.
+    damaged: dict[bytes, str] = field(default_factory=dict)
     count: int = 0
 
 
@@ -52,21 +57,38 @@ def find_jobs(
     found, known = Records(), set()
     unknown: dict[bytes, list[bytes]] = {}
     jobs: set[bytes] = set()
+    others: set[bytes] = set()
     for oid, serial, data in records:
         found.count += 1
         known.add(oid)
+        _forget(oid, jobs, others, found.damaged)  # what an earlier revision was
         if told is not None and found.count % TOLD_EACH == 0:
             told(found.count, max(total, found.count))
-        if data and get_pickle_metadata(data) in names:
+        if not data:
+            continue
+        try:
+            kind, references = get_pickle_metadata(data), referencesf(data)
+        except FOREIGN_CODE as error:  # all that bytes raise that are no pickle
+            found.damaged[oid] = f"its record is damaged: {type(error).__name__}: {error}"
+            continue
+        if kind in names:
             jobs.add(oid)
             if seen is not None and serial <= seen:
-                unknown[oid] = [one for one in referencesf(data) if one not in known]
-    found.jobs = sorted(jobs)
+                unknown[oid] = [one for one in references if one not in known]
+        elif kind[0].startswith("zcasync."):
+            others.add(oid)
+    found.jobs, found.others = sorted(jobs), sorted(others)
     for oid, references in unknown.items():
         missing = [one for one in references if one not in known]
         if missing:
             found.dangling[oid] = missing
     return found
+
+
+def _forget(oid: bytes, *places: Any) -> None:
+    for place in places:
+        if oid in place:
+            place.pop(oid) if isinstance(place, dict) else place.remove(oid)
 
 
 def _names() -> set[tuple[str, str]]:

@@ -15,9 +15,9 @@ from BTrees.OOBTree import OOBTree
 from zcasync import clock
 from zcasync.audit.counts import missing_deadlines
 from zcasync.audit.finding import Finding, Remedy
-from zcasync.audit.inspection import Inspection
+from zcasync.audit.inspection import Inspection, begin
 from zcasync.audit.judging import is_ours, right_claims
-from zcasync.audit.places import Claimed, Places, find_places, is_readable, pages
+from zcasync.audit.places import Claimed, Places, is_readable, pages
 from zcasync.audit.records import Records
 from zcasync.datamanager import DataManager
 from zcasync.interfaces import COMPLETED, PENDING
@@ -29,6 +29,7 @@ from zcasync.queues.lane import Lane, Page
 
 #: Of findings about no job: they are found by looking at everything again.
 OF_STRUCTURES = {
+    Remedy.SALVAGE,
     Remedy.COUNT_WAITING,
     Remedy.COUNT_HELD,
     Remedy.NUMBER_PAGES,
@@ -45,7 +46,7 @@ def repair(connection: Any, manager: DataManager, finding: Finding) -> bool:
     """
     if finding.remedy is None:
         return False
-    inspection = Inspection(connection, find_places(manager))
+    inspection = begin(connection, manager)
     found = _again(inspection, finding)
     if found is None or found.remedy is None:
         return False
@@ -221,7 +222,12 @@ def _count_completed(inspection: Inspection, oid: bytes) -> None:
     inspection.get(oid).recount()
 
 
+def _salvage(inspection: Inspection, oid: bytes) -> None:
+    """Leave it to ``begin``: what could not be loaded is begun anew already."""
+
+
 _OF_STRUCTURES: dict[Remedy, Callable[[Inspection, bytes], None]] = {
+    Remedy.SALVAGE: _salvage,
     Remedy.COUNT_WAITING: _count_waiting,
     Remedy.COUNT_HELD: _count_held,
     Remedy.NUMBER_PAGES: _number_pages,

@@ -11,6 +11,7 @@ from ZODB.POSException import ConflictError, POSKeyError
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
+from zcasync.job.loadable import get
 from zcasync.job.loading import Stage, loading
 from zcasync.job.record import PartialRecord
 from zcasync.perform.group_commit import GROUP_LIMIT, GROUP_SECONDS, Group, can_share
@@ -120,7 +121,7 @@ class JobBatch:
         """Return the job's partial when it can share a commit, else None."""
         if job.has_fired:
             return None
-        found = self._job_connection.connection.get(job.oid)
+        found = get(self._job_connection.connection, job.oid, PartialRecord)
         if found._p_changed is None:
             self._announce(job)  # a module that it needs may end the process
             with loading(Stage.CALL):

@@ -17,6 +17,7 @@ from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
+from zcasync.job.loadable import get
 from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
@@ -151,7 +152,7 @@ class JobThread:
         if not self._has_begun:
             self._begin_transaction(job.oid)
         self._has_begun = False
-        partial = self._job_connection.connection.get(job.oid)
+        partial = get(self._job_connection.connection, job.oid, PartialRecord)
         try:
             if partial._p_changed is None:
                 with loading(Stage.CALL):  # the classes of what it refers to are imported
@@ -160,6 +161,8 @@ class JobThread:
             if isinstance(error.__cause__, MemoryError):
                 raise
             raise UnreadableError(broken(partial)) from error
+        if not isinstance(partial, PartialRecord):
+            raise UnreadableError(broken(partial))
         if not self._performer.perform_claimed(partial, self._job_connection.incarnation):
             return Ending.SKIPPED
         return ending_of(partial)

@@ -131,6 +131,8 @@ def find_job(connection: Any, job: Job) -> Any:
     from ZODB.POSException import POSKeyError
 
     from zcasync.job.ids import hex_oid
+    from zcasync.job.loadable import get
+    from zcasync.partial import Partial
     from zcasync.reports.job import looks_like_job
 
     name, oid = job
@@ -138,7 +140,7 @@ def find_job(connection: Any, job: Job) -> Any:
     if connection is not None and (not name or name in connection.db().databases):
         here = connection.get_connection(name) if name else connection
         try:
-            obj = here.get(oid)
+            obj = get(here, oid, Partial)
         except POSKeyError:
             obj = None
     if not looks_like_job(obj):

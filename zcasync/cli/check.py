@@ -207,15 +207,15 @@ def _record_problems(home: Home, seconds: float) -> Iterator[str]:
     from zcasync.cli.opening import require_quick
     from zcasync.database.client import is_served, open_file_for_reading
     from zcasync.database.sync import connected
-    from zcasync.datamanager import find
     from zcasync.errors import ConfigurationError, NotRunning, StorageAway
+    from zcasync.salvage.salvage import find_despite_damage
 
     try:
         if not home.data_fs.exists() or is_served(home):
             return
         require_quick(home, seconds)
         with closing(open_file_for_reading(home)) as db, connected(db) as connection:
-            find(connection)
+            find_despite_damage(connection)
     except (NotRunning, StorageAway):
         return
     except ConfigurationError as error:

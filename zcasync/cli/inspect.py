@@ -62,6 +62,8 @@ def _look_up(
     """
     from ZODB.POSException import POSKeyError
 
+    from zcasync.job.loadable import get
+    from zcasync.partial import Partial
     from zcasync.reports.job import describe, looks_like_job
 
     if connection is None:
@@ -72,7 +74,7 @@ def _look_up(
             continue
         here = connection.get_connection(one) if one else _main(connection)
         try:
-            obj = here.get(oid)
+            obj = get(here, oid, Partial)
         except POSKeyError:
             continue
         if looks_like_job(obj):

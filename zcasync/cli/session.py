@@ -70,11 +70,12 @@ class Session:
         from zcasync.database.commit_once import commit_once
         from zcasync.database.waiting import LimitedWait
         from zcasync.datamanager import find
+        from zcasync.salvage.salvage import despite_damage
 
         def change(connection: Any, manager: Any) -> T:
             return commit_once(
                 connection.transaction_manager,
-                lambda: work(connection, find(connection)),
+                lambda: despite_damage(connection, lambda: work(connection, find(connection))),
                 lambda made: is_there(connection, find(connection), made),
                 tries=tries,
                 storage_lost=LimitedWait(connection.db(), self._timeout),
@@ -126,6 +127,7 @@ class Session:
         from zcasync.database.no_imports import load_by_name
         from zcasync.database.sync import catch_up, connected
         from zcasync.datamanager import find
+        from zcasync.salvage.salvage import despite_damage
 
         if self._connection is None:
             db = self._opener(self._home, INNER_SHARE * self._timeout)
@@ -136,7 +138,8 @@ class Session:
             self._connection = self._stack.enter_context(connected(db))
         catch_up(self._connection.db())
         self._connection.transaction_manager.begin()
-        return work(self._connection, find(self._connection))
+        here = self._connection
+        return despite_damage(here, lambda: work(here, find(here)))
 
 
 def _close_all(db: Any) -> None:

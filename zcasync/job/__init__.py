@@ -24,6 +24,8 @@ This room knows no queue and no process; it decides nothing about retries and co
     placement.py   whether all parts of a call can be stored from a connection
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
+    field_types.py what the attributes of our records can be, checked as they are loaded
+    traceback_text.py the text of a traceback, bounded
     loadable.py    the reason why any record cannot be loaded
     loading.py     the watch over code of the application that runs because something is loaded
     aside.py       Missing, Aside: the code that a call waits for, and for how long

@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 
 from zcasync import clock
 from zcasync.job.aside import Aside
+from zcasync.job.field_types import (
+    Check,
+    Checked,
+    is_bool,
+    is_count,
+    is_moment,
+    is_text,
+    optional,
+)
 from zcasync.job.history import AttemptHistory, FailedAttempt, usable
 from zcasync.unpublished import Unpublished
 
 
-class AttemptFields(Unpublished, Persistent):  # type: ignore[misc]
+def _is_progress(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 4:
+        return False
+    return is_text(value[2]) and is_moment(value[3])  # the numbers are the job's
+
+
+def _is_aside(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 4:
+        return False
+    return all(map(is_moment, value[:2])) and all(map(is_text, value[2:]))
+
+
+class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The history of one call: how often it was begun, and what came of it.
 
     Times are microseconds, see :mod:`zcasync.clock`; defaults are not stored.
     """
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        **dict.fromkeys(("_retry_at", "_resume_at", "_started", "_ended"), optional(is_moment)),
+        **dict.fromkeys(("_once", "_may_begin_once"), is_bool),
+        **dict.fromkeys(("_attempts", "_interruptions", "_conflicts", "_exceptions"), is_count),
+        "_progress": optional(_is_progress),
+        "_aside": optional(_is_aside),
+    }
 
     _retry_at: int | None = None
     _resume_at: int | None = None

@@ -30,7 +30,7 @@ class AttemptRecord(PartialFields):
         history = usable(self._history)
         if history is None:
             history = self._history = AttemptHistory()
-        worker = None if self._claim is None else self._claim.worker.bytes
+        worker = None if self.claim is None else self.claim.worker.bytes
         history.add(failure, worker, moment)
 
     def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from transaction.interfaces import TransientError
 from ZODB.POSException import StorageError
@@ -16,11 +16,31 @@ from ZODB.POSException import StorageError
 from zcasync.errors import FOREIGN_CODE, UnloadableArguments
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
-from zcasync.job.packed import Packed, is_plain, pack
+from zcasync.job.field_types import ALL, Check, is_text, needs, one_of, optional
+from zcasync.job.packed import PLAIN, Packed, is_plain, pack
+from zcasync.text import message_of
+
+
+def _is_stored_call(value: Any) -> bool:
+    """Return whether this can be the stored form of a callable: see ``callables``."""
+    if type(value) is tuple:
+        return len(value) == 2 and is_text(value[1])
+    is_plain_value = value is None or type(value) in PLAIN or isinstance(value, list | dict)
+    return type(value) is str or not is_plain_value
 
 
 class CallFields(AttemptFields):
     """The call of a partial."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        **AttemptFields.FIELD_TYPES,
+        "_call": _is_stored_call,
+        "_name": optional(is_text),
+        "_packed": optional(one_of(Packed)),
+        "_args": one_of(tuple),
+        "_kwargs": optional(lambda value: type(value) is dict and all(map(is_text, value))),
+        ALL: needs("_call"),
+    }
 
     _name: str | None = None  # of a packed callable
     _packed: Packed | None = None  # the arguments
@@ -136,7 +156,7 @@ class CallFields(AttemptFields):
         except FOREIGN_CODE as error:  # all that loading the application's objects raises
             raise UnloadableArguments(
                 f"the {what} of {self.callable_name} cannot be loaded: "
-                f"{type(error).__name__}: {str(error)[:200]}"
+                f"{type(error).__name__}: {message_of(error)[:200]}"
             ) from error
         self._v_missing += tuple(missing)
         return value

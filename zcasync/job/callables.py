@@ -19,6 +19,10 @@ from typing import Any
 from zcasync.allowed import rules_of
 from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable
 from zcasync.job.loading import Stage, loading
+from zcasync.text import message_of, repr_of
+
+#: Callables whose names are their own, and no answers of an application's code.
+NAMED = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
 
 def is_persistent(obj: object) -> bool:
@@ -35,13 +39,14 @@ def store_form(call: Any) -> Any:
     if type(call) is types.FunctionType:  # first, because nearly all are, and puts may be large
         return _name_of(call)
     if not callable(call):
-        raise BadCallable(f"{call!r} is not callable")
+        raise BadCallable(f"{repr_of(call)} is not callable")
     owner = getattr(call, "__self__", None)
     if isinstance(call, types.MethodType | types.BuiltinMethodType) and is_persistent(owner):
         return (owner, call.__name__)
     if isinstance(call, types.MethodType) and not isinstance(owner, type | types.ModuleType):
         raise BadCallable(
-            f"{call!r} is a method of an object that is not persistent: it would run on a copy"
+            f"{repr_of(call)} is a method of an object that is not persistent: it would run on a "
+            "copy"
         )
     if isinstance(call, functools.partial):
         store_form(call.func)  # raises for what could not be called
@@ -55,7 +60,7 @@ def _name_of(call: Any) -> str:
     module = getattr(call, "__module__", None)
     qualname = getattr(call, "__qualname__", None)
     if not module or not qualname:
-        raise BadCallable(f"{call!r} has no name by which another process could import it")
+        raise BadCallable(f"{repr_of(call)} has no name by which another process could import it")
     if module == "__main__":
         spec = getattr(sys.modules.get("__main__"), "__spec__", None)
         if spec is None or not _leads_to(spec.name, qualname, None):
@@ -66,8 +71,8 @@ def _name_of(call: Any) -> str:
         return f"{spec.name}:{qualname}"
     if not _leads_to(module, qualname, call):
         raise BadCallable(
-            f"{module}.{qualname} does not lead back to {call!r}: lambdas, closures and nested "
-            "functions cannot be called by another process"
+            f"{module}.{qualname} does not lead back to {repr_of(call)}: lambdas, closures and "
+            "nested functions cannot be called by another process"
         )
     return f"{module}:{qualname}"
 
@@ -99,7 +104,7 @@ def find(name: str) -> Callable[..., Any]:
     except FOREIGN_CODE as error:  # the module's own code may raise anything
         raise MissingCallable(
             f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
-            f"{type(error).__name__}: {error}",
+            f"{type(error).__name__}: {message_of(error)[:500]}",
             missing=_missing_module(error, module_name),
         ) from error
     found: Any = module
@@ -147,9 +152,17 @@ def dotted(stored: Any) -> str:
         owner = type(stored[0])
         return f"{owner.__module__}.{owner.__qualname__}.{stored[1]}"
     if isinstance(stored, functools.partial):
-        return f"functools.partial({getattr(stored.func, '__qualname__', stored.func)!s})"
+        return f"functools.partial({name_within(stored)})"
     kind = type(stored)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def name_within(stored: functools.partial[Any]) -> str:
+    """Return the name of what a ``functools.partial`` calls; runs no code of an application."""
+    call = stored.func
+    if isinstance(call, NAMED):
+        return call.__qualname__
+    return type(call).__qualname__
 
 
 def is_imported(name: str | None) -> bool:

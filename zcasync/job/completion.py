@@ -11,6 +11,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
 
 
@@ -88,8 +89,13 @@ def close(partial: PartialRecord) -> None:
 
 
 def waiter(partial: PartialRecord) -> PartialRecord | None:
-    """Return the partial that this one, a callback that hands on a result, gives it to; or None."""
-    return partial._args[0] if partial.is_adoption else None
+    """Return the partial that this one, a callback that hands on a result, gives it to; or None.
+
+    None, too, where that cannot be loaded: nobody could give it anything.
+    """
+    found = partial._args[0] if partial.is_adoption and partial._args else None
+    is_usable = isinstance(found, PartialRecord) and why_unloadable(found) is None
+    return found if is_usable else None
 
 
 def check_callbacks_current(partial: PartialRecord) -> None:

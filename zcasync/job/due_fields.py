@@ -19,9 +19,11 @@ Until then people are shown the client's.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from zcasync import clock
 from zcasync.job.attempt_fields import AttemptFields
+from zcasync.job.field_types import Check, is_moment, is_number, optional
 
 #: Clocks that differ by no more, microseconds, count as the same.
 TOLERANCE = 1_000_000
@@ -29,6 +31,11 @@ TOLERANCE = 1_000_000
 
 class DueFields(AttemptFields):
     """When one call may begin, and questions about it."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        **dict.fromkeys(("_put", "_due"), optional(is_moment)),
+        "_by": optional(is_number),
+    }
 
     _put: int | None = None
     _due: int | None = None

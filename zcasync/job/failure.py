@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import os
-import traceback
 from types import TracebackType
 from typing import Any
 
@@ -14,11 +13,11 @@ from twisted.python.reflect import qual
 
 from zcasync import errors
 from zcasync.errors import AbortedError, ForeignError
-from zcasync.text import printable, shorten
+from zcasync.job.traceback_text import MESSAGE_LIMIT_CHARACTERS, traceback_text
+from zcasync.text import message_of, printable, shorten
 from zcasync.unpublished import Unpublished
 
-#: A longer message or traceback keeps its beginning and its end.
-MESSAGE_LIMIT_CHARACTERS = 10_000
+#: A longer traceback keeps its beginning and its end.
 TRACEBACK_LIMIT_CHARACTERS = 60_000
 #: Our functions that make the call of a partial: the traceback begins below them.
 CALLERS = ("call_here", "call_with_manager")
@@ -139,14 +138,14 @@ def sanitize(failure: Failure, **evidence: Any) -> StoredFailure:
     original = failure.value
     assert original is not None
     kind = type(original)
-    message = shorten(_message(original), MESSAGE_LIMIT_CHARACTERS)
+    message = shorten(message_of(original), MESSAGE_LIMIT_CHARACTERS)
     known = _is_known(kind)
     value = (_copy(original, message) if known else None) or ForeignError(message)
     return StoredFailure(
         kind if known else qual(kind),
         value,
         [qual(base) for base in kind.__mro__],
-        shorten(_traceback(failure), TRACEBACK_LIMIT_CHARACTERS),
+        shorten(_traceback(failure, message), TRACEBACK_LIMIT_CHARACTERS),
         evidence,
     )
 
@@ -186,13 +185,6 @@ def _arguments(original: BaseException) -> tuple[Any, ...]:
     return (*original.args, *(os.fspath(n) if isinstance(n, os.PathLike) else n for n in names))
 
 
-def _message(value: BaseException) -> str:
-    try:
-        return str(value)
-    except Exception as error:  # a broken __str__ must not hide the failure it belongs to
-        return f"<message unavailable: __str__ raised {type(error).__name__}>"
-
-
 def _from_the_call(tb: TracebackType) -> TracebackType:
     """Return the traceback without the frames that lead from a worker's loop to the call."""
     found: TracebackType | None = tb
@@ -204,15 +196,16 @@ def _from_the_call(tb: TracebackType) -> TracebackType:
     return after
 
 
-def _traceback(failure: Failure) -> str:
+def _traceback(failure: Failure, message: str) -> str:
+    """Return the traceback; ``message``: what the exception says, cut."""
     value = failure.value
     assert value is not None
     if failure.tb is not None:
-        return "".join(traceback.format_exception(type(value), value, _from_the_call(failure.tb)))
+        return traceback_text(value, _from_the_call(failure.tb), message)
     lines = ["Traceback (most recent call last):\n"]
     for function, path, line, _, _ in failure.frames:
         lines.append(f'  File "{path}", line {line}, in {function}\n')
-    return "".join(lines) + f"{qual(type(value))}: {_message(value)}\n"
+    return "".join(lines) + f"{qual(type(value))}: {message}\n"
 
 
 def is_failure(result: Any) -> bool:

@@ -12,7 +12,7 @@ makes the transitions of :mod:`zcasync.job.record`.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from twisted.python.failure import Failure
 
@@ -20,15 +20,52 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
 from zcasync.job.due_fields import DueFields
+from zcasync.job.field_types import (
+    Check,
+    is_bool,
+    is_count,
+    is_text,
+    is_uuid,
+    one_of,
+    optional,
+    stored,
+    tuple_of,
+)
+from zcasync.job.loadable import why_unloadable
 from zcasync.job.values import loaded
-from zcasync.text import printable
+from zcasync.text import cut, printable
 
+STATES = frozenset({PENDING, ACTIVE, CALLBACKS, COMPLETED})
 #: The stored name of the callable of a callback that hands a result on.
 ADOPT = "zcasync.job.callbacks:adopt"
 
 
+#: The classes of queues; the second is of versions before 0.1, which are refused where it is looked
+#: for.
+QUEUE_CLASSES = ("zcasync.queues.partial_queue.PartialQueue", "zcasync.queues.PartialQueue")
+is_partial = stored("zcasync.job.record.PartialRecord")
+
+
 class PartialFields(CallFields, DueFields):
     """The stored fields of a partial, and questions about them."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        **CallFields.FIELD_TYPES,
+        **DueFields.FIELD_TYPES,
+        "_state": lambda value: is_text(value) and value in STATES,
+        "_sidecar": optional(stored("zcasync.job.record.Sidecar")),
+        "_parent": optional(is_partial),
+        "_waits_for": optional(is_partial),
+        "_queue": optional(stored(*QUEUE_CLASSES)),
+        "_claim": optional(stored("zcasync.workers.incarnation.Incarnation")),
+        "_batch": is_bool,
+        "_detached": is_bool,
+        "_secret": lambda value: is_bool(value) or tuple_of(one_of(int, str))(value),
+        "_selected": tuple_of(is_uuid),
+        "_excluded": tuple_of(is_uuid),
+        "_retry": optional(is_text),
+        "_rewrites": is_count,
+    }
 
     _state: str = PENDING
     _result: Any = None
@@ -106,13 +143,27 @@ class PartialFields(CallFields, DueFields):
 
     @property
     def callbacks(self) -> tuple[Self, ...]:
-        """The callbacks, in the order in which they were added."""
-        return () if self._sidecar is None else self._sidecar.callbacks
+        """The callbacks, in the order in which they were added; none that cannot be loaded."""
+        sidecar = self.sidecar
+        if sidecar is None or not sidecar.callbacks:
+            return ()
+        return tuple(one for one in sidecar.callbacks if why_unloadable(one) is None)
+
+    @property
+    def sidecar(self) -> Any:
+        """The record of callbacks and annotations; None: there is none, or it cannot be loaded."""
+        return None if self.sidecar_problem is not None else self._sidecar
+
+    @property
+    def sidecar_problem(self) -> str | None:
+        """Why the record of callbacks and annotations cannot be loaded; None where it can."""
+        return None if self._sidecar is None else why_unloadable(self._sidecar)
 
     @property
     def parent(self) -> Self | None:
-        """The partial whose callback this is."""
-        return self._parent
+        """The partial whose callback this is; None: none, or one that cannot be loaded."""
+        found = self._parent
+        return None if found is None or why_unloadable(found) is not None else found
 
     @property
     def waits_for(self) -> Self | None:
@@ -133,8 +184,12 @@ class PartialFields(CallFields, DueFields):
 
     @property
     def claim(self) -> Any:
-        """The incarnation of the engine that claimed the partial last; None: no claim."""
-        return self._claim
+        """The incarnation of the engine that claimed the partial last.
+
+        None: no claim, or one of an engine whose record cannot be loaded.
+        """
+        found = self._claim
+        return None if found is None or why_unloadable(found) is not None else found
 
     @property
     def restriction(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
@@ -157,5 +212,5 @@ class PartialFields(CallFields, DueFields):
 
     def __repr__(self) -> str:
         where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
-        call = printable(self.callable_name)
+        call = cut(printable(self.callable_name))
         return f"<zcasync.partial.Partial{where} {call} {self._state}>"

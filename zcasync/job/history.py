@@ -7,11 +7,21 @@ processes that write it write the partial in the same transaction, so no two of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 
 from zcasync.job.failure import StoredFailure
+from zcasync.job.field_types import (
+    Check,
+    Checked,
+    is_moment,
+    is_text,
+    is_uuid,
+    optional,
+    stored,
+    tuple_of,
+)
 from zcasync.job.loadable import why_unloadable
 from zcasync.text import cut
 from zcasync.unpublished import Unpublished
@@ -20,6 +30,13 @@ from zcasync.unpublished import Unpublished
 MOST_ATTEMPTS = 10
 #: A longer type or message is cut.
 TEXT_CHARACTERS = 300
+
+
+def _is_attempt(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 4:
+        return False
+    kind, message, worker, moment = value
+    return is_text(kind) and is_text(message) and optional(is_uuid)(worker) and is_moment(moment)
 
 
 @dataclass(frozen=True)
@@ -32,8 +49,13 @@ class FailedAttempt(Unpublished):
     moment: int
 
 
-class AttemptHistory(Unpublished, Persistent):  # type: ignore[misc]
+class AttemptHistory(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The last failed attempts of one call, as plain tuples, and the Failure of the last one."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "attempts": tuple_of(_is_attempt),
+        "failure": optional(stored("zcasync.job.failure.StoredFailure")),
+    }
 
     attempts: tuple[tuple[Any, ...], ...] = ()
     failure: StoredFailure | None = None

@@ -8,6 +8,8 @@ from transaction.interfaces import TransientError
 from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync.errors import FOREIGN_CODE, FencedError
+from zcasync.text import message_of
+from zcasync.zeo.connections import ghost
 
 
 def why_unloadable(record: Any) -> str | None:
@@ -23,5 +25,19 @@ def why_unloadable(record: Any) -> str | None:
         raise  # the fault of the storage, not of the record
     except FOREIGN_CODE as error:  # all that loading the record's classes raises is a reason
         cause = error.__cause__ or error  # ZODB's own StateLoadError names no cause
-        return f"its record cannot be loaded: {type(cause).__name__}: {cause}"
+        return f"its record cannot be loaded: {type(cause).__name__}: {message_of(cause)[:500]}"
     return None
+
+
+def get(connection: Any, oid: bytes, kind: type) -> Any:
+    """Return an object by its oid, one of ``kind`` where its record does not even say its class.
+
+    ``why_unloadable`` says what is wrong with that.  Raises POSKeyError where there is no record,
+    and what a storage raises that cannot answer now.
+    """
+    try:
+        return connection.get(oid)
+    except (POSKeyError, TransientError, StorageError, FencedError):
+        raise
+    except FOREIGN_CODE:  # all that a record raises that is not one of ours any more
+        return ghost(connection, oid, kind)

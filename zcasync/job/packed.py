@@ -22,6 +22,7 @@ from zodbpickle.fastpickle import Pickler, Unpickler
 
 from zcasync.errors import UnstorableError
 from zcasync.job.loading import Stage, loading
+from zcasync.text import message_of
 from zcasync.unpublished import Unpublished
 
 #: Types whose values are loaded by no code of an application.
@@ -112,7 +113,7 @@ def pack(value: Any, what: str) -> Packed:
     except Exception as error:  # any object inside may raise an exception of its own kind
         raise UnstorableError(
             f"the {what}, a {type(value).__name__}, cannot be pickled: "
-            f"{type(error).__name__}: {str(error)[:200]}"
+            f"{type(error).__name__}: {message_of(error)[:200]}"
         ) from error
     return Packed(out.getvalue(), tuple(references))
 

@@ -7,7 +7,7 @@ lists in step.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 
@@ -17,6 +17,8 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.due_fields import TOLERANCE, possible_put
 from zcasync.job.failure import StoredFailure
+from zcasync.job.field_types import Check, Checked, tuple_of
+from zcasync.job.fields import is_partial
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -33,8 +35,10 @@ OF_ONE_LIFE = (
 )  # fmt: skip
 
 
-class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
+class Sidecar(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The callbacks and the annotations of one partial."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {"callbacks": tuple_of(is_partial)}
 
     callbacks: tuple[PartialRecord, ...] = ()
     annotations: Any = None
@@ -210,14 +214,12 @@ class PartialRecord(AttemptRecord):
         """The names and positions of the arguments that nobody is shown; True: all."""
         return self._secret
 
-    @property
-    def sidecar(self) -> Sidecar | None:
-        """The record of callbacks and annotations, where there is one."""
-        return self._sidecar  # type: ignore[no-any-return]
-
     def ensure_sidecar(self) -> Sidecar:
-        """Return the record of callbacks and annotations; make it where there is none."""
-        if self._sidecar is None:
+        """Return the record of callbacks and annotations; make it where there is none to be used.
+
+        What one had that cannot be loaded is lost with it.
+        """
+        if self.sidecar is None:
             self._sidecar = Sidecar()
         return self._sidecar  # type: ignore[no-any-return]
 

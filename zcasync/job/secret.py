@@ -40,7 +40,8 @@ def secret_of(given: Any) -> Secret:
             )
         if isinstance(key, int) and key < 0:
             raise ValueError(f"secret counts positions from 0 on, not {key}")
-    return keys or False
+    # Of no class of an application, which would have to be loaded with the record.
+    return tuple(str.__str__(one) if isinstance(one, str) else int(one) for one in keys) or False
 
 
 def require_arguments(partial: PartialRecord, secret: Secret) -> None:

@@ -13,6 +13,7 @@ from zcasync.errors import FOREIGN_CODE, UnstorableError
 from zcasync.job.advice import advice
 from zcasync.job.loading import Stage, loading, trial_elsewhere
 from zcasync.job.packed import SIMPLE, Packed, is_plain, pack
+from zcasync.text import message_of
 from zcasync.unpublished import Unpublished
 
 #: A result larger than this is put in a record of its own, so that the partial's stays small.
@@ -80,7 +81,7 @@ def _require_loads(packed: Packed, value: Any, what: str) -> None:
     try:
         packed.load()
     except FOREIGN_CODE as error:  # a class's own code runs here
-        _refuse(value, what, f"{type(error).__name__}: {str(error)[:200]}", error)
+        _refuse(value, what, f"{type(error).__name__}: {message_of(error)[:200]}", error)
 
 
 def _refuse(value: Any, what: str, why: str, cause: BaseException | None = None) -> None:

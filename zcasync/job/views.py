@@ -110,7 +110,7 @@ class Annotations(Unpublished, MutableMapping[str, Any]):
 
     @property
     def _stored(self) -> Mapping[str, Any]:
-        sidecar = self._partial._sidecar
+        sidecar = self._partial.sidecar
         tree = None if sidecar is None else sidecar.annotations
         return {} if tree is None else tree
 

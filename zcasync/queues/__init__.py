@@ -5,6 +5,7 @@
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait
+    field_types.py    what the attributes of these records can be
     held.py           how many of them are for later
     page_index.py     PageIndex: the times of the pages of an inbox, noted by its client
     order.py          what waits, in order and from either end, loaded as it is asked for

@@ -12,6 +12,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.again import family
 from zcasync.job.completion import check_callbacks_current
+from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.queues.again import let_go
 from zcasync.queues.lane import Entry, Lane
@@ -30,24 +31,33 @@ def discard(queue: Any, partials: Collection[PartialRecord]) -> None:
 
 
 def discard_unreadable(manager: Any, oid: bytes) -> bool:
-    """Discard what cannot be loaded, by its oid; return whether it was found anywhere.
+    """Discard what cannot be loaded, by its oid; return whether it is in no place any more.
 
-    In a queue it is found once a worker has set it aside.
+    A worker has to set it aside first where it waits, or is claimed.
     """
-    found = False
     for queue in (manager.thread, manager.reactor):
         for lane in queue.lanes().values():
             for entry in _set_aside(lane, oid):
                 lane.drop(entry)
-                found = True
     for worker in manager.workers.values():
-        for sequence in (worker.thread, worker.reactor):
+        for sequence in worker.sequences:
             kept = tuple(one for one in sequence.unreadable if one._p_oid != oid)
             if len(kept) < len(sequence.unreadable):
                 sequence.unreadable = kept
-                found = True
-        found |= bool(worker.completed.take([manager._p_jar.get(oid)]))
-    return found
+        worker.completed.take([get(manager._p_jar, oid, PartialRecord)])
+    return not _is_left(manager, oid)
+
+
+def _is_left(manager: Any, oid: bytes) -> bool:
+    """Return whether a partial is where its worker has not come to it yet."""
+    lanes = [lane for one in (manager.thread, manager.reactor) for lane in one.lanes().values()]
+    trees = [tree for lane in lanes for tree in (lane.filed or {}).values()]
+    places = (
+        *((one for _, one in lane.unread()) for lane in lanes),
+        *(tree.values() for tree in trees),
+        *(sequence for worker in manager.workers.values() for sequence in worker.sequences),
+    )
+    return any(one._p_oid == oid for place in places for one in place)
 
 
 def _set_aside(lane: Lane, oid: bytes) -> Iterator[Entry]:

@@ -22,7 +22,9 @@ from persistent import Persistent
 from ZODB.utils import z64
 
 from zcasync import clock
+from zcasync.job.field_types import Checked
 from zcasync.job.record import PartialRecord
+from zcasync.queues import field_types
 from zcasync.queues.absent import moments
 from zcasync.queues.restriction import BROKEN, Restriction, is_absent, is_at_once
 from zcasync.unpublished import Unpublished
@@ -35,13 +37,14 @@ BULK_PAGE_SIZE = 500
 FORGET_LIMIT = 100
 
 
-class Page(Unpublished, Persistent):  # type: ignore[misc]
+class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Up to a few hundred entries: a partial and its due time, as distance from ``base``.
 
     ``timed`` has a bit, by the number of the entry, for each that is not due at once, ``relative``
     for each with times that count from its put.
     """
 
+    FIELD_TYPES = field_types.PAGE
     base = 0
     timed = relative = 0
     start = 0  # how many entries the lane's earlier pages had
@@ -94,12 +97,13 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
         return following
 
 
-class Inbox(Unpublished, Persistent):  # type: ignore[misc]
+class Inbox(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The client's side of a lane: where it appends.  Written once a page, by the client alone.
 
     ``written``: when that was, by the client's clock; None: by an earlier version.
     """
 
+    FIELD_TYPES = field_types.INBOX
     written: int | None = None
 
     def __init__(self, page: Page) -> None:
@@ -144,9 +148,10 @@ class Entry(Unpublished):
         return min(now, self.due) if self.is_at_once else self.due
 
 
-class Lane(Unpublished, Persistent):  # type: ignore[misc]
+class Lane(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The claimers' side of a lane."""
 
+    FIELD_TYPES = field_types.LANE
     owner: bytes | None = None  # engineUUID that claimed here last: others let it go first
     index = 0
     seq = 0

@@ -12,11 +12,24 @@ is read can be packed away.  Claims need no index, and a lane without one is rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 from ZODB.POSException import POSKeyError
 
+from zcasync.job.field_types import (
+    ALL,
+    Check,
+    Checked,
+    is_bool,
+    is_count,
+    is_number,
+    is_stored,
+    list_of,
+    needs,
+    optional,
+    tuple_of,
+)
 from zcasync.queues.lane import Lane, Page
 from zcasync.unpublished import Unpublished
 
@@ -30,15 +43,37 @@ FAN = 16
 Note = tuple[int, int, int, int, Any, bool]
 
 
-class Stretch(Unpublished, Persistent):  # type: ignore[misc]
+def _is_oid(value: Any) -> bool:
+    return type(value) is bytes and len(value) == 8
+
+
+def _is_note(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 6 or not all(map(is_number, value[:4])):
+        return False
+    return (_is_oid(value[4]) or is_stored(value[4])) and is_bool(value[5])
+
+
+class Stretch(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Notes, in the order of the puts, that are noted in one.  Never written again."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "notes": tuple_of(_is_note),
+        ALL: needs("notes"),
+    }
 
     def __init__(self, notes: tuple[Note, ...]) -> None:
         self.notes = notes
 
 
-class PageIndex(Unpublished, Persistent):  # type: ignore[misc]
+class PageIndex(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The notes of one inbox: few of single pages, and ever fewer of ever longer stretches."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "end": is_count,
+        "page": optional(_is_oid),
+        "levels": list_of(list_of(_is_note)),
+        ALL: needs("levels"),
+    }
 
     end = 0  # the number of the first entry that is not noted
     page: bytes | None = None  # the oid of the page with that entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
@@ -17,6 +17,7 @@ from zcasync.interfaces import PENDING, IPartialQueue
 from zcasync.job.aside import Missing
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
+from zcasync.job.field_types import ALL, Checked, is_bool, is_text, needs, one_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
@@ -42,8 +43,13 @@ RESUME_MICROSECONDS = 15_000_000
 
 
 @implementer(IPartialQueue)
-class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
+class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IPartialQueue`."""
+
+    FIELD_TYPES: ClassVar[dict[str, Any]] = {
+        "__name__": is_text, "_lanes": one_of(OOBTree), "batch": is_bool,
+        ALL: needs("__name__", "_lanes"),
+    }  # fmt: skip
 
     batch = False
 
@@ -113,7 +119,9 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         return iter(Waiting(self))
 
     def __len__(self) -> int:
-        return sum(lane.count() for lane in self._lanes.values())
+        # Below 0 where entries are lost that are counted as gone: the audit sets that right.
+        count: int = sum(lane.count() for lane in self._lanes.values())
+        return max(0, count)
 
     def __bool__(self) -> bool:
         return True
@@ -253,6 +261,10 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         if lane is None:
             lane = self._lanes[key] = indexed_lane(self._p_jar)
         return lane  # type: ignore[no-any-return]
+
+    def replace_lane(self, key: bytes, lane: Lane) -> None:
+        """Let another lane be in the place of one whose record is missing."""
+        self._lanes[key] = lane
 
     def watched(self) -> set[bytes]:
         """Return the oids of the records that a put writes: their invalidations announce puts."""

@@ -17,7 +17,9 @@ from ZODB.POSException import POSKeyError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
+from zcasync.job.loadable import get
 from zcasync.job.outcome import CANCELLED_TYPE
+from zcasync.job.record import PartialRecord
 from zcasync.reports.job import looks_like_job, release, summary
 from zcasync.reports.listing import listing
 from zcasync.reports.selection import Selection
@@ -221,7 +223,7 @@ class Jobs:
 
     def _end_of(self, connection: Any, oid: bytes) -> Iterator[Event]:
         try:
-            partial = connection.get(oid)
+            partial = get(connection, oid, PartialRecord)
         except POSKeyError:
             return
         if looks_like_job(partial):

@@ -7,7 +7,7 @@ from typing import Any
 from ZODB.broken import Broken
 
 from zcasync import clock
-from zcasync.job.broken import broken
+from zcasync.job.broken import broken, state_of_stand_in
 from zcasync.job.callables import dotted
 from zcasync.job.record import PartialRecord
 
@@ -18,8 +18,7 @@ class Fields:
     def __init__(self, partial: Any) -> None:
         self.partial = partial
         self.problem = broken(partial)
-        state = partial.__Broken_state__ if isinstance(partial, Broken) else None
-        self._state: dict[str, Any] = state if isinstance(state, dict) else {}
+        self._state = state_of_stand_in(partial) if isinstance(partial, Broken) else {}
         self.is_readable = self.problem is None or bool(self._state)
 
     def __getitem__(self, name: str) -> Any:
@@ -43,7 +42,8 @@ class Fields:
 
         One that is due at once is due by now, whatever the clock of its client has said.
         """
-        put, due = self["_put"], self["_due"]
+        put: int | None = self["_put"]
+        due: int | None = self["_due"]
         if due is None:
             return None if put is None else min(put, clock.now())
         return due if put is None else max(put, due)

@@ -22,7 +22,7 @@ from zcasync.job.secret import shown
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
 from zcasync.reports.fields import Fields
-from zcasync.reports.words import call_text, ending_text, type_name, unaddressed
+from zcasync.reports.words import call_text, ending_text, long_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
 
@@ -30,8 +30,6 @@ T = TypeVar("T")
 
 #: Longer representations are cut, in JSON too.
 REPR_CHARACTERS = 10_000
-#: A longer text is cut before it is written out: what anybody has put may be large.
-WRITTEN_OUT = 1_000_000
 #: Callbacks are shown to this depth, and at most so many of one partial.
 CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
@@ -235,10 +233,7 @@ def plain(value: Any) -> Any:
 def safe_repr(value: Any) -> str:
     """Return ``repr`` of a value, cut when it is long, without addresses; never raises."""
     try:
-        if isinstance(value, str | bytes) and len(value) > WRITTEN_OUT:
-            end = f"... ({len(value):,} characters)"
-            return f"{repr(value[:REPR_CHARACTERS])[: REPR_CHARACTERS - len(end)]}{end}"
-        text = repr(value)
+        text = long_text(value, REPR_CHARACTERS)
         return cut(text if isinstance(value, str) else unaddressed(text), REPR_CHARACTERS)
     except Exception as error:  # any class's own code may run here
         kind = type(value)

@@ -18,6 +18,7 @@ from ZODB.POSException import POSKeyError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import waiter
+from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.queues.restriction import is_absent
 from zcasync.reports.fields import Fields
@@ -149,7 +150,7 @@ def load(connection: Any, oids: Iterable[bytes]) -> None:
     sidecars = []
     for oid in oids:
         with contextlib.suppress(POSKeyError):
-            partial = connection.get(oid)
+            partial = get(connection, oid, PartialRecord)
             if broken(partial) is None and isinstance(partial, PartialRecord):
                 sidecars.append(partial.sidecar)
     load_all(connection, [one._p_oid for one in sidecars if one is not None])

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.python.reflect import qual
 
-from zcasync.job.callables import dotted
+from zcasync.job.callables import dotted, name_within
 from zcasync.job.failure import StoredFailure
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
@@ -21,6 +21,10 @@ from zcasync.text import cut, printable
 #: Longer representations of one argument, and longer texts of a call, are cut.
 ARGUMENT_CHARACTERS = 40
 CALL_CHARACTERS = 160
+#: A longer text is cut before it is written out: what anybody has put may be large.
+WRITTEN_OUT = 1_000_000
+#: Containers with more in them are not written out as a whole.
+MOST_ITEMS = 10_000
 #: Of an exception the listing shows no more than this.
 REMARK_CHARACTERS = 100
 #: That of a stored object names the connection it was loaded by.
@@ -49,7 +53,16 @@ class _Short(Repr):
         return text if "instance at" not in text else f"<{type(x).__qualname__}>"
 
 
-_short = _Short()
+class _Long(Repr):
+    """Representations of what is very large: its beginning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 1000
+        self.maxother = self.maxstring = 10_000
+
+
+_short, _long = _Short(), _Long()
 
 
 def object_text(obj: Any) -> str:
@@ -71,13 +84,39 @@ def value_text(value: Any) -> str:
         return f"<{type(value).__qualname__}: repr raised {type(error).__name__}>"
 
 
+def long_text(value: Any, limit: int) -> str:
+    """Return ``repr`` of a value; of one that is very large a part, for ``limit`` characters.
+
+    Raises whatever the ``repr`` of a class raises.
+    """
+    if isinstance(value, str | bytes) and len(value) > WRITTEN_OUT:
+        end = f"... ({len(value):,} characters)"
+        return f"{repr(value[:limit])[: limit - len(end)]}{end}"
+    return _long.repr(value) if _is_large(value) else repr(value)
+
+
+def _is_large(value: Any) -> bool:
+    """Return whether containers of plain Python hold very much: anybody can put that."""
+    size, left = 0, [value]
+    while left and size <= MOST_ITEMS:
+        one = left.pop()
+        kind = type(one)
+        if kind in (str, bytes):
+            size += len(one) // 100
+        elif kind in (list, tuple, set, frozenset, dict):
+            size += len(one)
+            if size <= MOST_ITEMS:
+                left += [*one, *one.values()] if kind is dict else one
+    return size > MOST_ITEMS
+
+
 def name_text(stored: Any) -> str:
     """Return the name of a stored callable, and of the object whose method it is."""
     if isinstance(stored, tuple):
         owner, method = stored
         return f"{type(owner).__qualname__}.{method} of {object_text(owner)}"
     if isinstance(stored, functools.partial):
-        return f"partial of {getattr(stored.func, '__qualname__', stored.func)!s}"
+        return f"partial of {name_within(stored)}"
     if hasattr(stored, "_p_jar"):
         return f"call of {object_text(stored)}"
     return ".".join(dotted(stored).split(".")[-2:])  # the module's own name is enough to know it

@@ -41,7 +41,7 @@ def stored_name(retry: Any) -> str | None:
     Raises ValueError, naming the argument, for what has no name that workers could import.
     """
     if retry is None or isinstance(retry, str):
-        return retry
+        return None if retry is None else str.__str__(retry)  # of no class of an application
     if isinstance(retry, int) and not isinstance(retry, bool):
         if retry < 0:
             raise ValueError(f"retry={retry}: a call cannot be tried again so many times")

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import transaction
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -16,6 +16,8 @@ from twisted.logger import Logger
 from zcasync.database.no_imports import by_name
 from zcasync.instance.settings import Settings
 from zcasync.liveness.watch import Watch
+from zcasync.salvage.records import Loss
+from zcasync.salvage.salvage import DAMAGE, NOT_DAMAGE, mend
 from zcasync.supervisor import registration
 from zcasync.supervisor.database_thread import IDatabaseThread
 from zcasync.supervisor.poll.environment import Environment
@@ -30,6 +32,8 @@ from zcasync.zeo.fenced import open_fenced
 from zcasync.zeo.history import require_same_history
 
 log = Logger()
+
+T = TypeVar("T")
 
 #: How long the last transaction may take before the supervisor leaves without it, as a ghost.
 FAREWELL_SECONDS = 4.0
@@ -78,20 +82,38 @@ class DatabaseSession:
         """
         self._connection = self._open()
         try:
-            manager, worker, incarnation, notes = registration.register(
-                self._connection,
-                self._worker,
-                self.engine,
-                self._wishes(),
-                self._watch,
-                self._environment.identity,
-                self._environment.home,
-            )
+            (manager, worker, incarnation, notes), lost = self._despite_damage(self._register)
         except BaseException:
             self.close()
             raise
         records = self._use(manager, worker, incarnation)
-        return Registered(incarnation._p_oid, records.thread_size, notes)
+        return Registered(incarnation._p_oid, records.thread_size, [*map(str, lost), *notes])
+
+    def _register(self) -> tuple[Any, Any, Any, list[str]]:
+        return registration.register(
+            self._connection,
+            self._worker,
+            self.engine,
+            self._wishes(),
+            self._watch,
+            self._environment.identity,
+            self._environment.home,
+        )
+
+    def _despite_damage(self, work: Callable[[], T]) -> tuple[T, list[Loss]]:
+        """Do the work; where damaged records have stopped it, begin these anew, and do it again.
+
+        Return what it returns, and what was lost.
+        """
+        try:
+            return work(), []
+        except NOT_DAMAGE:
+            raise
+        except DAMAGE:
+            lost = mend(self._connection)
+            if not lost:
+                raise
+        return work(), lost
 
     def _open(self) -> Any:
         """Return a connection that loads no code of the application."""
@@ -151,7 +173,8 @@ class DatabaseSession:
         require_same_history(self._db)
         if self._is_to_renew:
             self._renew()
-        result = self._passes.run(given, committed)
+        result, lost = self._despite_damage(lambda: self._passes.run(given, committed))
+        result.log[:0] = map(str, lost)
         if result.held is not None:
             self._held(result.held)
         return result

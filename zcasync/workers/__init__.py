@@ -4,6 +4,7 @@
     claims.py           SizedSequence and ClaimList: the claimed partials, a list for each child
     undo_guard.py        UndoGuard: protects the commits of a child from being undone
     completed.py        Completed: finished partials in the order of their end
+    completed_field_types.py what the attributes of their records can be
     completed_places.py in which page one of them is, by the time of its end
     incarnation.py      Incarnation: one run of an engine, the fencing token; its Ping
     fence.py            commits only while the incarnation lives

@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 from zope.interface import implementer
 
 from zcasync.errors import FullError
 from zcasync.interfaces import ISizedSequence
+from zcasync.job.field_types import (
+    ALL,
+    Check,
+    Checked,
+    is_count,
+    is_seconds,
+    is_stored,
+    needs,
+    optional,
+    stored,
+    tuple_of,
+)
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers.undo_guard import UndoGuard
 
 
-class Size(Unpublished, Persistent):  # type: ignore[misc]
+class Size(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """One number in a record of its own."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "value": is_count,
+        ALL: needs("value"),
+    }
 
     def __init__(self, value: int) -> None:
         self.value = value
 
 
-class ClaimList(Unpublished, Persistent):  # type: ignore[misc]
+class ClaimList(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The partials that are claimed for one child, in the order in which they will run.
 
     ``guard``: the record that every commit of the child writes.
     """
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "items": tuple_of(is_stored),
+        "mark": optional(is_seconds),
+        "deaths": is_count,
+        "guard": stored("zcasync.workers.undo_guard.UndoGuard"),
+        ALL: needs("guard"),
+    }
 
     items: tuple[PartialRecord, ...] = ()
     mark: float | None = None  # of the pass that has written it last, a moment of its machine
@@ -43,8 +68,15 @@ class ClaimList(Unpublished, Persistent):  # type: ignore[misc]
 
 
 @implementer(ISizedSequence)
-class SizedSequence(Unpublished, Persistent):  # type: ignore[misc]
+class SizedSequence(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ISizedSequence`."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "_lists": tuple_of(stored("zcasync.workers.claims.ClaimList")),
+        "unreadable": tuple_of(is_stored),
+        "_size": stored("zcasync.workers.claims.Size"),
+        ALL: needs("_size"),
+    }
 
     _lists: tuple[ClaimList, ...] = ()
     #: Claimed, and in quarantine because their records cannot be loaded, until an engine starts.
@@ -73,7 +105,20 @@ class SizedSequence(Unpublished, Persistent):  # type: ignore[misc]
         if value < 0:
             raise ValueError(f"size must not be negative: {value}")
         if value != self._size.value:
-            self._size.value = value
+            self._size.value = int(value)
+
+    @property
+    def size_record(self) -> Size:
+        """The record that holds the size."""
+        return self._size
+
+    @size_record.setter
+    def size_record(self, value: Size) -> None:
+        self._size = value
+
+    def replace_list(self, number: int, claims: ClaimList) -> None:
+        """Let another claim list be in the place of one whose record is missing."""
+        self._lists = (*self._lists[:number], claims, *self._lists[number + 1 :])
 
     @property
     def size_oid(self) -> bytes | None:

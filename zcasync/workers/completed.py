@@ -9,7 +9,7 @@ page costs the same on a busy day, and days are dropped as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from BTrees.IOBTree import IOBTree
@@ -19,9 +19,11 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.interfaces import ICompletedCollection
 from zcasync.job.broken import broken
+from zcasync.job.field_types import Checked
 from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
+from zcasync.workers import completed_field_types
 from zcasync.workers.completed_places import Places
 
 PAGE_SIZE = 32
@@ -35,9 +37,10 @@ _TAKEN_OF = {Outcome.FAILED: "failed", Outcome.CANCELLED: "cancelled"}
 RETENTION = timedelta(days=7)
 
 
-class Page(Unpublished, Persistent):  # type: ignore[misc]
+class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
+    FIELD_TYPES = completed_field_types.PAGE
     partials: tuple[PartialRecord, ...] = ()
     outcomes = b""  # a byte for each, an Outcome; empty while all have succeeded
     began: int | None = None  # when the first has ended, microseconds, where any was taken out
@@ -67,9 +70,10 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
         return bytes(one for place, one in enumerate(outcomes) if place not in kept)
 
 
-class Taken(Unpublished, Persistent):  # type: ignore[misc]
+class Taken(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """How many were taken out of the full pages of a bucket, in a record of its own."""
 
+    FIELD_TYPES = completed_field_types.TAKEN
     value = 0
     failed = 0
     cancelled = 0
@@ -86,9 +90,10 @@ class Taken(Unpublished, Persistent):  # type: ignore[misc]
         self.value = self.failed = self.cancelled = 0
 
 
-class Bucket(Unpublished, Persistent):  # type: ignore[misc]
+class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The pages of one period of time."""
 
+    FIELD_TYPES = completed_field_types.BUCKET
     full_failed = 0  # of those in the pages before the last one
     full_cancelled = 0
     #: How many of ``full`` were taken out; None: none ever was.
@@ -184,10 +189,17 @@ class Bucket(Unpublished, Persistent):  # type: ignore[misc]
 
 
 @implementer(ICompletedCollection)
-class Completed(Unpublished, Persistent):  # type: ignore[misc]
+class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ICompletedCollection`."""
 
+    FIELD_TYPES = completed_field_types.COMPLETED
     _buckets: tuple[Bucket, ...] = ()
+
+    def keep_buckets(self, keep: Callable[[Bucket], Bucket]) -> None:
+        """Let each bucket be the one that ``keep(bucket)`` returns."""
+        kept = tuple(map(keep, self._buckets))
+        if kept != self._buckets:
+            self._buckets = kept
 
     def add(self, partial: PartialRecord) -> None:
         self.extend([partial])

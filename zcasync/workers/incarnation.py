@@ -10,20 +10,49 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from persistent import Persistent
 
 from zcasync import clock
 from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.job.field_types import (
+    ALL,
+    Check,
+    Checked,
+    is_moment,
+    is_seconds,
+    is_text,
+    is_uuid,
+    needs,
+    one_of,
+    optional,
+    stored,
+)
 from zcasync.unpublished import Unpublished
 
 
-class Incarnation(Unpublished, Persistent):  # type: ignore[misc]
+def _are_versions(value: Any) -> bool:
+    return type(value) is dict and all(is_text(one) for pair in value.items() for one in pair)
+
+
+class Incarnation(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """One run of an engine for a worker; ``claims``: those of its children, None: unknown.
 
     ``home``: the path of the supervisor's home on its machine; None: no supervisor, or unknown.
     """
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "_engine": is_uuid,
+        "_worker": is_uuid,
+        **dict.fromkeys(("end_reason", "home"), optional(is_text)),
+        "ended": optional(is_moment),
+        "started": is_moment,
+        "identity": one_of(ProcessIdentity),
+        "claims": optional(stored("zcasync.workers.claims.SizedSequence")),
+        "versions": optional(_are_versions),
+        ALL: needs("_engine", "_worker", "identity", "started"),
+    }
 
     ended: int | None = None
     end_reason: str | None = None  # None while it lives
@@ -70,12 +99,18 @@ class Incarnation(Unpublished, Persistent):  # type: ignore[misc]
         self.end_reason = reason
 
 
-class Ping(Unpublished, Persistent):  # type: ignore[misc]
+class Ping(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The engine's sign of life: its record's serial is the signal, its content for people.
 
     ``promise``: the engine writes again within this many seconds, or it is dead.  ``monotonic``:
     the clock of the engine's machine, to be read by processes of the same boot only.
     """
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "at": optional(is_moment),
+        "promise": is_seconds,
+        "monotonic": optional(is_seconds),
+    }
 
     at: int | None = None
     promise = 0.0

@@ -13,6 +13,8 @@ from typing import Any
 from persistent import Persistent
 from ZODB.POSException import ConflictError, POSKeyError
 
+from zcasync.errors import DamagedRecord
+from zcasync.job.field_types import is_count
 from zcasync.unpublished import Unpublished
 
 
@@ -30,7 +32,9 @@ class UndoGuard(Unpublished, Persistent):  # type: ignore[misc]
         return self.count
 
     def __setstate__(self, state: int) -> None:
-        """Take the number."""
+        """Take the number.  Raises DamagedRecord where it is none."""
+        if not is_count(state):
+            raise DamagedRecord(f"its state is of type {type(state).__name__}")
         self.count = state
 
     def write(self) -> None:

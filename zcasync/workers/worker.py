@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator, MutableMapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
@@ -19,6 +19,17 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import IWorker, IWorkers
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
+from zcasync.job.field_types import (
+    ALL,
+    Check,
+    Checked,
+    is_seconds,
+    is_uuid,
+    needs,
+    one_of,
+    optional,
+    stored,
+)
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
@@ -29,9 +40,24 @@ from zcasync.workers.incarnation import Incarnation, Ping
 DURATIONS = frozenset({"poll_seconds", "ping_interval", "ping_death_interval"})
 
 
+def _is_duration(value: Any) -> bool:
+    return is_seconds(value) and 0 < value < float("inf")
+
+
 @implementer(IWorker)
-class Worker(Unpublished, Persistent):  # type: ignore[misc]
+class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IWorker`."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        **dict.fromkeys(DURATIONS, _is_duration),
+        "_uuid": is_uuid,
+        "_engine": optional(is_uuid),
+        "incarnation": optional(stored("zcasync.workers.incarnation.Incarnation")),
+        **dict.fromkeys(("thread", "reactor"), stored("zcasync.workers.claims.SizedSequence")),
+        "completed": stored("zcasync.workers.completed.Completed"),
+        "ping": stored("zcasync.workers.incarnation.Ping"),
+        ALL: needs("_uuid", "thread", "reactor", "completed", "ping"),
+    }
 
     poll_seconds = 5
     ping_interval = 20
@@ -42,6 +68,7 @@ class Worker(Unpublished, Persistent):  # type: ignore[misc]
     def __setattr__(self, name: str, value: Any) -> None:
         if name in DURATIONS:
             _require_seconds(name, value)
+            value = value if type(value) in (int, float) else float(value)
         super().__setattr__(name, value)
 
     def __init__(self, UUID: uuid.UUID) -> None:
@@ -61,6 +88,11 @@ class Worker(Unpublished, Persistent):  # type: ignore[misc]
     def uuid_bytes(self) -> bytes:
         """The bytes of the worker's UUID."""
         return self._uuid  # type: ignore[no-any-return]
+
+    @property
+    def sequences(self) -> tuple[SizedSequence, SizedSequence]:
+        """What is claimed, of both kinds."""
+        return self.thread, self.reactor
 
     @property
     def engine_bytes(self) -> bytes | None:
@@ -111,8 +143,13 @@ class Worker(Unpublished, Persistent):  # type: ignore[misc]
 
 
 @implementer(IWorkers)
-class Workers(Unpublished, Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[misc,override]
+class Workers(Checked, Unpublished, Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[misc,override]
     """See :class:`zcasync.interfaces.IWorkers`."""
+
+    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+        "_workers": one_of(OOBTree),
+        ALL: needs("_workers"),
+    }
 
     def __init__(self, manager: Any = None) -> None:
         self.__parent__ = manager
@@ -134,6 +171,10 @@ class Workers(Unpublished, Persistent, MutableMapping[uuid.UUID, Worker]):  # ty
     def __setitem__(self, key: uuid.UUID, worker: Worker) -> None:
         if not IWorker.providedBy(worker) or key != worker.UUID:
             raise ValueError(f"under {key} belongs a Worker with that UUID, not {worker!r}")
+        self._workers[_key(key)] = worker
+
+    def replace(self, key: uuid.UUID, worker: Worker) -> None:
+        """Let another worker be in the place of one whose record is missing."""
         self._workers[_key(key)] = worker
 
     def __delitem__(self, key: uuid.UUID) -> None:

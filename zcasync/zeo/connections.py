@@ -72,6 +72,20 @@ def cached(connection: Any, oid: bytes) -> Any:
     return connection._cache.get(oid)
 
 
+def ghost(connection: Any, oid: bytes, kind: Any) -> Any:
+    """Return the object with this oid, not loaded, of a class that its record need not say.
+
+    It takes the place of one of another class.
+    """
+    found = cached(connection, oid)
+    if not isinstance(found, kind):
+        if found is not None:
+            del connection._cache[oid]
+        found = kind.__new__(kind)
+        connection._cache.new_ghost(oid, found)
+    return found
+
+
 def cache_size(connection: Any) -> int:
     """Return how many loaded objects a connection keeps for its next transaction."""
     return connection._cache.cache_size  # type: ignore[no-any-return]

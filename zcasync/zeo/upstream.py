@@ -241,7 +241,7 @@ NAMES: Names = {
         "release": "(self)",
         "tpc_begin": "(self, transaction)",
     },
-    "persistent:PickleCache": {"cache_size": None, "get": None},
+    "persistent:PickleCache": {"cache_size": None, "get": None, "new_ghost": None},
     "transaction._transaction:Transaction": _attributes(
         "_after_abort _after_commit _before_abort _before_commit _data _resources _synchronizers"
     ),

@@ -13,6 +13,7 @@ from ZODB.POSException import POSKeyError
 
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
+from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.interruption import cancel
 from zcasync.supervisor.poll.messages import Wish
@@ -92,7 +93,7 @@ def _held(worker: Worker) -> set[bytes]:
 def _find(connection: Any, oid: bytes) -> PartialRecord | str:
     """Return the partial with this oid when it waits, else why there is nothing to cancel."""
     try:
-        partial = connection.get(oid)
+        partial = get(connection, oid, PartialRecord)
     except POSKeyError:
         return "there is no such job"
     problem = broken(partial)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from zcasync.job.broken import broken
+from zcasync.job.loadable import get
+from zcasync.job.record import PartialRecord
 from zcasync.perform.progress import Progress, note
 from zcasync.supervisor.poll.messages import Wish
 from zcasync.supervisor.poll.records import EngineRecords
@@ -54,7 +56,7 @@ def note_progress(progress: Mapping[bytes, Progress], records: EngineRecords) ->
     """Note reports (by the oids of their jobs) in the records of those that still run."""
     for oid, report in progress.items():
         with granting(Wish(oid)):
-            partial = records.connection.get(oid)
+            partial = get(records.connection, oid, PartialRecord)
             if broken(partial) is not None or partial.claim is not records.incarnation:
                 continue
             if partial.is_unfinished:

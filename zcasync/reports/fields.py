@@ -43,7 +43,8 @@ class Fields:
 
         One that is due at once is due by now, whatever the clock of its client has said.
         """
-        put, due = self["_put"], self["_due"]
+        put: int | None = self["_put"]
+        due: int | None = self["_due"]
         if due is None:
             return None if put is None else min(put, clock.now())
         return due if put is None else max(put, due)

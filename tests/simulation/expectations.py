@@ -164,7 +164,7 @@ class Expectations:
             assert value <= most, f"{call.name} took effect {value} times"
         if kind.once:
             assert here.outside[call.outside] <= 1, f"{call.name} was made twice"
-        assert partial._interruptions <= (kind.limit or 99)
+        assert partial._interruptions <= (kind.last_limit or 99)
         return interruptions
 
     # at rest
@@ -265,7 +265,8 @@ class Expectations:
         kind = call.kind
         if "interrupted" in reason or "begun before" in reason:
             number = partial._interruptions
-            is_right = number >= 1 or "begun" in reason if kind.once else number == kind.limit
+            limits = range(kind.limit or 0, (kind.last_limit or 0) + 1)
+            is_right = number >= 1 or "begun" in reason if kind.once else number in limits
             assert is_right, f"{call.name}: {reason}: {number}"
         elif "begin_by" in reason:
             assert isinstance(call, Job)

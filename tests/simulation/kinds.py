@@ -44,6 +44,16 @@ class Kind:
         """Whether it begins once at most."""
         return self.options.get("retry") == "never"
 
+    @property
+    def last_limit(self) -> int | None:
+        """The interruption that ends it at the latest.
+
+        A policy of the application's own is asked by the process that is to make the call again.
+        Where that dies before it can answer, the limit of the default one counts.
+        """
+        is_own = ":" in self.options.get("retry", "")
+        return INTERRUPTION_LIMIT if is_own else self.limit
+
 
 def _with(**options: Any) -> dict[str, Any]:
     return options

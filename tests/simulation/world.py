@@ -305,4 +305,6 @@ class World:
 
 
 def _lives(process: Any) -> bool:
+    if isinstance(process, Client):
+        return False  # a Deferred is refused there: nobody waits for it
     return process.is_alive if isinstance(process, Supervisor) else not process.is_gone

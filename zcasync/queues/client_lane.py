@@ -64,8 +64,9 @@ def append(
 
     ``page_size``: the number of entries in a page that is new in this transaction.
     """
-    inbox = _own_inbox(queue)
-    if _client_lane(queue).is_clock_set(inbox):
+    client_lane = _client_lane(queue)
+    inbox = _own_inbox(queue, client_lane)
+    if client_lane.is_clock_set(inbox):
         inbox._p_changed = True  # so that it says by which clock these are put
     for partial in partials:
         last = inbox.last
@@ -97,12 +98,15 @@ def _client_lane(queue: LaneHolder) -> ClientLane:
         lanes = {}
         setattr(queue._p_jar, CLIENT_LANES, lanes)
         compare_at_connect(queue._p_jar.db())  # it may be a client that we have not made
-    return lanes.setdefault(queue._p_oid, ClientLane(uuid.uuid4().bytes, uuid.uuid4().bytes))
+    client_lane = lanes.get(queue._p_oid)
+    if client_lane is None:
+        client_lane = ClientLane(uuid.uuid4().bytes, uuid.uuid4().bytes)
+        lanes[queue._p_oid] = client_lane
+    return client_lane
 
 
-def _own_inbox(queue: LaneHolder) -> Inbox:
+def _own_inbox(queue: LaneHolder, client_lane: ClientLane) -> Inbox:
     """Return the inbox that this connection appends to."""
-    client_lane = _client_lane(queue)
     inbox = client_lane.inbox
     if inbox is None or inbox._p_jar is not queue._p_jar:
         inbox = own_lane(queue).inbox

@@ -154,6 +154,11 @@ MADE_BY = {
     "PartialRecord.ensure_sidecar": "claim_by_a add_callback",
     "PartialRecord.hand_result_to": "wait_for",
     "UndoGuard.write": "complete wait_for reschedule",
+    # Of a salvage, in the place of what is missing or damaged: no operation can read that.
+    "PartialQueue.replace_lane": "",
+    "SizedSequence.replace_list": "",
+    "Workers.replace": "",
+    "Completed.keep_buckets": "",
 }
 
 

@@ -36,6 +36,8 @@ from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 ENOUGH = 60
 #: The database itself: without its root not even ZODB opens it.
 ROOT = "persistent.mapping"
+#: What leads to everything: damaged together with others it may not be found again.
+TRUNK = "zcasync.datamanager"
 
 
 class Home:
@@ -77,7 +79,7 @@ class Home:
             while True:
                 here, _, data, oid = storage.record_iternext(oid)
                 module, name = get_pickle_metadata(data)
-                if module != ROOT:
+                if module not in (ROOT, TRUNK):
                     found[f"{module}.{name}"].append(here)
                 if oid is None:
                     return found

@@ -14,8 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.salvage.survivor import Home, Survivor
-from tests.support.damage import DAMAGES, Damage, truncated, with_random_bytes
+from tests.support.damage import (
+    DAMAGES,
+    Damage,
+    truncated,
+    with_random_bytes,
+)
 from tests.support.sessions import Session
+from zcasync.errors import ConfigurationError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.ids import hex_oid
@@ -95,3 +101,40 @@ def test_all_jobs_but_the_damaged_ones_run_and_those_can_be_discarded(
         session.close()
     left = home.run("jobs", "--limit", "300")[1]
     assert "cannot be loaded" not in left
+
+
+@pytest.mark.parametrize("how", [with_random_bytes, truncated])
+def test_the_data_manager_is_restored_as_it_was(
+    made: Made, copy: Callable[[], Home], how: Damage
+) -> None:
+    home, (_, jobs, _) = copy(), made
+    with closing(home.open()) as db:
+        session = Session(db)
+        oid = session.manager._p_oid
+        session.close()
+    home.damage(oid, how, random.Random(4711))
+    assert hex_oid(oid) in home.run("check", "--deep")[1]
+    with closing(home.open()) as db:
+        survivor = Survivor(db)
+        survivor.work()
+        assert f"record {hex_oid(oid)}, the record of the data manager" in survivor.log[0]
+        session = Session(db)
+        assert {session.connection.get(one).state for one in jobs["pending"]} == {COMPLETED}
+        session.close()
+    assert home.run("check", "--deep")[0] == 0
+
+
+def test_without_a_data_manager_everything_ends_with_what_to_do(
+    made: Made, copy: Callable[[], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copy()
+    monkeypatch.setattr("zcasync.salvage.records.restore", lambda obj: False)
+    with closing(home.open()) as db:
+        session = Session(db)
+        oid = session.manager._p_oid
+        session.close()
+    home.damage(oid, with_random_bytes, random.Random(4711))
+    for words in READING:
+        assert home.run(*words)[0] == 2
+    with closing(home.open()) as db, pytest.raises(ConfigurationError, match="restore a backup"):
+        Survivor(db).work()

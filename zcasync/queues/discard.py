@@ -16,7 +16,6 @@ from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.queues.again import let_go
 from zcasync.queues.lane import Entry, Lane
-from zcasync.queues.restriction import BROKEN
 
 
 def discard(queue: Any, partials: Collection[PartialRecord]) -> None:
@@ -37,7 +36,7 @@ def discard_unreadable(manager: Any, oid: bytes) -> bool:
     """
     for queue in (manager.thread, manager.reactor):
         for lane in queue.lanes().values():
-            for entry in _set_aside(lane, oid):
+            for entry in _filed(lane, oid):
                 lane.drop(entry)
     for worker in manager.workers.values():
         for sequence in worker.sequences:
@@ -51,21 +50,19 @@ def discard_unreadable(manager: Any, oid: bytes) -> bool:
 def _is_left(manager: Any, oid: bytes) -> bool:
     """Return whether a partial is where its worker has not come to it yet."""
     lanes = [lane for one in (manager.thread, manager.reactor) for lane in one.lanes().values()]
-    trees = [tree for lane in lanes for tree in (lane.filed or {}).values()]
     places = (
         *((one for _, one in lane.unread()) for lane in lanes),
-        *(tree.values() for tree in trees),
         *(sequence for worker in manager.workers.values() for sequence in worker.sequences),
     )
     return any(one._p_oid == oid for place in places for one in place)
 
 
-def _set_aside(lane: Lane, oid: bytes) -> Iterator[Entry]:
-    """Yield the entry of a record that claimers could not load."""
-    tree = None if lane.filed is None else lane.filed.get(BROKEN)
-    for key, partial in [] if tree is None else list(tree.items()):
-        if partial._p_oid == oid:
-            yield Entry(key[0], partial, None, 0, BROKEN, key)
+def _filed(lane: Lane, oid: bytes) -> Iterator[Entry]:
+    """Yield the entries of a record in the trees, set aside or not."""
+    for restriction, tree in list((lane.filed or {}).items()):
+        for key, partial in list(tree.items()):
+            if partial._p_oid == oid:
+                yield Entry(key[0], partial, None, 0, restriction, key)
 
 
 def require_discardable(partial: PartialRecord) -> None:

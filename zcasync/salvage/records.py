@@ -110,9 +110,19 @@ class Records:
         # What it refers to may not even say its class any more: that is to be begun anew, not this.
         for oid, is_bare in references(obj):
             found = self._found(oid, kind) if is_bare else []
-            is_other = found and not isinstance(found[0], kind)
-            self._kept += [ghost(self._connection, oid, kind)] if is_other else found
+            if found and not isinstance(found[0], kind):
+                found = [self._of_its_class(oid, kind)]
+            self._kept += found
         return why_unloadable(obj)
+
+    def _of_its_class(self, oid: bytes, kind: type) -> Any:
+        """Return an object of this class, to be written again, whose record says another one."""
+        made = ghost(self._connection, oid, kind)
+        if why_unloadable(made) is None:
+            made._p_changed = True
+            what = f"of class {kind.__qualname__}"
+            self.losses.append(Loss(oid, what, "its record says that it is of another class"))
+        return made
 
     def referred(self, obj: Any, kind: type) -> list[Any]:
         """Return what a damaged record still refers to, and what is of this class."""

@@ -87,7 +87,8 @@ class DatabaseSession:
             self.close()
             raise
         records = self._use(manager, worker, incarnation)
-        return Registered(incarnation._p_oid, records.thread_size, [*map(str, lost), *notes])
+        size, more = self._despite_damage(lambda: records.thread_size)
+        return Registered(incarnation._p_oid, size, [*map(str, [*lost, *more]), *notes])
 
     def _register(self) -> tuple[Any, Any, Any, list[str]]:
         return registration.register(

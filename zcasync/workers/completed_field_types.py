@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from BTrees.IOBTree import IOBTree
 
 from zcasync.job.field_types import (
@@ -18,16 +16,10 @@ from zcasync.job.field_types import (
     stored,
     tuple_of,
 )
-from zcasync.job.outcome import Outcome
-
-
-def _are_outcomes(value: Any) -> bool:
-    return type(value) is bytes and all(one in set(Outcome) for one in value)
-
 
 PAGE: dict[str, Check] = {
     "partials": tuple_of(is_stored),
-    "outcomes": _are_outcomes,
+    "outcomes": one_of(bytes),
     "began": optional(is_moment),
 }
 TAKEN: dict[str, Check] = dict.fromkeys(("value", "failed", "cancelled"), is_count)

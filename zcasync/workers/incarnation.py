@@ -25,7 +25,6 @@ from zcasync.job.field_types import (
     is_text,
     is_uuid,
     needs,
-    one_of,
     optional,
     stored,
 )
@@ -48,7 +47,7 @@ class Incarnation(Checked, Unpublished, Persistent):  # type: ignore[misc]
         **dict.fromkeys(("end_reason", "home"), optional(is_text)),
         "ended": optional(is_moment),
         "started": is_moment,
-        "identity": one_of(ProcessIdentity),
+        "identity": stored("zcasync.instance.process_identity.ProcessIdentity"),
         "claims": optional(stored("zcasync.workers.claims.SizedSequence")),
         "versions": optional(_are_versions),
         ALL: needs("_engine", "_worker", "identity", "started"),

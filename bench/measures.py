@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import cpu, depth, floor, footprint, latency, throughput, writers
+from bench import checks, cpu, depth, floor, footprint, latency, throughput, writers
 from bench.place import Place, served
 from bench.rows import Row, Say
 from bench.scale import Scale
@@ -14,6 +14,7 @@ from bench.scale import Scale
 SHARED: dict[str, Callable[[Place, Scale, Say], list[Row]]] = {
     "floor": floor.measure,
     "throughput": throughput.measure,
+    "checks": checks.measure,
     "latency": latency.measure,
     "trips": latency.measure_trips,
     "chains": throughput.measure_chains,

@@ -210,9 +210,14 @@ class IPartialQueue(Interface):
         """Put a call in the queue; return its IDataManagerPartial.
 
         ``item``: a function, a method of a persistent object, or a partial.  ``begin_after``: an
-        aware datetime, not before which it runs (ValueError for a naive one; the past means now).
-        ``begin_by``: a timedelta from then; a call not begun by its end is ended with an
-        AbortedError (TypeError, ValueError for what is no timedelta, or negative).
+        aware datetime, not before which it runs (ValueError for a naive one, or outside of the
+        years 1 to 9999 in UTC; the past means now).  ``begin_by``: a timedelta from then; a call
+        not begun by its end is ended with an AbortedError (TypeError, ValueError for what is no
+        timedelta, or negative).
+
+        Now is the worker's, whatever the clock of this process says: without ``begin_after`` a call
+        is due at once, and what counts from now on, ``begin_by`` and ``delay``, counts in the time
+        of the worker that comes to it first.  A ``begin_after`` is UTC by the worker's clock.
 
         Options: ``delay``, in place of ``begin_after``: seconds, or a timedelta, from now on (both:
         ValueError).  ``batch=True`` allows that the call is committed together with others
@@ -255,7 +260,10 @@ class IPartialQueue(Interface):
         """Iterate over the due partials, in order; loaded as they are asked for."""
 
     def __iter__():
-        """Iterate over all waiting partials in the order of ``begin_after``."""
+        """Iterate over all waiting partials in the order of ``begin_after``.
+
+        Of those that are due at once that is the time of the put by the client's clock.
+        """
 
     def __len__():
         """Return the number of waiting partials, due and held."""
@@ -408,7 +416,10 @@ class IDataManagerPartial(IPartial):
     """A partial that can wait in a queue."""
 
     queue = Attribute("The queue it was put in, or None.")
-    begin_after = Attribute("Not before this moment: an aware datetime in UTC; None before put.")
+    begin_after = Attribute(
+        "Not before this moment: an aware datetime in UTC; None before put.  Where it counts from "
+        "the put, by the client's clock until a worker comes to it, whose clock may differ."
+    )
     begin_by = Attribute(
         "A timedelta from begin_after, checked at the first start; None: no limit."
     )

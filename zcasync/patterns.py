@@ -62,13 +62,12 @@ def run_where(
     again = Partial.bind(run_where, check, inner, delay, tuple(sorted(passed_by)))
     again.selectedUUIDs.update(outer.selectedUUIDs)
     again.excludedUUIDs.update(excluded | passed_by)
-    begin_after = clock.now() + int(delay * 1_000_000)
-    begin_by = None
+    wait, begin_by = timedelta(seconds=delay), None
     if outer.deadline is not None:  # the whole journey has one deadline
-        begin_after = min(begin_after, outer.deadline)
-        begin_by = (outer.deadline - begin_after) * clock.MICROSECOND
-    moment = clock.to_datetime(begin_after)
-    queue.put(again, moment, begin_by, batch=outer.is_batch, secret=outer.secret)
+        left = max(0, outer.deadline - clock.now()) * clock.MICROSECOND
+        wait = min(wait, left)
+        begin_by = left - wait
+    queue.put(again, begin_by=begin_by, delay=wait, batch=outer.is_batch, secret=outer.secret)
     return again
 
 

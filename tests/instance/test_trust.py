@@ -48,7 +48,7 @@ print(json.dumps(ended))
 ENTER_ALL = """
 import json, os, sys
 import zcasync
-from zcasync.child.job_thread import opener
+from zcasync.child.opening import opener
 from zcasync.errors import ConfigurationError
 from zcasync.instanceuuid import getUUID, readUUID
 from zcasync.protocol.child_spec import ChildSpec

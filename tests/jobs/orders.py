@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from persistent import Persistent
 
 
@@ -18,3 +20,26 @@ def paid(result: object) -> None:
 
 def unpaid(failure: object) -> None:
     """Remind the customer."""
+
+
+class Note:
+    """What is said to a customer; not persistent."""
+
+    text = ""
+
+
+class TwiceAtMost:
+    """A retry policy: one more attempt, whatever was wrong."""
+
+    at_most_once = False
+
+    def __init__(self, partial: Any) -> None:
+        """Of this partial."""
+
+    def jobError(self, failure: Any, counts: Any) -> bool:
+        return bool(counts.exceptions < 2)
+
+    commitError = jobError
+
+    def interrupted(self, counts: Any) -> bool:
+        return bool(counts.interruptions < 2)

@@ -17,7 +17,7 @@ from zcasync.database.missing_classes import class_factory
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
 from zcasync.queues.client_lane import own_lane, tally_lane
-from zcasync.queues.lane import BROKEN
+from zcasync.queues.restriction import BROKEN
 from zcasync.workers.worker import Worker
 
 

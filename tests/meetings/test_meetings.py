@@ -8,6 +8,7 @@ import pytest
 
 from tests.meetings.meeting import meet
 from tests.meetings.operations import OPERATIONS
+from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.record import PartialRecord
 from zcasync.meetings import MADE_BY, meetings
 from zcasync.queues.lane import Inbox, Lane, Page
@@ -27,9 +28,9 @@ READERS: dict[type, set[str]] = {
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
-        "count_held", "unread", "is_empty",
+        "unread", "unread_pages", "is_empty",
     },
-    Page: set(),
+    Page: {"is_at_once", "count_held"},
     Inbox: set(),
     PageIndex: {"notes"},
     ClaimList: set(),
@@ -39,6 +40,7 @@ READERS: dict[type, set[str]] = {
     Completed: {"first", "last", "iter", "with_outcome"},
     Incarnation: set(),
     Ping: set(),
+    AttemptRecord: set(),
     PartialRecord: set(),
     UndoGuard: set(),
 }  # fmt: skip

@@ -114,8 +114,8 @@ def test_the_time_of_the_next_due_partial_is_known(session: Session, fake_clock:
     session.commit()
     claim_all(session)
 
-    assert queue.next_due(ONE.bytes) == late._due
-    assert queue.next_due(TWO.bytes) == not_mine._due
+    assert queue.next_due(ONE.bytes) == late.due
+    assert queue.next_due(TWO.bytes) == not_mine.due
 
 
 def test_partials_that_no_claim_has_read_are_due_now(
@@ -128,7 +128,7 @@ def test_partials_that_no_claim_has_read_are_due_now(
     assert session.claim() == []
     assert session.queue.next_due(ONE.bytes) == fake_clock.microseconds
     assert session.claim() == behind
-    assert session.queue.next_due(ONE.bytes) == late[0]._due
+    assert session.queue.next_due(ONE.bytes) == late[0].due
 
 
 @pytest.mark.parametrize("how", ["selected", "excluded"])

@@ -137,7 +137,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert len(claimed.partials) <= limit
         for partial in claimed.partials:
             assert partial.may_run_on(worker.bytes) or partial.is_too_late
-            assert partial._due <= self.clock.microseconds
+            assert partial.due <= self.clock.microseconds
         self.take(session, claimed.partials)
         session.commit()
 
@@ -195,7 +195,7 @@ class QueueMachine(RuleBasedStateMachine):
         queue = self.reader.queue
         found = list(queue)
         oids = [partial._p_oid for partial in found]
-        dues = [partial._due for partial in found]
+        dues = [partial.due for partial in found]
 
         assert len(oids) == len(set(oids))
         assert set(oids) == self.expected.waiting

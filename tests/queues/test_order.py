@@ -13,7 +13,8 @@ from tests.support.sessions import ONE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
-from zcasync.queues.lane import BROKEN, Page
+from zcasync.queues.lane import Page
+from zcasync.queues.restriction import BROKEN
 
 
 def put_at(session: Session, clock: FakeClock, *minutes: int) -> list[Partial]:

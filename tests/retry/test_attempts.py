@@ -320,11 +320,11 @@ def test_a_retry_time_that_has_passed_keeps_the_old_place(session: Session) -> N
     session.commit()
     session.activate(first)
     first._retry_at = 1
-    before = first._due
+    before = first.due
     give_back(session, first)
     give_back(session, second)
 
-    assert first._due == before
+    assert first.due == before
     assert session.claim() == [first, second]
 
 

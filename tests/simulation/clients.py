@@ -28,6 +28,8 @@ from zcasync.workers.worker import Worker
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+#: Microseconds of one.
+SECOND = 1_000_000
 #: Who cancels.
 WHO = "jane"
 
@@ -49,7 +51,8 @@ class Job(Call):
 
     due: int = 0
     callbacks: list[Call] = field(default_factory=list)
-    has_deadline: bool = False
+    may_be_missed_at: int | None = None  # world time, microseconds; None: it has no begin_by
+    counts_from_put: bool = False  # so an engine whose clock differs may change its times
     was_cancelled: bool = False
 
     @property
@@ -119,12 +122,15 @@ class Client:
             if workers is not None:
                 uuids = partial.selectedUUIDs if workers[1] else partial.excludedUUIDs
                 uuids.add(workers[0])
-            begin_after = clock.to_datetime(clock.now()) + timedelta(seconds=after)
             begin_by = None if by is None else timedelta(seconds=by)
-            queue.put(partial, begin_after, begin_by, **kind.options)
-            job.has_deadline = by is not None
+            queue.put(partial, begin_by=begin_by, **_when(after), **kind.options)
+            if by is not None:
+                is_absolute = not partial.has_times_to_settle
+                begins = partial.due if is_absolute else self.world.microseconds + after * SECOND
+                job.may_be_missed_at = begins + by * SECOND
         for partial, job in made:
-            job.oid, job.due = partial._p_oid, partial._due or 0
+            job.oid, job.due = partial._p_oid, partial.due
+            job.counts_from_put = partial.has_times_to_settle
         return [job for _, job in made] if self._commit(made[0][1].oid) else []
 
     def _commit(self, new: bytes) -> bool:
@@ -234,6 +240,18 @@ class Client:
             with contextlib.suppress(ConflictError, ClientDisconnected):
                 self.session.commit()
             self.session.abort()
+
+
+def _when(seconds: int) -> dict[str, Any]:
+    """The options of a put for now, for a time of the clock, or for one that counts from the put.
+
+    A time by the clock of a client that is wrong is another one.
+    """
+    if not seconds:
+        return {}
+    if seconds % 7200:
+        return {"delay": seconds}
+    return {"begin_after": clock.to_datetime(clock.now() + seconds * 1_000_000)}
 
 
 class _Nobody:

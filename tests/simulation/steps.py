@@ -199,6 +199,7 @@ class Doing:
 
     def advance(self) -> None:
         """Time passes, and the storage's clock jumps to wherever it likes."""
+        self.history.world.was_clock_set = True
         self.history.world.storage_offset = self.chance.choice([-1e6, 0.0, 1e6])
         self.history.world.advance(self.chance.choice([0.5, 3.0, 6.0, 22.0]))
 

@@ -144,6 +144,7 @@ class Supervisor:
                 sleep=lambda seconds: world.turns.pause(),
                 chance=random.Random(self.pid),
                 identity=lambda: identity_of(machine, self.pid),
+                moment_of=world.moment_of,
                 housekeeping=world.idle_lane / 2,
                 idle_lane=world.idle_lane,
             ),

@@ -14,6 +14,7 @@ from typing import Any
 import transaction
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError, POSKeyError
+from ZODB.utils import u64
 
 from tests.simulation.burials import suspects, watched
 from tests.simulation.children import SimulatedChild
@@ -21,6 +22,7 @@ from tests.simulation.clients import Client
 from tests.simulation.databases import new_servers
 from tests.simulation.identities import sight
 from tests.simulation.jobs import Crash, here
+from tests.simulation.server import TICKS
 from tests.simulation.supervisors import Supervisor
 from tests.simulation.turns import Turns
 from tests.simulation.twists import Twist
@@ -30,6 +32,8 @@ from zcasync.instance.lock import AlreadyServed
 from zcasync.retry.attempts import Timing
 
 HOUR = 3_600_000_000  # microseconds
+#: When worlds begin, microseconds.
+BEGIN = 1_155_222_000_000_000
 #: The workers: name, machine, how wrong its clock is.
 PLACES = (
     (uuid.UUID(int=1), "near", 0),
@@ -56,8 +60,8 @@ class World:
 
     def __init__(self, apart: bool = False, idle_lane: float = IDLE_LANE_SECONDS) -> None:
         self.seconds = 0.0
-        self.microseconds = 1_155_222_000_000_000
-        self.storage_offset = 0.0
+        self.microseconds = BEGIN
+        self.storage_offset, self.was_clock_set = 0.0, False
         self.apart, self.idle_lane = apart, idle_lane
         self.tally: Counts[str] = Counts()
         self.turns = Turns()
@@ -139,6 +143,10 @@ class World:
 
     def _storage_seconds(self) -> float:
         return 1e9 + self.seconds + self.storage_offset
+
+    def moment_of(self, tid: bytes) -> int:
+        """When a transaction was made, by the storage's clock: microseconds."""
+        return int((u64(tid) / TICKS - 1e9) * 1_000_000) + BEGIN
 
     # whose turn it is
 

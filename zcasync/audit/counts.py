@@ -15,8 +15,9 @@ from zcasync.audit.finding import Finding, Kind, Remedy
 from zcasync.audit.places import Places, Waiting, pages
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import BROKEN, Lane
+from zcasync.queues.lane import Lane
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.restriction import BROKEN
 from zcasync.workers.worker import Worker
 
 #: Clients count what is held by their own clocks: what is due about now is not judged.
@@ -47,7 +48,7 @@ class QueueCount:
                 self.waiting += 1
                 continue
             self.gone += 1
-            if one.due > self._from:
+            if one.due > self._from and not one.is_at_once:
                 self.held[one.due] += 1
 
     def wrong_by(self) -> int:

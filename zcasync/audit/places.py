@@ -16,18 +16,23 @@ from zcasync.audit.finding import Finding, Kind, Remedy
 from zcasync.datamanager import DataManager
 from zcasync.errors import FOREIGN_CODE
 from zcasync.job.ids import hex_oid
-from zcasync.queues.lane import BROKEN, Lane, Page
+from zcasync.queues.lane import Lane, Page
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.restriction import BROKEN, is_at_once
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.worker import Worker
 
 
 class Waiting(NamedTuple):
-    """An entry of a queue; ``is_aside``: its record could not be loaded."""
+    """An entry of a queue; ``is_aside``: its record could not be loaded.
+
+    ``is_at_once``: it does not wait for its time, as far as its place tells.
+    """
 
     queue: PartialQueue
     due: int
     is_aside: bool
+    is_at_once: bool
 
 
 class Claimed(NamedTuple):
@@ -120,14 +125,18 @@ def _add_queue(places: Places, queue: PartialQueue) -> None:
 
 
 def _add_inbox(places: Places, queue: PartialQueue, lane: Lane) -> None:
-    for due, partial in lane.unread():
-        places.add(places.waiting, partial, Waiting(queue, due, is_aside=False))
+    for page, first in lane.unread_pages():
+        for number in range(first, len(page.partials)):
+            due, is_at_once = page.base + page.dues[number], page.is_at_once(number)
+            place = Waiting(queue, due, is_aside=False, is_at_once=is_at_once)
+            places.add(places.waiting, page.partials[number], place)
 
 
 def _add_filed(places: Places, queue: PartialQueue, lane: Lane) -> None:
     for restriction, tree in (lane.filed or {}).items():
         for (due, _), partial in tree.items():
-            places.add(places.waiting, partial, Waiting(queue, due, restriction == BROKEN))
+            place = Waiting(queue, due, restriction == BROKEN, is_at_once(restriction))
+            places.add(places.waiting, partial, place)
 
 
 def _add_workers(places: Places) -> None:

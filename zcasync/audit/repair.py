@@ -72,7 +72,7 @@ def _again(inspection: Inspection, finding: Finding) -> Finding | None:
 
 def _file(partial: PartialRecord, places: Places) -> None:
     _keep_claims(partial, places, None)
-    append(partial.queue, [(partial.due, partial)])
+    append(partial.queue, [partial])
     partial.rewrite()  # so that nobody else files it, too
 
 

@@ -7,6 +7,8 @@
     batches.py       JobBatch: waiting jobs that share a commit
     read_ahead.py    asks for a job's records when the invalidation of its claim arrives
     reply_buffer.py  sends the ends of short jobs together
+    opening.py       opens the databases that the specification names
+    loading_watch.py ends the process where a job takes too long to load what it needs
     output.py        stdout and stderr, marked with the ids of jobs
 
 The reactor runs in the main thread, so that the child answers while a job runs.  A *Perform*

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet import stdio
 
+from zcasync import clock
 from zcasync.child import output
 from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
@@ -37,6 +38,7 @@ def main() -> None:
     from twisted.internet import reactor
 
     running: Any = reactor
+    clock.steady(running)
     connect: Any = stdio.StandardIO
 
     from zcasync.child.amp import ChildProtocol

@@ -15,9 +15,12 @@ from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child import output
 from zcasync.child.job_queue import JobQueue
-from zcasync.child.job_thread import JobThread, opener, thread_target
+from zcasync.child.job_thread import JobThread, thread_target
+from zcasync.child.loading_watch import LoadingWatch
+from zcasync.child.opening import opener
 from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.job.ids import hex_oid
+from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
 from zcasync.protocol import commands
@@ -36,7 +39,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._mark = mark
         self._reactor = reactor
         self._streams = streams
+        self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
+        self._parts: list[bytes] = []  # of a value that is to be tried
         self._replies = ReplyBuffer(
             reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
         )
@@ -63,6 +68,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     # in the job thread
 
     def _work(self) -> None:
+        watch_loading(LoadingWatch(self._load_timeout, self._streams))
         self._thread.run()
         self._reactor.callFromThread(self._leave)
 
@@ -112,6 +118,21 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     @commands.Perform.responder
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
         self._jobs.add(oids, tid)
+        return {}
+
+    @commands.Check.responder
+    def check(self, oids: list[bytes], tid: bytes | None = None) -> dict[str, Any]:
+        self._jobs.add(oids, tid, is_check=True)
+        return {}
+
+    @commands.TryValue.responder
+    def try_value(
+        self, oid: bytes, part: bytes, is_last: bool, references: list[bytes]
+    ) -> dict[str, Any]:
+        self._parts.append(part)
+        if is_last:
+            data, self._parts = b"".join(self._parts), []
+            self._jobs.add_value(oid, data, references)
         return {}
 
     @commands.TakeBack.responder

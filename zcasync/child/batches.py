@@ -11,6 +11,7 @@ from ZODB.POSException import ConflictError, POSKeyError
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
+from zcasync.job.loading import Stage, loading
 from zcasync.job.record import PartialRecord
 from zcasync.perform.group_commit import GROUP_LIMIT, GROUP_SECONDS, Group, can_share
 from zcasync.perform.job_connection import JobConnection
@@ -46,6 +47,7 @@ class JobBatch:
         self._job_connection = job_connection
         self._performer = performer
         self._begin = begin
+        self._announced = b""
 
     def perform(self, first: Job) -> None:
         """Perform ``first`` and the jobs behind it; nothing when ``first`` cannot share a commit.
@@ -62,7 +64,7 @@ class JobBatch:
         job: Job | None = first
         while job is not None and partial is not None:
             self.begun.append(job)
-            self._begin(job.oid, True)
+            self._announce(job)
             if group.add(partial):
                 members.append((job, partial))
             else:
@@ -109,9 +111,18 @@ class JobBatch:
                 self._jobs.put_first(job)
         return (None, None) if partial is None else (job, partial)
 
+    def _announce(self, job: Job) -> None:
+        if self._announced != job.oid:
+            self._announced = job.oid
+            self._begin(job.oid, True)
+
     def _partial(self, job: Job) -> PartialRecord | None:
         """Return the job's partial when it can share a commit, else None."""
         if job.has_fired:
             return None
         found = self._job_connection.connection.get(job.oid)
+        if found._p_changed is None:
+            self._announce(job)  # a module that it needs may end the process
+            with loading(Stage.CALL):
+                found._p_activate()
         return found if can_share(found, self._job_connection.incarnation) else None

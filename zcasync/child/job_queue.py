@@ -11,11 +11,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """A partial to perform; with ``has_fired`` one whose Deferred has fired with ``value``."""
+    """A partial to perform; with ``has_fired`` one whose Deferred has fired with ``value``.
+
+    ``is_check``: it is only to be loaded, with all that its call needs; or else ``value``, a pickle
+    with the oids of what it refers to.
+    """
 
     oid: bytes
     has_fired: bool = False
     value: Any = None
+    is_check: bool = False
 
 
 class JobQueue:
@@ -29,11 +34,19 @@ class JobQueue:
         self.busy = False
         self._tids: list[bytes | None] = []  # of claims that the job thread may not see yet
 
-    def add(self, oids: Iterable[bytes], tid: bytes | None = None) -> None:
+    def add(
+        self, oids: Iterable[bytes], tid: bytes | None = None, *, is_check: bool = False
+    ) -> None:
         """Append jobs whose claim is committed; ``tid``: by this transaction, None: unknown."""
         with self._changed:
-            self._waiting.extend(map(Job, oids))
+            self._waiting.extend(Job(oid, is_check=is_check) for oid in oids)
             self._tids.append(tid)
+            self._changed.notify()
+
+    def add_value(self, oid: bytes, data: bytes, references: list[bytes]) -> None:
+        """Append a value of the job ``oid`` to be loaded as a trial."""
+        with self._changed:
+            self._waiting.append(Job(oid, value=(data, references), is_check=True))
             self._changed.notify()
 
     def take_claim_tids(self) -> list[bytes | None]:

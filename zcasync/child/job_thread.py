@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import transaction
@@ -12,22 +10,21 @@ from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_queue import Job, JobQueue
+from zcasync.child.output import write_line
 from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.opening import open_databases, open_servers, restrict
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
-from zcasync.errors import FencedError, ZCAsyncError
-from zcasync.instance import settings
-from zcasync.instance.home import Home
+from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
+from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
-from zcasync.protocol.child_spec import ChildSpec
+from zcasync.perform.reach import load_reach, try_value
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
 from zcasync.workers.fence import storage_fence
@@ -80,7 +77,7 @@ class JobThread:
         self._deferred: Any = None
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or log_line, self._timing.sleep)
+        self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
         self._performer = Performer(
             self._storage_wait,
             hold=self._hold,
@@ -113,8 +110,25 @@ class JobThread:
 
     def perform(self, job: Job) -> None:
         """Perform a job, with those behind it where they can share its commit."""
-        if not self._perform_batch(job):
+        if job.is_check:
+            self._check(job)
+        elif not self._perform_batch(job):
             self._perform_alone(job)
+
+    def _check(self, job: Job) -> None:
+        self._begin(job.oid, True)
+        ending, detail = self._guarded(self._load, job)
+        self._report([job.oid], ending, detail=detail)
+
+    def _load(self, job: Job) -> Ending:
+        self._job_connection.open()
+        self._catch_up(self._jobs.take_claim_tids())
+        if job.value is None:
+            load_reach(self._job_connection.connection.get(job.oid))
+        else:
+            try_value(self._job_connection.connection, *job.value)
+        transaction.abort()
+        return Ending.SETTLED
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
         # A job whose Deferred has fired is announced at once too: jobs that wait in front of it, as
@@ -139,7 +153,9 @@ class JobThread:
         self._has_begun = False
         partial = self._job_connection.connection.get(job.oid)
         try:
-            partial._p_activate()
+            if partial._p_changed is None:
+                with loading(Stage.CALL):  # the classes of what it refers to are imported
+                    partial._p_activate()
         except StateLoadError as error:  # a missing record may come, but this one stays as it is
             if isinstance(error.__cause__, MemoryError):
                 raise
@@ -166,7 +182,7 @@ class JobThread:
             ending, detail = work(*args), ""
         except FencedError as error:
             ending, detail = Ending.FENCED, str(error)
-        except UnreadableError as error:
+        except (UnreadableError, UnstorableError) as error:
             ending, detail = Ending.UNREADABLE, str(error)
         except SetAside as error:
             ending, detail = Ending.ABSENT, error.missing.as_line()
@@ -232,13 +248,18 @@ class JobThread:
         self._job_connection.open()
         tids = self._jobs.take_claim_tids()
         if tids:
-            known = [tid for tid in tids if tid is not None]
-            last = max(known) if len(known) == len(tids) else None
-            catch_up_all(self._job_connection.connection.db(), last)
-            transaction.begin()
+            last = self._catch_up(tids)
             load_ahead(self._job_connection.connection, [oid], self._read_ahead.take(last))
             self._job_connection.protect(oid)
             self._load_records([oid, *self._jobs.waiting()])
+
+    def _catch_up(self, tids: list[bytes | None]) -> bytes | None:
+        """See these transactions; return the last one, None: one of them is not known."""
+        known = [tid for tid in tids if tid is not None]
+        last = max(known, default=None) if len(known) == len(tids) else None
+        catch_up_all(self._job_connection.connection.db(), last)
+        transaction.begin()
+        return last
 
     def _load_records(self, oids: list[bytes]) -> None:
         """Load the records of several jobs with one request, instead of one by one."""
@@ -247,7 +268,8 @@ class JobThread:
             load_all(connection, oids)
             # A job that was added just now may be newer than what this transaction sees.
             partials = [cached(connection, oid) for oid in oids]
-            sidecars = [one.sidecar for one in partials if isinstance(one, PartialRecord)]
+            loaded = [one for one in partials if one is not None and one._p_changed is not None]
+            sidecars = [one.sidecar for one in loaded if isinstance(one, PartialRecord)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:
@@ -262,26 +284,6 @@ class JobThread:
 
 def _completion(partial: PartialRecord) -> Completion:
     return Completion(partial.ended_at or 0, outcome_of(partial))
-
-
-def log_line(text: str) -> None:
-    """Write a line to the child's output, which the supervisor logs with the job's id."""
-    print(text, file=sys.stderr)
-
-
-def opener(spec: ChildSpec) -> Callable[[], Any]:
-    """Return a function that opens a child's databases and returns the main one."""
-
-    def open_all() -> Any:
-        home = Home.find(spec.home)
-        configuration = settings.load(home, None if spec.config is None else Path(spec.config))
-        if spec.servers is None:
-            return open_databases(home, configuration, spec.storage_timeout)
-        db = open_servers(spec.servers, spec.storage_timeout)
-        restrict(db, configuration, home)
-        return db
-
-    return open_all
 
 
 def thread_target(run: Callable[[], None], failed: Callable[[BaseException], None]) -> Any:

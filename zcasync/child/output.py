@@ -11,25 +11,25 @@ class JobOutput(io.TextIOWrapper):
     """A text stream that names a job before the job's first text; ``mark`` begins that line."""
 
     mark = ""
-    _job: str | None = None
+    _job = ""
+    _is_announced = True  # there is nobody's job to be named
 
     def begin(self, job: str) -> None:
         """Assign the next text to ``job``."""
-        self._job = job
+        self._job, self._is_announced = job, False
 
-    def announce(self) -> None:
-        """Name the job even if no line follows: the supervisor then knows the running job."""
-        if self._job is not None:
-            self._write_mark()
+    def announce(self, stage: str = "") -> None:
+        """Name the job even if no line follows: the supervisor then knows the running job.
 
-    def _write_mark(self) -> None:
+        ``stage``: and how far it is.
+        """
+        self._is_announced = True
         # Behind an unfinished line too: not even one that C code has written hides it.
-        mark, self._job = f"{self.mark}{self._job}\n", None
-        super().write(mark)
+        super().write(f"{self.mark}{self._job}{stage and f' {stage}'}\n")
 
     def write(self, text: str) -> int:
-        if self._job is not None and text:
-            self._write_mark()
+        if not self._is_announced and text:
+            self.announce()
         return super().write(text)
 
 
@@ -56,3 +56,8 @@ def begin(streams: tuple[Any, ...], job: str, at_once: bool = False) -> None:
         stream.begin(job)
     if at_once:
         streams[0].announce()
+
+
+def write_line(text: str) -> None:
+    """Write a line to the child's output, which the supervisor logs with the job's id."""
+    print(text, file=sys.stderr)

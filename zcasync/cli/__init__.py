@@ -40,6 +40,7 @@
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     check.py     ``check``: all problems of a home and its configuration
+    folders.py   those of its folders
     audit.py     ``check --deep``: the walk through the database, and the repair of what it finds
     pack.py      ``pack``: the removal of what the database no longer needs
     demo.py      ``demo``: the work of zcasync.demo, shown step by step

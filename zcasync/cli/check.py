@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from zcasync import import_path
 from zcasync.cli.audit import print_walk, walk
 from zcasync.cli.ending import Ending
 from zcasync.cli.errors import EXIT_NO, EXIT_WRONG
+from zcasync.cli.folders import folder_problems, privacy_problems
 from zcasync.cli.options import common_options, examples
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def command(
 ) -> int:
     """Validate the home and its configuration, and list the settings.
 
-    Names every problem at once and asks no supervisor (zcasync status does).  Of databases it looks
-    at the home's own file only, while nobody serves that.  Exit code 2 when there is a problem;
+    Names every problem at once.  Asks a supervisor that runs which clocks differ from its own, and
+    nothing else (zcasync status does).  Of databases it looks at the home's own file only, while
+    nobody serves that.  Exit code 2 when there is a problem;
     warnings change nothing.  Of a home that others could have written it reads nothing.
 
     With --deep it walks through the database instead of listing the settings, while work goes on or
@@ -128,7 +129,19 @@ def _judged(
     problems += _database_problems(home, configuration, timeout)
     if configuration.is_embedded and home.loss:
         warnings.append(home.loss)
-    return configuration, problems, warnings + open_ports(configuration)
+    return configuration, problems, warnings + open_ports(configuration) + _clocks(home, timeout)
+
+
+def _clocks(home: Home, seconds: float) -> list[str]:
+    """Return which clocks differ, as far as the supervisor of the home knows."""
+    from zcasync.errors import NotRunning, StorageAway
+    from zcasync.reports.workers import ask
+
+    try:
+        clocks = ask(home, seconds).get("clocks")
+    except (NotRunning, StorageAway):
+        return []
+    return clocks["warnings"] if clocks else []
 
 
 def _home_problems(home: Home) -> Iterator[str]:
@@ -143,49 +156,14 @@ def _home_problems(home: Home) -> Iterator[str]:
         return
     folders = [home.path, home.path / "etc", home.log, home.var]
     for folder in folders:
-        yield from _folder_problems(folder)
+        yield from folder_problems(folder)
     for folder in dict.fromkeys((home.var, _sockets(home))):
-        yield from _privacy_problems(home, folder)
+        yield from privacy_problems(home, folder)
     yield from home.socket_place.problems()
     try:
         readUUID(home.path)
     except ConfigurationError as error:
         yield from error.problems
-
-
-def _folder_problems(folder: Path) -> Iterator[str]:
-    """Yield the problems of a folder.  A missing folder is none: a start makes it."""
-    try:
-        found = folder.stat()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        yield f"{folder} cannot be looked at: {error}"
-        return
-    if not stat.S_ISDIR(found.st_mode):
-        yield f"{folder} is not a folder"
-    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        yield f"{folder} cannot be read and written by this user"
-
-
-def _privacy_problems(home: Home, folder: Path) -> Iterator[str]:
-    """Yield the problems of a folder that has sockets in it, and has to be closed to others."""
-    is_ours = folder == home.var  # it may be a link, and whose it is was judged before
-    try:
-        found = folder.stat() if is_ours else folder.lstat()
-    except OSError:
-        return
-    mode = stat.S_IMODE(found.st_mode)
-    if not stat.S_ISDIR(found.st_mode):
-        if not is_ours:
-            yield f"{folder} is not a folder"
-    elif not is_ours and found.st_uid != os.getuid():
-        yield f"{folder} belongs to another user (uid {found.st_uid})"
-    elif mode & ~home.closed_mode(found):
-        yield (
-            f"{folder} is open to other users (mode {mode:04o}), who could reach its sockets: "
-            f"chmod 700 {folder}"
-        )
 
 
 def _database_problems(home: Home, configuration: Configuration, seconds: float) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from zcasync import clock
 from zcasync.cli.options import Seconds, examples, home_option
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run(
     from zcasync.supervisor.service import Supervisor, ready_line
 
     reactor: Any = installed
+    clock.steady(reactor)
     configuration = load(home, path).with_settings(children=children, grace_period=grace_period)
     home.create()
     with _streams_restored() as stdout:

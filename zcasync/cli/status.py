@@ -142,6 +142,7 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Waits for", supervisor["waiting_for"]),
             ("Children", _boot(supervisor["boot"])),
             ("Limit", _limit(document)),
+            ("Clocks", _clocks(supervisor["clocks"])),
         ]
     )
     print_line()
@@ -173,6 +174,11 @@ def _limit(document: dict[str, Any]) -> str | None:
                 f"at most {most} children are started (max-children), though the size is {size:,}"
             )
     return None
+
+
+def _clocks(found: dict[str, Any] | None) -> str | None:
+    """Return which clocks differ from this machine's; None: none is known to."""
+    return "; ".join(found["warnings"]) or None if found else None
 
 
 def _boot(found: dict[str, Any] | None) -> str | None:

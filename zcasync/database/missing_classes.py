@@ -9,6 +9,7 @@ from ZODB import broken
 
 from zcasync.errors import FOREIGN_CODE
 from zcasync.unpublished import Unpublished
+from zcasync.zeo.bulk_load import require_imported
 
 
 def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
@@ -17,6 +18,7 @@ def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
     ZODB's own only expects ImportError, and a module with a syntax error would make every record
     that refers to it unreadable.
     """
+    require_imported(connection, modulename)
     try:
         return broken.find_global(modulename, globalname)
     except FOREIGN_CODE:  # the module's own code runs on import

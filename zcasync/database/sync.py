@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import transaction
+from persistent.timestamp import TimeStamp
 from ZODB import DB
 from ZODB.utils import p64, u64
 
+from zcasync import clock
 from zcasync.instance.settings import ASYNC_DATABASE
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.connections import changed_objects, view_end
@@ -46,6 +48,15 @@ def last_seen(connection: Any) -> bytes | None:
     """Return the id of the last transaction that the connection sees; None: not known."""
     end = view_end(connection)
     return None if end is None else p64(u64(end) - 1)
+
+
+def moment_of(tid: bytes) -> int | None:
+    """Return when the server has made a transaction's id, by its clock: microseconds since 1970.
+
+    None where that has nothing to do with our time: tests have set it.  After the server's clock
+    was set back ids go on from the last one, until the time is there again.
+    """
+    return int(TimeStamp(tid).timeTime() * 1e6) if clock.is_the_systems() else None
 
 
 def commit(

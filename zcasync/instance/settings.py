@@ -34,6 +34,7 @@ class Settings:
     ping_death_interval: float | None = None
     grace_period: float = 25.0
     boot_timeout: float = 120.0
+    load_timeout: float = 120.0
     storage_timeout: float = 30.0
     output_lines: int = 1000
     transaction_timeout: float = 60.0
@@ -58,6 +59,7 @@ class Settings:
         "ping_death_interval": "so much later than promised is dead (unset: the record, 20)",
         "grace_period": "running jobs may finish within this time when the supervisor stops",
         "boot_timeout": "a child that is not ready by then is killed",
+        "load_timeout": "a child that has not loaded a job's code or values by then is ended",
         "storage_timeout": "how long to wait for the database at a start",
         "output_lines": "lines of a job's output that reach the log; the last 20 are always kept",
         "transaction_timeout": "the embedded database server drops a commit that hangs so long",

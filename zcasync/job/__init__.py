@@ -6,8 +6,10 @@ This room knows no queue and no process; it decides nothing about retries and co
     call_fields.py the callable and the arguments: how they are stored and loaded
     packed.py      values of the application, as pickles of their own
     advice.py      what to give a job instead of a request, a file, a lock
+    due_fields.py  when it may begin and until when, and by whose clock, among these attributes
     attempt_fields.py  the counts and times of its attempts among these attributes
     history.py     AttemptHistory: the failed attempts that another one has followed
+    attempt_record.py  AttemptRecord: how it changes with attempts
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
@@ -23,6 +25,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     values.py      whether a value can be stored and loaded again; LargeValue
     failure.py     StoredFailure: an exception that any process can load
     loadable.py    the reason why any record cannot be loaded
+    loading.py     the watch over code of the application that runs because something is loaded
     aside.py       Missing, Aside: the code that a call waits for, and for how long
     broken.py      the same of a partial, which has to be one, too
     ids.py         ids as people and programs write them, and the partials that they name

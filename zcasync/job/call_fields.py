@@ -75,6 +75,11 @@ class CallFields(AttemptFields):
         return self._args
 
     @property
+    def is_packed(self) -> bool:
+        """True where loading the callable or the arguments runs code of the application."""
+        return self._packed is not None or isinstance(self.__dict__.get("_call"), Packed)
+
+    @property
     def _call(self) -> Any:
         """The stored form of the callable.  Raises UnloadableArguments where it is packed."""
         stored = self.__dict__.get("_call")

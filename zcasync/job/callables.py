@@ -12,11 +12,13 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
 from zcasync.allowed import rules_of
 from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable
+from zcasync.job.loading import Stage, loading
 
 
 def is_persistent(obj: object) -> bool:
@@ -91,8 +93,9 @@ def find(name: str) -> Callable[..., Any]:
     """
     module_name, path = _parts(name)
     try:
-        # Not by a look into sys.modules: a module that another thread imports is half there.
-        module = import_module(module_name)
+        with nullcontext() if module_name in sys.modules else loading(Stage.CALL):
+            # Not taken from there: a module that another thread imports is half there.
+            module = import_module(module_name)
     except FOREIGN_CODE as error:  # the module's own code may raise anything
         raise MissingCallable(
             f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "

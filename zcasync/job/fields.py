@@ -12,15 +12,14 @@ makes the transitions of :mod:`zcasync.job.record`.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any, Self
 
 from twisted.python.failure import Failure
 
-from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
+from zcasync.job.due_fields import DueFields
 from zcasync.job.values import loaded
 from zcasync.text import printable
 
@@ -28,7 +27,7 @@ from zcasync.text import printable
 ADOPT = "zcasync.job.callbacks:adopt"
 
 
-class PartialFields(CallFields):
+class PartialFields(CallFields, DueFields):
     """The stored fields of a partial, and questions about them."""
 
     _state: str = PENDING
@@ -38,8 +37,6 @@ class PartialFields(CallFields):
     _waits_for: Self | None = None
     _queue: Any = None
     _claim: Any = None
-    _due: int | None = None
-    _by: int | None = None
     _batch: bool = False
     _detached: bool = False
     _secret: bool | tuple[str | int, ...] = False
@@ -138,32 +135,6 @@ class PartialFields(CallFields):
     def claim(self) -> Any:
         """The incarnation of the engine that claimed the partial last; None: no claim."""
         return self._claim
-
-    @property
-    def due(self) -> int:
-        """``begin_after`` in microseconds; 0 for a partial in no queue."""
-        return self._due or 0
-
-    @property
-    def begin_after(self) -> datetime | None:
-        """The moment before which it does not begin."""
-        return None if self._due is None else clock.to_datetime(self._due)
-
-    @property
-    def begin_by(self) -> timedelta | None:
-        """The time from ``begin_after`` on within which it must begin."""
-        return None if self._by is None else self._by * clock.MICROSECOND
-
-    @property
-    def deadline(self) -> int | None:
-        """The latest moment to begin, microseconds; None: no limit."""
-        return None if self._by is None or self._due is None else self._due + self._by
-
-    @property
-    def is_too_late(self) -> bool:
-        """True for a partial that was never begun and has missed its ``begin_by``."""
-        deadline = self.deadline
-        return deadline is not None and not self.was_begun and clock.now() > deadline
 
     @property
     def restriction(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:

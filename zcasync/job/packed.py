@@ -21,6 +21,7 @@ from zodbpickle import binary
 from zodbpickle.fastpickle import Pickler, Unpickler
 
 from zcasync.errors import UnstorableError
+from zcasync.job.loading import Stage, loading
 from zcasync.unpublished import Unpublished
 
 #: Types whose values are loaded by no code of an application.
@@ -62,7 +63,8 @@ class Packed(Unpublished):
         unpickler = _Unpickler(io.BytesIO(self.data))
         unpickler.persistent_load = self.references.__getitem__
         unpickler.jar, unpickler.factory, unpickler.stand_ins = jar, _factory(jar), []
-        return unpickler.load(), unpickler.stand_ins
+        with loading(Stage.CALL):
+            return unpickler.load(), unpickler.stand_ins
 
     def __repr__(self) -> str:
         return f"<a value of {len(self.data):,} bytes>"

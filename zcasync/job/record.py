@@ -14,10 +14,9 @@ from persistent import Persistent
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.aside import Missing
+from zcasync.job.attempt_record import AttemptRecord
+from zcasync.job.due_fields import TOLERANCE, possible_put
 from zcasync.job.failure import StoredFailure
-from zcasync.job.fields import PartialFields
-from zcasync.job.history import AttemptHistory, usable
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -41,24 +40,50 @@ class Sidecar(Unpublished, Persistent):  # type: ignore[misc]
     annotations: Any = None
 
 
-class PartialRecord(PartialFields):
+class PartialRecord(AttemptRecord):
     """A stored call and its transitions; its public face is :class:`zcasync.partial.Partial`."""
 
     def enter(
-        self, queue: Any, due: int, by: int | None, *, batch: bool = False, detached: bool = False
+        self,
+        queue: Any,
+        put: int | None,
+        due: int | None = None,
+        by: int | None = None,
+        *,
+        batch: bool = False,
+        detached: bool = False,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
-        ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit.
+        ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on,
+        None: no limit.
         """
         self._queue = queue
-        self._due = due
+        self._set_times(put, due)
         if by is not None:
             self._by = by
         if batch:
             self._batch = True
         if detached:
             self._detached = True
+
+    def settle(self, now: int, ahead: int) -> None:
+        """Turn the times of a partial that is read for the first time into the reader's.
+
+        ``now``: by the reader's clock; ``ahead``: how far that of the client is known to be ahead
+        of it, microseconds.  Changes nothing where clocks agree.
+        """
+        assert self._put is not None
+        put = possible_put(self._put, now, ahead)
+        later = put - self._put
+        if abs(later) <= TOLERANCE:
+            return
+        if self._due is None or self._due <= put <= self._put:
+            self._put = put
+        elif self._due > self._put:
+            self._put, self._due = put, min(self._due + later, clock.LAST)
+        else:
+            self._put = None  # it was past by the client's clock only
 
     def name_policy(self, name: str | None, may_begin_once: bool = False) -> None:
         """Set the stored name of the retry policy.  Raises BadStateError unless pending."""
@@ -74,7 +99,8 @@ class PartialRecord(PartialFields):
 
     def forget(self) -> None:
         """Record that the partial is in no queue, and nobody is going to call it."""
-        self._queue, self._due = None, None
+        self._queue = None
+        self._set_times(None, None)
 
     def become_callback_of(self, parent: PartialRecord) -> None:
         """Make the partial a callback of ``parent``.  Raises ValueError where it is in use."""
@@ -110,68 +136,6 @@ class PartialRecord(PartialFields):
         if self._state == PENDING:
             self._move_to(ACTIVE)
 
-    def record_attempt(self, attempts: int, started: int, conflicts: int, exceptions: int) -> None:
-        """Record the attempts so far, and when the last one began (microseconds)."""
-        self._attempts = attempts
-        self._started = started
-        self._be_aside_no_more()
-        if self._conflicts != conflicts:
-            self._conflicts = conflicts
-        if self._exceptions != exceptions:
-            self._exceptions = exceptions
-
-    def remember(self, failure: StoredFailure, moment: int) -> None:
-        """Keep the failure of an attempt that another one follows, and when it failed.
-
-        A history that cannot be loaded is begun anew.
-        """
-        history = usable(self._history)
-        if history is None:
-            history = self._history = AttemptHistory()
-        worker = None if self._claim is None else self._claim.worker.bytes
-        history.add(failure, worker, moment)
-
-    def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
-        """Keep what the call has reported last: done, total, message, moment."""
-        self._progress = last
-
-    def begin_once(self) -> None:
-        """Record the start of a call that may begin only once."""
-        self._once = True
-
-    def be_aside(self, missing: Missing, limit: int) -> None:
-        """Record that code is missing for it: the wait began now, unless one goes on, and ends.
-
-        ``limit``: microseconds from the beginning on.
-        """
-        since = clock.now() if self._aside is None else self._aside[0]
-        self._aside = (since, since + limit, missing.name, missing.text)
-
-    def _be_aside_no_more(self) -> None:
-        if self._aside is not None:
-            del self._aside
-
-    def interrupt(self) -> None:
-        """Count an interruption: the process that made the call has died."""
-        self._interruptions += 1
-        self._attempts = self.failed_attempts
-
-    def forgive(self, retry_at: int | None = None) -> None:
-        """Allow a new start after an interruption; ``retry_at``: microseconds, None: at once."""
-        if self._once:
-            self._once = False
-        if retry_at is not None:
-            self._retry_at = retry_at
-
-    def leave_to_policy(self, death: StoredFailure) -> None:
-        """Keep what a death ends the call with, unless its policy wants more."""
-        self._unasked_death = death
-
-    def note_asked(self) -> None:
-        """Record that its policy was asked about the death before."""
-        if self._unasked_death is not None:
-            del self._unasked_death
-
     def reschedule(self, moment: int) -> None:
         """Leave the partial, after a failed attempt, for its claimer to release.
 
@@ -186,13 +150,13 @@ class PartialRecord(PartialFields):
         self.disown()
         self._started = None
         if self._retry_at is not None:
-            # In its old place when that time has passed already.
-            self._due = self._retry_at if self._retry_at > clock.now() else self._due
+            if self._retry_at > clock.now():  # else it has its old place
+                self._set_times(None, self._retry_at)
             self._retry_at = None
 
     def delay(self, microseconds: int) -> None:
         """Set the due time to this many microseconds from now."""
-        self._due = clock.now() + microseconds
+        self._set_times(None, clock.now() + microseconds)
 
     def resume_later(self, moment: int) -> None:
         """Let workers run the callbacks from this moment (microseconds) on."""
@@ -210,12 +174,12 @@ class PartialRecord(PartialFields):
         if self._waits_for is not None:
             del self._waits_for
         self._ended = clock.now()
-        self._be_aside_no_more()
+        self.be_aside_no_more()
         self._move_to(CALLBACKS if self.callbacks else COMPLETED)
 
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
-        self._be_aside_no_more()
+        self.be_aside_no_more()
         self._move_to(COMPLETED)
 
     def renew(self) -> None:
@@ -260,6 +224,13 @@ class PartialRecord(PartialFields):
     def hand_result_to(self, waiting: PartialRecord) -> None:
         """Give the result, once there is one, to ``waiting``."""
         raise NotImplementedError
+
+    def _set_times(self, put: int | None, due: int | None) -> None:
+        for name, value in (("_put", put), ("_due", due)):
+            if value is not None:
+                setattr(self, name, value)
+            elif getattr(self, name) is not None:
+                delattr(self, name)
 
     def _move_to(self, state: str) -> None:
         if state not in TRANSITIONS[self._state]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from persistent import Persistent
 
-from zcasync.errors import UnstorableError
+from zcasync.errors import FOREIGN_CODE, UnstorableError
 from zcasync.job.advice import advice
+from zcasync.job.loading import Stage, loading, trial_elsewhere
 from zcasync.job.packed import SIMPLE, Packed, is_plain, pack
 from zcasync.unpublished import Unpublished
 
@@ -35,7 +36,12 @@ def storable(value: Any, what: str = "result") -> Any:
     """
     if type(value) in SIMPLE and _length(value) < 2048:
         return value
-    packed = checked(value, what)
+    packed, elsewhere = pack(value, what), trial_elsewhere()
+    if elsewhere is None:
+        with loading(Stage.RESULT):
+            _require_loads(packed, value, what)
+    else:
+        _refuse(value, what, elsewhere(packed.data, packed.references))
     size = len(packed.data)
     if size > RESULT_LIMIT_BYTES:
         raise UnstorableError(
@@ -66,14 +72,23 @@ def _length(value: Any) -> int:
 def checked(value: Any, what: str) -> Packed:
     """Return the value packed.  Raises UnstorableError where it cannot be loaded again."""
     packed = pack(value, what)
+    _require_loads(packed, value, what)
+    return packed
+
+
+def _require_loads(packed: Packed, value: Any, what: str) -> None:
     try:
         packed.load()
-    except Exception as error:  # a class's own code runs here
+    except FOREIGN_CODE as error:  # a class's own code runs here
+        _refuse(value, what, f"{type(error).__name__}: {str(error)[:200]}", error)
+
+
+def _refuse(value: Any, what: str, why: str, cause: BaseException | None = None) -> None:
+    """Raise UnstorableError where there is a reason."""
+    if why:
         raise UnstorableError(
-            f"the {what}, a {type(value).__name__}, can be pickled but not loaded again: "
-            f"{type(error).__name__}: {str(error)[:200]}"
-        ) from error
-    return packed
+            f"the {what}, a {type(value).__name__}, can be pickled but not loaded again: {why}"
+        ) from cause
 
 
 def require_loadable(value: Any, name: str, call: str) -> None:

@@ -16,6 +16,7 @@ class Death:
     reason: str | None = None  # why it was killed, where that is known
     job: str | None = None  # the id of the job that it was running, where that is known
     output: tuple[str, ...] = ()  # its last lines, the Python stack among them
+    stage: str | None = None  # of that job, where it matters (zcasync.job.loading.Stage)
 
     @property
     def process(self) -> str:
@@ -41,7 +42,15 @@ class Death:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the death as evidence on a Failure."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "stage" or value}
+
+    def is_of_result(self, job: str) -> bool:
+        """Return whether the result of a job has ended the process, which tried to load it again.
+
+        Not where it was killed from outside: then nobody knows.
+        """
+        is_its_own = self.is_crash and self.signal not in ("SIGKILL", "SIGTERM")
+        return is_its_own and self.stage == "result" and self.job == job
 
 
 class SupervisorDeath(Death):

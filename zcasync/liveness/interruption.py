@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from zcasync import clock
-from zcasync.errors import AbortedError, MissingCallable
+from zcasync.errors import AbortedError, MissingCallable, UnstorableError
 from zcasync.interfaces import ACTIVE
 from zcasync.job.aside import Missing
 from zcasync.job.completion import end, is_done, waiter
 from zcasync.job.failure import from_exception
-from zcasync.job.ids import name_of
+from zcasync.job.ids import hex_oid, name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
@@ -99,6 +99,8 @@ def _forgive(partial: PartialRecord, decision: Later | Ask) -> None:
 
 
 def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
+    if death.is_of_result(hex_oid(partial._p_oid)):
+        return _end_for_result(partial, death, name, log)
     partial.interrupt()
     fault = Died(death.summary, death.as_dict(), death.process, death.is_crash)
     decision = decide(partial, fault)
@@ -113,6 +115,14 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
             f"{name} was interrupted (number {partial.interruptions}) and will run again: "
             f"{death.summary}"
         )
+    return decision
+
+
+def _end_for_result(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
+    """End a call whose result cannot be loaded again: that has ended the process that tried."""
+    error = UnstorableError(f"the result can be pickled but not loaded again: {death.summary}")
+    decision = decide(partial, Refused(error, from_exception(error, **death.as_dict())))
+    _end(partial, decision, name, log)
     return decision
 
 

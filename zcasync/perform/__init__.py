@@ -9,6 +9,7 @@
     call.py            one attempt at the call, its result, and their commit
     result.py          the result that a returned value makes of a partial
     commits.py         commits that end or reschedule a partial, repeated until they succeed
+    reach.py           what is loaded for a call, which a child does first for a reactor job
     follow_up.py       the callbacks, and the partials that wait for the result, to any depth
     group_commit.py    several short jobs in one transaction
     job_connection.py  the fenced connection of a job

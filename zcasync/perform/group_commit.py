@@ -28,7 +28,7 @@ from zcasync.perform.run import Run
 from zcasync.retry.attempts import Attempts
 from zcasync.retry.decision import decide
 from zcasync.retry.fault import Raised, Repeat
-from zcasync.retry.policy import begins_only_once, policy_of
+from zcasync.retry.policy import begins_only_once, is_policy_imported, policy_of
 from zcasync.workers.incarnation import Incarnation
 from zcasync.zeo.registrations import Registrations
 
@@ -50,6 +50,7 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         and partial.is_claimed_by(incarnation)
         and not partial.callbacks
         and not partial.is_too_late
+        and is_policy_imported(partial)  # importing it may end the process
         and not begins_only_once(partial)
     )
 

@@ -17,7 +17,7 @@ class ChildSpec:
     """The database that a child opens, and the incarnation that it works for.
 
     ``config``: path of a configuration file, None: the home's own.  ``parent``: pid of the
-    supervisor.  ``storage_timeout``: seconds.
+    supervisor.  ``storage_timeout`` and ``load_timeout``: seconds.
     """
 
     home: str
@@ -27,6 +27,7 @@ class ChildSpec:
     storage_timeout: float
     #: ZEO servers instead of what the home says: database name -> [addresses, storage name].
     servers: dict[str, Any] | None = None
+    load_timeout: float = 120.0
 
     def to_text(self) -> str:
         """Return the specification as text, for the command line."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from twisted.protocols import amp
 
 from zcasync.protocol.arguments import Completions, Json, Oids
+
+#: The most bytes of a value in one message: what AMP takes, and room for the rest.
+PART_BYTES = 60_000
+#: The most stored objects that a value may refer to.
+REFERENCES_LIMIT = PART_BYTES // 8
 
 
 class Ready(amp.Command):  # type: ignore[misc]
@@ -27,6 +33,44 @@ class Perform(amp.Command):  # type: ignore[misc]
 
     arguments = [(b"oids", Oids()), (b"tid", amp.String(optional=True))]
     requiresAnswer = False
+
+
+class Check(amp.Command):  # type: ignore[misc]
+    """A supervisor's message: partials that it wants to call itself; the arguments as of Perform.
+
+    All that they need is loaded here first, and SETTLED reported, whether that succeeds or not.
+    """
+
+    arguments = [(b"oids", Oids()), (b"tid", amp.String(optional=True))]
+    requiresAnswer = False
+
+
+class TryValue(amp.Command):  # type: ignore[misc]
+    """A supervisor's message: a part of the pickle of a result, to be loaded as a trial.
+
+    ``oid``: of its job; ``references``: of the stored objects that it refers to, with the last part
+    (zeros: one that is new).  It ends SETTLED, or UNREADABLE with the reason.
+    """
+
+    arguments = [
+        (b"oid", amp.String()),
+        (b"part", amp.String()),
+        (b"is_last", amp.Boolean()),
+        (b"references", Oids()),
+    ]
+    requiresAnswer = False
+
+
+def value_parts(oid: bytes, data: bytes, references: list[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of the TryValue messages for one value."""
+    for start in range(0, len(data), PART_BYTES):
+        is_last = start + PART_BYTES >= len(data)
+        yield {
+            "oid": oid,
+            "part": data[start : start + PART_BYTES],
+            "is_last": is_last,
+            "references": references if is_last else [],
+        }
 
 
 class Ended(amp.Command):  # type: ignore[misc]

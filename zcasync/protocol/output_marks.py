@@ -12,11 +12,17 @@ MARK_BYTES = 128
 def new_mark() -> str:
     """Return what begins the marks of one child: the id of a job follows, and the end of the line.
 
+    Between them, behind a space, may be the stage that the job is at (zcasync.job.loading.Stage).
+
     It has a secret of the child's own, which is told to the supervisor only, when the child is
     ready: what a job prints, or a process that it has started, is never taken for a mark.
     """
     return f"\x00zcasync {secrets.token_hex(16)} job "
 
+
+#: A child writes a line that begins so on its stderr, and its stack, and exits with this code,
+#: where something of the application takes too long to load; it is the interpreter that does it.
+LOADING_TOO_LONG, LOADING_EXIT_CODE = "Timeout (", 1
 
 #: A child answers this signal with the Python stack of each of its threads, on its stderr.
 STACK_SIGNAL = signal.SIGUSR2

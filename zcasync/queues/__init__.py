@@ -8,8 +8,11 @@
     held.py           how many of them are for later
     page_index.py     PageIndex: the times of the pages of an inbox, noted by its client
     order.py          what waits, in order and from either end, loaded as it is asked for
+    settling.py       the client's times become those of the claimer
     pull.py           taking one out, by its place or as a worker would
     forget.py         taking away what pulls have left behind
+    holder.py         LaneHolder: a queue as its lanes see it
+    restriction.py    the workers that may run what is in a tree of a lane, as its key
     client_lane.py    the lane that a client's connection appends to
     absent.py         what is set aside until the code is there that it needs
     heads.py          the first entries of lanes, and when the next of them is due

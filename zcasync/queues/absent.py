@@ -15,17 +15,13 @@ from itertools import islice
 from typing import Any
 
 from zcasync.job.record import PartialRecord
+from zcasync.queues.restriction import Restriction, is_absent
 from zcasync.zeo.bulk_load import load_all
 
-#: What such a key begins with.  It has the form of the others, a restriction that no worker meets,
-#: because keys of one BTree have to be comparable; what parts the workers selected and excluded.
-ABSENT, PART = b"absent", b"|"
 #: One claim looks for no more names than this.
 MOST_LOOKED_FOR = 10
 #: To be counted so many jobs are loaded at once, and so many in all; then entries, no more than so.
 PIECE, COUNTED, MOST_COUNTED = 100, 1000, 10_000
-
-Key = tuple[Any, ...]
 
 
 class Look(IntEnum):
@@ -37,39 +33,20 @@ class Look(IntEnum):
 
 
 #: Says what to take from the tree with a key.
-Looks = Callable[[Key], Look]
+Looks = Callable[[Restriction], Look]
 
 
-def look_for_nothing(key: Key) -> Look:
+def look_for_nothing(key: Restriction) -> Look:
     """Take nothing: for who has no process to make calls in."""
     return Look.NOTHING
 
 
-def absent_key(name: str, restriction: Key) -> Key:
-    """Return the key of the tree of what lacks ``name`` and has this restriction to workers."""
-    selected, excluded = restriction or ((), ())
-    return ((ABSENT, name.encode("utf-8", "replace")), (*selected, PART, *excluded))
-
-
-def is_absent(key: Key) -> bool:
-    """Return whether this is the key of such a tree."""
-    return bool(key) and key[0][:1] == (ABSENT,)
-
-
-def name_of(key: Key) -> str:
+def name_of(key: Restriction) -> str:
     """Return the name that is missing."""
     return key[0][1].decode()  # type: ignore[no-any-return]
 
 
-def restriction_in(key: Key) -> Key:
-    """Return the restriction to workers that is in a key, of whatever tree."""
-    if not is_absent(key):
-        return key
-    place = key[1].index(PART)
-    return key[1][:place], key[1][place + 1 :]
-
-
-def moments(partial: PartialRecord, key: Key) -> Iterator[int]:
+def moments(partial: PartialRecord, key: Restriction) -> Iterator[int]:
     """Yield the moments at which a wait in the tree with this key is to be ended, microseconds."""
     if partial.deadline is not None and not partial.was_begun:
         yield partial.deadline

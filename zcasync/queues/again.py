@@ -21,9 +21,9 @@ def again(queue: Any, partials: Collection[PartialRecord]) -> None:
     now = clock.now()
     for partial in partials:
         renew(partial)
-        partial.enter(queue, now, None)
+        partial.enter(queue, now)
     page_size = PAGE_SIZE if len(partials) == 1 else BULK_PAGE_SIZE
-    append(queue, [(now, partial) for partial in partials], page_size)
+    append(queue, list(partials), page_size)
 
 
 def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:

@@ -16,15 +16,16 @@ from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord, protect
 from zcasync.queues.absent import (
     MOST_LOOKED_FOR,
-    Key,
     Look,
     Looks,
-    is_absent,
     look_for_nothing,
     name_of,
 )
 from zcasync.queues.heads import heads
-from zcasync.queues.lane import BROKEN, Entry, Lane, LaneHolder, restriction_of
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.restriction import BROKEN, Restriction, is_absent, restriction_of
+from zcasync.queues.settling import is_to_settle, settled
 from zcasync.retry.policy import may_begin_once
 from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import load_all
@@ -62,7 +63,7 @@ class Claimed(Unpublished):
         """Return whether to examine more entries when up to ``limit`` partials are wanted."""
         return len(self.partials) < limit and self.examined < EXAMINE_LIMIT and not self.is_barred
 
-    def may_look(self, key: Key, looks: Looks) -> bool:
+    def may_look(self, key: Restriction, looks: Looks) -> bool:
         """Return whether to take one more partial from this tree."""
         if not is_absent(key) or looks(key) == Look.ALL:
             return True
@@ -82,6 +83,7 @@ def claim(
     engine: bytes | None,
     polite: Callable[[bytes, Lane], int],
     idle: int | None,
+    ahead: Callable[[Lane], int],
     looks: Looks = look_for_nothing,
 ) -> Claimed:
     """Claim due partials.  See ``PartialQueue.claim``."""
@@ -91,7 +93,7 @@ def claim(
         access[polite(key, lane)].append(lane)
     for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, idle, claimed, looks)
+            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed, looks)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
     # have been read on.  Of an inbox the last one is enough: each put behind another one has
     # written the page of that again, and is undone first.
@@ -106,6 +108,7 @@ def _claim_from(
     limit: int,
     engine: bytes | None,
     idle: int | None,
+    ahead: Callable[[Lane], int],
     claimed: Claimed,
     looks: Looks,
 ) -> None:
@@ -114,29 +117,30 @@ def _claim_from(
     for lane in lanes:
         _take_expired(queue, lane, worker, now, limit, claimed)
     _load_likely(queue, lanes, limit)
-    first, held = _Heads(now), _Held(queue._p_jar)
-    for lane in lanes:
-        for entry in heads(lane, worker, looks):
-            first.add(lane, entry)
+    first, held = _Heads(now, lanes, worker, looks), _Held(queue._p_jar)
     while first and claimed.wants_more(limit):
         lane, entry = first.pop()
         if not claimed.may_look(entry.restriction, looks):
             continue
         if entry.due > now:
             held.load(entry)
+        is_prefetch = idle is not None and len(claimed.partials) >= idle
+        to_settle = is_to_settle(queue, entry)
         fate = _fate(queue, entry, worker, now, claimed)
-        if fate == Fate.TAKEN and idle is not None and len(claimed.partials) >= idle:
+        if is_prefetch and (to_settle or fate == Fate.TAKEN):
             # It is not passed by: what is behind it would keep children from ever being idle.
+            # Nor is it changed: its entry has its times.
             claimed.is_barred = may_begin_once(entry.partial)
             if claimed.is_barred:
                 return
+        if to_settle:
+            entry = settled(entry, now, ahead(lane))
+            fate = _fate(queue, entry, worker, now, claimed)
         claimed.examined += 1
         lane.drop(entry)
         _apply(lane, entry, fate, now, claimed)
-        if engine is not None and lane.owner != engine:
-            lane.owner = engine
-        following = lane.following(entry)
-        if following is not None:
+        lane.note_owner(engine)
+        if (following := lane.following(entry)) is not None:
             first.add(lane, following)
 
 
@@ -147,12 +151,15 @@ class _Heads:
     filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
     """
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, lanes: list[Lane], worker: bytes, looks: Looks) -> None:
         self._now = now
         self._due: list[tuple[int, bool, int, Lane, Entry]] = []
         self._held: deque[tuple[Lane, Entry]] = deque()
         self._ties = itertools.count()
         self._is_turn_of_held = False
+        for lane in lanes:
+            for entry in heads(lane, worker, looks):
+                self.add(lane, entry)
 
     def __bool__(self) -> bool:
         return bool(self._due or self._held)
@@ -160,8 +167,9 @@ class _Heads:
     def add(self, lane: Lane, entry: Entry) -> None:
         """Add an entry; one of a tree only when it is due, for else nothing in the tree is."""
         in_inbox = entry.page is not None
-        if entry.due <= self._now:
-            heapq.heappush(self._due, (entry.due, in_inbox, next(self._ties), lane, entry))
+        due = entry.due if entry.due <= self._now else entry.ready(self._now)
+        if due <= self._now:
+            heapq.heappush(self._due, (due, in_inbox, next(self._ties), lane, entry))
         elif in_inbox:
             self._held.append((lane, entry))
 
@@ -217,7 +225,8 @@ def _fate(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: Cla
         return Fate.GONE
     if is_left:
         return Fate.TAKEN
-    if entry.due > now or not (partial.may_run_on(worker) or partial.is_too_late):
+    is_early = entry.due > now and not partial.is_due(now)
+    if is_early or not (partial.may_run_on(worker) or partial.is_too_late):
         return Fate.FILED
     return Fate.TAKEN
 
@@ -228,7 +237,7 @@ def _apply(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> 
         lane.file(entry.due, entry.partial, BROKEN)
         claimed.broken.append((entry.partial, broken(entry.partial) or ""))
     elif fate == Fate.GONE:
-        lane.count_gone(entry.due, now, -1)
+        lane.count_gone(0 if entry.is_at_once else entry.due, now, -1)
         if isinstance(entry.partial, PartialRecord) and entry.partial.state != ACTIVE:
             claimed.passed_by.append(entry.partial)
     elif fate == Fate.FILED:

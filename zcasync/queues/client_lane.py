@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ZODB.POSException import POSKeyError
 from ZODB.utils import z64
 
+from zcasync import clock
+from zcasync.job.due_fields import TOLERANCE
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
-from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, LaneHolder, Page
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import PAGE_SIZE, Inbox, Lane, Page
 from zcasync.queues.page_index import PageIndex, note_page
 from zcasync.zeo.history import compare_at_connect
 
@@ -23,12 +28,27 @@ class ClientLane:
     """The key of the lane that a connection appends to, and its inbox once that is committed.
 
     And its index, too.  ``tally``: the key of another lane, to which nothing is appended.
+    ``origins``: when the machine's monotonic clock was 0 by its other clock, in the appends to this
+    ``revision`` of the inbox and in the last append of all; microseconds.
     """
 
     key: bytes
     tally: bytes
     inbox: Inbox | None = None
     index: PageIndex | None = None
+    origins: tuple[int, int] | None = None
+    revision: bytes = z64
+
+    def is_clock_set(self, inbox: Inbox) -> bool:
+        """Return whether the clock was set since the inbox was written, as it is committed."""
+        if not clock.is_the_systems():
+            return False
+        origin = clock.now() - time.monotonic_ns() // 1000
+        first, last = self.origins or (origin, origin)
+        if self.revision != inbox._p_serial:  # the last append has written it
+            self.revision, first = inbox._p_serial, last
+        self.origins = first, origin
+        return abs(origin - first) > TOLERANCE
 
 
 #: The attribute of a connection with its ClientLanes by the oid of the queue.  A connection has one
@@ -38,19 +58,21 @@ CLIENT_LANES = "_zcasync_client_lanes"
 
 
 def append(
-    queue: LaneHolder, entries: list[tuple[int, PartialRecord]], page_size: int = PAGE_SIZE
+    queue: LaneHolder, partials: Sequence[PartialRecord], page_size: int = PAGE_SIZE
 ) -> None:
-    """Append (due time, partial) pairs to the lane of the queue's connection.
+    """Append partials to the lane of the queue's connection.
 
     ``page_size``: the number of entries in a page that is new in this transaction.
     """
     inbox = _own_inbox(queue)
-    for due, partial in entries:
+    if _client_lane(queue).is_clock_set(inbox):
+        inbox._p_changed = True  # so that it says by which clock these are put
+    for partial in partials:
         last = inbox.last
         page = inbox.extend(page_size)
         if page is not last:
             _note(queue, last)
-        page.append(due, partial)
+        page.append(partial)
 
 
 def own_lane(queue: LaneHolder) -> Lane:

@@ -14,7 +14,8 @@ from zcasync.job.again import family
 from zcasync.job.completion import check_callbacks_current
 from zcasync.job.record import PartialRecord
 from zcasync.queues.again import let_go
-from zcasync.queues.lane import BROKEN, Entry, Lane
+from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.restriction import BROKEN
 
 
 def discard(queue: Any, partials: Collection[PartialRecord]) -> None:

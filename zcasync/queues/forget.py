@@ -10,8 +10,16 @@ from collections.abc import Iterator
 
 from zcasync import clock
 from zcasync.job.record import protect
-from zcasync.queues.claim import EXAMINE_LIMIT, Claimed, Fate, _apply, _fate
-from zcasync.queues.lane import Entry, Lane, LaneHolder
+from zcasync.queues.claim import (
+    EXAMINE_LIMIT,
+    Claimed,
+    Fate,
+    _apply,
+    _fate,
+)
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.settling import is_to_settle, settled
 
 
 def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
@@ -25,9 +33,12 @@ def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
             entry: Entry | None = first
             while entry is not None and claimed.examined < EXAMINE_LIMIT:
                 fate = _fate(queue, entry, worker or b"", now, claimed)
-                is_for_others = entry.page is not None and entry.due <= now and worker is not None
+                is_due = entry.page is not None and entry.ready(now) <= now
+                is_for_others = is_due and worker is not None
                 if not (fate == Fate.GONE or (fate == Fate.FILED and is_for_others)):
                     break
+                if is_to_settle(queue, entry):
+                    entry = settled(entry, now, 0)
                 claimed.examined += 1
                 lane.drop(entry)
                 _apply(lane, entry, fate, now, claimed)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zcasync import clock
-from zcasync.queues.absent import Looks, is_absent, look_for_nothing, restriction_in
-from zcasync.queues.lane import Entry, Lane, LaneHolder, allows
+from zcasync.queues.absent import Looks, look_for_nothing
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.restriction import allows, is_absent, restriction_in
 
 
 def next_due(queue: LaneHolder, worker: bytes) -> int | None:
@@ -18,7 +20,7 @@ def next_due(queue: LaneHolder, worker: bytes) -> int | None:
     now = clock.now()
     lanes = queue.lanes().values()
     moments = [
-        entry.due if entry.page is None else min(now, entry.due)
+        entry.ready(now) if entry.page is None else min(now, entry.due)
         for lane in lanes
         for entry in heads(lane, worker)
     ]

@@ -11,10 +11,10 @@ plain BTree that lists the lanes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from BTrees.LLBTree import LLBTree
 from BTrees.OOBTree import OOBTree
@@ -23,29 +23,29 @@ from ZODB.utils import z64
 
 from zcasync import clock
 from zcasync.job.record import PartialRecord
-from zcasync.queues.absent import is_absent, moments
-from zcasync.queues.held import count_later
+from zcasync.queues.absent import moments
+from zcasync.queues.restriction import BROKEN, Restriction, is_absent, is_at_once
 from zcasync.unpublished import Unpublished
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
 PAGE_SIZE = 10
 #: Pages that are filled in one transaction may be longer.
 BULK_PAGE_SIZE = 500
-#: Key of the tree in ``Lane.filed`` for records that cannot be loaded: a restriction that no worker
-#: meets, in the form of the others, because keys of one BTree have to be comparable.
-BROKEN = ((b"broken",), ())
-
-Restriction = tuple[Any, ...]
 #: A change of ``Lane.gone_held`` drops no more than this many keys that are past.
 FORGET_LIMIT = 100
 
 
 class Page(Unpublished, Persistent):  # type: ignore[misc]
-    """Up to a few hundred entries: a partial and its due time, as distance from ``base``."""
+    """Up to a few hundred entries: a partial and its due time, as distance from ``base``.
+
+    ``timed`` has a bit, by the number of the entry, for each that is not due at once, ``relative``
+    for each with times that count from its put.
+    """
 
     base = 0
+    timed = relative = 0
     start = 0  # how many entries the lane's earlier pages had
-    held = 0  # how many of those were for later when their page was full
+    held = 0  # how many of those are not due at once
     next: Page | None = None
     closed = False  # the lane was dropped: append no more
 
@@ -55,13 +55,29 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
         if start:
             self.start = start
 
-    def append(self, due: int, partial: PartialRecord) -> None:
+    def append(self, partial: PartialRecord) -> None:
         """Add an entry at the end."""
+        due = partial.due
         if not self.partials:
             self.base = due
+        if not partial.is_at_once:
+            self.timed |= 1 << len(self.partials)
+        if partial.has_times_to_settle:
+            self.relative |= 1 << len(self.partials)
         self.dues.append(due - self.base)
         self.partials.append(partial)
         self._p_changed = True
+
+    def is_at_once(self, index: int) -> bool:
+        """Return whether an entry is due at once; one of a page without ``timed`` may be not."""
+        return not self.timed >> index & 1
+
+    def count_held(self, first: int, now: int) -> int:
+        """Return the number of entries, from ``first`` on, that are for a time after ``now``."""
+        return sum(
+            self.base + self.dues[index] > now and not self.is_at_once(index)
+            for index in range(first, self.timed.bit_length())
+        )
 
     @property
     def end(self) -> int:
@@ -70,8 +86,8 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
 
     def begin_next(self) -> Page:
         """Return a new page, which follows this one."""
-        following, now = Page(self.end), clock.now()
-        held = self.held + sum(self.base + due > now for due in self.dues)
+        following = Page(self.end)
+        held = self.held + self.timed.bit_count()
         if held:
             following.held = held
         self.next = following
@@ -79,10 +95,24 @@ class Page(Unpublished, Persistent):  # type: ignore[misc]
 
 
 class Inbox(Unpublished, Persistent):  # type: ignore[misc]
-    """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
+    """The client's side of a lane: where it appends.  Written once a page, by the client alone.
+
+    ``written``: when that was, by the client's clock; None: by an earlier version.
+    """
+
+    written: int | None = None
 
     def __init__(self, page: Page) -> None:
         self.last = page
+
+    def __getstate__(self) -> tuple[Page, int]:
+        """Return what is stored: a pair, which with the time takes no more than a dict without."""
+        return self.last, clock.now()
+
+    def __setstate__(self, state: tuple[Page, int] | dict[str, Page]) -> None:
+        """Take what was stored, by an earlier version a dict."""
+        given = state if isinstance(state, dict) else {"last": state[0], "written": state[1]}
+        self.__dict__.update(given)
 
     def extend(self, page_size: int) -> Page:
         """Return a page with room; ``page_size`` counts for pages new in this transaction."""
@@ -102,6 +132,16 @@ class Entry(Unpublished):
     index: int = 0
     restriction: Restriction = ()
     key: tuple[int, int] = (0, 0)
+
+    @property
+    def is_at_once(self) -> bool:
+        """True where the partial does not wait for its time, as far as the place tells."""
+        page = self.page
+        return is_at_once(self.restriction) if page is None else page.is_at_once(self.index)
+
+    def ready(self, now: int) -> int:
+        """Return when it is to be examined (microseconds): not later than now when due at once."""
+        return min(now, self.due) if self.is_at_once else self.due
 
 
 class Lane(Unpublished, Persistent):  # type: ignore[misc]
@@ -142,6 +182,11 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
             return None
         key = tree.minKey()
         return Entry(key[0], tree[key], None, 0, restriction, key)
+
+    def note_owner(self, engine: bytes | None) -> None:
+        """Note the engine that claims here; None: one without an engine does."""
+        if engine is not None and self.owner != engine:
+            self.owner = engine
 
     def following(self, entry: Entry) -> Entry | None:
         """Return the entry that comes after one that was dropped; None: none does."""
@@ -231,30 +276,18 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
         trees = (self.filed or {}).values()
         return sum(map(len, trees)) if self.filed_count is None else self.filed_count
 
-    def count_held(self, now: int) -> int:
-        """Return the number of partials that wait here for a time after ``now``."""
-        gone = 0 if self.gone_held is None else sum(self.gone_held.values(now + 1))
-        # Below 0 where the gone are in other lanes.
-        return self._count_held_unread(now) + self._count_held_filed(now) - gone
-
-    def _count_held_unread(self, now: int) -> int:
-        """Walk along the pages only where something for later was put since the first one."""
-        last = self.inbox.last
-        if self.page is last or last.held > self.page.held:
-            return sum(due > now for due, _ in self.unread())
-        return sum(last.base + due > now for due in last.dues)
-
-    def _count_held_filed(self, now: int) -> int:
-        trees = [self.filed[key] for key in self.filed or () if key != BROKEN]
-        return count_later(trees, now, self.count_filed() - len((self.filed or {}).get(BROKEN, ())))
-
     def unread(self) -> Iterator[tuple[int, PartialRecord]]:
         """Yield the inbox's (due, partial) pairs as they were put; load a page at a time."""
+        for page, index in self.unread_pages():
+            for number in range(index, len(page.partials)):
+                yield page.base + page.dues[number], page.partials[number]
+
+    def unread_pages(self) -> Iterator[tuple[Page, int]]:
+        """Yield the inbox's pages, with the number of the first entry that has not been read."""
         page: Page | None = self.page
         index = self.index
         while page is not None:
-            for offset in range(index, len(page.partials)):
-                yield page.base + page.dues[offset], page.partials[offset]
+            yield page, index
             page, index = page.next, 0
 
     def close(self) -> None:
@@ -264,36 +297,3 @@ class Lane(Unpublished, Persistent):  # type: ignore[misc]
     def is_empty(self) -> bool:
         """Return whether nothing is left to read here."""
         return self.next_in_inbox() is None and not self.filed
-
-
-class LaneHolder(Protocol):
-    """The interface of a queue to the code that works on its lanes."""
-
-    _p_jar: Any
-    _p_oid: Any
-
-    def lanes(self) -> Mapping[bytes, Lane]:
-        """Return the lanes by key."""
-
-    def lane(self, key: bytes) -> Lane:
-        """Return the lane with this key, made now where there is none."""
-
-    def waits(self, partial: Any, due: int) -> bool:
-        """Return whether an entry is true: its partial waits here, for this time."""
-
-    def has_callbacks_left(self, partial: Any, due: int) -> bool:
-        """Return whether an entry means that callbacks are left to be run, since this time."""
-
-
-def restriction_of(partial: PartialRecord) -> Restriction:
-    """Return the key of the tree that a partial belongs in."""
-    selected, excluded = partial.restriction
-    return (selected, excluded) if selected or excluded else ()
-
-
-def allows(restriction: Restriction, worker: bytes) -> bool:
-    """Return whether the worker may run the partials of a tree."""
-    if not restriction:
-        return True
-    selected, excluded = restriction
-    return worker not in excluded and (not selected or worker in selected)

@@ -12,22 +12,26 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from math import inf
 from operator import itemgetter
 from typing import Any
 
 from zcasync.job.broken import broken
 from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
-from zcasync.queues.lane import Lane, LaneHolder, Page, Restriction
+from zcasync.queues.holder import LaneHolder
+from zcasync.queues.lane import Lane, Page
 from zcasync.queues.page_index import Note, Stretch, pages_of
+from zcasync.queues.restriction import Restriction, is_at_once
 from zcasync.zeo.bulk_load import load_all
 
 #: The most partials that are loaded at once, ahead of a reader who may break off.
 READ_AHEAD = 100
 
-#: Due time, what is in an inbox after what was filed from it, number of the lane, number in the
-#: lane; all of them negative from the back.  A bound comes before the entry that has its key.
-Key = tuple[int, int, int, int]
+#: When it may begin at the latest, due time, what is in an inbox after what was filed from it,
+#: number of the lane, number in the lane; all of them negative from the back.  A bound comes before
+#: the entry that has its key.
+Key = tuple[float, int, int, int, int]
 #: A due time and a partial.
 Due = tuple[int, Any]
 #: Entries in their order, or a bound alone with the sources that it stands for.
@@ -37,6 +41,7 @@ Source = Iterator[tuple[Key, Due | Callable[[], Iterable["Source"]]]]
 class Waiting:
     """The partials that wait in a queue, in order; loaded as they are asked for.
 
+    ``until``: those alone that are due by this moment, microseconds, or at once by any clock.
     ``allowed(restriction)``: whether to look at what is filed under it.
     """
 
@@ -48,14 +53,17 @@ class Waiting:
         queue: LaneHolder,
         *,
         backwards: bool = False,
+        until: float = inf,
         allowed: Callable[[Restriction], bool] = lambda restriction: True,
     ) -> None:
         self._queue = queue
-        self._entries = _merged(
+        self._until = until
+        sources = (
             source
             for number, lane in enumerate(queue.lanes().values())
-            for source in _OfLane(queue._p_jar, lane, number, backwards).sources(allowed)
+            for source in _OfLane(queue._p_jar, lane, number, backwards, until).sources(allowed)
         )
+        self._entries = _merged(sources, until)
 
     def __iter__(self) -> Iterator[Partial]:
         time = -1
@@ -63,11 +71,12 @@ class Waiting:
         for due, item in self._loaded():
             if due != time:
                 time, seen = due, set()  # a partial with two true entries has one time
-            if broken(item) is None and self._queue.waits(item, due) and item not in seen:
-                seen.add(item)
-                yield item
-            else:
+            if broken(item) is not None or not self._queue.waits(item, due) or item in seen:
                 self.passed += 1
+                continue
+            seen.add(item)
+            if item.is_due(self._until):
+                yield item
 
     def _loaded(self) -> Iterator[Due]:
         """Yield the entries, their partials loaded together: the more, the more were asked for."""
@@ -83,18 +92,19 @@ class Waiting:
 class _OfLane:
     """The sources of one lane."""
 
-    def __init__(self, jar: Any, lane: Lane, number: int, backwards: bool) -> None:
+    def __init__(self, jar: Any, lane: Lane, number: int, backwards: bool, until: float) -> None:
         self._jar = jar
         self._lane = lane
         self._number = number
         self._sign = -1 if backwards else 1
+        self._until = until
         self._read = lane.page.start + lane.index
 
     def sources(self, allowed: Callable[[Restriction], bool]) -> Iterator[Source]:
         """Yield them, as far as nothing has to be loaded first."""
         for restriction, tree in (self._lane.filed or {}).items():
             if allowed(restriction):
-                yield self._tree(tree)
+                yield self._tree(tree, is_at_once(restriction))
         index = self._lane.page_index
         if index is None or why_unloadable(index) is not None or not (notes := index.notes()):
             yield from self._pages(0, None, None)
@@ -103,18 +113,18 @@ class _OfLane:
         yield self._bounds(notes)
         yield from self._pages(index.end, index.page, None)
 
-    def _key(self, due: int, in_inbox: bool, number: int) -> Key:
-        sign = self._sign
-        return sign * due, sign * in_inbox, sign * self._number, sign * number
+    def _key(self, due: int, is_at_once: bool, in_inbox: bool, number: int) -> Key:
+        sign, latest = self._sign, min(due, self._until) if is_at_once else due
+        return sign * latest, sign * due, sign * in_inbox, sign * self._number, sign * number
 
-    def _tree(self, tree: Any) -> Source:
+    def _tree(self, tree: Any, is_at_once: bool) -> Source:
         """Yield what is in a tree; it may be changed meanwhile."""
         find = tree.maxKey if self._sign < 0 else tree.minKey
         if not tree:
             return
         key = find()
         while key is not None:
-            yield self._key(key[0], False, key[1]), (key[0], tree[key])
+            yield self._key(key[0], is_at_once, False, key[1]), (key[0], tree[key])
             try:
                 key = find((key[0], key[1] + self._sign))
             except ValueError:  # there are no more
@@ -131,10 +141,13 @@ class _OfLane:
 
     def _page(self, page: Page) -> Source:
         unread = range(max(0, self._read - page.start), len(page.partials))
-        places = sorted(unread, key=page.dues.__getitem__)
-        for place in reversed(places) if self._sign < 0 else places:
-            due = page.base + page.dues[place]
-            yield self._key(due, True, page.start + place), (due, page.partials[place])
+        dues = [page.base + due for due in page.dues]
+        places = [
+            (self._key(dues[place], page.is_at_once(place), True, page.start + place), place)
+            for place in unread
+        ]
+        for key, place in sorted(places):
+            yield key, (dues[place], page.partials[place])
 
     def _bounds(self, notes: Iterable[Note]) -> Source:
         unread = ((self._bound(note), note) for note in notes if note[1] > self._read)
@@ -142,12 +155,14 @@ class _OfLane:
             yield bound, partial(self._within, note)
 
     def _bound(self, note: Note) -> Key:
-        start, end, low, high, _ = note
-        return self._key(high, True, end - 1) if self._sign < 0 else self._key(low, True, start)
+        start, end, low, high, _, has_at_once = note
+        if self._sign < 0:
+            return self._key(high, False, True, end - 1)
+        return self._key(low, has_at_once, True, start)
 
     def _within(self, note: Note) -> Iterable[Source]:
         """Return the sources that a bound stands for."""
-        start, end, _, _, where = note
+        start, end, _, _, where, _ = note
         if isinstance(where, Stretch) and why_unloadable(where) is not None:
             return self._pages(start, None, end)
         if isinstance(where, Stretch):
@@ -155,8 +170,11 @@ class _OfLane:
         return self._pages(start, where, end)
 
 
-def _merged(sources: Iterable[Source]) -> Iterator[Due]:
-    """Yield the entries of all sources in order; open what a bound stands for when it is next."""
+def _merged(sources: Iterable[Source], until: float) -> Iterator[Due]:
+    """Yield the entries of all sources in order; open what a bound stands for when it is next.
+
+    They end with the last one that may begin by ``until``.
+    """
     ties = itertools.count()
     heap: list[tuple[Key, bool, int, Any, Source]] = []
 
@@ -167,7 +185,9 @@ def _merged(sources: Iterable[Source]) -> Iterator[Due]:
     for source in sources:
         push(source)
     while heap:
-        *_, found, source = heapq.heappop(heap)
+        (latest, *_), *_, found, source = heapq.heappop(heap)
+        if latest > until:
+            return
         if callable(found):
             for within in found():
                 push(within)

@@ -26,8 +26,8 @@ RUN_ENTRIES = 100
 FAN = 16
 
 #: The numbers of the first entry and of the one behind the last, the earliest and the latest due
-#: time, microseconds, and where to look: the oid of a page, or a Stretch.
-Note = tuple[int, int, int, int, Any]
+#: time, microseconds, where to look, the oid of a page or a Stretch, and whether some are at once.
+Note = tuple[int, int, int, int, Any, bool]
 
 
 class Stretch(Unpublished, Persistent):  # type: ignore[misc]
@@ -93,8 +93,7 @@ def note_page(jar: Any, index: PageIndex, page: Page) -> bool:
         return False
     for one in _run(jar, index, page):
         if one.next is not None:
-            low, high = one.base + min(one.dues), one.base + max(one.dues)
-            index.add((one.start, one.end, low, high, _oid(jar, one)), _oid(jar, one.next))
+            index.add(_note(jar, one), _oid(jar, one.next))
     return True
 
 
@@ -140,6 +139,12 @@ def _run(jar: Any, index: PageIndex, last: Page) -> list[Page]:
     return [last]
 
 
+def _note(jar: Any, page: Page) -> Note:
+    low, high = page.base + min(page.dues), page.base + max(page.dues)
+    has_at_once = page.timed.bit_count() < len(page.partials)
+    return page.start, page.end, low, high, _oid(jar, page), has_at_once
+
+
 def _in_one(notes: list[Note], where: Any) -> Note:
     low, high = min(note[2] for note in notes), max(note[3] for note in notes)
-    return notes[0][0], notes[-1][1], low, high, where
+    return notes[0][0], notes[-1][1], low, high, where, any(note[5] for note in notes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import Any, Unpack
 
 from BTrees.OOBTree import OOBTree
@@ -22,17 +21,19 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
-from zcasync.queues.absent import Looks, absent_key, look_for_nothing
+from zcasync.queues.absent import Looks, look_for_nothing
 from zcasync.queues.again import again
 from zcasync.queues.claim import Access, Claimed, claim
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
 from zcasync.queues.heads import next_due
-from zcasync.queues.lane import BROKEN, BULK_PAGE_SIZE, Lane, restriction_of
+from zcasync.queues.held import count_held
+from zcasync.queues.lane import BULK_PAGE_SIZE, Lane
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
 from zcasync.queues.pull import pull, pull_next
 from zcasync.queues.put import Check, Options, PutOptions
+from zcasync.queues.restriction import BROKEN, UNKNOWN, absent_key, restriction_of
 from zcasync.retry.policy import use_policy
 from zcasync.unpublished import Unpublished
 
@@ -68,7 +69,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         given = PutOptions.of(begin_after, begin_by, **options)
         partial = Check(given, self._p_jar)(item)
         self._enter(partial, given)
-        append(self, [(given.due, partial)])
+        append(self, [partial])
         return partial
 
     def put_many(  # type: ignore[override]
@@ -85,7 +86,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
             raise ValueError("one of the items is there twice: make a new Partial for each call")
         for partial in partials:
             self._enter(partial, given)
-        append(self, [(given.due, partial) for partial in partials], BULK_PAGE_SIZE)
+        append(self, partials, BULK_PAGE_SIZE)
         return partials
 
     def put_again(self, partials: Collection[Partial]) -> None:
@@ -106,8 +107,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         return pull_next(self, uuid_bytes(uuid))
 
     def iterDue(self) -> Iterator[Partial]:
-        now = clock.now()
-        return takewhile(lambda partial: partial.due <= now, self)
+        return iter(Waiting(self, until=clock.now()))
 
     def __iter__(self) -> Iterator[Partial]:
         return iter(Waiting(self))
@@ -121,7 +121,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
     def count_held(self) -> int:
         """Return the number of partials that wait for a time that has not come."""
         now = clock.now()
-        return sum(lane.count_held(now) for lane in self._lanes.values())
+        return sum(count_held(lane, now) for lane in self._lanes.values())
 
     # for workers
 
@@ -133,16 +133,19 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         engine: bytes | None = None,
         polite: Callable[[bytes, Lane], int] = lambda key, lane: Access.NOW,
         idle: int | None = None,
+        ahead: Callable[[Lane], int] = lambda lane: 0,
         looks: Looks = look_for_nothing,
     ) -> Claimed:
         """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
 
-        Their own records are not changed.  ``engine`` is written on the lanes they come from;
-        ``polite(key, lane)`` returns the Access to a lane.  ``idle``: the number of children that
-        have no job and get one each; the rest is prefetched, and no partial that may begin only
-        once is taken for that.  ``looks(key)``: what to take of those that lack some code.
+        Their own records are not changed, unless their times were put by another clock.  ``engine``
+        is written on the lanes they come from; ``polite(key, lane)`` returns the Access to a lane,
+        ``ahead(lane)`` how far its client's clock is ahead of this one, microseconds.  ``idle``:
+        the number of children that have no job and get one each; the rest is prefetched, and no
+        partial that may begin only once is taken for that.  ``looks(key)``: what to take of those
+        that lack some code.
         """
-        return claim(self, worker, limit, engine, polite, idle, looks)
+        return claim(self, worker, limit, engine, polite, idle, ahead, looks)
 
     def next_due(self, worker: bytes) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.
@@ -177,7 +180,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
 
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""
-        append(self, [(partial.due, partial)])
+        append(self, [partial])
         self.drop_entry(partial)
 
     def withdraw(self, partial: Partial) -> Partial:
@@ -190,7 +193,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
 
     def drop_entry(self, partial: PartialRecord) -> None:
         """Count an entry of a waiting partial as gone: it ends without being claimed."""
-        tally_lane(self).count_gone(partial.due, clock.now())
+        tally_lane(self).count_gone(partial.not_before, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:
         """Let workers run the callbacks of a partial that no worker has ended, 15 s from now.
@@ -223,7 +226,7 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         count = 0
         for lane in self._lanes.values():
             for due, partial in lane.take_broken():
-                lane.file(due, partial, BROKEN if broken(partial) else ())
+                lane.file(due, partial, BROKEN if broken(partial) else UNKNOWN)
                 count += 1
         return count
 
@@ -273,7 +276,8 @@ class PartialQueue(Unpublished, Persistent):  # type: ignore[misc]
         if self._p_jar is not None:
             self._p_jar.add(partial)
         batch = self.batch if options.batch is None else options.batch
-        partial.enter(self, options.due, options.by, batch=batch, detached=options.detached)
+        times = options.put, options.due, options.by
+        partial.enter(self, *times, batch=batch, detached=options.detached)
         if options.policy is not None:
             use_policy(partial, options.policy)
         if options.secret:

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from zcasync import clock
 from zcasync.partial import Partial
-from zcasync.queues.absent import restriction_in
 from zcasync.queues.forget import forget_passed
-from zcasync.queues.lane import BROKEN, LaneHolder, allows
+from zcasync.queues.holder import LaneHolder
 from zcasync.queues.order import Waiting
+from zcasync.queues.restriction import BROKEN, allows, restriction_in
 
 #: So many entries may be passed by before they are taken away.
 PASSED_LIMIT = 50
@@ -40,14 +40,13 @@ def pull(queue: Withdrawing, index: int) -> Partial:
 
 def pull_next(queue: Withdrawing, worker: bytes) -> Partial | None:
     """Pull what this worker may run next.  See ``PartialQueue.pullNext``."""
-    now = clock.now()
     waiting = Waiting(
-        queue, allowed=lambda key: key != BROKEN and allows(restriction_in(key), worker)
+        queue,
+        until=clock.now(),
+        allowed=lambda key: key != BROKEN and allows(restriction_in(key), worker),
     )
     found, others = None, 0
     for partial in waiting:
-        if partial.due > now:
-            break
         if partial.may_run_on(worker):
             found = partial
             break

@@ -43,12 +43,13 @@ class AllOptions(Options, total=False):
 class PutOptions:
     """The options of one put: how its items are to be run.
 
-    ``due``: microseconds since 1970; ``by``: microseconds from then on, None: no limit; ``batch``
-    None: as the queue says; ``policy``: the stored name of the retry policy; ``secret``: the
-    arguments that nobody is shown.
+    ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
+    limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
+    ``secret``: the arguments that nobody is shown.
     """
 
-    due: int
+    put: int | None
+    due: int | None = None
     by: int | None = None
     batch: bool | None = None
     detached: bool = False
@@ -71,14 +72,9 @@ class PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
         if unknown:
             _refuse(next(iter(unknown)))
-        now = clock.now()
-        due = now if begin_after is None else clock.from_datetime(begin_after, "begin_after")
-        if delay is not None:
-            if begin_after is not None:
-                raise ValueError("delay and begin_after both say when: give one of them")
-            due = now + _delay(delay)
+        put, due = _times(begin_after, delay)
         policy, hidden = stored_name(retry), secret_of(secret)
-        return cls(max(now, due), _microseconds(begin_by), batch, detached, policy, hidden)
+        return cls(put, due, _microseconds(begin_by), batch, detached, policy, hidden)
 
 
 class Check:
@@ -133,6 +129,18 @@ class Check:
         if self._jar is not None:
             require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
+
+
+def _times(begin_after: datetime | None, delay: Any) -> tuple[int | None, int | None]:
+    """Return the moments of the put and of the beginning, as a partial stores them."""
+    now = clock.now()
+    if begin_after is not None:
+        if delay is not None:
+            raise ValueError("delay and begin_after both say when: give one of them")
+        due = clock.from_datetime(begin_after, "begin_after")
+        return (None, due) if due > now else (now, due)
+    microseconds = 0 if delay is None else _delay(delay)
+    return now, now + microseconds if microseconds else None
 
 
 def _microseconds(begin_by: timedelta | None) -> int | None:

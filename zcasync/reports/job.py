@@ -15,14 +15,13 @@ from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
-from zcasync.job.broken import broken
-from zcasync.job.callables import dotted
 from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
+from zcasync.reports.fields import Fields
 from zcasync.reports.words import call_text, ending_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
@@ -44,33 +43,11 @@ TOLD = ("who", "times")
 NO_ID = "?"
 
 
-class Fields:
-    """The stored attributes of a partial, also of one whose class cannot be imported."""
-
-    def __init__(self, partial: Any) -> None:
-        self.partial = partial
-        self.problem = broken(partial)
-        state = partial.__Broken_state__ if isinstance(partial, Broken) else None
-        self._state: dict[str, Any] = state if isinstance(state, dict) else {}
-        self.is_readable = self.problem is None or bool(self._state)
-
-    def __getitem__(self, name: str) -> Any:
-        if self.problem is None:
-            return getattr(self.partial, name)
-        default = getattr(PartialRecord, name)
-        return self._state.get(name, None if isinstance(default, property) else default)
-
-    @property
-    def callable_name(self) -> str | None:
-        """The dotted name of the callable; None where it cannot be read."""
-        return (self["_name"] or dotted(self["_call"])) if self.is_readable else None
-
-
 def looks_like_job(obj: Any) -> bool:
     """Return whether a stored object is a partial, or was one as far as can be seen."""
     if isinstance(obj, PartialRecord):
         return True
-    return isinstance(obj, Broken) and "_call" in (Fields(obj)._state)
+    return isinstance(obj, Broken) and Fields(obj).has("_call")
 
 
 def describe(partial: Any) -> dict[str, Any]:
@@ -101,7 +78,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "retry": retry_name(fields),
         "worker": _try(lambda: str(fields["_claim"].worker), None),
         "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
-        "begin_after": _moment(fields["_due"]),
+        "begin_after": _moment(fields.due),
         "begin_by_seconds": None if by is None else by / 1e6,
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
@@ -140,7 +117,7 @@ def summary(partial: Any) -> dict[str, Any]:
         "queue": _try(lambda: fields["_queue"].__name__, None),
         "callable": fields.callable_name,
         "call": _try(lambda: call_text(fields), None),
-        "begin_after": _moment(fields["_due"]),
+        "begin_after": _moment(fields.due),
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
         "failure": type_name(result) if isinstance(result, Failure) else None,
@@ -276,7 +253,7 @@ def identity(partial: Any) -> str:
 def _moment(microseconds: int | None) -> str | None:
     if microseconds is None:
         return None
-    moment: datetime = clock.to_datetime(microseconds)
+    moment: datetime = clock.nearest_datetime(microseconds)
     return moment.isoformat()
 
 

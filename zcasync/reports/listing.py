@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from zcasync import clock
-from zcasync.job.broken import broken
-from zcasync.reports.job import Fields, identity, release
+from zcasync.reports.fields import Fields
+from zcasync.reports.job import identity, release
 from zcasync.reports.selection import Selection
 from zcasync.reports.walk import ended_at, waiting, walk
 
@@ -73,7 +73,7 @@ def _newest(name: str) -> Callable[[Fields], Any]:
 
 #: The orders of a listing: a key for the fields of a job; None: it comes last.
 ORDERS: dict[str, Callable[[Fields], Any]] = {
-    "due": lambda fields: fields["_due"],
+    "due": lambda fields: fields.due,
     "started": _newest("_started"),
     "ended": _newest("_ended"),
     "attempts": lambda fields: -fields["_attempts"],
@@ -94,7 +94,8 @@ def oldest_due(queue: Any) -> dict[str, Any] | None:
     """
     now = clock.now()
     for partial in islice(waiting(queue, aside=False), MOST_WAITING):
-        due = Fields(partial)["_due"] if broken(partial) is None else None
-        if due is not None and due <= now:
-            return {"id": identity(partial), "seconds": (now - due) / 1e6}
+        fields = Fields(partial)
+        due = fields.due if fields.problem is None else None
+        if due is not None and (due <= now or fields["_due"] is None):
+            return {"id": identity(partial), "seconds": max(0, now - due) / 1e6}
     return None

@@ -11,7 +11,7 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.aside import Aside
 from zcasync.job.broken import broken
 from zcasync.job.ids import id_of
-from zcasync.reports.job import Fields
+from zcasync.reports.fields import Fields
 from zcasync.reports.walk import MOST_WORKERS, chosen
 
 #: The number of characters of a worker's UUID that a reason has room for.
@@ -82,7 +82,7 @@ class Reasons:
         if fields["_queue"] is None:
             return "it was put in no queue"
         if (fields["_due"] or 0) > clock.now():
-            moment = clock.to_datetime(fields["_due"])
+            moment = clock.nearest_datetime(fields["_due"])
             return f"held until {moment:%Y-%m-%d %H:%M:%S} UTC"
         if not self._workers:
             return self._of_nobody(fields)

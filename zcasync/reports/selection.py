@@ -8,7 +8,7 @@ from typing import Any
 
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.outcome import Outcome, outcome
-from zcasync.reports.job import Fields
+from zcasync.reports.fields import Fields
 
 EVERY_STATE = frozenset({PENDING, ACTIVE, CALLBACKS, COMPLETED})
 ENDED_STATES = frozenset({CALLBACKS, COMPLETED})
@@ -88,7 +88,7 @@ def _queue_name(fields: Fields) -> str | None:
 
 
 def _last_moment(fields: Fields) -> int:
-    return fields["_ended"] or fields["_started"] or fields["_due"] or 0
+    return fields["_ended"] or fields["_started"] or fields.due or 0
 
 
 def _is_called(fields: Fields, call: str) -> bool:

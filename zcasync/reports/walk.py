@@ -19,8 +19,9 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import waiter
 from zcasync.job.record import PartialRecord
-from zcasync.queues.absent import is_absent
-from zcasync.reports.job import Fields, release
+from zcasync.queues.restriction import is_absent
+from zcasync.reports.fields import Fields
+from zcasync.reports.job import release
 from zcasync.reports.selection import Selection
 from zcasync.zeo.bulk_load import load_all
 

@@ -88,6 +88,7 @@ class SupervisorProbe:
             "boot": said.get("boot"),
             "server_pid": said.get("server_pid"),
             "passes": said.get("passes"),
+            "clocks": said.get("clocks"),
         }
 
 

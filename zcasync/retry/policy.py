@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -113,6 +114,11 @@ def begins_only_once(partial: PartialRecord) -> bool:
 def is_foreign(partial: PartialRecord) -> bool:
     """Return whether the policy is the application's, to be imported where calls are made only."""
     return is_imported(partial.policy_name)
+
+
+def is_policy_imported(partial: PartialRecord) -> bool:
+    """Return whether nothing has to be imported to find a partial's policy."""
+    return not is_foreign(partial) or str(partial.policy_name).partition(":")[0] in sys.modules
 
 
 def may_begin_once(partial: PartialRecord) -> bool:

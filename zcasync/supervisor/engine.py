@@ -91,17 +91,12 @@ class Engine:
         self._loop = PassLoop(reactor, self._make_pass)
         self._for_reactor: frozenset[bytes] = frozenset()  # what a put of a reactor job writes
         self._failed_passes = FailedPasses()
+        self.clocks: dict[str, Any] | None = None  # that differ from this machine's, for status
 
     def _make_session(self, held: Callable[[ClaimsSnapshot], None]) -> SessionInThread:
-        parts = self._parts
+        parts, worker, settings = self._parts, self.worker_uuid, self._settings
         session = DatabaseSession(
-            self._db,
-            self.worker_uuid,
-            self.UUID,
-            self._settings,
-            parts.watch,
-            parts.environment,
-            held,
+            self._db, worker, self.UUID, settings, parts.watch, parts.environment, held
         )
         thread = parts.thread or DatabaseThread(self._reactor)
         return SessionInThread(self._reactor, thread, session, self._wakeup.settle)
@@ -135,11 +130,12 @@ class Engine:
         self._move_to(Life.RUNNING)
         engines[self.worker_uuid] = self
         report_to(self.executors.reported)
-        oid = registered.incarnation_oid
+        oid, checkers = registered.incarnation_oid, self._parts.make_checkers
         self.executors.start(
             functools.partial(self._parts.make_pool, self.UUID, oid),
             functools.partial(self._parts.make_reactor_jobs, self._reactor, self._db, oid),
             registered.thread_size,
+            None if checkers is None else functools.partial(checkers, self.UUID, oid),
         )
         self._wakeup.listen(self._db)
         self._loop.start()
@@ -244,6 +240,7 @@ class Engine:
         self._failed_passes.passed()
         self._outage.works()
         self.metrics.add(result)
+        self.clocks = result.clocks or self.clocks
         for line in result.log:
             log.warn("{line}", line=line)
         self.executors.note_pass(result)

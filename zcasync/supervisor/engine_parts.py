@@ -18,7 +18,8 @@ class EngineParts:
     """The parts of an engine; the defaults are those of a process of its own.
 
     ``make_pool`` makes the pool of those that perform thread jobs, ``make_reactor_jobs(reactor, db,
-    incarnation oid, ended)`` what performs reactor jobs.  ``thread`` does the database work; None:
+    incarnation oid, ended)`` what performs reactor jobs, ``make_checkers`` the pool of those that
+    check these; None: all may be loaded in this process.  ``thread`` does the database work; None:
     a new thread.  ``watch`` outlives the engine where another one follows it.
     """
 
@@ -27,6 +28,7 @@ class EngineParts:
     thread: IDatabaseThread | None = None
     watch: Watch = field(default_factory=Watch)
     environment: Environment = field(default_factory=Environment)
+    make_checkers: PoolFactory | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from zcasync.supervisor.failure_log import FailureLog
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
+from zcasync.supervisor.poll.slots import REACTOR
+from zcasync.supervisor.reactor_checks import ReactorChecks
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 
 log = Logger()
@@ -56,6 +58,7 @@ class Executors:
         self._sharing = Sharing(reactor, self._ready_children, self._returned)
         self._handed_out: HandOut | None = None
         self._reactor = reactor
+        self._checks: ReactorChecks | None = None
         self._wake = wake
         self._ready: Callable[[], None] | None = ready
         self._fenced = fenced
@@ -67,10 +70,19 @@ class Executors:
         make_pool: Callable[[Changed, Died], IChildPool],
         make_reactor_jobs: Callable[[Callable[[bytes], None]], ReactorJobs],
         size: int,
+        make_checkers: Callable[[Changed, Died], IChildPool] | None = None,
     ) -> None:
-        """Make reactor jobs, ``make_reactor_jobs(ended)``, and a pool of ``size`` children."""
+        """Make reactor jobs, ``make_reactor_jobs(ended)``, and a pool of ``size`` children.
+
+        ``make_checkers``: makes the pool that checks reactor jobs, None: they are not checked.
+        """
         self.reactor_jobs = make_reactor_jobs(self._reactor_job_ended)
         self.reactor_jobs.tell = self._failures.tell
+        if make_checkers is not None:
+            self._checks = ReactorChecks(
+                self._reactor, make_checkers, self._check_passed, self._check_died
+            )
+            self.reactor_jobs.try_value = self._checks.try_value
         self.reactor_jobs.lacks = self._events.note_absent
         self.pool = make_pool(self._child_changed, self._child_died)
         self.is_started = True
@@ -89,7 +101,11 @@ class Executors:
         if kill_because:
             self.pool.kill_all(kill_because)
         children = self.pool.stop(grace)
+        if self._checks is not None:
+            self._checks.begin_to_stop()
         yield self.reactor_jobs.stop(grace)
+        if self._checks is not None:
+            yield self._checks.stop()
         left = yield children
         self._failures.sum_up()
         return left or []
@@ -110,6 +126,8 @@ class Executors:
     def gather(self, is_running: bool) -> PassInput:
         """Return what the next pass is to do; leaves nothing of it for the one after it."""
         reactor = self.reactor_jobs.report(is_running)
+        if self._checks is not None:
+            reactor.outstanding |= self._checks.running
         return self._events.take(self.pool, reactor, is_last=not is_running)
 
     def put_back(self, given: PassInput) -> None:
@@ -146,7 +164,10 @@ class Executors:
             if new:
                 child.perform(new, tid)
         for oid in self._events.wanted(jobs.reactor):
-            self.reactor_jobs.start(oid)
+            if self._checks is not None and oid in jobs.unchecked:
+                self._checks.check(oid, tid)
+            else:
+                self.reactor_jobs.start(oid)
         self._sharing.look()
 
     def cancel(self, oid: bytes, who: str) -> None:
@@ -155,6 +176,8 @@ class Executors:
         A call in the reactor cannot be stopped: its job is ended once it waits for a Deferred.
         """
         self._events.cancel(oid, who)
+        if self._checks is not None:
+            self._checks.cancel(oid, who)
         for child in self.pool.children.values():
             if oid in child.outstanding:
                 if oid == child.outstanding[0] or hex_oid(oid) == child.job_id():
@@ -203,6 +226,15 @@ class Executors:
         self.progress.forget(oid)
         self._events.note_changes()
         self._wake()
+
+    def _check_passed(self, oid: bytes) -> None:
+        if self._events.wanted([oid]):
+            self.reactor_jobs.start(oid)
+        else:
+            self._wake()
+
+    def _check_died(self, oid: bytes, death: Death) -> None:
+        self._child_died(REACTOR, death, False)
 
     def _ready_children(self) -> Sequence[IChild]:
         return self.pool.ready()

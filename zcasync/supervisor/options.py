@@ -11,7 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.python import usage
 
-from zcasync import import_path
+from zcasync import clock, import_path
 from zcasync.errors import ConfigurationError, HistoryChanged
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
@@ -55,6 +55,7 @@ def makeService(options: Options) -> Service:
     from twisted.internet import reactor
 
     running: Any = reactor
+    clock.steady(running)
 
     def failed(error: BaseException) -> None:
         running.callLater(0, running.stop)

@@ -14,6 +14,7 @@ from twisted.internet.defer import TimeoutError as Timeout
 from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from ZODB.utils import z64
 
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
@@ -22,10 +23,12 @@ from zcasync.errors import AbortedError, FencedError
 from zcasync.job.aside import Missing
 from zcasync.job.callables import is_persistent
 from zcasync.job.ids import hex_oid
+from zcasync.job.loading import Trial, tried_elsewhere
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.performer import Performer
+from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
 
@@ -74,6 +77,8 @@ class ReactorJobs:
     ) -> None:
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
+        #: Tries a result in a child: (oid of the job, pickle, oids of what that refers to).
+        self.try_value: Callable[[bytes, bytes, list[bytes]], Deferred[str]] | None = None
         self.tell: Tell | None = None  # whom to tell of calls that fail, in the reactor's thread
         # The same of those that lack code.
         self.lacks: Callable[[bytes, Missing], None] = lambda oid, missing: None
@@ -180,12 +185,26 @@ class ReactorJobs:
                 tell=self._tell,
                 sets_aside=True,
             )
-            do(attachment.connection.get(oid), attachment.incarnation, performer)
+            with tried_elsewhere(self._trial_of(oid)):
+                do(attachment.connection.get(oid), attachment.incarnation, performer)
         finally:
             if held:
                 attachment.retire()
             else:
                 attachment.close()
+
+    def _trial_of(self, oid: bytes) -> Trial | None:
+        """Return what tries the results of a job: in a child, where there is one for that."""
+        if self.try_value is None:
+            return None
+
+        def trial(data: bytes, references: tuple[Any, ...]) -> str:
+            oids = [getattr(one, "_p_oid", None) or z64 for one in references]
+            if len(oids) > REFERENCES_LIMIT:
+                return f"it refers to {len(oids):,} stored objects, of at most {REFERENCES_LIMIT:,}"
+            return self._from_thread(self._reactor, self.try_value, oid, data, oids)  # type: ignore
+
+        return trial
 
     def _tell(self, notice: Notice) -> None:
         if self.tell is not None:

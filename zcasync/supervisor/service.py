@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ log = Logger()
 #: How long databases may take to close: with the engine's farewell and the end of the database
 #: server a stop takes less than 10 s more than the grace period, whatever the storage does.
 CLOSE_SECONDS = 2.0
+#: The name in the log of the child that loads first what a reactor job needs.
+CHECKER = "checker"
 
 
 def ready_line(home: Home) -> str:
@@ -164,6 +167,9 @@ class Supervisor(Service):  # type: ignore[misc]
             make_pool=child_processes(self._reactor, settings, self._spec),
             watch=Watch(is_only_home=self._configuration.is_embedded),
             environment=Environment(home=os.fspath(self._home.path)),
+            make_checkers=child_processes(
+                self._reactor, replace(settings, spare=False), self._spec, CHECKER
+            ),
         )
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
@@ -212,6 +218,7 @@ class Supervisor(Service):  # type: ignore[misc]
             incarnation=incarnation.hex(),
             parent=os.getpid(),
             storage_timeout=self._configuration.settings.storage_timeout,
+            load_timeout=self._configuration.settings.load_timeout,
         ).to_text()
 
     def _close_databases(self) -> Any:
@@ -268,6 +275,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "identity": ProcessIdentity.here().as_dict(),
             "wakeup": None if engine is None else engine.mode,
             "waiting_for": self._waiting_for(),
+            "clocks": None if engine is None else engine.clocks,
             "passes": None if engine is None else engine.metrics.as_dict(),
             "max_children": self._configuration.settings.max_children,
             "boot_problem": None if pool is None else pool.boot_problem,

@@ -97,6 +97,7 @@ def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[
             incarnation=incarnation.hex(),
             parent=os.getpid(),
             storage_timeout=configuration.settings.storage_timeout,
+            load_timeout=configuration.settings.load_timeout,
             servers=servers if configuration.is_embedded else None,
         ).to_text()
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from transaction.interfaces import TransientError
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.utils import p64, u64
@@ -30,14 +32,32 @@ AHEAD_SECONDS = 1.0
 Record = tuple[bytes, bytes]
 
 
+#: The attribute of a connection that is there while it loads what nobody has asked for yet.
+IS_AHEAD = "_zcasync_is_ahead"
+
 #: The attribute of a connection with the records that are at hand: oid -> (data, serial).
 AT_HAND = "_zcasync_at_hand"
+
+
+class NotNow(TransientError):
+    """A module is to be imported when its object is needed, by the job that needs it."""
+
+
+def require_imported(connection: Any, module: str) -> None:
+    """Raise NotNow where a module would be imported for an object that nobody has asked for yet.
+
+    To be called by the class factory of databases in which jobs are performed: importing may end
+    the process, and it would be another job's that is charged with it.
+    """
+    if getattr(connection, IS_AHEAD, False) and module not in sys.modules:
+        raise NotNow(f"{module} is not imported yet")
 
 
 def load_all(connection: Any, oids: Iterable[bytes]) -> None:
     """Load the objects with these oids that are not loaded.
 
-    What cannot be loaded is left alone: the code that uses it gets the error.
+    What cannot be loaded, or would have a module imported, is left alone: the code that uses it
+    loads it, and gets the error.
     """
     at_hand = getattr(connection, AT_HAND, {})
     missing = [oid for oid in oids if oid not in at_hand and not _is_loaded(connection, oid)]
@@ -46,11 +66,7 @@ def load_all(connection: Any, oids: Iterable[bytes]) -> None:
     if not _can_load_many(connection):
         connection.prefetch(missing)
         return
-    found = _ask(connection, missing)
-    with _answering(connection, found):
-        for oid in found:
-            with contextlib.suppress(Exception):  # a broken record: its user gets the error
-                connection.get(oid)._p_activate()
+    _activate(connection, _ask(connection, missing))
 
 
 class ReadAhead:
@@ -106,10 +122,7 @@ def load_ahead(connection: Any, oids: Iterable[bytes], ahead: ReadAhead | None) 
     """Load the objects with these oids from what was requested, as far as it is usable."""
     found = None if ahead is None else ahead.seen_by(connection)
     if found and _can_load_many(connection):
-        with _answering(connection, found):
-            for oid in found.keys() & set(oids):
-                with contextlib.suppress(Exception):  # its user gets the error
-                    connection.get(oid)._p_activate()
+        _activate(connection, {oid: found[oid] for oid in found.keys() & set(oids)})
 
 
 @contextlib.contextmanager
@@ -166,6 +179,18 @@ def _ask(connection: Any, oids: list[bytes], *limit: int) -> dict[bytes, Record]
 def _pairs(oids: list[bytes], answers: list[Record | None]) -> dict[bytes, Record]:
     pairs = zip(oids, answers, strict=True)
     return {oid: answer for oid, answer in pairs if answer is not None}
+
+
+def _activate(connection: Any, found: dict[bytes, Record]) -> None:
+    """Load the objects of these records."""
+    setattr(connection, IS_AHEAD, True)
+    try:
+        with _answering(connection, found):
+            for oid in found:
+                with contextlib.suppress(Exception):  # a broken record: its user gets the error
+                    connection.get(oid)._p_activate()
+    finally:
+        delattr(connection, IS_AHEAD)
 
 
 @contextlib.contextmanager

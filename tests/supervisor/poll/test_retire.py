@@ -78,7 +78,7 @@ def test_a_finished_job_is_retired_into_the_completed(scene: Scene) -> None:
 def test_a_job_that_a_child_has_completed_waits_a_moment_for_more(scene: Scene) -> None:
     over, waits = scene.put(2)
     scene.run(s0=ready(room=1))
-    ended = Completion(over._due + 5)
+    ended = Completion(over.due + 5)
     scenes.end(over, 1)
     scene.session.commit()
     done = scene.run(s0=completed({over._p_oid: ended}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import error
@@ -19,7 +19,7 @@ from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output_marks import STACK_SIGNAL
+from zcasync.protocol.output_marks import LOADING_EXIT_CODE, STACK_SIGNAL
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
@@ -28,9 +28,6 @@ from zcasync.text import megabytes
 
 log = Logger()
 
-#: No pipe holds more, unless root has changed the kernel's limit.
-PIPE_LIMIT_BYTES = 1024 * 1024
-READ_BYTES = 64 * 1024
 #: How long a child that is to be killed may take to print its Python stack: it does not have to
 #: hold the interpreter for that, but the machine may be busy.
 STACK_SECONDS = 2.0
@@ -68,8 +65,9 @@ class Child(ChildState):
         oom_killed: Callable[[], bool],
         changed: Callable[[Child], None],
         gone: Callable[[Child, Death], None],
+        role: str = "",
     ) -> None:
-        super().__init__(reactor, slot)
+        super().__init__(reactor, slot, role)
         self._output = ChildOutput("spare" if slot == NO_SLOT else slot, output_lines, self.job_id)
         self._oom_killed = oom_killed
         self._changed = changed
@@ -109,6 +107,20 @@ class Child(ChildState):
             return
         self.note_given(oids)
         self._connector.amp.callRemote(commands.Perform, oids=oids, tid=tid)
+
+    def check(self, oids: list[bytes], tid: bytes | None = None) -> None:
+        """Let it load, as a trial, what these jobs need; they end when it has."""
+        if self._connector.can_write:
+            self.note_given(oids)
+            self._connector.amp.callRemote(commands.Check, oids=oids, tid=tid)
+
+    def try_value(self, oid: bytes, data: bytes, references: list[bytes]) -> None:
+        """Let it load, as a trial, a result of a job; see the command TryValue."""
+        if not self._connector.can_write:
+            return
+        self.note_given([oid])
+        for message in commands.value_parts(oid, data, references):
+            self._connector.amp.callRemote(commands.TryValue, **message)
 
     def take_back(self) -> Deferred[list[bytes]]:
         """Ask for the jobs that it has not begun; fires with their oids."""
@@ -219,10 +231,7 @@ class Child(ChildState):
     def drain(self, *fds: int) -> None:
         """Take what is in the pipes now."""
         for fd in fds:
-            reader = self._connector.transport.pipes.get(fd)
-            if reader is not None:
-                for data in _read_rest(reader.fileno()):
-                    self._connector.childDataReceived(fd, data)
+            self._connector.drain(fd)
 
     def exited(self, reason: Any) -> None:
         """Note that the process is gone."""
@@ -249,13 +258,18 @@ class Child(ChildState):
         if reason is None and number == signal.SIGKILL and self._oom_killed():
             took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
             reason = f"out of memory: the kernel killed it{took}"
+        code = None if number else getattr(status, "exitCode", 0)
+        has_timed_out = code == LOADING_EXIT_CODE and self._output.has_timed_out
+        if has_timed_out:
+            reason = "what it had to load for its job took longer than load-timeout"
         return Death(
             pid=self.pid,
-            exit_code=None if number else getattr(status, "exitCode", 0),
+            exit_code=code,
             signal=_name(number) if number else None,
             reason=reason,
             job=job,
-            output=self._output.last(job, has_crashed=number in CRASH_SIGNALS),
+            output=self._output.last(job, has_crashed=has_timed_out or number in CRASH_SIGNALS),
+            stage=self._output.stage or None,
         )
 
 
@@ -277,15 +291,3 @@ def _died_meanwhile(failure: Failure) -> None:
     failure.trap(
         error.ConnectionDone, error.ConnectionLost, error.ProcessDone, error.ProcessTerminated
     )
-
-
-def _read_rest(fd: int) -> Iterator[bytes]:
-    """Yield what a non-blocking pipe holds; no more, though a process may go on writing to it."""
-    for _ in range(PIPE_LIMIT_BYTES // READ_BYTES):
-        try:
-            data = os.read(fd, READ_BYTES)
-        except OSError:  # empty (it would block), or broken
-            return
-        if not data:
-            return
-        yield data

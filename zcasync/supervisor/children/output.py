@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output_marks import MARK_BYTES, STACK_END
+from zcasync.protocol.output_marks import LOADING_TOO_LONG, MARK_BYTES, STACK_END
 
 log = Logger("zcasync.output")
 
@@ -27,6 +27,9 @@ class ChildOutput:
     """
 
     mark: bytes | None = None
+    #: The stage that the job is at which was marked last, '': none that matters.
+    stage = ""
+    has_timed_out = False  # it says that it took too long to load something
 
     def __init__(self, slot: int | str, limit: int, current: Callable[[], str | None]) -> None:
         self.slot = slot
@@ -55,10 +58,11 @@ class ChildOutput:
         if self.mark is None or self.mark not in raw:
             self._text(fd, raw)
             return
-        unfinished, _, job = raw.rpartition(self.mark)
+        unfinished, _, rest = raw.rpartition(self.mark)
         if unfinished:
             self._text(fd, unfinished)
-        self._marked[fd] = job.decode("ascii", "backslashreplace")
+        job, _, self.stage = rest.decode("ascii", "backslashreplace").partition(" ")
+        self._marked[fd] = job
 
     def _text(self, fd: int, raw: bytes) -> None:
         text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")
@@ -70,7 +74,9 @@ class ChildOutput:
             log.info("child {slot} job {job}: {line}", slot=self.slot, job=job, line=text)
 
     def _keep(self, job: str, text: str) -> None:
-        if text.startswith(CRASH):
+        if text.startswith(LOADING_TOO_LONG):
+            self.has_timed_out = True
+        if text.startswith((CRASH, LOADING_TOO_LONG)):
             self._crash = []
         if self._crash is None:
             self._last.append((job, text))

@@ -27,16 +27,18 @@ log = Logger()
 
 
 def child_processes(
-    reactor: Any, settings: Settings, spec_for: Callable[[bytes], str]
+    reactor: Any, settings: Settings, spec_for: Callable[[bytes], str], role: str = ""
 ) -> PoolFactory:
     """Return a factory of pools of child processes.
 
-    ``spec_for(incarnation oid)`` describes their database to them.
+    ``spec_for(incarnation oid)`` describes their database to them.  ``role``: what they are called
+    in the log where they perform no thread jobs.
     """
 
     def make(engine: uuid.UUID, incarnation: bytes, changed: Changed, died: Died) -> Pool:
         starter = ChildStarter(reactor, str(engine))
-        return Pool(reactor, starter, spec_for(incarnation), settings, changed, died)
+        spec = spec_for(incarnation)
+        return Pool(reactor, starter, spec, settings, changed, died, role=role)
 
     return make
 
@@ -59,6 +61,7 @@ class Pool:
         died: Died,
         sample: Callable[[int], ProcessInfo | None] = ProcessInfo.of,
         boots: int = max(2, usable_processors()),
+        role: str = "",
     ) -> None:
         self.children: dict[int, Child] = {}
         self.spare: Child | None = None
@@ -70,6 +73,7 @@ class Pool:
         self._settings = settings
         self._changed = changed
         self._died = died
+        self._role = role
         self._boots = Boots(reactor, boots, self._tend)
         self._leaving: list[Child] = []  # spares that are not needed any more
         self._recycling = Recycling(settings, reactor.seconds)
@@ -102,7 +106,7 @@ class Pool:
         """Have so many children from now on; surplus ones end after their job."""
         if size == self.size or self._stopping:
             return
-        log.info("children: {old} -> {new}", old=self.size, new=size)
+        log.info("{role}: {old} -> {new}", role=self._role or "children", old=self.size, new=size)
         self.size = size
         for slot, child in self.children.items():
             if slot >= size:
@@ -188,6 +192,7 @@ class Pool:
             oom_killed=self._oom.has_killed,
             changed=self._child_changed,
             gone=self._child_gone,
+            role=self._role,
         )
         try:
             child.start(self._starter, self._spec_text)
@@ -216,12 +221,8 @@ class Pool:
             return
         why = self._recycling.why(child)
         if why is not None and spare is not None and spare.state == State.SPARE:
-            log.info(
-                "child {pid} ({place}) is replaced: {why}",
-                pid=child.pid,
-                place=child.place,
-                why=why,
-            )
+            which = f"child {child.pid} ({child.place})"
+            log.info("{which} is replaced: {why}", which=which, why=why)
             child.finish()
 
     def _keep_spare(self) -> None:

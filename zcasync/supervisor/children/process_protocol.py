@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ampoule.main import FROM_CHILD, TO_CHILD, AMPConnector
@@ -12,6 +13,10 @@ from zcasync.perform.progress import Progress
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.supervisor.children.interfaces import IChildProcess
+
+#: No pipe holds more, unless root has changed the kernel's limit.
+PIPE_LIMIT_BYTES = 1024 * 1024
+READ_BYTES = 64 * 1024
 
 
 class ParentEnd(amp.AMP):  # type: ignore[misc]
@@ -82,6 +87,20 @@ class Connector(AMPConnector):  # type: ignore[misc]
             self.amp.dataReceived(data)
         else:
             self._child.output_received(childFD, data)
+
+    def drain(self, fd: int) -> None:
+        """Take what is in a pipe now; no more, though a process may go on writing to it."""
+        reader = self.transport.pipes.get(fd)
+        if reader is None:
+            return
+        for _ in range(PIPE_LIMIT_BYTES // READ_BYTES):
+            try:
+                data = os.read(reader.fileno(), READ_BYTES)
+            except OSError:  # empty (it would block), or broken
+                return
+            if not data:
+                return
+            self.childDataReceived(fd, data)
 
     def childConnectionLost(self, childFD: int) -> None:
         if childFD == FROM_CHILD:

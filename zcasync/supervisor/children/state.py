@@ -67,8 +67,9 @@ class ChildState:
     ``note_`` methods.
     """
 
-    def __init__(self, reactor: Any, slot: int) -> None:
+    def __init__(self, reactor: Any, slot: int, role: str = "") -> None:
         self.slot = slot  # or NO_SLOT
+        self.role = role  # for the log, where it performs no thread jobs
         self.state = State.BOOTING
         self.pid = 0
         self.was_ready = False
@@ -104,6 +105,8 @@ class ChildState:
     @property
     def place(self) -> str:
         """Its slot, for the log."""
+        if self.role:
+            return self.role
         return "spare" if self.slot == NO_SLOT else f"slot {self.slot}"
 
     @property

@@ -16,6 +16,7 @@ ping.py             step: write a sign of life in time
 schedule.py         step: when to make the next pass, and which records to watch until then
 lane_affinity.py    which lanes are left to other engines for a moment
 records.py          the records that an engine works on
+clocks.py           the clocks of database and clients, as far as they differ from this one
 environment.py      the time, chance and process that it has
 messages.py         SlotReport, PassInput, PassResult: what reactor and database thread exchange
 events.py           what has happened since the last pass, gathered for the next one

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zcasync.datamanager import DataManager
 from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
+from zcasync.perform.reach import reaches_foreign
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
 from zcasync.supervisor.poll.set_aside import SettingAside
@@ -30,10 +33,15 @@ class Dispatcher:
     """Claims for one incarnation."""
 
     def __init__(
-        self, incarnation: Incarnation, affinity: LaneAffinity, aside: SettingAside
+        self,
+        incarnation: Incarnation,
+        affinity: LaneAffinity,
+        clocks: Clocks,
+        aside: SettingAside,
     ) -> None:
         self._incarnation = incarnation
         self._affinity = affinity
+        self._clocks = clocks
         self._aside = aside
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
@@ -65,6 +73,7 @@ class Dispatcher:
             engine=self._incarnation.engineUUID.bytes,
             polite=self._affinity.allows,
             idle=idle if one_by_one else None,
+            ahead=self._clocks.ahead,
             looks=self._aside.looks(queue.__name__),
         )
         self._aside.note(queue.__name__, claimed)
@@ -110,9 +119,10 @@ def hand_out(slots: Slots) -> HandOut:
     return HandOut(
         {number: _oids(partials) for number, partials in found.items() if partials},
         _oids(reactor),
+        frozenset(_oids(one for one in reactor if reaches_foreign(one))),
         slots.size,
     )
 
 
-def _oids(partials: list[PartialRecord]) -> list[bytes]:
+def _oids(partials: Iterable[PartialRecord]) -> list[bytes]:
     return [one._p_oid for one in partials]

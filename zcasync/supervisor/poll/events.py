@@ -11,6 +11,7 @@ from zcasync.supervisor.children.interfaces import IChild, IChildPool
 from zcasync.supervisor.children.prefetch import room
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.progress_notes import ProgressNotes
+from zcasync.supervisor.poll.slots import REACTOR
 
 
 class EventBuffer:
@@ -48,7 +49,7 @@ class EventBuffer:
             mine.completed = {**completed, **mine.completed}
 
     def note_death(self, slot: int, death: Death, idle: bool) -> None:
-        """Note that the child in a slot is gone."""
+        """Note that the child in a slot is gone; in the reactor's: that which checks its jobs."""
         self._next.slot(slot).deaths.append((death, idle))
         self._next.has_changes = True
 
@@ -92,6 +93,7 @@ class EventBuffer:
         given.has_doubts = self._has_doubts or is_last  # nothing is tried again behind the last one
         given.progress = self.progress.due()
         given.reactor = reactor
+        reactor.deaths = given.slots.pop(REACTOR, SlotReport()).deaths
         return given
 
     def _take_report(self, child: IChild, is_ready: bool, given: PassInput) -> None:
@@ -115,5 +117,7 @@ class EventBuffer:
             mine.unreadable = {**slot.unreadable, **mine.unreadable}
             mine.returned[:0] = slot.returned
             mine.deaths[:0] = slot.deaths
+        if given.reactor.deaths:
+            self._next.slot(REACTOR).deaths[:0] = given.reactor.deaths
         self._next.absent = {**given.absent, **self._next.absent}
         self._next.has_changes = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from zcasync.job.aside import Missing
 from zcasync.liveness.death import Death
@@ -81,6 +82,7 @@ class HandOut:
 
     slots: dict[int, list[bytes]] = field(default_factory=dict)  # for the child of each slot
     reactor: list[bytes] = field(default_factory=list)
+    unchecked: frozenset[bytes] = frozenset()  # those of them that a child has to load first
     thread_size: int = 0  # so many children there are to be
 
     @property
@@ -113,6 +115,7 @@ class PassResult:
     held: ClaimsSnapshot | None = None  # by the engine
     log: list[str] = field(default_factory=list)  # lines for the operator
     # known when it is committed:
+    clocks: dict[str, Any] | None = None  # those that differ; None: no news
     own: bytes | None = None  # the id of the transaction that it has written
     last: bytes | None = None  # that of the last one that it knows of
     conflicts: int = 0  # commits that were refused before

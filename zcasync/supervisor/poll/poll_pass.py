@@ -12,11 +12,13 @@ from collections.abc import Callable
 from transaction import TransactionManager
 from ZODB.POSException import ConflictError
 
+from zcasync import clock
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.errors import FencedError
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor.poll.authorship import REASON, Authorship, TwinError
 from zcasync.supervisor.poll.cancel import cancel_waiting, no_longer_held
+from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.dispatch import Dispatcher, hand_out
 from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.housekeeping import Housekeeping
@@ -63,8 +65,10 @@ class Passes:
         self._affinity = LaneAffinity(self._engine, environment)
         self._recovery = Recovery(incarnation)
         self._retiring = Retiring(incarnation, seconds)
+        self._clocks = Clocks(environment)
+        self._clocks.note_commit(incarnation._p_serial, incarnation.started)
         self._aside = SettingAside(incarnation, seconds, records.set_aside_days)
-        self._dispatcher = Dispatcher(incarnation, self._affinity, self._aside)
+        self._dispatcher = Dispatcher(incarnation, self._affinity, self._clocks, self._aside)
         self._housekeeping = housekeeping or Housekeeping(seconds)
         self._pings = Pings(records.worker, seconds)
         self._too_many = 0  # the size above the limit that was said last
@@ -93,6 +97,7 @@ class Passes:
                 with at_hand(connection, heard, given.ahead):
                     result = self._steps(given, is_caught_up)
                 seen = last_seen(connection)
+                began = clock.now()
                 notify = functools.partial(_notify, result.hand_out, committed)
                 is_written, result.own = commit(connection, notify)
             except ConflictError:
@@ -110,8 +115,10 @@ class Passes:
                 raise
             else:
                 self._note_commit()
+                self._clocks.note_commit(result.own, began)
                 result.last = result.own if is_written else seen
                 result.log[:0] = self._burials + self._over_limit()
+                self._clocks.tell(result)
                 self._burials = []
                 result.conflicts = attempt
                 return result
@@ -136,6 +143,7 @@ class Passes:
         claimed = self._dispatcher.dispatch(slots, records.manager, log)
         jobs = hand_out(slots)
         note_progress(given.progress, records)
+        self._clocks.look(records.manager)
         self._housekeeping.do(records.manager, worker)
         self._pings.ping()
         self._authorship.sign(worker)

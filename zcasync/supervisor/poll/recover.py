@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import quarantine, recover, unreadable
-from zcasync.supervisor.poll.slots import Slot, Slots
+from zcasync.supervisor.poll.slots import REACTOR, Slot, Slots
 from zcasync.workers.incarnation import Incarnation
 
 
@@ -35,7 +36,7 @@ class Recovery:
             left = [one for one in slot.unaccounted() if one.claim is self._incarnation]
             recover([one for one in left if one.retry_at is not None], None, log, cancelled)
             for death, idle in deaths:
-                recover(left, None if idle else death, log, cancelled)
+                recover(_of_death(slot, left, death), None if idle else death, log, cancelled)
             returned = slot.report.returned
             if returned:
                 recover([one for one in left if one._p_oid in returned], None, log, cancelled)
@@ -72,6 +73,13 @@ class Recovery:
     def committed(self) -> None:
         """Note that the pass is committed, and with it the deaths that it has counted."""
         self._known.update(self._counted)
+
+
+def _of_death(slot: Slot, left: list[PartialRecord], death: Death) -> list[PartialRecord]:
+    """Return what a death concerns: all that a child had, or the reactor job that one checked."""
+    if slot.number != REACTOR:
+        return left
+    return [one for one in left if hex_oid(one._p_oid) == death.job]
 
 
 def _hand_on(slot: Slot, returned: Collection[bytes], slots: Slots) -> None:

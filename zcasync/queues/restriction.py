@@ -1,0 +1,59 @@
+"""Restrictions: the keys of the trees in ``Lane.filed``, by which claimers find what they may run.
+
+A key has the UUIDs of the workers that are selected and those that are excluded, as bytes; a third
+part says that the partials in the tree are due at once.  In front of these may be the name of the
+code that the partials lack.  Keys of one BTree have to be comparable, so the exceptions have the
+form of the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zcasync.job.record import PartialRecord
+
+Restriction = tuple[Any, ...]
+#: The third part, of trees whose partials do not wait for the times by which they are in order.
+AT_ONCE = ((),)
+#: Key of the tree for records that cannot be loaded: a restriction that no worker meets.
+BROKEN = ((b"broken",), ())
+#: The first word of the part in front, of trees whose partials lack some code.
+ABSENT = b"absent"
+#: Key of the tree of those of which nothing is known: whoever claims looks at them at once.
+UNKNOWN = ((), (), *AT_ONCE)
+
+
+def restriction_of(partial: PartialRecord) -> Restriction:
+    """Return the key of the tree that a partial belongs in."""
+    selected, excluded = partial.restriction
+    if partial.is_at_once:
+        return selected, excluded, *AT_ONCE
+    return (selected, excluded) if selected or excluded else ()
+
+
+def absent_key(name: str, restriction: Restriction) -> Restriction:
+    """Return the key of the tree of what lacks ``name`` and has this restriction."""
+    return ((ABSENT, name.encode("utf-8", "replace")), *(restriction or ((), ())))
+
+
+def is_absent(key: Restriction) -> bool:
+    """Return whether this is the key of a tree whose partials lack some code."""
+    return bool(key) and key[0][:1] == (ABSENT,)
+
+
+def restriction_in(key: Restriction) -> Restriction:
+    """Return the key without the code that is lacking."""
+    return key[1:] if is_absent(key) else key
+
+
+def is_at_once(key: Restriction) -> bool:
+    """Return whether the partials in the tree with this key are due at once."""
+    return restriction_in(key)[2:] == AT_ONCE
+
+
+def allows(restriction: Restriction, worker: bytes) -> bool:
+    """Return whether the worker may run the partials of a tree."""
+    if not restriction:
+        return True
+    selected, excluded = restriction[:2]
+    return worker not in excluded and (not selected or worker in selected)

@@ -1,0 +1,43 @@
+"""Fields: the stored attributes of one partial, read from a healthy record or a broken one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ZODB.broken import Broken
+
+from zcasync.job.broken import broken
+from zcasync.job.callables import dotted
+from zcasync.job.record import PartialRecord
+
+
+class Fields:
+    """The stored attributes of a partial, also of one whose class cannot be imported."""
+
+    def __init__(self, partial: Any) -> None:
+        self.partial = partial
+        self.problem = broken(partial)
+        state = partial.__Broken_state__ if isinstance(partial, Broken) else None
+        self._state: dict[str, Any] = state if isinstance(state, dict) else {}
+        self.is_readable = self.problem is None or bool(self._state)
+
+    def __getitem__(self, name: str) -> Any:
+        if self.problem is None:
+            return getattr(self.partial, name)
+        default = getattr(PartialRecord, name)
+        return self._state.get(name, None if isinstance(default, property) else default)
+
+    def has(self, name: str) -> bool:
+        """Return whether a record whose class cannot be imported has this attribute."""
+        return name in self._state
+
+    @property
+    def callable_name(self) -> str | None:
+        """The dotted name of the callable; None where it cannot be read."""
+        return (self["_name"] or dotted(self["_call"])) if self.is_readable else None
+
+    @property
+    def due(self) -> int | None:
+        """When it may begin, microseconds; None for one that was put in no queue."""
+        times = [one for one in (self["_put"], self["_due"]) if one is not None]
+        return max(times, default=None)

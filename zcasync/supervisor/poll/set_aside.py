@@ -27,10 +27,9 @@ from zcasync.workers.incarnation import Incarnation
 #: A job that looks for what is missing has found it where it has not come back after so long, or
 #: has ended: a child says at once what it lacks.
 TRUST_SECONDS = 1.0
-#: From one look to the next: so long, then twice as long each time, up to the last figure.
-FIRST_SECONDS, LAST_SECONDS = 60.0, 900.0
-#: After the death of a child no sooner than this.
-AFTER_DEATH_SECONDS = 5.0
+#: From one look to the next: so long, also behind the death of a child, then twice as long each
+#: time, up to the last figure.
+FIRST_SECONDS, LAST_SECONDS = 5.0, 900.0
 DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 
 
@@ -123,7 +122,7 @@ class SettingAside:
             looker = known.looker
             if looker is None:
                 if has_deaths and not known.is_there:
-                    soon = replace(known, wait=min(known.wait, AFTER_DEATH_SECONDS))
+                    soon = replace(known, wait=min(known.wait, FIRST_SECONDS))
                     self._next[queue, name] = soon
                 continue
             slot = held.get(looker._p_oid)

@@ -82,7 +82,7 @@ def test_a_job_that_has_ended_shows_that_the_code_is_there(scene: Scene) -> None
 def test_it_is_looked_for_ever_more_seldom(scene: Scene) -> None:
     partials = set_aside(scene, 5)
     waits = []
-    for _ in range(10):
+    for _ in range(12):
         waited = 0.0
         while not scene.held():
             scene.seconds.advance(FIRST_SECONDS)

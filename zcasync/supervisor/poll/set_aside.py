@@ -28,8 +28,8 @@ from zcasync.workers.incarnation import Incarnation
 #: has ended: a child says at once what it lacks.
 TRUST_SECONDS = 1.0
 #: From one look to the next: so long, also behind the death of a child, then twice as long each
-#: time, up to the last figure.
-FIRST_SECONDS, LAST_SECONDS = 5.0, 900.0
+#: time, up to the last figure: a look adds 4 kB to the database.
+FIRST_SECONDS, LAST_SECONDS = 5.0, 3600.0
 DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 
 

@@ -14,7 +14,12 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.aside import Missing
 from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
-from zcasync.supervisor.poll.set_aside import FIRST_SECONDS, LAST_SECONDS, TRUST_SECONDS
+from zcasync.supervisor.poll.set_aside import (
+    FIRST_SECONDS,
+    LAST_SECONDS,
+    SETTLED_SECONDS,
+    TRUST_SECONDS,
+)
 
 MAIL = Missing("mail.send", "no such function here: mail.send")
 
@@ -132,11 +137,35 @@ def test_after_a_roll_back_it_is_missing_again(scene: Scene) -> None:
     scene.run(s0=ready(room=5))
     scene.seconds.advance(TRUST_SECONDS)
     scene.run(s0=ready(room=5, in_hand=partials[:1]))
+    scene.seconds.advance(SETTLED_SECONDS)
     done = lack(scene, partials[1:], ready(in_hand=partials[:1]))
 
     assert "is set aside" in "".join(done.log)
     scene.run(s0=ready(room=5, in_hand=partials[:1]))
     assert scene.held() == partials[:1]
+    scene.seconds.advance(FIRST_SECONDS)
+    scene.run(s0=ready(room=5, in_hand=partials[:1]))
+    assert len(scene.held()) == 2
+
+
+def test_what_one_child_has_and_another_one_has_not_is_looked_for_less_often(scene: Scene) -> None:
+    partials = set_aside(scene)
+    scene.renew_passes()
+    waits = []
+    for _ in range(6):
+        waited = 0.0
+        while not scene.held():
+            scene.run(s0=ready(room=5))
+            scene.seconds.advance(TRUST_SECONDS)
+            waited += TRUST_SECONDS
+        scene.run(s0=ready(room=5, in_hand=scene.held()))
+        lack(scene, partials)
+        assert scene.held() == []
+        waits.append(waited)
+
+    assert waits == sorted(waits)
+    assert waits[-1] <= SETTLED_SECONDS + 2 * TRUST_SECONDS
+    assert waits[-1] > 5 * FIRST_SECONDS
 
 
 def test_at_its_limit_it_ends(scene: Scene, fake_clock: FakeClock) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Result
+from tests.support.clocks import wrong_by
 from tests.support.instance import Client
 from zcasync import Partial, clock
 from zcasync.job.ids import id_of
@@ -94,3 +95,17 @@ def test_a_job_is_shown_whatever_its_times(cli: Cli, odd: dict[str, str]) -> Non
             result = cli(*words)
             assert (result.code, result.err) == (0, ""), name
             assert job in result.out
+
+
+def test_a_job_that_is_due_at_once_is_not_shown_as_one_for_later(cli: Cli, client: Client) -> None:
+    partial = Partial(abs, -1)
+    partial.selectedUUIDs.add(NOBODY)
+    with wrong_by(3600):
+        client.manager.thread.put(partial)
+        client.commit()
+    [row] = [line for line in cli("jobs").out.splitlines() if id_of(partial) in line]
+    assert "ago" in row
+    assert "in 1 h" not in row
+    client.wait_until(lambda: all_read(client), "the supervisor to read what waits")
+    client.manager.thread.withdraw(partial)
+    client.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -16,17 +17,23 @@ from zcasync import Partial
 from zcasync.database.missing_classes import class_factory
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
-from zcasync.queues.client_lane import own_lane, tally_lane
+from zcasync.queues.client_lane import CLIENT_LANES, ClientLane, own_lane, tally_lane
 from zcasync.queues.restriction import BROKEN
 from zcasync.workers.worker import Worker
 
 
 class View:
-    """The records as one process sees them; it has lanes of its own, which are empty."""
+    """The records as one process sees them; it has lanes of its own, which are empty.
 
-    def __init__(self, stage: Stage) -> None:
+    Which of two conflicts a commit fails with does not depend on the keys of lanes by chance.
+    """
+
+    def __init__(self, stage: Stage, number: int) -> None:
         self.session = Session(stage.db)
         self._oids = stage.oids
+        own, tally = (uuid.UUID(int=2 * number + one).bytes for one in (0, 1))
+        lanes = {self.session.queue._p_oid: ClientLane(own, tally)}
+        setattr(self.session.connection, CLIENT_LANES, lanes)
         own_lane(self.session.queue)
         tally_lane(self.session.queue)
         self.session.commit()
@@ -65,7 +72,7 @@ class Stage:
         # Stays open, because its lane goes with its connection to who opens the next one.
         self._client = Session(self.db)
         self._set_up(self._client)
-        self.one, self.two, self.judge = View(self), View(self), View(self)
+        self.one, self.two, self.judge = View(self, 1), View(self, 2), View(self, 3)
 
     def _set_up(self, session: Session) -> None:
         named: dict[str, Any] = {

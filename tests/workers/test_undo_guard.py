@@ -96,3 +96,22 @@ def test_commits_without_a_guard_protect_nothing(file_db: DB) -> None:
     chain = session.connection.chain = CommitChain()
     session.keep(1)
     assert not chain.take_intact()
+
+
+def test_a_guard_that_is_gone_refuses_one_commit_and_is_forgotten(file_db: DB) -> None:
+    child = Child(file_db)
+    undo(child, child.guard._p_serial)
+    with pytest.raises(ConflictError, match="the claim of these jobs was undone"):
+        child.commit()
+    child.session.abort()
+    assert child.chain.oid is None
+    child.commit()
+    assert not child.chain.take_intact()
+
+
+def test_a_guard_that_is_gone_is_not_attached(file_db: DB) -> None:
+    child = Child(file_db)
+    undo(child, child.guard._p_serial)
+    session = Session(file_db)
+    child.chain.attach(session.connection)
+    assert child.chain.oid is None

@@ -80,6 +80,8 @@ class Commits:
         Transactions(run.partial).begin()
         if run.partial.has_result or run.partial.waits_for is not None:
             return run.closed()  # another process has ended it
+        if not run.attempts.are_of_claim(run.partial):
+            return run.closed()
         run.attempts.begin()
         return run
 
@@ -139,7 +141,7 @@ class Commits:
 
         def change() -> int | None:
             if attempts is not None:
-                if partial.waits_for is not None:
+                if partial.waits_for is not None or not attempts.are_of_claim(partial):
                     return None
                 attempts.record(partial)
                 keep_last(partial)

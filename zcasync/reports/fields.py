@@ -6,6 +6,7 @@ from typing import Any
 
 from ZODB.broken import Broken
 
+from zcasync import clock
 from zcasync.job.broken import broken
 from zcasync.job.callables import dotted
 from zcasync.job.record import PartialRecord
@@ -38,6 +39,11 @@ class Fields:
 
     @property
     def due(self) -> int | None:
-        """When it may begin, microseconds; None for one that was put in no queue."""
-        times = [one for one in (self["_put"], self["_due"]) if one is not None]
-        return max(times, default=None)
+        """When it may begin, microseconds; None for one that was put in no queue.
+
+        One that is due at once is due by now, whatever the clock of its client has said.
+        """
+        put, due = self["_put"], self["_due"]
+        if due is None:
+            return None if put is None else min(put, clock.now())
+        return due if put is None else max(put, due)

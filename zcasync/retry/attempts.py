@@ -46,6 +46,7 @@ class Attempts:
 
     def __init__(self, partial: PartialRecord, policy: Any, timing: Timing) -> None:
         self.policy = policy
+        self._claim = _claim_of(partial)
         self._problem = ""  # what was wrong with the policy's answer
         self._timing = timing
         self._interruptions = partial.interruptions
@@ -56,6 +57,10 @@ class Attempts:
         # And another one follows; no more of them than a history keeps.
         self._failed: deque[tuple[StoredFailure, int]] = deque(maxlen=MOST_ATTEMPTS)
         self._mark, self._spent = timing.seconds(), 0.0
+
+    def are_of_claim(self, partial: PartialRecord) -> bool:
+        """Return whether the partial has the claim that it had: an undo can take it away."""
+        return _claim_of(partial) == self._claim
 
     def begin(self) -> None:
         """Begin an attempt."""
@@ -123,3 +128,8 @@ class Attempts:
     def count(self) -> int:
         """The number of attempts, those in the record among them, that have begun."""
         return self._interruptions + self._conflicts + self._exceptions + self._is_open
+
+
+def _claim_of(partial: PartialRecord) -> bytes | None:
+    """Return the oid of the claiming engine's record, in whichever connection; None: no claim."""
+    return None if partial.claim is None else partial.claim._p_oid  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from persistent import Persistent
+from ZODB.POSException import ConflictError, POSKeyError
 
 from zcasync.unpublished import Unpublished
 
@@ -53,14 +54,25 @@ class CommitChain:
     def attach(self, connection: Any) -> None:
         """Use the guard in this connection; nothing happens while there is none."""
         if self.oid is not None:
-            self._guard = connection.get(self.oid)
+            try:
+                self._guard = connection.get(self.oid)
+            except POSKeyError:
+                self._lose()
 
     def write(self) -> None:
-        """Write the guard in a commit that is about to be made; note whether one was undone."""
+        """Write the guard in a commit that is about to be made; note whether one was undone.
+
+        Raises ConflictError where the claim was undone that has made the guard.
+        """
         if self._guard is None:
             self._is_intact = False
             return
-        self._is_intact = self._is_intact and self._guard.count >= self._stored
+        try:
+            count = self._guard.count
+        except POSKeyError as error:
+            self._lose()
+            raise ConflictError("the claim of these jobs was undone") from error
+        self._is_intact = self._is_intact and count >= self._stored
         self._guard.write()
         self._written = self._guard.count
 
@@ -74,3 +86,9 @@ class CommitChain:
             is_intact = is_intact and self._guard.count >= self._written
         self._stored = self._written
         return is_intact
+
+    def _lose(self) -> None:
+        """Do without a guard that is gone with its claims: the claim that made them was undone."""
+        self.oid = self._guard = None
+        self._written = self._stored = 0
+        self._is_intact = False

@@ -27,7 +27,13 @@ from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 #: More passes than any of these lives takes.
 ENOUGH = 12
 #: The call that counts what was done.
-INCREASE = {"tests.jobs.samples.Demo.increase", "tests.supervisor.poll.life.increase_again"}
+INCREASE = {
+    "tests.jobs.samples.Demo.increase",
+    "tests.supervisor.poll.life.increase_again",
+    "tests.supervisor.poll.life.increase_amid",
+}
+#: What ``increase_amid`` does first, once.
+AMID: list[Callable[[], object]] = []
 NUMBERS = range(1, 100)
 
 
@@ -212,6 +218,15 @@ class Life:
 
 def increase_again(account: samples.Demo, result: Any) -> int:
     """A callback that counts."""
+    return account.increase()
+
+
+def increase_amid(account: samples.Demo, raises: bool) -> int:
+    """A call that counts, and in the midst of which something happens; raises that time only."""
+    if AMID:
+        AMID.pop()()
+        if raises:
+            raise ValueError("this time")
     return account.increase()
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import pytest
 from ZODB import DB
 
-from tests.supervisor.poll.life import Life, Step
+from tests.supervisor.poll.life import AMID, Life, Step, increase_again, increase_amid
 from tests.support.scenes import Seconds
 from zcasync import Partial, clock
+from zcasync.interfaces import COMPLETED, PENDING
 
 put: Step = Life.put
 pass_: Step = Life.pass_
@@ -188,3 +189,55 @@ def test_a_job_that_waits_for_another_one_survives_every_undo(life: Life, after:
 
 def give(inner: Partial) -> Partial:
     return inner
+
+
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_claim_that_is_undone_while_a_child_is_at_the_job_is_made_again_and_it_counts_once(
+    life: Life, is_first: bool, raises: bool
+) -> None:
+    if not is_first:  # else the child's guard is gone with the claim
+        life.put()
+        life.pass_()
+        life.work()
+        life.pass_()
+    life.client.sync()
+    life.put_call(Partial(increase_amid, life.account, raises))
+    life.pass_()
+    claim, undone = life.tids()[-1], []
+    AMID.append(lambda: undone.append(life.undo(claim)))
+    life.work()
+
+    assert undone == [True]
+    life.operator.sync()
+    queue = life.operator.manager.thread
+    assert [one.state for one in queue] == [PENDING]
+    assert len(queue) == 1
+    life.come_to_rest()
+    life.judge()
+    assert life.operator.same(life.account).counter == len(life.partials)
+
+
+def test_a_callback_of_the_last_moment_whose_end_is_undone_runs_again(life: Life) -> None:
+    life.client.sync()
+    life.put_call(Partial(increase_amid, life.account, False))
+    life.pass_()
+    operator = life.operator
+
+    def add_callback() -> None:
+        operator.sync()
+        callback = Partial(increase_again, operator.same(life.account))
+        life.partials.append(operator.same(life.partials[0]).addCallback(callback))
+        operator.commit()
+
+    AMID.append(add_callback)
+    life.work()
+    operator.sync()
+    assert [operator.same(one).state for one in life.partials] == [COMPLETED, COMPLETED]
+    assert life.undo(life.tids()[-1])
+    operator.sync()
+    assert [operator.same(one).state for one in life.partials] == [COMPLETED, PENDING]
+
+    life.come_to_rest()
+    life.judge()
+    assert operator.same(life.partials[1]).state == COMPLETED

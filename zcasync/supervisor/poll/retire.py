@@ -172,8 +172,9 @@ def _protect_loadable(partials: Iterable[PartialRecord]) -> None:
 
 
 def _is_undone(partial: PartialRecord) -> bool:
-    """Return whether the commit is gone that has completed a partial, as its child has said.
+    """Return whether a commit is gone by which nothing is left of a partial, as its child has said.
 
+    That may be the one of a callback which came in the last moment, when the partial was completed.
     Where its record cannot be loaded here, because of its result for instance, that is believed.
     """
-    return broken(partial) is None and partial.state != COMPLETED
+    return broken(partial) is None and not (partial.state == COMPLETED and is_done(partial))

@@ -197,6 +197,14 @@ def test_a_child_that_has_the_code_takes_what_the_one_before_it_could_not(
     assert "absent_shop.new is there now" in instance.log
 
 
+def test_a_module_that_appears_is_found_without_a_restart(instance: Instance, shop: Any) -> None:
+    client = instance.start().client
+    partials = [client.put(shop.new, number) for number in range(3)]
+    wait_until_aside(client, *partials)
+    shop.release.deploy("worker", NEW)
+    assert client.wait_for(*partials) == [f"new {number}" for number in range(3)]
+
+
 def test_a_wait_for_code_has_an_end(
     folder: Path, make_instance: Callable[..., Instance], shop: Any
 ) -> None:

@@ -103,7 +103,7 @@ def test_who_may_run_it_is_as_before(session: Session) -> None:
     session.commit()
 
     assert take(session, Look.ALL) == []
-    assert take(session, Look.ALL, TWO) == [chosen, excluding]
+    assert set(take(session, Look.ALL, TWO)) == {chosen, excluding}
 
 
 def test_its_begin_by_ends_it_whoever_looks(session: Session, fake_clock: FakeClock) -> None:

@@ -14,7 +14,12 @@ from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.aside import Missing
 from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
-from zcasync.supervisor.poll.set_aside import FIRST_SECONDS, LAST_SECONDS, TRUST_SECONDS
+from zcasync.supervisor.poll.set_aside import (
+    FIRST_SECONDS,
+    LAST_SECONDS,
+    SETTLED_SECONDS,
+    TRUST_SECONDS,
+)
 
 MAIL = Missing("mail.send", "no such function here: mail.send")
 
@@ -82,11 +87,11 @@ def test_a_job_that_has_ended_shows_that_the_code_is_there(scene: Scene) -> None
 def test_it_is_looked_for_ever_more_seldom(scene: Scene) -> None:
     partials = set_aside(scene, 5)
     waits = []
-    for _ in range(8):
+    for _ in range(12):
         waited = 0.0
         while not scene.held():
-            scene.seconds.advance(10)
-            waited += 10
+            scene.seconds.advance(FIRST_SECONDS)
+            waited += FIRST_SECONDS
             scene.run(s0=ready(room=5))
         [looker] = scene.held()
         assert lack(scene, [looker]).log == []
@@ -100,14 +105,17 @@ def test_it_is_looked_for_ever_more_seldom(scene: Scene) -> None:
 
 def test_after_the_death_of_a_child_it_is_looked_for_soon(scene: Scene) -> None:
     partials = set_aside(scene)
+    scene.seconds.advance(FIRST_SECONDS)
+    scene.run(s0=ready(room=5))
+    lack(scene, partials[:1])
+    scene.seconds.advance(FIRST_SECONDS)
+    scene.run(s0=ready(room=5))
+    assert scene.held() == []
     slot = ready(room=5)
     slot.deaths = [(DEATH, True)]
     scene.run(s0=slot)
-    assert scene.held() == []
-    scene.seconds.advance(6)
-    scene.run(s0=ready(room=5))
 
-    assert scene.held() == partials[:1]
+    assert len(scene.held()) == 1
 
 
 def test_a_death_of_who_looks_shows_nothing(scene: Scene) -> None:
@@ -129,11 +137,35 @@ def test_after_a_roll_back_it_is_missing_again(scene: Scene) -> None:
     scene.run(s0=ready(room=5))
     scene.seconds.advance(TRUST_SECONDS)
     scene.run(s0=ready(room=5, in_hand=partials[:1]))
+    scene.seconds.advance(SETTLED_SECONDS)
     done = lack(scene, partials[1:], ready(in_hand=partials[:1]))
 
     assert "is set aside" in "".join(done.log)
     scene.run(s0=ready(room=5, in_hand=partials[:1]))
     assert scene.held() == partials[:1]
+    scene.seconds.advance(FIRST_SECONDS)
+    scene.run(s0=ready(room=5, in_hand=partials[:1]))
+    assert len(scene.held()) == 2
+
+
+def test_what_one_child_has_and_another_one_has_not_is_looked_for_less_often(scene: Scene) -> None:
+    partials = set_aside(scene)
+    scene.renew_passes()
+    waits = []
+    for _ in range(6):
+        waited = 0.0
+        while not scene.held():
+            scene.run(s0=ready(room=5))
+            scene.seconds.advance(TRUST_SECONDS)
+            waited += TRUST_SECONDS
+        scene.run(s0=ready(room=5, in_hand=scene.held()))
+        lack(scene, partials)
+        assert scene.held() == []
+        waits.append(waited)
+
+    assert waits == sorted(waits)
+    assert waits[-1] <= SETTLED_SECONDS + 2 * TRUST_SECONDS
+    assert waits[-1] > 5 * FIRST_SECONDS
 
 
 def test_at_its_limit_it_ends(scene: Scene, fake_clock: FakeClock) -> None:

@@ -27,10 +27,11 @@ from zcasync.workers.incarnation import Incarnation
 #: A job that looks for what is missing has found it where it has not come back after so long, or
 #: has ended: a child says at once what it lacks.
 TRUST_SECONDS = 1.0
-#: From one look to the next: so long, then twice as long each time, up to the last figure.
-FIRST_SECONDS, LAST_SECONDS = 60.0, 900.0
-#: After the death of a child no sooner than this.
-AFTER_DEATH_SECONDS = 5.0
+#: From one look to the next: so long, also behind the death of a child, then twice as long each
+#: time, up to the last figure: a look adds 4 kB to the database.
+FIRST_SECONDS, LAST_SECONDS = 5.0, 3600.0
+#: What was there for so long, and is not any more, is looked for as if for the first time.
+SETTLED_SECONDS = 60.0
 DAY_MICROSECONDS = 24 * 3600 * 1_000_000
 
 
@@ -109,8 +110,10 @@ class SettingAside:
                 f"{name_of(partial)} is set aside, and so are others like it: {missing.text}; they "
                 "run where, and as soon as, this code is there (zcasync status tells of them)"
             )
-        if before.is_there:
-            self._next[key] = Known(now, FIRST_SECONDS, is_told=True)
+        if before.is_there:  # one child has it and another one has not, or it was taken back
+            is_settled = now - before.at >= SETTLED_SECONDS
+            wait = FIRST_SECONDS if is_settled else min(2 * before.wait, SETTLED_SECONDS)
+            self._next[key] = Known(now, wait, is_told=True)
         elif before.looker is not None:
             self._next[key] = Known(now, min(2 * before.wait, LAST_SECONDS), is_told=True)
 
@@ -123,7 +126,7 @@ class SettingAside:
             looker = known.looker
             if looker is None:
                 if has_deaths and not known.is_there:
-                    soon = replace(known, wait=min(known.wait, AFTER_DEATH_SECONDS))
+                    soon = replace(known, wait=min(known.wait, FIRST_SECONDS))
                     self._next[queue, name] = soon
                 continue
             slot = held.get(looker._p_oid)

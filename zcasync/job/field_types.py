@@ -29,13 +29,13 @@ ALL = ""
 
 
 class Checked:
-    """A mixin for a stored class: ``FIELD_TYPES`` has a check for each of its attributes.
+    """A mixin for a stored class: ``_field_types`` has a check for each of its attributes.
 
     Others, an application's own for instance, can be anything.  ``ALL`` has one for all of them,
     as a dictionary, where there have to be any.
     """
 
-    FIELD_TYPES: ClassVar[Mapping[str, Check]] = {}
+    _field_types: ClassVar[Mapping[str, Check]] = {}
 
     def __setstate__(self, state: Any) -> None:
         """Take the state.  Raises DamagedRecord where an attribute cannot be what it is."""
@@ -45,7 +45,7 @@ class Checked:
 
 def require_types(kind: type[Checked], state: Any) -> None:
     """Raise DamagedRecord unless a state can be that of an object of the class."""
-    checks = kind.FIELD_TYPES
+    checks = kind._field_types
     if not isinstance(state, dict):
         if state is None and ALL not in checks:
             return  # all attributes have their defaults

@@ -44,7 +44,7 @@ FORGET_LIMIT = 100
 class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Up to a few hundred entries: a partial and its due time, as distance from ``base``."""
 
-    FIELD_TYPES = field_types.PAGE
+    _field_types = field_types.PAGE
     base = 0
     start = 0  # how many entries the lane's earlier pages had
     held = 0  # how many of those were for later when their page was full
@@ -83,7 +83,7 @@ class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class Inbox(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The client's side of a lane: where it appends.  Written once a page, by the client alone."""
 
-    FIELD_TYPES = field_types.INBOX
+    _field_types = field_types.INBOX
 
     def __init__(self, page: Page) -> None:
         self.last = page
@@ -111,7 +111,7 @@ class Entry(Unpublished):
 class Lane(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The claimers' side of a lane."""
 
-    FIELD_TYPES = field_types.LANE
+    _field_types = field_types.LANE
     owner: bytes | None = None  # engineUUID that claimed here last: others let it go first
     index = 0
     seq = 0

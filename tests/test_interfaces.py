@@ -80,19 +80,20 @@ WITHIN = {
         "may_begin_once may_run_on missing_names name_policy not_before note_asked parent "
         "policy_name reassign record_attempt release remember renew require_pending reschedule "
         "restriction resume_at resume_later retry_at rewrite secret_arguments settle sidecar "
-        "start started_at stored_arguments stored_callable stored_result unasked_death "
-        "wait_for waits_for was_begun"
+        "sidecar_problem start started_at stored_arguments stored_callable stored_result "
+        "unasked_death wait_for waits_for was_begun"
     ),
     "DataManager": "queue record_format",
     "PartialQueue": (
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
-        "has_callbacks_left lane lanes next_due put_again put_aside release retry_broken "
+        "has_callbacks_left lane lanes next_due put_again put_aside release replace_lane "
+        "retry_broken "
         "set_aside waits watched withdraw"
     ),
-    "Workers": "clear pop popitem setdefault update",
-    "Worker": "engine_bytes incarnation leave let_go uuid_bytes",
-    "SizedSequence": "lists readmit_unreadable size_oid unreadable",
-    "Completed": "discard extend prune recount take with_outcome",
+    "Workers": "clear pop popitem replace setdefault update",
+    "Worker": "engine_bytes incarnation leave let_go sequences uuid_bytes",
+    "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
+    "Completed": "discard extend keep_buckets prune recount take with_outcome",
 }
 
 

@@ -51,7 +51,7 @@ def _is_sound(state: dict[str, Any]) -> bool:
 class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IDataManager`."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {ALL: _is_sound}
+    _field_types: ClassVar[dict[str, Check]] = {ALL: _is_sound}
 
     #: Development versions before 0.1 wrote none.
     record_format = 0

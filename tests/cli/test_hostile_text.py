@@ -35,12 +35,23 @@ def harmless(cli: Cli) -> Cli:
     return run
 
 
-def put_call_of_that_name(client: Client, text: str) -> Partial:
-    """Put a call whose stored name no put would have accepted, as who writes the records can."""
+def put_call_of_that_name(client: Client, harmless: Cli, text: str) -> Partial:
+    """Put a call whose stored name no put would have accepted, as who writes the records can.
+
+    It is cancelled when it is set aside.
+    """
     partial = Partial(hostile.say)
     partial._call = f"tests.jobs.hostile:no{text}"
     client.manager.thread.put(partial)
     client.commit()
+
+    def is_aside() -> bool:
+        client.sync()
+        return partial.aside is not None
+
+    wait_until(is_aside, "it to be set aside")
+    assert printable(f"no{text}") in harmless("job", id_of(partial)).out
+    harmless("cancel", id_of(partial))
     return partial
 
 
@@ -48,7 +59,7 @@ def put_call_of_that_name(client: Client, text: str) -> Partial:
 def test_top_and_tail_are_shown_escaped(
     served: Instance, client: Client, harmless: Cli, text: str
 ) -> None:
-    missing = put_call_of_that_name(client, text)
+    missing = put_call_of_that_name(client, harmless, text)
     client.wait_for(missing)
     ended = id_of(missing)
     wait_until(lambda: ended in harmless("top").out, "it to be among those that ended")
@@ -65,7 +76,7 @@ def test_jobs_are_shown_escaped(
     odd = client.manager.thread.put(Partial(hostile.say, text, **{text: text}))
     failed = client.manager.thread.put(Partial(hostile.complain, text))
     client.commit()
-    missing = put_call_of_that_name(client, text)
+    missing = put_call_of_that_name(client, harmless, text)
     client.wait_for(odd, failed, missing)
     running = client.put(hostile.say, text, gate.path)
     gate.wait_for()

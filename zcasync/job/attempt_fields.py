@@ -40,7 +40,7 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     Times are microseconds, see :mod:`zcasync.clock`; defaults are not stored.
     """
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         **dict.fromkeys(("_retry_at", "_resume_at", "_started", "_ended"), optional(is_moment)),
         **dict.fromkeys(("_once", "_may_begin_once"), is_bool),
         **dict.fromkeys(("_attempts", "_interruptions", "_conflicts", "_exceptions"), is_count),

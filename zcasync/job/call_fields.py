@@ -32,8 +32,8 @@ def _is_stored_call(value: Any) -> bool:
 class CallFields(AttemptFields):
     """The call of a partial."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
-        **AttemptFields.FIELD_TYPES,
+    _field_types: ClassVar[dict[str, Check]] = {
+        **AttemptFields._field_types,
         "_call": _is_stored_call,
         "_name": optional(is_text),
         "_packed": optional(one_of(Packed)),

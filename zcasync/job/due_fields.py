@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from zcasync import clock
 from zcasync.job.attempt_fields import AttemptFields
-from zcasync.job.field_types import Check, is_moment, is_number, optional
+from zcasync.job.field_types import Check, is_duration, is_moment, optional
 
 #: Clocks that differ by no more, microseconds, count as the same.
 TOLERANCE = 1_000_000
@@ -32,9 +32,9 @@ TOLERANCE = 1_000_000
 class DueFields(AttemptFields):
     """When one call may begin, and questions about it."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         **dict.fromkeys(("_put", "_due"), optional(is_moment)),
-        "_by": optional(is_number),
+        "_by": optional(is_duration),
     }
 
     _put: int | None = None

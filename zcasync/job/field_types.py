@@ -8,7 +8,7 @@ and to give the reason for: a record that cannot be loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -29,13 +29,13 @@ ALL = ""
 
 
 class Checked:
-    """A mixin for a stored class: ``FIELD_TYPES`` has a check for each of its attributes.
+    """A mixin for a stored class: ``_field_types`` has a check for each of its attributes.
 
     Others, an application's own for instance, can be anything.  ``ALL`` has one for all of them,
     as a dictionary, where there have to be any.
     """
 
-    FIELD_TYPES: ClassVar[Mapping[str, Check]] = {}
+    _field_types: ClassVar[Mapping[str, Check]] = {}
 
     def __setstate__(self, state: Any) -> None:
         """Take the state.  Raises DamagedRecord where an attribute cannot be what it is."""
@@ -45,7 +45,7 @@ class Checked:
 
 def require_types(kind: type[Checked], state: Any) -> None:
     """Raise DamagedRecord unless a state can be that of an object of the class."""
-    checks = kind.FIELD_TYPES
+    checks = kind._field_types
     if not isinstance(state, dict):
         if state is None and ALL not in checks:
             return  # all attributes have their defaults
@@ -102,6 +102,11 @@ def is_moment(value: Any) -> bool:
 def is_count(value: Any) -> bool:
     """Return whether this can be a count."""
     return type(value) is int and 0 <= value < 2**62
+
+
+def is_duration(value: Any) -> bool:
+    """Return whether these can be the microseconds of a timedelta."""
+    return type(value) is int and abs(value) <= timedelta.max // clock.MICROSECOND
 
 
 def is_bits(value: Any) -> bool:

@@ -49,9 +49,9 @@ is_partial = stored("zcasync.job.record.PartialRecord")
 class PartialFields(CallFields, DueFields):
     """The stored fields of a partial, and questions about them."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
-        **CallFields.FIELD_TYPES,
-        **DueFields.FIELD_TYPES,
+    _field_types: ClassVar[dict[str, Check]] = {
+        **CallFields._field_types,
+        **DueFields._field_types,
         "_state": lambda value: is_text(value) and value in STATES,
         "_sidecar": optional(stored("zcasync.job.record.Sidecar")),
         "_parent": optional(is_partial),

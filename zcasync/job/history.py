@@ -52,7 +52,7 @@ class FailedAttempt(Unpublished):
 class AttemptHistory(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The last failed attempts of one call, as plain tuples, and the Failure of the last one."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "attempts": tuple_of(_is_attempt),
         "failure": optional(stored("zcasync.job.failure.StoredFailure")),
     }

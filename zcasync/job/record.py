@@ -38,7 +38,7 @@ OF_ONE_LIFE = (
 class Sidecar(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The callbacks and the annotations of one partial."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {"callbacks": tuple_of(is_partial)}
+    _field_types: ClassVar[dict[str, Check]] = {"callbacks": tuple_of(is_partial)}
 
     callbacks: tuple[PartialRecord, ...] = ()
     annotations: Any = None

@@ -44,7 +44,7 @@ class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
     for each with times that count from its put.
     """
 
-    FIELD_TYPES = field_types.PAGE
+    _field_types = field_types.PAGE
     base = 0
     timed = relative = 0
     start = 0  # how many entries the lane's earlier pages had
@@ -103,7 +103,7 @@ class Inbox(Checked, Unpublished, Persistent):  # type: ignore[misc]
     ``written``: when that was, by the client's clock; None: by an earlier version.
     """
 
-    FIELD_TYPES = field_types.INBOX
+    _field_types = field_types.INBOX
     written: int | None = None
 
     def __init__(self, page: Page) -> None:
@@ -151,7 +151,7 @@ class Entry(Unpublished):
 class Lane(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The claimers' side of a lane."""
 
-    FIELD_TYPES = field_types.LANE
+    _field_types = field_types.LANE
     owner: bytes | None = None  # engineUUID that claimed here last: others let it go first
     index = 0
     seq = 0

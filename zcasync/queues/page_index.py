@@ -56,7 +56,7 @@ def _is_note(value: Any) -> bool:
 class Stretch(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Notes, in the order of the puts, that are noted in one.  Never written again."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "notes": tuple_of(_is_note),
         ALL: needs("notes"),
     }
@@ -68,7 +68,7 @@ class Stretch(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class PageIndex(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The notes of one inbox: few of single pages, and ever fewer of ever longer stretches."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "end": is_count,
         "page": optional(_is_oid),
         "levels": list_of(list_of(_is_note)),

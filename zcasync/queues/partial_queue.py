@@ -46,7 +46,7 @@ RESUME_MICROSECONDS = 15_000_000
 class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IPartialQueue`."""
 
-    FIELD_TYPES: ClassVar[dict[str, Any]] = {
+    _field_types: ClassVar[dict[str, Any]] = {
         "__name__": is_text, "_lanes": one_of(OOBTree), "batch": is_bool,
         ALL: needs("__name__", "_lanes"),
     }  # fmt: skip

@@ -30,7 +30,7 @@ from zcasync.workers.undo_guard import UndoGuard
 class Size(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """One number in a record of its own."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "value": is_count,
         ALL: needs("value"),
     }
@@ -45,7 +45,7 @@ class ClaimList(Checked, Unpublished, Persistent):  # type: ignore[misc]
     ``guard``: the record that every commit of the child writes.
     """
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "items": tuple_of(is_stored),
         "mark": optional(is_seconds),
         "deaths": is_count,
@@ -71,7 +71,7 @@ class ClaimList(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class SizedSequence(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ISizedSequence`."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "_lists": tuple_of(stored("zcasync.workers.claims.ClaimList")),
         "unreadable": tuple_of(is_stored),
         "_size": stored("zcasync.workers.claims.Size"),

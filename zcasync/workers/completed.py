@@ -40,7 +40,7 @@ RETENTION = timedelta(days=7)
 class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Some finished partials, oldest first."""
 
-    FIELD_TYPES = completed_field_types.PAGE
+    _field_types = completed_field_types.PAGE
     partials: tuple[PartialRecord, ...] = ()
     outcomes = b""  # a byte for each, an Outcome; empty while all have succeeded
     began: int | None = None  # when the first has ended, microseconds, where any was taken out
@@ -73,7 +73,7 @@ class Page(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class Taken(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """How many were taken out of the full pages of a bucket, in a record of its own."""
 
-    FIELD_TYPES = completed_field_types.TAKEN
+    _field_types = completed_field_types.TAKEN
     value = 0
     failed = 0
     cancelled = 0
@@ -93,7 +93,7 @@ class Taken(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The pages of one period of time."""
 
-    FIELD_TYPES = completed_field_types.BUCKET
+    _field_types = completed_field_types.BUCKET
     full_failed = 0  # of those in the pages before the last one
     full_cancelled = 0
     #: How many of ``full`` were taken out; None: none ever was.
@@ -192,7 +192,7 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.ICompletedCollection`."""
 
-    FIELD_TYPES = completed_field_types.COMPLETED
+    _field_types = completed_field_types.COMPLETED
     _buckets: tuple[Bucket, ...] = ()
 
     def keep_buckets(self, keep: Callable[[Bucket], Bucket]) -> None:

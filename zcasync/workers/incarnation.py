@@ -41,7 +41,7 @@ class Incarnation(Checked, Unpublished, Persistent):  # type: ignore[misc]
     ``home``: the path of the supervisor's home on its machine; None: no supervisor, or unknown.
     """
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "_engine": is_uuid,
         "_worker": is_uuid,
         **dict.fromkeys(("end_reason", "home"), optional(is_text)),
@@ -105,7 +105,7 @@ class Ping(Checked, Unpublished, Persistent):  # type: ignore[misc]
     the clock of the engine's machine, to be read by processes of the same boot only.
     """
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "at": optional(is_moment),
         "promise": is_seconds,
         "monotonic": optional(is_seconds),

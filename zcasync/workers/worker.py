@@ -48,7 +48,7 @@ def _is_duration(value: Any) -> bool:
 class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IWorker`."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         **dict.fromkeys(DURATIONS, _is_duration),
         "_uuid": is_uuid,
         "_engine": optional(is_uuid),
@@ -146,7 +146,7 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
 class Workers(Checked, Unpublished, Persistent, MutableMapping[uuid.UUID, Worker]):  # type: ignore[misc,override]
     """See :class:`zcasync.interfaces.IWorkers`."""
 
-    FIELD_TYPES: ClassVar[dict[str, Check]] = {
+    _field_types: ClassVar[dict[str, Check]] = {
         "_workers": one_of(OOBTree),
         ALL: needs("_workers"),
     }

@@ -115,3 +115,17 @@ def test_a_guard_that_is_gone_is_not_attached(file_db: DB) -> None:
     session = Session(file_db)
     child.chain.attach(session.connection)
     assert child.chain.oid is None
+
+
+def test_the_first_commit_of_a_child_does_not_answer_for_the_child_before(child: Child) -> None:
+    child.commit()
+    undone = child.commit()
+    assert child.chain.take_intact()
+    undo(child, undone)
+    successor = child.session.connection.chain = CommitChain()
+    successor.oid = child.chain.oid
+    successor.attach(child.session.connection)
+    child.commit()
+    assert not successor.take_intact()
+    child.commit()
+    assert successor.take_intact()

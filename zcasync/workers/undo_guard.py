@@ -54,6 +54,7 @@ class CommitChain:
         self._written = 0  # by the last try of a commit
         self._stored = 0  # by the last commit that was asked about
         self._is_intact = True
+        self._is_new = True
 
     def attach(self, connection: Any) -> None:
         """Use the guard in this connection; nothing happens while there is none."""
@@ -76,6 +77,9 @@ class CommitChain:
         except POSKeyError as error:
             self._lose()
             raise ConflictError("the claim of these jobs was undone") from error
+        if self._is_new and count:
+            self._is_intact = False  # the last commit of the child before may have been undone
+        self._is_new = False
         self._is_intact = self._is_intact and count >= self._stored
         self._guard.write()
         self._written = self._guard.count

@@ -234,7 +234,8 @@ class JobThread:
         if ending == Ending.COMPLETED:
             try:
                 if self._job_connection.take_protected():
-                    completions = [_completion(get(oid)) for oid in oids]
+                    done = [get(oid) for oid in oids]
+                    completions = [Completion(one.ended_at or 0, outcome_of(one)) for one in done]
                 else:
                     ending = Ending.SETTLED  # the records decide
             except NOT_COMMITTED:  # the storage has just gone away: the records decide
@@ -283,10 +284,6 @@ class JobThread:
 
     def _microseconds_since(self, began: float) -> int:
         return int((self._timing.seconds() - began) * 1_000_000)
-
-
-def _completion(partial: PartialRecord) -> Completion:
-    return Completion(partial.ended_at or 0, outcome_of(partial))
 
 
 def thread_target(run: Callable[[], None], failed: Callable[[BaseException], None]) -> Any:

@@ -6,6 +6,7 @@
     discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait
     field_types.py    what the attributes of these records can be
+    entry.py          Entry: the place of a partial in a lane
     held.py           how many of them are for later
     page_index.py     PageIndex: the times of the pages of an inbox, noted by its client
     order.py          what waits, in order and from either end, loaded as it is asked for
@@ -15,6 +16,7 @@
     holder.py         LaneHolder: a queue as its lanes see it
     restriction.py    the workers that may run what is in a tree of a lane, as its key
     client_lane.py    the lane that a client's connection appends to
+    watched.py        the records whose invalidations announce puts
     absent.py         what is set aside until the code is there that it needs
     heads.py          the first entries of lanes, and when the next of them is due
     claim.py          the due partials that a worker takes, over all lanes

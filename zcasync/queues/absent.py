@@ -14,8 +14,10 @@ from enum import IntEnum
 from itertools import islice
 from typing import Any
 
+from zcasync import clock
+from zcasync.job.aside import Missing
 from zcasync.job.record import PartialRecord
-from zcasync.queues.restriction import Restriction, is_absent
+from zcasync.queues.restriction import Restriction, absent_key, is_absent, restriction_of
 from zcasync.zeo.bulk_load import load_all
 
 #: One claim looks for no more names than this.
@@ -52,6 +54,20 @@ def moments(partial: PartialRecord, key: Restriction) -> Iterator[int]:
         yield partial.deadline
     if is_absent(key) and partial.aside is not None:
         yield partial.aside.until
+
+
+def put_aside(lane: Any, partial: PartialRecord, missing: Missing, limit: int) -> None:
+    """File a claimed partial in a lane until the code is there.  See ``PartialQueue.put_aside``."""
+    partial.be_aside(missing, limit)
+    now, key = clock.now(), absent_key(missing.name, restriction_of(partial))
+    if partial.has_result:
+        partial.disown()
+        partial.resume_later(now)
+        lane.count_gone(now, now)  # it is not counted as waiting
+        lane.file(now, partial, key)
+    else:
+        partial.release()
+        lane.file(partial.due, partial, key)
 
 
 @dataclass

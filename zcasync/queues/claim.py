@@ -21,9 +21,10 @@ from zcasync.queues.absent import (
     look_for_nothing,
     name_of,
 )
+from zcasync.queues.entry import Entry
 from zcasync.queues.heads import heads
 from zcasync.queues.holder import LaneHolder
-from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.lane import Lane
 from zcasync.queues.restriction import BROKEN, Restriction, is_absent, restriction_of
 from zcasync.queues.settling import is_to_settle, settled
 from zcasync.retry.policy import may_begin_once

@@ -15,7 +15,8 @@ from zcasync.job.completion import check_callbacks_current
 from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.queues.again import let_go
-from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.entry import Entry
+from zcasync.queues.lane import Lane
 
 
 def discard(queue: Any, partials: Collection[PartialRecord]) -> None:

@@ -17,8 +17,9 @@ from zcasync.queues.claim import (
     _apply,
     _fate,
 )
+from zcasync.queues.entry import Entry
 from zcasync.queues.holder import LaneHolder
-from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.lane import Lane
 from zcasync.queues.settling import is_to_settle, settled
 
 

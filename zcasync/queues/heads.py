@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from zcasync import clock
 from zcasync.queues.absent import Looks, look_for_nothing
+from zcasync.queues.entry import Entry
 from zcasync.queues.holder import LaneHolder
-from zcasync.queues.lane import Entry, Lane
+from zcasync.queues.lane import Lane
 from zcasync.queues.restriction import allows, is_absent, restriction_in
 
 

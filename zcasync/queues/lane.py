@@ -12,7 +12,6 @@ plain BTree that lists the lanes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -26,7 +25,8 @@ from zcasync.job.field_types import Checked
 from zcasync.job.record import PartialRecord
 from zcasync.queues import field_types
 from zcasync.queues.absent import moments
-from zcasync.queues.restriction import BROKEN, Restriction, is_absent, is_at_once
+from zcasync.queues.entry import Entry
+from zcasync.queues.restriction import BROKEN, Restriction, is_absent
 from zcasync.unpublished import Unpublished
 
 #: A put rewrites the last page, so pages are short; figures in docs/performance.rst.
@@ -124,28 +124,6 @@ class Inbox(Checked, Unpublished, Persistent):  # type: ignore[misc]
         if len(page.partials) >= (PAGE_SIZE if page._p_serial != z64 else page_size):
             page = self.last = page.begin_next()
         return page
-
-
-@dataclass(frozen=True)
-class Entry(Unpublished):
-    """A place in a lane: in its inbox (``page``) or in one of its trees (``key``)."""
-
-    due: int
-    partial: PartialRecord
-    page: Page | None = None
-    index: int = 0
-    restriction: Restriction = ()
-    key: tuple[int, int] = (0, 0)
-
-    @property
-    def is_at_once(self) -> bool:
-        """True where the partial does not wait for its time, as far as the place tells."""
-        page = self.page
-        return is_at_once(self.restriction) if page is None else page.is_at_once(self.index)
-
-    def ready(self, now: int) -> int:
-        """Return when it is to be examined (microseconds): not later than now when due at once."""
-        return min(now, self.due) if self.is_at_once else self.due
 
 
 class Lane(Checked, Unpublished, Persistent):  # type: ignore[misc]

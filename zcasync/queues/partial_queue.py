@@ -22,7 +22,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
-from zcasync.queues.absent import Looks, look_for_nothing
+from zcasync.queues.absent import Looks, look_for_nothing, put_aside
 from zcasync.queues.again import again
 from zcasync.queues.claim import Access, Claimed, claim
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
@@ -34,7 +34,8 @@ from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
 from zcasync.queues.pull import pull, pull_next
 from zcasync.queues.put import Check, Options, PutOptions
-from zcasync.queues.restriction import BROKEN, UNKNOWN, absent_key, restriction_of
+from zcasync.queues.restriction import BROKEN, UNKNOWN, restriction_of
+from zcasync.queues.watched import watched
 from zcasync.retry.policy import use_policy
 from zcasync.unpublished import Unpublished
 
@@ -174,17 +175,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
         It has not begun, or it has callbacks left that have not.
         """
-        partial.be_aside(missing, limit)
-        lane, now = self._lane(), clock.now()
-        key = absent_key(missing.name, restriction_of(partial))
-        if partial.has_result:
-            partial.disown()
-            partial.resume_later(now)
-            lane.count_gone(now, now)  # it is not counted as waiting
-            lane.file(now, partial, key)
-        else:
-            partial.release()
-            lane.file(partial.due, partial, key)
+        put_aside(self._lane(), partial, missing, limit)
 
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""
@@ -268,11 +259,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     def watched(self) -> set[bytes]:
         """Return the oids of the records that a put writes: their invalidations announce puts."""
-        oids = set(_tree_oids(self._lanes))
-        for lane in self._lanes.values():
-            oids.add(lane._p_oid)
-            oids.add(lane.inbox.last._p_oid)
-        return oids
+        return watched(self._lanes)
 
     def waits(self, partial: Any, due: int) -> bool:
         """Return whether an entry is true: its partial waits here, for this time."""
@@ -298,14 +285,3 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def _lane(self) -> Lane:
         """Return the lane of this connection."""
         return own_lane(self)
-
-
-def _tree_oids(tree: Any) -> Iterator[bytes]:
-    """Yield the oids of a BTree's records."""
-    if tree._p_oid is not None:
-        yield tree._p_oid
-    state = tree.__getstate__()
-    if state is None or not isinstance(tree, OOBTree) or len(state) == 1:
-        return
-    for child in state[0][::2]:
-        yield from _tree_oids(child) if isinstance(child, OOBTree) else (child._p_oid,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zcasync.job.broken import broken
+from zcasync.queues.entry import Entry
 from zcasync.queues.holder import LaneHolder
-from zcasync.queues.lane import Entry
 
 
 def is_to_settle(queue: LaneHolder, entry: Entry) -> bool:

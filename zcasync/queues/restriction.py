@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zcasync.job.field_types import is_uuid
 from zcasync.job.record import PartialRecord
 
 Restriction = tuple[Any, ...]
@@ -49,6 +50,20 @@ def restriction_in(key: Restriction) -> Restriction:
 def is_at_once(key: Restriction) -> bool:
     """Return whether the partials in the tree with this key are due at once."""
     return restriction_in(key)[2:] == AT_ONCE
+
+
+def is_key(key: Any) -> bool:
+    """Return whether this can be the key of a tree, whatever its partials wait for."""
+    if type(key) is not tuple or not all(type(part) is tuple for part in key):
+        return False
+    rest = restriction_in(key)
+    if rest in ((), BROKEN):
+        return True
+    return 2 <= len(rest) <= 3 and rest[2:] in ((), AT_ONCE) and all(map(_are_workers, rest[:2]))
+
+
+def _are_workers(part: tuple[Any, ...]) -> bool:
+    return all(map(is_uuid, part))
 
 
 def allows(restriction: Restriction, worker: bytes) -> bool:

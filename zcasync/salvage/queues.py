@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zcasync.job.field_types import is_number, is_stored, is_uuid, tuple_of
+from zcasync.job.field_types import is_number, is_stored, is_uuid
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
 from zcasync.queues.lane import Inbox, Lane, Page
 from zcasync.queues.page_index import PageIndex
 from zcasync.queues.partial_queue import PartialQueue
-from zcasync.queues.restriction import BROKEN, restriction_of
+from zcasync.queues.restriction import BROKEN, is_key, restriction_of
 from zcasync.salvage.records import TREES, Records
 
 
@@ -138,14 +138,7 @@ def _is_lane(key: Any, value: Any) -> bool:
 
 
 def _is_tree(key: Any, value: Any) -> bool:
-    is_known = key in ((), BROKEN) if type(key) is tuple else False
-    return (is_known or _is_pair(key)) and isinstance(value, TREES)
-
-
-def _is_pair(restriction: Any) -> bool:
-    """Return whether these are workers selected and workers excluded."""
-    is_pair = type(restriction) is tuple and len(restriction) == 2
-    return is_pair and all(map(tuple_of(is_uuid), restriction))
+    return is_key(key) and isinstance(value, TREES)
 
 
 def _is_filed(key: Any, value: Any) -> bool:

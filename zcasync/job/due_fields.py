@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from zcasync import clock
 from zcasync.job.attempt_fields import AttemptFields
-from zcasync.job.field_types import Check, is_duration, is_moment, optional
+from zcasync.job.field_types import Check, is_duration, is_number, optional
 
 #: Clocks that differ by no more, microseconds, count as the same.
 TOLERANCE = 1_000_000
@@ -33,7 +33,8 @@ class DueFields(AttemptFields):
     """When one call may begin, and questions about it."""
 
     _field_types: ClassVar[dict[str, Check]] = {
-        **dict.fromkeys(("_put", "_due"), optional(is_moment)),
+        # Not all of them are moments that a datetime can have: what is added to one need not be.
+        **dict.fromkeys(("_put", "_due"), optional(is_number)),
         "_by": optional(is_duration),
     }
 

@@ -116,7 +116,7 @@ def is_bits(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Return whether this can be a number that is added to others, below 0 too."""
-    return type(value) is int and abs(value) < 2**62
+    return type(value) is int and abs(value) < 2**63
 
 
 def is_uuid(value: Any) -> bool:

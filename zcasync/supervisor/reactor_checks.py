@@ -26,6 +26,8 @@ LIMIT = 2
 IDLE_SECONDS = 600.0
 #: Until a check is made again that a child could not make for want of its database.
 STORAGE_PAUSE_SECONDS = 0.5
+#: How long a child may take to end, which has nothing to do, before it is killed.
+STOP_SECONDS = 1.0
 #: A result is tried so often where others end the child that does it.
 VALUE_TRIES = 3
 
@@ -126,8 +128,7 @@ class ReactorChecks:
         _cancel(self._pause)
         if self._pool is None:
             return succeed(None)
-        self._pool.kill_all("the supervisor stops")
-        return self._pool.stop(0.0)
+        return self._pool.stop(STOP_SECONDS)
 
     def _add(self, task: Check | ValueTrial) -> None:
         self._waiting.append(task)

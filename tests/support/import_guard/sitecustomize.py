@@ -15,8 +15,9 @@ from typing import Any
 
 APPLICATION = "tests"
 NOTES = os.environ.get("ZCASYNC_IMPORT_GUARD")
-#: A frame of one of these is there where a call is made, or put, in such a process.
-CALLS = ("zcasync/supervisor/reactor_jobs.py", "zcasync/cli/put.py")
+#: A frame of one of these is there where a call is made, or put, in such a process, or where its
+#: configuration says ``%import``.
+CALLS = ("zcasync/supervisor/reactor_jobs.py", "zcasync/cli/put.py", "ZConfig/cfgparser.py")
 
 
 class Guard:

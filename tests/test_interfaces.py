@@ -81,7 +81,7 @@ WITHIN = {
         "policy_name reassign record_attempt release remember renew require_pending reschedule "
         "restriction resume_at resume_later retry_at rewrite secret_arguments settle sidecar "
         "sidecar_problem start started_at stored_arguments stored_callable stored_result "
-        "unasked_death wait_for waits_for was_begun"
+        "stored_sidecar unasked_death wait_for waits_for was_begun"
     ),
     "DataManager": "queue record_format",
     "PartialQueue": (

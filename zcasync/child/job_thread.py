@@ -273,7 +273,7 @@ class JobThread:
             # A job that was added just now may be newer than what this transaction sees.
             partials = [cached(connection, oid) for oid in oids]
             loaded = [one for one in partials if one is not None and one._p_changed is not None]
-            sidecars = [one.sidecar for one in loaded if isinstance(one, PartialRecord)]
+            sidecars = [one.stored_sidecar for one in loaded if isinstance(one, PartialRecord)]
             load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:

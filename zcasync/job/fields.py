@@ -155,6 +155,11 @@ class PartialFields(CallFields, DueFields):
         return None if self.sidecar_problem is not None else self._sidecar
 
     @property
+    def stored_sidecar(self) -> Any:
+        """The record of callbacks and annotations, loaded or not; None: there is none."""
+        return self._sidecar
+
+    @property
     def sidecar_problem(self) -> str | None:
         """Why the record of callbacks and annotations cannot be loaded; None where it can."""
         return None if self._sidecar is None else why_unloadable(self._sidecar)

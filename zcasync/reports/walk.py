@@ -152,7 +152,7 @@ def load(connection: Any, oids: Iterable[bytes]) -> None:
         with contextlib.suppress(POSKeyError):
             partial = get(connection, oid, PartialRecord)
             if broken(partial) is None and isinstance(partial, PartialRecord):
-                sidecars.append(partial.sidecar)
+                sidecars.append(partial.stored_sidecar)
     load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
 

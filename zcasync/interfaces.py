@@ -211,9 +211,9 @@ class IPartialQueue(Interface):
 
         ``item``: a function, a method of a persistent object, or a partial.  ``begin_after``: an
         aware datetime, not before which it runs (ValueError for a naive one, or outside of the
-        years 1 to 9999 in UTC; the past means now).  ``begin_by``: a timedelta from then; a call
-        not begun by its end is ended with an AbortedError (TypeError, ValueError for what is no
-        timedelta, or negative).
+        years 1 to 9999 in UTC; the past means now), or a timedelta, as ``delay``.
+        ``begin_by``: a timedelta from then; a call not begun by its end is ended with an
+        AbortedError (TypeError, ValueError for what is no timedelta, or negative).
 
         Now is the worker's, whatever the clock of this process says: without ``begin_after`` a call
         is due at once, and what counts from now on, ``begin_by`` and ``delay``, counts in the time

@@ -87,10 +87,20 @@ def test_a_naive_time_is_refused_by_name(queue: PartialQueue) -> None:
     assert len(queue) == 0
 
 
-@pytest.mark.parametrize("wrong", [5, "now", timedelta(1), datetime.now(UTC).date()])
+@pytest.mark.parametrize("wrong", [5, "now", datetime.now(UTC).date()])
 def test_a_value_that_is_no_time_is_refused_by_name(queue: PartialQueue, wrong: object) -> None:
     with pytest.raises(TypeError, match="begin_after must be a datetime"):
         queue.put(samples.nothing, wrong)
+
+
+def test_begin_after_may_be_a_time_from_now_on(queue: PartialQueue, fake_clock: FakeClock) -> None:
+    relative = queue.put(samples.nothing, timedelta(hours=1))
+    assert relative.begin_after == queue.put(samples.nothing, delay=3600).begin_after
+    assert relative.begin_after == fake_clock.moment + timedelta(hours=1)
+    with pytest.raises(ValueError, match="delay must not be negative"):
+        queue.put(samples.nothing, timedelta(hours=-1))
+    with pytest.raises(ValueError, match="give one of them"):
+        queue.put(samples.nothing, timedelta(hours=1), delay=1)
 
 
 def test_begin_by_counts_from_begin_after(queue: PartialQueue, fake_clock: FakeClock) -> None:

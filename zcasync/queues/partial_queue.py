@@ -69,7 +69,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def put(  # type: ignore[override]  # checkers are told which options there are
         self,
         item: Any,
-        begin_after: datetime | None = None,
+        begin_after: datetime | timedelta | None = None,
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> Partial:
@@ -82,7 +82,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def put_many(  # type: ignore[override]
         self,
         items: Iterable[Any],
-        begin_after: datetime | None = None,
+        begin_after: datetime | timedelta | None = None,
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> list[Partial]:

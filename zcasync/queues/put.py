@@ -35,7 +35,7 @@ class Options(TypedDict, total=False):
 class AllOptions(Options, total=False):
     """All options of ``IPartialQueue.put``."""
 
-    begin_after: datetime | None
+    begin_after: datetime | timedelta | None
     begin_by: timedelta | None
 
 
@@ -59,7 +59,7 @@ class PutOptions:
     @classmethod
     def of(
         cls,
-        begin_after: datetime | None,
+        begin_after: datetime | timedelta | None,
         begin_by: timedelta | None,
         *,
         delay: float | timedelta | None = None,
@@ -131,12 +131,14 @@ class Check:
         return partial  # type: ignore[no-any-return]
 
 
-def _times(begin_after: datetime | None, delay: Any) -> tuple[int | None, int | None]:
+def _times(begin_after: Any, delay: Any) -> tuple[int | None, int | None]:
     """Return the moments of the put and of the beginning, as a partial stores them."""
     now = clock.now()
+    if begin_after is not None and delay is not None:
+        raise ValueError("delay and begin_after both say when: give one of them")
+    if isinstance(begin_after, timedelta):
+        begin_after, delay = None, begin_after
     if begin_after is not None:
-        if delay is not None:
-            raise ValueError("delay and begin_after both say when: give one of them")
         due = clock.from_datetime(begin_after, "begin_after")
         return (None, due) if due > now else (now, due)
     microseconds = 0 if delay is None else _delay(delay)

@@ -13,18 +13,27 @@ import uuid
 from typing import Any
 
 import pytest
+import transaction
+from persistent import Persistent
 from persistent.wref import WeakRef
 from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from zope.interface.registry import Components
 
 from tests.jobs import samples
-from tests.support.sessions import Session
+from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.database.no_imports import by_name
+from zcasync.datamanager import find
 from zcasync.errors import UnloadableArguments, UnstorableError
+from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.packed import is_plain
+from zcasync.liveness.death import Death
+from zcasync.liveness.recovery import recover
 from zcasync.perform.performer import Performer
+from zcasync.perform.reach import reaches_foreign
+from zcasync.reports.job import describe
+from zcasync.workers.incarnation import Incarnation
 from zcasync.zeo.fenced import open_fenced
 
 
@@ -212,3 +221,38 @@ def test_a_put_says_what_to_give_instead(session: Session, make: Any, words: str
 def test_weak_references_are_plain(session: Session) -> None:
     demo = session.keep(samples.Demo())
     assert is_plain(WeakRef(demo))
+
+
+class Doorbell(Persistent):
+    """A persistent object that can be called, as only its own class knows."""
+
+    def __call__(self, *args: Any) -> None:
+        """Do nothing."""
+
+
+def test_nothing_is_loaded_to_recover_what_a_dead_process_had(session: Session) -> None:
+    """A ``functools.partial`` of an object of the application cannot even be made by names."""
+    odd = session.keep(Doorbell())
+    partials = [Partial(functools.partial(odd, 1)), Partial(samples.echo, functools.partial(odd))]
+    for partial in partials:
+        partial.addCallbacks(functools.partial(odd), samples.echo)
+    session.queue.put_many(partials)
+    session.commit()
+    manager = transaction.TransactionManager()
+    connection = open_fenced(session.connection.db(), manager, class_factory=by_name)
+    data_manager = find(connection)
+    assert data_manager is not None
+    claimed = data_manager.thread.claim(ONE.bytes, 9).partials
+    incarnation = Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here())
+    for one in claimed:
+        one.assign(incarnation)
+    log: list[str] = []
+    recover(claimed, Death(pid=7, signal="SIGKILL"), log)
+    manager.commit()
+    assert len(claimed) == 2
+    assert [one.state for one in claimed] == ["pending"] * 2
+    assert len(log) == 1
+    for one in claimed:
+        assert describe(one)["callable"]
+        assert not one.is_adoption
+        assert reaches_foreign(one)

@@ -86,13 +86,17 @@ class CallFields(AttemptFields):
 
     @property
     def stored_callable(self) -> Any:
-        """The callable, as it is stored."""
-        return self._call
+        """The callable, as it is stored; loads nothing of a packed one."""
+        self._p_activate()
+        return self.__dict__.get("_call")
 
     @property
     def stored_arguments(self) -> tuple[Any, ...]:
-        """The positional arguments, as they are stored."""
-        return self._args
+        """The positional arguments, as they are stored; none where they are packed.
+
+        Those that are packed are the application's: nothing of zcasync's own is among them.
+        """
+        return self._args if self._packed is None else ()
 
     @property
     def is_packed(self) -> bool:

@@ -102,7 +102,7 @@ class PartialFields(CallFields, DueFields):
     @property
     def is_adoption(self) -> bool:
         """True for a callback that hands the result on to a partial that waits for it."""
-        return self._call == ADOPT  # type: ignore[no-any-return]
+        return isinstance(self.stored_callable, str) and self.stored_callable == ADOPT
 
     # state and result
 

@@ -152,7 +152,7 @@ def _choice(success: Any, failure: Any) -> str:
     """Return a callback that calls one of two, by their own names."""
     both = ((success, "success"), (failure, "failure"))
     named = [
-        f"on {when}: {name_text(one.stored_callable)}"
+        f"on {when}: {one.callable_name if one.is_packed else name_text(one.stored_callable)}"
         for one, when in both
         if isinstance(one, PartialRecord)
     ]

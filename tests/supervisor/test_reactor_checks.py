@@ -12,11 +12,17 @@ from twisted.internet.task import Clock
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.state import ChildState
-from zcasync.supervisor.reactor_checks import IDLE_SECONDS, STORAGE_PAUSE_SECONDS, ReactorChecks
+from zcasync.supervisor.reactor_checks import (
+    IDLE_SECONDS,
+    STORAGE_PAUSE_SECONDS,
+    VALUE_TRIES,
+    ReactorChecks,
+)
 
 ONE, TWO, THREE = (bytes([number]) * 8 for number in (1, 2, 3))
 TID = b"t" * 8
 DEATH = Death(pid=7, exit_code=3)
+KILLED = Death(pid=7, signal="SIGKILL")
 
 
 class FakeChild(ChildState):
@@ -29,6 +35,9 @@ class FakeChild(ChildState):
 
     def check(self, oids: list[bytes], tid: bytes | None) -> None:
         self.note_given(oids)
+
+    def try_value(self, oid: bytes, data: bytes, references: list[bytes]) -> None:
+        self.note_given([oid])
 
     def kill(self, reason: str) -> None:
         self.killed = reason
@@ -56,10 +65,10 @@ class FakePool:
         child.note_ended(oid, ending, 0.0, "")
         self.changed(child)
 
-    def die(self, oid: bytes, *, idle: bool = False) -> None:
+    def die(self, oid: bytes, *, idle: bool = False, death: Death = DEATH) -> None:
         (slot,) = (slot for slot, one in self.children.items() if oid in one.outstanding)
         self.children[slot] = FakeChild(self.reactor, slot)
-        self.died(slot, DEATH, idle)
+        self.died(slot, death, idle)
         self.changed(self.children[slot])
 
     def checked(self) -> set[bytes]:
@@ -160,6 +169,41 @@ def test_nothing_is_told_while_it_stops(bench: Bench) -> None:
     assert bench.dead == []
     bench.checks.check(TWO, TID)
     assert bench.pool.checked() == set()
+
+
+def test_a_job_whose_check_ends_while_it_stops_is_not_begun(bench: Bench) -> None:
+    bench.checks.check(ONE, TID)
+    bench.checks.begin_to_stop()
+    bench.pool.end(ONE)
+    assert bench.passed == []
+    assert bench.checks.running == frozenset()
+
+
+def test_a_result_is_tried_while_running_jobs_may_end_and_not_later(bench: Bench) -> None:
+    found: list[str] = []
+    bench.checks.begin_to_stop()
+    bench.checks.try_value(ONE, b"data", []).addCallback(found.append)
+    bench.pool.end(ONE)
+    assert found == [""]
+    bench.checks.stop()
+    bench.checks.try_value(TWO, b"data", [])
+    assert bench.pool.checked() == set()
+
+
+def test_no_process_is_started_once_it_has_stopped(bench: Bench) -> None:
+    bench.checks.stop()
+    bench.checks.try_value(ONE, b"data", [])
+    assert bench.pools == []
+
+
+def test_a_result_is_tried_again_where_its_child_was_killed_from_outside(bench: Bench) -> None:
+    found: list[str] = []
+    bench.checks.try_value(ONE, b"data", []).addCallback(found.append)
+    for _ in range(VALUE_TRIES - 1):
+        bench.pool.die(ONE, death=KILLED)
+        assert found == []
+    bench.pool.die(ONE, death=KILLED)
+    assert found == [KILLED.summary]
 
 
 def test_the_children_end_when_nothing_was_checked_for_long(bench: Bench, reactor: Clock) -> None:

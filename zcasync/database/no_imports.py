@@ -31,7 +31,6 @@ PLAIN = {
     "twisted.python.failure": "Failure",
     "uuid": "UUID SafeUUID",
 }
-#: All names that are loaded besides.
 #: Names that are loaded besides; tests add to them.
 LOADED = {(module, name) for module, names in PLAIN.items() for name in names.split()}
 

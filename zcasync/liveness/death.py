@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from zcasync.job.loading import Stage
+
 
 @dataclass(frozen=True)
 class Death:
@@ -50,7 +52,7 @@ class Death:
         Not where it was killed from outside: then nobody knows.
         """
         is_its_own = self.is_crash and self.signal not in ("SIGKILL", "SIGTERM")
-        return is_its_own and self.stage == "result" and self.job == job
+        return is_its_own and self.stage == Stage.RESULT and self.job == job
 
 
 class SupervisorDeath(Death):

@@ -21,15 +21,13 @@ from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
 from zcasync.supervisor.poll.slots import REACTOR
-from zcasync.supervisor.reactor_checks import ReactorChecks
+from zcasync.supervisor.reactor_checks import STORAGE_PAUSE_SECONDS, ReactorChecks
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 
 log = Logger()
 
 #: What can wait is seen by one pass together, after so long at the latest.
 COALESCE_SECONDS = 0.05
-#: Until a job is handed out again that a child could not do for want of its database.
-STORAGE_PAUSE_SECONDS = 0.5
 
 
 class Executors:

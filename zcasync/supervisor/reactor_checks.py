@@ -24,7 +24,7 @@ from zcasync.supervisor.children.interfaces import Changed, Died, IChildPool
 LIMIT = 2
 #: The children end when nothing was to be checked for so long.
 IDLE_SECONDS = 600.0
-#: Until a check is made again that a child could not make for want of its database.
+#: Until something is done again that a child could not do for want of its database.
 STORAGE_PAUSE_SECONDS = 0.5
 #: How long a child may take to end, which has nothing to do, before it is killed.
 STOP_SECONDS = 1.0
@@ -82,6 +82,7 @@ class ReactorChecks:
         self._waiting: deque[Check | ValueTrial] = deque()
         self._current: dict[int, Check | ValueTrial] = {}  # by slot
         self._is_stopping = False
+        self._is_stopped = False
         self._idle: IDelayedCall | None = None
         self._pause: IDelayedCall | None = None
 
@@ -115,13 +116,14 @@ class ReactorChecks:
                 self._pool.children[slot].kill(f"its job {hex_oid(oid)} was cancelled by {who}")
 
     def begin_to_stop(self) -> None:
-        """Check no more jobs; only results of those that run."""
+        """Check and begin no more jobs; only try the results of those that run."""
         self._is_stopping = True
         self._waiting = deque(one for one in self._waiting if isinstance(one, ValueTrial))
 
     def stop(self) -> Deferred[Any]:
         """End the children; fires when none is left.  Safe to repeat."""
         self.begin_to_stop()
+        self._is_stopped = True
         self._waiting.clear()
         self._current.clear()
         _cancel(self._idle)
@@ -135,7 +137,8 @@ class ReactorChecks:
         self._next()
 
     def _next(self) -> None:
-        if not self._waiting or (self._pause is not None and self._pause.active()):
+        is_pausing = self._pause is not None and self._pause.active()
+        if self._is_stopped or is_pausing or not self._waiting:
             return
         _cancel(self._idle)
         if self._pool is None:
@@ -164,7 +167,7 @@ class ReactorChecks:
             self._pause = self._reactor.callLater(STORAGE_PAUSE_SECONDS, self._next)
         elif isinstance(task, ValueTrial):
             task.done.callback(detail if ending == Ending.UNREADABLE else "")
-        else:
+        elif not self._is_stopping:  # else it waits in its queue for the next engine
             self._passed(task.oid)
 
     def _child_died(self, slot: int, death: Death, idle: bool) -> None:

@@ -16,6 +16,7 @@ from zcasync.interfaces import ACTIVE, COMPLETED, PENDING, IPartial, IRetryPolic
 from zcasync.job.callbacks import choose
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
+from zcasync.perform.commits import Commits
 from zcasync.perform.performer import Performer
 from zcasync.retry.stock import NeverRetry, RetryCommonFourTimes
 from zcasync.supervisor import registration
@@ -196,6 +197,36 @@ def test_after_its_answer_a_policy_is_asked_about_the_next_death(
             Performer(invoke=die).perform(partial)
         session.sync()
         assert (partial._interruptions, partial.unasked_death) == (number, None)
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_process_that_dies_at_the_commit_of_an_answer_is_the_next_death(
+    session: Session, log: list[str], monkeypatch: pytest.MonkeyPatch, is_stored: bool
+) -> None:
+    """Before it the policy is asked about both deaths, behind it about the second one alone."""
+    partial = claimed(session, AtOnce)
+    recover([partial], DEATH, log)
+    session.commit()
+    scenes.claim(session, session.manager.workers.values()[0], [partial])
+    go_on = Commits.go_on
+
+    def die(self: Commits, one: Partial) -> None:
+        if is_stored:
+            go_on(self, one)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Commits, "go_on", die)
+        with pytest.raises(KeyboardInterrupt):
+            Performer().perform(partial)
+    session.transactions.abort()
+    session.sync()
+    assert (partial.state, partial.unasked_death is None) == (ACTIVE, is_stored)
+    recover([partial], DEATH, log)
+    session.commit()
+    assert (partial.state, partial._interruptions) == (PENDING, 2)
+    perform_again(session, partial)
+    assert (partial.state, partial.result, partial.unasked_death) == (COMPLETED, 1, None)
 
 
 @pytest.mark.parametrize(

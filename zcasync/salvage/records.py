@@ -87,7 +87,8 @@ class Records:
     def lose(self, obj: Any, what: str) -> bool:
         """Note a record that its owner is to do without; return whether it cannot be loaded."""
         problem = self._problem(obj)
-        if problem is not None:
+        is_noted = any(loss.oid == obj._p_oid for loss in self.losses)  # two refer to a last page
+        if problem is not None and not is_noted:
             self.losses.append(Loss(obj._p_oid, what, problem))
         return problem is not None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import subprocess
 import sys
 import types
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from persistent.mapping import PersistentMapping
 
@@ -19,6 +22,7 @@ from tests.support.instance import Client, Instance, short_folder
 from zcasync import Partial
 from zcasync.errors import JobCancelled, JobCrashed, UnstorableError
 from zcasync.job.ids import id_of
+from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
 
 NUMBERS = itertools.count()
@@ -226,3 +230,36 @@ def test_a_result_of_a_reactor_job_that_can_be_loaded_again_is_stored(
     value = client.wait_for(partial)
     assert len(value.data) == 300_000
     assert value.one is thing
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_supervisor_or_checker_that_stands_still_in_a_check_holds_up_nothing_for_ever(
+    make_instance: Callable[..., Instance], tmp_path: Path, how: signal.Signals
+) -> None:
+    """SIGKILL: the supervisor dies while a child checks; SIGSTOP: that child is frozen."""
+    arrived = tmp_path / "arrived"
+    (tmp_path / "waiting_module.py").write_text(
+        f"{IN_A_WORKER}if HERE and not os.path.exists({str(arrived)!r}):\n"
+        f"    open({str(arrived)!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(3600)\n"
+        "def call(): return 'called'\n"
+    )
+    instance = make_instance(config=CONFIGURATION.replace("2\n</", "60\n  frozen-timeout 1\n</"))
+    instance.import_path.append(tmp_path)
+    client = instance.start().client
+    checked = Partial(jobs.nothing)
+    checked._call = "waiting_module:call"
+    client.manager.reactor.put(checked)
+    client.commit()
+    pid = int(wait_until(lambda: arrived.exists() and arrived.read_text(), "the check"))
+    checker = psutil.Process(pid)
+    if how == signal.SIGKILL:
+        instance.kill()
+        client = instance.start().client
+    else:
+        os.kill(pid, how)
+    found = client.connection.get(checked._p_oid)
+    behind = [client.put(jobs.echo, number, queue="reactor") for number in range(3)]
+    assert client.wait_for(found, *behind)[0] == "called"
+    assert found.interruptions <= 1
+    wait_until(lambda: is_gone(checker), "the child that has checked to be gone")

@@ -14,6 +14,8 @@ from zcasync import Partial, clock
 from zcasync.errors import AbortedError, JobCrashed
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING, IPartial, IRetryPolicy
 from zcasync.job.callbacks import choose
+from zcasync.job.completion import end
+from zcasync.job.failure import from_exception
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.commits import Commits
@@ -197,6 +199,28 @@ def test_after_its_answer_a_policy_is_asked_about_the_next_death(
             Performer(invoke=die).perform(partial)
         session.sync()
         assert (partial._interruptions, partial.unasked_death) == (number, None)
+
+
+def test_a_job_that_was_ended_while_its_policy_is_asked_is_not_made_again(
+    session: Session, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = claimed(session, AtOnce)
+    recover([partial], DEATH, log)
+    session.commit()
+    scenes.claim(session, session.manager.workers.values()[0], [partial])
+    go_on = Commits.go_on
+
+    def too_late(self: Commits, one: Partial) -> None:
+        end(one, from_exception(AbortedError("ended by another process")))
+        session.commit()
+        go_on(self, one)
+
+    monkeypatch.setattr(Commits, "go_on", too_late)
+    calls: list[Any] = []
+    Performer(invoke=lambda call, *args: calls.append(call)).perform(partial)
+    session.sync()
+    assert calls == []
+    assert partial.result.getErrorMessage() == "ended by another process"
 
 
 @pytest.mark.parametrize("is_stored", [False, True])

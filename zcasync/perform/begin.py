@@ -70,11 +70,11 @@ def _may_go_on(partial: PartialRecord, policy: Any, host: Host) -> bool:
         commits.reschedule(partial, None, again.at)
         return False
     commits.go_on(partial)
-    return True
+    return partial.is_unfinished
 
 
 def _ended(partial: PartialRecord, host: Host) -> Run:
-    if partial.retry_at is not None:
+    if partial.retry_at is not None or partial.has_result:
         return Run(partial, host).closed()
     failure = partial.unasked_death
     return Run(partial, host, refusal=Refused(failure.value, failure))

@@ -111,9 +111,13 @@ class Commits:
         """Record that the policy of a call, asked about the death before, wants it made again."""
 
         def change() -> None:
-            partial.note_asked()
+            if partial.is_unfinished:
+                partial.note_asked()
 
-        self._commit(partial, change, lambda _: partial.unasked_death is None)
+        def is_there(_: None) -> bool:
+            return not partial.is_unfinished or partial.unasked_death is None
+
+        self._commit(partial, change, is_there)
 
     def reschedule(self, partial: PartialRecord, attempts: Attempts | None, moment: int) -> None:
         """Leave the call for its claimer to release for this moment (microseconds)."""

@@ -19,6 +19,7 @@ from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ending
 from zcasync.supervisor.children.backoff import FROM_OUTSIDE
 from zcasync.supervisor.children.interfaces import Changed, Died, IChildPool
+from zcasync.supervisor.children.timers import cancel
 
 #: So many are made at once, so that one that hangs does not hold up the others.
 LIMIT = 2
@@ -126,8 +127,8 @@ class ReactorChecks:
         self._is_stopped = True
         self._waiting.clear()
         self._current.clear()
-        _cancel(self._idle)
-        _cancel(self._pause)
+        cancel(self._idle)
+        cancel(self._pause)
         if self._pool is None:
             return succeed(None)
         return self._pool.stop(STOP_SECONDS)
@@ -140,7 +141,7 @@ class ReactorChecks:
         is_pausing = self._pause is not None and self._pause.active()
         if self._is_stopped or is_pausing or not self._waiting:
             return
-        _cancel(self._idle)
+        cancel(self._idle)
         if self._pool is None:
             self._pool = self._make_pool(self._child_changed, self._child_died)
         wanted = min(LIMIT, len(self._current) + len(self._waiting))
@@ -158,7 +159,7 @@ class ReactorChecks:
             self._ended(task, ended[-1].ending, ended[-1].detail)
         self._next()
         if not self._current and not self._is_stopping:
-            _cancel(self._idle)
+            cancel(self._idle)
             self._idle = self._reactor.callLater(IDLE_SECONDS, self._pool_of_none)
 
     def _ended(self, task: Check | ValueTrial, ending: Ending, detail: str) -> None:
@@ -186,8 +187,3 @@ class ReactorChecks:
     def _pool_of_none(self) -> None:
         if self._pool is not None and not self._current:
             self._pool.set_size(0)
-
-
-def _cancel(timer: IDelayedCall | None) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()

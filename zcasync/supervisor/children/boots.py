@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from zcasync.supervisor.children.child import Child
 from zcasync.supervisor.children.state import State
+from zcasync.supervisor.children.timers import cancel
 
 #: A boot that has taken so long holds up no other one any more.
 PATIENCE_SECONDS = 10.0
@@ -51,5 +52,4 @@ class Boots:
 
     def stop(self) -> None:
         """Call nobody any more.  Safe to repeat."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        cancel(self._timer)

@@ -24,6 +24,7 @@ from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, ChildState, State
+from zcasync.supervisor.children.timers import cancel
 from zcasync.text import megabytes
 
 log = Logger()
@@ -182,7 +183,7 @@ class Child(ChildState):
             self._connector.transport.signalProcess(STACK_SIGNAL)
 
     def _kill_now(self) -> None:
-        _cancel(self._stack_timer)
+        cancel(self._stack_timer)
         self.kill_group()
         with contextlib.suppress(error.ProcessExitedAlready):
             self._connector.transport.signalProcess("KILL")
@@ -197,7 +198,7 @@ class Child(ChildState):
     def is_ready(self, mark: str) -> None:
         """Note that it can take jobs, and with which mark it will name them in its output."""
         self._output.mark = mark.encode()
-        _cancel(self._boot_timer)
+        cancel(self._boot_timer)
         self.note_ready()
         self._changed(self)
 
@@ -238,7 +239,7 @@ class Child(ChildState):
         job = self.job_id()
         self._output.flush()
         for timer in (self._boot_timer, self._deaf_timer, self._stack_timer):
-            _cancel(timer)
+            cancel(timer)
         self.move_to(State.GONE)
         self._gone(self, self._death(reason.value, job))
 
@@ -279,11 +280,6 @@ def _name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _cancel(timer: IDelayedCall | None) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()
 
 
 def _died_meanwhile(failure: Failure) -> None:

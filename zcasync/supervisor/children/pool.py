@@ -22,6 +22,7 @@ from zcasync.supervisor.children.process_info import ProcessInfo, usable_process
 from zcasync.supervisor.children.recycling import Recycling
 from zcasync.supervisor.children.starter import ChildStarter
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, State
+from zcasync.supervisor.children.timers import cancel
 
 log = Logger()
 
@@ -123,8 +124,7 @@ class Pool:
         self._stopping = True
         self._health.stop()
         self._boots.stop()
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
+        cancel(self._retry)
         self._all_gone = Deferred()
         if not self.processes():
             self._all_gone.callback(None)
@@ -135,8 +135,7 @@ class Pool:
         killer = self._reactor.callLater(grace, self.kill_all, reason, within=LAST_STACK_SECONDS)
 
         def done(result: Any) -> Any:
-            if killer.active():
-                killer.cancel()
+            cancel(killer)
             return result
 
         return self._all_gone.addCallback(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +14,15 @@ from tests.jobs import basic as jobs
 from tests.support.instance import Instance
 from zcasync.errors import AbortedError
 from zcasync.partial import Partial
+from zcasync.supervisor.children.oom import CHILD_SCORE
 from zcasync.testing.waiting import wait_until
 
 #: Where a cgroup can be made, and what limits its memory: of version 2, and of version 1.
 HIERARCHIES = [("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")]
 LIMIT_BYTES = 400 * 2**20
+#: What a killed process has had is counted for a moment longer, and meanwhile the kernel kills who
+#: is left, the supervisor, too: so many processes are there to be taken before it.
+SPARED_BY = 20
 #: Puts itself in the cgroup that is its first argument, and becomes the command that follows.
 IN_GROUP = 'echo $$ > "$0"/cgroup.procs && exec "$@"'
 
@@ -42,7 +47,14 @@ def group() -> Iterator[Path]:
     made = make_group()
     if made is None:
         pytest.skip("no cgroup with a limit of its memory can be made here")
+    others = [subprocess.Popen(["sleep", "600"]) for _ in range(SPARED_BY)]
+    for other in others:
+        (made / "cgroup.procs").write_text(str(other.pid))
+        Path(f"/proc/{other.pid}/oom_score_adj").write_text(str(CHILD_SCORE // 2))
     yield made
+    for other in others:
+        other.kill()
+        other.wait()
     wait_until(lambda: not (made / "cgroup.procs").read_text(), "the cgroup to be empty")
     made.rmdir()
 

@@ -176,16 +176,18 @@ class Group:
 
     def _failed(self, run: Run, error: BaseException) -> None:
         self._state.put_back_mode()
-        if self._manager.get() is not self._transaction:
+        has_ended_transaction = self._manager.get() is not self._transaction
+        sound = run.sound()
+        if sound is not run:
+            self._leave()
+        if has_ended_transaction:
             self.is_closed = True
             abort(self._manager, error)
             fault = Raised(Failure(error), repeat=Repeat.NOWHERE)
-            self._leave_closed()
-            run = run.sound()
-            decision = decide(run.partial, fault, run.attempts)
-            self._performer.act(run, fault, decision)
-            return
-        self._take_out()
+            decision = decide(sound.partial, fault, run.attempts)
+            self._performer.act(sound, fault, decision)
+        elif sound is run:
+            self._take_out()
 
     def _take_out(self) -> None:
         """Roll the last member back, with what it has registered; else all members run alone."""

@@ -18,6 +18,14 @@ MARK = "zcasync_of_storage"
 class MarksStorageErrors:
     """A mixin for a connection's class, which marks what storages raise where it asks them."""
 
+    def get(self, oid: bytes) -> Any:
+        """Return the object with this oid."""
+        try:
+            return super().get(oid)  # type: ignore[misc]
+        except BaseException as error:
+            mark(error, self)
+            raise
+
     def setstate(self, obj: Any) -> None:
         """Load an object."""
         try:

@@ -203,6 +203,7 @@ NAMES: Names = {
         "_register": "(self, obj=None)",
         "_resetCache": "(self)",
         "commit": "(self, transaction)",
+        "get": "(self, oid)",
         "get_connection": "(self, database_name)",
         "new_oid": "(self)",
         "readCurrent": "(self, ob)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.jobs.acts.table import BATCH, CALLBACK, Act, End
 from tests.jobs.basic import Counter, nothing
 from tests.support import leftovers
 from tests.support.instance import RUNNING, Client, Instance
+from tests.support.numbers import Numbers
 from zcasync.interfaces import COMPLETED
 from zcasync.partial import Partial
 from zcasync.testing.waiting import wait_until
@@ -107,16 +109,25 @@ class Stage:
         partials = self.client.manager.thread.put_many(calls)
         self.client.commit()
         results = self.client.wait_for(*partials, timeout=AFTER_SECONDS)
-        assert sorted(results) == list(range(1, JOBS_AFTER + 1))
+        assert set(results) == set(range(1, JOBS_AFTER + 1)), results
         assert counter.value == JOBS_AFTER
 
-    def nothing_is_left(self, scene: Scene) -> None:
-        """No process but those that are to be there, and those that an act means to leave."""
+    def no_copy_is_left(self) -> None:
+        """No process is a copy of a child, which a job has forked."""
+        wait_until(lambda: not self._copies(), "the copies to be gone", LEAVE_SECONDS, self._copies)
+
+    def renew_children(self) -> None:
+        """Let no job see what others have left in a child."""
+        self.instance.wait_for_children(self._children)
+        for pid in self.instance.child_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def nothing_is_left(self, meant: Collection[int]) -> None:
+        """Wait until there is no process but the supervisor's own, and those that are meant."""
 
         def left() -> list[str]:
-            status = self.instance.status()
-            known = {child["pid"] for child in status["children"]} | {status["server_pid"]}
-            known |= set(scene.noted_processes())
+            known = self._own_pids() | set(meant)
             strange = [one for one in self.instance.descendants() if one.pid not in known]
             named = [f"{one.pid}: {_words(one)}" for one in strange if _is_alive(one)]
             return [*named, *(one for one in leftovers.left_processes() if _pid(one) not in known)]
@@ -124,11 +135,23 @@ class Stage:
         wait_until(lambda: not left(), "the act's processes to be gone", LEAVE_SECONDS, left)
         self.instance.wait_for_children(self._children)
 
-    def renew_children(self) -> None:
-        """Let no act see what another has left in a child."""
-        for pid in self.instance.child_pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def numbers_are_as(self, before: Numbers, more: Numbers) -> None:
+        """Wait until the supervisor has no more files and threads than before, but for some."""
+        wait_until(
+            lambda: Numbers.of(self.instance.pid) <= before + more,
+            f"the supervisor to have no more than {before}",
+            LEAVE_SECONDS,
+            lambda: Numbers.of(self.instance.pid),
+        )
+
+    def _own_pids(self) -> set[int]:
+        status = self.instance.status()
+        return {child["pid"] for child in status["children"]} | {status["server_pid"]}
+
+    def _copies(self) -> list[str]:
+        known = self._own_pids()
+        found = [one for one in self.instance.descendants() if one.pid not in known]
+        return [f"{one.pid}: {_words(one)}" for one in found if "-m zcasync.child" in _words(one)]
 
     def strike(self) -> None:
         """End the supervisor, whatever state it is in, with all that it has started."""
@@ -152,8 +175,11 @@ class Stage:
             instance.end()
 
 
-def ended(act: Act, partial: Partial) -> End:
-    """Return the end that the job of an act has had.  Raises AssertionError for another one."""
+def ended(act: Act, partial: Partial, *also: End) -> End:
+    """Return the end that the job of an act has had.  Raises AssertionError for another one.
+
+    ``also``: ends that it may have besides those of the act.
+    """
     if partial.result == DONE:
         found = End.CRASH if partial.interruptions else End.RIGHT
     else:
@@ -163,7 +189,7 @@ def ended(act: Act, partial: Partial) -> End:
         assert act.error in said, said
         assert not partial.interruptions, said
         found = End.ERROR
-    assert found in act.ends, f"it has ended {found.value}"
+    assert found in (*act.ends, *also), f"it has ended {found.value}"
     return found
 
 

@@ -24,7 +24,7 @@ def _fail(*args: Any, **kwargs: Any) -> Any:
     raise RuntimeError("a hook of a job fails")
 
 
-@act(End.RIGHT, End.ERROR, error="RecursionError")
+@act(End.RIGHT, End.ERROR, error="RecursionError", leaves=True)
 def leaves_a_low_recursion_limit(scene: Scene) -> None:
     depth, frame = 0, sys._getframe()
     while frame.f_back is not None:
@@ -32,46 +32,46 @@ def leaves_a_low_recursion_limit(scene: Scene) -> None:
     sys.setrecursionlimit(depth + 40)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_high_recursion_limit(scene: Scene) -> None:
     sys.setrecursionlimit(10**6)
 
 
-@act()
+@act(leaves=True)
 def disables_the_collector(scene: Scene) -> None:
     gc.disable()
 
 
-@act()
+@act(leaves=True)
 def traces(scene: Scene) -> None:
     sys.settrace(lambda *args: None)
     threading.settrace(lambda *args: None)
 
 
-@act(End.RIGHT, End.ERROR, error="a hook of a job fails")
+@act(End.RIGHT, End.ERROR, error="a hook of a job fails", leaves=True)
 def traces_and_fails(scene: Scene) -> None:
     sys.settrace(_fail)
     threading.settrace(_fail)
 
 
-@act(End.RIGHT, End.ERROR, error="a hook of a job fails")
+@act(End.RIGHT, End.ERROR, error="a hook of a job fails", leaves=True)
 def profiles_and_fails(scene: Scene) -> None:
     threading.setprofile(_fail)
     sys.setprofile(_fail)
 
 
-@act()
+@act(leaves=True)
 def breaks_the_hooks(scene: Scene) -> None:
     threading.excepthook = sys.excepthook = sys.unraisablehook = _fail
 
 
-@act()
+@act(leaves=True)
 def breaks_the_hooks_and_leaves_a_thread_that_raises(scene: Scene) -> None:
     breaks_the_hooks(scene)
     threading.Thread(target=_fail).start()
 
 
-@act()
+@act(leaves=True)
 def replaces_print(scene: Scene) -> None:
     builtins.print = _quiet
 
@@ -80,22 +80,22 @@ def _quiet(*args: Any, **options: Any) -> None:
     """Print nothing."""
 
 
-@act()
+@act(leaves=True)
 def replaces_open(scene: Scene) -> None:
     builtins.open = _fail
 
 
-@act()
+@act(leaves=True)
 def replaces_sleep(scene: Scene) -> None:
     time.sleep = _quiet
 
 
-@act()
+@act(leaves=True)
 def breaks_sleep(scene: Scene) -> None:
     time.sleep = _fail
 
 
-@act()
+@act(leaves=True)
 def freezes_the_clock(scene: Scene) -> None:
     now = time.time()
     time.time = lambda: now
@@ -108,29 +108,34 @@ class BrokenHandler(logging.Handler):
         raise OSError("the log is away")
 
 
-@act()
-def breaks_the_log(scene: Scene) -> None:
+@act(leaves=True)
+def replaces_the_log(scene: Scene) -> None:
     logging.basicConfig(level=logging.DEBUG, force=True)
+
+
+@act(End.RIGHT, End.ERROR, End.CRASH, error="the log is away", leaves=True)
+def breaks_the_log(scene: Scene) -> None:
+    logging.getLogger().setLevel(logging.DEBUG)
     logging.getLogger().addHandler(BrokenHandler())
 
 
-@act()
+@act(leaves=True)
 def shuts_the_log_down(scene: Scene) -> None:
     logging.shutdown()
     logging.disable()
 
 
-@act()
+@act(leaves=True)
 def seeds_chance(scene: Scene) -> None:
     random.seed(0)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_call_at_the_exit(scene: Scene) -> None:
     atexit.register(_fail)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_call_at_the_exit_that_waits(scene: Scene) -> None:
     atexit.register(threading.Event().wait)
 
@@ -142,14 +147,14 @@ class Unfriendly:
         raise OSError("it does not go")
 
 
-@act()
+@act(leaves=True)
 def leaves_an_unfriendly_object(scene: Scene) -> None:
     Unfriendly()
     circle: list[Any] = [Unfriendly()]
     circle.append(circle)
 
 
-@act()
+@act(leaves=True)
 def leaves_weak_references(scene: Scene) -> None:
     for one in (Scene, Unfriendly):
         short_lived = type(one.__name__, (), {})()
@@ -157,12 +162,12 @@ def leaves_weak_references(scene: Scene) -> None:
         weakref.finalize(short_lived, _fail)
 
 
-@act()
+@act(leaves=True)
 def empties_the_path(scene: Scene) -> None:
     sys.path[:] = []
 
 
-@act()
+@act(leaves=True)
 def replaces_exit(scene: Scene) -> None:
     KEPT.append(os._exit)
     os.register_at_fork(before=_quiet, after_in_child=_quiet)

@@ -71,7 +71,7 @@ def _leave_a_daemon(scene: Scene) -> None:
     os._exit(0)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_daemon_with_its_streams(scene: Scene) -> None:
     _leave_a_daemon(scene)
 
@@ -82,12 +82,12 @@ def _sleeper(scene: Scene, **options: Any) -> None:
     KEPT.append(process)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_program(scene: Scene) -> None:
     _sleeper(scene)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_program_of_its_own_session(scene: Scene) -> None:
     _sleeper(scene, start_new_session=True, close_fds=False)
 
@@ -121,7 +121,7 @@ def asks_for_a_password(scene: Scene) -> None:
     raise AssertionError("somebody has answered")
 
 
-@act()
+@act(leaves=True)
 def runs_a_program_with_twisted(scene: Scene) -> None:
     from twisted.internet import reactor
     from twisted.internet.utils import getProcessOutput
@@ -146,35 +146,35 @@ def _multiprocess(method: str) -> None:
     assert process.exitcode == 0
 
 
-@act()
+@act(leaves=True)
 def spawns_a_process(scene: Scene) -> None:
     _multiprocess("spawn")
 
 
-@act()
+@act(leaves=True)
 def forks_a_process(scene: Scene) -> None:
     _multiprocess("fork")
 
 
-@act()
+@act(leaves=True)
 def uses_a_fork_server(scene: Scene) -> None:
     _multiprocess("forkserver")
 
 
-@act()
+@act(leaves=True)
 def uses_a_pool_of_processes(scene: Scene) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as executor:
         assert executor.submit(_double, 3).result(60) == 6
 
 
-@act()
+@act(leaves=True)
 def leaves_a_pool_of_processes(scene: Scene) -> None:
     KEPT.append(multiprocessing.get_context("spawn").Pool(1))
     assert KEPT[-1].apply(_double, (3,)) == 6
 
 
-@act()
+@act(leaves=True)
 def leaves_a_forked_process(scene: Scene) -> None:
     process: Any = multiprocessing.get_context("fork").Process(target=time.sleep, args=(LONG,))
     process.start()

@@ -48,6 +48,10 @@ class Scene(Persistent):
         """Note the id of a process that the job has left on purpose."""
         Path(self.folder, f"pid-{pid}").touch()
 
+    def note_leftover(self) -> None:
+        """Note that this process has something of a job from now on."""
+        Path(self.folder, f"left-{os.getpid()}").touch()
+
     def noted_processes(self) -> list[int]:
         """The ids of those."""
         return [int(path.name.partition("-")[2]) for path in Path(self.folder).glob("pid-*")]

@@ -52,7 +52,7 @@ def rewraps_stdout(scene: Scene) -> None:
     sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
 
 
-@act()
+@act(leaves=True)
 def rewraps_both_twice(scene: Scene) -> None:
     for _ in range(2):
         sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="latin-1")
@@ -64,7 +64,7 @@ def detaches_stdout(scene: Scene) -> None:
     sys.stdout.detach()
 
 
-@act()
+@act(leaves=True)
 def detaches_and_keeps_stderr(scene: Scene) -> None:
     KEPT.append(sys.stderr.detach())
 
@@ -115,7 +115,7 @@ def closes_the_three_descriptors(scene: Scene) -> None:
     _close(0, 1, 2)
 
 
-@act()
+@act(leaves=True)
 def puts_files_in_the_three_descriptors(scene: Scene) -> None:
     _close(0, 1, 2)
     KEPT.extend(os.open(os.devnull, os.O_RDWR) for _ in range(3))
@@ -159,6 +159,6 @@ def makes_its_pipes_wait(scene: Scene) -> None:
         os.set_blocking(descriptor, descriptor in (3, 4))
 
 
-@act()
+@act(leaves=True)
 def leaves_files_open(scene: Scene) -> None:
     KEPT.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(50))

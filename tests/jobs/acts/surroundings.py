@@ -41,10 +41,20 @@ def seen() -> dict[str, str]:
         "decimal": decimal.getcontext(),
         "faulthandler": faulthandler.is_enabled(),
         "handlers": [str(signal.getsignal(one)).partition(" at ")[0] for one in _SIGNALS],
+        "interaction": _ask("zope.security.management", "queryInteraction"),
+        "user": _ask("AccessControl.SecurityManagement", "getSecurityManager", "getUser", "getId"),
         "explicit": transaction.manager.explicit,
         "doomed": transaction.isDoomed(),
     }
     return {name: str(value) for name, value in found.items()}
+
+
+def _ask(module: str, *names: str) -> Any:
+    """Call a function of a module where that is loaded, then methods of what it returns."""
+    found = sys.modules.get(module)
+    for name in names if found is not None else ():
+        found = getattr(found, name)()
+    return found
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
@@ -79,7 +89,7 @@ def changes_the_umask(scene: Scene) -> None:
     os.umask(0o777)
 
 
-@act()
+@act(leaves=True)
 def empties_the_environment(scene: Scene) -> None:
     os.environ.clear()
 
@@ -104,7 +114,7 @@ def disables_the_faulthandler(scene: Scene) -> None:
     faulthandler.disable()
 
 
-@act()
+@act(leaves=True)
 def changes_the_locale(scene: Scene) -> None:
     locale.setlocale(locale.LC_ALL, "C")
     os.environ["TZ"] = "Pacific/Kiritimati"
@@ -127,12 +137,12 @@ def handles_interrupts_by_default(scene: Scene) -> None:
     _in_main_thread(signal.signal, signal.SIGINT, signal.default_int_handler)
 
 
-@act()
+@act(leaves=True)
 def sets_an_alarm(scene: Scene) -> None:
     signal.alarm(1)
 
 
-@act()
+@act(leaves=True)
 def blocks_signals(scene: Scene) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
@@ -175,7 +185,7 @@ def leaves_an_interaction(scene: Scene) -> None:
     newInteraction()
 
 
-@act()
+@act(leaves=True)
 def leaves_a_security_manager(scene: Scene) -> None:
     from AccessControl.SecurityManagement import newSecurityManager
     from AccessControl.SpecialUsers import system

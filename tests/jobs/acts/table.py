@@ -48,9 +48,13 @@ class Act:
     once: bool = False
     #: It commits or aborts by itself: what other acts of its job expect may not come.
     own_transaction: bool = False
+    #: It leaves in its process what is not put back: a thread, a file, something replaced.
+    leaves: bool = False
 
     def perform(self, scene: Scene) -> None:
         """Do it, unless it has been done and is to be done once."""
+        if self.leaves:
+            scene.note_leftover()
         if not self.once or scene.is_first(self.name):
             self.do(scene)
 
@@ -64,6 +68,7 @@ def act(
     effects: Mapping[End, int] | None = None,
     forms: tuple[str, ...] = (THREAD,),
     own_transaction: bool = False,
+    leaves: bool = False,
 ) -> Callable[[Callable[[Scene], object]], Callable[[Scene], object]]:
     """Return a decorator that puts an act in the table, under its own name."""
 
@@ -76,6 +81,7 @@ def act(
             effects=effects,
             forms=forms,
             own_transaction=own_transaction,
+            leaves=leaves,
         )
         return do
 
@@ -90,6 +96,7 @@ def add(
     effects: Mapping[End, int] | None = None,
     forms: tuple[str, ...] = (THREAD,),
     own_transaction: bool = False,
+    leaves: bool = False,
 ) -> None:
     """Put an act in the table.  One that may end its process does so in its first attempt only."""
     assert name not in ACTS, f"there are two acts {name}"
@@ -102,4 +109,5 @@ def add(
         forms,
         End.CRASH in ends,
         own_transaction,
+        leaves,
     )

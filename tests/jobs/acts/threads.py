@@ -19,17 +19,17 @@ def _start(target: Any, daemon: bool) -> None:
     threading.Thread(target=target, daemon=daemon, name="left by a job").start()
 
 
-@act()
+@act(leaves=True)
 def leaves_a_thread(scene: Scene) -> None:
     _start(threading.Event().wait, daemon=False)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_daemon_thread(scene: Scene) -> None:
     _start(threading.Event().wait, daemon=True)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_thread_that_prints(scene: Scene) -> None:
     def work() -> None:
         for number in range(40):
@@ -39,7 +39,7 @@ def leaves_a_thread_that_prints(scene: Scene) -> None:
     _start(work, daemon=True)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_thread_that_raises(scene: Scene) -> None:
     def work() -> None:
         time.sleep(0.05)
@@ -48,12 +48,12 @@ def leaves_a_thread_that_raises(scene: Scene) -> None:
     _start(work, daemon=False)
 
 
-@act()
+@act(leaves=True)
 def leaves_a_timer(scene: Scene) -> None:
     threading.Timer(0.1, print, ["a timer of an earlier job"]).start()
 
 
-@act()
+@act(leaves=True)
 def leaves_an_executor(scene: Scene) -> None:
     KEPT.append(ThreadPoolExecutor(2))
     KEPT[-1].submit(time.sleep, 5)
@@ -74,7 +74,7 @@ def runs_a_loop(scene: Scene) -> None:
     assert asyncio.run(work()) == 3
 
 
-@act()
+@act(leaves=True)
 def leaves_a_loop(scene: Scene) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -82,14 +82,14 @@ def leaves_a_loop(scene: Scene) -> None:
     _start(loop.run_forever, daemon=True)
 
 
-@act()
+@act(leaves=True)
 def defers_to_a_thread(scene: Scene) -> None:
     from twisted.internet.threads import deferToThread
 
     KEPT.append(deferToThread(time.sleep, 3))
 
 
-@act()
+@act(leaves=True)
 def fills_the_reactors_threads(scene: Scene) -> None:
     from twisted.internet import reactor
 
@@ -97,7 +97,7 @@ def fills_the_reactors_threads(scene: Scene) -> None:
         reactor.callFromThread(reactor.callInThread, time.sleep, 1)  # type: ignore[attr-defined]
 
 
-@act()
+@act(leaves=True)
 def leaves_a_call_of_the_reactor(scene: Scene) -> None:
     from twisted.internet import reactor
 
@@ -107,7 +107,7 @@ def leaves_a_call_of_the_reactor(scene: Scene) -> None:
     reactor.callFromThread(reactor.callLater, 0.05, fail)  # type: ignore[attr-defined]
 
 
-@act()
+@act(leaves=True)
 def uses_sqlite(scene: Scene) -> None:
     connection = sqlite3.connect(f"{scene.folder}/a.db")
     with connection:
@@ -117,7 +117,7 @@ def uses_sqlite(scene: Scene) -> None:
     KEPT.append(connection)
 
 
-@act()
+@act(leaves=True)
 def keeps_a_lock(scene: Scene) -> None:
     import logging
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import transaction
 
+import zcasync
 from tests.jobs.acts.scene import Scene
 from tests.jobs.acts.table import CHILD, EVERY, End, act
+from zcasync.interfaces import IDataManager
 
 #: What has to live on: managers refer to synchronizers weakly.
 KEPT: list[Any] = []
@@ -147,6 +149,11 @@ def leaves_notes_and_data(scene: Scene) -> None:
     txn.setUser("somebody")
     txn.setExtendedInfo("kind", "a job")
     txn.set_data(scene, "data of a job")
+
+
+@act(forms=EVERY)
+def asks_for_the_data_manager(scene: Scene) -> None:
+    assert type(IDataManager(zcasync.current())).__name__ == "DataManager"
 
 
 @act()

@@ -145,8 +145,8 @@ class Stage:
         )
 
     def _own_pids(self) -> set[int]:
-        status = self.instance.status()
-        return {child["pid"] for child in status["children"]} | {status["server_pid"]}
+        """The processes that the supervisor itself has started."""
+        return {one.pid for one in psutil.Process(self.instance.pid).children()}
 
     def _copies(self) -> list[str]:
         known = self._own_pids()

@@ -42,7 +42,7 @@ def seen() -> dict[str, str]:
         "faulthandler": faulthandler.is_enabled(),
         "handlers": [str(signal.getsignal(one)).partition(" at ")[0] for one in _SIGNALS],
         "interaction": _ask("zope.security.management", "queryInteraction"),
-        "user": _ask("AccessControl.SecurityManagement", "getSecurityManager", "getUser", "getId"),
+        "user": _user(),
         "explicit": transaction.manager.explicit,
         "doomed": transaction.isDoomed(),
     }
@@ -55,6 +55,13 @@ def _ask(module: str, *names: str) -> Any:
     for name in names if found is not None else ():
         found = getattr(found, name)()
     return found
+
+
+def _user() -> str | None:
+    """The user in whose name a job works; None: nobody's."""
+    found = _ask("AccessControl.SecurityManagement", "getSecurityManager", "getUser")
+    name = None if found is None else found.getUserName()
+    return None if name == "Anonymous User" else name
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
@@ -188,6 +195,6 @@ def leaves_an_interaction(scene: Scene) -> None:
 @act(leaves=True)
 def leaves_a_security_manager(scene: Scene) -> None:
     from AccessControl.SecurityManagement import newSecurityManager
-    from AccessControl.SpecialUsers import system
+    from AccessControl.users import system
 
     newSecurityManager(None, system)

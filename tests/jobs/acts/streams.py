@@ -154,9 +154,10 @@ def closes_the_lifeline(scene: Scene) -> None:
 
 
 @act(End.RIGHT, End.CRASH)
-def makes_its_pipes_wait(scene: Scene) -> None:
-    for descriptor in (1, 2, 3, 4):
-        os.set_blocking(descriptor, descriptor in (3, 4))
+def turns_the_modes_of_its_descriptors(scene: Scene) -> None:
+    for descriptor in range(1, 12):
+        with contextlib.suppress(OSError):  # there is none of that number
+            os.set_blocking(descriptor, not os.get_blocking(descriptor))
 
 
 @act(leaves=True)

@@ -43,10 +43,13 @@ simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance
 		ZCASYNC_SIMULATE_UNDO=$(UNDO) $(if $(WALK),ZCASYNC_SIMULATE_WALK=$(WALK)) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py
 
-chaos: $(STAMP)  ## Kill and freeze everything, then simulate, ten minutes each (SECONDS=, SEED=, JOBS=), or one POINT=
+CHAOS = tests/chaos tests/processes/test_storage_away.py tests/processes/test_hostile_jobs.py
+
+chaos: $(STAMP)  ## Kill and freeze everything, then simulate, ten minutes each (SECONDS=, SEED=, JOBS=, HOSTILE=), or one POINT=
 	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
+		ZCASYNC_HOSTILE_JOBS=$(or $(HOSTILE),300) ZCASYNC_HOSTILE_SEED=$(SEED) \
 		$(if $(POINT),CHAOS_POINT=$(POINT)) $(BIN)/python -m pytest --capture=no \
-		$(if $(POINT),tests/chaos/test_points.py,tests/chaos tests/processes/test_storage_away.py)
+		$(if $(POINT),tests/chaos/test_points.py,$(CHAOS))
 	$(if $(POINT),,ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),600) ZCASYNC_SIMULATE_SEED=$(SEED) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py)
 

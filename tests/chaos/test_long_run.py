@@ -1,0 +1,49 @@
+"""Thousands of jobs and dozens of recycled children: the supervisor stays as it was.
+
+It takes minutes: it runs where ``CHAOS_SECONDS`` asks for the long version, as ``make chaos`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.chaos.options import options
+from tests.jobs.basic import nothing
+from tests.support.instance import Instance
+from tests.support.numbers import Numbers
+
+JOBS, ROUNDS = 5000, 10
+JOBS_OF_A_CHILD = 100
+CONFIG = f"""
+<zcasync>
+  grace-period 5
+  max-jobs {JOBS_OF_A_CHILD}
+</zcasync>
+"""
+#: What the supervisor may have more than after the first round.
+MORE = Numbers(files=3, threads=3)
+MORE_BYTES = 10_000_000
+
+
+@pytest.mark.skipif(not options().is_long, reason="a part of make chaos")
+def test_the_supervisor_stays_as_it_was_over_5000_jobs_and_50_children(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(children=2, config=CONFIG).start()
+    supervisor = psutil.Process(instance.pid)
+    found = []
+    for number in range(1, ROUNDS + 1):
+        instance.client.wait_for(*instance.client.put_many(nothing, JOBS // ROUNDS), timeout=120)
+        instance.wait_for_spare()
+        instance.wait_for_children(2)
+        found.append((Numbers.of(instance.pid), supervisor.memory_info().rss))
+        print(f"{number * JOBS // ROUNDS} jobs: {found[-1][0]}, {found[-1][1] / 1e6:.1f} MB")
+    recycled = instance.log.count("of max-jobs")
+    print(f"{recycled} children recycled")
+    assert recycled >= JOBS // JOBS_OF_A_CHILD - 2
+    (first, bytes_first), (last, bytes_last) = found[0], found[-1]
+    assert last <= first + MORE, f"{first}, then {last}"
+    assert bytes_last <= bytes_first + MORE_BYTES

@@ -81,6 +81,7 @@ class JobThread:
             hold=self._hold,
             detach=lambda partial: self._database.job_connection.detach(partial),
             sound=self._database.sound,
+            require_usable=self._database.require_usable,
             wait=wait,
             timing=self._timing,
             tell=tell,

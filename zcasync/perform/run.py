@@ -22,6 +22,10 @@ def itself(partial: PartialRecord) -> PartialRecord:
     return partial
 
 
+def require_nothing(partial: PartialRecord) -> None:
+    """Do nothing: the ``require_usable`` of such a Host."""
+
+
 @dataclass(frozen=True)
 class Host:
     """The functions of the process that performs calls.
@@ -37,6 +41,7 @@ class Host:
     ``detach(partial)`` closes the connection, for a call that needs none while it runs, and returns
     a function that opens one and finds the partial in it.
     ``sound(partial)`` returns a partial in a connection that works: itself where its own does.
+    ``require_usable(partial)`` raises BadStateError where its call has done what loses changes.
     ``timing``: the clock, the pauses and the randomness of attempts.
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
@@ -48,6 +53,7 @@ class Host:
     hold: Callable[[PartialRecord, Any], None] | None = None
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
     sound: Callable[[PartialRecord], PartialRecord] = itself
+    require_usable: Callable[[PartialRecord], None] = require_nothing
     wait: Callable[[Any], Any] = refuse_deferred
     timing: Timing = field(default_factory=Timing)
     tell: Tell | None = None

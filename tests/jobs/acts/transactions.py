@@ -115,12 +115,12 @@ def closes_its_connection(scene: Scene) -> None:
     scene._p_jar.close()
 
 
-@act(End.ERROR, End.CRASH, forms=CHILD)
+@act(End.ERROR, End.CRASH, error="closed its database", forms=CHILD)
 def closes_its_database(scene: Scene) -> None:
     scene._p_jar.db().close()
 
 
-@act(End.ERROR, End.CRASH, forms=CHILD)
+@act(End.ERROR, End.CRASH, error="closed its database", forms=CHILD)
 def closes_its_storage(scene: Scene) -> None:
     scene._p_jar.db().storage.close()
 

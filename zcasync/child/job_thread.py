@@ -12,7 +12,6 @@ from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_database import JobDatabase
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.child.output import write_line
-from zcasync.child.patience import Patience
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
@@ -23,11 +22,13 @@ from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Tell
+from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
 from zcasync.perform.reach import load_reach, try_value
 from zcasync.perform.transactions import abort
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
+from zcasync.zeo.storage_errors import mark
 
 
 class UnreadableError(ZCAsyncError):
@@ -188,7 +189,8 @@ class JobThread:
         except SetAside as error:
             ending, detail = Ending.ABSENT, error.missing.as_line()
         except Exception as error:
-            if not self._patience.lasts(error, args[-1].oid, self._database.connection):
+            mark(error, self._database.connection)
+            if not self._patience.lasts(error, args[-1].oid, self._database.connection.db()):
                 raise
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:

@@ -19,18 +19,22 @@ from ZODB.utils import z64
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
 from zcasync.database.waiting import StorageWait
-from zcasync.errors import AbortedError, FencedError
+from zcasync.errors import AbortedError, BadStateError, FencedError
 from zcasync.job.aside import Missing
 from zcasync.job.callables import is_persistent
+from zcasync.job.failure import from_exception
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import Trial, tried_elsewhere
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
+from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
+from zcasync.perform.progress import current
 from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
+from zcasync.zeo.kept_open import keep_open
 
 log = Logger()
 
@@ -95,6 +99,7 @@ class ReactorJobs:
             lambda said: log.warn("reactor jobs: {said}", said=said), self._timing.sleep
         )
         self._wait.db = db
+        self._patience = Patience()
 
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
@@ -136,15 +141,26 @@ class ReactorJobs:
             log.error("reactor job {oid} is not committed: {why}", oid=hex_oid(oid), why=why)
         except SetAside as error:
             self._reactor.callFromThread(self.lacks, oid, error.missing)
-        except NOT_COMMITTED as error:  # the next pass finds the job and tries again
-            self._wait(error)
-        except Exception:
-            log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
-            self._timing.sleep(1)
+        except Exception as error:  # where it lasts, the next pass finds the job and tries again
+            if self._patience.lasts(error, oid, self._db):
+                self._wait(error)
+            else:
+                self._end(oid, error)
         else:
             self._wait.works()
+            self._patience.ends(oid)
         finally:
             self._reactor.callFromThread(self._done, oid, held)
+
+    def _end(self, oid: bytes, error: Exception) -> None:
+        """End a job that cannot be done, for what neither it nor its storage explains."""
+        log.failure("reactor job {oid} cannot be done, and ends", oid=hex_oid(oid))
+        failure = from_exception(error)
+        try:
+            self._in_connection(oid, lambda job, _, performer: performer.finish(job, failure), [])
+        except Exception:
+            log.failure("reactor job {oid} could not be ended", oid=hex_oid(oid))
+            self._timing.sleep(1)
 
     def _done(self, oid: bytes, held: list[Any]) -> None:
         self.running.discard(oid)
@@ -180,6 +196,8 @@ class ReactorJobs:
                 invoke=self._in_reactor(manager),
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
+                sound=attachment.sound,
+                require_usable=attachment.require_usable,
                 wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
                 timing=self._timing,
                 tell=self._tell,
@@ -215,6 +233,7 @@ class ReactorJobs:
         while True:
             try:
                 catch_up_all(self._db)
+                keep_open(self._db, _refuse_to_jobs)
                 return JobConnection(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
                 self._wait(error)
@@ -229,6 +248,12 @@ class ReactorJobs:
             )[0]
 
         return invoke
+
+
+def _refuse_to_jobs() -> None:
+    """Raise BadStateError where a job runs."""
+    if current() is not None:
+        raise BadStateError("a reactor job cannot close the database of its supervisor")
 
 
 def _ignore_timeout(failure: Failure) -> None:

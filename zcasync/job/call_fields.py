@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
-from zcasync.job.field_types import ALL, Check, is_text, needs, one_of, optional
+from zcasync.job.field_types import ALL, Check, is_text, one_of, optional
 from zcasync.job.kept import (
     Args,
     Call,
@@ -43,6 +43,11 @@ def _is_stored_call(value: Any) -> bool:
 READINGS = ("_v_ready", "_v_unpacked", "_v_read", "_v_call")
 
 
+def _is_whole(state: dict[str, Any]) -> bool:
+    """Return whether a state has what each one needs; a claim is of a queue's partial only."""
+    return "_call" in state and (state.get("_claim") is None or state.get("_queue") is not None)
+
+
 class CallFields(AttemptFields):
     """The call of a partial."""
 
@@ -53,7 +58,7 @@ class CallFields(AttemptFields):
         "_packed": optional(one_of(Packed)),
         "_args": one_of(tuple),
         "_kwargs": optional(lambda value: type(value) is dict and all(map(is_text, value))),
-        ALL: needs("_call"),
+        ALL: _is_whole,
     }
 
     _name: str | None = None  # of a packed callable

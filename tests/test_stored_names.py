@@ -40,6 +40,7 @@ CLASSES = {
     "zcasync.job.packed.Packed",
     "zcasync.job.history.AttemptHistory",
     "zcasync.job.record.Sidecar",
+    "zcasync.job.values.Boxed",
     "zcasync.job.values.LargeValue",
     "zcasync.partial.Partial",
     "zcasync.queues.lane.Inbox",

@@ -93,7 +93,8 @@ def waiter(partial: PartialRecord) -> PartialRecord | None:
 
     None, too, where that cannot be loaded: nobody could give it anything.
     """
-    found = partial._args[0] if partial.is_adoption and partial._args else None
+    told = partial.stored_arguments if partial.is_adoption else ()
+    found = told[0] if told else None
     is_usable = isinstance(found, PartialRecord) and why_unloadable(found) is None
     return found if is_usable else None
 

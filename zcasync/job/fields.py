@@ -20,6 +20,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
 from zcasync.job.due_fields import DueFields
+from zcasync.job.failure import StoredFailure
 from zcasync.job.field_types import (
     Check,
     is_bool,
@@ -32,6 +33,7 @@ from zcasync.job.field_types import (
     tuple_of,
 )
 from zcasync.job.loadable import why_unloadable
+from zcasync.job.packed import SIMPLE, Packed, pack
 from zcasync.job.values import loaded
 from zcasync.text import cut, printable
 
@@ -69,6 +71,7 @@ class PartialFields(CallFields, DueFields):
 
     _state: str = PENDING
     _result: Any = None
+    _v_result: Any = None
     _sidecar: Any = None
     _parent: Self | None = None
     _waits_for: Self | None = None
@@ -118,10 +121,25 @@ class PartialFields(CallFields, DueFields):
 
     @property
     def result(self) -> Any:
-        """The value or the Failure; None before there is one."""
+        """The value or the Failure; None before there is one.
+
+        All who read it here have the same one, and the record another.
+        """
         if not self.has_result:
             return None
-        return loaded(self._result, self._p_jar)
+        stored = self._result
+        if type(stored) in SIMPLE:
+            return stored
+        if isinstance(stored, Packed):
+            return stored.load(self._p_jar)
+        if self._v_result is None:
+            self._v_result = _anew(stored, self._p_jar)
+        return self._v_result
+
+    def result_anew(self) -> Any:
+        """Return the result, one that nobody else has."""
+        self._v_result = None  # who is given this one may read the other, too
+        return _anew(self._result, self._p_jar)
 
     @property
     def stored_result(self) -> Any:
@@ -219,3 +237,9 @@ class PartialFields(CallFields, DueFields):
         where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
         call = cut(printable(self.callable_name))
         return f"<zcasync.partial.Partial{where} {call} {self._state}>"
+
+
+def _anew(stored: Any, jar: Any) -> Any:
+    """Return what a stored result stands for, whose parts nobody else has."""
+    is_failure = isinstance(stored, StoredFailure)
+    return pack(stored, "failure").load() if is_failure else loaded(stored, jar)

@@ -174,7 +174,7 @@ class PartialRecord(AttemptRecord):
     def finish(self, result: Any) -> None:
         """Store the (storable) result; move to CALLBACKS where there are any, else to COMPLETED."""
         if result is not None:
-            self._result = result
+            self._result, self._v_result = result, None
         if self._waits_for is not None:
             del self._waits_for
         self._ended = clock.now()
@@ -198,6 +198,7 @@ class PartialRecord(AttemptRecord):
         for name in OF_ONE_LIFE:
             if name in self.__dict__:
                 delattr(self, name)
+        self._v_result = None
         kept = tuple(one for one in self.callbacks if not one.is_adoption)
         if len(kept) < len(self.callbacks):  # what has waited for the result has got it
             self.ensure_sidecar().callbacks = kept

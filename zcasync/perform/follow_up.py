@@ -15,6 +15,7 @@ from ZODB.POSException import ConflictError
 
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.interfaces import CALLBACKS, PENDING
+from zcasync.job.arguments import result_for
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import close, is_open, waiter
 from zcasync.job.record import PartialRecord
@@ -87,7 +88,7 @@ class FollowUp:
                 number += 1
                 if _has_more(callback):
                     self._remember(partial, number)
-                    return self._begun(callback, (_argument(partial, callback),))
+                    return self._begun(callback, (result_for(callback, partial),))
             try:
                 if partial.state == CALLBACKS:
                     close(partial)
@@ -125,11 +126,6 @@ class FollowUp:
 def _has_more(partial: PartialRecord) -> bool:
     """Return whether something may be left to do for a partial, here or further below."""
     return is_open(partial) or (partial.has_result and bool(partial.callbacks))
-
-
-def _argument(partial: PartialRecord, callback: PartialRecord) -> Any:
-    """Return what a callback is called with: the result; as it is stored, to be handed on."""
-    return partial.result if waiter(callback) is None else partial.stored_result
 
 
 def _waiting(partial: PartialRecord) -> PartialRecord | None:

@@ -93,7 +93,7 @@ def _is_foreign(partial: PartialRecord) -> bool:
     sidecar = partial.sidecar
     if sidecar is not None and (why_unloadable(sidecar) is not None or sidecar.annotations):
         return True
-    if partial.is_packed or not is_policy_imported(partial):
+    if partial.is_packed or partial.is_boxed or not is_policy_imported(partial):
         return True
     call = partial.stored_callable
     names = [call.partition(":")[0]] if isinstance(call, str) else []

@@ -74,7 +74,9 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         **options: Unpack[Options],
     ) -> Partial:
         given = PutOptions.of(begin_after, begin_by, **options)
-        partial = Check(given, self._p_jar)(item)
+        check = Check(given, self._p_jar)
+        partial = check(item)
+        check.keep()
         self._enter(partial, given)
         append(self, [partial])
         return partial
@@ -91,6 +93,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         partials = [check(item) for item in items]
         if len({id(partial) for partial in partials}) < len(partials):
             raise ValueError("one of the items is there twice: make a new Partial for each call")
+        check.keep()
         for partial in partials:
             self._enter(partial, given)
         append(self, partials, BULK_PAGE_SIZE)

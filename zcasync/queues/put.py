@@ -15,7 +15,14 @@ from zcasync import clock
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.job.callables import is_imported, require_allowed
-from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
+from zcasync.job.placement import (
+    Checked,
+    bare_copy,
+    is_bare,
+    keep,
+    require_placed,
+    require_plain,
+)
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
@@ -88,6 +95,7 @@ class Check:
         self._jar = jar
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
         self._found: dict[str, Any] = {}  # callables by their names
+        self._checked: Checked = []
         if is_imported(options.policy):
             require_allowed(jar, options.policy)
 
@@ -106,6 +114,10 @@ class Check:
         if type(partial) is Partial and is_bare(partial):
             self._known[item] = partial
         return partial
+
+    def keep(self) -> None:
+        """Keep all calls that were checked as they are now, whatever happens to their arguments."""
+        keep(self._checked)
 
     def _check(self, item: Any) -> Partial:
         partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
@@ -127,7 +139,7 @@ class Check:
         require_arguments(partial, self._options.secret)
         require_policy(partial, self._options.policy)
         if self._jar is not None:
-            require_placed(partial, self._jar)
+            self._checked += require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
 
 

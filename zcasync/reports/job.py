@@ -55,8 +55,8 @@ def describe(partial: Any) -> dict[str, Any]:
         return {**_nothing(), "id": identity(partial), "problem": fields.problem}
     state, secret, by = fields["_state"], fields["_secret"], fields["_by"]
     has_result = state in (CALLBACKS, COMPLETED)
-    args: tuple[Any, ...] = _try(lambda: tuple(fields["_args"]), ())
-    kwargs: dict[str, Any] = _try(lambda: dict(fields["_kwargs"] or {}), {})
+    nothing: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    args, kwargs = _try(lambda: fields.arguments, nothing)
     return {
         "id": identity(partial),
         "state": state,

@@ -16,6 +16,7 @@ from zcasync.job.failure import StoredFailure
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
+from zcasync.job.values import Boxed
 from zcasync.text import cut, printable
 
 #: Longer representations of one argument, and longer texts of a call, are cut.
@@ -123,16 +124,16 @@ def name_text(stored: Any) -> str:
 
 
 def call_text(fields: Any) -> str:
-    """Return a call with its arguments; ``fields``: what ``fields["_call"]`` and so on return.
+    """Return a call with its arguments; ``fields``: see :class:`zcasync.reports.fields.Fields`.
 
     A callback that chooses one of two, or that hands a result on, is named by what it does.
     """
-    stored, args, kwargs = fields["_call"], tuple(fields["_args"]), fields["_kwargs"] or {}
+    stored, (args, kwargs) = fields.call, fields.arguments
     if stored == CHOOSE:
         return _choice(*args[:2])
     if stored == ADOPT:
         return f"the result for job {id_of(args[0])}"
-    text = name_text(stored)
+    text = fields.callable_name if isinstance(stored, Boxed) else name_text(stored)
     listed = ", ".join(_arguments(fields["_secret"], args, kwargs))
     if isinstance(stored, tuple):
         text += f" ({listed})" if listed else ""

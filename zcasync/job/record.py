@@ -179,7 +179,7 @@ class PartialRecord(AttemptRecord):
             del self._waits_for
         self._ended = clock.now()
         self.be_aside_no_more()
-        self._move_to(CALLBACKS if self.callbacks else COMPLETED)
+        self._move_to(CALLBACKS if self.has_callbacks else COMPLETED)
 
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""

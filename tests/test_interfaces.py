@@ -72,7 +72,7 @@ LIKEWISE = [
 WITHIN = {
     "Partial": (
         "aside assign be_aside be_aside_no_more become_callback_of begin_once "
-        "callable_name complete deadline "
+        "callable_name callbacks_problem complete deadline "
         "delay disown due ended_at ensure_sidecar enter failed_attempts finish forget forgive "
         "hand_result_to has_begun_once has_callbacks has_result has_times_to_settle interrupt "
         "is_adoption "

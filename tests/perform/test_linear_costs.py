@@ -92,7 +92,19 @@ def wait_for_one(session: Session, count: int) -> None:
     assert all(one.result == 7 for one in waiting)
 
 
-@pytest.mark.parametrize("act", [add_together])
+def add_one_by_one(session: Session, count: int) -> None:
+    """Add each callback in a transaction of its own, and perform all."""
+    partial = session.queue.put(Partial(samples.nothing))
+    session.commit()
+    for _ in range(count):
+        partial.addCallback(samples.nothing)
+        session.commit()
+    run_inline(partial)
+    assert partial.state == COMPLETED
+    assert [one.state for one in partial.callbacks] == [COMPLETED] * count
+
+
+@pytest.mark.parametrize("act", [add_together, add_one_by_one, wait_for_one])
 def test_each_one_costs_the_same_however_many_there_are(
     act: Callable[[Session, int], None], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
     again.py       a call that is over, and its callbacks, once more
+    callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
     callables.py   a callable as it is stored, and the way back

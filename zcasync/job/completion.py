@@ -45,7 +45,8 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
 def is_done(partial: PartialRecord) -> bool:
     """Return whether nothing is left to do here: the partial is finished, or waits for another.
 
-    Nobody does anything for one that cannot be loaded.  A completed partial counts as undone while a callback waits that came in the last moment.
+    Nobody does anything for one that cannot be loaded.  A completed partial counts as undone while
+    a callback waits that came in the last moment.
     """
     unseen = [partial]
     while unseen:

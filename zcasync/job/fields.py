@@ -153,7 +153,13 @@ class PartialFields(CallFields, DueFields):
         So who runs one after the other loads each once, however many there are.
         """
         sidecar = self.sidecar
-        return () if sidecar is None else sidecar.callbacks
+        return () if sidecar is None else sidecar.all_callbacks()  # type: ignore[no-any-return]
+
+    @property
+    def callbacks_problem(self) -> str | None:
+        """Why callbacks are missing that the partial may have; None: none are."""
+        problem = self.sidecar_problem
+        return problem if problem or self._sidecar is None else self._sidecar.pages_problem()
 
     @property
     def has_callbacks(self) -> bool:

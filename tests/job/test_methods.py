@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import transaction
-from Acquisition import Implicit
 from BTrees.OOBTree import OOBTree
 
 import zcasync
@@ -233,24 +232,3 @@ def test_methods_among_the_arguments_are_stored_as_what_will_be_called(session: 
     bad = [types.MethodType(lambda self: None, document)]
     with pytest.raises(UnstorableError, match="no name of Document leads a worker"):
         session.queue.put(Partial(samples.echo, bad))
-
-
-class Acquiring(Implicit, Document):  # type: ignore[misc]
-    """A document that may be in a wrapper."""
-
-
-def test_a_method_of_an_object_in_a_wrapper_is_stored_as_that_of_the_object(
-    session: Session,
-) -> None:
-    document = session.keep(Acquiring(), "document")
-    wrapped = document.__of__(session.keep(Acquiring(), "above"))
-    assert type(wrapped) is not Acquiring
-
-    form = store_form(wrapped.save)
-    assert form == (document, "save")
-    assert type(form[0]) is Acquiring
-    assert dotted(form) == f"{__name__}.Acquiring.save"
-    assert load_form(store_form(wrapped.save_of_base()))() == "Base.save"
-    zcasync.allow_only(session.connection.db(), f"{__name__}.Acquiring")
-    session.queue.put(wrapped.save)
-    session.commit()

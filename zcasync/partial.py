@@ -178,7 +178,7 @@ def attach_callback(partial: Partial, callback: Partial, retry: Any) -> Partial:
     require_later(callback, partial)
     callback.become_callback_of(partial)
     sidecar = partial.ensure_sidecar()
-    sidecar.callbacks += (callback,)
+    sidecar.add_callback(callback)
     if partial._p_jar is not None and callback._p_jar is None:
         # So that its commits are those of our connection, and that objects of another database can
         # refer to it.

@@ -17,9 +17,13 @@ This room knows no queue and no process; it decides nothing about retries and co
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
     again.py       a call that is over, and its callbacks, once more
+    callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
-    callables.py   a callable as a stored name, and the way back
+    callables.py   a callable as it is stored, and the way back
+    names.py       module:qualname, for what can be imported
+    methods.py     bound methods: names that lead back to the very function
+    class_source.py  whether other processes see a method that a class has here
     signature.py   whether the callable takes the arguments
     arguments.py   the parts of a call; loading its callable
     secret.py      the arguments that are shown to nobody

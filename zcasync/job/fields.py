@@ -162,10 +162,27 @@ class PartialFields(CallFields, DueFields):
     @property
     def callbacks(self) -> tuple[Self, ...]:
         """The callbacks, in the order in which they were added; none that cannot be loaded."""
+        return tuple(one for one in self.stored_callbacks if why_unloadable(one) is None)
+
+    @property
+    def stored_callbacks(self) -> tuple[Self, ...]:
+        """All callbacks, in their order, loaded or not: whoever takes one asks whether it can be.
+
+        So who runs one after the other loads each once, however many there are.
+        """
         sidecar = self.sidecar
-        if sidecar is None or not sidecar.callbacks:
-            return ()
-        return tuple(one for one in sidecar.callbacks if why_unloadable(one) is None)
+        return () if sidecar is None else sidecar.all_callbacks()  # type: ignore[no-any-return]
+
+    @property
+    def callbacks_problem(self) -> str | None:
+        """Why callbacks are missing that the partial may have; None: none are."""
+        problem = self.sidecar_problem
+        return problem if problem or self._sidecar is None else self._sidecar.pages_problem()
+
+    @property
+    def has_callbacks(self) -> bool:
+        """True where there is a callback that can be loaded; looks at no more than it needs."""
+        return any(why_unloadable(one) is None for one in self.stored_callbacks)
 
     @property
     def sidecar(self) -> Any:

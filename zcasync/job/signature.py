@@ -28,7 +28,8 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
         function = found[call]
     elif isinstance(call, tuple):
         owner, name = call
-        function, args = _of_class(type(owner), name), (owner, *args)
+        function = _named(name) if ":" in name else _of_class(type(owner), name)
+        args = (owner, *args)
     else:
         return
     if type(function) is not FunctionType:

@@ -204,7 +204,7 @@ def _last_failure(fields: Fields) -> dict[str, Any] | None:
 
 def _callbacks(fields: Fields, depth: int = 0) -> list[dict[str, Any]]:
     sidecar = fields["_sidecar"]
-    callbacks: tuple[Any, ...] = _try(lambda: sidecar.callbacks, ())
+    callbacks: tuple[Any, ...] = _try(lambda: sidecar.all_callbacks(), ())
     found = []
     for callback in callbacks[:CALLBACK_LIMIT]:
         below = []

@@ -115,11 +115,16 @@ def name_text(stored: Any) -> str:
     """Return the name of a stored callable, and of the object whose method it is."""
     if isinstance(stored, tuple):
         owner, method = stored
-        return f"{type(owner).__qualname__}.{method} of {object_text(owner)}"
+        name = f"{type(owner).__qualname__}.{method}" if ":" not in method else _short_name(stored)
+        return f"{name} of {object_text(owner)}"
     if isinstance(stored, functools.partial):
         return f"partial of {name_within(stored)}"
     if hasattr(stored, "_p_jar"):
         return f"call of {object_text(stored)}"
+    return _short_name(stored)
+
+
+def _short_name(stored: Any) -> str:
     return ".".join(dotted(stored).split(".")[-2:])  # the module's own name is enough to know it
 
 

@@ -10,13 +10,13 @@ from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_queue import Job, JobQueue
-from zcasync.child.output import write_line
 from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
+from zcasync.job.callables import call_here
 from zcasync.job.loadable import get
 from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
@@ -47,7 +47,7 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
-    ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
+    ``invoke``, ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
@@ -62,7 +62,8 @@ class JobThread:
         ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
         wait: Callable[[Any], Any],
-        say: Callable[[str], None] | None = None,
+        say: Callable[[str], None] = print,
+        invoke: Callable[..., Any] = call_here,
         timing: Timing | None = None,
         tell: Tell | None = None,
         owns_process: bool = False,
@@ -78,9 +79,10 @@ class JobThread:
         self._deferred: Any = None
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
+        self._storage_wait = StorageWait(say, self._timing.sleep)
         self._performer = Performer(
             self._storage_wait,
+            invoke=invoke,
             hold=self._hold,
             detach=self._detach,
             wait=wait,

@@ -27,7 +27,9 @@ def main() -> None:
     spec = ChildSpec.from_text(sys.argv[1])
     lifeline.own_group()
     streams = Streams(new_mark())
-    lifeline.leave_with_parent(spec.parent, move(LIFELINE_FD), signal.SIGKILL)
+    # Inherited: whoever dies first, the pipe then kills those that are left of the group.
+    pipe = move(LIFELINE_FD, inherited=True)
+    lifeline.leave_with_parent(spec.parent, pipe, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
     streams.report_crashes()
     say_it_once()
@@ -42,7 +44,7 @@ def main() -> None:
     from zcasync.child.amp import ChildProtocol
     from zcasync.child.process import JobProcess
 
-    process = JobProcess(running, streams)
+    process = JobProcess(running, streams, pipe)
     protocol = ChildProtocol(running, spec, process)
     connect(protocol, move(TO_CHILD_FD), move(FROM_CHILD_FD))
     try:

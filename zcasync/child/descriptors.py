@@ -23,19 +23,23 @@ ROOM = 64
 LOOK_SECONDS = 0.1
 
 
-def duplicate(fd: int) -> int:
-    """Return a duplicate of a descriptor, with a high number, which no other programme inherits."""
+def duplicate(fd: int, *, inherited: bool = False) -> int:
+    """Return a duplicate of a descriptor with a high number.
+
+    ``inherited``: programmes that jobs start get it too, unless they are given none of ours.
+    """
+    how = fcntl.F_DUPFD if inherited else fcntl.F_DUPFD_CLOEXEC
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     numbers = NUMBERS if limit == resource.RLIM_INFINITY else min(limit, NUMBERS)
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(numbers - ROOM, 3))
+    return fcntl.fcntl(fd, how, max(numbers - ROOM, 3))
 
 
-def move(fd: int) -> int:
-    """Give a descriptor a high number; return that.
+def move(fd: int, *, inherited: bool = False) -> int:
+    """Give a descriptor a high number; return that.  ``inherited`` is as above.
 
     The old number leads to nothing from then on, so that nothing else of ours gets it.
     """
-    moved = duplicate(fd)
+    moved = duplicate(fd, inherited=inherited)
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     os.dup2(nothing, fd, inheritable=False)
     os.close(nothing)

@@ -27,10 +27,14 @@ LAST_WORDS_SECONDS = 10.0
 
 
 class JobProcess:
-    """This process, which performs jobs; made in its main thread, where ``reactor`` runs."""
+    """This process, which performs jobs; made in its main thread, where ``reactor`` runs.
 
-    def __init__(self, reactor: Any, streams: Streams) -> None:
+    ``lifeline``: the pipe that ends with the supervisor, for copies of this process too.
+    """
+
+    def __init__(self, reactor: Any, streams: Streams, lifeline: int) -> None:
         self.streams = streams
+        self._kept_in_copies = [lifeline, *streams.descriptors]
         self._descriptors = OwnDescriptors()
         self._signals = Signals(reactor, streams.report_crashes)
         self._copies = Copies(self._give_up, lambda: reactor.callLater(0, os._exit, 0))
@@ -85,4 +89,4 @@ class JobProcess:
 
     def _give_up(self) -> None:
         """Let go, in a copy, of what is the child's; the copy may go on writing to its output."""
-        self._descriptors.give_up(but=self.streams.descriptors)
+        self._descriptors.give_up(but=self._kept_in_copies)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import psutil
@@ -13,6 +12,7 @@ from tests.jobs import process_acts as acts
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance, running
 from zcasync.interfaces import AbortedError
+from zcasync.job.ids import hex_oid
 from zcasync.partial import Partial
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
@@ -95,11 +95,8 @@ def test_the_next_job_has_streams_again(
     assert one_child.child_pids() == before  # it needs no other child for that
 
     def logged() -> list[str]:
-        mark = f"job {after._p_oid.hex()}"
-        lines = [line for line in one_child.log.splitlines() if text in line]
-        return [
-            line for line in lines if f"{int(after._p_oid.hex(), 16):#x}: " in line or mark in line
-        ]
+        own = f" job {hex_oid(after._p_oid)}: "
+        return [line for line in one_child.log.splitlines() if text in line and own in line]
 
     wait_until(lambda: len(logged()) == 3, "its lines in the log", seen=one_child.evidence)
 
@@ -126,7 +123,6 @@ def test_a_job_that_closes_all_files_is_interrupted_itself(worker: Client, act: 
     partial._interruptions = 8  # of ten
     behind = worker.manager.thread.put_many(Partial(acts.nothing) for _ in range(10))
     worker.commit()
-    began = time.monotonic()
     failure = worker.wait_for(partial, timeout=60)
     worker.wait_for(*behind)
     assert "interrupted 10 times" in failure.getErrorMessage()
@@ -135,7 +131,6 @@ def test_a_job_that_closes_all_files_is_interrupted_itself(worker: Client, act: 
     assert {one.attempts for one in behind} == {1}
     worker.sync()
     assert counter.value == 0
-    assert time.monotonic() - began < 30
 
 
 def test_a_job_that_closes_all_files_and_goes_on_is_found_out(worker: Client, gate: Gate) -> None:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -47,6 +48,14 @@ def prints(text: str) -> str:
     print(text, file=sys.stderr, flush=True)
     subprocess.run(["echo", f"{text} of echo"], check=True)
     return sys.stdin.read()
+
+
+def says(text: str) -> str:
+    """Write to both streams, and past them."""
+    print(text)
+    print(text, file=sys.stderr)
+    os.write(1, f"{text}\n".encode())
+    return text
 
 
 # streams
@@ -118,6 +127,14 @@ def closes_all_files() -> None:
 def closes_every_file() -> None:
     """The standard ones too: nothing is left to say it with."""
     os.closerange(0, 4096)
+
+
+def closes_sockets() -> None:
+    """Close the connections to the storages among them, and nothing else."""
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.close(int(name))
 
 
 def closes_all_files_and_goes_on(gate: str) -> None:

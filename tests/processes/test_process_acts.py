@@ -101,6 +101,18 @@ def test_the_next_job_has_streams_again(
     wait_until(lambda: len(logged()) == 3, "its lines in the log", seen=one_child.evidence)
 
 
+@pytest.mark.parametrize("act", STREAM_ACTS, ids=lambda act: act.__name__)
+def test_those_that_share_a_commit_have_streams_too(
+    worker: Client, act: Callable[..., object]
+) -> None:
+    calls = [Partial(acts.nothing), Partial(act), *(Partial(acts.says, "said") for _ in range(10))]
+    partials = list(worker.manager.thread.put_many(calls, batch=True))
+    worker.commit()
+    worker.wait_for(*partials)
+    assert [one.result for one in partials[1:]] == [None, *["said"] * 10]
+    assert {one.attempts for one in partials} == {1}
+
+
 # files
 
 
@@ -116,7 +128,7 @@ def test_files_of_a_usual_number_are_no_files_of_the_child(
     assert one_child.child_pids() == before
 
 
-@pytest.mark.parametrize("act", ["closes_all_files", "closes_every_file"])
+@pytest.mark.parametrize("act", ["closes_all_files", "closes_every_file", "closes_sockets"])
 def test_a_job_that_closes_all_files_is_interrupted_itself(worker: Client, act: str) -> None:
     counter = worker.add(act, acts.Counter())
     partial = worker.manager.thread.put(Partial(counter.add_then, act))
@@ -126,7 +138,7 @@ def test_a_job_that_closes_all_files_is_interrupted_itself(worker: Client, act: 
     failure = worker.wait_for(partial, timeout=60)
     worker.wait_for(*behind)
     assert "interrupted 10 times" in failure.getErrorMessage()
-    if act == "closes_all_files":
+    if act != "closes_every_file":
         assert "closed" in "\n".join(failure.evidence["output"])
     assert {one.attempts for one in behind} == {1}
     worker.sync()
@@ -255,6 +267,15 @@ def test_a_copy_that_is_forgotten_ends_with_its_child(
 
 def living_children(pid: int) -> list[psutil.Process]:
     return [one for one in psutil.Process(pid).children() if not is_gone(one)]
+
+
+def test_a_copy_in_a_batch_ends_too(worker: Client) -> None:
+    counter = worker.add("batch", acts.Counter())
+    calls = [Partial(counter.add_then, "returns_twice") for _ in range(5)]
+    partials = list(worker.manager.thread.put_many(calls, batch=True))
+    worker.commit()
+    assert worker.wait_for(*partials) == ["parent"] * 5
+    assert counter.value == 5
 
 
 # signals

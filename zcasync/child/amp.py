@@ -38,8 +38,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._jobs = JobQueue()
         self._parts: list[bytes] = []  # of a value that is to be tried
         self._replies = ReplyBuffer(reactor, self._send_ended)
+        self._open = opener(spec)
         self._thread = JobThread(
-            opener(spec),
+            self._open_databases,
             bytes.fromhex(spec.incarnation),
             self._jobs,
             ready=self._ready,
@@ -78,11 +79,15 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._thread.run()
         self._reactor.callFromThread(self._leave)
 
+    def _open_databases(self) -> Any:
+        main = self._open()
+        self._process.uses(main)
+        return main
+
     def _failed(self, error: BaseException) -> None:
         self._process.end(EXIT_BOOT_FAILED, error)
 
     def _ready(self) -> None:
-        self._process.is_complete()
         versions = {"python": platform.python_version()}
         pid = os.getpid()
         self._send_from_thread(

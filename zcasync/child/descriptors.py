@@ -11,14 +11,17 @@ import fcntl
 import os
 import resource
 import select
+import socket
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 #: Descriptors are moved to numbers below this one, and below the process's own limit.
 NUMBERS = 1024
 #: There is room for so many.
 ROOM = 64
+#: The type of event queues of the kernel, which is none.
+EVENTS = 0
 #: Descriptors that lead elsewhere are found out after so many seconds; closed ones at once.
 LOOK_SECONDS = 0.1
 
@@ -63,55 +66,89 @@ def identity(fd: int) -> tuple[int, int] | None:
 
 
 class OwnDescriptors:
-    """The descriptors that this process had before its first job, as far as it cannot lose them.
+    """The descriptors that this process had before its first job, but for the first three.
 
-    Those are pipes, and what its event loops wait with.  A lost connection to a storage is made
-    again, and the three that every programme has are not among them.  For one thread.
+    Those are pipes, what its event loops wait with, and connections to storages, which are made
+    again where they were lost: ``has_connections()`` returns whether it believes that it has them.
+    For one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_connections: Callable[[], bool]) -> None:
+        self._has_connections = has_connections
         self._poll = select.poll()
-        self._found: dict[int, tuple[int, int] | None] = {}
+        self._kept: dict[int, tuple[int, int] | None] = {}
+        self._peers: dict[int, str] = {}
         self._looked_at = 0.0
 
     def note(self) -> None:
         """Take those that are open now for the child's own."""
         for fd in _open_descriptors():
-            if fd > 2 and _is_needed(fd):
-                self._found[fd] = identity(fd)
+            kind = _kind(fd)
+            peer = _peer(fd) if kind == stat.S_IFSOCK else ""
+            if peer:
+                self._peers[fd] = peer
+                self._poll.register(fd, 0)
+            elif kind in (stat.S_IFIFO, stat.S_IFSOCK, EVENTS):
+                self._kept[fd] = identity(fd)
                 self._poll.register(fd, 0)
 
     def problem(self) -> str | None:
-        """Return what has become of one of them; None: they are as they were."""
+        """Return what has become of one of them; None: nothing that matters."""
         lost = [fd for fd, event in self._poll.poll(0) if event & select.POLLNVAL]
         now = time.monotonic()
         if not lost and now - self._looked_at < LOOK_SECONDS:
             return None
         self._looked_at = now
-        if not lost:
-            lost = [fd for fd, found in self._found.items() if identity(fd) != found]
-        if not lost:
+        found = [fd for fd, kept in self._kept.items() if identity(fd) != kept]
+        found += [fd for fd in lost if fd in self._peers and self._is_missed(fd)]
+        if not found:
             return None
-        return f"descriptors of its own, {_listed(lost)}, were closed or lead elsewhere"
+        return f"descriptors of its own, {_listed(found)}, were closed or lead elsewhere"
 
     def give_up(self, but: Iterable[int] = ()) -> None:
         """Let all of them lead to nothing, in a copy of this process, but for a few."""
+        own = {fd for fd, kept in self._kept.items() if identity(fd) == kept}
+        own |= {fd for fd, peer in self._peers.items() if _peer(fd) == peer}
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        for fd in self._found.keys() - set(but):
+        for fd in own - set(but):
             os.dup2(nothing, fd, inheritable=False)
         os.close(nothing)
 
+    def _is_missed(self, fd: int) -> bool:
+        """Return whether a connection was not closed by those whose it is."""
+        peer = self._peers.pop(fd)
+        self._poll.unregister(fd)
+        # Who loses a connection says so before it closes that, and has it again before it says so.
+        if not self._has_connections():
+            return False
+        again = [one for one in _open_descriptors() if _peer(one) == peer]
+        for one in again:
+            self._peers[one] = peer
+            self._poll.register(one, 0)
+        return not again
+
 
 def _open_descriptors() -> list[int]:
-    return [int(name) for name in os.listdir("/dev/fd")]
+    return [fd for fd in map(int, os.listdir("/dev/fd")) if fd > 2]
 
 
-def _is_needed(fd: int) -> bool:
+def _kind(fd: int) -> int | None:
+    """Return the type of what a descriptor leads to; None: it is closed."""
     try:
-        mode = os.fstat(fd).st_mode
+        return stat.S_IFMT(os.fstat(fd).st_mode)
     except OSError:  # the one that the list was read with
-        return False
-    return stat.S_ISFIFO(mode) or not stat.S_IFMT(mode)  # no type: an event queue of the kernel
+        return None
+
+
+def _peer(fd: int) -> str:
+    """Return the address at the other end of a socket; '' where there is none."""
+    if _kind(fd) != stat.S_IFSOCK:
+        return ""
+    with socket.socket(fileno=os.dup(fd)) as found:
+        try:
+            return str(found.getpeername() or "")
+        except OSError:  # it is not connected
+            return ""
 
 
 def _listed(numbers: list[int]) -> str:

@@ -35,12 +35,14 @@ class JobProcess:
     def __init__(self, reactor: Any, streams: Streams, lifeline: int) -> None:
         self.streams = streams
         self._kept_in_copies = [lifeline, *streams.descriptors]
-        self._descriptors = OwnDescriptors()
+        self._databases: Any = None
+        self._descriptors = OwnDescriptors(self._has_connections)
         self._signals = Signals(reactor, streams.report_crashes)
         self._copies = Copies(self._give_up, lambda: reactor.callLater(0, os._exit, 0))
 
-    def is_complete(self) -> None:
-        """Note that all is open which the process needs for its jobs."""
+    def uses(self, main: Any) -> None:
+        """Note that all is open which the process needs for its jobs; ``main``: the database."""
+        self._databases = main.databases
         self._descriptors.note()
 
     def call(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -86,6 +88,10 @@ class JobProcess:
         problem = self._descriptors.problem()
         if problem is not None:
             self.end(EXIT_DESCRIPTORS, f"this child cannot go on: {problem}: has a job done that?")
+
+    def _has_connections(self) -> bool:
+        storages = [db.storage for db in self._databases.values()]
+        return all(one.is_connected() for one in storages if hasattr(one, "is_connected"))
 
     def _give_up(self) -> None:
         """Let go, in a copy, of what is the child's; the copy may go on writing to its output."""

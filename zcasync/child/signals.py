@@ -18,8 +18,18 @@ from zope.interface import implementer
 
 from zcasync.child.descriptors import out_of_the_way
 
-#: Handlers of these can be neither set nor changed.
-UNCHANGEABLE = {signal.SIGKILL, signal.SIGSTOP}
+#: The signals that applications have handlers for; to ask about all would take longer than a job.
+HANDLED = (
+    signal.SIGALRM,
+    signal.SIGCHLD,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGPIPE,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 def nothing_more(number: int, frame: Any) -> None:
@@ -43,8 +53,7 @@ class Signals:
         signal.signal(signal.SIGCHLD, nothing_more)
         signal.siginterrupt(signal.SIGCHLD, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        numbers = signal.valid_signals() - UNCHANGEABLE
-        self._handlers = {number: signal.getsignal(number) for number in numbers}
+        self._handlers = {number: signal.getsignal(number) for number in HANDLED}
         reactor.addReader(self)
 
     def restore(self) -> None:

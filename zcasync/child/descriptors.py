@@ -70,7 +70,7 @@ class OwnDescriptors:
 
     Those are pipes, what its event loops wait with, and connections to storages, which are made
     again where they were lost: ``has_connections()`` returns whether it believes that it has them.
-    For one thread.
+    For one thread, but for ``lost``.
     """
 
     def __init__(self, has_connections: Callable[[], bool]) -> None:
@@ -99,11 +99,12 @@ class OwnDescriptors:
         if not lost and now - self._looked_at < LOOK_SECONDS:
             return None
         self._looked_at = now
-        found = [fd for fd, kept in self._kept.items() if identity(fd) != kept]
-        found += [fd for fd in lost if fd in self._peers and self._is_missed(fd)]
-        if not found:
-            return None
-        return f"descriptors of its own, {_listed(found)}, were closed or lead elsewhere"
+        missed = [fd for fd in lost if fd in self._peers and self._is_missed(fd)]
+        return _told(missed) if missed else self.lost()
+
+    def lost(self) -> str | None:
+        """Return the same, but look at no connection; in any thread."""
+        return _told([fd for fd, kept in list(self._kept.items()) if identity(fd) != kept])
 
     def give_up(self, but: Iterable[int] = ()) -> None:
         """Let all of them lead to nothing, in a copy of this process, but for a few."""
@@ -151,6 +152,9 @@ def _peer(fd: int) -> str:
             return ""
 
 
-def _listed(numbers: list[int]) -> str:
+def _told(numbers: list[int]) -> str | None:
+    if not numbers:
+        return None
     shown = ", ".join(map(str, sorted(numbers)[:5]))
-    return shown if len(numbers) <= 5 else f"{shown} and {len(numbers) - 5} more"
+    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
+    return f"descriptors of its own, {shown}{more}, were closed or lead elsewhere"

@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from twisted.logger import LogLevel, globalLogPublisher
+
 from zcasync.child.copies import Copies
 from zcasync.child.descriptors import OwnDescriptors
 from zcasync.child.signals import Signals
@@ -37,8 +39,16 @@ class JobProcess:
         self._kept_in_copies = [lifeline, *streams.descriptors]
         self._databases: Any = None
         self._descriptors = OwnDescriptors(self._has_connections)
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(self._hear)
         self._signals = Signals(reactor, streams.report_crashes)
         self._copies = Copies(self._give_up, lambda: reactor.callLater(0, os._exit, 0))
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        """Listen to Twisted's log: a reactor that cannot wait for anything complains for ever."""
+        lost = event.get("log_level") == LogLevel.critical and self._descriptors.lost()
+        if lost:
+            self.end(EXIT_DESCRIPTORS, f"this child cannot go on: {lost}: has a job done that?")
 
     def uses(self, main: Any) -> None:
         """Note that all is open which the process needs for its jobs; ``main``: the database."""

@@ -11,6 +11,11 @@
     opening.py       opens the databases that the specification names
     loading_watch.py ends the process where a job takes too long to load what it needs
     output.py        stdout and stderr, marked with the ids of jobs
+    process.py       what a call has done to the process: looked at when it returns, put back
+    streams.py       stdin, stdout and stderr, the same for each job
+    descriptors.py   those that the child needs itself, out of the way of jobs
+    copies.py        copies of the child that jobs fork: they end with the job
+    signals.py       reaps what jobs start with Twisted, puts handlers back
 
 The reactor runs in the main thread, so that the child answers while a job runs.  A *Perform*
 message puts jobs in the ``JobQueue``; ``JobThread`` takes them, sees what was committed before, and

@@ -11,11 +11,11 @@ from ZODB.POSException import StateLoadError
 from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_database import JobDatabase
 from zcasync.child.job_queue import Job, JobQueue
-from zcasync.child.output import write_line
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
+from zcasync.job.callables import call_here
 from zcasync.job.loadable import get
 from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
@@ -44,7 +44,7 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
-    ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
+    ``invoke``, ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
@@ -59,7 +59,8 @@ class JobThread:
         ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
         wait: Callable[[Any], Any],
-        say: Callable[[str], None] | None = None,
+        say: Callable[[str], None] = print,
+        invoke: Callable[..., Any] = call_here,
         timing: Timing | None = None,
         tell: Tell | None = None,
         owns_process: bool = False,
@@ -73,12 +74,13 @@ class JobThread:
         self._patience = Patience()
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
+        self._storage_wait = StorageWait(say, self._timing.sleep)
         self._database = JobDatabase(
             open_databases, incarnation, self._storage_wait.use, owns_process
         )
         self._performer = Performer(
             self._storage_wait,
+            invoke=invoke,
             hold=self._hold,
             detach=lambda partial: self._database.job_connection.detach(partial),
             sound=self._database.sound,

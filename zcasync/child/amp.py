@@ -19,6 +19,7 @@ from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.opening import opener
 from zcasync.child.reply_buffer import ReplyBuffer
+from zcasync.child.waits import WaitNews
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
@@ -26,6 +27,7 @@ from zcasync.perform.progress import Progress, report_to
 from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
+from zcasync.protocol.waits import Wait
 
 #: Exit codes that the supervisor can tell apart.
 EXIT_BOOT_FAILED = 70
@@ -56,6 +58,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
             tell=self._tell,
             owns_process=True,
+            observe=WaitNews(self._waits),
         )
 
     def connectionMade(self) -> None:
@@ -99,6 +102,10 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _tell(self, notice: Notice) -> None:
         self._send_from_thread(commands.Told, notice=notice.as_dict())
+
+    def _waits(self, wait: Wait | None) -> None:
+        told = None if wait is None else wait.as_dict()
+        self._send_from_thread(commands.Waits, wait=told)
 
     def _watch(self, oid: bytes, deferred: Any) -> None:
         self._jobs.hold(oid)

@@ -14,7 +14,7 @@ from zcasync.child.output import write_line
 from zcasync.child.read_ahead import ClaimReadAhead
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all, manager_database
-from zcasync.database.waiting import StorageWait
+from zcasync.database.waiting import Observer, StorageWait, unseen
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
 from zcasync.job.loadable import get
@@ -48,6 +48,7 @@ class JobThread:
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
     ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
+    ``observe``: see :class:`zcasync.database.waiting.StorageWait`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
@@ -66,6 +67,7 @@ class JobThread:
         timing: Timing | None = None,
         tell: Tell | None = None,
         owns_process: bool = False,
+        observe: Observer = unseen,
     ) -> None:
         self._open_databases = open_databases
         self._incarnation_oid = incarnation
@@ -78,7 +80,7 @@ class JobThread:
         self._deferred: Any = None
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
+        self._storage_wait = StorageWait(say or write_line, self._timing.sleep, observe)
         self._performer = Performer(
             self._storage_wait,
             hold=self._hold,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.performer import Performer
 from zcasync.protocol.commands import REFERENCES_LIMIT
+from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
 
@@ -91,8 +93,12 @@ class ReactorJobs:
         self._from_thread = from_thread
         self._all_over: Deferred[None] | None = None
         self._timing = timing or Timing()
+        self._waiting: list[bytes] = []  # the jobs that wait for the storage now
+        self._last_wait: Wait | None = None  # as the last one of them has met it
         self._wait = StorageWait(
-            lambda said: log.warn("reactor jobs: {said}", said=said), self._timing.sleep
+            lambda said: log.warn("reactor jobs: {said}", said=said),
+            self._timing.sleep,
+            self._note_wait,
         )
         self._wait.db = db
 
@@ -119,6 +125,11 @@ class ReactorJobs:
             deferred=frozenset(self.deferred),
         )
 
+    def wait_of(self, oid: bytes) -> dict[str, Any] | None:
+        """Return the wait of a job for the storage as ``--json`` has it; None: it does not wait."""
+        wait = self._last_wait if oid in self._waiting else None
+        return None if wait is None else wait.for_status()
+
     def stop(self, grace: float) -> Deferred[None]:
         """Fires when no job is left, after ``grace`` seconds at the latest."""
         if not self.running and not self.deferred:
@@ -137,7 +148,7 @@ class ReactorJobs:
         except SetAside as error:
             self._reactor.callFromThread(self.lacks, oid, error.missing)
         except NOT_COMMITTED as error:  # the next pass finds the job and tries again
-            self._wait(error)
+            self._wait_for_storage(oid, error)
         except Exception:
             log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
             self._timing.sleep(1)
@@ -145,6 +156,17 @@ class ReactorJobs:
             self._wait.works()
         finally:
             self._reactor.callFromThread(self._done, oid, held)
+
+    def _wait_for_storage(self, oid: bytes, error: BaseException) -> None:
+        self._waiting.append(oid)
+        try:
+            self._wait(error)
+        finally:
+            self._waiting.remove(oid)
+
+    def _note_wait(self, error: BaseException | None, since: int, tries: int) -> None:
+        if error is not None:
+            self._last_wait = Wait.of(error, since, tries)
 
     def _done(self, oid: bytes, held: list[Any]) -> None:
         self.running.discard(oid)
@@ -173,10 +195,11 @@ class ReactorJobs:
         self, oid: bytes, do: Callable[[Any, Any, Performer], Any], held: list[Any]
     ) -> None:
         manager = transaction.TransactionManager()
-        attachment = self._attach(manager)
+        storage_lost = functools.partial(self._wait_for_storage, oid)
+        attachment = self._attach(manager, storage_lost)
         try:
             performer = Performer(
-                self._wait,
+                storage_lost,
                 invoke=self._in_reactor(manager),
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
@@ -210,14 +233,14 @@ class ReactorJobs:
         if self.tell is not None:
             self._reactor.callFromThread(self.tell, notice)
 
-    def _attach(self, manager: Any) -> JobConnection:
+    def _attach(self, manager: Any, storage_lost: Callable[[BaseException], None]) -> JobConnection:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""
         while True:
             try:
                 catch_up_all(self._db)
                 return JobConnection(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
-                self._wait(error)
+                storage_lost(error)
 
     def _in_reactor(self, manager: Any) -> Callable[..., Any]:
         def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

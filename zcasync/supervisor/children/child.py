@@ -20,6 +20,7 @@ from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Ending
 from zcasync.protocol.output_marks import LOADING_EXIT_CODE, STACK_SIGNAL
+from zcasync.protocol.waits import Wait
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
@@ -216,6 +217,11 @@ class Child(ChildState):
         self.note_told(notice)
         self._changed(self)
 
+    def waits_for_storage(self, wait: Wait | None) -> None:
+        """Note that it waits for its storage; None: it does so no more."""
+        self.note_wait(wait)
+        self._changed(self)
+
     def output_received(self, fd: int, data: bytes) -> None:
         """Take what it has written to its stdout (1) or stderr (2)."""
         self._output.received(fd, data)
@@ -249,6 +255,8 @@ class Child(ChildState):
         Of jobs that share a commit, and those whose Deferred has fired, the child reports each; of
         others the first one runs.
         """
+        if self.culprit is not None:
+            return hex_oid(self.culprit)
         reported = self._output.job
         assigned = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
         return reported if reported in assigned else super().job_id()

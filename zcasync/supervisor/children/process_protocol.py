@@ -12,6 +12,7 @@ from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
 from zcasync.protocol import commands
 from zcasync.protocol.outcomes import Completion, Ending
+from zcasync.protocol.waits import Wait
 from zcasync.supervisor.children.interfaces import IChildProcess
 
 #: No pipe holds more, unless root has changed the kernel's limit.
@@ -56,6 +57,12 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
     def told(self, notice: dict[str, Any]) -> dict[str, Any]:
         """Pass on that a call has failed."""
         self._child.was_told(Notice.from_dict(notice))
+        return {}
+
+    @commands.Waits.responder
+    def waits(self, wait: dict[str, Any] | None) -> dict[str, Any]:
+        """Pass on that the child waits for its storage, or does so no more."""
+        self._child.waits_for_storage(None if wait is None else Wait.from_dict(wait))
         return {}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import transaction
 
@@ -11,6 +13,7 @@ from tests.support.gates import Gate
 from zcasync import Partial
 
 FOR_EVER = 1e6
+POOLS: list[ThreadPoolExecutor] = []
 
 
 def hang_after_commit(gate: str) -> str:
@@ -48,3 +51,14 @@ def returns_another(partial: Partial) -> Partial:
 
 def the_other_one() -> str:
     return "the other one"
+
+
+def use_pools() -> int:
+    """Leave the idle threads of two pools, Twisted's and the standard library's."""
+    from twisted.internet import reactor
+    from twisted.internet.threads import blockingCallFromThread, deferToThread
+
+    executor = ThreadPoolExecutor(2)
+    POOLS.append(executor)
+    assert executor.submit(os.getpid).result() == os.getpid()
+    return int(blockingCallFromThread(reactor, deferToThread, os.getpid))

@@ -19,6 +19,7 @@ from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.opening import opener
 from zcasync.child.reply_buffer import ReplyBuffer
+from zcasync.child.threads import JobThreads
 from zcasync.child.waits import WaitNews
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
@@ -82,6 +83,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         os._exit(EXIT_BOOT_FAILED)
 
     def _ready(self) -> None:
+        self._threads = JobThreads()
         versions = {"python": platform.python_version()}
         pid = os.getpid()
         self._send_from_thread(commands.Ready, pid=pid, versions=versions, mark=self._mark)
@@ -160,6 +162,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _leave(self) -> None:
         self._replies.flush()
+        left = self._threads.left()
+        if left:
+            self._send(commands.Leaves, threads=[one.as_dict() for one in left])
         self.shutdown = True
         sys.stdout.flush()
         self.transport.loseConnection()

@@ -117,6 +117,16 @@ class Waits(amp.Command):  # type: ignore[misc]
     requiresAnswer = False
 
 
+class Leaves(amp.Command):  # type: ignore[misc]
+    """A child's last message, before it ends: the threads that its jobs have left, if any.
+
+    ``threads``: each a LeftThread as a dict.
+    """
+
+    arguments = [(b"threads", Json())]
+    requiresAnswer = False
+
+
 class TakeBack(amp.Command):  # type: ignore[misc]
     """A supervisor's request: revoke the partials that have not begun; return their oids."""
 

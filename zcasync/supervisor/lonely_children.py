@@ -49,6 +49,8 @@ class LonelyChildren:
 
     def note(self, child: IChild) -> None:
         """Note what a child has told: look after it while it is without the database."""
+        if _problem(child) is None:
+            self._looks.pop(child.pid, None)
         if self._is_stopped or _problem(child) is None:
             return
         # One that could not store a job may be at work now: only at the next such end it is known.

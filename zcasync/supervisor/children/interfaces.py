@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
+from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.waits import Wait
 from zcasync.supervisor.children.state import ChildReport, EndedJob
@@ -149,6 +150,9 @@ class IChildProcess(Protocol):
 
     def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
         """Note that jobs have ended or wait for a Deferred; ``seconds``: the time of each."""
+
+    def is_leaving(self, threads: list[LeftThread]) -> None:
+        """Note that it is about to end, and which threads its jobs have left."""
 
     def output_received(self, fd: int, data: bytes) -> None:
         """Take what it has written to its stdout (1) or stderr (2)."""

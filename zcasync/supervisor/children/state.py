@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
+from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.waits import Wait
 
@@ -77,6 +78,7 @@ class ChildState:
         self.ready_at = 0.0
         self.is_unwanted = False  # it was asked to end
         self.leaving_seconds = 0.0  # for so long it could have ended
+        self.threads: list[LeftThread] = []  # that its jobs have left, when it is about to end
         self.frozen_seconds: float | None = None  # for so long a signal has stopped it
         self.rss = 0  # resident memory, bytes, when last sampled
         self.rss_at_rest = 0  # the same, when it ran no job
@@ -157,6 +159,10 @@ class ChildState:
     def note_unwanted(self) -> None:
         """Note that it is asked to end."""
         self.is_unwanted = True
+
+    def note_leaving(self, threads: list[LeftThread]) -> None:
+        """Note that it is about to end, and which threads its jobs have left."""
+        self.threads = threads
 
     def note_lingering(self, seconds: float) -> None:
         """Note that it could have ended, for so many seconds more."""

@@ -198,3 +198,24 @@ def test_children_that_come_back_after_an_outage_of_all_are_not_retired(
     instance.client.wait_for(again)
     assert again._interruptions == 0
     assert child(instance, pid)["pid"] == pid
+
+
+def test_the_wait_of_a_reactor_job_is_shown_to_operators(
+    instance: Instance, proxy: Proxy, gate: Gate, cli: Cli
+) -> None:
+    client = instance.client
+    partial = client.put(jobs.deferred_gate, gate.path, queue="reactor")
+    client.wait_until(lambda: partial.started, "it to have begun")
+    proxy.cut(instance.pid)
+    gate.open()
+
+    def wait() -> Any:
+        shown = json.loads(cli("job", id_of(partial), "--json", "--home", instance.home))
+        assert problems(shown, "job") == []
+        return shown["wait"]
+
+    found = wait_until(wait, "the wait to be told", seen=instance.evidence)
+    assert found["problem"].startswith("ClientDisconnected: ")
+    proxy.mend()
+    assert client.wait_for(partial, timeout=60) == "open"
+    assert wait() is None

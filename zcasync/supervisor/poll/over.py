@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ZODB.POSException import POSKeyError, StateLoadError
+
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.loadable import get
@@ -26,4 +28,12 @@ def _is_over(slot: Slot, oid: bytes) -> bool:
     if all(one._p_oid != oid for one in slot.claims.items):
         return True
     partial = get(slot.claims._p_jar, oid, PartialRecord)
-    return broken(partial) is None and (partial.retry_at is not None or is_done(partial))
+    if broken(partial) is not None:
+        return False
+    try:
+        return partial.retry_at is not None or is_done(partial)
+    except (
+        POSKeyError,
+        StateLoadError,
+    ):  # one of its callbacks is damaged: what is left is unknown
+        return False

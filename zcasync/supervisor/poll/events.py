@@ -15,7 +15,7 @@ from zcasync.supervisor.poll.progress_notes import ProgressNotes
 from zcasync.supervisor.poll.slots import REACTOR
 
 #: A job that has run for so long is looked at: is it over by its record?
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 3.0
 
 
 class EventBuffer:

@@ -17,6 +17,8 @@ from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.opening import opener
 from zcasync.child.process import EXIT_BOOT_FAILED, EXIT_REACTOR, JobProcess
 from zcasync.child.reply_buffer import ReplyBuffer
+from zcasync.child.threads import JobThreads
+from zcasync.child.waits import WaitNews
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
@@ -24,6 +26,7 @@ from zcasync.perform.progress import Progress, report_to
 from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
+from zcasync.protocol.waits import Wait
 
 
 class ChildProtocol(AMPChild):  # type: ignore[misc]
@@ -52,6 +55,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             say=self._streams.say,
             invoke=process.call,
             owns_process=True,
+            observe=WaitNews(self._waits),
         )
 
     def connectionMade(self) -> None:
@@ -88,6 +92,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._process.end(EXIT_BOOT_FAILED, error)
 
     def _ready(self) -> None:
+        self._threads = JobThreads()
         versions = {"python": platform.python_version()}
         pid = os.getpid()
         self._send_from_thread(
@@ -110,6 +115,10 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _tell(self, notice: Notice) -> None:
         self._send_from_thread(commands.Told, notice=notice.as_dict())
+
+    def _waits(self, wait: Wait | None) -> None:
+        told = None if wait is None else wait.as_dict()
+        self._send_from_thread(commands.Waits, wait=told)
 
     def _watch(self, oid: bytes, deferred: Any) -> None:
         self._jobs.hold(oid)
@@ -168,6 +177,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _leave(self) -> None:
         self._replies.flush()
+        left = self._threads.left()
+        if left:
+            self._send(commands.Leaves, threads=[one.as_dict() for one in left])
         self.shutdown = True
         self._streams.flush()
         self.transport.loseConnection()

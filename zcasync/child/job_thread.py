@@ -12,7 +12,7 @@ from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.job_database import JobDatabase
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.waiting import StorageWait
+from zcasync.database.waiting import Observer, StorageWait, unseen
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
 from zcasync.job.callables import call_here
@@ -45,6 +45,7 @@ class JobThread:
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
     ``invoke``, ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
+    ``observe``: see :class:`zcasync.database.waiting.StorageWait`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
@@ -64,6 +65,7 @@ class JobThread:
         timing: Timing | None = None,
         tell: Tell | None = None,
         owns_process: bool = False,
+        observe: Observer = unseen,
     ) -> None:
         self._jobs = jobs
         self._ready = ready
@@ -74,7 +76,7 @@ class JobThread:
         self._patience = Patience()
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say, self._timing.sleep)
+        self._storage_wait = StorageWait(say, self._timing.sleep, observe)
         self._database = JobDatabase(
             open_databases, incarnation, self._storage_wait.use, owns_process
         )

@@ -147,7 +147,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Interrupted", found["interruptions"] or None),
         ("Exceptions", found["counts"]["exceptions"] or None),
         ("Retry policy", found["retry"]),
-        ("Waits for", found["waits_for"]),
+        ("Waits for", found["waits_for"] or progress.wait_text(found.get("wait"))),
         ("Progress", progress.text(found["progress"], found["ended"] is not None)),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
 from zcasync.perform.progress import current
 from zcasync.protocol.commands import REFERENCES_LIMIT
+from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
 from zcasync.zeo.kept_open import keep_open
@@ -95,8 +97,12 @@ class ReactorJobs:
         self._from_thread = from_thread
         self._all_over: Deferred[None] | None = None
         self._timing = timing or Timing()
+        self._waiting: list[bytes] = []  # the jobs that wait for the storage now
+        self._last_wait: Wait | None = None  # as the last one of them has met it
         self._wait = StorageWait(
-            lambda said: log.warn("reactor jobs: {said}", said=said), self._timing.sleep
+            lambda said: log.warn("reactor jobs: {said}", said=said),
+            self._timing.sleep,
+            self._note_wait,
         )
         self._wait.db = db
         self._patience = Patience()
@@ -124,6 +130,11 @@ class ReactorJobs:
             deferred=frozenset(self.deferred),
         )
 
+    def wait_of(self, oid: bytes) -> dict[str, Any] | None:
+        """Return the wait of a job for the storage as ``--json`` has it; None: it does not wait."""
+        wait = self._last_wait if oid in self._waiting else None
+        return None if wait is None else wait.for_status()
+
     def stop(self, grace: float) -> Deferred[None]:
         """Fires when no job is left, after ``grace`` seconds at the latest."""
         if not self.running and not self.deferred:
@@ -143,7 +154,7 @@ class ReactorJobs:
             self._reactor.callFromThread(self.lacks, oid, error.missing)
         except Exception as error:  # where it lasts, the next pass finds the job and tries again
             if self._patience.lasts(error, oid, self._db):
-                self._wait(error)
+                self._wait_for_storage(oid, error)
             else:
                 self._end(oid, error)
         else:
@@ -161,6 +172,17 @@ class ReactorJobs:
         except Exception:
             log.failure("reactor job {oid} could not be ended", oid=hex_oid(oid))
             self._timing.sleep(1)
+
+    def _wait_for_storage(self, oid: bytes, error: BaseException) -> None:
+        self._waiting.append(oid)
+        try:
+            self._wait(error)
+        finally:
+            self._waiting.remove(oid)
+
+    def _note_wait(self, error: BaseException | None, since: int, tries: int) -> None:
+        if error is not None:
+            self._last_wait = Wait.of(error, since, tries)
 
     def _done(self, oid: bytes, held: list[Any]) -> None:
         self.running.discard(oid)
@@ -189,10 +211,11 @@ class ReactorJobs:
         self, oid: bytes, do: Callable[[Any, Any, Performer], Any], held: list[Any]
     ) -> None:
         manager = transaction.TransactionManager()
-        attachment = self._attach(manager)
+        storage_lost = functools.partial(self._wait_for_storage, oid)
+        attachment = self._attach(manager, storage_lost)
         try:
             performer = Performer(
-                self._wait,
+                storage_lost,
                 invoke=self._in_reactor(manager),
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
@@ -228,7 +251,7 @@ class ReactorJobs:
         if self.tell is not None:
             self._reactor.callFromThread(self.tell, notice)
 
-    def _attach(self, manager: Any) -> JobConnection:
+    def _attach(self, manager: Any, storage_lost: Callable[[BaseException], None]) -> JobConnection:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""
         while True:
             try:
@@ -236,7 +259,7 @@ class ReactorJobs:
                 keep_open(self._db, _refuse_to_jobs)
                 return JobConnection(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
-                self._wait(error)
+                storage_lost(error)
 
     def _in_reactor(self, manager: Any) -> Callable[..., Any]:
         def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

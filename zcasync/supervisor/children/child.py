@@ -18,10 +18,13 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
+from zcasync.protocol.left_threads import LeftThread, named
 from zcasync.protocol.outcomes import Ending
 from zcasync.protocol.output_marks import LOADING_EXIT_CODE, STACK_SIGNAL
+from zcasync.protocol.waits import Wait
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
+from zcasync.supervisor.children.process_info import signal_name
 from zcasync.supervisor.children.process_protocol import Connector
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, ChildState, State
 from zcasync.supervisor.children.timers import cancel
@@ -160,6 +163,9 @@ class Child(ChildState):
         """
         if self.state == State.GONE:
             return
+        holding = named(self.threads, daemons=False)
+        if holding and self._kill_reason is None:
+            reason = f"{reason}; its jobs have left {holding}"
         is_first, self._kill_reason = self._kill_reason is None, self._kill_reason or reason
         if is_first:
             log.warn(
@@ -216,6 +222,17 @@ class Child(ChildState):
         self.note_told(notice)
         self._changed(self)
 
+    def waits_for_storage(self, wait: Wait | None) -> None:
+        """Note that it waits for its storage; None: it does so no more."""
+        self.note_wait(wait)
+        self._changed(self)
+
+    def is_leaving(self, threads: list[LeftThread]) -> None:
+        """Note that it is about to end, and which threads its jobs have left."""
+        self.note_leaving(threads)
+        for which in filter(None, (named(threads, daemons=one) for one in (False, True))):
+            log.info("child {pid} ends; its jobs have left {which}", pid=self.pid, which=which)
+
     def output_received(self, fd: int, data: bytes) -> None:
         """Take what it has written to its stdout (1) or stderr (2)."""
         self._output.received(fd, data)
@@ -249,6 +266,8 @@ class Child(ChildState):
         Of jobs that share a commit, and those whose Deferred has fired, the child reports each; of
         others the first one runs.
         """
+        if self.culprit is not None:
+            return hex_oid(self.culprit)
         reported = self._output.job
         assigned = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
         return reported if reported in assigned else super().job_id()
@@ -266,20 +285,12 @@ class Child(ChildState):
         return Death(
             pid=self.pid,
             exit_code=code,
-            signal=_name(number) if number else None,
+            signal=signal_name(number) if number else None,
             reason=reason,
             job=job,
             output=self._output.last(job, has_crashed=has_timed_out or number in CRASH_SIGNALS),
             stage=self._output.stage or None,
         )
-
-
-def _name(number: int) -> str:
-    """Return the name of a signal; the kernel knows more than have names."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _died_meanwhile(failure: Failure) -> None:

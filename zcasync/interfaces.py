@@ -112,7 +112,11 @@ class IPackage(Interface):
     """The package ``zcasync``: what applications call, and their jobs."""
 
     def configure():
-        """Register the adapters, once for each process; never replaces the application's."""
+        """Register the adapters, once for each process; never replaces the application's.
+
+        That is in the global registry, where zcasync looks for adapters: in no local site, which
+        would have to be the current one of each process that puts or runs calls.
+        """
 
     def open(home=None):
         """Return a client, a ``ZODB.DB``, of the database of a home; None: ``$INSTANCE_HOME``.

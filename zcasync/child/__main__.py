@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import signal
 import sys
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from twisted.internet import stdio
 
 from zcasync import clock
-from zcasync.child import output
+from zcasync.child import crash_reports, output
 from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
 from zcasync.protocol.child_spec import ChildSpec
-from zcasync.protocol.output_marks import STACK_SIGNAL, new_mark
+from zcasync.protocol.output_marks import new_mark
 from zcasync.registry import configure
 
 TO_CHILD_FD = 3
@@ -27,8 +26,7 @@ def main() -> None:
     spec = ChildSpec.from_text(sys.argv[1])
     lifeline.own_group()
     lifeline.leave_with_parent(spec.parent, LIFELINE_FD, signal.SIGKILL)
-    faulthandler.enable(all_threads=True)
-    faulthandler.register(STACK_SIGNAL, all_threads=True)
+    crash_reports.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
     mark = new_mark()
     streams = output.install(mark)

@@ -19,10 +19,12 @@ from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.opening import opener
 from zcasync.child.reply_buffer import ReplyBuffer
+from zcasync.child.surroundings import OF_CHILD
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
+from zcasync.perform.surroundings import Surroundings
 from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
@@ -42,6 +44,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
         self._parts: list[bytes] = []  # of a value that is to be tried
+        surroundings = Surroundings(OF_CHILD)
         self._replies = ReplyBuffer(
             reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
         )
@@ -56,6 +59,8 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
             tell=self._tell,
             owns_process=True,
+            invoke=surroundings.invoke,
+            within=surroundings.within,
         )
 
     def connectionMade(self) -> None:

@@ -47,7 +47,7 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
-    ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
+    ``tell(notice)``, ``host``: see :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     """
 
@@ -66,6 +66,7 @@ class JobThread:
         timing: Timing | None = None,
         tell: Tell | None = None,
         owns_process: bool = False,
+        **host: Any,
     ) -> None:
         self._open_databases = open_databases
         self._incarnation_oid = incarnation
@@ -87,6 +88,7 @@ class JobThread:
             timing=self._timing,
             tell=tell,
             sets_aside=True,
+            **host,
         )
 
     def run(self) -> None:
@@ -97,7 +99,7 @@ class JobThread:
         self.open()
         self._ready()
         while (job := self._jobs.next()) is not None:
-            self.perform(job)
+            self._performer.host.within(self.perform, job)
         self._read_ahead.close()
         self._job_connection.close()
 

@@ -88,7 +88,7 @@ class Group:
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         try:
-            deferred = attempt(run)
+            deferred = host.within(attempt, run)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
                 return False
@@ -120,7 +120,7 @@ class Group:
         Raises FencedError.  After any other error the records decide.
         """
         try:
-            self._manager.commit()
+            self._performer.host.within(self._manager.commit)
         except (FencedError, *NOT_OF_THE_JOB):
             self._manager.abort()
             raise

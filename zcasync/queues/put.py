@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, TypedDict
 
 from twisted.python.reflect import qual
+from zope.component import getGlobalSiteManager
 
 from zcasync import clock
 from zcasync.errors import BadCallable
@@ -108,7 +109,7 @@ class Check:
         return partial
 
     def _check(self, item: Any) -> Partial:
-        partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
+        partial: Any = item if isinstance(item, Partial) else _adapted(item)
         if partial is None:
             partial = as_partial(item)
         if not type(partial).__module__.startswith("zcasync."):
@@ -129,6 +130,16 @@ class Check:
         if self._jar is not None:
             require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
+
+
+def _adapted(item: Any) -> Any:
+    """Return the partial that the application's adapter, or ours, makes of an item; or None.
+
+    Not by the current site, which may be any, and away: what is put means the same everywhere.
+    """
+    if IDataManagerPartial.providedBy(item):
+        return item
+    return getGlobalSiteManager().queryAdapter(item, IDataManagerPartial)
 
 
 def _times(begin_after: Any, delay: Any) -> tuple[int | None, int | None]:

@@ -28,6 +28,7 @@ from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.performer import Performer
+from zcasync.perform.surroundings import OF_A_STEP, in_own_context, kept, kept_in_steps
 from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
@@ -178,6 +179,7 @@ class ReactorJobs:
             performer = Performer(
                 self._wait,
                 invoke=self._in_reactor(manager),
+                within=in_own_context,
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
                 wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
@@ -240,13 +242,19 @@ def _perform(partial: Any, incarnation: Any, performer: Performer) -> None:
 
 
 def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:
-    """Call with the job's transaction as the thread's, so that transaction.get() is the job's."""
+    """Call with the job's transaction as the thread's, so that transaction.get() is the job's.
+
+    What the call changes around it is put back, and what a coroutine changes whenever it awaits.
+    """
     threads = transaction.manager
     before = threads.manager
     threads.manager = manager
     try:
-        value = call(*args, **kwargs)
-        return [Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value]
+        with kept(OF_A_STEP):
+            value = call(*args, **kwargs)
+        if inspect.iscoroutine(value):
+            value = Deferred.fromCoroutine(kept_in_steps(value, OF_A_STEP))
+        return [value]
     finally:
         threads.manager = before
 

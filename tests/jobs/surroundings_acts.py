@@ -201,6 +201,50 @@ def crash() -> None:
     os.abort()
 
 
+# with a process of their own
+
+#: What the jobs of this process have noted here.
+BEGUN: list[str] = []
+
+
+def begun(name: str) -> tuple[int, list[str]]:
+    """Note a name; return the process, and the names noted before in it."""
+    before = list(BEGUN)
+    BEGUN.append(name)
+    return os.getpid(), before
+
+
+def begun_after(_: Any, name: str) -> tuple[int, list[str]]:
+    """Note a name, in a callback."""
+    return begun(name)
+
+
+def begun_then_wait(path: str, name: str) -> tuple[int, list[str]]:
+    """Note a name, make a file to say so, and wait until another one is there."""
+    found = begun(name)
+    with open(f"{path}.begun", "w"):
+        pass
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return found
+
+
+def dies_first(path: str, name: str) -> tuple[int, list[str]]:
+    """Note a name; end the process the first time, when the file is not there."""
+    found = begun(name)
+    if not os.path.exists(path):
+        with open(path, "w") as out:
+            out.write(str(found))
+        os._exit(3)
+    return found
+
+
+def later(name: str) -> Any:
+    """Note a name, and return a Deferred that fires in a moment."""
+    found = begun(name)
+    return deferLater(reactor, 0.3, lambda: found)
+
+
 # of the reactor
 
 

@@ -6,6 +6,7 @@
     job_thread.py    JobThread: performs the jobs, one after the other
     batches.py       JobBatch: waiting jobs that share a commit
     read_ahead.py    asks for a job's records when the invalidation of its claim arrives
+    isolation.py     jobs that have a child of their own
     surroundings.py  what is put back after each job
     crash_reports.py Python stacks on stderr, of a crash or when they are asked for
     reply_buffer.py  sends the ends of short jobs together

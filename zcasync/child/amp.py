@@ -14,6 +14,7 @@ from ampoule.child import AMPChild
 from twisted.internet.threads import blockingCallFromThread
 
 from zcasync.child import output
+from zcasync.child.isolation import Isolation
 from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
@@ -59,6 +60,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
             tell=self._tell,
             owns_process=True,
+            isolation=Isolation(spec.isolate),
             invoke=surroundings.invoke,
             within=surroundings.within,
         )

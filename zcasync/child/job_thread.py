@@ -9,9 +9,10 @@ import transaction
 from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
+from zcasync.child.isolation import Isolation, NoIsolation, NotFresh
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.child.output import write_line
-from zcasync.child.read_ahead import ClaimReadAhead
+from zcasync.child.read_ahead import ClaimReadAhead, load_records
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
@@ -23,14 +24,12 @@ from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
-from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
 from zcasync.perform.reach import load_reach, try_value
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
 from zcasync.workers.fence import storage_fence
-from zcasync.zeo.bulk_load import load_ahead, load_all
-from zcasync.zeo.connections import cached
+from zcasync.zeo.bulk_load import load_ahead
 from zcasync.zeo.storage_fence import fence_process
 
 
@@ -47,8 +46,9 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
-    ``tell(notice)``, ``host``: see :class:`zcasync.perform.run.Host`.
+    ``host``: further functions of a :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
+    ``isolation`` None: no job has a process of its own.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class JobThread:
         wait: Callable[[Any], Any],
         say: Callable[[str], None] | None = None,
         timing: Timing | None = None,
-        tell: Tell | None = None,
         owns_process: bool = False,
+        isolation: Isolation | None = None,
         **host: Any,
     ) -> None:
         self._open_databases = open_databases
@@ -76,6 +76,7 @@ class JobThread:
         self._ended = ended
         self._watch = watch
         self._owns_process = owns_process
+        self._isolation = isolation or NoIsolation()
         self._deferred: Any = None
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
@@ -86,7 +87,6 @@ class JobThread:
             detach=self._detach,
             wait=wait,
             timing=self._timing,
-            tell=tell,
             sets_aside=True,
             **host,
         )
@@ -113,10 +113,15 @@ class JobThread:
 
     def perform(self, job: Job) -> None:
         """Perform a job, with those behind it where they can share its commit."""
-        if job.is_check:
+        if self._isolation.is_spent and not job.has_fired:
+            self._report([job.oid], Ending.SPENT)
+        elif job.is_check:
             self._check(job)
         elif not self._perform_batch(job):
             self._perform_alone(job)
+        self._isolation.has_begun = True
+        if self._isolation.is_spent:
+            self._report([], Ending.SPENT)
 
     def _check(self, job: Job) -> None:
         self._begin(job.oid, True)
@@ -165,6 +170,7 @@ class JobThread:
             raise UnreadableError(broken(partial)) from error
         if not isinstance(partial, PartialRecord):
             raise UnreadableError(broken(partial))
+        self._isolation.enter(partial)
         if not self._performer.perform_claimed(partial, self._job_connection.incarnation):
             return Ending.SKIPPED
         return ending_of(partial)
@@ -189,6 +195,8 @@ class JobThread:
             ending, detail = Ending.FENCED, str(error)
         except (UnreadableError, UnstorableError) as error:
             ending, detail = Ending.UNREADABLE, str(error)
+        except NotFresh:
+            ending, detail = Ending.SPENT, ""
         except SetAside as error:
             ending, detail = Ending.ABSENT, error.missing.as_line()
         except Exception as error:  # a storage may raise anything; the supervisor tries again later
@@ -201,7 +209,7 @@ class JobThread:
 
     def _perform_batch(self, first: Job) -> bool:
         """Perform this job and those behind it in one commit; return False: it has to run alone."""
-        if first.has_fired:
+        if first.has_fired or self._isolation.isolates_all:
             return False
         batch = JobBatch(self._jobs, self._job_connection, self._performer, self._begin)
         began = self._timing.seconds()
@@ -257,7 +265,7 @@ class JobThread:
             last = self._catch_up(tids)
             load_ahead(self._job_connection.connection, [oid], self._read_ahead.take(last))
             self._job_connection.protect(oid)
-            self._load_records([oid, *self._jobs.waiting()])
+            load_records(self._job_connection.connection, [oid, *self._jobs.waiting()])
 
     def _catch_up(self, tids: list[bytes | None]) -> bytes | None:
         """See these transactions; return the last one, None: one of them is not known."""
@@ -266,17 +274,6 @@ class JobThread:
         catch_up_all(self._job_connection.connection.db(), last)
         transaction.begin()
         return last
-
-    def _load_records(self, oids: list[bytes]) -> None:
-        """Load the records of several jobs with one request, instead of one by one."""
-        if len(oids) > 1:
-            connection = self._job_connection.connection
-            load_all(connection, oids)
-            # A job that was added just now may be newer than what this transaction sees.
-            partials = [cached(connection, oid) for oid in oids]
-            loaded = [one for one in partials if one is not None and one._p_changed is not None]
-            sidecars = [one.stored_sidecar for one in loaded if isinstance(one, PartialRecord)]
-            load_all(connection, [one._p_oid for one in sidecars if one is not None])
 
     def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:
         return self._job_connection.detach(partial)

@@ -46,6 +46,7 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         isinstance(partial, PartialRecord)
         and partial.is_batch
         and not partial.is_detached
+        and not partial.is_isolated
         and not partial.interruptions
         and partial.is_claimed_by(incarnation)
         and not partial.callbacks

@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     delay: float | timedelta | None
     batch: bool | None
     detached: bool
+    isolate: bool
     retry: Any
     secret: bool | str | Iterable[str | int] | None
 
@@ -46,7 +47,7 @@ class PutOptions:
 
     ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
     limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
-    ``secret``: the arguments that nobody is shown.
+    ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own.
     """
 
     put: int | None
@@ -56,6 +57,7 @@ class PutOptions:
     detached: bool = False
     policy: str | None = None
     secret: Secret = False
+    isolate: bool = False
 
     @classmethod
     def of(
@@ -66,6 +68,7 @@ class PutOptions:
         delay: float | timedelta | None = None,
         batch: bool | None = None,
         detached: bool = False,
+        isolate: bool = False,
         retry: Any = None,
         secret: Any = False,
         **unknown: Any,
@@ -73,9 +76,21 @@ class PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
         if unknown:
             _refuse(next(iter(unknown)))
+        if batch and isolate:
+            raise ValueError("isolate and batch exclude each other: a batch shares a process")
         put, due = _times(begin_after, delay)
         policy, hidden = stored_name(retry), secret_of(secret)
-        return cls(put, due, _microseconds(begin_by), batch, detached, policy, hidden)
+        by = _microseconds(begin_by)
+        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate))
+
+    def for_queue(self, name: str) -> PutOptions:
+        """Return the same, for a put in the queue of this name.  Raises ValueError."""
+        if self.isolate and name == "reactor":
+            raise ValueError(
+                "isolate=True in the reactor queue: a reactor call runs in the supervisor, and has "
+                "no process of its own; put it in the thread queue"
+            )
+        return self
 
 
 class Check:

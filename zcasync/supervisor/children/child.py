@@ -209,6 +209,8 @@ class Child(ChildState):
         self.drain(1, 2)  # all that the jobs have printed is on its way already
         for oid in oids:
             self._output.job_ended(hex_oid(oid))
+        if ending == Ending.SPENT:
+            self.finish()
         self._changed(self)
 
     def was_told(self, notice: Notice) -> None:

@@ -195,7 +195,7 @@ class ChildState:
             self.deferred.add(oid)
         else:
             self.deferred.discard(oid)
-            self.jobs_done += ending != Ending.ABSENT
+            self.jobs_done += ending not in (Ending.ABSENT, Ending.SPENT)
         self.ended.append(EndedJob(oid, ending, detail))
         if ending != Ending.COMPLETED:
             self.has_changes = True

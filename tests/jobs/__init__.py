@@ -4,5 +4,6 @@
 - cancel, retry, progress: jobs that are cancelled, that fail at first, that report
 - load, orphan: jobs that hold the interpreter, that leave a process behind
 - kit: a job for the testing kit
+- surroundings_acts: jobs that change what is around them, and jobs that say which process they have
 - samples: callables and classes that need no process of their own
 """

@@ -112,7 +112,11 @@ class IPackage(Interface):
     """The package ``zcasync``: what applications call, and their jobs."""
 
     def configure():
-        """Register the adapters, once for each process; never replaces the application's."""
+        """Register the adapters, once for each process; never replaces the application's.
+
+        That is in the global registry, where zcasync looks for adapters: in no local site, which
+        would have to be the current one of each process that puts or runs calls.
+        """
 
     def open(home=None):
         """Return a client, a ``ZODB.DB``, of the database of a home; None: ``$INSTANCE_HOME``.
@@ -225,7 +229,11 @@ class IPartialQueue(Interface):
         transaction add up, and a call that sets its user, extension data or data is committed
         alone.
         ``detached=True`` makes the call without a connection, with plain arguments only
-        (ValueError).  ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
+        (ValueError).
+        ``isolate=True`` has it performed in a child that has begun no other job, and begins none
+        behind it; its callbacks, and attempts that follow at once, run there too.  ValueError in
+        the reactor queue, whose calls have no process of their own, and with ``batch=True``.
+        ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
         or ``"module:attribute"``) and that is called with the partial; a number: so many times
         again after an exception (0 is one attempt), with the pauses of ``"exceptions"``; a

@@ -6,5 +6,6 @@
 - process_acts: what jobs do to their own process, and what they start
 - kit: a job for the testing kit
 - acts: what a job does to the process that has to outlive it
+- surroundings_acts: jobs that change what is around them, and jobs that say which process they have
 - samples: callables and classes that need no process of their own
 """

@@ -9,6 +9,8 @@
     read_ahead.py    asks for a job's records when the invalidation of its claim arrives
     waits.py         tells the supervisor of a wait for the storage
     threads.py       the threads that jobs have left when the process ends
+    isolation.py     jobs that have a child of their own
+    surroundings.py  what is put back after each job
     reply_buffer.py  sends the ends of short jobs together
     opening.py       opens the databases that the specification names
     loading_watch.py ends the process where a job takes too long to load what it needs

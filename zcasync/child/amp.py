@@ -11,18 +11,21 @@ from typing import Any
 from ampoule.child import AMPChild
 from twisted.internet.threads import blockingCallFromThread
 
+from zcasync.child.isolation import Isolation
 from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.opening import opener
 from zcasync.child.process import EXIT_BOOT_FAILED, EXIT_REACTOR, JobProcess
 from zcasync.child.reply_buffer import ReplyBuffer
+from zcasync.child.surroundings import of_child
 from zcasync.child.threads import JobThreads
 from zcasync.child.waits import WaitNews
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
+from zcasync.perform.surroundings import Surroundings
 from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
@@ -40,6 +43,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
         self._parts: list[bytes] = []  # of a value that is to be tried
+        surroundings = Surroundings(of_child(process.streams), process.call)
         self._replies = ReplyBuffer(reactor, self._send_ended)
         self._open = opener(spec)
         self._thread = JobThread(
@@ -53,9 +57,11 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
             tell=self._tell,
             say=self._streams.say,
-            invoke=process.call,
+            invoke=surroundings.invoke,
             owns_process=True,
             observe=WaitNews(self._waits),
+            isolation=Isolation(spec.isolate),
+            within=surroundings.within,
         )
 
     def connectionMade(self) -> None:

@@ -36,9 +36,14 @@ class Streams:
         """The descriptors that are kept to put the three back."""
         return list(self._kept.values())
 
-    def report_crashes(self) -> None:
-        """Let the interpreter write the Python stack where it crashes, or is asked for it."""
-        faulthandler.unregister(STACK_SIGNAL)
+    def report_crashes(self, *, anew: bool = True) -> None:
+        """Let the interpreter write the Python stack where it crashes, or is asked for it.
+
+        ``anew``: though another handler may have taken the signal's place; for a moment there is
+        none.  Else it is cheap to repeat.
+        """
+        if anew:
+            faulthandler.unregister(STACK_SIGNAL)
         faulthandler.enable(self.stderr.fd, all_threads=True)
         faulthandler.register(STACK_SIGNAL, self.stderr.fd, all_threads=True)
 

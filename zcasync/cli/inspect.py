@@ -136,6 +136,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
 
     failure = found["failure"]
     return [
+        ("Runs", "alone in a child of its own" if found["isolate"] else None),
         ("Worker", found["worker"]),
         ("Engine", found["engine"]),
         ("At work in", found.get("process") and f"process {found['process']}"),

@@ -62,6 +62,7 @@ class PartialFields(CallFields, DueFields):
         "_claim": optional(stored("zcasync.workers.incarnation.Incarnation")),
         "_batch": is_bool,
         "_detached": is_bool,
+        "_isolated": is_bool,
         "_secret": lambda value: is_bool(value) or tuple_of(one_of(int, str))(value),
         "_selected": tuple_of(is_uuid),
         "_excluded": tuple_of(is_uuid),
@@ -79,6 +80,7 @@ class PartialFields(CallFields, DueFields):
     _claim: Any = None
     _batch: bool = False
     _detached: bool = False
+    _isolated: bool = False
     _secret: bool | tuple[str | int, ...] = False
     _selected: tuple[bytes, ...] = ()
     _excluded: tuple[bytes, ...] = ()
@@ -96,6 +98,11 @@ class PartialFields(CallFields, DueFields):
     def is_batch(self) -> bool:
         """True for a call that may share a commit with others."""
         return self._batch
+
+    @property
+    def is_isolated(self) -> bool:
+        """True for a call that is to have a process of its own."""
+        return self._isolated
 
     @property
     def policy_name(self) -> str | None:

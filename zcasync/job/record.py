@@ -53,6 +53,7 @@ class PartialRecord(AttemptRecord):
         *,
         batch: bool = False,
         detached: bool = False,
+        isolate: bool = False,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
@@ -67,6 +68,8 @@ class PartialRecord(AttemptRecord):
             self._batch = True
         if detached:
             self._detached = True
+        if isolate:
+            self._isolated = True
 
     def settle(self, now: int, ahead: int) -> None:
         """Turn the times of a partial that is read for the first time into the reader's.

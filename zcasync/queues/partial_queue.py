@@ -73,7 +73,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> Partial:
-        given = PutOptions.of(begin_after, begin_by, **options)
+        given = PutOptions.of(begin_after, begin_by, **options).for_queue(self.__name__)
         check = Check(given, self._p_jar)
         partial = check(item)
         check.keep()
@@ -88,7 +88,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> list[Partial]:
-        given = PutOptions.of(begin_after, begin_by, **options)
+        given = PutOptions.of(begin_after, begin_by, **options).for_queue(self.__name__)
         check = Check(given, self._p_jar)
         partials = [check(item) for item in items]
         if len({id(partial) for partial in partials}) < len(partials):
@@ -277,9 +277,10 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """Record in the partial that it waits here, and with which options."""
         if self._p_jar is not None:
             self._p_jar.add(partial)
-        batch = self.batch if options.batch is None else options.batch
+        isolate = options.isolate
+        batch = options.batch if options.batch is not None else self.batch and not isolate
         times = options.put, options.due, options.by
-        partial.enter(self, *times, batch=batch, detached=options.detached)
+        partial.enter(self, *times, batch=batch, detached=options.detached, isolate=isolate)
         if options.policy is not None:
             use_policy(partial, options.policy)
         if options.secret:

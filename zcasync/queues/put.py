@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, TypedDict
 
 from twisted.python.reflect import qual
+from zope.component import getGlobalSiteManager
 
 from zcasync import clock
 from zcasync.errors import BadCallable
@@ -35,6 +36,7 @@ class Options(TypedDict, total=False):
     delay: float | timedelta | None
     batch: bool | None
     detached: bool
+    isolate: bool
     retry: Any
     secret: bool | str | Iterable[str | int] | None
 
@@ -52,7 +54,7 @@ class PutOptions:
 
     ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
     limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
-    ``secret``: the arguments that nobody is shown.
+    ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own.
     """
 
     put: int | None
@@ -62,6 +64,7 @@ class PutOptions:
     detached: bool = False
     policy: str | None = None
     secret: Secret = False
+    isolate: bool = False
 
     @classmethod
     def of(
@@ -72,6 +75,7 @@ class PutOptions:
         delay: float | timedelta | None = None,
         batch: bool | None = None,
         detached: bool = False,
+        isolate: bool = False,
         retry: Any = None,
         secret: Any = False,
         **unknown: Any,
@@ -79,9 +83,21 @@ class PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
         if unknown:
             _refuse(next(iter(unknown)))
+        if batch and isolate:
+            raise ValueError("isolate and batch exclude each other: a batch shares a process")
         put, due = _times(begin_after, delay)
         policy, hidden = stored_name(retry), secret_of(secret)
-        return cls(put, due, _microseconds(begin_by), batch, detached, policy, hidden)
+        by = _microseconds(begin_by)
+        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate))
+
+    def for_queue(self, name: str) -> PutOptions:
+        """Return the same, for a put in the queue of this name.  Raises ValueError."""
+        if self.isolate and name == "reactor":
+            raise ValueError(
+                "isolate=True in the reactor queue: a reactor call runs in the supervisor, and has "
+                "no process of its own; put it in the thread queue"
+            )
+        return self
 
 
 class Check:
@@ -120,7 +136,7 @@ class Check:
         keep(self._checked)
 
     def _check(self, item: Any) -> Partial:
-        partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
+        partial: Any = item if isinstance(item, Partial) else _adapted(item)
         if partial is None:
             partial = as_partial(item)
         if not type(partial).__module__.startswith("zcasync."):
@@ -141,6 +157,16 @@ class Check:
         if self._jar is not None:
             self._checked += require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
+
+
+def _adapted(item: Any) -> Any:
+    """Return the partial that the application's adapter, or ours, makes of an item; or None.
+
+    Not by the current site, which may be any, and away: what is put means the same everywhere.
+    """
+    if IDataManagerPartial.providedBy(item):
+        return item
+    return getGlobalSiteManager().queryAdapter(item, IDataManagerPartial)
 
 
 def _times(begin_after: Any, delay: Any) -> tuple[int | None, int | None]:

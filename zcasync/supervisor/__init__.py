@@ -14,6 +14,7 @@ lonely_children.py    children whose database is away for them alone
 late_children.py      children that are at a job which is over
 reactor_checks.py     a child loads what a reactor job needs before this process does
 reactor_jobs.py       jobs that are called in the reactor's own thread
+reactor_calls.py      their calls
 database_session.py   what the engine does in its database thread: register, pass, deregister
 database_thread.py    that thread
 registration.py       the transactions at the two ends of an engine's life

@@ -228,7 +228,7 @@ class Executors:
             self._events.note_absent(job.oid, Missing.from_line(job.detail))
         elif job.ending == Ending.FENCED:
             self._fenced(job.detail)
-        else:
+        elif job.ending != Ending.SPENT:
             self.outage.works()
         return job.ending == Ending.STORAGE
 

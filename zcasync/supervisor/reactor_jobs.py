@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
@@ -12,7 +11,6 @@ from typing import Any
 import transaction
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.defer import TimeoutError as Timeout
-from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from ZODB.utils import z64
@@ -20,9 +18,8 @@ from ZODB.utils import z64
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
 from zcasync.database.waiting import StorageWait
-from zcasync.errors import AbortedError, BadStateError, FencedError
+from zcasync.errors import FencedError
 from zcasync.job.aside import Missing
-from zcasync.job.callables import is_persistent
 from zcasync.job.failure import from_exception
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import Trial, tried_elsewhere
@@ -31,11 +28,17 @@ from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
-from zcasync.perform.progress import current
+from zcasync.perform.surroundings import in_own_context
 from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
+from zcasync.supervisor.reactor_calls import (
+    call_in_reactor,
+    call_with_manager,
+    load,
+    refuse_to_jobs,
+)
 from zcasync.zeo.kept_open import keep_open
 
 log = Logger()
@@ -49,18 +52,6 @@ def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
     threading.Thread(
         target=work, args=(oid, do), name=f"reactor job {hex_oid(oid)}", daemon=True
     ).start()
-
-
-def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
-    """As blockingCallFromThread.  Nobody interrupts a thread: what looks like it, the call raises.
-
-    As an AbortedError it is the job's result; else the job's thread would end with nothing stored,
-    and the next pass would begin the job anew, for ever.
-    """
-    try:
-        return blockingCallFromThread(reactor, call, *args)
-    except (KeyboardInterrupt, GeneratorExit) as error:
-        raise AbortedError(f"the call raised {type(error).__name__}") from error
 
 
 class ReactorJobs:
@@ -217,6 +208,7 @@ class ReactorJobs:
             performer = Performer(
                 storage_lost,
                 invoke=self._in_reactor(manager),
+                within=in_own_context,
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
                 sound=attachment.sound,
@@ -256,7 +248,7 @@ class ReactorJobs:
         while True:
             try:
                 catch_up_all(self._db)
-                keep_open(self._db, _refuse_to_jobs)
+                keep_open(self._db, refuse_to_jobs)
                 return JobConnection(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
                 storage_lost(error)
@@ -273,34 +265,9 @@ class ReactorJobs:
         return invoke
 
 
-def _refuse_to_jobs() -> None:
-    """Raise BadStateError where a job runs."""
-    if current() is not None:
-        raise BadStateError("a reactor job cannot close the database of its supervisor")
-
-
 def _ignore_timeout(failure: Failure) -> None:
     failure.trap(Timeout)
 
 
 def _perform(partial: Any, incarnation: Any, performer: Performer) -> None:
     performer.perform_claimed(partial, incarnation)
-
-
-def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:
-    """Call with the job's transaction as the thread's, so that transaction.get() is the job's."""
-    threads = transaction.manager
-    before = threads.manager
-    threads.manager = manager
-    try:
-        value = call(*args, **kwargs)
-        return [Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value]
-    finally:
-        threads.manager = before
-
-
-def load(call: Any, *arguments: Any) -> None:
-    """Load what the call is made with, so that the reactor need not wait for it."""
-    for obj in (getattr(call, "__self__", None), *arguments):
-        if is_persistent(obj):
-            obj._p_activate()

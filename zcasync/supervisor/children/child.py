@@ -20,11 +20,11 @@ from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
 from zcasync.protocol.left_threads import LeftThread, named
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output_marks import LOADING_EXIT_CODE, STACK_SIGNAL
+from zcasync.protocol.output_marks import STACK_SIGNAL
 from zcasync.protocol.waits import Wait
+from zcasync.supervisor.children.end import death_of
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
-from zcasync.supervisor.children.process_info import signal_name
 from zcasync.supervisor.children.process_protocol import Connector
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, ChildState, State
 from zcasync.supervisor.children.timers import cancel
@@ -39,14 +39,6 @@ STACK_SECONDS = 2.0
 LAST_STACK_SECONDS = 0.5
 #: How long a process may go on that has closed its end of the conversation.
 HUNG_UP_SECONDS = 5.0
-#: Signals whose cause the interpreter reports, with its stack, before it dies of them.
-CRASH_SIGNALS = (
-    signal.SIGSEGV,
-    signal.SIGFPE,
-    signal.SIGABRT,
-    signal.SIGBUS,
-    signal.SIGILL,
-)
 #: Why a child is killed that boots when it should end.
 NOT_NEEDED = "not needed any more"
 
@@ -215,6 +207,8 @@ class Child(ChildState):
         self.drain(1, 2)  # all that the jobs have printed is on its way already
         for oid in oids:
             self._output.job_ended(hex_oid(oid))
+        if ending == Ending.SPENT:
+            self.finish()
         self._changed(self)
 
     def was_told(self, notice: Notice) -> None:
@@ -273,24 +267,15 @@ class Child(ChildState):
         return reported if reported in assigned else super().job_id()
 
     def _death(self, status: Any, job: str | None) -> Death:
-        number = getattr(status, "signal", None)
         reason = self._kill_reason
-        if reason is None and number == signal.SIGKILL and self._oom_killed():
+        if (
+            reason is None
+            and getattr(status, "signal", None) == signal.SIGKILL
+            and self._oom_killed()
+        ):
             took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
             reason = f"out of memory: the kernel killed it{took}"
-        code = None if number else getattr(status, "exitCode", 0)
-        has_timed_out = code == LOADING_EXIT_CODE and self._output.has_timed_out
-        if has_timed_out:
-            reason = "what it had to load for its job took longer than load-timeout"
-        return Death(
-            pid=self.pid,
-            exit_code=code,
-            signal=signal_name(number) if number else None,
-            reason=reason,
-            job=job,
-            output=self._output.last(job, has_crashed=has_timed_out or number in CRASH_SIGNALS),
-            stage=self._output.stage or None,
-        )
+        return death_of(self.pid, status, job, reason, self._output)
 
 
 def _died_meanwhile(failure: Failure) -> None:

@@ -222,7 +222,7 @@ class ChildState:
             self.deferred.add(oid)
         else:
             self.deferred.discard(oid)
-            self.jobs_done += ending != Ending.ABSENT
+            self.jobs_done += ending not in (Ending.ABSENT, Ending.SPENT)
         job = EndedJob(oid, ending, detail)
         self.ended.append(job)
         self.unstored = job if ending == Ending.STORAGE else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -187,14 +188,15 @@ def nothing_is_kept() -> Iterator[None]:
     yield
     for kept in KEPT.values():
         if isinstance(kept, Synchronizer):
-            transaction.manager.unregisterSynch(kept)
+            with suppress(KeyError):  # taken back
+                transaction.manager.unregisterSynch(kept)
 
 
 @pytest.fixture
 def account(bench: Bench) -> Failing:
     kept: Failing = bench.client.keep(Failing(), "failing")
     KEPT["account"] = lambda: (
-        transaction.get() and bench._thread._job_connection.connection.get(kept._p_oid)
+        transaction.get() and bench._thread._database.job_connection.connection.get(kept._p_oid)
     )
     return kept
 

@@ -12,6 +12,7 @@ from ZODB.POSException import ConflictError
 from tests.jobs import samples
 from tests.jobs.samples import Demo
 from tests.support.sessions import Connect, Session
+from tests.support.storage_errors import of_storage
 from zcasync import Partial
 from zcasync.errors import BadStateError, FencedError, UnstorableError
 from zcasync.interfaces import ACTIVE, COMPLETED
@@ -198,7 +199,7 @@ class Away:
                 self.times -= 1
                 if committed:
                     commit()
-                raise ClientDisconnected("the server is away")
+                raise of_storage(ClientDisconnected("the server is away"))
             commit()
 
         session.transactions.commit = uncertain

@@ -15,6 +15,7 @@ from ZODB.POSException import ConflictError
 from tests.jobs import samples
 from tests.jobs.samples import Demo
 from tests.support.sessions import Connect, FakeClock, Session
+from tests.support.storage_errors import of_storage
 from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -206,7 +207,7 @@ class Away:
             if self.number or committed:
                 commit()
             if not self.number:
-                raise ClientDisconnected("the server is away")
+                raise of_storage(ClientDisconnected("the server is away"))
 
         session.transactions.commit = uncertain
 

@@ -14,6 +14,7 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError, POSKeyError, ReadConflictError
 from zope.interface.verify import verifyObject
 
+from tests.support.storage_errors import of_storage
 from zcasync import Partial
 from zcasync.database.errors import is_storage_lost
 from zcasync.instance.process_identity import ProcessIdentity
@@ -71,7 +72,7 @@ def test_conflicts_are_tried_again_as_often_as_the_policy_says(
     [("default", True), ("exceptions", True), ("forever", True), ("never", False)],
 )
 def test_a_storage_that_is_away_is_waited_for(name: str, answer: bool, question: str) -> None:
-    found = answers(name, question, ClientDisconnected(), "conflicts", 100)
+    found = answers(name, question, of_storage(ClientDisconnected()), "conflicts", 100)
 
     assert found == [answer] * 100
 
@@ -81,10 +82,28 @@ def test_a_storage_that_is_away_is_waited_for(name: str, answer: bool, question:
     [("default", True), ("exceptions", True), ("forever", True), ("never", False)],
 )
 def test_a_storage_that_is_full_is_waited_for(name: str, answer: bool) -> None:
-    full = OSError(28, "No space left on device")
+    full = of_storage(OSError(28, "No space left on device"))
 
     assert answers(name, "commitError", full, "exceptions", 3) == [answer] * 3
-    assert answers(name, "jobError", full, "exceptions", 1) != [True], "a file of the job's own"
+
+
+@pytest.mark.parametrize("question", ["jobError", "commitError"])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), ClientDisconnected(), ConnectionRefusedError()],
+)
+def test_what_looks_like_a_storage_that_is_away_is_counted(error: Exception, question: str) -> None:
+    kind = "conflicts" if isinstance(error, TransientError) else "exceptions"
+
+    assert answers("default", question, error, kind, 20)[-1] is False
+
+
+def test_a_callback_whose_commit_something_else_fails_is_tried_ten_times() -> None:
+    refused = ConnectionRefusedError()
+
+    found = answers("callback", "commitError", refused, "exceptions", 10)
+
+    assert [answer is not False for answer in found] == [True] * 9 + [False]
 
 
 @pytest.mark.parametrize(

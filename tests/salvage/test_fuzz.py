@@ -30,6 +30,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.queues.discard import discard_unreadable
 
 SEEDS = int(os.environ.get("ZCASYNC_DAMAGE_SEEDS", "12"))
+MORE_SEEDS = int(os.environ.get("ZCASYNC_DAMAGE_SEEDS", "1"))
 FIRST = int(os.environ.get("ZCASYNC_DAMAGE_SEED", "0"))
 READING = (
     ("status",),
@@ -78,21 +79,22 @@ def test_damage_of_any_kind_stops_neither_commands_nor_an_engine(
         home.run(*words)
 
 
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + MORE_SEEDS))
 @pytest.mark.parametrize("how", DAMAGES)
 def test_all_jobs_but_the_damaged_ones_run_and_those_can_be_discarded(
-    made: Made, copy: Callable[[], Home], how: Damage
+    made: Made, copy: Callable[[], Home], how: Damage, seed: int
 ) -> None:
-    home, (_, jobs, _), chance = copy(), made, random.Random(4711)
-    hit = {oid for some in jobs.values() for oid in chance.sample(some, 2)}
+    home, (_, jobs, _), chance = copy(), made, random.Random(4711 + seed)
+    hit = sorted({oid for some in jobs.values() for oid in chance.sample(some, 2)})
     for oid in hit:
         home.damage(oid, how, chance)
     with closing(home.open()) as db:
         Survivor(db).work()
         session = Session(db)
         for kind in ("pending", "active", "waiting", "callbacks"):
-            for oid in set(jobs[kind]) - hit:
+            for oid in set(jobs[kind]) - {*hit}:
                 assert session.connection.get(oid).state == COMPLETED, kind
-        for oid in set(jobs["held"]) - hit:
+        for oid in set(jobs["held"]) - {*hit}:
             assert session.connection.get(oid).state == PENDING
         for oid in hit:
             if broken(get(session.connection, oid, PartialRecord)) is not None:

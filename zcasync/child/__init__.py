@@ -4,7 +4,9 @@
     amp.py           the child's side of the AMP connection, in the reactor's thread
     job_queue.py     JobQueue: the jobs that wait, shared by the two threads
     job_thread.py    JobThread: performs the jobs, one after the other
+    job_database.py  JobDatabase: the jobs' databases and connection, made anew where it must be
     batches.py       JobBatch: waiting jobs that share a commit
+    patience.py      how often a job may fail for what is no fault of its own
     read_ahead.py    asks for a job's records when the invalidation of its claim arrives
     reply_buffer.py  sends the ends of short jobs together
     opening.py       opens the databases that the specification names

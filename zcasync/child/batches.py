@@ -66,10 +66,11 @@ class JobBatch:
         while job is not None and partial is not None:
             self.begun.append(job)
             self._announce(job)
-            if group.add(partial):
-                members.append((job, partial))
-            else:
+            performed = group.add(partial)
+            if performed is None:
                 self.alone.append(job)
+            else:
+                members.append((job, performed))
             if group.is_closed or len(members) >= GROUP_LIMIT or seconds() > until:
                 break
             job, partial = self._following()

@@ -9,11 +9,11 @@ import transaction
 from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
+from zcasync.child.job_database import JobDatabase
 from zcasync.child.job_queue import Job, JobQueue
 from zcasync.child.output import write_line
-from zcasync.child.read_ahead import ClaimReadAhead
+from zcasync.child.patience import Patience
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.sync import catch_up_all, manager_database
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
@@ -21,17 +21,13 @@ from zcasync.job.loadable import get
 from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
-from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Tell
 from zcasync.perform.performer import Performer
 from zcasync.perform.reach import load_reach, try_value
+from zcasync.perform.transactions import abort
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
-from zcasync.workers.fence import storage_fence
-from zcasync.zeo.bulk_load import load_ahead, load_all
-from zcasync.zeo.connections import cached
-from zcasync.zeo.storage_fence import fence_process
 
 
 class UnreadableError(ZCAsyncError):
@@ -67,22 +63,24 @@ class JobThread:
         tell: Tell | None = None,
         owns_process: bool = False,
     ) -> None:
-        self._open_databases = open_databases
-        self._incarnation_oid = incarnation
         self._jobs = jobs
         self._ready = ready
         self._begin = begin
         self._ended = ended
         self._watch = watch
-        self._owns_process = owns_process
         self._deferred: Any = None
+        self._patience = Patience()
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
         self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
+        self._database = JobDatabase(
+            open_databases, incarnation, self._storage_wait.use, owns_process
+        )
         self._performer = Performer(
             self._storage_wait,
             hold=self._hold,
-            detach=self._detach,
+            detach=lambda partial: self._database.job_connection.detach(partial),
+            sound=self._database.sound,
             wait=wait,
             timing=self._timing,
             tell=tell,
@@ -98,16 +96,11 @@ class JobThread:
         self._ready()
         while (job := self._jobs.next()) is not None:
             self.perform(job)
-        self._read_ahead.close()
-        self._job_connection.close()
+        self._database.close()
 
     def open(self) -> None:
         """Open the connection."""
-        self._storage_wait.db = self._open_databases()
-        self._job_connection = JobConnection(self._storage_wait.db, self._incarnation_oid)
-        self._read_ahead = ClaimReadAhead(manager_database(self._storage_wait.db))
-        if self._owns_process:
-            fence_process(storage_fence(self._job_connection.connection))
+        self._database.open()
 
     def perform(self, job: Job) -> None:
         """Perform a job, with those behind it where they can share its commit."""
@@ -122,13 +115,13 @@ class JobThread:
         self._report([job.oid], ending, detail=detail)
 
     def _load(self, job: Job) -> Ending:
-        self._job_connection.open()
-        self._catch_up(self._jobs.take_claim_tids())
+        self._database.renew()
+        self._database.catch_up(self._jobs.take_claim_tids())
         if job.value is None:
-            load_reach(self._job_connection.connection.get(job.oid))
+            load_reach(self._database.connection.get(job.oid))
         else:
-            try_value(self._job_connection.connection, *job.value)
-        transaction.abort()
+            try_value(self._database.connection, *job.value)
+        abort(transaction.manager)
         return Ending.SETTLED
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
@@ -142,17 +135,17 @@ class JobThread:
         self._report([job.oid], ending, self._microseconds_since(began), detail)
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
-            self._job_connection.retire()
+            self._database.job_connection.retire()
             self._watch(job.oid, deferred)
 
     def _perform(self, job: Job) -> Ending:
         if job.has_fired:
             self._settle(job)
-            return ending_of(self._job_connection.connection.get(job.oid))
+            return ending_of(self._database.connection.get(job.oid))
         if not self._has_begun:
             self._begin_transaction(job.oid)
         self._has_begun = False
-        partial = get(self._job_connection.connection, job.oid, PartialRecord)
+        partial = get(self._database.connection, job.oid, PartialRecord)
         try:
             if partial._p_changed is None:
                 with loading(Stage.CALL):  # the classes of what it refers to are imported
@@ -163,7 +156,7 @@ class JobThread:
             raise UnreadableError(broken(partial)) from error
         if not isinstance(partial, PartialRecord):
             raise UnreadableError(broken(partial))
-        if not self._performer.perform_claimed(partial, self._job_connection.incarnation):
+        if not self._performer.perform_claimed(partial, self._database.incarnation):
             return Ending.SKIPPED
         return ending_of(partial)
 
@@ -171,16 +164,20 @@ class JobThread:
         """Store a Deferred's value, however long that takes: else the job would run again."""
         while True:
             try:
-                self._job_connection.open()
-                transaction.begin()
-                self._performer.settle(self._job_connection.connection.get(job.oid), job.value)
+                self._database.renew()
+                self._database.begin()
+                self._performer.settle(self._database.connection.get(job.oid), job.value)
                 return
             except NOT_COMMITTED as error:
-                transaction.abort()
+                abort(transaction.manager)
                 self._storage_wait(error)
 
     def _guarded(self, work: Callable[..., Ending], *args: Any) -> tuple[Ending, str]:
-        """Call ``work``; return its ending and '', or for an exception an ending and the reason."""
+        """Call ``work``; return its ending and '', or for an exception an ending and the reason.
+
+        The last of the arguments is the job.  Raises what neither the job nor its storage explains:
+        that ends the process, and is counted as an interruption of the job that was begun.
+        """
         try:
             ending, detail = work(*args), ""
         except FencedError as error:
@@ -189,21 +186,29 @@ class JobThread:
             ending, detail = Ending.UNREADABLE, str(error)
         except SetAside as error:
             ending, detail = Ending.ABSENT, error.missing.as_line()
-        except Exception as error:  # a storage may raise anything; the supervisor tries again later
+        except Exception as error:
+            if not self._patience.lasts(error, args[-1].oid, self._database.connection):
+                raise
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:
             self._storage_wait.works()
+            self._patience.ends(args[-1].oid)
             return ending, detail
-        transaction.abort()
+        abort(transaction.manager)
         return ending, detail[:1000]
 
     def _perform_batch(self, first: Job) -> bool:
         """Perform this job and those behind it in one commit; return False: it has to run alone."""
         if first.has_fired:
             return False
-        batch = JobBatch(self._jobs, self._job_connection, self._performer, self._begin)
+        batch = JobBatch(self._jobs, self._database.job_connection, self._performer, self._begin)
         began = self._timing.seconds()
-        ending, detail = self._guarded(self._run_batch, batch, first)
+        try:
+            ending, detail = self._guarded(self._run_batch, batch, first)
+        except Exception:
+            if batch.begun:
+                raise
+            return False  # alone it is begun before, so that its interruption is counted
         if not batch.begun:
             self._has_begun = ending == Ending.SETTLED
             return False
@@ -214,7 +219,7 @@ class JobThread:
         else:
             self._report(batch.not_deferred(), ending, detail=detail)
         if batch.deferred:
-            self._job_connection.retire()
+            self._database.job_connection.retire()
         for job, deferred in batch.deferred:
             self._report([job.oid], Ending.DEFERRED)
             self._watch(job.oid, deferred)
@@ -230,54 +235,25 @@ class JobThread:
     def _report(
         self, oids: list[bytes], ending: Ending, microseconds: int = 0, detail: str = ""
     ) -> None:
-        get, completions = self._job_connection.connection.get, []
+        get, completions = self._database.connection.get, []
         if ending == Ending.COMPLETED:
             try:
-                if self._job_connection.take_protected():
+                if self._database.job_connection.take_protected():
                     done = [get(oid) for oid in oids]
                     completions = [Completion(one.ended_at or 0, outcome_of(one)) for one in done]
                 else:
                     ending = Ending.SETTLED  # the records decide
             except NOT_COMMITTED:  # the storage has just gone away: the records decide
-                transaction.abort()
+                abort(transaction.manager)
                 ending = Ending.SETTLED
         self._ended(Ended(oids, ending, microseconds, detail, completions))
 
     def _begin_transaction(self, oid: bytes) -> None:
-        self._see_claims(oid)
-        transaction.begin()
-
-    def _see_claims(self, oid: bytes) -> None:
-        """Make sure that the claims of queued jobs can be seen; load all their records at once."""
-        self._job_connection.open()
+        self._database.renew()
         tids = self._jobs.take_claim_tids()
         if tids:
-            last = self._catch_up(tids)
-            load_ahead(self._job_connection.connection, [oid], self._read_ahead.take(last))
-            self._job_connection.protect(oid)
-            self._load_records([oid, *self._jobs.waiting()])
-
-    def _catch_up(self, tids: list[bytes | None]) -> bytes | None:
-        """See these transactions; return the last one, None: one of them is not known."""
-        known = [tid for tid in tids if tid is not None]
-        last = max(known, default=None) if len(known) == len(tids) else None
-        catch_up_all(self._job_connection.connection.db(), last)
-        transaction.begin()
-        return last
-
-    def _load_records(self, oids: list[bytes]) -> None:
-        """Load the records of several jobs with one request, instead of one by one."""
-        if len(oids) > 1:
-            connection = self._job_connection.connection
-            load_all(connection, oids)
-            # A job that was added just now may be newer than what this transaction sees.
-            partials = [cached(connection, oid) for oid in oids]
-            loaded = [one for one in partials if one is not None and one._p_changed is not None]
-            sidecars = [one.stored_sidecar for one in loaded if isinstance(one, PartialRecord)]
-            load_all(connection, [one._p_oid for one in sidecars if one is not None])
-
-    def _detach(self, partial: PartialRecord) -> Callable[[], PartialRecord]:
-        return self._job_connection.detach(partial)
+            self._database.see_claims(tids, [oid, *self._jobs.waiting()])
+        self._database.begin()
 
     def _hold(self, partial: PartialRecord, deferred: Any) -> None:
         self._deferred = deferred

@@ -9,20 +9,35 @@ from ZEO.Exceptions import ClientStorageError
 from ZODB.POSException import ConflictError, POSError, StorageError
 
 from zcasync.errors import HistoryChanged
+from zcasync.zeo.full_disk import REASONS
+from zcasync.zeo.storage_errors import is_marked
 
 #: The errors of a commit that the storage cannot take now: others were first, it is away, full.
 NOT_COMMITTED = (TransientError, StorageError, OSError)
 
 
 def is_storage_lost(error: BaseException | None, committing: bool = True) -> bool:
-    """Return whether an error means that the storage is away or full, so the job has to wait.
+    """Return whether an error of a transaction of our own means that the storage is away or full.
 
-    While the job itself runs only an error of a ZEO client counts: other ones can be about files
-    and storages of the job's own.
+    Nothing but storages takes part in it, and nothing of it is anybody else's code; outside of its
+    commit only an error of a ZEO client counts.
     """
     if isinstance(error, TransientError):
         return isinstance(error, POSError) and not isinstance(error, ConflictError)
     return isinstance(error, NOT_COMMITTED if committing else ClientStorageError)
+
+
+def is_lost_by_storage(error: BaseException | None) -> bool:
+    """Return whether an error of a call, or of its commit, means that its storage is away or full.
+
+    A call and what it has brought into its transaction may raise anything: only what a storage of
+    the call's connection is known to have raised counts (:mod:`zcasync.zeo.storage_errors`).
+    """
+    if not is_marked(error) or not is_storage_lost(error):
+        return False
+    if not isinstance(error, OSError) or isinstance(error, ConnectionError | TimeoutError):
+        return True
+    return error.errno in REASONS  # another one is about a file of the call's own, a blob's
 
 
 def give_up(error: BaseException) -> None:

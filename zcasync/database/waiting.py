@@ -29,6 +29,10 @@ class StorageWait:
         self._sleep = sleep
         self._pause = 0.0
 
+    def use(self, db: Any) -> None:
+        """Wait for this database from now on."""
+        self.db = db
+
     def __call__(self, error: BaseException) -> None:
         if not self._pause:
             why = f"{type(error).__name__}: {error}"

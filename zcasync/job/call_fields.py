@@ -16,7 +16,7 @@ from ZODB.POSException import StorageError
 from zcasync.errors import FOREIGN_CODE, UnloadableArguments
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
-from zcasync.job.field_types import ALL, Check, is_text, needs, one_of, optional
+from zcasync.job.field_types import ALL, Check, is_text, one_of, optional
 from zcasync.job.packed import PLAIN, Packed, is_plain, pack
 from zcasync.text import message_of
 
@@ -29,6 +29,11 @@ def _is_stored_call(value: Any) -> bool:
     return type(value) is str or not is_plain_value
 
 
+def _is_whole(state: dict[str, Any]) -> bool:
+    """Return whether a state has what each one needs; a claim is of a queue's partial only."""
+    return "_call" in state and (state.get("_claim") is None or state.get("_queue") is not None)
+
+
 class CallFields(AttemptFields):
     """The call of a partial."""
 
@@ -39,7 +44,7 @@ class CallFields(AttemptFields):
         "_packed": optional(one_of(Packed)),
         "_args": one_of(tuple),
         "_kwargs": optional(lambda value: type(value) is dict and all(map(is_text, value))),
-        ALL: needs("_call"),
+        ALL: _is_whole,
     }
 
     _name: str | None = None  # of a packed callable

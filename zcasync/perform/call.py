@@ -20,9 +20,11 @@ from zcasync.perform.noted import Noted
 from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
-from zcasync.perform.transactions import Transactions
+from zcasync.perform.transactions import Transactions, manager_of
 from zcasync.retry.fault import Fault, Raised, Repeat
 from zcasync.workers.fence import storage_fence
+from zcasync.zeo.manager_state import ManagerState
+from zcasync.zeo.storage_errors import mark
 from zcasync.zeo.storage_fence import acting_for
 
 #: Exceptions that end a process or its thread, and not the job.
@@ -39,12 +41,18 @@ def call(run: Run) -> tuple[Run, Fault | Delegate | None]:
     """
     if run.refusal is not None:
         return run, run.refusal
-    if run.partial.is_detached:
-        return _call_detached(run)
+    state = ManagerState(manager_of(run.partial))
+    try:
+        return _call_detached(run) if run.partial.is_detached else _call(run, state)
+    finally:
+        state.put_back()
+
+
+def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     transactions = Transactions(run.partial)
     noted = deferred = None
     try:
-        deferred = attempt(run)
+        run, deferred = attempt(run, state)
         if isinstance(deferred, Delegate):
             return run, deferred
         noted = Noted.of(run.partial)
@@ -52,21 +60,25 @@ def call(run: Run) -> tuple[Run, Fault | Delegate | None]:
     except NotLoaded as found:
         transactions.abort()
         return run, refusal_for(run.partial, found.error, run.host)
-    except (FencedError, *NOT_OF_THE_JOB):
-        transactions.abort()
+    except (FencedError, *NOT_OF_THE_JOB) as error:
+        transactions.abort(error)
         raise
     except BaseException as error:  # SystemExit too: what ends a job becomes its result
-        transactions.abort()
+        mark(error, run.partial._p_jar)
+        transactions.abort(error)
         fault = Raised(Failure(error), at_commit=noted is not None)
-        return replace(run, noted=noted, deferred=deferred), fault
+        state.put_back()
+        return replace(run, noted=noted, deferred=deferred).sound(), fault
     return _held(run, deferred), None
 
 
-def attempt(run: Run) -> Any:
+def attempt(run: Run, state: ManagerState) -> tuple[Run, Any]:
     """Make the call and set the result, but commit nothing.
 
-    Return a Deferred that has not fired, a Delegate whose partial is to be performed first, else
-    None.  Raises what the call raises; NotLoaded where its code is missing.
+    Return the run, whose partial is in another connection where the call has closed its own, and a
+    Deferred that has not fired, a Delegate whose partial is to be performed first, or None.  The
+    mode of transactions, which is of ``state``, is put back.  Raises what the call raises;
+    NotLoaded where its code is missing.
     """
     partial = run.partial
     try:
@@ -76,20 +88,23 @@ def attempt(run: Run) -> Any:
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     with running(partial), acting_for(storage_fence(partial._p_jar)):
         value = run.host.invoke(callable_, *args, **kwargs)
+    state.put_back_mode()
     if isinstance(value, Delegate):
         if run.performed is not value.partial and not is_done(value.partial):
-            return value
+            return run, value
         value = value.partial
+    run = run.sound()
+    partial = run.partial
     partial.start()
     assert run.attempts is not None
     run.attempts.record(partial)
     keep_last(partial)
     if is_deferred(value):
         if _is_to_be_held(run, value):
-            return value
+            return run, value
         value = _outcome(run.host, value)
     accept(partial, value)
-    return None
+    return run, None
 
 
 def _call_detached(run: Run) -> tuple[Run, Fault | None]:

@@ -58,10 +58,13 @@ class FollowUp:
 
     def _call(self, run: Run) -> Run | PartialRecord:
         made = self._make(run)
+        partial = self._host.sound(made if isinstance(made, PartialRecord) else made.partial)
+        if self._jar is not None and self._jar.opened is None:  # the call has closed it
+            self._jar = partial._p_jar
         if isinstance(made, PartialRecord):
-            return made
-        self._above.append(replace(run, performed=made.partial))
-        return self._begun(made.partial, made.args)
+            return partial
+        self._above.append(replace(run, performed=partial))
+        return self._begun(partial, made.args)
 
     def _begun(self, partial: PartialRecord, args: tuple[Any, ...]) -> Run | PartialRecord:
         """Return the run of a partial that has to be called; itself where its result is there."""
@@ -101,6 +104,7 @@ class FollowUp:
         while self._above:
             above = self._above.pop()
             if isinstance(above, Run):
+                above = above.sound()
                 Transactions(above.partial).begin()
                 return above
             partial = above.partial

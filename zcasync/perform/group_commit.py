@@ -17,7 +17,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from zcasync.database.commit_once import look_up
-from zcasync.database.errors import is_storage_lost
+from zcasync.database.errors import is_lost_by_storage
 from zcasync.errors import FencedError
 from zcasync.job.callbacks import Delegate
 from zcasync.job.record import PartialRecord
@@ -25,12 +25,15 @@ from zcasync.perform.call import NOT_OF_THE_JOB, attempt
 from zcasync.perform.noted import Noted
 from zcasync.perform.performer import Performer
 from zcasync.perform.run import Run
+from zcasync.perform.transactions import abort
 from zcasync.retry.attempts import Attempts
 from zcasync.retry.decision import decide
 from zcasync.retry.fault import Raised, Repeat
 from zcasync.retry.policy import begins_only_once, is_policy_imported, policy_of
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.manager_state import ManagerState
 from zcasync.zeo.registrations import Registrations
+from zcasync.zeo.storage_errors import mark
 
 #: A group is committed when it has so many jobs or has taken so long, seconds.
 GROUP_LIMIT = 100
@@ -65,10 +68,12 @@ class Group:
 
     def __init__(self, performer: Performer, manager: Any) -> None:
         self.is_closed = self.is_stored = False
+        self._state = ManagerState(manager)
         self.deferred: dict[PartialRecord, Any] = {}
         self._performer = performer
         self._manager = manager
         self._members: dict[PartialRecord, Noted] = {}
+        self._left: list[PartialRecord] = []  # members of a connection that a job has closed
         manager.begin()
         self._transaction = manager.get()
         self._mark()
@@ -78,20 +83,24 @@ class Group:
         self._savepoint = self._transaction.savepoint(optimistic=True)
         self._registrations = Registrations(self._transaction)
 
-    def add(self, partial: PartialRecord) -> bool:
-        """Perform a partial; return False when it was rolled back and has to be run alone.
+    def add(self, partial: PartialRecord) -> PartialRecord | None:
+        """Perform a partial; return None when it was rolled back and has to be run alone.
 
-        Raises FencedError when this process may not commit any more.
+        Else return the partial, in another connection where the call has closed its own.  Raises
+        FencedError when this process may not commit any more.
         """
         host = self._performer.host
         attempts = Attempts(partial, policy_of(partial), host.timing)
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         try:
-            deferred = attempt(run)
+            run, deferred = attempt(run, self._state)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
-                return False
+                return None
+            if run.partial is not partial:
+                self._leave()
+            partial = run.partial
             noted = Noted.of(partial)
             if self._manager.get() is not self._transaction:
                 self.is_closed = True
@@ -100,34 +109,52 @@ class Group:
                 self._mark()
             elif self._members:
                 self._take_out()
-                return False
+                return None
             else:
                 self.is_closed = True  # it has the transaction to itself
-        except (FencedError, *NOT_OF_THE_JOB):
-            self._manager.abort()
+        except (FencedError, *NOT_OF_THE_JOB) as error:
+            abort(self._manager, error)
             raise
         except BaseException as error:  # SystemExit too: it ends this job only
             self._failed(run, error)
-            return False
+            return None
         self._members[partial] = noted
         if deferred is not None:
             self.deferred[partial] = deferred
-        return True
+        return partial
+
+    def _leave_closed(self) -> None:
+        """Leave the members to be run alone where a job has closed their connection."""
+        for partial in list(self._members)[:1]:
+            if Run(partial, self._performer.host).sound().partial is not partial:
+                self._leave()
+
+    def _leave(self) -> None:
+        """Leave the members to be run alone: the records decide whether they are done."""
+        self.is_closed = True
+        self._left += self._members
+        self._members.clear()
+        self.deferred.clear()
 
     def commit(self) -> list[PartialRecord]:
         """Commit; return the members that have to be run alone, because they have no result.
 
         Raises FencedError.  After any other error the records decide.
         """
+        self._leave_closed()
         try:
             self._manager.commit()
-        except (FencedError, *NOT_OF_THE_JOB):
-            self._manager.abort()
+        except (FencedError, *NOT_OF_THE_JOB) as error:
+            abort(self._manager, error)
             raise
         except BaseException as error:  # alone, the member at fault raises it again
-            self._manager.abort()
-            if is_storage_lost(error):
+            for partial in list(self._members)[:1]:
+                mark(error, partial._p_jar)
+            abort(self._manager, error)
+            if is_lost_by_storage(error):
                 self._performer.host.storage_lost(error)
+        finally:
+            self._state.put_back()
         alone = look_up(self._manager, self._not_stored, self._performer.host.storage_lost)
         for partial in alone:
             self.deferred.pop(partial, None)
@@ -137,7 +164,7 @@ class Group:
                 if noted.is_stored(partial):  # else another process has ended it, and has told that
                     self._performer.tell_end(partial)
                 self._performer.follow_up(partial)
-        return alone
+        return alone + self._left
 
     def _not_stored(self) -> list[PartialRecord]:
         """Return the members whose records do not have the group's commit."""
@@ -148,14 +175,19 @@ class Group:
         ]
 
     def _failed(self, run: Run, error: BaseException) -> None:
-        if self._manager.get() is not self._transaction:
+        self._state.put_back_mode()
+        has_ended_transaction = self._manager.get() is not self._transaction
+        sound = run.sound()
+        if sound is not run:
+            self._leave()
+        if has_ended_transaction:
             self.is_closed = True
-            self._manager.abort()
+            abort(self._manager, error)
             fault = Raised(Failure(error), repeat=Repeat.NOWHERE)
-            decision = decide(run.partial, fault, run.attempts)
-            self._performer.act(run, fault, decision)
-            return
-        self._take_out()
+            decision = decide(sound.partial, fault, run.attempts)
+            self._performer.act(sound, fault, decision)
+        elif sound is run:
+            self._take_out()
 
     def _take_out(self) -> None:
         """Roll the last member back, with what it has registered; else all members run alone."""
@@ -163,4 +195,4 @@ class Group:
             self._registrations.take_back(self._savepoint.rollback)
         except Exception:  # a participant cannot roll back, for instance
             self.is_closed = True
-            self._manager.abort()
+            abort(self._manager)

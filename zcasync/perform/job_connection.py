@@ -6,16 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 import transaction
+from twisted.logger import Logger
 from ZODB import DB
 
+from zcasync.database.errors import is_lost_by_storage
 from zcasync.database.sync import manager_database
-from zcasync.errors import BadStateError
+from zcasync.errors import FOREIGN_CODE, BadStateError
 from zcasync.job.record import PartialRecord
+from zcasync.perform.transactions import abort
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.undo_guard import CommitChain
-from zcasync.zeo.connections import discard
+from zcasync.zeo.connections import discard, give_up, is_usable
 from zcasync.zeo.fenced import open_fenced
+from zcasync.zeo.manager_state import is_told, tell_only
+from zcasync.zeo.storage_errors import mark
+
+log = Logger()
 
 
 class _ClosedManager:
@@ -33,17 +40,25 @@ class JobConnection:
     """The connection of the data manager's database, fenced by an incarnation.
 
     ``manager`` None: the thread's own transaction manager, so that a job's ``transaction.commit()``
-    commits what it changed.  ``db`` is the main database.
+    commits what it changed.  ``db`` is the main database; ``reopen()`` opens it anew where a job
+    has closed it.
     """
 
     connection: Any
     incarnation: Incarnation
     is_open = False
 
-    def __init__(self, db: DB, incarnation: bytes, manager: Any = None) -> None:
+    def __init__(
+        self,
+        db: DB,
+        incarnation: bytes,
+        manager: Any = None,
+        reopen: Callable[[], DB] | None = None,
+    ) -> None:
         self._db = db
         self._incarnation_oid = incarnation
         self._manager = manager or transaction.manager.manager
+        self._reopen = reopen
         self._chain = CommitChain()
         self.open()
 
@@ -51,13 +66,15 @@ class JobConnection:
         """Open the connection (again), fenced or not at all.  Safe to repeat."""
         if self.is_open:
             return
+        if self._reopen is not None and not is_usable(self._db):
+            self._db = self._reopen()
         main = open_fenced(self._db, self._manager)
         try:
             connection = main.get_connection(manager_database(self._db).database_name)
             incarnation = connection.get(self._incarnation_oid)
             fence(connection, incarnation)
         except BaseException:
-            self._manager.abort()
+            abort(self._manager)
             main.close()
             raise
         self._main, self.connection, self.incarnation = main, connection, incarnation
@@ -81,11 +98,65 @@ class JobConnection:
         """Return whether all commits since the last call have protected the ones before."""
         return self._chain.take_intact()
 
+    @property
+    def is_sound(self) -> bool:
+        """True while it is as it was opened, and hears of its manager's transactions."""
+        return (
+            self.connection.opened is not None
+            and self.connection.transaction_manager is self._manager
+            and is_told(self._manager, self.connection)
+            and is_usable(self._db)
+        )
+
+    def sound(self, partial: PartialRecord) -> PartialRecord:
+        """Return the partial in a connection that works: it may have closed its own, or worse.
+
+        Raises what opening another one raises.
+        """
+        self.renew()
+        jar = partial._p_jar
+        if jar is None or jar is self.connection:
+            return partial
+        found: PartialRecord = self.connection.get(partial._p_oid)
+        return found
+
+    def renew(self) -> None:
+        """Open it, or another one in place of one that a job has left as no other can use it.
+
+        Safe to repeat.
+        """
+        if self.is_open and not self.is_sound:
+            self._give_up()
+        self.open()
+
+    def begin(self) -> None:
+        """Begin a transaction, whatever earlier jobs have left with the manager.
+
+        Raises what the connection's storage raises.
+        """
+        try:
+            self._manager.begin()
+        except FOREIGN_CODE as error:
+            mark(error, self.connection)
+            if is_lost_by_storage(error):
+                raise
+            log.failure("something that a job has left is told of no transaction any more")
+            tell_only(self._manager, self._main.connections.values())
+            self._manager.begin()
+
+    def _give_up(self) -> None:
+        self.is_open = False
+        abort(self._manager)
+        fence(self.connection, None)
+        self.connection.chain = None
+        for one in list(self._main.connections.values()):
+            give_up(one, self._manager)
+
     def close(self) -> None:
         """Return it to the database's pool; changes not committed are lost.  Safe to repeat."""
         if self.is_open:
             self.is_open = False
-            self._manager.abort()
+            abort(self._manager)
             fence(self.connection, None)
             self.connection.chain = None
             self._main.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zcasync.database.errors import give_up
+from zcasync.database.errors import NOT_COMMITTED, give_up
 from zcasync.job.callables import call_here
 from zcasync.job.record import PartialRecord
 from zcasync.perform.noted import Noted
@@ -15,6 +15,11 @@ from zcasync.perform.result import refuse_deferred
 from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
 from zcasync.retry.fault import Absent, Refused
+
+
+def itself(partial: PartialRecord) -> PartialRecord:
+    """Return the partial: the ``sound`` of a Host whose connection belongs to the caller."""
+    return partial
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Host:
     it is called for jobs, too.
     ``detach(partial)`` closes the connection, for a call that needs none while it runs, and returns
     a function that opens one and finds the partial in it.
+    ``sound(partial)`` returns a partial in a connection that works: itself where its own does.
     ``timing``: the clock, the pauses and the randomness of attempts.
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
@@ -41,6 +47,7 @@ class Host:
     invoke: Callable[..., Any] = call_here
     hold: Callable[[PartialRecord, Any], None] | None = None
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
+    sound: Callable[[PartialRecord], PartialRecord] = itself
     wait: Callable[[Any], Any] = refuse_deferred
     timing: Timing = field(default_factory=Timing)
     tell: Tell | None = None
@@ -72,6 +79,18 @@ class Run:
     def closed(self) -> Run:
         """Return the same, with nothing left to be called."""
         return replace(self, is_open=False)
+
+    def sound(self) -> Run:
+        """Return the same with its partial in a connection that works.
+
+        Waits for the storage, as the host does.
+        """
+        while True:
+            try:
+                partial = self.host.sound(self.partial)
+                return self if partial is self.partial else replace(self, partial=partial)
+            except NOT_COMMITTED as error:
+                self.host.storage_lost(error)
 
     def hold(self) -> None:
         """Let the process hold the Deferred, if any, whose start is committed."""

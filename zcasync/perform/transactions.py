@@ -8,9 +8,17 @@ from typing import Any
 
 import transaction
 from transaction.interfaces import NoTransaction
+from twisted.logger import Logger
 
+from zcasync.errors import FOREIGN_CODE
 from zcasync.job.arguments import target
 from zcasync.job.record import PartialRecord
+from zcasync.text import message_of
+
+log = Logger()
+
+#: So much of the message of a failed clean-up stands beside the error before it.
+NOTE_CHARACTERS = 500
 
 
 class Transactions:
@@ -21,26 +29,43 @@ class Transactions:
     """
 
     def __init__(self, partial: PartialRecord) -> None:
-        self._manager = manager_of(partial)
+        self.manager = manager_of(partial)
 
     def begin(self) -> None:
         """Begin a new transaction; changes that were not committed are lost."""
-        if self._manager.explicit:
+        if self.manager.explicit:
             with contextlib.suppress(NoTransaction):
-                self._manager.abort()
-        self._manager.begin()
+                abort(self.manager)
+        self.manager.begin()
 
     def commit(self) -> None:
         """Commit the transaction.  Raises what a participant raises."""
-        self._manager.commit()
-        if self._manager.explicit:
-            self._manager.begin()
+        self.manager.commit()
+        if self.manager.explicit:
+            self.manager.begin()
 
-    def abort(self) -> None:
-        """Abort the transaction; changes that were not committed are lost."""
-        self._manager.abort()
-        if self._manager.explicit:
-            self._manager.begin()
+    def abort(self, beside: BaseException | None = None) -> None:
+        """Abort the transaction; changes that were not committed are lost.
+
+        Each participant is told, whatever others raise.  The first error stands in a note of the
+        error ``beside`` which the transaction is aborted for.
+        """
+        abort(self.manager, beside)
+        if self.manager.explicit:
+            self.manager.begin()
+
+
+def abort(manager: Any, beside: BaseException | None = None) -> None:
+    """Abort a manager's transaction; what a participant raises is a note of ``beside``."""
+    try:
+        manager.abort()
+    except NoTransaction:
+        raise
+    except FOREIGN_CODE as error:
+        text = f"{type(error).__name__}: {message_of(error)[:NOTE_CHARACTERS]}"
+        log.warn("cleaning up after a job has failed: {text}", text=text)
+        if beside is not None:
+            beside.add_note(f"Cleaning up after it has failed, too: {text}")
 
 
 def manager_of(partial: PartialRecord) -> Any:

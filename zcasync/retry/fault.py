@@ -15,7 +15,7 @@ from typing import Any
 from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
 
-from zcasync.database.errors import is_storage_lost
+from zcasync.database.errors import is_lost_by_storage
 from zcasync.errors import MissingCode
 from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure
@@ -46,7 +46,7 @@ class Raised:
     @property
     def is_storage_lost(self) -> bool:
         """True when the storage is away or full, so that it has to be waited for."""
-        return is_storage_lost(self.error, committing=self.at_commit)
+        return is_lost_by_storage(self.error)
 
     @property
     def is_the_calls(self) -> bool:

@@ -18,7 +18,7 @@ from ZODB.POSException import ConflictError, InvalidObjectReference
 from zope.component import adapter
 from zope.interface import implementer
 
-from zcasync.database.errors import is_storage_lost
+from zcasync.database.errors import is_lost_by_storage
 from zcasync.errors import UnstorableError
 from zcasync.interfaces import IPartial, IRetryPolicy
 
@@ -28,7 +28,7 @@ CONFLICT_ATTEMPTS = 5
 #: goes on for so many seconds.  Two children that change one object in short jobs meet in half of
 #: their commits, and with five attempts a few of a hundred such jobs would fail for nothing.
 COMMIT_PATIENCE = 10.0
-#: The tenth interruption ends a call.
+#: The tenth interruption ends a call, and the tenth commit of a callback that something else fails.
 INTERRUPTION_LIMIT = 10
 #: The longest pause between two attempts to commit of ``forever``, seconds.
 LONGEST_COMMIT_PAUSE = 60
@@ -72,7 +72,7 @@ class RetryCommonFourTimes:
         self._partial = partial
 
     def jobError(self, failure: Failure, counts: Counts) -> Answer:
-        if is_storage_lost(failure.value, committing=False):
+        if is_lost_by_storage(failure.value):
             return True
         return bool(failure.check(TransientError)) and counts.conflicts < CONFLICT_ATTEMPTS
 
@@ -80,7 +80,7 @@ class RetryCommonFourTimes:
         at_work = getattr(self._partial, "claim", None) is not None
         if at_work and failure.check(ConflictError) and counts.seconds < COMMIT_PATIENCE:
             return True
-        return is_storage_lost(failure.value) or self.jobError(failure, counts)
+        return is_lost_by_storage(failure.value) or self.jobError(failure, counts)
 
     def interrupted(self, counts: Counts) -> Answer:
         return counts.interruptions < INTERRUPTION_LIMIT
@@ -97,11 +97,11 @@ class RetryCommonForever:
         self._partial = partial
 
     def jobError(self, failure: Failure, counts: Counts) -> Answer:
-        lost = is_storage_lost(failure.value, committing=False)
+        lost = is_lost_by_storage(failure.value)
         return lost or bool(failure.check(TransientError))
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
-        if failure.check(TransientError) or is_storage_lost(failure.value):
+        if failure.check(TransientError) or is_lost_by_storage(failure.value):
             return True
         if isinstance(failure.value, UNSTORABLE):
             return False
@@ -122,7 +122,16 @@ class RetryCommonForever:
 
 
 class RetryCallback(RetryCommonForever):
-    """``callback``: as ``forever``, but a callback that kills its processes is ended."""
+    """``callback``: as ``forever``, but ten times only where it kills its processes.
+
+    Also where something in its transaction, other than storages, refuses its commit: meanwhile its
+    process does nothing else.
+    """
+
+    def commitError(self, failure: Failure, counts: Counts) -> Answer:
+        again = super().commitError(failure, counts)
+        is_its_own = not failure.check(TransientError) and not is_lost_by_storage(failure.value)
+        return again if not is_its_own or counts.exceptions < INTERRUPTION_LIMIT else False
 
     def interrupted(self, counts: Counts) -> Answer:
         return counts.interruptions < INTERRUPTION_LIMIT
@@ -163,7 +172,7 @@ class _RetryExceptions(RetryCommonFourTimes):
         return self._delays.after(counts.exceptions)
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
-        if failure.check(TransientError) or is_storage_lost(failure.value):
+        if failure.check(TransientError) or is_lost_by_storage(failure.value):
             return super().commitError(failure, counts)
         return not isinstance(failure.value, UNSTORABLE) and self.jobError(failure, counts)
 

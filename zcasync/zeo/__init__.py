@@ -38,6 +38,8 @@ Objects are loaded, and their connections are notified of what others commit:
 Transactions are shared:
 
 - ``registrations``: what code registers with a transaction, to be taken back with its changes
+- ``manager_state``: the mode and the synchronizers of a transaction manager, to be put back
+- ``storage_errors``: the errors that a storage has raised, and nobody else in the transaction
 
 And ``upstream`` lists every name of ZEO and ZODB that these files depend on, with the versions that
 were checked.

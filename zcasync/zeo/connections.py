@@ -48,6 +48,23 @@ def discard(connection: Any) -> None:
     connection._storage.release()
 
 
+def is_usable(db: Any) -> bool:
+    """Return whether neither a database nor one beside it was closed."""
+    return hasattr(db, "storage") and all(hasattr(one, "storage") for one in db.databases.values())
+
+
+def give_up(connection: Any, manager: Any) -> None:
+    """Leave a connection of this manager's whose state somebody has changed: nobody gets it again.
+
+    One that is open for somebody else is theirs now.
+    """
+    if connection.opened is not None and connection.transaction_manager is manager:
+        manager.registerSynch(connection)  # closing it expects that
+        connection.close()
+    if connection.opened is None and is_usable(connection.db()):
+        discard(connection)
+
+
 def view_end(connection: Any) -> bytes | None:
     """Return the first transaction id that the connection's present transaction does not see.
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from zcasync.errors import FencedError
 from zcasync.zeo.connections import has_changes, use_class_factory
+from zcasync.zeo.storage_errors import MarksStorageErrors
 from zcasync.zeo.storage_fence import StorageFence, active, fenced_already
 
 ClassFactory = Callable[[Any, str, str], Any]
 
 
-class Fenced:
+class Fenced(MarksStorageErrors):
     """A mixin for a connection's class; its commits check the ``incarnation`` it is given.
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before
@@ -34,7 +35,7 @@ class Fenced:
 
     def tpc_begin(self: Any, transaction: Any) -> None:
         """Begin a commit; the storage has to fence it only where no connection does."""
-        begin = super().tpc_begin  # type: ignore[misc]
+        begin = super().tpc_begin
         if any(_is_fenced(one) for one in self.connections.values()):
             fenced_already(begin, transaction)
         else:
@@ -48,7 +49,7 @@ class Fenced:
             self.readCurrent(incarnation)
         if self.chain is not None and has_changes(self):
             self.chain.write()
-        super().commit(transaction)  # type: ignore[misc]
+        super().commit(transaction)
 
     def _register(self: Any, obj: object = None) -> None:
         # A job may change only objects of another database: the fence's connection has to join too.

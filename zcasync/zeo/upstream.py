@@ -196,19 +196,20 @@ NAMES: Names = {
     },
     # connections, their pool, and their views of the storage
     "ZODB.Connection:Connection": {
-        **_attributes("_added _cache _creating _needs_to_join _normal_storage _reader"),
+        **_attributes(
+            "_added _cache _creating _needs_to_join _normal_storage _reader _registered_objects "
+            "_savepoint_storage _storage before connections opened"
+        ),
         "_register": "(self, obj=None)",
         "_resetCache": "(self)",
-        "_registered_objects": None,
-        "_savepoint_storage": None,
-        "_storage": None,
-        "before": None,
         "commit": "(self, transaction)",
-        "connections": None,
+        "get": "(self, oid)",
         "get_connection": "(self, database_name)",
         "new_oid": "(self)",
         "readCurrent": "(self, ob)",
+        "setstate": "(self, obj)",
         "tpc_begin": "(self, transaction)",
+        "tpc_finish": "(self, transaction)",
         "tpc_vote": "(self, transaction)",
     },
     "ZODB.Connection:TmpStore": {"creating": None},
@@ -245,9 +246,11 @@ NAMES: Names = {
     "transaction._transaction:Transaction": _attributes(
         "_after_abort _after_commit _before_abort _before_commit _data _resources _synchronizers"
     ),
+    "transaction._manager:TransactionManager": _attributes("_synchs explicit unregisterSynch"),
     "transaction.weakset:WeakSet": {
         "add": "(self, obj)",
         "as_weakref_list": "(self)",
+        "data": None,
         "remove": "(self, obj)",
     },
 }

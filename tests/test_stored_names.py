@@ -36,10 +36,12 @@ CLASSES = {
     "zcasync.database.receipts.Receipt",
     "zcasync.datamanager.DataManager",
     "zcasync.instance.process_identity.ProcessIdentity",
+    "zcasync.job.callback_pages.CallbackPage",
     "zcasync.job.failure.StoredFailure",
     "zcasync.job.packed.Packed",
     "zcasync.job.history.AttemptHistory",
     "zcasync.job.record.Sidecar",
+    "zcasync.job.values.Boxed",
     "zcasync.job.values.LargeValue",
     "zcasync.partial.Partial",
     "zcasync.queues.lane.Inbox",
@@ -134,7 +136,8 @@ def put_what_a_client_puts(session: Session) -> None:
     """A call with callbacks and annotations, one that looks for its worker, and one that waits."""
     partial = session.queue.put(Partial(samples.echo, 1, key=2), retry="forever")
     partial.annotations["note"] = "annotated"
-    partial.addCallbacks(samples.note, samples.handle)
+    for _ in range(65):  # more than its own record holds
+        partial.addCallbacks(samples.note, samples.handle)
     for _ in range(300):  # so many pages that the index of them has a stretch
         session.queue.put(samples.nothing)
     session.queue.put(patterns.where(samples.make_seven, samples.make_six))

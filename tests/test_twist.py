@@ -1,6 +1,8 @@
 """twist.Partial: a call that touches stored objects in a connection of its own."""
 
+import functools
 import threading
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +16,7 @@ from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.FileStorage import FileStorage
 
-from tests.jobs import samples
+from tests.jobs import methods, samples
 from tests.support.sessions import ONE, Connect, Session
 from zcasync import twist
 from zcasync.database import waiting
@@ -143,6 +145,51 @@ def test_objects_have_to_be_committed(session: Session) -> None:
     session.connection.add(fresh)
     with pytest.raises(ValueError, match="must be committed before"):
         twist.Partial(samples.nothing, fresh)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "an override",
+        "super",
+        "private",
+        "undecorated",
+        "a lambda",
+        "bound to the object",
+        "partialmethod",
+        "a functools.partial of super",
+        "a functools.partial of a bound function",
+        "the object",
+    ],
+)
+def test_a_method_is_called_as_it_was_given(name: str, session: Session) -> None:
+    get, answer = methods.METHODS[name]
+    assert call(twist.Partial(get(session.keep(methods.Document())))) == answer
+
+
+def is_of(connection: Any, obj: Any) -> bool:
+    """Tell the connection of an object."""
+    return obj._p_jar is connection
+
+
+class Called(samples.Demo):
+    """A persistent object that is called itself."""
+
+    def __call__(self) -> Any:
+        return self._p_jar
+
+
+def test_a_method_is_one_of_the_object_in_the_call_s_connection(session: Session) -> None:
+    document, tree = session.keep(methods.Document()), session.keep(methods.Tree(), "tree")
+    bound = types.MethodType(lambda own: own._p_jar is not session.connection, document)
+    assert call(twist.Partial(bound)) is True
+    assert call(twist.Partial(functools.partial(bound))) is True
+    whole = functools.partial(is_of, session.connection, document)
+    assert call(twist.Partial(whole)) is False
+    assert call(twist.Partial(session.keep(Called(), "called"))) is not session.connection
+    assert call(twist.Partial(tree.insert_of_base(), "a", "b")) == 1
+    session.sync()
+    assert tree["a"] == "b"
 
 
 def test_an_object_need_not_be_loaded(session: Session, demo: samples.Demo) -> None:

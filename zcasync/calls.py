@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Unpack
 
+from zope.component import getGlobalSiteManager
+
 from zcasync.database.client import open_client
 from zcasync.datamanager import DataManager
 from zcasync.datamanager import find as find_manager
@@ -59,8 +61,13 @@ open.__module__ = put.__module__ = find.__module__ = "zcasync"
 
 
 def _manager(context: Any) -> DataManager:
-    """Return the data manager that serves ``context``.  Raises LookupError."""
-    manager: Any = context if IDataManager.providedBy(context) else IDataManager(context, None)
+    """Return the data manager that serves ``context``.  Raises LookupError.
+
+    The adapters are those of the process, not of the current site, whose storage may be away.
+    """
+    manager: Any = context
+    if not IDataManager.providedBy(context):
+        manager = getGlobalSiteManager().queryAdapter(context, IDataManager)
     if manager is None:
         connection = context if hasattr(context, "root") else getattr(context, "_p_jar", None)
         manager = None if connection is None else find_manager(connection)

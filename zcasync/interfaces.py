@@ -112,7 +112,11 @@ class IPackage(Interface):
     """The package ``zcasync``: what applications call, and their jobs."""
 
     def configure():
-        """Register the adapters, once for each process; never replaces the application's."""
+        """Register the adapters, once for each process; never replaces the application's.
+
+        That is in the global registry, where zcasync looks for adapters: in no local site, which
+        would have to be the current one of each process that puts or runs calls.
+        """
 
     def open(home=None):
         """Return a client, a ``ZODB.DB``, of the database of a home; None: ``$INSTANCE_HOME``.
@@ -225,7 +229,11 @@ class IPartialQueue(Interface):
         transaction add up, and a call that sets its user, extension data or data is committed
         alone.
         ``detached=True`` makes the call without a connection, with plain arguments only
-        (ValueError).  ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
+        (ValueError).
+        ``isolate=True`` has it performed in a child that has begun no other job, and begins none
+        behind it; its callbacks, and attempts that follow at once, run there too.  ValueError in
+        the reactor queue, whose calls have no process of their own, and with ``batch=True``.
+        ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
         or ``"module:attribute"``) and that is called with the partial; a number: so many times
         again after an exception (0 is one attempt), with the pauses of ``"exceptions"``; a
@@ -294,8 +302,13 @@ class IPartial(Interface):
         "process could call.  Getting it: MissingCallable where it cannot be imported.  Either: "
         "NotAllowed where the database has rules that do not name it."
     )
-    args = Attribute("Positional arguments, a mutable sequence while PENDING.")
-    kwargs = Attribute("Keyword arguments, a mutable mapping while PENDING.")
+    args = Attribute(
+        "Positional arguments, a mutable sequence while PENDING.  From the put on they are those "
+        "that were put, whatever happens to the objects that were given: each attempt at the call "
+        "has values of its own, and readers have others.  Stored objects are the same for all.  "
+        "UnstorableError at the put for one of more than 16 MB."
+    )
+    kwargs = Attribute("Keyword arguments, a mutable mapping while PENDING; kept as ``args``.")
     retry_policy = Attribute(
         "The name of the IRetryPolicy, None for the default one.  Setting it (see "
         "IPartialQueue.put): BadStateError unless PENDING, ValueError for what cannot be found."
@@ -312,9 +325,10 @@ class IPartial(Interface):
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(
         "The value that the callable returned, or a twisted Failure without live frames; None "
-        "before CALLBACKS.  Read-only.  A returned partial is waited for, and its result is taken; "
-        "one that cannot end before this one, or that is in no queue and was never put, so that "
-        "nobody would ever call it, makes the result a Failure with a BadStateError."
+        "before CALLBACKS.  Read-only: changing the value changes nothing that is stored, and each "
+        "callback is given one of its own.  A returned partial is waited for, and its result is "
+        "taken; one that cannot end before this one, or that is in no queue and was never put, so "
+        "that nobody would ever call it, makes the result a Failure with a BadStateError."
     )
     started = Attribute(
         "The moment at which the last attempt began: an aware datetime in UTC; None: before the "

@@ -152,6 +152,8 @@ MADE_BY = {
     "PartialRecord.renew": "retry retry_claimed",
     "PartialRecord.rewrite": "retire claim_by_a",
     "PartialRecord.ensure_sidecar": "claim_by_a add_callback",
+    "CallbackList.add_callback": "add_callback wait_for",
+    "CallbackList.keep_callbacks": "retry retry_claimed",
     "PartialRecord.hand_result_to": "wait_for",
     "UndoGuard.write": "complete wait_for reschedule",
     # Of a salvage, in the place of what is missing or damaged: no operation can read that.

@@ -19,10 +19,11 @@ from zcasync.interfaces import (
     IPartialFactory,
 )
 from zcasync.job.again import require_over
+from zcasync.job.arguments import result_for
 from zcasync.job.callbacks import adopt, choose
 from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.ids import id_of
-from zcasync.job.placement import require_placed
+from zcasync.job.placement import keep, require_placed
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import hide, require_arguments, secret_of
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
@@ -172,18 +173,18 @@ def choice(success: Any, failure: Any, retry: Any) -> Partial:
 def attach_callback(partial: Partial, callback: Partial, retry: Any) -> Partial:
     """Let ``callback`` be called with the partial's result; return it."""
     if partial._p_jar is not None:
-        require_placed(callback, partial._p_jar)
+        keep(require_placed(callback, partial._p_jar))
     set_retry(callback, retry)
     require_later(callback, partial)
     callback.become_callback_of(partial)
     sidecar = partial.ensure_sidecar()
-    sidecar.callbacks += (callback,)
+    sidecar.add_callback(callback)
     if partial._p_jar is not None and callback._p_jar is None:
         # So that its commits are those of our connection, and that objects of another database can
         # refer to it.
         partial._p_jar.add(callback)
     if partial.state == COMPLETED:
-        direct.perform(callback, (partial.result,))
+        direct.perform(callback, (result_for(callback, partial),))
     elif partial._p_jar is not None and partial._p_oid is not None and not partial._p_changed:
         # The rule for the instant of completion: completing a partial writes its record, so one of
         # two concurrent transactions fails and, when repeated, sees the other one's change.

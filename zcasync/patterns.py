@@ -67,7 +67,14 @@ def run_where(
         left = max(0, outer.deadline - clock.now()) * clock.MICROSECOND
         wait = min(wait, left)
         begin_by = left - wait
-    queue.put(again, begin_by=begin_by, delay=wait, batch=outer.is_batch, secret=outer.secret)
+    queue.put(
+        again,
+        begin_by=begin_by,
+        delay=wait,
+        batch=outer.is_batch,
+        isolate=outer.is_isolated,
+        secret=outer.secret,
+    )
     return again
 
 

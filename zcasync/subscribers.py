@@ -9,7 +9,7 @@ from typing import Any
 
 import transaction
 from twisted.logger import Logger
-from zope.component import adapter, provideUtility, queryUtility
+from zope.component import adapter, getGlobalSiteManager
 from zope.event import notify
 from zope.processlifetime import IDatabaseOpened
 
@@ -114,10 +114,11 @@ def instance_uuid() -> Any:
 
     Where the application has registered none, the home's is registered.
     """
-    worker = queryUtility(IUUID, name="instance")
+    registry = getGlobalSiteManager()
+    worker = registry.queryUtility(IUUID, name="instance")
     if worker is None:
         worker = getUUID()
-        provideUtility(worker, IUUID, name="instance")
+        registry.registerUtility(worker, IUUID, name="instance")
     return worker
 
 

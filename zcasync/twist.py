@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import transaction
@@ -21,8 +23,9 @@ from zcasync.database import receipts
 from zcasync.database.commit_once import commit_once
 from zcasync.database.waiting import LimitedWait
 from zcasync.errors import UnstorableError
-from zcasync.job.callables import is_persistent
+from zcasync.job.callables import is_persistent, load_form
 from zcasync.job.failure import from_exception, sanitize
+from zcasync.job.methods import METHODS, method_form
 from zcasync.job.values import has_references
 from zcasync.workers.fence import fence, storage_fence
 from zcasync.zeo.fenced import open_fenced
@@ -93,11 +96,14 @@ class Partial:
         self._db: Any = None
         self._fence: _Reference | None = None
         self._acting = active()
-        owner = getattr(call, "__self__", None)
-        if is_persistent(owner):
-            self._call: Any = (self._refer(owner), call.__name__)
+        while isinstance(call, functools.partial):
+            args, kwargs, call = (*call.args, *args), {**call.keywords, **kwargs}, call.func
+        self._bind: Callable[[Any], Any] | None = None  # makes the method of an object found again
+        if isinstance(call, METHODS) and is_persistent(call.__self__):
+            self._bind = _bound_as(call)
+            self._call = self._refer(call.__self__)
         else:
-            self._call = call
+            self._call = self._refer(call)
         self._args = tuple(map(self._refer, args))
         self._kwargs = {name: self._refer(value) for name, value in kwargs.items()}
         #: The reactor to use; None: the installed one.
@@ -194,13 +200,19 @@ class Partial:
     def _make(
         self, find: Callable[[Any], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if isinstance(self._call, tuple):
-            reference, name = self._call
-            call = getattr(find(reference), name)
-        else:
-            call = self._call
+        call = find(self._call)
+        if self._bind is not None:
+            call = self._bind(call)
         named = {name: find(value) for name, value in {**self._kwargs, **kwargs}.items()}
         return call(*map(find, self._args), *map(find, args), **named)
+
+
+def _bound_as(method: Any) -> Callable[[Any], Any]:
+    """Return a function that makes the same method of another connection's object."""
+    if isinstance(method, MethodType):
+        return functools.partial(MethodType, method.__func__)
+    name = method_form(method)[1]
+    return lambda owner: load_form((owner, name))
 
 
 def hides_objects(value: Any) -> bool:

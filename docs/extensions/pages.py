@@ -30,6 +30,7 @@ UNITS = {
     "days": "days",
     "DottedNameConversion": "a dotted name",
     "folder": "a path",
+    "isolation": "none, job",
     "memory": "bytes, KB, MB, GB",
     "rule": "a dotted name",
     "seconds": "seconds",
@@ -117,4 +118,6 @@ def _shown(default: Any) -> str:
     """Return a default as it would be written into the file."""
     if default is None or default == ():
         return "unset"
+    if isinstance(default, str):
+        return default
     return str(default).lower() if isinstance(default, bool) else f"{default:g}"

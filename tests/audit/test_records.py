@@ -12,7 +12,8 @@ from ZODB import DB
 from ZODB.Connection import TransactionMetaData
 from ZODB.MappingStorage import MappingStorage
 
-from tests.jobs.basic import Counter
+from tests.jobs.basic import Counter, echo
+from tests.support.damage import overwrite
 from tests.support.fixtures import with_manager
 from tests.support.scenes import Fickle, claim, end, put, serve
 from tests.support.sessions import Session
@@ -20,6 +21,8 @@ from zcasync import Partial
 from zcasync.audit.finding import Finding, Kind
 from zcasync.audit.inspection import inspect
 from zcasync.audit.repair import repair
+from zcasync.errors import UnloadableArguments
+from zcasync.perform.performer import Performer
 from zcasync.queues.client_lane import FIRST
 
 Find = Callable[[], list[Finding]]
@@ -84,6 +87,46 @@ def test_a_job_that_refers_to_what_is_not_there_is_named(session: Session, find:
     [found] = find()
     assert (found.kind, found.oid) == (Kind.MISSING, partial._p_oid)
     assert f"{int.from_bytes(counter._p_oid):#x}" in found.problem
+
+
+def put_large(session: Session) -> tuple[Partial, Any]:
+    """A job that waits with a large argument, and the record of that."""
+    partial = session.queue.put(Partial(echo, b"x" * 10_000))
+    session.commit()
+    return partial, partial.argument_forms[0][0].box
+
+
+def test_a_job_whose_large_argument_is_gone_is_named_and_fails_alone(
+    session: Session, find: Find
+) -> None:
+    partial, box = put_large(session)
+    delete(session, box)
+    [found] = find()
+    assert (found.kind, found.oid) == (Kind.MISSING, partial._p_oid)
+    assert f"{int.from_bytes(box._p_oid):#x}" in found.problem
+
+    session.activate(partial)
+    Performer().perform(partial)
+    assert partial.result.check(UnloadableArguments)
+    assert "the args[0] of tests.jobs.basic.echo cannot be loaded: there is no record" in str(
+        partial.result.value
+    )
+    assert find() == []
+
+
+def test_a_large_argument_that_cannot_be_loaded_is_named_and_its_job_fails_alone(
+    session: Session, find: Find
+) -> None:
+    partial, box = put_large(session)
+    overwrite(session.connection.db().storage, box._p_oid, lambda data: data[:100])
+    session.connection.cacheMinimize()
+    session.sync()
+    assert [(one.kind, one.oid) for one in find()] == [(Kind.BROKEN, box._p_oid)]
+
+    session.activate(partial)
+    Performer().perform(partial)
+    assert partial.result.check(UnloadableArguments)
+    assert "the args[0] of tests.jobs.basic.echo cannot be loaded" in str(partial.result.value)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -1,4 +1,4 @@
-"""docs/reliability.rst: each promise has a limit and tests that exist."""
+"""docs/reliability.rst: each promise has a limit, each act an answer, and tests that exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import pytest
 from tests.docs.tables import ROOT, TEST, require_tests, rows
 
 TEXT = (ROOT / "docs" / "reliability.rst").read_text()
-TABLE = rows(TEXT.split(".. list-table::", 1)[1].split("\nThe chaos suite\n", 1)[0])
+PROMISES, REST = TEXT.split("\nWhat a job may do to its process\n", 1)
+TABLE = rows(PROMISES.split(".. list-table::", 1)[1])
+ACTS = rows(REST.split("\nThe chaos suite\n", 1)[0])
 
 
 def test_the_document_has_promises() -> None:
@@ -20,5 +22,15 @@ def test_a_promise_has_a_limit_and_tests_that_exist(row: list[str]) -> None:
 
     assert promise
     assert limit
+    assert require_tests(held_by)
+    assert TEST.sub("", held_by).strip() == ""
+
+
+@pytest.mark.parametrize("row", ACTS, ids=lambda row: row[0][:60])
+def test_an_act_of_a_job_has_an_answer_and_tests_that_exist(row: list[str]) -> None:
+    act, answer, held_by = row
+
+    assert act
+    assert answer
     assert require_tests(held_by)
     assert TEST.sub("", held_by).strip() == ""

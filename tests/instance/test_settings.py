@@ -53,7 +53,11 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "allow": ("app.jobs", "entry-points app"),
         "resolve_conflicts": ("counters", "shop.Stock"),
     }
-    values = {name: 7 + n for n, name in enumerate(fields)} | {"spare": False} | several
+    values = (
+        {name: 7 + n for n, name in enumerate(fields)}
+        | {"spare": False, "isolate": "job"}
+        | several
+    )
     lines = [
         f"{name.replace('_', '-')} {one}"
         for name, value in values.items()
@@ -122,6 +126,7 @@ def test_memory_has_units(tmp_path: Path) -> None:
         ("spare perhaps", "perhaps"),
         ("memory-limit 0", "'0' is not a number of bytes above 0"),
         ("memory-limit much", "much"),
+        ("isolate queue", "'queue' is neither none nor job"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, lines: str, expected: str) -> None:

@@ -40,6 +40,7 @@ from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.performer import Performer
 from zcasync.retry.attempts import Timing
+from zcasync.retry.stock import INTERRUPTION_LIMIT
 from zcasync.workers.incarnation import Incarnation
 
 FORTH = [PENDING, ACTIVE, CALLBACKS, COMPLETED]
@@ -91,6 +92,7 @@ class Interleavings(RuleBasedStateMachine):
         self.performers: dict[str, Actor] = {}
         self.seen: dict[bytes, str] = {}
         self.a_client_died = False
+        self.kills = 0
 
     @initialize(
         kind=st.sampled_from(["counts", "raises", "returns inner"]), clients_last=st.booleans()
@@ -129,9 +131,13 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.performers)
     @rule(name=names)
     def kill(self, name: str) -> None:
-        """End a child; the engine recovers what it was at, and claims it again."""
-        if name not in self.performers:
+        """End a child; the engine recovers what it was at, and claims it again.
+
+        Not so often that this ends a callback.
+        """
+        if name not in self.performers or self.kills + 1 == INTERRUPTION_LIMIT:
             return
+        self.kills += 1
         actor = self.performers.pop(name)
         self.actors.remove(actor)
         actor.crash()

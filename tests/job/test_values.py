@@ -14,11 +14,19 @@ from zcasync.job.values import INLINE_LIMIT_BYTES, RESULT_LIMIT_BYTES, LargeValu
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 1, 1.5, "text", b"bytes", [1, {2: (3,)}], "x" * 5000, Demo(), {1, 2}],
+    [None, True, 1, 1.5, "text", b"bytes", (1, (2,)), "x" * 5000, Demo(), frozenset([1, 2])],
     ids=lambda value: type(value).__name__,
 )
 def test_small_values_are_stored_as_they_are(value: object) -> None:
     assert storable(value) is value
+
+
+@pytest.mark.parametrize("value", [[1, {2: (3,)}], {1, 2}, ([1],)], ids=repr)
+def test_what_a_job_could_still_change_is_stored_as_a_copy(value: object) -> None:
+    stored = storable(value)
+
+    assert stored == value
+    assert stored is not value
 
 
 @pytest.mark.parametrize(
@@ -30,7 +38,7 @@ def test_large_values_get_a_record_of_their_own(value: object) -> None:
     stored = storable(value)
 
     assert isinstance(stored, LargeValue)
-    assert stored.value is value
+    assert stored.value == value
 
 
 @pytest.mark.parametrize(

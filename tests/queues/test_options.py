@@ -38,6 +38,32 @@ def test_delays_that_make_no_sense_are_refused(session: Session, fake_clock: Fak
     assert len(session.queue) == 0
 
 
+def test_isolate_is_kept_only_where_it_is_asked_for(session: Session) -> None:
+    alone = session.queue.put(samples.nothing, isolate=True)
+    other = session.queue.put(samples.nothing, isolate=False)
+    assert alone.is_isolated
+    assert not other.is_isolated
+    assert "_isolated" not in other.__getstate__()
+
+
+def test_isolate_wins_over_what_the_queue_says_of_batches(session: Session) -> None:
+    session.queue.batch = True
+    assert not session.queue.put(samples.nothing, isolate=True).is_batch
+    with pytest.raises(ValueError, match="isolate and batch exclude each other"):
+        session.queue.put(samples.nothing, isolate=True, batch=True)
+
+
+def test_no_reactor_call_has_a_process_of_its_own(session: Session) -> None:
+    for put_one in (
+        lambda: session.manager.reactor.put(samples.nothing, isolate=True),
+        lambda: session.manager.reactor.put_many([samples.nothing], isolate=True),
+        lambda: put(session.manager, samples.nothing, queue="reactor", isolate=True),
+    ):
+        with pytest.raises(ValueError, match="put it in the thread queue"):
+            put_one()
+    assert len(session.manager.reactor) == 0
+
+
 def test_an_unknown_option_is_refused_with_the_nearest_name(session: Session) -> None:
     wrong: dict[str, Any] = {"begin_afer": None}
     with pytest.raises(TypeError, match=r"no option 'begin_afer': did you mean begin_after\?"):

@@ -1,9 +1,12 @@
 """Putting calls in a queue: what is accepted, what is refused, when it will run."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from types import FunctionType
 from typing import Any
 
 import pytest
+from zope.interface import implementedBy
+from zope.interface.registry import Components
 
 from tests.jobs import samples
 from tests.jobs.samples import Demo
@@ -11,7 +14,7 @@ from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.datamanager import PartialQueue
 from zcasync.errors import BadCallable
-from zcasync.interfaces import PENDING
+from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.queues import put as queue_put
 
 
@@ -213,10 +216,12 @@ def test_a_function_that_is_put_many_times_is_another_partial_each_time(
 def test_an_adapter_of_a_function_makes_a_partial_for_each_put(
     queue: PartialQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def adapt(call: Any, default: None) -> Partial:
+    def adapt(call: Any) -> Partial:
         return Partial(call, "an argument of the adapter's")
 
-    monkeypatch.setattr(queue_put, "IDataManagerPartial", adapt)
+    registry = Components()
+    registry.registerAdapter(adapt, [implementedBy(FunctionType)], IDataManagerPartial)
+    monkeypatch.setattr(queue_put, "getGlobalSiteManager", lambda: registry)
     partials = queue.put_many([samples.note] * 2)
 
     assert partials[0] is not partials[1]

@@ -228,7 +228,6 @@ class Inspection:
 def _leads_to(partial: Any) -> Iterator[PartialRecord]:
     """Yield the partials that one leads to and that are not over for that."""
     if unusable(partial) is None and partial.state != COMPLETED:
-        sidecar = partial.sidecar
-        yield from () if sidecar is None else sidecar.callbacks
+        yield from partial.stored_callbacks
         if partial.waits_for is not None:
             yield partial.waits_for

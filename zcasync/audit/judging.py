@@ -29,8 +29,9 @@ def unusable(partial: Any) -> str | None:
     Raises what a storage raises that cannot answer now.
     """
     problem = broken(partial)
-    if problem is None and partial.sidecar_problem is not None:
-        return f"the record of its callbacks {partial.sidecar_problem.removeprefix('its record ')}"
+    if problem is None and partial.callbacks_problem is not None:
+        why = partial.callbacks_problem.removeprefix("its record ")
+        return f"the record of its callbacks {why}"
     return problem
 
 

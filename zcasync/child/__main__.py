@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import signal
 import sys
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 from twisted.internet import stdio
 
 from zcasync import clock
-from zcasync.child import output
+from zcasync.child.descriptors import move
+from zcasync.child.streams import Streams
 from zcasync.database.errors import say_it_once
 from zcasync.protocol import lifeline
 from zcasync.protocol.child_spec import ChildSpec
-from zcasync.protocol.output_marks import STACK_SIGNAL, new_mark
+from zcasync.protocol.output_marks import new_mark
 from zcasync.registry import configure
 
 TO_CHILD_FD = 3
@@ -26,12 +26,12 @@ def main() -> None:
     """Boot, then perform jobs until the supervisor asks the child to end, or is gone."""
     spec = ChildSpec.from_text(sys.argv[1])
     lifeline.own_group()
-    lifeline.leave_with_parent(spec.parent, LIFELINE_FD, signal.SIGKILL)
-    faulthandler.enable(all_threads=True)
-    faulthandler.register(STACK_SIGNAL, all_threads=True)
+    streams = Streams(new_mark())
+    # Inherited: whoever dies first, the pipe then kills those that are left of the group.
+    pipe = move(LIFELINE_FD, inherited=True)
+    lifeline.leave_with_parent(spec.parent, pipe, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
-    mark = new_mark()
-    streams = output.install(mark)
+    streams.report_crashes()
     say_it_once()
     configure()  # a job's module that registers its own adapters is imported later, and wins
 
@@ -42,9 +42,15 @@ def main() -> None:
     connect: Any = stdio.StandardIO
 
     from zcasync.child.amp import ChildProtocol
+    from zcasync.child.process import JobProcess
 
-    connect(ChildProtocol(running, spec, streams, mark), TO_CHILD_FD, FROM_CHILD_FD)
-    running.run(installSignalHandlers=False)
+    process = JobProcess(running, streams, pipe)
+    protocol = ChildProtocol(running, spec, process)
+    connect(protocol, move(TO_CHILD_FD), move(FROM_CHILD_FD))
+    try:
+        running.run(installSignalHandlers=False)
+    finally:
+        protocol.end_without_reactor()
 
 
 if __name__ == "__main__":

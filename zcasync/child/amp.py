@@ -4,49 +4,50 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from ampoule.child import AMPChild
 from twisted.internet.threads import blockingCallFromThread
 
-from zcasync.child import output
+from zcasync.child.isolation import Isolation
 from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
 from zcasync.child.opening import opener
+from zcasync.child.process import EXIT_BOOT_FAILED, EXIT_REACTOR, JobProcess
 from zcasync.child.reply_buffer import ReplyBuffer
+from zcasync.child.surroundings import of_child
+from zcasync.child.threads import JobThreads
+from zcasync.child.waits import WaitNews
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
+from zcasync.perform.surroundings import Surroundings
 from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
-
-#: Exit codes that the supervisor can tell apart.
-EXIT_BOOT_FAILED = 70
+from zcasync.protocol.waits import Wait
 
 
 class ChildProtocol(AMPChild):  # type: ignore[misc]
     """The child's AMP protocol: answers the supervisor while a job runs."""
 
-    def __init__(self, reactor: Any, spec: ChildSpec, streams: tuple[Any, ...], mark: str) -> None:
+    def __init__(self, reactor: Any, spec: ChildSpec, process: JobProcess) -> None:
         super().__init__()
-        self._mark = mark
         self._reactor = reactor
-        self._streams = streams
+        self._process = process
+        self._streams = process.streams
         self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
         self._parts: list[bytes] = []  # of a value that is to be tried
-        self._replies = ReplyBuffer(
-            reactor, lambda ended: self.callRemote(commands.Ended, **ended.as_dict())
-        )
+        surroundings = Surroundings(of_child(process.streams), process.call)
+        self._replies = ReplyBuffer(reactor, self._send_ended)
+        self._open = opener(spec)
         self._thread = JobThread(
-            opener(spec),
+            self._open_databases,
             bytes.fromhex(spec.incarnation),
             self._jobs,
             ready=self._ready,
@@ -55,7 +56,12 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             watch=self._watch,
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
             tell=self._tell,
+            say=self._streams.say,
+            invoke=surroundings.invoke,
             owns_process=True,
+            observe=WaitNews(self._waits),
+            isolation=Isolation(spec.isolate),
+            within=surroundings.within,
         )
 
     def connectionMade(self) -> None:
@@ -65,6 +71,17 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
         report_to(self._report, has_one_job=True, later=self._later)
 
+    def connectionLost(self, reason: Any) -> None:
+        if not self.shutdown:
+            self.end_without_reactor()
+        super().connectionLost(reason)
+
+    def end_without_reactor(self) -> None:
+        """End the process, unless it was about to end: nothing it reports arrives any more."""
+        if not self.shutdown:
+            why = "the conversation with the supervisor is over: has a job stopped the reactor?"
+            self._process.end(EXIT_REACTOR, why)
+
     # in the job thread
 
     def _work(self) -> None:
@@ -72,23 +89,28 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._thread.run()
         self._reactor.callFromThread(self._leave)
 
+    def _open_databases(self) -> Any:
+        main = self._open()
+        self._process.uses(main)
+        return main
+
     def _failed(self, error: BaseException) -> None:
-        traceback.print_exception(error, limit=20)
-        for stream in self._streams:
-            stream.flush()
-        os._exit(EXIT_BOOT_FAILED)
+        self._process.end(EXIT_BOOT_FAILED, error)
 
     def _ready(self) -> None:
+        self._threads = JobThreads()
         versions = {"python": platform.python_version()}
         pid = os.getpid()
-        self._send_from_thread(commands.Ready, pid=pid, versions=versions, mark=self._mark)
+        self._send_from_thread(
+            commands.Ready, pid=pid, versions=versions, mark=self._streams.stdout.mark
+        )
 
     def _begin(self, oid: bytes, at_once: bool) -> None:
-        output.begin(self._streams, hex_oid(oid), at_once=at_once)
+        self._streams.begin(hex_oid(oid), at_once=at_once)
 
     def _ended(self, ended: Ended) -> None:
-        for stream in self._streams:
-            stream.flush()
+        self._process.put_back()
+        self._streams.flush()
         self._replies.add(ended, is_last=self._jobs.is_empty)
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -100,6 +122,10 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     def _tell(self, notice: Notice) -> None:
         self._send_from_thread(commands.Told, notice=notice.as_dict())
 
+    def _waits(self, wait: Wait | None) -> None:
+        told = None if wait is None else wait.as_dict()
+        self._send_from_thread(commands.Waits, wait=told)
+
     def _watch(self, oid: bytes, deferred: Any) -> None:
         self._jobs.hold(oid)
         self._reactor.callFromThread(
@@ -110,6 +136,10 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._reactor.callFromThread(self._send, command, **arguments)
 
     # in the reactor's thread
+
+    def _send_ended(self, ended: Ended) -> None:
+        self._process.put_back_signals()  # before a job that follows the answer
+        self.callRemote(commands.Ended, **ended.as_dict())
 
     def _send(self, command: Any, **arguments: Any) -> None:
         self._replies.flush()  # messages keep their order
@@ -153,6 +183,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _leave(self) -> None:
         self._replies.flush()
+        left = self._threads.left()
+        if left:
+            self._send(commands.Leaves, threads=[one.as_dict() for one in left])
         self.shutdown = True
-        sys.stdout.flush()
+        self._streams.flush()
         self.transport.loseConnection()

@@ -89,6 +89,10 @@ class JobDatabase:
         self._fence()
         return found
 
+    def require_usable(self, partial: PartialRecord) -> None:
+        """Raise BadStateError where the call has lost its changes: see there."""
+        self.job_connection.require_usable(partial)
+
     def begin(self) -> None:
         """Begin a transaction.  Raises what the storage raises."""
         self.job_connection.begin()

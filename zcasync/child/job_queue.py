@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -80,7 +81,8 @@ class JobQueue:
             while not self._waiting:
                 if self._finished and not self._held:
                     return None
-                self._changed.wait()
+                with contextlib.suppress(BaseException):  # raised here, late, to end an earlier job
+                    self._changed.wait()
             self.busy = True
             return self._waiting.popleft()
 

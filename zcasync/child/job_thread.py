@@ -9,12 +9,11 @@ import transaction
 from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
+from zcasync.child.isolation import Isolation, NoIsolation, NotFresh
 from zcasync.child.job_database import JobDatabase
 from zcasync.child.job_queue import Job, JobQueue
-from zcasync.child.output import write_line
-from zcasync.child.patience import Patience
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.database.waiting import StorageWait
+from zcasync.database.waiting import Observer, StorageWait, unseen
 from zcasync.errors import FencedError, UnstorableError, ZCAsyncError
 from zcasync.job.broken import broken
 from zcasync.job.loadable import get
@@ -22,12 +21,13 @@ from zcasync.job.loading import Stage, loading
 from zcasync.job.outcome import outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.perform.missing import SetAside
-from zcasync.perform.notices import Tell
+from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
 from zcasync.perform.reach import load_reach, try_value
 from zcasync.perform.transactions import abort
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
+from zcasync.zeo.storage_errors import mark
 
 
 class UnreadableError(ZCAsyncError):
@@ -43,8 +43,10 @@ class JobThread:
     ``watch(oid, deferred)`` for a Deferred that a job has returned, whose result comes back through
     ``jobs.add_fired``.  ``wait(deferred)`` returns the value that the Deferred of a callback fires
     with, or raises it.  ``say(text)`` logs; ``timing`` is the clock of this thread and of attempts.
-    ``tell(notice)``: see :class:`zcasync.perform.run.Host`.
+    ``observe``: see :class:`zcasync.database.waiting.StorageWait`.
+    ``host``: further functions of a :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
+    ``isolation`` None: no job has a process of its own.
     """
 
     def __init__(
@@ -58,33 +60,39 @@ class JobThread:
         ended: Callable[[Ended], None],
         watch: Callable[[bytes, Any], None],
         wait: Callable[[Any], Any],
-        say: Callable[[str], None] | None = None,
+        say: Callable[[str], None] = print,
         timing: Timing | None = None,
-        tell: Tell | None = None,
         owns_process: bool = False,
+        observe: Observer = unseen,
+        isolation: Isolation | None = None,
+        **host: Any,
     ) -> None:
         self._jobs = jobs
         self._ready = ready
         self._begin = begin
         self._ended = ended
         self._watch = watch
+        self._isolation = isolation or NoIsolation()
         self._deferred: Any = None
         self._patience = Patience()
         self._has_begun = False  # the transaction in which the next job is to be performed
         self._timing = timing or Timing()
-        self._storage_wait = StorageWait(say or write_line, self._timing.sleep)
+        self._storage_wait = StorageWait(say, self._timing.sleep, observe)
         self._database = JobDatabase(
             open_databases, incarnation, self._storage_wait.use, owns_process
         )
-        self._performer = Performer(
+        self._performer = self._make_performer(wait=wait, **host)
+
+    def _make_performer(self, **host: Any) -> Performer:
+        return Performer(
             self._storage_wait,
             hold=self._hold,
             detach=lambda partial: self._database.job_connection.detach(partial),
             sound=self._database.sound,
-            wait=wait,
+            require_usable=self._database.require_usable,
             timing=self._timing,
-            tell=tell,
             sets_aside=True,
+            **host,
         )
 
     def run(self) -> None:
@@ -95,7 +103,7 @@ class JobThread:
         self.open()
         self._ready()
         while (job := self._jobs.next()) is not None:
-            self.perform(job)
+            self._performer.host.within(self.perform, job)
         self._database.close()
 
     def open(self) -> None:
@@ -104,10 +112,15 @@ class JobThread:
 
     def perform(self, job: Job) -> None:
         """Perform a job, with those behind it where they can share its commit."""
-        if job.is_check:
+        if self._isolation.is_spent and not job.has_fired:
+            self._report([job.oid], Ending.SPENT)
+        elif job.is_check:
             self._check(job)
         elif not self._perform_batch(job):
             self._perform_alone(job)
+        self._isolation.has_begun = True
+        if self._isolation.is_spent:
+            self._report([], Ending.SPENT)
 
     def _check(self, job: Job) -> None:
         self._begin(job.oid, True)
@@ -156,6 +169,7 @@ class JobThread:
             raise UnreadableError(broken(partial)) from error
         if not isinstance(partial, PartialRecord):
             raise UnreadableError(broken(partial))
+        self._isolation.enter(partial)
         if not self._performer.perform_claimed(partial, self._database.incarnation):
             return Ending.SKIPPED
         return ending_of(partial)
@@ -184,10 +198,13 @@ class JobThread:
             ending, detail = Ending.FENCED, str(error)
         except (UnreadableError, UnstorableError) as error:
             ending, detail = Ending.UNREADABLE, str(error)
+        except NotFresh:
+            ending, detail = Ending.SPENT, ""
         except SetAside as error:
             ending, detail = Ending.ABSENT, error.missing.as_line()
         except Exception as error:
-            if not self._patience.lasts(error, args[-1].oid, self._database.connection):
+            mark(error, self._database.connection)
+            if not self._patience.lasts(error, args[-1].oid, self._database.connection.db()):
                 raise
             ending, detail = Ending.STORAGE, f"{type(error).__name__}: {error}"
         else:
@@ -199,7 +216,7 @@ class JobThread:
 
     def _perform_batch(self, first: Job) -> bool:
         """Perform this job and those behind it in one commit; return False: it has to run alone."""
-        if first.has_fired:
+        if first.has_fired or self._isolation.isolates_all:
             return False
         batch = JobBatch(self._jobs, self._database.job_connection, self._performer, self._begin)
         began = self._timing.seconds()

@@ -12,19 +12,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from zcasync.child.output import JobOutput
+from zcasync.child.streams import Streams
 from zcasync.job.loading import Stage
 
 
 class LoadingWatch:
     """Watches the thread that it is made in.
 
-    ``seconds``: so long something may load.  ``streams``: the child's stdout and stderr.
+    ``seconds``: so long something may load.  ``streams``: the child's.
     """
 
-    def __init__(self, seconds: float, streams: tuple[JobOutput, JobOutput]) -> None:
+    def __init__(self, seconds: float, streams: Streams) -> None:
         self._seconds = seconds
-        self._stdout, self._stderr = streams
+        self._streams = streams
         self._thread = threading.get_ident()
         self._is_watching = False
 
@@ -37,7 +37,7 @@ class LoadingWatch:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         self._is_watching = True
-        faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._streams.stderr.fd)
         try:
             yield
         finally:
@@ -46,9 +46,9 @@ class LoadingWatch:
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
-        self._stdout.announce(Stage.RESULT)
+        self._streams.announce(Stage.RESULT)
         try:
             with self._watched():
                 yield
         finally:
-            self._stdout.announce()
+            self._streams.announce()

@@ -275,4 +275,4 @@ def _shown(value: Any) -> str:
         return "\n".join(value)
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int) else f"{value:g}"
+    return str(value) if isinstance(value, int | str) else f"{value:g}"

@@ -136,6 +136,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
 
     failure = found["failure"]
     return [
+        ("Runs", "alone in a child of its own" if found["isolate"] else None),
         ("Worker", found["worker"]),
         ("Engine", found["engine"]),
         ("At work in", found.get("process") and f"process {found['process']}"),
@@ -147,7 +148,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Interrupted", found["interruptions"] or None),
         ("Exceptions", found["counts"]["exceptions"] or None),
         ("Retry policy", found["retry"]),
-        ("Waits for", found["waits_for"]),
+        ("Waits for", found["waits_for"] or progress.wait_text(found.get("wait"))),
         ("Progress", progress.text(found["progress"], found["ended"] is not None)),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),

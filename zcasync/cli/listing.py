@@ -203,5 +203,7 @@ def remark(one: dict[str, Any]) -> str:
         ahead = one.get("ahead")
         reserved = f"behind {ahead} more" if ahead else "begins next"
         return f"{reserved}; {again}" if again else reserved
-    found = one["problem"] or one.get("ending") or progress.text(one.get("progress")) or again
+    waits = progress.wait_text(one.get("wait"))
+    found = one["problem"] or one.get("ending") or (waits and f"waits for {waits}")
+    found = found or progress.text(one.get("progress")) or again
     return cut(found or one.get("reason") or "")

@@ -1,36 +1,42 @@
-"""The progress of running jobs: from the supervisor, else from the last note in the database."""
+"""The progress of running jobs: from the supervisor, else from the last note in the database.
+
+And what the supervisor alone knows: the process, and its wait for the database.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 #: The supervisor answers at once or not at all, and a detail is not worth waiting for.
 ASK_SECONDS = 1.0
 
 
-def live(status: dict[str, Any] | None) -> dict[str, tuple[int, dict[str, Any] | None]]:
-    """Return what a supervisor's status knows of running jobs: id -> process, last report."""
+def live(status: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return what a supervisor's status knows of running jobs: id -> pid, progress, wait."""
     if status is None:
         return {}
     inside = [{"pid": status["pid"], **one} for one in status["reactor_jobs"]]
     said = [*status["children"], *inside]
-    return {one["job"]: (one["pid"], one["progress"]) for one in said if one["job"]}
+    return {one["job"]: one for one in said if one["job"]}
 
 
 def add(jobs: list[dict[str, Any]], supervisor: Any) -> None:
-    """Add ``process`` and ``reserved`` to all jobs, and to active ones their newest report.
+    """Add ``process``, ``wait``, ``reserved`` to all jobs, and to active ones their newest report.
 
     ``supervisor``: a SupervisorProbe.  ``process`` is None for a job that is only claimed, and
-    where no supervisor answers.  A reserved job is claimed, and its call has not begun; of a worker
-    elsewhere the first job of each list is believed to be at work.
+    where no supervisor answers, ``wait`` while its process does not wait for the database.  A
+    reserved job is claimed, and its call has not begun; of a worker elsewhere the first job of each
+    list is believed to be at work.
     """
     known = live(supervisor.status)
     here = None if supervisor.status is None else str(supervisor.worker)
     for job in jobs:
-        job["process"] = None
+        found = known.get(job["id"].rpartition(":")[2], {})
+        job["process"], job["wait"] = None, found.get("wait")
         if job.get("state") == "active":
-            job["process"], report = known.get(job["id"].rpartition(":")[2], (None, None))
-            job["progress"] = report or job["progress"]
+            job["process"] = found.get("pid")
+            job["progress"] = found.get("progress") or job["progress"]
         job["reserved"] = _is_reserved(job, here)
 
 
@@ -39,6 +45,15 @@ def _is_reserved(job: dict[str, Any], here: str | None) -> bool:
         return False
     ahead = job.get("ahead")
     return ahead is not None and (ahead > 0 or job["worker"] == here)
+
+
+def wait_text(wait: dict[str, Any] | None) -> str | None:
+    """Return a wait in words: ``the database since 03:04:05 UTC (3 tries): why``."""
+    if not wait:
+        return None
+    since = datetime.fromisoformat(wait["since"]).astimezone(UTC)
+    tries = "1 try" if wait["tries"] == 1 else f"{wait['tries']:,} tries"
+    return f"the database since {since:%Y-%m-%d %H:%M:%S} UTC ({tries}): {wait['problem']}"
 
 
 def text(progress: dict[str, Any] | None, is_over: bool = False) -> str | None:

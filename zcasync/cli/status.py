@@ -205,8 +205,16 @@ def _print_children(children: list[dict[str, Any]]) -> None:
     from zcasync.cli.output import print_table, size
 
     rows = [
-        (one["pid"], one["state"], one["job"], one["jobs_done"], size(one["rss"]), one["note"])
+        (one["pid"], one["state"], one["job"], one["jobs_done"], size(one["rss"]), _note(one))
         for one in children
     ]
     columns = ("CHILD", "STATE", "JOB", "JOBS DONE", "MEMORY", "NOTE")
     print_table(columns, rows, fold=("NOTE",))
+
+
+def _note(child: dict[str, Any]) -> str | None:
+    """Return what an operator should know of a child besides its state."""
+    from zcasync.cli.progress import wait_text
+
+    waits = wait_text(child["wait"])
+    return child["note"] or (waits and f"waits for {waits}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from zcasync import clock
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up, catch_up_all
 
@@ -13,21 +14,35 @@ from zcasync.database.sync import catch_up, catch_up_all
 STEP = 0.1
 LONGEST_PAUSE = 5.0
 
+#: Told of a wait: what the storage raised last, since when (microseconds since 1970) it raises
+#: something, and how often it has; None instead of the error: it answers.
+Observer = Callable[[BaseException | None, int, int], None]
+
+
+def unseen(error: BaseException | None, since: int, tries: int) -> None:
+    """Observe nothing."""
+
 
 class StorageWait:
     """The wait for a storage: called with what it raised, returns when it answers again.
 
     A storage that answers may still refuse commits, so the pauses grow until ``works`` is called.
-    ``said(text)`` is called once when the wait begins and once when all works again.
+    ``said(text)`` is called once when the wait begins and once when all works again, ``observe`` at
+    each try, in the thread that waits, and when the storage answers.
     """
 
     def __init__(
-        self, said: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+        self,
+        said: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+        observe: Observer = unseen,
     ) -> None:
         self.db: Any = None  # set it before the first call
         self._said = said
         self._sleep = sleep
+        self._observe = observe
         self._pause = 0.0
+        self._since = self._tries = 0
 
     def use(self, db: Any) -> None:
         """Wait for this database from now on."""
@@ -37,14 +52,19 @@ class StorageWait:
         if not self._pause:
             why = f"{type(error).__name__}: {error}"
             self._said(f"waiting for the database, trying again until it works: {why}")
+            self._since, self._tries = clock.now(), 0
         while True:
+            self._tries += 1
+            self._observe(error, self._since, self._tries)
             self._pause = min(LONGEST_PAUSE, self._pause + STEP)
             self._sleep(self._pause)
             try:
                 catch_up(self.db)
+            except NOT_COMMITTED as again:
+                error = again
+            else:
+                self._observe(None, self._since, self._tries)
                 return
-            except NOT_COMMITTED:
-                continue
 
     def works(self) -> None:
         """End the wait: something was stored."""

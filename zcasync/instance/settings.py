@@ -41,6 +41,7 @@ class Settings:
     spare: bool = True
     max_jobs: int = 10_000
     max_age: float = 24 * 3600.0
+    isolate: str = "none"
     recycle_memory: int | None = None
     memory_limit: int | None = None
     frozen_timeout: float = 60.0
@@ -66,6 +67,7 @@ class Settings:
         "spare": "keep one more child booted, which takes the place of one that ends",
         "max_jobs": "a child is replaced after about so many jobs (0: never)",
         "max_age": "a child is replaced after about this time",
+        "isolate": "job: each thread job has a child of its own, which is booted for it (none: no)",
         "recycle_memory": "a child that keeps more after a job is replaced: 300MB (unset: never)",
         "memory_limit": "a child that takes more is killed with its job: 1GB (unset: never)",
         "frozen_timeout": "a child that a signal has stopped for so long is killed",
@@ -77,6 +79,11 @@ class Settings:
         "resolve_conflicts": "classes, or modules of them, whose conflicts the embedded database "
         "server resolves besides those of BTrees",
     }
+
+    @property
+    def isolates_jobs(self) -> bool:
+        """True where each thread job is to have a child of its own."""
+        return self.isolate == "job"
 
 
 @dataclass(frozen=True)
@@ -224,6 +231,13 @@ def memory(text: str) -> int:
     if value <= 0:
         raise ValueError(f"{text!r} is not a number of bytes above 0")
     return value
+
+
+def isolation(text: str) -> str:
+    """Return ``none`` or ``job``.  Raises ValueError."""
+    if text not in ("none", "job"):
+        raise ValueError(f"{text!r} is neither none nor job")
+    return text
 
 
 def folder(text: str) -> str:

@@ -4,7 +4,9 @@ This room knows no queue and no process; it decides nothing about retries and co
 
     fields.py      the stored attributes of a partial, and the questions that they answer
     call_fields.py the callable and the arguments: how they are stored and loaded
+    kept.py        the form of a call that nobody can change, and values made anew of it
     packed.py      values of the application, as pickles of their own
+    copies.py      copies of plain values, and how large these are
     advice.py      what to give a job instead of a request, a file, a lock
     due_fields.py  when it may begin and until when, and by whose clock, among these attributes
     attempt_fields.py  the counts and times of its attempts among these attributes
@@ -15,14 +17,18 @@ This room knows no queue and no process; it decides nothing about retries and co
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
     again.py       a call that is over, and its callbacks, once more
+    callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record
-    callables.py   a callable as a stored name, and the way back
+    callables.py   a callable as it is stored, and the way back
+    names.py       module:qualname, for what can be imported
+    methods.py     bound methods: names that lead back to the very function
+    class_source.py  whether other processes see a method that a class has here
     signature.py   whether the callable takes the arguments
     arguments.py   the parts of a call; loading its callable
     secret.py      the arguments that are shown to nobody
     placement.py   whether all parts of a call can be stored from a connection
-    values.py      whether a value can be stored and loaded again; LargeValue
+    values.py      whether a value can be stored and loaded again; LargeValue, Boxed
     failure.py     StoredFailure: an exception that any process can load
     field_types.py what the attributes of our records can be, checked as they are loaded
     traceback_text.py the text of a traceback, bounded

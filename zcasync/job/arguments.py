@@ -9,46 +9,89 @@ from ZODB.broken import Broken
 
 from zcasync.errors import MissingClass
 from zcasync.job.callables import load_form, require_allowed
+from zcasync.job.completion import waiter
+from zcasync.job.kept import Call, copy_of, named
 from zcasync.job.record import PartialRecord
 
 
+class ResultOf:
+    """The result of a partial as an argument: each attempt is given one of its own.
+
+    ``as_stored``: as it is stored, to be handed on.
+    """
+
+    def __init__(self, partial: PartialRecord, as_stored: bool) -> None:
+        self._partial = partial
+        self._as_stored = as_stored
+
+    def load(self) -> Any:
+        """Return the result.  Raises whatever loading it does."""
+        return self._partial.stored_result if self._as_stored else self._partial.result_anew()
+
+
+def result_for(callback: PartialRecord, partial: PartialRecord) -> ResultOf:
+    """Return what a callback of a partial is called with; as it is stored, to be handed on."""
+    return ResultOf(partial, waiter(callback) is not None)
+
+
 def parts(partial: PartialRecord) -> Iterator[tuple[str, Any]]:
-    """Yield the callable (of a method: its object) and the arguments, each with its name."""
+    """Yield the callable (of a method: its object) and the arguments, each with its name.
+
+    Of what is boxed the box; a callable that is kept, as it is stored.
+    """
     yield "callable", target(partial)
-    for index, value in enumerate(partial._args):
-        yield f"args[{index}]", value
-    for name, value in (partial._kwargs or {}).items():
-        yield f"kwargs[{name!r}]", value
+    yield from named(*partial.argument_forms)
 
 
 def target(partial: PartialRecord) -> Any:
     """Return the object whose method is called; of any other callable its stored form."""
-    call = partial._call
+    call = partial.stored_callable
     return call[0] if isinstance(call, tuple) else call
 
 
 def all_arguments(
     partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of the call: the stored ones, and these behind them."""
-    return (*partial._args, *args), {**(partial._kwargs or {}), **kwargs}
+    """Return the arguments for one attempt: the stored ones, and these behind them.
+
+    What can be changed in them is of this attempt alone.
+    """
+    stored, jar = partial.take_call(), partial._p_jar
+    if not args and not kwargs:
+        return stored.args, {**(stored.kwargs or {})}
+    behind = (one.load() if type(one) is ResultOf else copy_of(one, jar) for one in args)
+    named_behind = {name: copy_of(one, jar) for name, one in kwargs.items()}
+    return (*stored.args, *behind), {**(stored.kwargs or {}), **named_behind}
 
 
 def load_call(partial: PartialRecord) -> Callable[..., Any]:
-    """Return the callable of a partial that is about to be called.
+    """Return the callable of a partial that is about to be called; load its arguments.
 
     Raises NotAllowed, before the callable is imported, and MissingCallable; as MissingClass, naming
     the argument, for an object whose class is gone: the call would be made with a stand-in.  Of
     stored objects the arguments are checked, not what containers hold.
     """
-    require_allowed(partial._p_jar, partial._call)
-    for name, value in parts(partial):
+    ready = partial.ready_call()
+    require_allowed(partial._p_jar, ready.callable)
+    if not ready.is_simple:
+        _require_classes(partial, ready)
+    return load_form(ready.callable)
+
+
+def _require_classes(partial: PartialRecord, ready: Call) -> None:
+    owner = ready.callable[0] if isinstance(ready.callable, tuple) else ready.callable
+    if isinstance(owner, Broken):
+        _refuse(partial, "callable of", _name_of(owner))
+    for name, value in named(ready.args, ready.kwargs):
         if isinstance(value, Broken):
-            kind = type(value)
-            _refuse(partial, f"{name} of", f"{kind.__module__}.{kind.__name__}")
-    for missing in partial.missing_names:
+            _refuse(partial, f"{name} of", _name_of(value))
+    for missing in ready.missing:
         _refuse(partial, "a value in the call of", missing)
-    return load_form(partial._call)
+
+
+def _name_of(stand_in: Broken) -> str:
+    kind = type(stand_in)
+    return f"{kind.__module__}.{kind.__name__}"
 
 
 def _refuse(partial: PartialRecord, what: str, missing: str) -> NoReturn:

@@ -1,24 +1,34 @@
 """CallFields: the stored callable and arguments of a partial, loaded only where they are needed.
 
 Who reads a partial's record loads nothing of the application with it: what is not plain is packed
-in the record, and loaded where the call is made, or its arguments are shown.
+in the record, what is large is boxed in one of its own, and both are loaded where the call is made.
+Each attempt has values of its own; who reads the arguments between attempts has others.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from transaction.interfaces import TransientError
-from ZODB.POSException import StorageError
-
-from zcasync.errors import FOREIGN_CODE, UnloadableArguments
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
 from zcasync.job.field_types import ALL, Check, is_text, one_of, optional
-from zcasync.job.packed import PLAIN, Packed, is_plain, pack
-from zcasync.text import message_of
+from zcasync.job.kept import (
+    Args,
+    Call,
+    Kwargs,
+    Opener,
+    Pickles,
+    copy_of,
+    has_box,
+    keep_arguments,
+    keep_callable,
+    same,
+)
+from zcasync.job.packed import PLAIN, SIMPLE, Packed
+from zcasync.job.values import Boxed, is_short
 
 
 def _is_stored_call(value: Any) -> bool:
@@ -27,6 +37,10 @@ def _is_stored_call(value: Any) -> bool:
         return len(value) == 2 and is_text(value[1])
     is_plain_value = value is None or type(value) in PLAIN or isinstance(value, list | dict)
     return type(value) is str or not is_plain_value
+
+
+#: What is made of the stored fields until the next attempt.
+READINGS = ("_v_ready", "_v_unpacked", "_v_read", "_v_call")
 
 
 def _is_whole(state: dict[str, Any]) -> bool:
@@ -49,16 +63,21 @@ class CallFields(AttemptFields):
 
     _name: str | None = None  # of a packed callable
     _packed: Packed | None = None  # the arguments
+    _v_own: bool = False  # they are the application's own objects: it has not been kept yet
+    _v_ready: Call | None = None  # for the next attempt
+    _v_unpacked: tuple[Args, Kwargs] | None = None
+    _v_read: tuple[Args, Kwargs] | None = None
     _v_call: Any = None
-    _v_unpacked: Any = None
-    _v_missing: tuple[str, ...] = ()
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        self.__dict__["_call"] = store_form(call)
+        own = self.__dict__
+        own["_call"] = store_form(call)
         if args:
-            self.__dict__["_args"] = args
+            own["_args"] = args
         if kwargs:
-            self.__dict__["_kwargs"] = kwargs
+            own["_kwargs"] = kwargs
+        if args or kwargs or isinstance(call, functools.partial):
+            own["_v_own"] = True
 
     @classmethod
     def bind(cls, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Self:
@@ -96,26 +115,44 @@ class CallFields(AttemptFields):
         return self.__dict__.get("_call")
 
     @property
-    def stored_arguments(self) -> tuple[Any, ...]:
+    def stored_arguments(self) -> Args:
         """The positional arguments, as they are stored; none where they are packed.
 
         Those that are packed are the application's: nothing of zcasync's own is among them.
         """
-        return self._args if self._packed is None else ()
+        return self.__dict__.get("_args", ()) if self._packed is None else ()
+
+    @property
+    def argument_forms(self) -> tuple[Args, Kwargs]:
+        """The arguments, with what stands for those that are boxed; loads no box.
+
+        To be looked at, not changed.  Raises UnloadableArguments where they are packed.
+        """
+        if self._packed is None:
+            own = self.__dict__
+            return own.get("_args", ()), own.get("_kwargs")
+        if self._v_unpacked is None:
+            self._v_unpacked = self._opener().load(self._packed, "arguments")
+        return self._v_unpacked
 
     @property
     def is_packed(self) -> bool:
         """True where loading the callable or the arguments runs code of the application."""
-        return self._packed is not None or isinstance(self.__dict__.get("_call"), Packed)
+        return self._packed is not None or isinstance(self.stored_callable, Packed | Boxed)
+
+    @property
+    def is_boxed(self) -> bool:
+        """True where arguments that are not packed have records of their own."""
+        return self._packed is None and has_box(*self.argument_forms)
 
     @property
     def _call(self) -> Any:
         """The stored form of the callable.  Raises UnloadableArguments where it is packed."""
         stored = self.__dict__.get("_call")
-        if not isinstance(stored, Packed):
+        if not isinstance(stored, Packed | Boxed):
             return stored
         if self._v_call is None:
-            self._v_call = self._load(stored, "callable")
+            self._v_call = self._opener().load(stored, "callable")
         return self._v_call
 
     @_call.setter
@@ -123,80 +160,131 @@ class CallFields(AttemptFields):
         self.__dict__["_call"] = call
         if self._name is not None:
             del self._name
-        self._p_changed = True
+        self._become_own()
 
     @property
-    def _args(self) -> tuple[Any, ...]:
-        """The positional arguments.  Raises UnloadableArguments where they are packed."""
+    def _args(self) -> Args:
+        """The positional arguments.  Raises UnloadableArguments where they are packed or boxed."""
         return self._arguments[0]
 
     @_args.setter
-    def _args(self, args: tuple[Any, ...]) -> None:
+    def _args(self, args: Args) -> None:
         self._unpack()
         self.__dict__["_args"] = args
-        self._p_changed = True
+        self._become_own()
 
     @property
-    def _kwargs(self) -> dict[str, Any] | None:
+    def _kwargs(self) -> Kwargs:
         """The keyword arguments; None: there are none.  Raises as ``_args``."""
         return self._arguments[1]
 
     @_kwargs.setter
-    def _kwargs(self, kwargs: dict[str, Any] | None) -> None:
+    def _kwargs(self, kwargs: Kwargs) -> None:
         self._unpack()
         self.__dict__["_kwargs"] = kwargs
-        self._p_changed = True
+        self._become_own()
 
     @property
-    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
-        if self._packed is None:
-            own = self.__dict__
-            return own.get("_args", ()), own.get("_kwargs")
-        if self._v_unpacked is None:
-            self._v_unpacked = self._load(self._packed, "arguments")
-        found: tuple[tuple[Any, ...], dict[str, Any] | None] = self._v_unpacked
-        return found
-
-    def _load(self, packed: Packed, what: str) -> Any:
-        try:
-            value, missing = packed.load_noting(self._p_jar)
-        except (TransientError, StorageError):
-            raise  # the fault of the storage, not of the arguments
-        except FOREIGN_CODE as error:  # all that loading the application's objects raises
-            raise UnloadableArguments(
-                f"the {what} of {self.callable_name} cannot be loaded: "
-                f"{type(error).__name__}: {message_of(error)[:200]}"
-            ) from error
-        self._v_missing += tuple(missing)
-        return value
-
-    @property
-    def missing_names(self) -> tuple[str, ...]:
-        """The dotted names, of classes and functions, that what is packed needs and has not got.
-
-        Known once callable and arguments were loaded.
-        """
-        return self._v_missing
+    def _arguments(self) -> tuple[Args, Kwargs]:
+        """The arguments for who reads them; what is kept is changed by nobody."""
+        args, kwargs = forms = self.argument_forms
+        if self._v_own and not has_box(args, kwargs):
+            return forms
+        if self._v_read is None:
+            opener = self._opener()
+            is_kept = not self._v_own and self._packed is None
+            self._v_read = opener.arguments(args, kwargs, opener.copy if is_kept else same)
+        return self._v_read
 
     def _unpack(self) -> None:
-        """Keep the arguments as they are again, before one of them changes."""
+        """Let the arguments stand in the record again, before one of them changes."""
         if self._packed is not None:
-            args, kwargs = self._arguments
+            args, kwargs = self.argument_forms
             del self._packed
             self.__dict__.update(_args=args, _kwargs=kwargs)
 
+    def _become_own(self) -> None:
+        self._let_go()
+        self.__dict__["_v_own"] = True
+        self._p_changed = True
+
+    # the call of one attempt
+
+    def ready_call(self) -> Call:
+        """Load the call for an attempt that is going to be made, and return it.
+
+        Raises UnloadableArguments.
+        """
+        if self._v_ready is None:
+            self._v_ready = self._load_anew()
+        return self._v_ready
+
+    def take_call(self) -> Call:
+        """Return the call for one attempt, whose values nobody else has seen or will be given.
+
+        Raises UnloadableArguments.
+        """
+        ready, own = self.ready_call(), self.__dict__
+        for name in READINGS:  # the call may read its partial, too
+            own.pop(name, None)
+        return ready
+
+    def _load_anew(self) -> Call:
+        own, packed, call = self.__dict__, self._packed, self.stored_callable
+        args, kwargs = own.get("_args", ()), own.get("_kwargs")
+        is_simple = packed is None and type(call) is str and SIMPLE.issuperset(map(type, args))
+        if is_simple and (kwargs is None or SIMPLE.issuperset(map(type, kwargs.values()))):
+            return Call(call, args, kwargs, is_simple=True)
+        opener = self._opener()
+        make: Callable[[Any], Any] = copy_of if self._v_own else opener.copy
+        if isinstance(call, Packed | Boxed):
+            call = opener.load(call, "callable")
+        elif isinstance(call, functools.partial):
+            call = copy_of(call)
+        if packed is not None:
+            (args, kwargs), make = opener.load(packed, "arguments"), same
+        args, kwargs = opener.arguments(args, kwargs, make)
+        return Call(call, args, kwargs, tuple(opener.missing))
+
+    def _opener(self) -> Opener:
+        return Opener(self.callable_name, self._p_jar)
+
+    # keeping
+
+    def keep_call(self, pickles: Pickles = MappingProxyType({})) -> None:
+        """Keep the call as it is now, whatever the application does with its objects later.
+
+        ``pickles``: those of its parts that have been made already.  Raises UnstorableError.
+        """
+        if not self._v_own:
+            return
+        own = self.__dict__
+        if self._is_immutable():  # as most calls are: they are kept already
+            del own["_v_own"]
+            return
+        name, kept = self.callable_name, {}
+        if isinstance(own["_call"], functools.partial):
+            kept = {"_name": name, "_call": keep_callable(own["_call"], name, pickles)}
+        if self._packed is None:
+            kept |= keep_arguments(*self.argument_forms, name, pickles)
+            own.pop("_args", None)
+            own.pop("_kwargs", None)
+        own.update(kept)
+        self._let_go()
+
+    def _is_immutable(self) -> bool:
+        own = self.__dict__
+        is_named = type(own["_call"]) is str or isinstance(own["_call"], tuple)
+        kwargs = own.get("_kwargs") or {}
+        if self._packed is not None or not (is_named and {str}.issuperset(map(type, kwargs))):
+            return False
+        return all(map(is_short, (*own.get("_args", ()), *kwargs.values())))
+
+    def _let_go(self) -> None:
+        for name in ("_v_own", *READINGS):
+            self.__dict__.pop(name, None)
+
     def __getstate__(self) -> Any:
-        """Return the state to be stored, with arguments that are not plain packed."""
-        state = super().__getstate__()
-        if state is None:
-            return state
-        call = state.get("_call")
-        if isinstance(call, functools.partial):
-            state["_name"] = dotted(call)
-            state["_call"] = pack(call, "callable")
-        args, kwargs = state.get("_args", ()), state.get("_kwargs")
-        if (args or kwargs) and not (is_plain(args) and is_plain(kwargs)):
-            state["_packed"] = pack((args, kwargs), f"call of {self.callable_name}")
-            state.pop("_args", None)
-            state.pop("_kwargs", None)
-        return state
+        """Return the state to be stored, with all that the application could still change kept."""
+        self.keep_call()
+        return super().__getstate__()

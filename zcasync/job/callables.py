@@ -1,7 +1,7 @@
 """Callables: their stored form, and finding them again in the process that calls them.
 
-A function, class or builtin is stored by name, ``module:qualname``, so that a record can be loaded
-where the module is missing; the error then comes when the call is made, in that process.
+A function, class or builtin is stored by its name (:mod:`zcasync.job.names`), a method of a
+persistent object as the object and a name (:mod:`zcasync.job.methods`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from contextlib import nullcontext
-from importlib import import_module
 from typing import Any
 
 from zcasync.allowed import rules_of
-from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable
-from zcasync.job.loading import Stage, loading
-from zcasync.text import message_of, repr_of
+from zcasync.errors import BadCallable, MissingCallable
+from zcasync.job.methods import METHODS, method_form, name_of_class_method
+from zcasync.job.names import find, name_of
+from zcasync.text import repr_of
+
+__all__ = [
+    "call_here", "dotted", "find", "from_dotted", "is_imported", "is_persistent", "load_form",
+    "module_of", "name_within", "require_allowed", "store_form",
+]  # fmt: skip
 
 #: Callables whose names are their own, and no answers of an application's code.
 NAMED = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
@@ -31,110 +35,48 @@ def is_persistent(obj: object) -> bool:
 
 
 def store_form(call: Any) -> Any:
-    """Return the stored form of a callable: a name, an (object, method name) pair, or itself.
+    """Return the stored form of a callable: a name, an (object, name) pair, or itself.
 
-    Raises BadCallable for what no other process could call: lambdas, closures, functions of
-    ``__main__``, methods of objects that are not persistent.
+    The name of a pair is that of a method, or ``module:qualname`` of a function that is called with
+    the object.  Raises BadCallable for what no other process could call, or not the same: lambdas,
+    closures, functions of ``__main__``, methods of objects that are not persistent, methods that no
+    name leads to.
     """
     if type(call) is types.FunctionType:  # first, because nearly all are, and puts may be large
-        return _name_of(call)
+        return name_of(call)
     if not callable(call):
         raise BadCallable(f"{repr_of(call)} is not callable")
-    owner = getattr(call, "__self__", None)
-    if isinstance(call, types.MethodType | types.BuiltinMethodType) and is_persistent(owner):
-        return (owner, call.__name__)
-    if isinstance(call, types.MethodType) and not isinstance(owner, type | types.ModuleType):
-        raise BadCallable(
-            f"{repr_of(call)} is a method of an object that is not persistent: it would run on a "
-            "copy"
-        )
+    if isinstance(call, METHODS):
+        owner = call.__self__
+        if is_persistent(owner):
+            return method_form(call)
+        if isinstance(call, types.MethodType):
+            if isinstance(owner, type):
+                return name_of_class_method(call)
+            if not isinstance(owner, types.ModuleType):
+                raise BadCallable(
+                    f"{repr_of(call)} is a method of an object that is not persistent: it would "
+                    "run on a copy"
+                )
     if isinstance(call, functools.partial):
         store_form(call.func)  # raises for what could not be called
         return call
     if is_persistent(call):
         return call
-    return _name_of(call)
-
-
-def _name_of(call: Any) -> str:
-    module = getattr(call, "__module__", None)
-    qualname = getattr(call, "__qualname__", None)
-    if not module or not qualname:
-        raise BadCallable(f"{repr_of(call)} has no name by which another process could import it")
-    if module == "__main__":
-        spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-        if spec is None or not _leads_to(spec.name, qualname, None):
-            raise BadCallable(
-                f"{qualname} is defined in the script that runs (__main__): move it to a module "
-                "that the supervisor can import"
-            )
-        return f"{spec.name}:{qualname}"
-    if not _leads_to(module, qualname, call):
-        raise BadCallable(
-            f"{module}.{qualname} does not lead back to {repr_of(call)}: lambdas, closures and "
-            "nested functions cannot be called by another process"
-        )
-    return f"{module}:{qualname}"
-
-
-def _leads_to(module: str, qualname: str, call: Any) -> bool:
-    try:
-        found = find(f"{module}:{qualname}")
-    except MissingCallable:
-        return False
-    return call is None or found is call or found == call
-
-
-@functools.lru_cache(maxsize=4096)
-def _parts(name: str) -> tuple[str, tuple[str, ...]]:
-    module, _, qualname = name.partition(":")
-    return module, tuple(qualname.split("."))
-
-
-def find(name: str) -> Callable[..., Any]:
-    """Return the callable that ``module:qualname`` names; import the module when needed.
-
-    Raises MissingCallable, with the cause chained, when there is none.
-    """
-    module_name, path = _parts(name)
-    try:
-        with nullcontext() if module_name in sys.modules else loading(Stage.CALL):
-            # Not taken from there: a module that another thread imports is half there.
-            module = import_module(module_name)
-    except FOREIGN_CODE as error:  # the module's own code may raise anything
-        raise MissingCallable(
-            f"module {module_name!r} of callable {dotted(name)} cannot be imported here: "
-            f"{type(error).__name__}: {message_of(error)[:500]}",
-            missing=_missing_module(error, module_name),
-        ) from error
-    found: Any = module
-    for attribute in path:
-        try:
-            found = getattr(found, attribute)
-        except AttributeError:
-            raise MissingCallable(
-                f"module {module_name!r} has no {'.'.join(path)!r}", missing=dotted(name)
-            ) from None
-    return found  # type: ignore[no-any-return]
-
-
-def _missing_module(error: BaseException, module: str) -> str | None:
-    """Return the module for want of which an import fails; None: it fails by itself.
-
-    One that the module imports counts too: what is missing comes with a deployment, a module that
-    raises something else is there, and no wait mends it.
-    """
-    if not isinstance(error, ImportError):
-        return None
-    return error.name if error.name and isinstance(error.name, str) else module
+    return name_of(call)
 
 
 def load_form(stored: Any) -> Callable[..., Any]:
-    """Return the callable for what :func:`store_form` returned.  Raises MissingCallable."""
+    """Return the callable for what :func:`store_form` returned.  Raises MissingCallable.
+
+    Pickles name it for methods inside of arguments: see :mod:`zcasync.job.packed`.
+    """
     if isinstance(stored, str):
         return find(stored)
     if isinstance(stored, tuple):
         owner, name = stored
+        if ":" in name:
+            return types.MethodType(find(name), owner)
         try:
             return getattr(owner, name)  # type: ignore[no-any-return]
         except AttributeError:
@@ -144,13 +86,21 @@ def load_form(stored: Any) -> Callable[..., Any]:
     return stored  # type: ignore[no-any-return]
 
 
+def module_of(stored: Any) -> str | None:
+    """Return the module in which the stored name of a callable is looked up; None: in none."""
+    name = stored[1] if isinstance(stored, tuple) else stored
+    return name.partition(":")[0] if isinstance(name, str) and ":" in name else None
+
+
 def dotted(stored: Any) -> str:
     """Return a dotted name of a stored callable, for people; never raises, loads no object."""
     if isinstance(stored, str):
         return stored.replace(":", ".")
     if isinstance(stored, tuple):
-        owner = type(stored[0])
-        return f"{owner.__module__}.{owner.__qualname__}.{stored[1]}"
+        owner, name = type(stored[0]), stored[1]
+        if ":" in name:
+            return dotted(name)
+        return f"{owner.__module__}.{owner.__qualname__}.{name}"
     if isinstance(stored, functools.partial):
         return f"functools.partial({name_within(stored)})"
     kind = type(stored)
@@ -173,7 +123,8 @@ def is_imported(name: str | None) -> bool:
 def require_allowed(jar: Any, stored: Any) -> None:
     """Raise NotAllowed where the database of connection ``jar`` has rules that forbid a callable.
 
-    Nothing is imported for that: a method is named by the class of its object.
+    Nothing is imported for that: a method is named by the class of its object, a function that is
+    called with an object by its own name.
     """
     rules = rules_of(jar)
     if rules is not None:

@@ -45,15 +45,18 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
 def is_done(partial: PartialRecord) -> bool:
     """Return whether nothing is left to do here: the partial is finished, or waits for another.
 
-    A completed partial counts as undone while a callback waits that came in the last moment.
+    Nobody does anything for one that cannot be loaded.  A completed partial counts as undone while
+    a callback waits that came in the last moment.
     """
     unseen = [partial]
     while unseen:
         one = unseen.pop()
+        if why_unloadable(one) is not None:
+            continue
         if is_open(one):
             return False
         if one.state != ACTIVE:
-            unseen += one.callbacks
+            unseen += one.stored_callbacks
     return True
 
 
@@ -74,8 +77,9 @@ def complete(partial: PartialRecord) -> None:
 
     The commit fails with a ConflictError when a callback is added at the same time.
     """
-    # The last one first: callbacks run in their order, so it is the last to be done.
-    if partial.state == CALLBACKS and all(map(is_done, reversed(partial.callbacks))):
+    # The last one first: callbacks run in their order, so it is the last to be done, and no other
+    # one is looked at until it is.
+    if partial.state == CALLBACKS and all(map(is_done, reversed(partial.stored_callbacks))):
         close(partial)
 
 
@@ -93,7 +97,8 @@ def waiter(partial: PartialRecord) -> PartialRecord | None:
 
     None, too, where that cannot be loaded: nobody could give it anything.
     """
-    found = partial._args[0] if partial.is_adoption and partial._args else None
+    told = partial.stored_arguments if partial.is_adoption else ()
+    found = told[0] if told else None
     is_usable = isinstance(found, PartialRecord) and why_unloadable(found) is None
     return found if is_usable else None
 

@@ -20,6 +20,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
 from zcasync.job.due_fields import DueFields
+from zcasync.job.failure import StoredFailure
 from zcasync.job.field_types import (
     Check,
     is_bool,
@@ -32,6 +33,7 @@ from zcasync.job.field_types import (
     tuple_of,
 )
 from zcasync.job.loadable import why_unloadable
+from zcasync.job.packed import SIMPLE, Packed, pack
 from zcasync.job.values import loaded
 from zcasync.text import cut, printable
 
@@ -60,6 +62,7 @@ class PartialFields(CallFields, DueFields):
         "_claim": optional(stored("zcasync.workers.incarnation.Incarnation")),
         "_batch": is_bool,
         "_detached": is_bool,
+        "_isolated": is_bool,
         "_secret": lambda value: is_bool(value) or tuple_of(one_of(int, str))(value),
         "_selected": tuple_of(is_uuid),
         "_excluded": tuple_of(is_uuid),
@@ -69,6 +72,7 @@ class PartialFields(CallFields, DueFields):
 
     _state: str = PENDING
     _result: Any = None
+    _v_result: Any = None
     _sidecar: Any = None
     _parent: Self | None = None
     _waits_for: Self | None = None
@@ -76,6 +80,7 @@ class PartialFields(CallFields, DueFields):
     _claim: Any = None
     _batch: bool = False
     _detached: bool = False
+    _isolated: bool = False
     _secret: bool | tuple[str | int, ...] = False
     _selected: tuple[bytes, ...] = ()
     _excluded: tuple[bytes, ...] = ()
@@ -93,6 +98,11 @@ class PartialFields(CallFields, DueFields):
     def is_batch(self) -> bool:
         """True for a call that may share a commit with others."""
         return self._batch
+
+    @property
+    def is_isolated(self) -> bool:
+        """True for a call that is to have a process of its own."""
+        return self._isolated
 
     @property
     def policy_name(self) -> str | None:
@@ -118,10 +128,25 @@ class PartialFields(CallFields, DueFields):
 
     @property
     def result(self) -> Any:
-        """The value or the Failure; None before there is one."""
+        """The value or the Failure; None before there is one.
+
+        All who read it here have the same one, and the record another.
+        """
         if not self.has_result:
             return None
-        return loaded(self._result, self._p_jar)
+        stored = self._result
+        if type(stored) in SIMPLE:
+            return stored
+        if isinstance(stored, Packed):
+            return stored.load(self._p_jar)
+        if self._v_result is None:
+            self._v_result = _anew(stored, self._p_jar)
+        return self._v_result
+
+    def result_anew(self) -> Any:
+        """Return the result, one that nobody else has."""
+        self._v_result = None  # who is given this one may read the other, too
+        return _anew(self._result, self._p_jar)
 
     @property
     def stored_result(self) -> Any:
@@ -144,10 +169,27 @@ class PartialFields(CallFields, DueFields):
     @property
     def callbacks(self) -> tuple[Self, ...]:
         """The callbacks, in the order in which they were added; none that cannot be loaded."""
+        return tuple(one for one in self.stored_callbacks if why_unloadable(one) is None)
+
+    @property
+    def stored_callbacks(self) -> tuple[Self, ...]:
+        """All callbacks, in their order, loaded or not: whoever takes one asks whether it can be.
+
+        So who runs one after the other loads each once, however many there are.
+        """
         sidecar = self.sidecar
-        if sidecar is None or not sidecar.callbacks:
-            return ()
-        return tuple(one for one in sidecar.callbacks if why_unloadable(one) is None)
+        return () if sidecar is None else sidecar.all_callbacks()  # type: ignore[no-any-return]
+
+    @property
+    def callbacks_problem(self) -> str | None:
+        """Why callbacks are missing that the partial may have; None: none are."""
+        problem = self.sidecar_problem
+        return problem if problem or self._sidecar is None else self._sidecar.pages_problem()
+
+    @property
+    def has_callbacks(self) -> bool:
+        """True where there is a callback that can be loaded; looks at no more than it needs."""
+        return any(why_unloadable(one) is None for one in self.stored_callbacks)
 
     @property
     def sidecar(self) -> Any:
@@ -219,3 +261,9 @@ class PartialFields(CallFields, DueFields):
         where = "" if self._p_oid is None else f" {int.from_bytes(self._p_oid):#x}"
         call = cut(printable(self.callable_name))
         return f"<zcasync.partial.Partial{where} {call} {self._state}>"
+
+
+def _anew(stored: Any, jar: Any) -> Any:
+    """Return what a stored result stands for, whose parts nobody else has."""
+    is_failure = isinstance(stored, StoredFailure)
+    return pack(stored, "failure").load() if is_failure else loaded(stored, jar)

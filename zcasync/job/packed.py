@@ -7,11 +7,13 @@ and a supervisor writes the bytes again as they were.  Plain values stay in the 
 
 from __future__ import annotations
 
+import copyreg
 import datetime
 import decimal
 import io
 import uuid
 from collections.abc import Callable, Iterable
+from types import MethodType
 from typing import Any
 
 from persistent import Persistent
@@ -21,6 +23,7 @@ from zodbpickle import binary
 from zodbpickle.fastpickle import Pickler, Unpickler
 
 from zcasync.errors import UnstorableError
+from zcasync.job.callables import is_persistent, load_form, store_form
 from zcasync.job.loading import Stage, loading
 from zcasync.text import message_of
 from zcasync.unpublished import Unpublished
@@ -108,6 +111,7 @@ def pack(value: Any, what: str) -> Packed:
         return None
 
     pickler.persistent_id = persistent_id
+    pickler.dispatch_table = {**copyreg.dispatch_table, MethodType: _reduce_method}
     try:
         pickler.dump(value)
     except Exception as error:  # any object inside may raise an exception of its own kind
@@ -116,6 +120,13 @@ def pack(value: Any, what: str) -> Packed:
             f"{type(error).__name__}: {message_of(error)[:200]}"
         ) from error
     return Packed(out.getvalue(), tuple(references))
+
+
+def _reduce_method(call: MethodType) -> Any:
+    """Return how a method is stored: that of a persistent object as a callable of a partial is."""
+    if is_persistent(call.__self__):
+        return load_form, (store_form(call),)
+    return call.__reduce__()
 
 
 def is_plain(value: Any) -> bool:

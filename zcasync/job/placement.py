@@ -9,9 +9,9 @@ from zcasync.errors import MisplacedError
 from zcasync.interfaces import ASYNC_DATABASE
 from zcasync.job.arguments import parts
 from zcasync.job.callables import is_imported, is_persistent, require_allowed
-from zcasync.job.packed import SIMPLE
+from zcasync.job.packed import Packed
 from zcasync.job.record import PartialRecord
-from zcasync.job.values import has_references, references, require_loadable
+from zcasync.job.values import Boxed, has_references, is_short, references, require_loadable
 
 #: The name of a part, in a message, has no more of its way through callbacks and arguments.
 NAME_CHARACTERS = 200
@@ -27,7 +27,17 @@ def require_plain(partial: PartialRecord) -> None:
             )
 
 
-def require_placed(partial: PartialRecord, jar: Any) -> None:
+#: Partials that were found to be good, with the pickles of their parts that were made for that.
+Checked = list[tuple[PartialRecord, dict[str, Packed]]]
+
+
+def keep(checked: Checked) -> None:
+    """Keep the calls of these partials as they are now, whatever happens to their arguments."""
+    for partial, pickles in checked:
+        partial.keep_call(pickles)
+
+
+def require_placed(partial: PartialRecord, jar: Any) -> Checked:
     """Raise MisplacedError, naming it, for an object that cannot be stored from connection ``jar``.
 
     Raise NotAllowed for a callable that may not be, the partial's own and those of the new partials
@@ -38,14 +48,17 @@ def require_placed(partial: PartialRecord, jar: Any) -> None:
     """
     if partial._p_jar is None and is_bare(partial):
         require_allowed(jar, partial._call)
-        return  # there is nothing that could be in the wrong place
-    _PlacementCheck(jar).check(partial, "item")
+        return []  # there is nothing that could be in the wrong place
+    check = _PlacementCheck(jar)
+    check.check(partial, "item")
+    return check.checked
 
 
 class _PlacementCheck:
     """One check of a partial, its callbacks and the partials inside them."""
 
     def __init__(self, jar: Any) -> None:
+        self.checked: Checked = []
         self._home = jar
         self._family = {id(one) for one in jar.connections.values()}
         name = jar.db().database_name
@@ -74,8 +87,12 @@ class _PlacementCheck:
                 "then keep a reference to it"
             )
         within = "" if name == "item" else f"{_short(name)}."
+        pickles: dict[str, Packed] = {}
         for part, value in parts(partial):
-            self._check_part(f"{within}{part}", value, partial.callable_name)
+            packed = self._check_part(f"{within}{part}", value, partial.callable_name)
+            if packed is not None:
+                pickles[part] = packed
+        self.checked.append((partial, pickles))
         for number, callback in enumerate(partial.callbacks):
             self._unchecked.append((callback, f"{within}callbacks[{number}]"))
 
@@ -84,18 +101,20 @@ class _PlacementCheck:
         if is_imported(partial.policy_name):
             require_allowed(self._home, partial.policy_name)
 
-    def _check_part(self, name: str, value: Any, call: str) -> None:
-        if type(value) in SIMPLE:
-            return
-        require_loadable(value, name, call)
+    def _check_part(self, name: str, value: Any, call: str) -> Packed | None:
+        if is_short(value):
+            return None
+        is_kept = isinstance(value, Packed | Boxed)
+        packed = None if is_kept else require_loadable(value, name, call)
         if isinstance(value, PartialRecord) and value._p_jar is None:
             self._unchecked.append((value, name))
         elif is_persistent(value):
             self._require_reachable(name, value)
         elif self._is_separate:
-            for found in references(value, name):
+            for found in references(packed or value, name):
                 if is_persistent(found):
                     self._check_part(name, found, call)
+        return packed
 
     def _require_reachable(self, name: str, value: Any) -> None:
         jar = value._p_jar

@@ -7,7 +7,7 @@ lists in step.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from persistent import Persistent
 
@@ -15,10 +15,10 @@ from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.attempt_record import AttemptRecord
+from zcasync.job.callback_pages import CallbackList
 from zcasync.job.due_fields import TOLERANCE, possible_put
 from zcasync.job.failure import StoredFailure
-from zcasync.job.field_types import Check, Checked, tuple_of
-from zcasync.job.fields import is_partial
+from zcasync.job.field_types import Checked
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -35,12 +35,9 @@ OF_ONE_LIFE = (
 )  # fmt: skip
 
 
-class Sidecar(Checked, Unpublished, Persistent):  # type: ignore[misc]
+class Sidecar(CallbackList, Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The callbacks and the annotations of one partial."""
 
-    _field_types: ClassVar[dict[str, Check]] = {"callbacks": tuple_of(is_partial)}
-
-    callbacks: tuple[PartialRecord, ...] = ()
     annotations: Any = None
 
 
@@ -56,6 +53,7 @@ class PartialRecord(AttemptRecord):
         *,
         batch: bool = False,
         detached: bool = False,
+        isolate: bool = False,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
@@ -70,6 +68,8 @@ class PartialRecord(AttemptRecord):
             self._batch = True
         if detached:
             self._detached = True
+        if isolate:
+            self._isolated = True
 
     def settle(self, now: int, ahead: int) -> None:
         """Turn the times of a partial that is read for the first time into the reader's.
@@ -174,12 +174,12 @@ class PartialRecord(AttemptRecord):
     def finish(self, result: Any) -> None:
         """Store the (storable) result; move to CALLBACKS where there are any, else to COMPLETED."""
         if result is not None:
-            self._result = result
+            self._result, self._v_result = result, None
         if self._waits_for is not None:
             del self._waits_for
         self._ended = clock.now()
         self.be_aside_no_more()
-        self._move_to(CALLBACKS if self.callbacks else COMPLETED)
+        self._move_to(CALLBACKS if self.has_callbacks else COMPLETED)
 
     def complete(self) -> None:
         """Move to COMPLETED; the caller has checked that all callbacks are done."""
@@ -198,9 +198,10 @@ class PartialRecord(AttemptRecord):
         for name in OF_ONE_LIFE:
             if name in self.__dict__:
                 delattr(self, name)
+        self._v_result = None
         kept = tuple(one for one in self.callbacks if not one.is_adoption)
         if len(kept) < len(self.callbacks):  # what has waited for the result has got it
-            self.ensure_sidecar().callbacks = kept
+            self.ensure_sidecar().keep_callbacks(kept)
 
     def rewrite(self) -> None:
         """Write the record once more, so that what was written before cannot be undone.

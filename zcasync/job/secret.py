@@ -48,9 +48,9 @@ def require_arguments(partial: PartialRecord, secret: Secret) -> None:
     """Raise ValueError for a name or a position that the call has no argument for."""
     if isinstance(secret, bool):
         return
-    names, count = partial._kwargs or {}, len(partial._args)
+    args, kwargs = partial.argument_forms
     for key in secret:
-        if key not in names if isinstance(key, str) else key >= count:
+        if key not in (kwargs or {}) if isinstance(key, str) else key >= len(args):
             raise ValueError(
                 f"secret names argument {key!r}, which the call of {partial.callable_name} does "
                 "not have"
@@ -66,7 +66,8 @@ def hide(partial: PartialRecord, secret: Secret) -> None:
     unseen = [partial]
     while unseen:
         one = unseen.pop()
-        arguments: list[tuple[Any, Any]] = [*enumerate(one._args), *(one._kwargs or {}).items()]
+        args, kwargs = one.argument_forms
+        arguments: list[tuple[Any, Any]] = [*enumerate(args), *(kwargs or {}).items()]
         for key, value in arguments:
             if is_hidden(one._secret, key) and _can_hide(value):
                 value._secret = True
@@ -79,7 +80,7 @@ def keep_hidden(partial: PartialRecord, before: tuple[Any, ...]) -> None:
     All arguments are secret from now on where a secret one has left its position: nobody says where
     it has gone.
     """
-    secret, now = partial._secret, partial._args
+    secret, now = partial._secret, partial.argument_forms[0]
     if not secret:
         return
     keys = secret if isinstance(secret, tuple) else ()

@@ -20,14 +20,16 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
     function that the decorator has made counts, which may take anything.  Imports nothing, and
     loads no object.  ``found``: what names led to, for several checks of one moment.
     """
-    call, args, kwargs = partial._call, partial._args, partial._kwargs
+    call = partial.stored_callable
+    args, kwargs = partial.argument_forms
     if isinstance(call, str):
         if call not in found:
             found[call] = _named(call)
         function = found[call]
     elif isinstance(call, tuple):
         owner, name = call
-        function, args = _of_class(type(owner), name), (owner, *args)
+        function = _named(name) if ":" in name else _of_class(type(owner), name)
+        args = (owner, *args)
     else:
         return
     if type(function) is not FunctionType:

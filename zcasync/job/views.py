@@ -25,9 +25,13 @@ class Args(Unpublished, MutableSequence[Any]):
     def __init__(self, partial: PartialRecord) -> None:
         self._partial = partial
 
+    @property
+    def _forms(self) -> tuple[Any, ...]:
+        return self._partial.argument_forms[0]
+
     def _write(self, items: Iterable[Any]) -> None:
         self._partial.require_pending("args")
-        before, self._partial._args = self._partial._args, tuple(items)
+        before, self._partial._args = self._forms, tuple(items)
         keep_hidden(self._partial, before)
 
     def __getitem__(self, index: Any) -> Any:
@@ -35,20 +39,20 @@ class Args(Unpublished, MutableSequence[Any]):
         return list(found) if isinstance(index, slice) else found
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        items = list(self._partial._args)
+        items = list(self._forms)
         items[index] = value
         self._write(items)
 
     def __delitem__(self, index: Any) -> None:
-        items = list(self._partial._args)
+        items = list(self._forms)
         del items[index]
         self._write(items)
 
     def __len__(self) -> int:
-        return len(self._partial._args)
+        return len(self._forms)
 
     def insert(self, index: int, value: Any) -> None:
-        items = list(self._partial._args)
+        items = list(self._forms)
         items.insert(index, value)
         self._write(items)
 
@@ -57,7 +61,7 @@ class Args(Unpublished, MutableSequence[Any]):
 
     def __repr__(self) -> str:
         secret = self._partial._secret
-        return f"[{', '.join(shown(secret, key, value) for key, value in enumerate(self))}]"
+        return f"[{', '.join(shown(secret, key, value) for key, value in enumerate(self._forms))}]"
 
 
 class Kwargs(Unpublished, MutableMapping[str, Any]):
@@ -66,10 +70,14 @@ class Kwargs(Unpublished, MutableMapping[str, Any]):
     def __init__(self, partial: PartialRecord) -> None:
         self._partial = partial
 
+    @property
+    def _forms(self) -> dict[str, Any]:
+        return self._partial.argument_forms[1] or {}
+
     def _write(self, items: dict[str, Any]) -> None:
         self._partial.require_pending("kwargs")
         self._partial._kwargs = items or None
-        keep_hidden(self._partial, self._partial._args)
+        keep_hidden(self._partial, self._partial.argument_forms[0])
 
     def __getitem__(self, key: str) -> Any:
         return (self._partial._kwargs or {})[key]
@@ -77,25 +85,25 @@ class Kwargs(Unpublished, MutableMapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
             raise TypeError(f"keyword argument names are strings, not {type(key).__name__}")
-        self._write({**self, key: value})
+        self._write({**self._forms, key: value})
 
     def __delitem__(self, key: str) -> None:
-        items = dict(self)
+        items = dict(self._forms)
         del items[key]
         self._write(items)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._partial._kwargs or ())
+        return iter(self._forms)
 
     def __len__(self) -> int:
-        return len(self._partial._kwargs or ())
+        return len(self._forms)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Mapping) and dict(self) == dict(other)
 
     def __repr__(self) -> str:
         secret = self._partial._secret
-        items = [f"{key!r}: {shown(secret, key, value)}" for key, value in self.items()]
+        items = [f"{key!r}: {shown(secret, key, value)}" for key, value in self._forms.items()]
         return f"{{{', '.join(items)}}}"
 
 

@@ -23,7 +23,7 @@ LOADED_LIMIT = 200
 
 def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
     """Raise BadStateError when ``partial``, which has returned ``awaited``, would wait for ever."""
-    if awaited.waits_for is not None and not partial.callbacks:
+    if awaited.waits_for is not None and not partial.has_callbacks:
         # Nobody waits for it, so it closes no ring, and the other one's wait was allowed.
         check_callbacks_current(partial)
         return
@@ -46,7 +46,7 @@ def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
 def require_later(callback: PartialRecord, partial: PartialRecord) -> None:
     """Raise BadStateError when ``callback`` has to be called before ``partial``, to be after it."""
     family = [callback, *alternatives(callback)]
-    if all(one is not partial and not one.callbacks for one in family):
+    if all(one is not partial and not one.has_callbacks for one in family):
         return  # nothing is to be called after it
     if any(above is callback for above in line(partial, lambda one: one.parent)):
         raise BadStateError(
@@ -104,7 +104,7 @@ def _will_be_called(partial: PartialRecord) -> bool:
 
 def _has_callback(parent: PartialRecord, partial: PartialRecord) -> bool:
     """Return whether a partial is its parent's callback, not one of two that it chooses from."""
-    return any(callback is partial for callback in parent.callbacks)
+    return any(callback is partial for callback in parent.stored_callbacks)
 
 
 def _has_chosen(callback: PartialRecord) -> bool:

@@ -4,6 +4,7 @@
     run.py             Host (the functions of the process) and Run (one call on its way)
     noted.py           what one try at a commit has written, to know it by
     notices.py         what is told of a call that fails: an event, and a line for the log
+    surroundings.py    what a call finds around it, put back behind it
     missing.py         code that is not in this process, so that the call has not begun
     begin.py           whether the call may be made; the commit of its start where that comes first
     call.py            one attempt at the call, its result, and their commit
@@ -12,6 +13,7 @@
     reach.py           what is loaded for a call, which a child does first for a reactor job
     follow_up.py       the callbacks, and the partials that wait for the result, to any depth
     group_commit.py    several short jobs in one transaction
+    patience.py        how often a job may fail for what is no fault of its own
     job_connection.py  the fenced connection of a job
     transactions.py    begin, commit and abort, with explicit transaction managers too
     direct.py          calls without a worker, in the caller's own thread

@@ -89,6 +89,7 @@ def attempt(run: Run, state: ManagerState) -> tuple[Run, Any]:
     with running(partial), acting_for(storage_fence(partial._p_jar)):
         value = run.host.invoke(callable_, *args, **kwargs)
     state.put_back_mode()
+    run.host.require_usable(partial)
     if isinstance(value, Delegate):
         if run.performed is not value.partial and not is_done(value.partial):
             return run, value

@@ -15,8 +15,10 @@ from ZODB.POSException import ConflictError
 
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.interfaces import CALLBACKS, PENDING
+from zcasync.job.arguments import result_for
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import close, is_open, waiter
+from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
 from zcasync.perform.begin import begin
 from zcasync.perform.run import Host, Run
@@ -81,13 +83,13 @@ class FollowUp:
         transactions = Transactions(partial)
         while True:
             transactions.begin()
-            callbacks = partial.callbacks
+            callbacks = partial.stored_callbacks
             while number < len(callbacks):
                 callback = callbacks[number]
                 number += 1
-                if _has_more(callback):
+                if why_unloadable(callback) is None and _has_more(callback):
                     self._remember(partial, number)
-                    return self._begun(callback, (_argument(partial, callback),))
+                    return self._begun(callback, (result_for(callback, partial),))
             try:
                 if partial.state == CALLBACKS:
                     close(partial)
@@ -124,12 +126,7 @@ class FollowUp:
 
 def _has_more(partial: PartialRecord) -> bool:
     """Return whether something may be left to do for a partial, here or further below."""
-    return is_open(partial) or (partial.has_result and bool(partial.callbacks))
-
-
-def _argument(partial: PartialRecord, callback: PartialRecord) -> Any:
-    """Return what a callback is called with: the result; as it is stored, to be handed on."""
-    return partial.result if waiter(callback) is None else partial.stored_result
+    return is_open(partial) or (partial.has_result and partial.has_callbacks)
 
 
 def _waiting(partial: PartialRecord) -> PartialRecord | None:

@@ -49,6 +49,7 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         isinstance(partial, PartialRecord)
         and partial.is_batch
         and not partial.is_detached
+        and not partial.is_isolated
         and not partial.interruptions
         and partial.is_claimed_by(incarnation)
         and not partial.callbacks
@@ -94,7 +95,7 @@ class Group:
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         try:
-            run, deferred = attempt(run, self._state)
+            run, deferred = host.within(attempt, run, self._state)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
                 return None
@@ -143,7 +144,7 @@ class Group:
         """
         self._leave_closed()
         try:
-            self._manager.commit()
+            self._performer.host.within(self._manager.commit)
         except (FencedError, *NOT_OF_THE_JOB) as error:
             abort(self._manager, error)
             raise

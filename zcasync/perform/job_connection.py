@@ -19,7 +19,7 @@ from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.undo_guard import CommitChain
 from zcasync.zeo.connections import discard, give_up, is_usable
 from zcasync.zeo.fenced import open_fenced
-from zcasync.zeo.manager_state import is_told, tell_only
+from zcasync.zeo.manager_state import tell, tell_only
 from zcasync.zeo.storage_errors import mark
 
 log = Logger()
@@ -100,13 +100,26 @@ class JobConnection:
 
     @property
     def is_sound(self) -> bool:
-        """True while it is as it was opened, and hears of its manager's transactions."""
+        """True while it is as it was opened."""
         return (
             self.connection.opened is not None
             and self.connection.transaction_manager is self._manager
-            and is_told(self._manager, self.connection)
             and is_usable(self._db)
         )
+
+    def require_usable(self, partial: PartialRecord) -> None:
+        """Raise BadStateError where the call of a partial has done what loses its changes.
+
+        It may close the connection, which is refused while there are any.
+        """
+        for one in self._main.connections.values() if self.is_open else ():
+            if one.opened is None:
+                continue
+            tell(self._manager, one)
+            if one.transaction_manager is not self._manager:
+                raise BadStateError("the job has given its connection another transaction manager")
+        if not is_usable(self._db):
+            raise BadStateError("the job has closed its database, and with that lost its changes")
 
     def sound(self, partial: PartialRecord) -> PartialRecord:
         """Return the partial in a connection that works: it may have closed its own, or worse.
@@ -128,6 +141,8 @@ class JobConnection:
         if self.is_open and not self.is_sound:
             self._give_up()
         self.open()
+        for one in self._main.connections.values():
+            tell(self._manager, one)
 
     def begin(self) -> None:
         """Begin a transaction, whatever earlier jobs have left with the manager.

@@ -130,7 +130,7 @@ class Performer:
         Or return what is to be performed before the call is made again.
         """
         while run.is_open:
-            run, found = call(run)
+            run, found = run.host.within(call, run)
             if isinstance(found, Delegate):
                 return found
             if found is None or self.commits.is_there(run, found):

@@ -18,7 +18,7 @@ from ZODB.utils import z64
 from zcasync.errors import FOREIGN_CODE, UnstorableError
 from zcasync.job.arguments import all_arguments, load_call, parts
 from zcasync.job.broken import broken
-from zcasync.job.callables import is_persistent
+from zcasync.job.callables import is_persistent, module_of
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.loading import Stage, loading
 from zcasync.job.packed import Packed
@@ -93,12 +93,11 @@ def _is_foreign(partial: PartialRecord) -> bool:
     sidecar = partial.sidecar
     if sidecar is not None and (why_unloadable(sidecar) is not None or sidecar.annotations):
         return True
-    if partial.is_packed or not is_policy_imported(partial):
+    if partial.is_packed or partial.is_boxed or not is_policy_imported(partial):
         return True
-    call = partial.stored_callable
-    names = [call.partition(":")[0]] if isinstance(call, str) else []
     stored = list(parts(partial))
-    names += [type(one).__module__ for one in references(stored, "call")]
+    names = [type(one).__module__ for one in references(stored, "call")]
+    names += filter(None, [module_of(partial.stored_callable)])
     return any(name not in sys.modules for name in names)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from zcasync.database.errors import NOT_COMMITTED, give_up
 from zcasync.job.callables import call_here
@@ -16,10 +16,21 @@ from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
 from zcasync.retry.fault import Absent, Refused
 
+T = TypeVar("T")
+
+
+def at_once(work: Callable[..., T], /, *args: Any) -> T:
+    """Return ``work(*args)``."""
+    return work(*args)
+
 
 def itself(partial: PartialRecord) -> PartialRecord:
     """Return the partial: the ``sound`` of a Host whose connection belongs to the caller."""
     return partial
+
+
+def require_nothing(partial: PartialRecord) -> None:
+    """Do nothing: the ``require_usable`` of such a Host."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,8 @@ class Host:
     ``storage_lost(error)`` is called when the storage goes away; it returns once it is back, or
     raises.  A commit that was in doubt is then looked up in the record, never guessed.
     ``invoke(call, *args, **kwargs)`` makes the call itself, in the thread where it has to be made.
+    ``within(work, *args)`` returns ``work(*args)``, an attempt at a call with its commit, and puts
+    back what that has changed around it.
     ``hold(partial, deferred)`` is given a Deferred that a job returned, once it is committed that
     the job has begun; ``Performer.settle`` is to be called with the value that it fires with.
     ``wait(deferred)`` returns the value that the Deferred of a callback fires with, or raises it:
@@ -37,6 +50,7 @@ class Host:
     ``detach(partial)`` closes the connection, for a call that needs none while it runs, and returns
     a function that opens one and finds the partial in it.
     ``sound(partial)`` returns a partial in a connection that works: itself where its own does.
+    ``require_usable(partial)`` raises BadStateError where its call has done what loses changes.
     ``timing``: the clock, the pauses and the randomness of attempts.
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
@@ -45,9 +59,11 @@ class Host:
 
     storage_lost: Callable[[BaseException], None] = give_up
     invoke: Callable[..., Any] = call_here
+    within: Callable[..., Any] = at_once
     hold: Callable[[PartialRecord, Any], None] | None = None
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
     sound: Callable[[PartialRecord], PartialRecord] = itself
+    require_usable: Callable[[PartialRecord], None] = require_nothing
     wait: Callable[[Any], Any] = refuse_deferred
     timing: Timing = field(default_factory=Timing)
     tell: Tell | None = None

@@ -3,6 +3,8 @@
     commands.py        between a supervisor and its children
     arguments.py       AMP argument types: oids, moments, JSON
     outcomes.py        Ending and Ended: how a job can end in a child
+    waits.py           Wait: what a child tells of its wait for the storage
+    left_threads.py    LeftThread: what a child that ends tells of threads of its jobs
     child_spec.py      the specification with which a supervisor starts a child
     control.py         between operators and a supervisor, over the home's control socket
     control_client.py  the operator's side of it, without a reactor

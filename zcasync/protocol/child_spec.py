@@ -18,6 +18,7 @@ class ChildSpec:
 
     ``config``: path of a configuration file, None: the home's own.  ``parent``: pid of the
     supervisor.  ``storage_timeout`` and ``load_timeout``: seconds.
+    ``isolate``: it performs one job only.
     """
 
     home: str
@@ -28,6 +29,7 @@ class ChildSpec:
     #: ZEO servers instead of what the home says: database name -> [addresses, storage name].
     servers: dict[str, Any] | None = None
     load_timeout: float = 120.0
+    isolate: bool = False
 
     def to_text(self) -> str:
         """Return the specification as text, for the command line."""

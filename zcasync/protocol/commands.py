@@ -107,6 +107,26 @@ class Told(amp.Command):  # type: ignore[misc]
     requiresAnswer = False
 
 
+class Waits(amp.Command):  # type: ignore[misc]
+    """A child's message: it waits for its storage, a Wait as a dict, or None: that answers.
+
+    Sent when a wait begins, at its tries, one a second at most, and when it ends.
+    """
+
+    arguments = [(b"wait", Json())]
+    requiresAnswer = False
+
+
+class Leaves(amp.Command):  # type: ignore[misc]
+    """A child's last message, before it ends: the threads that its jobs have left, if any.
+
+    ``threads``: each a LeftThread as a dict.
+    """
+
+    arguments = [(b"threads", Json())]
+    requiresAnswer = False
+
+
 class TakeBack(amp.Command):  # type: ignore[misc]
     """A supervisor's request: revoke the partials that have not begun; return their oids."""
 

@@ -21,6 +21,7 @@ class Ending(StrEnum):
     STORAGE = "storage"  # could not be stored, not even as a failure; try again later
     UNREADABLE = "unreadable"  # its record cannot be loaded in this child
     ABSENT = "absent"  # not begun: code that it needs is not there; the detail is a Missing
+    SPENT = "spent"  # not begun: this child begins nothing more (of no job: only that)
     FENCED = "fenced"  # this engine was buried: nothing more may be committed
 
 

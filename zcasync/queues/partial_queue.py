@@ -73,8 +73,10 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> Partial:
-        given = PutOptions.of(begin_after, begin_by, **options)
-        partial = Check(given, self._p_jar)(item)
+        given = PutOptions.of(begin_after, begin_by, **options).for_queue(self.__name__)
+        check = Check(given, self._p_jar)
+        partial = check(item)
+        check.keep()
         self._enter(partial, given)
         append(self, [partial])
         return partial
@@ -86,11 +88,12 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> list[Partial]:
-        given = PutOptions.of(begin_after, begin_by, **options)
+        given = PutOptions.of(begin_after, begin_by, **options).for_queue(self.__name__)
         check = Check(given, self._p_jar)
         partials = [check(item) for item in items]
         if len({id(partial) for partial in partials}) < len(partials):
             raise ValueError("one of the items is there twice: make a new Partial for each call")
+        check.keep()
         for partial in partials:
             self._enter(partial, given)
         append(self, partials, BULK_PAGE_SIZE)
@@ -274,9 +277,10 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """Record in the partial that it waits here, and with which options."""
         if self._p_jar is not None:
             self._p_jar.add(partial)
-        batch = self.batch if options.batch is None else options.batch
+        isolate = options.isolate
+        batch = options.batch if options.batch is not None else self.batch and not isolate
         times = options.put, options.due, options.by
-        partial.enter(self, *times, batch=batch, detached=options.detached)
+        partial.enter(self, *times, batch=batch, detached=options.detached, isolate=isolate)
         if options.policy is not None:
             use_policy(partial, options.policy)
         if options.secret:

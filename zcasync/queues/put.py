@@ -10,12 +10,20 @@ from types import FunctionType
 from typing import Any, TypedDict
 
 from twisted.python.reflect import qual
+from zope.component import getGlobalSiteManager
 
 from zcasync import clock
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.job.callables import is_imported, require_allowed
-from zcasync.job.placement import bare_copy, is_bare, require_placed, require_plain
+from zcasync.job.placement import (
+    Checked,
+    bare_copy,
+    is_bare,
+    keep,
+    require_placed,
+    require_plain,
+)
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
@@ -28,6 +36,7 @@ class Options(TypedDict, total=False):
     delay: float | timedelta | None
     batch: bool | None
     detached: bool
+    isolate: bool
     retry: Any
     secret: bool | str | Iterable[str | int] | None
 
@@ -45,7 +54,7 @@ class PutOptions:
 
     ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
     limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
-    ``secret``: the arguments that nobody is shown.
+    ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own.
     """
 
     put: int | None
@@ -55,6 +64,7 @@ class PutOptions:
     detached: bool = False
     policy: str | None = None
     secret: Secret = False
+    isolate: bool = False
 
     @classmethod
     def of(
@@ -65,6 +75,7 @@ class PutOptions:
         delay: float | timedelta | None = None,
         batch: bool | None = None,
         detached: bool = False,
+        isolate: bool = False,
         retry: Any = None,
         secret: Any = False,
         **unknown: Any,
@@ -72,9 +83,21 @@ class PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
         if unknown:
             _refuse(next(iter(unknown)))
+        if batch and isolate:
+            raise ValueError("isolate and batch exclude each other: a batch shares a process")
         put, due = _times(begin_after, delay)
         policy, hidden = stored_name(retry), secret_of(secret)
-        return cls(put, due, _microseconds(begin_by), batch, detached, policy, hidden)
+        by = _microseconds(begin_by)
+        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate))
+
+    def for_queue(self, name: str) -> PutOptions:
+        """Return the same, for a put in the queue of this name.  Raises ValueError."""
+        if self.isolate and name == "reactor":
+            raise ValueError(
+                "isolate=True in the reactor queue: a reactor call runs in the supervisor, and has "
+                "no process of its own; put it in the thread queue"
+            )
+        return self
 
 
 class Check:
@@ -88,6 +111,7 @@ class Check:
         self._jar = jar
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
         self._found: dict[str, Any] = {}  # callables by their names
+        self._checked: Checked = []
         if is_imported(options.policy):
             require_allowed(jar, options.policy)
 
@@ -107,8 +131,12 @@ class Check:
             self._known[item] = partial
         return partial
 
+    def keep(self) -> None:
+        """Keep all calls that were checked as they are now, whatever happens to their arguments."""
+        keep(self._checked)
+
     def _check(self, item: Any) -> Partial:
-        partial: Any = item if isinstance(item, Partial) else IDataManagerPartial(item, None)
+        partial: Any = item if isinstance(item, Partial) else _adapted(item)
         if partial is None:
             partial = as_partial(item)
         if not type(partial).__module__.startswith("zcasync."):
@@ -127,8 +155,18 @@ class Check:
         require_arguments(partial, self._options.secret)
         require_policy(partial, self._options.policy)
         if self._jar is not None:
-            require_placed(partial, self._jar)
+            self._checked += require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
+
+
+def _adapted(item: Any) -> Any:
+    """Return the partial that the application's adapter, or ours, makes of an item; or None.
+
+    Not by the current site, which may be any, and away: what is put means the same everywhere.
+    """
+    if IDataManagerPartial.providedBy(item):
+        return item
+    return getGlobalSiteManager().queryAdapter(item, IDataManagerPartial)
 
 
 def _times(begin_after: Any, delay: Any) -> tuple[int | None, int | None]:

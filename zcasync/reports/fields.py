@@ -10,6 +10,7 @@ from zcasync import clock
 from zcasync.job.broken import broken, state_of_stand_in
 from zcasync.job.callables import dotted
 from zcasync.job.record import PartialRecord
+from zcasync.job.values import Boxed
 
 
 class Fields:
@@ -32,9 +33,25 @@ class Fields:
         return name in self._state
 
     @property
+    def call(self) -> Any:
+        """The callable as it is stored; where it is packed, itself.  Loads no box."""
+        if self.problem is None and isinstance(self.partial.stored_callable, Boxed):
+            return self.partial.stored_callable
+        return self["_call"]
+
+    @property
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments, with what stands for those that are boxed.  Loads no box."""
+        if self.problem is None:
+            args, kwargs = self.partial.argument_forms
+        else:
+            args, kwargs = self["_args"], self["_kwargs"]
+        return tuple(args or ()), dict(kwargs or {})
+
+    @property
     def callable_name(self) -> str | None:
         """The dotted name of the callable; None where it cannot be read."""
-        return (self["_name"] or dotted(self["_call"])) if self.is_readable else None
+        return (self["_name"] or dotted(self.call)) if self.is_readable else None
 
     @property
     def due(self) -> int | None:

@@ -55,8 +55,8 @@ def describe(partial: Any) -> dict[str, Any]:
         return {**_nothing(), "id": identity(partial), "problem": fields.problem}
     state, secret, by = fields["_state"], fields["_secret"], fields["_by"]
     has_result = state in (CALLBACKS, COMPLETED)
-    args: tuple[Any, ...] = _try(lambda: tuple(fields["_args"]), ())
-    kwargs: dict[str, Any] = _try(lambda: dict(fields["_kwargs"] or {}), {})
+    nothing: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    args, kwargs = _try(lambda: fields.arguments, nothing)
     return {
         "id": identity(partial),
         "state": state,
@@ -73,7 +73,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "counts": {name: fields[f"_{name}"] for name in COUNTED},
         "attempts_history": attempts_history(fields),
         "last_failure": _last_failure(fields),
-        "retry": retry_name(fields),
+        **_terms(fields),
         "worker": _try(lambda: str(fields["_claim"].worker), None),
         "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
         "begin_after": _moment(fields.due),
@@ -139,12 +139,18 @@ def _nothing() -> dict[str, Any]:
     """Return the form of a record of which nothing can be read."""
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
-        "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure"
+        "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
+        "isolate"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
     lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
     return {**dict.fromkeys(names.split()), **lists, **numbers}
+
+
+def _terms(fields: Fields) -> dict[str, Any]:
+    """Return the options of its put that say how it is performed."""
+    return {"retry": retry_name(fields), "isolate": fields["_isolated"]}
 
 
 def retry_name(fields: Fields) -> str:
@@ -204,7 +210,7 @@ def _last_failure(fields: Fields) -> dict[str, Any] | None:
 
 def _callbacks(fields: Fields, depth: int = 0) -> list[dict[str, Any]]:
     sidecar = fields["_sidecar"]
-    callbacks: tuple[Any, ...] = _try(lambda: sidecar.callbacks, ())
+    callbacks: tuple[Any, ...] = _try(lambda: sidecar.all_callbacks(), ())
     found = []
     for callback in callbacks[:CALLBACK_LIMIT]:
         below = []

@@ -16,6 +16,7 @@ from zcasync.job.failure import StoredFailure
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
+from zcasync.job.values import Boxed
 from zcasync.text import cut, printable
 
 #: Longer representations of one argument, and longer texts of a call, are cut.
@@ -114,25 +115,30 @@ def name_text(stored: Any) -> str:
     """Return the name of a stored callable, and of the object whose method it is."""
     if isinstance(stored, tuple):
         owner, method = stored
-        return f"{type(owner).__qualname__}.{method} of {object_text(owner)}"
+        name = f"{type(owner).__qualname__}.{method}" if ":" not in method else _short_name(stored)
+        return f"{name} of {object_text(owner)}"
     if isinstance(stored, functools.partial):
         return f"partial of {name_within(stored)}"
     if hasattr(stored, "_p_jar"):
         return f"call of {object_text(stored)}"
+    return _short_name(stored)
+
+
+def _short_name(stored: Any) -> str:
     return ".".join(dotted(stored).split(".")[-2:])  # the module's own name is enough to know it
 
 
 def call_text(fields: Any) -> str:
-    """Return a call with its arguments; ``fields``: what ``fields["_call"]`` and so on return.
+    """Return a call with its arguments; ``fields``: see :class:`zcasync.reports.fields.Fields`.
 
     A callback that chooses one of two, or that hands a result on, is named by what it does.
     """
-    stored, args, kwargs = fields["_call"], tuple(fields["_args"]), fields["_kwargs"] or {}
+    stored, (args, kwargs) = fields.call, fields.arguments
     if stored == CHOOSE:
         return _choice(*args[:2])
     if stored == ADOPT:
         return f"the result for job {id_of(args[0])}"
-    text = name_text(stored)
+    text = fields.callable_name if isinstance(stored, Boxed) else name_text(stored)
     listed = ", ".join(_arguments(fields["_secret"], args, kwargs))
     if isinstance(stored, tuple):
         text += f" ({listed})" if listed else ""

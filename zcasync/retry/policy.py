@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from transaction.interfaces import TransientError
-from zope.component import getSiteManager
+from zope.component import getGlobalSiteManager
 from zope.interface import providedBy
 
 from zcasync import clock
@@ -191,7 +191,8 @@ def _named(partial: PartialRecord, name: str) -> Factory:
 
 
 def _registered(partial: PartialRecord, name: str) -> Factory | None:
-    found: Factory | None = getSiteManager().adapters.lookup(
+    # Not by the current site, which may be any: a policy is asked in other processes, too.
+    found: Factory | None = getGlobalSiteManager().adapters.lookup(
         [providedBy(partial)], IRetryPolicy, name
     )
     return found

@@ -10,8 +10,11 @@ keeper.py             keeps an engine running, another one when it was buried
 engine.py             one run of a supervisor: decides when to poll, and has done what passes find
 engine_parts.py       what an engine is made of, and what it calls
 executors.py          the children and the reactor: hands out jobs, hears of their ends
+lonely_children.py    children whose database is away for them alone
+late_children.py      children that are at a job which is over
 reactor_checks.py     a child loads what a reactor job needs before this process does
 reactor_jobs.py       jobs that are called in the reactor's own thread
+reactor_calls.py      their calls
 database_session.py   what the engine does in its database thread: register, pass, deregister
 database_thread.py    that thread
 registration.py       the transactions at the two ends of an engine's life

@@ -17,6 +17,8 @@ from zcasync.supervisor.children.interfaces import Changed, Died, IChild, IChild
 from zcasync.supervisor.children.prefetch import Sharing, target, wants_more
 from zcasync.supervisor.children.state import EndedJob
 from zcasync.supervisor.failure_log import FailureLog
+from zcasync.supervisor.late_children import LateChildren
+from zcasync.supervisor.lonely_children import LonelyChildren
 from zcasync.supervisor.outage import Outage
 from zcasync.supervisor.poll.events import EventBuffer
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
@@ -54,6 +56,8 @@ class Executors:
         self.progress = self._events.progress
         self._failures = FailureLog(reactor)
         self._sharing = Sharing(reactor, self._ready_children, self._returned)
+        self._lonely = LonelyChildren(reactor, lambda: self.pool.children.values(), self._ask)
+        self._late = LateChildren(reactor, lambda: self.pool.children, wake)
         self._handed_out: HandOut | None = None
         self._reactor = reactor
         self._checks: ReactorChecks | None = None
@@ -95,7 +99,8 @@ class Executors:
         Fires when none is left, with the ids of the jobs that go on all the same: those in threads
         of this process, which cannot be killed.
         """
-        self._sharing.stop()
+        for one in (self._sharing, self._lonely, self._late):
+            one.stop()
         if kill_because:
             self.pool.kill_all(kill_because)
         children = self.pool.stop(grace)
@@ -126,10 +131,13 @@ class Executors:
         reactor = self.reactor_jobs.report(is_running)
         if self._checks is not None:
             reactor.outstanding |= self._checks.running
-        return self._events.take(self.pool, reactor, is_last=not is_running)
+        given = self._events.take(self.pool, reactor, is_last=not is_running)
+        self._lonely.pass_begins(asks=given.has_changes)
+        return given
 
     def put_back(self, given: PassInput) -> None:
         """Keep what a failed pass did not do for the next one."""
+        self._lonely.pass_failed()
         self._events.put_back(given)
 
     def doubt_cancelled(self) -> None:
@@ -142,6 +150,8 @@ class Executors:
 
     def note_pass(self, result: PassResult) -> None:
         """Drop what a pass has ended, and keep what it has left."""
+        self._lonely.pass_made()
+        self._late.pass_made(result.over)
         self._events.note_cancelled(result.cancelled)
         self._events.note_unretired(result.unretired)
         for oid in result.dropped:
@@ -167,6 +177,7 @@ class Executors:
             else:
                 self.reactor_jobs.start(oid)
         self._sharing.look()
+        self._late.look()
 
     def cancel(self, oid: bytes, who: str) -> None:
         """Have a job ended as cancelled, and kill the child that runs it.
@@ -177,11 +188,11 @@ class Executors:
         if self._checks is not None:
             self._checks.cancel(oid, who)
         for child in self.pool.children.values():
-            if oid in child.outstanding:
-                if oid == child.outstanding[0] or hex_oid(oid) == child.job_id():
-                    child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
-                else:
-                    self._sharing.take_back(child)
+            is_at_it = hex_oid(oid) == child.job_id()
+            if oid in child.outstanding and not is_at_it and oid != child.outstanding[0]:
+                self._sharing.take_back(child)
+            elif oid in child.outstanding or (is_at_it and child.wait is not None):
+                child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
         self._wake()
 
     def reported(self, oid: bytes, progress: Progress) -> None:
@@ -192,6 +203,7 @@ class Executors:
 
     def _child_changed(self, child: IChild) -> None:
         self._report_ready()
+        self._lonely.note(child)
         notices, ended = child.take_notices(), child.take_ended()
         for notice in notices:
             self._failures.tell(notice)
@@ -216,7 +228,7 @@ class Executors:
             self._events.note_absent(job.oid, Missing.from_line(job.detail))
         elif job.ending == Ending.FENCED:
             self._fenced(job.detail)
-        else:
+        elif job.ending != Ending.SPENT:
             self.outage.works()
         return job.ending == Ending.STORAGE
 
@@ -233,6 +245,11 @@ class Executors:
 
     def _check_died(self, oid: bytes, death: Death) -> None:
         self._child_died(REACTOR, death, False)
+
+    def _ask(self) -> None:
+        """Have a pass made that asks the database."""
+        self._events.note_changes()
+        self._wake()
 
     def _ready_children(self) -> Sequence[IChild]:
         return self.pool.ready()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import functools
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
@@ -11,7 +11,6 @@ from typing import Any
 import transaction
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.defer import TimeoutError as Timeout
-from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from ZODB.utils import z64
@@ -19,18 +18,28 @@ from ZODB.utils import z64
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up_all
 from zcasync.database.waiting import StorageWait
-from zcasync.errors import AbortedError, FencedError
+from zcasync.errors import FencedError
 from zcasync.job.aside import Missing
-from zcasync.job.callables import is_persistent
+from zcasync.job.failure import from_exception
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import Trial, tried_elsewhere
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
+from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
+from zcasync.perform.surroundings import in_own_context
 from zcasync.protocol.commands import REFERENCES_LIMIT
+from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.poll.messages import SlotReport
+from zcasync.supervisor.reactor_calls import (
+    call_in_reactor,
+    call_with_manager,
+    load,
+    refuse_to_jobs,
+)
+from zcasync.zeo.kept_open import keep_open
 
 log = Logger()
 
@@ -43,18 +52,6 @@ def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
     threading.Thread(
         target=work, args=(oid, do), name=f"reactor job {hex_oid(oid)}", daemon=True
     ).start()
-
-
-def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
-    """As blockingCallFromThread.  Nobody interrupts a thread: what looks like it, the call raises.
-
-    As an AbortedError it is the job's result; else the job's thread would end with nothing stored,
-    and the next pass would begin the job anew, for ever.
-    """
-    try:
-        return blockingCallFromThread(reactor, call, *args)
-    except (KeyboardInterrupt, GeneratorExit) as error:
-        raise AbortedError(f"the call raised {type(error).__name__}") from error
 
 
 class ReactorJobs:
@@ -91,10 +88,15 @@ class ReactorJobs:
         self._from_thread = from_thread
         self._all_over: Deferred[None] | None = None
         self._timing = timing or Timing()
+        self._waiting: list[bytes] = []  # the jobs that wait for the storage now
+        self._last_wait: Wait | None = None  # as the last one of them has met it
         self._wait = StorageWait(
-            lambda said: log.warn("reactor jobs: {said}", said=said), self._timing.sleep
+            lambda said: log.warn("reactor jobs: {said}", said=said),
+            self._timing.sleep,
+            self._note_wait,
         )
         self._wait.db = db
+        self._patience = Patience()
 
     def start(self, oid: bytes) -> None:
         """Run the partial with this oid, whose claim is committed."""
@@ -119,6 +121,11 @@ class ReactorJobs:
             deferred=frozenset(self.deferred),
         )
 
+    def wait_of(self, oid: bytes) -> dict[str, Any] | None:
+        """Return the wait of a job for the storage as ``--json`` has it; None: it does not wait."""
+        wait = self._last_wait if oid in self._waiting else None
+        return None if wait is None else wait.for_status()
+
     def stop(self, grace: float) -> Deferred[None]:
         """Fires when no job is left, after ``grace`` seconds at the latest."""
         if not self.running and not self.deferred:
@@ -136,15 +143,37 @@ class ReactorJobs:
             log.error("reactor job {oid} is not committed: {why}", oid=hex_oid(oid), why=why)
         except SetAside as error:
             self._reactor.callFromThread(self.lacks, oid, error.missing)
-        except NOT_COMMITTED as error:  # the next pass finds the job and tries again
-            self._wait(error)
-        except Exception:
-            log.failure("reactor job {oid} could not be stored; trying again", oid=hex_oid(oid))
-            self._timing.sleep(1)
+        except Exception as error:  # where it lasts, the next pass finds the job and tries again
+            if self._patience.lasts(error, oid, self._db):
+                self._wait_for_storage(oid, error)
+            else:
+                self._end(oid, error)
         else:
             self._wait.works()
+            self._patience.ends(oid)
         finally:
             self._reactor.callFromThread(self._done, oid, held)
+
+    def _end(self, oid: bytes, error: Exception) -> None:
+        """End a job that cannot be done, for what neither it nor its storage explains."""
+        log.failure("reactor job {oid} cannot be done, and ends", oid=hex_oid(oid))
+        failure = from_exception(error)
+        try:
+            self._in_connection(oid, lambda job, _, performer: performer.finish(job, failure), [])
+        except Exception:
+            log.failure("reactor job {oid} could not be ended", oid=hex_oid(oid))
+            self._timing.sleep(1)
+
+    def _wait_for_storage(self, oid: bytes, error: BaseException) -> None:
+        self._waiting.append(oid)
+        try:
+            self._wait(error)
+        finally:
+            self._waiting.remove(oid)
+
+    def _note_wait(self, error: BaseException | None, since: int, tries: int) -> None:
+        if error is not None:
+            self._last_wait = Wait.of(error, since, tries)
 
     def _done(self, oid: bytes, held: list[Any]) -> None:
         self.running.discard(oid)
@@ -173,13 +202,17 @@ class ReactorJobs:
         self, oid: bytes, do: Callable[[Any, Any, Performer], Any], held: list[Any]
     ) -> None:
         manager = transaction.TransactionManager()
-        attachment = self._attach(manager)
+        storage_lost = functools.partial(self._wait_for_storage, oid)
+        attachment = self._attach(manager, storage_lost)
         try:
             performer = Performer(
-                self._wait,
+                storage_lost,
                 invoke=self._in_reactor(manager),
+                within=in_own_context,
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
+                sound=attachment.sound,
+                require_usable=attachment.require_usable,
                 wait=lambda deferred: self._from_thread(self._reactor, lambda: deferred),
                 timing=self._timing,
                 tell=self._tell,
@@ -210,14 +243,15 @@ class ReactorJobs:
         if self.tell is not None:
             self._reactor.callFromThread(self.tell, notice)
 
-    def _attach(self, manager: Any) -> JobConnection:
+    def _attach(self, manager: Any, storage_lost: Callable[[BaseException], None]) -> JobConnection:
         """A connection; waits for the storage, because a Deferred's value must not get lost."""
         while True:
             try:
                 catch_up_all(self._db)
+                keep_open(self._db, refuse_to_jobs)
                 return JobConnection(self._db, self._incarnation_oid, manager)
             except NOT_COMMITTED as error:
-                self._wait(error)
+                storage_lost(error)
 
     def _in_reactor(self, manager: Any) -> Callable[..., Any]:
         def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -237,22 +271,3 @@ def _ignore_timeout(failure: Failure) -> None:
 
 def _perform(partial: Any, incarnation: Any, performer: Performer) -> None:
     performer.perform_claimed(partial, incarnation)
-
-
-def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:
-    """Call with the job's transaction as the thread's, so that transaction.get() is the job's."""
-    threads = transaction.manager
-    before = threads.manager
-    threads.manager = manager
-    try:
-        value = call(*args, **kwargs)
-        return [Deferred.fromCoroutine(value) if inspect.iscoroutine(value) else value]
-    finally:
-        threads.manager = before
-
-
-def load(call: Any, *arguments: Any) -> None:
-    """Load what the call is made with, so that the reactor need not wait for it."""
-    for obj in (getattr(call, "__self__", None), *arguments):
-        if is_persistent(obj):
-            obj._p_activate()

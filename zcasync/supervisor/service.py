@@ -219,6 +219,7 @@ class Supervisor(Service):  # type: ignore[misc]
             parent=os.getpid(),
             storage_timeout=self._configuration.settings.storage_timeout,
             load_timeout=self._configuration.settings.load_timeout,
+            isolate=self._configuration.settings.isolates_jobs,
         ).to_text()
 
     def _close_databases(self) -> Any:

@@ -23,6 +23,7 @@ def child_list(pool: Pool) -> list[dict[str, Any]]:
             "note": note(child),
             "job": child.job_id(),
             "progress": _as_dict(child.progress),
+            "wait": None if child.wait is None else child.wait.for_status(),
             "in_hand": len(child.outstanding),
             "jobs_done": child.jobs_done,
             "rss": _rss(child.pid),
@@ -46,7 +47,11 @@ def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
         return []
     jobs = executors.reactor_jobs
     return [
-        {"job": hex_oid(oid), "progress": _as_dict(executors.progress.latest(oid))}
+        {
+            "job": hex_oid(oid),
+            "progress": _as_dict(executors.progress.latest(oid)),
+            "wait": jobs.wait_of(oid),
+        }
         for oid in sorted(jobs.running | jobs.deferred)
     ]
 

@@ -98,6 +98,7 @@ def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[
             parent=os.getpid(),
             storage_timeout=configuration.settings.storage_timeout,
             load_timeout=configuration.settings.load_timeout,
+            isolate=configuration.settings.isolates_jobs,
             servers=servers if configuration.is_embedded else None,
         ).to_text()
 

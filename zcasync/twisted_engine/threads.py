@@ -14,6 +14,7 @@ from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
+from zcasync.perform.surroundings import OF_THREAD, Surroundings
 from zcasync.protocol.outcomes import Ended
 from zcasync.supervisor.children.backoff import Backoff
 from zcasync.supervisor.children.state import WORKING, ChildState, State
@@ -53,6 +54,7 @@ class ThreadWorker(ChildState):
         self, open_databases: Callable[[], Any], incarnation: bytes, **options: Any
     ) -> JobThread:
         options.setdefault("say", self._log)
+        surroundings = Surroundings(OF_THREAD)  # what is the process's is the application's
         return JobThread(
             open_databases,
             incarnation,
@@ -63,6 +65,8 @@ class ThreadWorker(ChildState):
             watch=self._watch,
             wait=self._wait,
             tell=lambda notice: self._in_reactor(self._told, notice),
+            invoke=surroundings.invoke,
+            within=surroundings.within,
             **options,
         )
 

@@ -39,6 +39,7 @@ Transactions are shared:
 
 - ``registrations``: what code registers with a transaction, to be taken back with its changes
 - ``manager_state``: the mode and the synchronizers of a transaction manager, to be put back
+- ``kept_open``: databases that jobs cannot close
 - ``storage_errors``: the errors that a storage has raised, and nobody else in the transaction
 
 And ``upstream`` lists every name of ZEO and ZODB that these files depend on, with the versions that

@@ -63,6 +63,13 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
 
     # the storage's methods that differ from ZEO's
 
+    is_closed = False
+
+    def close(self) -> None:
+        """Close it for good."""
+        self.is_closed = True
+        super().close()
+
     def tpc_begin(self, txn: Any, tid: bytes | None = None, status: str = " ") -> None:
         """Begin a commit; what it stores is kept in memory, unless it is large.
 

@@ -49,8 +49,12 @@ def discard(connection: Any) -> None:
 
 
 def is_usable(db: Any) -> bool:
-    """Return whether neither a database nor one beside it was closed."""
-    return hasattr(db, "storage") and all(hasattr(one, "storage") for one in db.databases.values())
+    """Return whether neither a database nor one beside it was closed, nor their storages."""
+    return _is_open(db) and all(map(_is_open, db.databases.values()))
+
+
+def _is_open(db: Any) -> bool:
+    return hasattr(db, "storage") and not getattr(db.storage, "is_closed", False)
 
 
 def give_up(connection: Any, manager: Any) -> None:

@@ -45,9 +45,10 @@ def tell_only(manager: Any, connections: Iterable[Any]) -> None:
             manager.unregisterSynch(one)
 
 
-def is_told(manager: Any, connection: Any) -> bool:
-    """Return whether a manager tells a connection of its transactions."""
-    return connection in manager._synchs
+def tell(manager: Any, connection: Any) -> None:
+    """Let a manager tell a connection of its transactions, from the end of the present one on."""
+    if connection not in manager._synchs:
+        manager._synchs.add(connection)
 
 
 def _synchronizers(manager: Any) -> list[Any]:

@@ -97,6 +97,15 @@ class _Process:
     """The fence of all code of this process that acts for no engine by its context."""
 
     fence: StorageFence | None = None
+    refusal: str | None = None
+
+
+def refuse_commits(why: str) -> None:
+    """Let no commit of this process begin any more at a storage that is guarded; ``why``: a text.
+
+    Such a commit raises FencedError.
+    """
+    _Process.refusal = why
 
 
 def fence_process(fence: StorageFence | None) -> None:
@@ -173,6 +182,8 @@ def _guard(kind: Any) -> None:
 
     @functools.wraps(begin)
     def tpc_begin(self: Any, transaction: Any, *args: Any, **options: Any) -> None:
+        if _Process.refusal is not None:
+            raise FencedError(f"{_Process.refusal}: it may not commit anything")
         fence = active()
         if fence is None:
             begin(self, transaction, *args, **options)

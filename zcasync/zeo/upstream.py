@@ -35,18 +35,13 @@ def _attributes(names: str) -> dict[str, str | None]:
 NAMES: Names = {
     # the client's side
     "ZEO.ClientStorage:ClientStorage": {
-        "_addr": None,
-        "_async": None,
-        "_cache": None,
-        "_call": None,
-        "_commit_lock": None,
-        "_connection_generation": None,
-        "_info": None,
-        "_is_read_only": None,
+        **_attributes(
+            "_addr _async _cache _call _commit_lock _connection_generation "
+            "_info _is_read_only _server _storage"
+        ),
         "_iterator_gc": "(self, disconnected=False)",
-        "_server": None,
-        "_storage": None,
         "_update_blob_cache": "(self, tbuf, tid)",
+        "close": "(self)",
         "is_connected": "(self, test=False)",
         "lastTransaction": "(self)",
         "new_oid": "(self)",

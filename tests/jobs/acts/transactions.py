@@ -9,7 +9,7 @@ import transaction
 
 import zcasync
 from tests.jobs.acts.scene import Scene
-from tests.jobs.acts.table import CHILD, EVERY, End, act
+from tests.jobs.acts.table import CHILD, EVERY, REACTOR, End, act
 from zcasync.interfaces import IDataManager
 
 #: What has to live on: managers refer to synchronizers weakly.
@@ -115,14 +115,30 @@ def closes_its_connection(scene: Scene) -> None:
     scene._p_jar.close()
 
 
-@act(End.ERROR, End.CRASH, forms=CHILD)
+@act(End.ERROR, End.CRASH, error="closed its database", forms=CHILD)
 def closes_its_database(scene: Scene) -> None:
     scene._p_jar.db().close()
 
 
-@act(End.ERROR, End.CRASH, forms=CHILD)
+@act(End.ERROR, End.CRASH, error="closed its database", forms=CHILD)
 def closes_its_storage(scene: Scene) -> None:
     scene._p_jar.db().storage.close()
+
+
+@act(End.ERROR, error="cannot close the database of its supervisor", forms=(REACTOR,))
+def closes_its_supervisors_database(scene: Scene) -> None:
+    scene._p_jar.db().close()
+
+
+@act(End.ERROR, error="cannot close the database of its supervisor", forms=(REACTOR,))
+def closes_its_supervisors_storage(scene: Scene) -> None:
+    scene._p_jar.db().storage.close()
+
+
+@act(End.RIGHT, effects={End.RIGHT: 1}, forms=(REACTOR,), own_transaction=True)
+def closes_its_connection_in_the_reactor(scene: Scene) -> None:
+    scene.manager.commit()
+    scene._p_jar.close()
 
 
 @act()

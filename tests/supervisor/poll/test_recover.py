@@ -106,6 +106,37 @@ def test_callbacks_of_a_slot_beyond_the_size_are_run_in_the_first_one(scene: Sce
     assert (scene.held(0), scene.held(1)) == (partials, [])
 
 
+def test_an_isolated_job_waits_in_its_slot_for_the_next_child(scene: Scene) -> None:
+    scene.size(2)
+    partials = scene.put(2)
+    partials[0]._isolated = True
+    scene.session.commit()
+    scene.run(s0=ready(room=2))
+    scene.run(s0=SlotReport(deaths=[(DEATH, True)]))
+    assert scene.held(0) == partials[:1], "the other one is free again"
+
+    done = scene.run(s0=ready(room=1))
+    assert done.hand_out.slots[0][0] == partials[0]._p_oid
+    assert partials[0].interruptions == 0
+
+
+def test_an_isolated_job_does_not_wait_in_a_slot_that_there_is_no_more(scene: Scene) -> None:
+    scene.size(2)
+    partials = scene.put(2)
+    for partial in partials:
+        partial._isolated = True
+    scene.session.commit()
+    scene.run(s0=ready(room=1), s1=ready(room=1))
+    held = scene.held(1)
+    scene.run(s1=SlotReport(deaths=[(DEATH, True)]))
+    assert scene.held(1) == held
+    scene.size(1)
+
+    scene.run(s0=ready(in_hand=scene.held(0)))
+    assert scene.held(1) == []
+    assert [one.state for one in held] == ["pending"]
+
+
 def test_a_rescheduled_job_leaves_its_worker(scene: Scene, fake_clock: FakeClock) -> None:
     partials = scene.put(2)
     scene.run(s0=ready(room=2))

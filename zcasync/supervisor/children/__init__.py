@@ -6,6 +6,7 @@ child.py              one child process: give it jobs, revoke them, let it end, 
 state.py              what is known of a child, and its states as a table; nothing else writes it
 process_protocol.py   the supervisor's ends of the pipes to a child
 starter.py            starts ``python -P -m zcasync.child``
+end.py                its death, made of its exit status and of what it has printed
 output.py             what a child prints: into the log, with the job's id, and as evidence
 prefetch.py           how many jobs are assigned ahead, and what is revoked from behind a long job
 boots.py              how many may boot at once, and for how long one that hangs counts

@@ -18,8 +18,11 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.protocol import commands
+from zcasync.protocol.left_threads import LeftThread, named
 from zcasync.protocol.outcomes import Ending
-from zcasync.protocol.output_marks import LOADING_EXIT_CODE, STACK_SIGNAL
+from zcasync.protocol.output_marks import STACK_SIGNAL
+from zcasync.protocol.waits import Wait
+from zcasync.supervisor.children.end import death_of
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
@@ -36,14 +39,6 @@ STACK_SECONDS = 2.0
 LAST_STACK_SECONDS = 0.5
 #: How long a process may go on that has closed its end of the conversation.
 HUNG_UP_SECONDS = 5.0
-#: Signals whose cause the interpreter reports, with its stack, before it dies of them.
-CRASH_SIGNALS = (
-    signal.SIGSEGV,
-    signal.SIGFPE,
-    signal.SIGABRT,
-    signal.SIGBUS,
-    signal.SIGILL,
-)
 #: Why a child is killed that boots when it should end.
 NOT_NEEDED = "not needed any more"
 
@@ -160,6 +155,9 @@ class Child(ChildState):
         """
         if self.state == State.GONE:
             return
+        holding = named(self.threads, daemons=False)
+        if holding and self._kill_reason is None:
+            reason = f"{reason}; its jobs have left {holding}"
         is_first, self._kill_reason = self._kill_reason is None, self._kill_reason or reason
         if is_first:
             log.warn(
@@ -209,12 +207,25 @@ class Child(ChildState):
         self.drain(1, 2)  # all that the jobs have printed is on its way already
         for oid in oids:
             self._output.job_ended(hex_oid(oid))
+        if ending == Ending.SPENT:
+            self.finish()
         self._changed(self)
 
     def was_told(self, notice: Notice) -> None:
         """Note that a call has failed; its job's end, or the next callback, follows."""
         self.note_told(notice)
         self._changed(self)
+
+    def waits_for_storage(self, wait: Wait | None) -> None:
+        """Note that it waits for its storage; None: it does so no more."""
+        self.note_wait(wait)
+        self._changed(self)
+
+    def is_leaving(self, threads: list[LeftThread]) -> None:
+        """Note that it is about to end, and which threads its jobs have left."""
+        self.note_leaving(threads)
+        for which in filter(None, (named(threads, daemons=one) for one in (False, True))):
+            log.info("child {pid} ends; its jobs have left {which}", pid=self.pid, which=which)
 
     def output_received(self, fd: int, data: bytes) -> None:
         """Take what it has written to its stdout (1) or stderr (2)."""
@@ -249,37 +260,22 @@ class Child(ChildState):
         Of jobs that share a commit, and those whose Deferred has fired, the child reports each; of
         others the first one runs.
         """
+        if self.culprit is not None:
+            return hex_oid(self.culprit)
         reported = self._output.job
         assigned = [hex_oid(oid) for oid in (*self.outstanding, *self.deferred)]
         return reported if reported in assigned else super().job_id()
 
     def _death(self, status: Any, job: str | None) -> Death:
-        number = getattr(status, "signal", None)
         reason = self._kill_reason
-        if reason is None and number == signal.SIGKILL and self._oom_killed():
+        if (
+            reason is None
+            and getattr(status, "signal", None) == signal.SIGKILL
+            and self._oom_killed()
+        ):
             took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
             reason = f"out of memory: the kernel killed it{took}"
-        code = None if number else getattr(status, "exitCode", 0)
-        has_timed_out = code == LOADING_EXIT_CODE and self._output.has_timed_out
-        if has_timed_out:
-            reason = "what it had to load for its job took longer than load-timeout"
-        return Death(
-            pid=self.pid,
-            exit_code=code,
-            signal=_name(number) if number else None,
-            reason=reason,
-            job=job,
-            output=self._output.last(job, has_crashed=has_timed_out or number in CRASH_SIGNALS),
-            stage=self._output.stage or None,
-        )
-
-
-def _name(number: int) -> str:
-    """Return the name of a signal; the kernel knows more than have names."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        return death_of(self.pid, status, job, reason, self._output)
 
 
 def _died_meanwhile(failure: Failure) -> None:

@@ -85,10 +85,8 @@ class Health:
         elif child.should_be_gone:
             child.note_lingering(passed)
             if child.leaving_seconds >= LEAVE_SECONDS:
-                child.kill(
-                    f"it has not ended within {LEAVE_SECONDS:g} s after its last job: "
-                    "has a job left a thread that is no daemon?"
-                )
+                asks = "" if child.threads else ": has a job left a thread that is no daemon?"
+                child.kill(f"it has not ended within {LEAVE_SECONDS:g} s after its last job{asks}")
 
     def _check_frozen(self, child: Child, passed: float) -> None:
         timeout = self._settings.frozen_timeout

@@ -16,7 +16,9 @@ from twisted.internet.defer import Deferred
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
+from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
+from zcasync.protocol.waits import Wait
 from zcasync.supervisor.children.state import ChildReport, EndedJob
 
 
@@ -37,6 +39,18 @@ class IChild(Protocol):
     @property
     def job_since(self) -> float:
         """The moment at which that one has begun, on the reactor's clock."""
+
+    @property
+    def pid(self) -> int:
+        """Its process; 0: it is a thread."""
+
+    @property
+    def wait(self) -> Wait | None:
+        """The wait for its storage that it has told; None: it does not wait."""
+
+    @property
+    def unstored(self) -> EndedJob | None:
+        """The job that has ended last, where its end could not be stored; else None."""
 
     @property
     def seconds_per_job(self) -> float | None:
@@ -66,6 +80,9 @@ class IChild(Protocol):
 
     def finish(self) -> None:
         """Let it end after the running job."""
+
+    def note_retired(self, culprit: bytes | None) -> None:
+        """Note that it is to be killed, at the cost of this job alone; None: of none."""
 
     def kill(self, reason: str) -> None:
         """End it, with the running job."""
@@ -125,11 +142,17 @@ class IChildProcess(Protocol):
     def was_told(self, notice: Notice) -> None:
         """Note that a call has failed, and pass that on."""
 
+    def waits_for_storage(self, wait: Wait | None) -> None:
+        """Note that it waits for its storage, or does so no more, and pass that on."""
+
     def note_completed(self, oids: list[bytes], completions: list[Completion]) -> None:
         """Note that jobs are completed: committed, with nothing left to do for them."""
 
     def jobs_ended(self, oids: list[bytes], ending: Ending, seconds: float, detail: str) -> None:
         """Note that jobs have ended or wait for a Deferred; ``seconds``: the time of each."""
+
+    def is_leaving(self, threads: list[LeftThread]) -> None:
+        """Note that it is about to end, and which threads its jobs have left."""
 
     def output_received(self, fd: int, data: bytes) -> None:
         """Take what it has written to its stdout (1) or stderr (2)."""

@@ -258,7 +258,7 @@ class Pool:
             self._tend()
 
     def _child_gone(self, child: Child, death: Death) -> None:
-        idle = not child.outstanding and not child.deferred
+        idle = child.is_free
         if (death.exit_code != 0 and death.reason != NOT_NEEDED) or not idle:
             log.warn("{what} ({place})", what=death.summary, place=child.place)
         self._forget(child)

@@ -1,11 +1,20 @@
-"""The state of a process, its memory, whether a signal has stopped it; and the processors."""
+"""The state of a process: its memory, whether a signal has stopped it; signals and processors."""
 
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 
 import psutil
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; the kernel knows more than have names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def usable_processors() -> int:

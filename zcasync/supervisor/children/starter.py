@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from ampoule.iampoule import IStarter
@@ -13,8 +14,8 @@ from zcasync import import_path
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
 
-#: stdin, stdout, stderr, AMP to the child, AMP from the child, and the lifeline.
-CHILD_FDS = {0: "w", 1: "r", 2: "r", 3: "w", 4: "r", 5: "w"}
+#: stdout, stderr, AMP to the child, AMP from the child, and the lifeline; stdin is at its end.
+CHILD_FDS = {1: "r", 2: "r", 3: "w", 4: "r", 5: "w"}
 
 
 @implementer(IStarter)
@@ -47,4 +48,6 @@ class ChildStarter:
             {**ProcessIdentity.here().as_dict(), "home": self._home}
         )
         command = import_path.python(*args)
-        return self._reactor.spawnProcess(prot, command[0], command, env, childFDs=CHILD_FDS)
+        with open(os.devnull, "rb") as nothing:
+            fds: dict[int, int | str] = {0: nothing.fileno(), **CHILD_FDS}
+            return self._reactor.spawnProcess(prot, command[0], command, env, childFDs=fds)

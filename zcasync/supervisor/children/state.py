@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
+from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
+from zcasync.protocol.waits import Wait
 
 
 class State(StrEnum):
@@ -76,6 +78,7 @@ class ChildState:
         self.ready_at = 0.0
         self.is_unwanted = False  # it was asked to end
         self.leaving_seconds = 0.0  # for so long it could have ended
+        self.threads: list[LeftThread] = []  # that its jobs have left, when it is about to end
         self.frozen_seconds: float | None = None  # for so long a signal has stopped it
         self.rss = 0  # resident memory, bytes, when last sampled
         self.rss_at_rest = 0  # the same, when it ran no job
@@ -95,6 +98,11 @@ class ChildState:
         self.job_since = 0.0
         self.progress: Progress | None = None  # what the running job has reported last
         self.unseen_progress = False  # that no pass has seen
+        self.wait: Wait | None = None  # for its storage, while it does
+        self.unstored: EndedJob | None = None  # the job that ended last, for want of its storage
+        # It is killed at the cost of this job alone, None: of none.
+        self.is_retired = False
+        self.culprit: bytes | None = None
         self._reactor = reactor
 
     def move_to(self, state: State) -> None:
@@ -113,6 +121,17 @@ class ChildState:
     def should_be_gone(self) -> bool:
         """True while it was asked to end and has nothing left to do."""
         return self.is_unwanted and not self.outstanding and not self.deferred
+
+    @property
+    def is_free(self) -> bool:
+        """True while its end would interrupt no job."""
+        if self.is_retired:
+            return self.culprit is None
+        return not self.outstanding and not self.deferred
+
+    def note_retired(self, culprit: bytes | None) -> None:
+        """Note that it is to be killed, at the cost of this job alone; None: of none."""
+        self.is_retired, self.culprit = True, culprit
 
     def job_id(self) -> str | None:
         """Return the id of the running job."""
@@ -140,6 +159,10 @@ class ChildState:
     def note_unwanted(self) -> None:
         """Note that it is asked to end."""
         self.is_unwanted = True
+
+    def note_leaving(self, threads: list[LeftThread]) -> None:
+        """Note that it is about to end, and which threads its jobs have left."""
+        self.threads = threads
 
     def note_lingering(self, seconds: float) -> None:
         """Note that it could have ended, for so many seconds more."""
@@ -183,6 +206,10 @@ class ChildState:
         """Note that a call has failed, for good or to be attempted again."""
         self.notices.append(notice)
 
+    def note_wait(self, wait: Wait | None) -> None:
+        """Note that it waits for its storage; None: it does so no more."""
+        self.wait = wait
+
     def note_completed(self, oids: list[bytes], completions: list[Completion]) -> None:
         """Note that jobs are completed: committed, with nothing left to do for them."""
         self.completed.update(zip(oids, completions, strict=False))
@@ -195,11 +222,13 @@ class ChildState:
             self.deferred.add(oid)
         else:
             self.deferred.discard(oid)
-            self.jobs_done += ending != Ending.ABSENT
-        self.ended.append(EndedJob(oid, ending, detail))
+            self.jobs_done += ending not in (Ending.ABSENT, Ending.SPENT)
+        job = EndedJob(oid, ending, detail)
+        self.ended.append(job)
+        self.unstored = job if ending == Ending.STORAGE else None
         if ending != Ending.COMPLETED:
             self.has_changes = True
-        self.progress = None
+        self.progress = self.wait = None
         self.job_since = self._reactor.seconds()
         before = self.seconds_per_job
         self.seconds_per_job = seconds if before is None else 0.8 * before + 0.2 * seconds

@@ -6,6 +6,7 @@ peers.py            before it, in a commit of its own: bury engines that are dea
 recover.py          step: quarantine what cannot be loaded; revoke what a dead child left; rehome
 set_aside.py        step: what lacks code waits for it; which of that is tried again
 cancel.py           step: end what is cancelled while it waits
+over.py             step: find the jobs that are over, and still run
 retire.py           step: finished jobs leave the claims for the completed
 dispatch.py         step: claim what there is room for, assign it; what can begin
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom

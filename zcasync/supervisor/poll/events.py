@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from zcasync.job.aside import Missing
+from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.children.interfaces import IChild, IChildPool
@@ -12,6 +13,9 @@ from zcasync.supervisor.children.prefetch import room
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.progress_notes import ProgressNotes
 from zcasync.supervisor.poll.slots import REACTOR
+
+#: A job that has run for so long is looked at: is it over by its record?
+LOOK_SECONDS = 3.0
 
 
 class EventBuffer:
@@ -103,6 +107,7 @@ class EventBuffer:
         report = child.take_report()
         slot.outstanding = report.outstanding
         slot.deferred = report.deferred
+        slot.running = _running(child, self._seconds())
         slot.completed.update(report.completed)
         slot.returned += report.returned
         if report.progress is not None:
@@ -121,3 +126,11 @@ class EventBuffer:
             self._next.slot(REACTOR).deaths[:0] = given.reactor.deaths
         self._next.absent = {**given.absent, **self._next.absent}
         self._next.has_changes = True
+
+
+def _running(child: IChild, now: float) -> bytes | None:
+    """Return the job that a child has been at for a while; None: there is none."""
+    if not child.outstanding or now - child.job_since < LOOK_SECONDS:
+        return None
+    job = child.job_id()
+    return next((oid for oid in child.outstanding if hex_oid(oid) == job), None)

@@ -21,6 +21,7 @@ class SlotReport:
     room: int = 0  # so many more jobs may be claimed for it
     outstanding: frozenset[bytes] = frozenset()  # the jobs assigned to its child
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
+    running: bytes | None = None  # the one of them that has run for a while
     completed: dict[bytes, Completion] = field(default_factory=dict)  # reported by it: oid -> when
     unreadable: dict[bytes, str] = field(default_factory=dict)  # for it: oid -> why
     returned: list[bytes] = field(default_factory=list)  # revoked, not begun
@@ -111,6 +112,7 @@ class PassResult:
     # What a later pass is to retire, as the children have reported it: slot -> oid -> when.
     unretired: dict[int, dict[bytes, Completion]] = field(default_factory=dict)
     cancelled: list[bytes] = field(default_factory=list)  # have ended
+    over: dict[int, bytes] = field(default_factory=dict)  # slot -> the job that runs in spite of it
     dropped: list[bytes] = field(default_factory=list)  # whose Deferreds are not wanted any more
     held: ClaimsSnapshot | None = None  # by the engine
     log: list[str] = field(default_factory=list)  # lines for the operator

@@ -24,6 +24,7 @@ from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.housekeeping import Housekeeping
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut, PassInput, PassResult
+from zcasync.supervisor.poll.over import find_over
 from zcasync.supervisor.poll.peers import Peers
 from zcasync.supervisor.poll.ping import Pings
 from zcasync.supervisor.poll.progress_notes import note_progress
@@ -155,6 +156,7 @@ class Passes:
             schedule=self._scheduler.schedule(claimed.hungry),
             unretired=unretired,
             cancelled=no_longer_held(cancelled, worker),
+            over=find_over(slots.threads),
             dropped=[oid for oid in cancelled if oid in given.reactor.deferred],
             held=ClaimsSnapshot.of(worker, frozenset().union(*unretired.values())),
             log=log,

@@ -36,7 +36,12 @@ class Recovery:
             left = [one for one in slot.unaccounted() if one.claim is self._incarnation]
             recover([one for one in left if one.retry_at is not None], None, log, cancelled)
             for death, idle in deaths:
-                recover(_of_death(slot, left, death), None if idle else death, log, cancelled)
+                concerned = _of_death(slot, left, death)
+                if idle:  # then it may have left its slot to the next child, for an isolated job
+                    concerned = [one for one in concerned if not one.is_isolated]
+                recover(concerned, None if idle else death, log, cancelled)
+            if slot.number >= slots.size:  # where there is no next child
+                recover([one for one in left if one.is_isolated], None, log, cancelled)
             returned = slot.report.returned
             if returned:
                 recover([one for one in left if one._p_oid in returned], None, log, cancelled)

@@ -9,7 +9,6 @@ from ZODB.POSException import POSKeyError, StateLoadError, StorageError
 
 from zcasync.database.errors import NOT_COMMITTED, is_lost_by_storage
 from zcasync.database.sync import catch_up_all
-from zcasync.zeo.storage_errors import mark
 
 #: The errors that may pass by themselves, with a record that comes for instance.
 MAY_PASS = (TransientError, StorageError, POSKeyError, StateLoadError)
@@ -23,18 +22,17 @@ class Patience:
     def __init__(self) -> None:
         self._failed: dict[bytes, int] = {}  # how often in a row, by oid
 
-    def lasts(self, error: Exception, oid: bytes, connection: Any) -> bool:
+    def lasts(self, error: Exception, oid: bytes, db: Any) -> bool:
         """Return whether a job that could not be done may be tried again as if nothing was.
 
         So it is while the storage is away, and a few times where it answers all the same.
         """
-        mark(error, connection)
         if is_lost_by_storage(error):
             return True
         if not isinstance(error, MAY_PASS):
             return False
         try:
-            catch_up_all(connection.db())
+            catch_up_all(db)
         except NOT_COMMITTED:
             return True
         self._failed[oid] = self._failed.get(oid, 0) + 1

@@ -1,0 +1,59 @@
+"""The calls of reactor jobs, made in the reactor's thread for a thread that waits for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import transaction
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import blockingCallFromThread
+
+from zcasync.errors import AbortedError, BadStateError
+from zcasync.job.callables import is_persistent
+from zcasync.perform.progress import current
+from zcasync.perform.surroundings import OF_A_STEP, kept, kept_in_steps
+
+
+def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
+    """As blockingCallFromThread.  Nobody interrupts a thread: what looks like it, the call raises.
+
+    As an AbortedError it is the job's result; else the job's thread would end with nothing stored,
+    and the next pass would begin the job anew, for ever.
+    """
+    try:
+        return blockingCallFromThread(reactor, call, *args)
+    except (KeyboardInterrupt, GeneratorExit) as error:
+        raise AbortedError(f"the call raised {type(error).__name__}") from error
+
+
+def refuse_to_jobs() -> None:
+    """Raise BadStateError where a job runs."""
+    if current() is not None:
+        raise BadStateError("a reactor job cannot close the database of its supervisor")
+
+
+def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:
+    """Call with the job's transaction as the thread's, so that transaction.get() is the job's.
+
+    What the call changes around it is put back, and what a coroutine changes whenever it awaits.
+    """
+    threads = transaction.manager
+    before = threads.manager
+    threads.manager = manager
+    try:
+        with kept(OF_A_STEP):
+            value = call(*args, **kwargs)
+        if inspect.iscoroutine(value):
+            value = Deferred.fromCoroutine(kept_in_steps(value, OF_A_STEP))
+        return [value]
+    finally:
+        threads.manager = before
+
+
+def load(call: Any, *arguments: Any) -> None:
+    """Load what the call is made with, so that the reactor need not wait for it."""
+    for obj in (getattr(call, "__self__", None), *arguments):
+        if is_persistent(obj):
+            obj._p_activate()

@@ -30,7 +30,7 @@ from zcasync.partial import Partial
 from zcasync.testing.waiting import wait_until
 
 #: As in test_acts.py: acts whose mending is not there yet.
-PENDING = ("ends_its_thread_in_c", "breaks_the_log")
+PENDING = ("ends_its_thread_in_c", "breaks_the_log", "leaves_its_manager_replaced")
 #: Jobs of acts in ``make test``; the long form has 300.
 SHORT_JOBS = 40
 CHILDREN = 2

@@ -106,8 +106,10 @@ class Stage:
     def works(self) -> None:
         """Ten ordinary jobs are done soon, each of them once."""
         counter = self.client.add("after", Counter())
-        calls = [Partial(counter_job, counter) for counter_job in [ordinary] * JOBS_AFTER]
-        partials = self.client.manager.thread.put_many(calls)
+        partials: list[Partial] = []
+        for batch in (False, True):  # half of them alone, the others in one commit
+            calls = [Partial(ordinary, counter) for _ in range(JOBS_AFTER // 2)]
+            partials += self.client.manager.thread.put_many(calls, batch=batch)
         self.client.commit()
         results = self.client.wait_for(*partials, timeout=AFTER_SECONDS)
         assert set(results) == set(range(1, JOBS_AFTER + 1)), results

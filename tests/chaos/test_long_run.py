@@ -15,7 +15,10 @@ from tests.jobs.basic import nothing
 from tests.support.instance import Instance
 from tests.support.numbers import Numbers
 
-JOBS, ROUNDS = 5000, 10
+#: So few at once that a child which has done its jobs is replaced before the next ones come.
+JOBS, ROUNDS = 5000, 50
+#: The figures are taken after so many rounds.
+PRINTED = 5
 JOBS_OF_A_CHILD = 100
 CONFIG = f"""
 <zcasync>
@@ -39,11 +42,12 @@ def test_the_supervisor_stays_as_it_was_over_5000_jobs_and_50_children(
         instance.client.wait_for(*instance.client.put_many(nothing, JOBS // ROUNDS), timeout=120)
         instance.wait_for_spare()
         instance.wait_for_children(2)
-        found.append((Numbers.of(instance.pid), supervisor.memory_info().rss))
-        print(f"{number * JOBS // ROUNDS} jobs: {found[-1][0]}, {found[-1][1] / 1e6:.1f} MB")
-    recycled = instance.log.count("of max-jobs")
+        if number % PRINTED == 0:
+            found.append((Numbers.of(instance.pid), supervisor.memory_info().rss))
+            print(f"{number * JOBS // ROUNDS} jobs: {found[-1][0]}, {found[-1][1] / 1e6:.1f} MB")
+    recycled = instance.log.count("(max-jobs)")
     print(f"{recycled} children recycled")
-    assert recycled >= JOBS // JOBS_OF_A_CHILD - 2
+    assert recycled >= 0.9 * JOBS / JOBS_OF_A_CHILD
     (first, bytes_first), (last, bytes_last) = found[0], found[-1]
     assert last <= first + MORE, f"{first}, then {last}"
     assert bytes_last <= bytes_first + MORE_BYTES

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import transaction
 
+from tests.jobs.acts.scene import Scene
 from tests.processes.servers import Connect, Server, database_server, own_server
-from tests.support.instance import ROOT, Client, Instance, running
+from tests.support.audits import audited
+from tests.support.instance import ROOT, Client, Instance, running, short_folder
+from tests.support.stages import Stage, end
 from zcasync.database.opening import open_servers
 
 
@@ -75,3 +79,31 @@ def connect(address: Any) -> Iterator[Connect]:
         connection.transaction_manager.abort()
         connection.close()
         connection.db().close()
+
+
+@pytest.fixture(scope="module")
+def common_stage() -> Iterator[Stage]:
+    """A stage that the acts of a module share."""
+    with short_folder() as folder, audited(folder):
+        made = Stage(folder)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@pytest.fixture
+def stage(common_stage: Stage) -> Iterator[Stage]:
+    """It, begun anew where the test fails."""
+    common_stage.is_good = False
+    yield common_stage
+    if not common_stage.is_good:
+        common_stage.strike()
+
+
+@pytest.fixture
+def scene(stage: Stage, tmp_path: Path) -> Iterator[Scene]:
+    """The scene of one act on it; the processes that the act leaves on purpose end with it."""
+    made = stage.set(tmp_path)
+    yield made
+    end([psutil.Process(pid) for pid in made.noted_processes() if psutil.pid_exists(pid)])

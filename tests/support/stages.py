@@ -14,7 +14,8 @@ import psutil
 
 from tests.jobs.acts.performing import DONE, ordinary, perform
 from tests.jobs.acts.scene import Scene
-from tests.jobs.acts.table import BATCH, CALLBACK, Act, End
+from tests.jobs.acts.surroundings import seen
+from tests.jobs.acts.table import ACTS, BATCH, CALLBACK, THREAD, Act, End
 from tests.jobs.basic import Counter, nothing
 from tests.support import leftovers
 from tests.support.instance import RUNNING, Client, Instance
@@ -105,8 +106,10 @@ class Stage:
     def works(self) -> None:
         """Ten ordinary jobs are done soon, each of them once."""
         counter = self.client.add("after", Counter())
-        calls = [Partial(counter_job, counter) for counter_job in [ordinary] * JOBS_AFTER]
-        partials = self.client.manager.thread.put_many(calls)
+        partials: list[Partial] = []
+        for batch in (False, True):  # half of them alone, the others in one commit
+            calls = [Partial(ordinary, counter) for _ in range(JOBS_AFTER // 2)]
+            partials += self.client.manager.thread.put_many(calls, batch=batch)
         self.client.commit()
         results = self.client.wait_for(*partials, timeout=AFTER_SECONDS)
         assert set(results) == set(range(1, JOBS_AFTER + 1)), results
@@ -173,6 +176,36 @@ class Stage:
         if self._instance is not None:
             instance, self._instance = self._instance, None
             instance.end()
+
+
+def act_alone(stage: Stage, scene: Scene, name: str, form: str) -> None:
+    """Perform an act in a job of its own: it ends as it should, and then the work goes on."""
+    act = ACTS[name]
+    before = stage.client.wait_for(stage.client.put(seen))
+    partial = put(stage.client, form, scene, name)
+    stage.wait_until_over(partial)
+    # What ends the process in the commit that several share is counted against the first of them.
+    how = ended(act, partial, *([End.RIGHT] if form == BATCH and act.once else []))
+    assert scene.counter.value == act.effects[how], f"{scene.counter.value} effects, {how}"
+    stage.works()
+    if form == BATCH:
+        assert (scene.before.value, scene.after.value) == (1, 1)
+    if form == THREAD:
+        after = stage.client.wait_for(stage.client.put(seen))
+        assert isinstance(after, dict), after
+        assert not {
+            name: (before[name], after[name]) for name in before if before[name] != after[name]
+        }
+    if not act.leaves:
+        stage.no_copy_is_left()
+    again = put(stage.client, form, scene, name)
+    stage.wait_until_over(again)
+    ended(act, again, End.RIGHT)  # what is done once is done
+    stage.works()
+    if act.leaves:
+        stage.renew_children()
+    stage.nothing_is_left(scene.noted_processes())
+    stage.is_good = True  # what comes next can have this one
 
 
 def ended(act: Act, partial: Partial, *also: End) -> End:

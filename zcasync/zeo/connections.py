@@ -57,6 +57,12 @@ def _is_open(db: Any) -> bool:
     return hasattr(db, "storage") and not getattr(db.storage, "is_closed", False)
 
 
+def are_connected(db: Any) -> bool:
+    """Return whether a database and those beside it have their servers, as far as is known here."""
+    storages = [one.storage for one in db.databases.values()]
+    return all(one.is_connected() for one in storages if hasattr(one, "is_connected"))
+
+
 def give_up(connection: Any, manager: Any) -> None:
     """Leave a connection of this manager's whose state somebody has changed: nobody gets it again.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ZEO.ClientStorage import ClientStorage
 from ZODB.serialize import ObjectReader
 
 
@@ -61,6 +62,18 @@ def are_connected(db: Any) -> bool:
     """Return whether a database and those beside it have their servers, as far as is known here."""
     storages = [one.storage for one in db.databases.values()]
     return all(one.is_connected() for one in storages if hasattr(one, "is_connected"))
+
+
+def server_sockets(dbs: Iterable[Any]) -> set[int]:
+    """Return the descriptors of the connections to their servers that the ZEO clients of these use.
+
+    A client lets go of one before it closes that.
+    """
+    storages = [getattr(one, "storage", None) for one in dbs]
+    clients = [one._server.client for one in storages if isinstance(one, ClientStorage)]
+    transports = [getattr(one.protocol, "transport", None) for one in clients]
+    found = [one.get_extra_info("socket") for one in transports if one is not None]
+    return {one.fileno() for one in found if one is not None}
 
 
 def give_up(connection: Any, manager: Any) -> None:

@@ -6,6 +6,7 @@ import pytest
 import transaction
 
 from tests.child.test_shared_transactions import HEARD, Mail
+from tests.jobs.samples import NotPicklable
 from tests.support.job_threads import Account, Bench
 from zcasync import Partial
 
@@ -17,6 +18,11 @@ class Closing(Account):
         transaction.get().join(Mail("sent"))
         self._p_jar.close()
         return "sent"
+
+    def mail_close_and_fail(self) -> object:
+        transaction.get().join(Mail("sent"))
+        self._p_jar.close()
+        return NotPicklable()
 
     def hook_and_close(self) -> str:
         transaction.get().addBeforeCommitHook(HEARD.append, ("hook",))
@@ -42,3 +48,10 @@ def test_a_data_manager_that_the_job_has_joined(bench: Bench, batch: bool) -> No
 def test_a_hook_of_the_job(bench: Bench, batch: bool) -> None:
     partial = run(bench, "hook_and_close", batch)
     assert (partial.result, HEARD) == ("hooked", ["hook"])
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_nothing_of_a_job_that_fails_afterwards(bench: Bench, batch: bool) -> None:
+    partial = run(bench, "mail_close_and_fail", batch)
+    assert "cannot be pickled" in partial.result.getErrorMessage()
+    assert HEARD == []

@@ -55,7 +55,8 @@ def is_usable(db: Any) -> bool:
 
 
 def _is_open(db: Any) -> bool:
-    return hasattr(db, "storage") and not getattr(db.storage, "is_closed", False)
+    # One that is closed has no storage of its own; its class has the attribute's description.
+    return "storage" in vars(db) and not getattr(db.storage, "is_closed", False)
 
 
 def are_connected(db: Any) -> bool:

@@ -72,7 +72,8 @@ def server_sockets(dbs: Iterable[Any]) -> set[int]:
     """
     storages = [getattr(one, "storage", None) for one in dbs]
     clients = [one._server.client for one in storages if isinstance(one, ClientStorage)]
-    transports = [getattr(one.protocol, "transport", None) for one in clients]
+    talks = [getattr(one.protocol, "sm_protocol", None) for one in clients]
+    transports = [getattr(one, "transport", None) for one in talks]
     found = [one.get_extra_info("socket") for one in transports if one is not None]
     return {one.fileno() for one in found if one is not None}
 

@@ -23,14 +23,14 @@ class Child:
     """A child's descriptors: a pipe, and a connection to a server."""
 
     def __init__(self, folder: Path) -> None:
-        self.is_connected = True
         self.pipe = os.pipe()
         self._path = str(folder / "server")
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(self._path)
         self._server.listen()
         self.connection = self.connect()
-        self.own = OwnDescriptors(lambda: self.is_connected)
+        self.in_use = {self.connection.fileno()}
+        self.own = OwnDescriptors(lambda: self.in_use)
         self.own.note()
 
     def connect(self) -> socket.socket:
@@ -78,16 +78,17 @@ def test_a_connection_that_is_lost_is_not_missed_nor_is_one_that_is_made_again(
     child: Child,
 ) -> None:
     first = child.connection
-    child.is_connected = False
+    child.in_use = set()
     first.close()
     assert child.own.problem() is None
     child.connection = child.connect()
-    child.is_connected = True
+    child.in_use = {child.connection.fileno()}
     assert child.own.problem() is None
 
 
 def test_a_connection_made_again_is_missed_as_the_first_was(child: Child) -> None:
     first, child.connection = child.connection, child.connect()
+    child.in_use = {child.connection.fileno()}
     first.close()
     assert child.own.problem() is None
     os.close(child.connection.fileno())
@@ -104,3 +105,19 @@ def test_a_descriptor_that_was_moved_leaves_nothing_where_it_was(child: Child) -
     assert os.get_inheritable(duplicate(high, inherited=True))
     os.close(low)
     os.close(high)
+
+
+def test_a_connection_that_is_made_again_to_another_server_is_not_missed(
+    child: Child, folder: Path
+) -> None:
+    """A client may have several servers, or its server may be somewhere else from now on."""
+    (folder / "other").mkdir()
+    other = Child(folder / "other")
+    again = other.connect()
+    child.in_use = {again.fileno()}
+    child.connection.close()
+    try:
+        assert child.own.problem() is None
+    finally:
+        again.close()
+        other.close()

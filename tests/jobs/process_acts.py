@@ -400,6 +400,20 @@ def returns_twisted_process() -> Any:
     return _in_reactor(lambda: [getProcessOutputAndValue("/bin/sh", ["-c", "exit 3"])])[0]
 
 
+def returns_forked_twisted_process() -> Any:
+    """The same in another directory, for which Twisted forks, and in a reactor that is busy."""
+    from twisted.internet import reactor
+    from twisted.internet.utils import getProcessOutputAndValue
+
+    def start() -> list[Any]:
+        reactor.callLater(0, time.sleep, 0.5)  # so that it ends unseen
+        return [getProcessOutputAndValue("/bin/sh", ["-c", "exit 3"], path="/")]
+
+    [deferred] = _in_reactor(start)
+    time.sleep(0.2)
+    return deferred
+
+
 def defers_to_thread(gate: str) -> None:
     """Leave a thread of the reactor's pool at work."""
     from twisted.internet import reactor

@@ -19,6 +19,7 @@ from tests.support.proxies import Proxy, proxied
 from zcasync.cli.main import execute
 from zcasync.interfaces import JobCancelled
 from zcasync.job.ids import id_of
+from zcasync.supervisor.lonely_children import LONELY_SECONDS
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
 
@@ -29,6 +30,26 @@ CONFIG = """
 <zodb>
   <clientstorage>
     server 127.0.0.1:{port}
+    wait-timeout 1
+  </clientstorage>
+</zodb>
+<zcasync>
+  grace-period 2
+</zcasync>
+"""
+#: The same with the queues in a database that is not behind the proxy.
+TWO_DATABASES = """
+%import ZEO
+<zodb>
+  <clientstorage>
+    server 127.0.0.1:{port}
+    wait-timeout 1
+  </clientstorage>
+</zodb>
+<zodb zc.async>
+  <clientstorage>
+    server 127.0.0.1:{queues}
+    storage 2
     wait-timeout 1
   </clientstorage>
 </zodb>
@@ -219,3 +240,28 @@ def test_the_wait_of_a_reactor_job_is_shown_to_operators(
     proxy.mend()
     assert client.wait_for(partial, timeout=60) == "open"
     assert wait() is None
+
+
+def test_nothing_is_held_against_a_child_while_another_database_is_away_for_all(
+    make_instance: Callable[..., Instance], proxy: Proxy, server: Server, gate: Gate
+) -> None:
+    """The application's database is away, and the one of the queues answers."""
+    config = TWO_DATABASES.format(port=proxy.port, queues=server.port)
+    instance = make_instance(children=1, config=config).start()
+    client = instance.client
+    counter = client.add("counter", jobs.Counter())
+    partial = client.put(counter.add_at_gate, gate.path)
+    pid = gate.wait_for()
+    proxy.cut(pid, instance.pid)
+    gate.open()
+    wait_for_wait(instance, pid)
+    tries = 2 + int(LONELY_SECONDS)  # each takes a second, for which the client waits itself
+    wait_until(
+        lambda: is_gone(pid) or (child(instance, pid)["wait"] or {"tries": 0})["tries"] > tries,
+        "the child to wait for longer than a lonely one may",
+        seen=instance.evidence,
+    )
+    proxy.mend()
+    assert client.wait_for(partial, timeout=60) == 1
+    assert partial._interruptions == 0, instance.evidence()
+    assert child(instance, pid)["pid"] == pid

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.jobs import basic as jobs
 from tests.processes.servers import AT_SERVER, Server
 from tests.support.gates import Gate
 from tests.support.instance import Instance
+from tests.support.proxies import proxied
 from zcasync.instance.home import Home
 from zcasync.partial import Partial
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS
@@ -28,6 +30,15 @@ SETTINGS = f"""
   grace-period {GRACE}
   poll-seconds 1
 </zcasync>
+"""
+#: Of a home whose database is at one of two addresses.
+AT_TWO_ADDRESSES = """
+<zodb>
+  <zeoclient>
+    server 127.0.0.1:{first}
+    server 127.0.0.1:{second}
+  </zeoclient>
+</zodb>
 """
 #: What the log says when the trouble begins and when it is over.
 BEGINS, OVER = "polling: waiting for the database", "polling: works again"
@@ -195,3 +206,31 @@ def test_a_control_socket_that_was_removed_comes_back(
     assert instance.status()["pid"] == instance.pid
     assert instance.log.count("is made anew") == 1
     assert instance.stop() == 0
+
+
+def test_a_job_goes_on_in_a_child_that_has_found_its_database_at_another_address(
+    server: Server, make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    with proxied(server.port) as first, proxied(server.port) as second:
+        config = AT_TWO_ADDRESSES.format(first=first.port, second=second.port) + SETTINGS
+        instance = make_instance(children=1, config=config).start()
+        client = instance.client
+        counter = client.add("counter", jobs.Counter())
+        partial = client.put(counter.add_at_gate, gate.path)
+        pid = gate.wait_for()
+        there = {one.raddr.port for one in psutil.Process(pid).net_connections("tcp4")}
+        [used] = [one for one in (first, second) if one.port in there]
+        [other] = {first, second} - {used}
+        used.cut(pid)
+        wait_until(lambda: is_connected(pid, other.port), "the child to be connected again")
+        gate.open()
+        instance.close_client()
+        again = instance.client.connection.get(partial._p_oid)
+        assert instance.client.wait_for(again) == 1
+        assert again._interruptions == 0, instance.evidence()
+
+
+def is_connected(pid: int, port: int) -> bool:
+    """Whether a process has a connection to this port, and no other one."""
+    found = psutil.Process(pid).net_connections("tcp4")
+    return [(one.raddr and one.raddr.port, one.status) for one in found] == [(port, "ESTABLISHED")]

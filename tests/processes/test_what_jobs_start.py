@@ -28,6 +28,7 @@ from zcasync.testing.process import is_gone
         (acts.runs_asyncio, (), ("said\n", 3)),
         (acts.runs_twisted_process, (), "said\n"),
         (acts.returns_twisted_process, (), (b"", b"", 3)),
+        (acts.returns_forked_twisted_process, (), (b"", b"", 3)),
     ],
 )
 def test_what_a_job_starts_works_time_after_time(

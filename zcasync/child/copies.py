@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.process import reapProcessHandlers
+
 from zcasync.child.descriptors import out_of_the_way
 from zcasync.zeo.storage_fence import refuse_commits
 
@@ -160,9 +162,10 @@ def _read_all(fd: int) -> bytes:
 
 
 def _looked_after() -> set[int]:
-    """Return the processes that ``multiprocessing`` knows and waits for itself."""
+    """Return the processes that ``multiprocessing`` or Twisted knows and waits for itself."""
     module: Any = sys.modules.get("multiprocessing")
-    return set() if module is None else {one.pid for one in module.active_children()}
+    known = set() if module is None else {one.pid for one in module.active_children()}
+    return known | set(reapProcessHandlers)
 
 
 def _exit_code(error: SystemExit) -> int:

@@ -14,7 +14,7 @@ import select
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 #: Descriptors are moved to numbers below this one, and below the process's own limit.
 NUMBERS = 1024
@@ -68,13 +68,14 @@ def identity(fd: int) -> tuple[int, int] | None:
 class OwnDescriptors:
     """The descriptors that this process had before its first job, but for the first three.
 
-    Those are pipes, what its event loops wait with, and connections to storages, which are made
-    again where they were lost: ``has_connections()`` returns whether it believes that it has them.
+    Those are pipes, what its event loops wait with, and connections.  Whoever has one of these may
+    close it, or make it again, with another server perhaps; ``in_use()`` returns those to storages
+    that the process uses, and would go on to use where a job has closed them.
     For one thread, but for ``lost``.
     """
 
-    def __init__(self, has_connections: Callable[[], bool]) -> None:
-        self._has_connections = has_connections
+    def __init__(self, in_use: Callable[[], Collection[int]]) -> None:
+        self._in_use = in_use
         self._poll = select.poll()
         self._kept: dict[int, tuple[int, int] | None] = {}
         self._peers: dict[int, str] = {}
@@ -117,16 +118,13 @@ class OwnDescriptors:
 
     def _is_missed(self, fd: int) -> bool:
         """Return whether a connection was not closed by those whose it is."""
-        peer = self._peers.pop(fd)
+        del self._peers[fd]
         self._poll.unregister(fd)
-        # Who loses a connection says so before it closes that, and has it again before it says so.
-        if not self._has_connections():
-            return False
-        again = [one for one in _open_descriptors() if _peer(one) == peer]
-        for one in again:
-            self._peers[one] = peer
+        in_use = self._in_use()
+        for one in set(in_use) - self._peers.keys() - {fd}:  # made again
+            self._peers[one] = _peer(one)
             self._poll.register(one, 0)
-        return not again
+        return fd in in_use
 
 
 def _open_descriptors() -> list[int]:

@@ -19,6 +19,7 @@ from zcasync.child.descriptors import OwnDescriptors
 from zcasync.child.signals import Signals
 from zcasync.child.streams import Streams
 from zcasync.job.callables import call_here
+from zcasync.zeo.connections import server_sockets
 
 #: Exit codes that the supervisor and operators can tell apart.
 EXIT_BOOT_FAILED = 70  # or the job thread has ended
@@ -38,7 +39,7 @@ class JobProcess:
         self.streams = streams
         self._kept_in_copies = [lifeline, *streams.descriptors]
         self._databases: Any = None
-        self._descriptors = OwnDescriptors(self._has_connections)
+        self._descriptors = OwnDescriptors(lambda: server_sockets(self._databases.values()))
         publisher: Any = globalLogPublisher
         publisher.addObserver(self._hear)
         self._signals = Signals(reactor, streams.report_crashes)
@@ -98,10 +99,6 @@ class JobProcess:
         problem = self._descriptors.problem()
         if problem is not None:
             self.end(EXIT_DESCRIPTORS, f"this child cannot go on: {problem}: has a job done that?")
-
-    def _has_connections(self) -> bool:
-        storages = [db.storage for db in self._databases.values()]
-        return all(one.is_connected() for one in storages if hasattr(one, "is_connected"))
 
     def _give_up(self) -> None:
         """Let go, in a copy, of what is the child's; the copy may go on writing to its output."""

@@ -189,6 +189,8 @@ class Group:
             self._performer.act(sound, fault, decision)
         elif sound is run:
             self._take_out()
+        else:
+            abort(self._manager, error)
 
     def _take_out(self) -> None:
         """Roll the last member back, with what it has registered; else all members run alone."""

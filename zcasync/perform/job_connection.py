@@ -110,7 +110,9 @@ class JobConnection:
     def require_usable(self, partial: PartialRecord) -> None:
         """Raise BadStateError where the call of a partial has done what loses its changes.
 
-        It may close the connection, which is refused while there are any.
+        It may close the connection, which is refused while there are any: then another one takes
+        its place, in the same transaction, in which others may have something to commit.  Raises
+        what opening that raises.
         """
         for one in self._main.connections.values() if self.is_open else ():
             if one.opened is None:
@@ -120,6 +122,9 @@ class JobConnection:
                 raise BadStateError("the job has given its connection another transaction manager")
         if not is_usable(self._db):
             raise BadStateError("the job has closed its database, and with that lost its changes")
+        if self.is_open and self.connection.opened is None:
+            self._leave()
+            self.open()
 
     def sound(self, partial: PartialRecord) -> PartialRecord:
         """Return the partial in a connection that works: it may have closed its own, or worse.
@@ -160,8 +165,11 @@ class JobConnection:
             self._manager.begin()
 
     def _give_up(self) -> None:
-        self.is_open = False
         abort(self._manager)
+        self._leave()
+
+    def _leave(self) -> None:
+        self.is_open = False
         fence(self.connection, None)
         self.connection.chain = None
         for one in list(self._main.connections.values()):

@@ -50,7 +50,8 @@ class Host:
     ``detach(partial)`` closes the connection, for a call that needs none while it runs, and returns
     a function that opens one and finds the partial in it.
     ``sound(partial)`` returns a partial in a connection that works: itself where its own does.
-    ``require_usable(partial)`` raises BadStateError where its call has done what loses changes.
+    ``require_usable(partial)`` raises BadStateError where its call has done what loses changes; it
+    lets a connection take the place of one that the call has closed.
     ``timing``: the clock, the pauses and the randomness of attempts.
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was

@@ -70,8 +70,13 @@ class LonelyChildren:
         """Note that a pass begins; ``asks``: it asks the database, not only what is known here."""
         self._asked_at = self._reactor.seconds() if asks else None
 
-    def pass_made(self) -> None:
-        """Note that the pass was made."""
+    def pass_made(self, *, is_connected: bool = True) -> None:
+        """Note that the pass was made; ``is_connected``: the other databases are not away, too.
+
+        A pass asks that of the queues only; jobs may wait for another one.
+        """
+        if not is_connected:
+            self.pass_failed()
         asked, self._asked_at = self._asked_at, None
         if asked is None:
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ZEO.ClientStorage import ClientStorage
 from ZODB.serialize import ObjectReader
 
 
@@ -54,7 +55,27 @@ def is_usable(db: Any) -> bool:
 
 
 def _is_open(db: Any) -> bool:
-    return hasattr(db, "storage") and not getattr(db.storage, "is_closed", False)
+    # One that is closed has no storage of its own; its class has the attribute's description.
+    return "storage" in vars(db) and not getattr(db.storage, "is_closed", False)
+
+
+def are_connected(db: Any) -> bool:
+    """Return whether a database and those beside it have their servers, as far as is known here."""
+    storages = [one.storage for one in db.databases.values()]
+    return all(one.is_connected() for one in storages if hasattr(one, "is_connected"))
+
+
+def server_sockets(dbs: Iterable[Any]) -> set[int]:
+    """Return the descriptors of the connections to their servers that the ZEO clients of these use.
+
+    A client lets go of one before it closes that.
+    """
+    storages = [getattr(one, "storage", None) for one in dbs]
+    clients = [one._server.client for one in storages if isinstance(one, ClientStorage)]
+    talks = [getattr(one.protocol, "sm_protocol", None) for one in clients]
+    transports = [getattr(one, "transport", None) for one in talks]
+    found = [one.get_extra_info("socket") for one in transports if one is not None]
+    return {one.fileno() for one in found if one is not None}
 
 
 def give_up(connection: Any, manager: Any) -> None:

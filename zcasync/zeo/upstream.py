@@ -91,7 +91,7 @@ NAMES: Names = {
         "verify": "(self, server_tid)",
     },
     "ZEO.asyncio.client:Protocol": {
-        **_attributes("addr client closed protocol_version ssl"),
+        **_attributes("addr client closed protocol_version sm_protocol ssl"),
         "close": "(self, exc=None)",
         "connection_lost": "(self, exc)",
         "connection_made": "(self, transport)",

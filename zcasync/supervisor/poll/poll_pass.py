@@ -37,6 +37,7 @@ from zcasync.supervisor.poll.slots import Slots
 from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_failed
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import at_hand
+from zcasync.zeo.connections import are_connected
 
 CONFLICT_TRIES = 8
 
@@ -122,6 +123,7 @@ class Passes:
                 self._clocks.tell(result)
                 self._burials = []
                 result.conflicts = attempt
+                result.is_connected = are_connected(connection.db())
                 return result
         raise AssertionError("unreachable")
 

@@ -67,7 +67,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
     def connectionMade(self) -> None:
         super().connectionMade()
         target = thread_target(self._work, self._failed)
-        threading.Thread(target=target, name="jobs", daemon=True).start()
+        jobs = threading.Thread(target=target, name="jobs", daemon=True)
+        jobs.start()
+        self._process.watch(self._reactor, jobs)
 
         report_to(self._report, has_one_job=True, later=self._later)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import transaction
 from ZODB.POSException import ConflictError, POSKeyError
 
 from zcasync.child.job_queue import Job, JobQueue
@@ -58,7 +57,7 @@ class JobBatch:
         partial = self._partial(first)
         if partial is None:
             return
-        group = Group(self._performer, transaction.manager)
+        group = Group(self._performer, self._job_connection.manager)
         members: list[tuple[Job, PartialRecord]] = []
         seconds = self._performer.host.timing.seconds
         until = seconds() + GROUP_SECONDS

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import transaction
 from ZODB.POSException import StateLoadError
 
 from zcasync.child.batches import JobBatch, ending_of
@@ -134,7 +133,7 @@ class JobThread:
             load_reach(self._database.connection.get(job.oid))
         else:
             try_value(self._database.connection, *job.value)
-        abort(transaction.manager)
+        abort(self._database.job_connection.manager)
         return Ending.SETTLED
 
     def _perform_alone(self, job: Job, is_one_of_several: bool = False) -> None:
@@ -183,7 +182,7 @@ class JobThread:
                 self._performer.settle(self._database.connection.get(job.oid), job.value)
                 return
             except NOT_COMMITTED as error:
-                abort(transaction.manager)
+                abort(self._database.job_connection.manager)
                 self._storage_wait(error)
 
     def _guarded(self, work: Callable[..., Ending], *args: Any) -> tuple[Ending, str]:
@@ -211,7 +210,7 @@ class JobThread:
             self._storage_wait.works()
             self._patience.ends(args[-1].oid)
             return ending, detail
-        abort(transaction.manager)
+        abort(self._database.job_connection.manager)
         return ending, detail[:1000]
 
     def _perform_batch(self, first: Job) -> bool:
@@ -261,7 +260,7 @@ class JobThread:
                 else:
                     ending = Ending.SETTLED  # the records decide
             except NOT_COMMITTED:  # the storage has just gone away: the records decide
-                abort(transaction.manager)
+                abort(self._database.job_connection.manager)
                 ending = Ending.SETTLED
         self._ended(Ended(oids, ending, microseconds, detail, completions))
 

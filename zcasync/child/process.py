@@ -25,6 +25,8 @@ from zcasync.zeo.connections import server_sockets
 EXIT_BOOT_FAILED = 70  # or the job thread has ended
 EXIT_DESCRIPTORS = 71
 EXIT_REACTOR = 72
+#: How often the thread of the jobs is looked for.
+WATCH_SECONDS = 1.0
 #: A process that ends has so long to say why.
 LAST_WORDS_SECONDS = 10.0
 
@@ -67,8 +69,25 @@ class JobProcess:
         finally:
             if self._copies.is_copy:
                 self._copies.exit(error)
+            self.streams.restore()  # what goes wrong in the commit is told there
             self._require_descriptors()
             del error
+
+    def watch(self, reactor: Any, thread: threading.Thread) -> None:
+        """End the process when the thread of the jobs has ended in C code, which nobody is told.
+
+        Where the system does not list threads nobody knows.
+        """
+        listed = f"/proc/self/task/{thread.native_id}"
+        if not os.path.exists(listed):
+            return
+
+        def look() -> None:
+            if not os.path.exists(listed) and thread.is_alive():
+                self.end(EXIT_BOOT_FAILED, "the thread of the jobs is gone: has C code ended it?")
+            reactor.callLater(WATCH_SECONDS, look)
+
+        look()
 
     def put_back(self) -> None:
         """Make the process fit for the next job, in the jobs' thread."""

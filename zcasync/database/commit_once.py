@@ -14,6 +14,7 @@ from ZODB.POSException import ConflictError
 
 from zcasync.database.errors import NOT_COMMITTED, give_up, is_storage_lost
 from zcasync.errors import InDoubt
+from zcasync.zeo.storage_errors import is_marked
 
 T = TypeVar("T")
 #: A function that is called with what a lost storage raised; returns once that is back, or raises.
@@ -93,6 +94,8 @@ def look_up(
             transactions.abort()
         except NOT_COMMITTED as error:
             transactions.abort()
+            if isinstance(error, OSError) and not is_marked(error):
+                raise  # no storage has raised it: a log, for instance, that cannot be written
             storage_lost(error)
 
 

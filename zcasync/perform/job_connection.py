@@ -57,7 +57,8 @@ class JobConnection:
     ) -> None:
         self._db = db
         self._incarnation_oid = incarnation
-        self._manager = manager or transaction.manager.manager
+        self.manager = manager or transaction.manager.manager
+        self._is_of_thread = manager is None
         self._reopen = reopen
         self._chain = CommitChain()
         self.open()
@@ -68,13 +69,13 @@ class JobConnection:
             return
         if self._reopen is not None and not is_usable(self._db):
             self._db = self._reopen()
-        main = open_fenced(self._db, self._manager)
+        main = open_fenced(self._db, self.manager)
         try:
             connection = main.get_connection(manager_database(self._db).database_name)
             incarnation = connection.get(self._incarnation_oid)
             fence(connection, incarnation)
         except BaseException:
-            abort(self._manager)
+            abort(self.manager)
             main.close()
             raise
         self._main, self.connection, self.incarnation = main, connection, incarnation
@@ -103,7 +104,7 @@ class JobConnection:
         """True while it is as it was opened."""
         return (
             self.connection.opened is not None
-            and self.connection.transaction_manager is self._manager
+            and self.connection.transaction_manager is self.manager
             and is_usable(self._db)
         )
 
@@ -114,11 +115,12 @@ class JobConnection:
         its place, in the same transaction, in which others may have something to commit.  Raises
         what opening that raises.
         """
+        self._put_back_manager()
         for one in self._main.connections.values() if self.is_open else ():
             if one.opened is None:
                 continue
-            tell(self._manager, one)
-            if one.transaction_manager is not self._manager:
+            tell(self.manager, one)
+            if one.transaction_manager is not self.manager:
                 raise BadStateError("the job has given its connection another transaction manager")
         if not is_usable(self._db):
             raise BadStateError("the job has closed its database, and with that lost its changes")
@@ -143,11 +145,18 @@ class JobConnection:
 
         Safe to repeat.
         """
+        self._put_back_manager()
         if self.is_open and not self.is_sound:
             self._give_up()
         self.open()
         for one in self._main.connections.values():
-            tell(self._manager, one)
+            tell(self.manager, one)
+
+    def _put_back_manager(self) -> None:
+        """Let the thread have the manager that it had, where that is the connection's."""
+        if self._is_of_thread and transaction.manager.manager is not self.manager:
+            abort(transaction.manager)
+            transaction.manager.manager = self.manager
 
     def begin(self) -> None:
         """Begin a transaction, whatever earlier jobs have left with the manager.
@@ -155,17 +164,17 @@ class JobConnection:
         Raises what the connection's storage raises.
         """
         try:
-            self._manager.begin()
+            self.manager.begin()
         except FOREIGN_CODE as error:
             mark(error, self.connection)
             if is_lost_by_storage(error):
                 raise
             log.failure("something that a job has left is told of no transaction any more")
-            tell_only(self._manager, self._main.connections.values())
-            self._manager.begin()
+            tell_only(self.manager, self._main.connections.values())
+            self.manager.begin()
 
     def _give_up(self) -> None:
-        abort(self._manager)
+        abort(self.manager)
         self._leave()
 
     def _leave(self) -> None:
@@ -173,13 +182,13 @@ class JobConnection:
         fence(self.connection, None)
         self.connection.chain = None
         for one in list(self._main.connections.values()):
-            give_up(one, self._manager)
+            give_up(one, self.manager)
 
     def close(self) -> None:
         """Return it to the database's pool; changes not committed are lost.  Safe to repeat."""
         if self.is_open:
             self.is_open = False
-            abort(self._manager)
+            abort(self.manager)
             fence(self.connection, None)
             self.connection.chain = None
             self._main.close()

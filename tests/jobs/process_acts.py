@@ -400,6 +400,11 @@ def returns_twisted_process() -> Any:
     return _in_reactor(lambda: [getProcessOutputAndValue("/bin/sh", ["-c", "exit 3"])])[0]
 
 
+def changes_in_two_connections(counter: Any) -> None:
+    counter._p_jar.db().open().root()["second"] = 1
+    counter.value = 1
+
+
 def returns_forked_twisted_process() -> Any:
     """The same in another directory, for which Twisted forks, and in a reactor that is busy."""
     from twisted.internet import reactor

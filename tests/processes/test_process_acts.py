@@ -289,3 +289,12 @@ def test_handlers_that_a_job_has_changed_are_put_back(one_child: Instance, worke
     assert worker.wait_for(worker.put(basic.Counter().add_slowly, 1.5)) == 1  # no alarm
     assert worker.wait_for(worker.put(acts.runs_twisted_process)) == "said\n"
     assert one_child.child_pids() == before
+
+
+def test_a_job_with_changes_in_two_connections_of_a_database_ends(client: Client) -> None:
+    """Each would wait for the other to have committed."""
+    counter = client.add("two connections", acts.Counter())
+    for queue in ("thread", "reactor"):
+        failure = client.wait_for(client.put(acts.changes_in_two_connections, counter, queue=queue))
+        assert "in two connections of one database" in failure.getErrorMessage()
+    client.wait_for(*client.put_many(acts.nothing, 10))

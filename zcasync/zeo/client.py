@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ReadOnlyError, StorageTransactionError
 
-from zcasync.errors import HistoryChanged
+from zcasync.errors import BadStateError, HistoryChanged
 from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
@@ -64,6 +65,7 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
     # the storage's methods that differ from ZEO's
 
     is_closed = False
+    _committer: int | None = None  # the thread that commits
 
     def close(self) -> None:
         """Close it for good."""
@@ -74,8 +76,8 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         """Begin a commit; what it stores is kept in memory, unless it is large.
 
         Waits until no other thread of this process commits.  Raises ReadOnlyError,
-        StorageTransactionError where it has begun already, and TypeError for extended info that a
-        server would not take.
+        StorageTransactionError where it has begun already, BadStateError where this thread commits
+        by another connection, and TypeError for extended info that a server would not take.
         """
         if not hasattr(txn, "data"):  # of a recovery, which ZEO knows how to equip
             super().tpc_begin(txn, tid, status)
@@ -86,8 +88,13 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
             raise StorageTransactionError("this transaction has begun already")
         if txn.extension:
             require_plain(txn.extension)
+        if self._committer == threading.get_ident():  # it would wait for itself
+            raise BadStateError(
+                "a transaction has changes in two connections of one database: make them in one"
+            )
         txn.set_data(self, CommitBuffer(self._connection_generation))
         self._commit_lock.acquire()
+        self._committer = threading.get_ident()
         about = (txn.user, txn.description, txn.extension)
         try:
             self._async("tpc_begin", id(txn), *about, tid, status)
@@ -137,6 +144,8 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
 
     def tpc_end(self, txn: Any) -> None:
         """Let the next thread commit, also where the temporary file had no room for all of this."""
+        if self._has_begun(txn):
+            self._committer = None
         try:
             super().tpc_end(txn)
         except OSError:

@@ -29,8 +29,6 @@ from zcasync.interfaces import COMPLETED
 from zcasync.partial import Partial
 from zcasync.testing.waiting import wait_until
 
-#: As in test_acts.py: acts whose mending is not there yet.
-PENDING = ("ends_its_thread_in_c", "breaks_the_log", "leaves_its_manager_replaced")
 #: Jobs of acts in ``make test``; the long form has 300.
 SHORT_JOBS = 40
 CHILDREN = 2
@@ -138,7 +136,7 @@ def put_all(
 def compose(rng: random.Random) -> tuple[tuple[str, ...], str]:
     """Draw a form, and two or three acts that can be done in it."""
     form = rng.choice(FORMS)
-    fit = [act.name for act in ACTS.values() if form in act.forms and act.name not in PENDING]
+    fit = [act.name for act in ACTS.values() if form in act.forms]
     return tuple(rng.sample(fit, rng.choice((2, 3)))), form
 
 

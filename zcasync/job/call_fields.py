@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from zcasync.interfaces import ACTIVE
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
 from zcasync.job.field_types import ALL, Check, is_text, one_of, optional
@@ -44,8 +45,9 @@ READINGS = ("_v_ready", "_v_unpacked", "_v_read", "_v_call")
 
 
 def _is_whole(state: dict[str, Any]) -> bool:
-    """Return whether a state has what each one needs; a claim is of a queue's partial only."""
-    return "_call" in state and (state.get("_claim") is None or state.get("_queue") is not None)
+    """Return whether a state has what each one needs, and a claimed call its queue."""
+    is_claimed = state.get("_claim") is not None and state.get("_state") == ACTIVE
+    return "_call" in state and not (is_claimed and state.get("_queue") is None)
 
 
 class CallFields(AttemptFields):

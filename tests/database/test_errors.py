@@ -13,6 +13,7 @@ from ZODB.POSException import ConflictError, POSKeyError, StorageError
 from tests.jobs import samples
 from tests.jobs.samples import Demo
 from tests.support.sessions import Session
+from tests.support.storage_errors import of_storage
 from zcasync import Partial
 from zcasync.database.errors import is_storage_lost, say_it_once
 from zcasync.interfaces import ACTIVE, COMPLETED
@@ -43,7 +44,7 @@ class Full:
     def _refuse(self, *args: Any) -> Any:
         if self._times:
             self._times -= 1
-            raise self._error
+            raise of_storage(self._error)
         return self._vote(*args)
 
     def wait(self, error: BaseException) -> None:

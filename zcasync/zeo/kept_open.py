@@ -16,8 +16,9 @@ def keep_open(db: Any, require: Callable[[], None]) -> None:
     """
     for one in db.databases.values():
         for opened in (one, one.storage):
-            if not hasattr(opened.close, KEPT):
-                opened.close = _requiring(opened.close, require)
+            close = getattr(opened, "close", None)
+            if close is not None and not hasattr(close, KEPT):
+                opened.close = _requiring(close, require)
 
 
 def _requiring(close: Callable[[], None], require: Callable[[], None]) -> Callable[[], None]:

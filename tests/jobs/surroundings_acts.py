@@ -19,10 +19,11 @@ import transaction
 import zope.component
 import zope.component.hooks
 import zope.security.management
-from AccessControl import SecurityManagement, users
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
+
+from tests.support.access_control import SecurityManagement, users
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="clean")
 #: A job appends to it: no other process sees that, and what comes later in this one does.

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import zope.component.hooks
 import zope.security.management
-from AccessControl import SecurityManagement, users
 from twisted.internet.defer import CancelledError, Deferred
 
+from tests.support.access_control import SecurityManagement, users
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.perform.performer import Performer

@@ -118,7 +118,8 @@ def instance_uuid() -> Any:
     worker = registry.queryUtility(IUUID, name="instance")
     if worker is None:
         worker = getUUID()
-        registry.registerUtility(worker, IUUID, name="instance")
+        # No event: its subscribers are those of the current site, whatever that is.
+        registry.registerUtility(worker, IUUID, name="instance", event=False)
     return worker
 
 

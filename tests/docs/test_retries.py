@@ -19,6 +19,7 @@ from ZODB.POSException import ConflictError
 
 import zcasync
 from tests.support.sessions import FakeClock, Session
+from tests.support.storage_errors import of_storage
 from zcasync import Partial
 from zcasync.retry.stock import STOCK, Counts
 from zcasync.testing.inline import drain, run_inline
@@ -96,7 +97,7 @@ def test_the_table_of_policies_is_true(name: str) -> None:
         asked = getattr(policy, question)
         return said([asked(Failure(error), Counts(**{kind: n})) for n in range(1, 100)])
 
-    away = ask("jobError", ClientDisconnected(), "conflicts")
+    away = ask("jobError", of_storage(ClientDisconnected()), "conflicts")
     assert {"no limit": "waits for it"}.get(away, away) == cells["The storage goes away"]
     assert ask("jobError", ConflictError(), "conflicts") == cells["Conflicts"]
     raises = ask("jobError", ValueError(), "exceptions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,8 +29,9 @@ class Away:
         raise ConnectionResetError(f"{name}: the storage of the site is away")
 
 
-@pytest.fixture
-def away() -> Iterator[None]:
+@contextmanager
+def site_away() -> Iterator[None]:
+    """Have a site that is away for a while."""
     zope.component.hooks.setHooks()
     zope.component.hooks.setSite(Away())
     try:
@@ -37,6 +39,12 @@ def away() -> Iterator[None]:
     finally:
         zope.component.hooks.setSite(None)
         zope.component.hooks.resetHooks()
+
+
+@pytest.fixture
+def away() -> Iterator[None]:
+    with site_away():
+        yield
 
 
 def test_a_call_is_put_and_claimed(session: Session, away: None) -> None:
@@ -56,7 +64,7 @@ def test_the_instance_has_its_uuid(away: None) -> None:
 
 
 def test_an_adapter_that_the_application_has_registered_makes_the_partial(
-    session: Session, away: None
+    session: Session,
 ) -> None:
     class Letter:
         """A thing of the application that can be put."""
@@ -66,6 +74,7 @@ def test_an_adapter_that_the_application_has_registered_makes_the_partial(
         lambda letter: Partial(len, "letter"), [Letter], IDataManagerPartial, ""
     )
     try:
-        assert session.queue.put(Letter()).callable is len
+        with site_away():
+            assert session.queue.put(Letter()).callable is len
     finally:
         registry.unregisterAdapter(required=[Letter], provided=IDataManagerPartial)

@@ -12,8 +12,8 @@ from zcasync import Partial
 from zcasync.interfaces import COMPLETED, PENDING
 
 PULLS = 1000
-#: A pull in twenty may meet a claim of the same job; six in ten did when both wrote the lane.
-CONFLICTS = PULLS // 20
+#: A pull in a hundred may meet a claim of the same job; six in ten did when both wrote the lane.
+CONFLICTS = PULLS // 100
 
 
 def pull_one(client: Client, index: int) -> tuple[Partial, int]:

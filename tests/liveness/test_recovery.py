@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from ZODB.utils import p64
 
 from tests.support import scenes
 from tests.support.sessions import Session
@@ -14,7 +15,10 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
+from zcasync.liveness.takeover import take_over
+from zcasync.queues.partial_queue import PartialQueue
 from zcasync.retry.stock import INTERRUPTION_LIMIT
+from zcasync.zeo.connections import ghost
 
 DEATH = Death(pid=7, signal="SIGKILL", output=("the last", "words"))
 
@@ -210,3 +214,19 @@ def test_two_deaths_before_a_pass_interrupt_a_job_once(claims: Claims, log: list
 
     assert states(partials) == [PENDING] * 2
     assert interruptions(partials) == [1, 0]
+
+
+def test_a_job_whose_queue_has_no_record_stops_no_takeover(session: Session) -> None:
+    lost, other = scenes.put(session, 2)
+    dead = scenes.serve(session)
+    scenes.claim(session, dead, [lost, other])
+    lost._queue = ghost(session.connection, p64(2**40), PartialQueue)
+    session.commit()
+    session.connection.cacheMinimize()
+
+    said = take_over(dead, "its process was gone", None, None)[0]
+    session.commit()
+
+    assert f"job {hex_oid(lost._p_oid)} was claimed and is set aside" in said
+    assert "there is no record 0x10000000000, which it names as its queue" in said
+    assert other.state == PENDING

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from ZODB.POSException import POSKeyError
+
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
@@ -93,12 +95,30 @@ def quarantine(
         )
 
 
+def _lost_queue(partial: PartialRecord) -> str | None:
+    """Return that there is no queue in which it could wait again; None: there is one.
+
+    A queue that is there and damaged is begun anew elsewhere (:mod:`zcasync.salvage`).
+    """
+    queue = partial.queue if partial.is_unfinished else None
+    if queue is None or queue._p_changed is not None:
+        return None
+    try:
+        queue._p_activate()
+    except POSKeyError:
+        return f"there is no record {hex_oid(queue._p_oid)}, which it names as its queue"
+    return None
+
+
 def unreadable(
     partials: Iterable[PartialRecord], known: Mapping[bytes, str] = MappingProxyType({})
 ) -> list[tuple[PartialRecord, Unreadable]]:
-    """Return those that cannot be loaded, each with the fault.
+    """Return those that cannot be loaded, or belong to no queue that can, each with the fault.
 
     ``known``: those that a child cannot load (oid -> why), although this process can.
     """
-    problems = [(partial, broken(partial) or known.get(partial._p_oid)) for partial in partials]
+    problems = [
+        (partial, broken(partial) or known.get(partial._p_oid) or _lost_queue(partial))
+        for partial in partials
+    ]
     return [(partial, Unreadable(problem)) for partial, problem in problems if problem is not None]

@@ -9,6 +9,7 @@ import pytest
 import transaction
 from ZEO.Exceptions import ClientDisconnected
 
+from tests.jobs.acts.commits import Participant
 from tests.support.job_threads import Account, Bench
 from zcasync import Partial, current
 from zcasync.protocol.outcomes import Ending
@@ -18,40 +19,6 @@ CLEANING = ("abort", "tpc_abort")
 ERRORS = (ConnectionRefusedError(111, "refused"), TimeoutError("late"), ClientDisconnected("other"))
 #: What keeps synchronizers alive.
 KEPT: list[Any] = []
-
-
-class Participant:
-    """Another participant of a transaction; raises what it is told, step by step."""
-
-    transaction_manager = None
-
-    def __init__(self, order: str = "~", **errors: BaseException) -> None:
-        self._order, self._errors = order, errors
-
-    def _step(self, name: str) -> None:
-        if name in self._errors:
-            raise self._errors[name]
-
-    def tpc_begin(self, txn: Any) -> None:
-        self._step("tpc_begin")
-
-    def commit(self, txn: Any) -> None:
-        self._step("commit")
-
-    def tpc_vote(self, txn: Any) -> None:
-        self._step("tpc_vote")
-
-    def tpc_finish(self, txn: Any) -> None:
-        self._step("tpc_finish")
-
-    def tpc_abort(self, txn: Any) -> None:
-        self._step("tpc_abort")
-
-    def abort(self, txn: Any) -> None:
-        self._step("abort")
-
-    def sortKey(self) -> str:
-        return self._order
 
 
 class Synchronizer:
@@ -155,7 +122,7 @@ def results(bench: Bench, *calls: Any, batch: bool) -> list[Any]:
 def test_a_participant_that_raises_is_the_jobs_own_error(
     bench: Bench, step: str, error: Exception, order: str, batch: bool
 ) -> None:
-    KEPT.append(Participant(order, **{step: error}))
+    KEPT.append(Participant({step: error}, order))
 
     found = results(bench, Partial(join, bench.account), batch=batch)
 
@@ -171,7 +138,7 @@ def test_a_participant_that_raises_is_the_jobs_own_error(
 def test_an_abort_that_raises_stands_beside_the_jobs_own_error(
     bench: Bench, error: Exception, batch: bool
 ) -> None:
-    KEPT.append(Participant(abort=error, tpc_abort=error))
+    KEPT.append(Participant(dict.fromkeys(CLEANING, error)))
 
     found = results(bench, Partial(join, bench.account, fails=True), batch=batch)
 

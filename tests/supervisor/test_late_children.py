@@ -5,24 +5,8 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from zcasync.supervisor.children.state import ChildState
+from tests.support.fake_children import A, B, FakeChild
 from zcasync.supervisor.late_children import LATE_SECONDS, LOOK_SECONDS, LateChildren
-
-A, B = bytes(7) + b"\x01", bytes(7) + b"\x02"
-
-
-class FakeChild(ChildState):
-    """A child at a job, which keeps why it is killed."""
-
-    def __init__(self, reactor: Clock) -> None:
-        super().__init__(reactor, 0)
-        self.note_started(17)
-        self.note_ready()
-        self.note_given([A])
-        self.killed: list[str] = []
-
-    def kill(self, reason: str) -> None:
-        self.killed.append(reason)
 
 
 @pytest.fixture

@@ -5,28 +5,13 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
+from tests.support.fake_children import A, B, FakeChild
 from zcasync.protocol.outcomes import Ending
 from zcasync.protocol.waits import Wait
-from zcasync.supervisor.children.state import ChildState
 from zcasync.supervisor.lonely_children import LONELY_SECONDS, RETURN_SECONDS, LonelyChildren
 
-A, B = bytes(7) + b"\x01", bytes(7) + b"\x02"
 AWAY = Wait("ClientDisconnected: away", 1, 1)
 FULL = Wait("OSError: [Errno 28] No space left on device", 1, 1, is_full=True)
-
-
-class FakeChild(ChildState):
-    """A child at a job, which keeps why it is killed."""
-
-    def __init__(self, reactor: Clock) -> None:
-        super().__init__(reactor, 0)
-        self.note_started(17)
-        self.note_ready()
-        self.note_given([A])
-        self.killed: list[str] = []
-
-    def kill(self, reason: str) -> None:
-        self.killed.append(reason)
 
 
 class Scene:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -35,6 +36,7 @@ from zcasync.database.missing_classes import class_factory
 from zcasync.errors import BadStateError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.callback_pages import PAGE_SIZE
 from zcasync.job.completion import is_done
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
@@ -324,7 +326,12 @@ def give(partial: Partial) -> Partial:
     return partial
 
 
-def test_every_callback_is_run_exactly_once() -> None:
+@pytest.mark.parametrize("page_size", [PAGE_SIZE, 1])
+def test_every_callback_is_run_exactly_once(
+    page_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the list of callbacks goes on to another page at each one of them."""
+    monkeypatch.setattr("zcasync.job.callback_pages.PAGE_SIZE", page_size)
     run_state_machine_as_test(
         Interleavings,
         settings=settings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import transaction
@@ -115,9 +115,8 @@ class JobDatabase:
         self.begin()
         return last
 
-    def _load_records(self, oids: Iterable[bytes]) -> None:
+    def _load_records(self, oids: list[bytes]) -> None:
         """Load the records of several jobs with one request, instead of one by one."""
-        oids = list(oids)
         if len(oids) > 1:
             load_all(self.connection, oids)
             # A job that was added just now may be newer than what this transaction sees.

@@ -19,6 +19,7 @@ from tests.support.proxies import Proxy, proxied
 from zcasync.cli.main import execute
 from zcasync.interfaces import JobCancelled
 from zcasync.job.ids import id_of
+from zcasync.partial import Partial
 from zcasync.supervisor.lonely_children import LONELY_SECONDS
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
@@ -108,15 +109,20 @@ def wait_for_wait(instance: Instance, pid: int) -> dict[str, Any]:
     )
 
 
-def test_a_wait_of_a_child_is_told_and_is_over_when_its_database_is_back(
-    instance: Instance, proxy: Proxy, server: Server, gate: Gate
-) -> None:
-    client = instance.client
-    counter = client.add("counter", jobs.Counter())
-    partial = client.put(counter.add_at_gate, gate.path)
+def put_and_kill(instance: Instance, server: Server, gate: Gate) -> tuple[Partial, int]:
+    """Put a job that counts, and kill the server while it runs; return it, and its process."""
+    counter = instance.client.add("counter", jobs.Counter())
+    partial = instance.client.put(counter.add_at_gate, gate.path)
     pid = gate.wait_for()
     server.kill()
     gate.open()
+    return partial, pid
+
+
+def test_a_wait_of_a_child_is_told_and_is_over_when_its_database_is_back(
+    instance: Instance, proxy: Proxy, server: Server, gate: Gate
+) -> None:
+    partial, pid = put_and_kill(instance, server, gate)
     wait = wait_for_wait(instance, pid)
     assert wait["problem"].startswith("ClientDisconnected: ")
     assert wait["tries"] >= 1
@@ -202,12 +208,7 @@ def test_a_child_that_can_begin_no_job_is_replaced_at_the_cost_of_the_job_it_can
 def test_children_that_come_back_after_an_outage_of_all_are_not_retired(
     instance: Instance, proxy: Proxy, server: Server, gate: Gate
 ) -> None:
-    client = instance.client
-    counter = client.add("counter", jobs.Counter())
-    partial = client.put(counter.add_at_gate, gate.path)
-    pid = gate.wait_for()
-    server.kill()
-    gate.open()
+    partial, pid = put_and_kill(instance, server, gate)
     wait_for_wait(instance, pid)
     wait_until(lambda: instance.status()["waiting_for"], "the supervisor to notice")
     proxy.cut(pid)  # it comes back later than all others

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import transaction
+from twisted.internet.defer import Deferred
 from ZEO.Exceptions import ClientDisconnected
 
 from tests.jobs.acts.commits import Participant
-from tests.support.job_threads import Account, Bench
+from tests.support.job_threads import CALLS, Account, Bench
 from zcasync import Partial, current
 from zcasync.protocol.outcomes import Ending
 
@@ -44,6 +45,7 @@ class Synchronizer:
 @pytest.fixture(autouse=True)
 def kept() -> Iterator[None]:
     KEPT.clear()
+    CALLS.clear()
     yield
     transaction.manager.explicit = False
     transaction.manager.clearSynchs()
@@ -71,9 +73,11 @@ def leave_explicit(account: Account, fails: bool = False) -> int:
     return account.add()
 
 
-def leave_explicit_without_one(account: Account) -> None:
+def leave_explicit_without_one(account: Account, fails: bool = False) -> None:
     transaction.manager.explicit = True
     transaction.abort()
+    if fails:
+        raise KeyError("the job's own error")
 
 
 def tell_nobody() -> None:
@@ -85,6 +89,12 @@ def add_and_close(account: Account, number: int = 1) -> int:
     transaction.commit()
     account._p_jar.close()
     return value
+
+
+def add_and_wait(account: Account) -> Any:
+    CALLS.append("waits")
+    account.add(10)
+    return Deferred()
 
 
 def close(*result: int) -> None:
@@ -189,6 +199,29 @@ def test_a_manager_without_a_transaction_or_whom_to_tell_of_it_is_put_back(
     arguments = () if call is tell_nobody else (bench.account,)
 
     assert results(bench, Partial(call, *arguments), batch=batch) == [None, 1000]
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_job_that_raises_without_a_transaction_has_its_error(bench: Bench, batch: bool) -> None:
+    call = Partial(leave_explicit_without_one, bench.account, True)
+
+    found = results(bench, call, batch=batch)
+
+    assert found[0].check(KeyError)
+    assert found[1:] == [1000]
+
+
+def test_a_job_that_waits_is_not_called_again_where_another_has_closed_the_connection(
+    bench: Bench,
+) -> None:
+    """It has begun, and that was committed with the other's commit."""
+    bench.fire("fired")
+    waits = Partial(add_and_wait, bench.account)
+
+    found = results(bench, waits, Partial(add_and_close, bench.account), batch=True)
+
+    assert found == ["fired", 11, 1011]
+    assert CALLS == ["waits"]
 
 
 @pytest.mark.parametrize("batch", [False, True])

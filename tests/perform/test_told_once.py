@@ -112,7 +112,10 @@ def test_of_a_group_only_those_are_told_of_that_it_has_committed(
     assert all(map(group.add, [*partials, failing]))
     cancelled(other, partials[1])
 
-    assert group.commit() == [partials[0], failing]  # the second one's conflict undoes all
+    assert group.commit() == [
+        partials[0]._p_oid,
+        failing._p_oid,
+    ]  # the second one's conflict undoes all
     assert ended_by_another(partials[1])
     assert told == []
 

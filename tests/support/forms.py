@@ -67,4 +67,5 @@ class Form:
             shares = not group.is_closed and can_share(partial, self.incarnation)
             if not shares or not group.add(partial):
                 alone.append(partial)
-        self._thread([*group.commit(), *alone])
+        undone = map(self.session.connection.get, group.commit())
+        self._thread([*undone, *alone])

@@ -58,18 +58,17 @@ class JobBatch:
         if partial is None:
             return
         group = Group(self._performer, self._job_connection.manager)
-        members: list[tuple[Job, PartialRecord]] = []
+        members: list[Job] = []
         seconds = self._performer.host.timing.seconds
         until = seconds() + GROUP_SECONDS
         job: Job | None = first
         while job is not None and partial is not None:
             self.begun.append(job)
             self._announce(job)
-            performed = group.add(partial)
-            if performed is None:
-                self.alone.append(job)
+            if group.add(partial):
+                members.append(job)
             else:
-                members.append((job, performed))
+                self.alone.append(job)
             if group.is_closed or len(members) >= GROUP_LIMIT or seconds() > until:
                 break
             job, partial = self._following()
@@ -77,9 +76,9 @@ class JobBatch:
             undone = group.commit()
         finally:  # their start may be committed though what follows fails
             self.deferred += [
-                (job, group.deferred[partial])
-                for job, partial in members
-                if group.is_stored and partial in group.deferred
+                (job, group.deferred[job.oid])
+                for job in members
+                if group.is_stored and job.oid in group.deferred
             ]
         self._sort(members, undone, group)
 
@@ -88,14 +87,12 @@ class JobBatch:
         waiting = {job.oid for job, _ in self.deferred}
         return [job.oid for job in self.begun if job.oid not in waiting]
 
-    def _sort(
-        self, members: list[tuple[Job, PartialRecord]], undone: list[PartialRecord], group: Group
-    ) -> None:
-        for job, partial in members:
-            if partial in undone:
+    def _sort(self, members: list[Job], undone: list[bytes], group: Group) -> None:
+        for job in members:
+            if job.oid in undone:
                 self.alone.append(job)
-            elif partial not in group.deferred:
-                self.ended.setdefault(ending_of(partial), []).append(job.oid)
+            elif job.oid not in group.deferred:
+                self.ended.setdefault(ending_of(group.member(job.oid)), []).append(job.oid)
 
     def _following(self) -> tuple[Job | None, PartialRecord | None]:
         """Take the next job, with its partial, when it can share the commit; else leave it."""

@@ -12,7 +12,7 @@ job that says such a thing has a commit of its own.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.python.failure import Failure
 
@@ -59,22 +59,28 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
     )
 
 
+class Member(NamedTuple):
+    """A partial of a group, and what the group's commit writes of it."""
+
+    partial: PartialRecord
+    noted: Noted
+
+
 class Group:
     """A transaction of ``manager`` that several jobs share; begun when the group is made.
 
     ``is_closed``: one of the jobs has committed or aborted by itself, so that no more may join.
-    ``deferred``: the Deferreds of members that have not fired.  ``is_stored``: what could be
-    committed is, and ``deferred`` has those of committed members only.
+    ``deferred``: the Deferreds of members that have not fired, by oid.  ``is_stored``: what could
+    be committed is, and ``deferred`` has those of committed members only.
     """
 
     def __init__(self, performer: Performer, manager: Any) -> None:
         self.is_closed = self.is_stored = False
         self._state = ManagerState(manager)
-        self.deferred: dict[PartialRecord, Any] = {}
+        self.deferred: dict[bytes, Any] = {}
         self._performer = performer
         self._manager = manager
-        self._members: dict[PartialRecord, Noted] = {}
-        self._left: list[PartialRecord] = []  # members of a connection that a job has closed
+        self._members: dict[bytes, Member] = {}
         manager.begin()
         self._transaction = manager.get()
         self._mark()
@@ -84,11 +90,10 @@ class Group:
         self._savepoint = self._transaction.savepoint(optimistic=True)
         self._registrations = Registrations(self._transaction)
 
-    def add(self, partial: PartialRecord) -> PartialRecord | None:
-        """Perform a partial; return None when it was rolled back and has to be run alone.
+    def add(self, partial: PartialRecord) -> bool:
+        """Perform a partial; return False when it was rolled back and has to be run alone.
 
-        Else return the partial, in another connection where the call has closed its own.  Raises
-        FencedError when this process may not commit any more.
+        Raises FencedError when this process may not commit any more.
         """
         host = self._performer.host
         attempts = Attempts(partial, policy_of(partial), host.timing)
@@ -98,11 +103,10 @@ class Group:
             run, deferred = host.within(attempt, run, self._state)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
-                return None
+                return False
             if run.partial is not partial:
-                self._leave()
-            partial = run.partial
-            noted = Noted.of(partial)
+                self._find_members()
+            noted = Noted.of(run.partial)
             if self._manager.get() is not self._transaction:
                 self.is_closed = True
             elif not self._registrations.is_labelled:
@@ -110,7 +114,7 @@ class Group:
                 self._mark()
             elif self._members:
                 self._take_out()
-                return None
+                return False
             else:
                 self.is_closed = True  # it has the transaction to itself
         except (FencedError, *NOT_OF_THE_JOB) as error:
@@ -118,38 +122,42 @@ class Group:
             raise
         except BaseException as error:  # SystemExit too: it ends this job only
             self._failed(run, error)
-            return None
-        self._members[partial] = noted
+            return False
+        oid: bytes = run.partial._p_oid
+        self._members[oid] = Member(run.partial, noted)
         if deferred is not None:
-            self.deferred[partial] = deferred
-        return partial
+            self.deferred[oid] = deferred
+        return True
 
-    def _leave_closed(self) -> None:
-        """Leave the members to be run alone where a job has closed their connection."""
-        for partial in list(self._members)[:1]:
-            if Run(partial, self._performer.host).sound().partial is not partial:
-                self._leave()
+    def _find_members(self) -> None:
+        """Find the members in another connection, where a job has closed theirs.
 
-    def _leave(self) -> None:
-        """Leave the members to be run alone: the records decide whether they are done."""
-        self.is_closed = True
-        self._left += self._members
-        self._members.clear()
-        self.deferred.clear()
+        What they have written is stored by then, or lost: the records decide.
+        """
+        for oid, (partial, noted) in self._members.items():
+            found = Run(partial, self._performer.host).sound().partial
+            if found is partial:
+                return
+            self.is_closed = True
+            self._members[oid] = Member(found, noted)
 
-    def commit(self) -> list[PartialRecord]:
-        """Commit; return the members that have to be run alone, because they have no result.
+    def member(self, oid: bytes) -> PartialRecord:
+        """Return a partial of the group.  Raises KeyError."""
+        return self._members[oid].partial
+
+    def commit(self) -> list[bytes]:
+        """Commit; return the oids of members that have to be run alone: they have no result.
 
         Raises FencedError.  After any other error the records decide.
         """
-        self._leave_closed()
+        self._find_members()
         try:
             self._performer.host.within(self._manager.commit)
         except (FencedError, *NOT_OF_THE_JOB) as error:
             abort(self._manager, error)
             raise
         except BaseException as error:  # alone, the member at fault raises it again
-            for partial in list(self._members)[:1]:
+            for partial, _ in list(self._members.values())[:1]:
                 mark(error, partial._p_jar)
             abort(self._manager, error)
             if is_lost_by_storage(error):
@@ -157,21 +165,21 @@ class Group:
         finally:
             self._state.put_back()
         alone = look_up(self._manager, self._not_stored, self._performer.host.storage_lost)
-        for partial in alone:
-            self.deferred.pop(partial, None)
+        for oid in alone:
+            self.deferred.pop(oid, None)
         self.is_stored = True
-        for partial, noted in self._members.items():
-            if partial not in alone and partial not in self.deferred:
+        for oid, (partial, noted) in self._members.items():
+            if oid not in alone and oid not in self.deferred:
                 if noted.is_stored(partial):  # else another process has ended it, and has told that
                     self._performer.tell_end(partial)
                 self._performer.follow_up(partial)
-        return alone + self._left
+        return alone
 
-    def _not_stored(self) -> list[PartialRecord]:
-        """Return the members whose records do not have the group's commit."""
+    def _not_stored(self) -> list[bytes]:
+        """Return the oids of the members whose records do not have the group's commit."""
         return [
-            partial
-            for partial, noted in self._members.items()
+            oid
+            for oid, (partial, noted) in self._members.items()
             if partial.is_unfinished and not noted.is_stored(partial)
         ]
 
@@ -180,7 +188,8 @@ class Group:
         has_ended_transaction = self._manager.get() is not self._transaction
         sound = run.sound()
         if sound is not run:
-            self._leave()
+            self.is_closed = True
+            self._find_members()
         if has_ended_transaction:
             self.is_closed = True
             abort(self._manager, error)

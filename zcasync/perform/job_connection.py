@@ -135,7 +135,7 @@ class JobConnection:
         """
         self.renew()
         jar = partial._p_jar
-        if jar is None or jar is self.connection:
+        if jar is None or any(jar is one for one in self._main.connections.values()):
             return partial
         found: PartialRecord = self.connection.get(partial._p_oid)
         return found

@@ -35,8 +35,10 @@ class Patience:
             catch_up_all(db)
         except NOT_COMMITTED:
             return True
-        self._failed[oid] = self._failed.get(oid, 0) + 1
-        return self._failed[oid] < MOST_TRIES
+        tries = self._failed.pop(oid, 0) + 1
+        if tries < MOST_TRIES:
+            self._failed[oid] = tries
+        return tries < MOST_TRIES
 
     def ends(self, oid: bytes) -> None:
         """Forget the failures of a job that was done."""

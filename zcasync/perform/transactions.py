@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +33,7 @@ class Transactions:
     def begin(self) -> None:
         """Begin a new transaction; changes that were not committed are lost."""
         if self.manager.explicit:
-            with contextlib.suppress(NoTransaction):
-                abort(self.manager)
+            abort(self.manager)
         self.manager.begin()
 
     def commit(self) -> None:
@@ -60,7 +58,7 @@ def abort(manager: Any, beside: BaseException | None = None) -> None:
     try:
         manager.abort()
     except NoTransaction:
-        raise
+        pass  # an explicit one is over already
     except FOREIGN_CODE as error:
         text = f"{type(error).__name__}: {message_of(error)[:NOTE_CHARACTERS]}"
         log.warn("cleaning up after a job has failed: {text}", text=text)

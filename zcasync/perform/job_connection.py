@@ -17,7 +17,7 @@ from zcasync.perform.transactions import abort
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.undo_guard import CommitChain
-from zcasync.zeo.connections import discard, give_up, is_usable
+from zcasync.zeo.connections import discard, give_up, is_usable, storages_that_tell
 from zcasync.zeo.fenced import open_fenced
 from zcasync.zeo.manager_state import tell, tell_only
 from zcasync.zeo.storage_errors import mark
@@ -79,6 +79,7 @@ class JobConnection:
             main.close()
             raise
         self._main, self.connection, self.incarnation = main, connection, incarnation
+        self._storages = storages_that_tell(self._db)
         self.is_open = True
         self._protect()
 
@@ -101,11 +102,11 @@ class JobConnection:
 
     @property
     def is_sound(self) -> bool:
-        """True while it is as it was opened."""
+        """True while it is as it was opened.  To close its database closes it, too."""
         return (
             self.connection.opened is not None
             and self.connection.transaction_manager is self.manager
-            and is_usable(self._db)
+            and not any(storage.is_closed for storage in self._storages)
         )
 
     def require_usable(self, partial: PartialRecord) -> None:
@@ -122,19 +123,22 @@ class JobConnection:
             tell(self.manager, one)
             if one.transaction_manager is not self.manager:
                 raise BadStateError("the job has given its connection another transaction manager")
+        if not self.is_open or self.is_sound:
+            return
         if not is_usable(self._db):
             raise BadStateError("the job has closed its database, and with that lost its changes")
-        if self.is_open and self.connection.opened is None:
-            self._leave()
-            self.open()
+        self._leave()
+        self.open()
 
     def sound(self, partial: PartialRecord) -> PartialRecord:
         """Return the partial in a connection that works: it may have closed its own, or worse.
 
         Raises what opening another one raises.
         """
-        self.renew()
         jar = partial._p_jar
+        if jar is self.connection and self.is_open and self.is_sound:
+            return partial
+        self.renew()
         if jar is None or any(jar is one for one in self._main.connections.values()):
             return partial
         found: PartialRecord = self.connection.get(partial._p_oid)

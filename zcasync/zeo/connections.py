@@ -51,12 +51,19 @@ def discard(connection: Any) -> None:
 
 def is_usable(db: Any) -> bool:
     """Return whether neither a database nor one beside it was closed, nor their storages."""
-    return _is_open(db) and all(map(_is_open, db.databases.values()))
+    dbs = db.databases.values()  # itself among them; it has none when it was closed
+    return bool(dbs) and all(map(_is_open, dbs))
 
 
 def _is_open(db: Any) -> bool:
     # One that is closed has no storage of its own; its class has the attribute's description.
     return "storage" in vars(db) and not getattr(db.storage, "is_closed", False)
+
+
+def storages_that_tell(db: Any) -> list[Any]:
+    """Return the storages of a database and those beside it that know that they are closed."""
+    storages = [one.storage for one in db.databases.values()]
+    return [one for one in storages if hasattr(one, "is_closed")]
 
 
 def are_connected(db: Any) -> bool:

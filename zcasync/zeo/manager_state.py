@@ -57,4 +57,5 @@ def _synchronizers(manager: Any) -> list[Any]:
 
 
 def _keys(manager: Any) -> frozenset[int]:
-    return frozenset(manager._synchs.data)
+    # Those of the dictionary within: to go through weak references costs more than a job may.
+    return frozenset(manager._synchs.data.data)

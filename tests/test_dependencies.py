@@ -39,7 +39,8 @@ ALLOWED: dict[str, str] = {
     "meetings": "",
     "unix_sockets": "",
     "zeo": "unix_sockets",
-    "instance": "unix_sockets",
+    "application": "",
+    "instance": "application unix_sockets",
     "job": "zeo",
     "database": "instance unix_sockets zeo",
     "workers": "instance job zeo",
@@ -64,10 +65,11 @@ ALLOWED: dict[str, str] = {
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
     "supervisor/poll": "database datamanager instance job liveness perform protocol queues retry "
     "supervisor/children workers zeo",
-    "supervisor": "database datamanager instance instanceuuid job liveness perform protocol "
-    "registry retry salvage supervisor/children supervisor/poll supervisor/zeo_server unix_sockets "
-    "workers zeo",
-    "child": "database instance job liveness perform protocol registry retry workers zeo",
+    "supervisor": "application database datamanager instance instanceuuid job liveness perform "
+    "protocol registry retry salvage supervisor/children supervisor/poll supervisor/zeo_server "
+    "unix_sockets workers zeo",
+    "child": "application database instance job liveness perform protocol registry retry workers "
+    "zeo",
     "twisted_engine": "child database instance liveness perform protocol supervisor "
     "supervisor/children",
     "audit": "database datamanager job liveness queues salvage workers zeo",

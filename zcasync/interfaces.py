@@ -244,6 +244,10 @@ class IPartialQueue(Interface):
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
 
+        ``run_as`` is the id of the user for whom the application in the worker makes the call, in
+        place of the one who puts it; ``remember=False`` has nothing remembered of the caller, see
+        ``IContextCapture``.
+
         Raises TypeError for unknown options, with the nearest name, ValueError for a partial that
         was put already, BadCallable, a TypeError, for what another process could not call, and
         for arguments that the function or method does not take; MisplacedError for what it could
@@ -321,6 +325,11 @@ class IPartial(Interface):
         "names.  "
         "What the call itself prints, raises or returns is not covered.  Setting it: BadStateError "
         "unless PENDING, TypeError, ValueError for an argument that is not there."
+    )
+    context = Attribute(
+        "What the put has remembered of its caller, a mapping of names and plain values: user, "
+        "site, run_as, whatever each IContextCapture said; of a callback that of its parent.  "
+        "Read-only."
     )
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(
@@ -631,6 +640,74 @@ class ICompletedCollection(Interface):
 
 class IUUID(Interface):
     """The UUID of this instance, kept in ``INSTANCE_HOME/etc/uuid.txt``: a ``uuid.UUID``."""
+
+
+# applications
+
+
+class IProcess(Interface):
+    """A process that performs calls, as an application is told of it when it is set up."""
+
+    role = Attribute('``"child"``, which performs thread jobs, or ``"supervisor"``, reactor jobs.')
+    home = Attribute("The instance home, a ``pathlib.Path``.")
+    database = Attribute("The main database, a ``ZODB.DB``, open.")
+    databases = Attribute("All of them by their names; the main one is among them.")
+    settings = Attribute("The settings of ``etc/zcasync.conf``, as attributes.")
+
+
+class IApplicationFactory(Interface):
+    """The setting ``application``: a callable by its dotted name, and texts as arguments.
+
+    Relative paths among them are meant from the home.
+    """
+
+    def __call__(process, *arguments):
+        """Set the application up in an IProcess; return an IApplication, or None.
+
+        Called once in each process that performs calls, after ``zcasync.configure()`` and before
+        its first call: in a child before it is ready, in its thread of the jobs; in the supervisor
+        once a child is ready, before reactor jobs are claimed.  What it raises keeps the process
+        from performing calls: ``status`` shows it, and it is tried again after pauses.
+        """
+
+    def databases(home, *arguments):
+        """Return the databases of the application as sections of ZODB's schema.  Optional.
+
+        Asked where the setting ``databases`` is ``application``, in every process that opens the
+        home's databases, commands included.
+        """
+
+
+class IApplication(Interface):
+    """What an IApplicationFactory returns; both methods are optional."""
+
+    def job(partial, connection):
+        """Return a context manager around one attempt at a call and its commit.
+
+        It is entered once the call is loaded; what it raises then is the call's own error.  The
+        error that ends the attempt is given to it, and cannot be kept back.  What it raises at its
+        end changes nothing of what the call has come to: that is logged, and noted beside its
+        error.  Callbacks have contexts of their own.  A detached call has none; the call of a
+        reactor job, in the reactor's thread, finds the site, the interaction and the security
+        manager that it has set in the thread of the job's connection.  Jobs with ``batch=True`` do
+        not share commits where there is this method.
+        """
+
+    def close():
+        """End: the process performs no more calls."""
+
+
+class IContextCapture(Interface):
+    """A named utility of the global registry that says what puts are to remember of their caller.
+
+    An application in the worker finds it as ``IPartial.context``.
+    """
+
+    def __call__():
+        """Return names and plain JSON values, ``{"user": "bob"}``; None: nothing.
+
+        All of them are below 4 kB, as JSON: else the put raises UnstorableError.
+        """
 
 
 # retry policies

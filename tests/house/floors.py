@@ -22,7 +22,7 @@ FLOORS = (
         "users",
         "ways",
     ),
-    ("zeo", "instance", "protocol"),
+    ("zeo", "application", "instance", "protocol"),
     ("job",),
     ("database", "workers"),
     ("retry",),

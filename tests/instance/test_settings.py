@@ -56,6 +56,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     values = (
         {name: 7 + n for n, name in enumerate(fields)}
         | {"spare": False, "isolate": "job"}
+        | {"application": "tests.jobs.application:nothing", "databases": "application"}
         | several
     )
     lines = [

@@ -48,7 +48,7 @@ print(json.dumps(ended))
 ENTER_ALL = """
 import json, os, sys
 import zcasync
-from zcasync.child.opening import opener
+from zcasync.child.opening import ChildDatabases
 from zcasync.errors import ConfigurationError
 from zcasync.instanceuuid import getUUID, readUUID
 from zcasync.protocol.child_spec import ChildSpec
@@ -60,7 +60,7 @@ ways = {
     "open": lambda: zcasync.open(home),
     "read": lambda: readUUID(home),
     "uuid": lambda: getUUID(),
-    "child": opener(ChildSpec(home, None, "00", 1, 1.0)),
+    "child": ChildDatabases(ChildSpec(home, None, "00", 1, 1.0)).open,
     "twistd": lambda: Options().parseOptions(["--home", home]),
     "engine": lambda: engine_keeper(None, None, None, in_process=True),
 }

@@ -11,11 +11,12 @@ from typing import Any
 from ampoule.child import AMPChild
 from twisted.internet.threads import blockingCallFromThread
 
+from zcasync.application.setup import SetUp
 from zcasync.child.isolation import Isolation
 from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.child.loading_watch import LoadingWatch
-from zcasync.child.opening import opener
+from zcasync.child.opening import ChildDatabases
 from zcasync.child.process import EXIT_BOOT_FAILED, EXIT_REACTOR, JobProcess
 from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.child.surroundings import of_child
@@ -45,7 +46,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._parts: list[bytes] = []  # of a value that is to be tried
         surroundings = Surroundings(of_child(process.streams), process.call)
         self._replies = ReplyBuffer(reactor, self._send_ended)
-        self._open = opener(spec)
+        self._isolation = Isolation(spec.isolate)
+        self._databases = ChildDatabases(spec)
+        self._application = SetUp.of(spec.application)
         self._thread = JobThread(
             self._open_databases,
             bytes.fromhex(spec.incarnation),
@@ -60,7 +63,8 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             invoke=surroundings.invoke,
             owns_process=True,
             observe=WaitNews(self._waits),
-            isolation=Isolation(spec.isolate),
+            isolation=self._isolation,
+            application=self._application,
             within=surroundings.within,
         )
 
@@ -92,7 +96,11 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._reactor.callFromThread(self._leave)
 
     def _open_databases(self) -> Any:
-        main = self._open()
+        main = self._databases.open()
+        if self._application.has_begun:  # with databases that a job has closed
+            self._isolation.is_spent = True
+        else:
+            self._application.begin(self._databases.process(main))
         self._process.uses(main)
         return main
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ZODB.POSException import StateLoadError
 
+from zcasync.application.setup import SetUp
 from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.isolation import Isolation, NoIsolation, NotFresh
 from zcasync.child.job_database import JobDatabase
@@ -46,6 +47,7 @@ class JobThread:
     ``host``: further functions of a :class:`zcasync.perform.run.Host`.
     ``owns_process``: whatever this process commits, in other threads too, is its engine's work.
     ``isolation`` None: no job has a process of its own.
+    ``application`` None: there is none; ``open_databases`` sets it up.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class JobThread:
         owns_process: bool = False,
         observe: Observer = unseen,
         isolation: Isolation | None = None,
+        application: SetUp | None = None,
         **host: Any,
     ) -> None:
         self._jobs = jobs
@@ -72,6 +75,7 @@ class JobThread:
         self._ended = ended
         self._watch = watch
         self._isolation = isolation or NoIsolation()
+        self._application = application or SetUp(None)
         self._deferred: Any = None
         self._patience = Patience()
         self._has_begun = False  # the transaction in which the next job is to be performed
@@ -91,6 +95,7 @@ class JobThread:
             require_usable=self._database.require_usable,
             timing=self._timing,
             sets_aside=True,
+            around=self._application.around,
             **host,
         )
 
@@ -103,6 +108,7 @@ class JobThread:
         self._ready()
         while (job := self._jobs.next()) is not None:
             self._performer.host.within(self.perform, job)
+        self._application.close()
         self._database.close()
 
     def open(self) -> None:
@@ -215,7 +221,7 @@ class JobThread:
 
     def _perform_batch(self, first: Job) -> bool:
         """Perform this job and those behind it in one commit; return False: it has to run alone."""
-        if first.has_fired or self._isolation.isolates_all:
+        if first.has_fired or self._isolation.isolates_all or self._application.wraps_jobs:
             return False
         batch = JobBatch(self._jobs, self._database.job_connection, self._performer, self._begin)
         began = self._timing.seconds()

@@ -1,27 +1,43 @@
-"""Opening a child's databases: those that its specification names."""
+"""The databases of a child, as its specification names them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zcasync.application.process import CHILD, Process
 from zcasync.database.opening import open_databases, open_servers, restrict
 from zcasync.instance import settings
 from zcasync.instance.home import Home
 from zcasync.protocol.child_spec import ChildSpec
 
 
-def opener(spec: ChildSpec) -> Callable[[], Any]:
-    """Return a function that opens a child's databases and returns the main one."""
+class ChildDatabases:
+    """The databases that a specification names."""
 
-    def open_all() -> Any:
-        home = Home.find(spec.home)
-        configuration = settings.load(home, None if spec.config is None else Path(spec.config))
-        if spec.servers is None:
-            return open_databases(home, configuration, spec.storage_timeout)
-        db = open_servers(spec.servers, spec.storage_timeout)
-        restrict(db, configuration, home)
+    def __init__(self, spec: ChildSpec) -> None:
+        self._spec = spec
+
+    @cached_property
+    def _home(self) -> Home:
+        return Home.find(self._spec.home)
+
+    @cached_property
+    def configuration(self) -> settings.Configuration:
+        """The configuration.  Raises ConfigurationError."""
+        path = None if self._spec.config is None else Path(self._spec.config)
+        return settings.load(self._home, path, self._spec.application)
+
+    def process(self, main: Any) -> Process:
+        """Return what the application is told of this process.  Raises ConfigurationError."""
+        return Process(CHILD, self._home.path, main, self.configuration.settings)
+
+    def open(self) -> Any:
+        """Open the databases and return the main one.  Raises what that raises."""
+        timeout = self._spec.storage_timeout
+        if self._spec.servers is None:
+            return open_databases(self._home, self.configuration, timeout)
+        db = open_servers(self._spec.servers, timeout)
+        restrict(db, self.configuration, self._home)
         return db
-
-    return open_all

@@ -129,6 +129,13 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
+def _context(found: dict[str, Any] | None) -> str | None:
+    """Return what the put has remembered: ``user bob, site /shop``."""
+    from zcasync.text import cut
+
+    return cut(", ".join(f"{name} {value}" for name, value in (found or {}).items())) or None
+
+
 def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return who runs it, what has become of it, and how often it was attempted."""
     from zcasync.cli.output import at
@@ -137,6 +144,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     failure = found["failure"]
     return [
         ("Runs", "alone in a child of its own" if found["isolate"] else None),
+        ("Remembers", _context(found["context"])),
         ("Worker", found["worker"]),
         ("Engine", found["engine"]),
         ("At work in", found.get("process") and f"process {found['process']}"),

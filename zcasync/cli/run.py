@@ -39,13 +39,22 @@ if TYPE_CHECKING:
     help="Write N to the worker's thread size.  [default: what its record says, 1 when new]",
 )
 @click.option(
+    "--application",
+    metavar="NAME",
+    help="Set the application up with this: myapp.jobs:set_up.  [default: the setting, none]",
+)
+@click.option(
     "--grace-period",
     type=Seconds(zero=True),
     metavar="SECONDS",
     help="Running jobs may finish within this time at a stop.  [default: the setting, 25]",
 )
 def command(
-    home: str | None, config: Path | None, children: int | None, grace_period: float | None
+    home: str | None,
+    config: Path | None,
+    children: int | None,
+    application: str | None,
+    grace_period: float | None,
 ) -> None:
     """Be the supervisor of a home, until SIGTERM, SIGINT or zcasync stop.
 
@@ -55,11 +64,16 @@ def command(
     """
     from zcasync.instance.home import Home
 
-    run(Home.find(home), None if config is None else config.absolute(), children, grace_period)
+    path = None if config is None else config.absolute()
+    run(Home.find(home), path, children, grace_period, application)
 
 
 def run(
-    home: Home, path: Path | None, children: int | None, grace_period: float | None = None
+    home: Home,
+    path: Path | None,
+    children: int | None,
+    grace_period: float | None = None,
+    application: str | None = None,
 ) -> None:
     """Be the supervisor of ``home`` until asked to stop; None leaves a setting as configured.
 
@@ -74,7 +88,8 @@ def run(
 
     reactor: Any = installed
     clock.steady(reactor)
-    configuration = load(home, path).with_settings(children=children, grace_period=grace_period)
+    configuration = load(home, path, application)
+    configuration = configuration.with_settings(children=children, grace_period=grace_period)
     home.create()
     with _streams_restored() as stdout:
         logs.begin(home)

@@ -129,7 +129,7 @@ def _look(
 
 def _print_status(document: dict[str, Any]) -> None:
     from zcasync.cli import sections
-    from zcasync.cli.output import print_facts, print_line, print_table
+    from zcasync.cli.output import print_facts, print_line, print_lines, print_table
 
     supervisor = document["supervisor"]
     wakeup = {"push": ", hears of new jobs at once", "poll": ", polls for new jobs"}
@@ -145,6 +145,8 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Clocks", _clocks(supervisor["clocks"])),
         ]
     )
+    if output := _output(supervisor["boot"]):
+        print_lines("\n".join(output), "    ")
     print_line()
     if document["queues"] is None:
         print_line("Queues and other workers are not known without the database.")
@@ -187,6 +189,11 @@ def _boot(found: dict[str, Any] | None) -> str | None:
         return None
     often = f"{found['tries']} tries since {found['since']}, next in {found['next_try_seconds']} s"
     return f"{found['problem']} ({often})"
+
+
+def _output(found: dict[str, Any] | None) -> list[str]:
+    """Return the last lines of what could not boot, a traceback for instance."""
+    return [] if found is None else found["output"]
 
 
 def _print_workers(workers: list[dict[str, Any]]) -> None:

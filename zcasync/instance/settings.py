@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import ZConfig
 import ZConfig.datatypes
 
+from zcasync.application.configuration import with_application
 from zcasync.certificates import load_schema
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
@@ -51,6 +52,8 @@ class Settings:
     import_path: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     resolve_conflicts: tuple[str, ...] = ()
+    application: str | None = None
+    databases: str | None = None
 
     HELP: ClassVar[dict[str, str]] = {
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
@@ -78,6 +81,10 @@ class Settings:
         "allow": "only callables below this dotted name, or `entry-points GROUP` (unset: all)",
         "resolve_conflicts": "classes, or modules of them, whose conflicts the embedded database "
         "server resolves besides those of BTrees",
+        "application": "what sets the application up in each process that performs calls: "
+        "zcasync.zope:Application etc/zope.conf (unset: nothing does)",
+        "databases": "application: its configuration says which, no <zodb> does (unset: that of "
+        "zcasync.zope and zcasync.pyramid does, no other)",
     }
 
     @property
@@ -117,12 +124,17 @@ class Configuration:
         return any(one.name == ASYNC_DATABASE for one in self.databases)
 
 
-def load(home: Home, path: Path | None = None) -> Configuration:
+def load(home: Home, path: Path | None = None, application: str | None = None) -> Configuration:
     """Return the configuration of a home, or of the file at ``path``.
 
-    Raises ConfigurationError, with every problem, for a file that cannot be read or used, and for
-    a home that others could have written.
+    ``application``: in place of the setting, None: as that says.  Raises ConfigurationError, with
+    every problem, for a file that cannot be read or used, for a home that others could have
+    written, and for an application that cannot say which databases it has.
     """
+    return with_application(_loaded(home, path), home.path, application)
+
+
+def _loaded(home: Home, path: Path | None) -> Configuration:
     chosen = path or home.config_file
     if path is None and not (chosen.exists() and home.is_there()):
         return Configuration(Settings())

@@ -12,6 +12,8 @@ makes the transitions of :mod:`zcasync.job.record`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from twisted.python.failure import Failure
@@ -19,6 +21,7 @@ from twisted.python.failure import Failure
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
+from zcasync.job.context import is_context
 from zcasync.job.due_fields import DueFields
 from zcasync.job.failure import StoredFailure
 from zcasync.job.field_types import (
@@ -40,6 +43,7 @@ from zcasync.text import cut, printable
 STATES = frozenset({PENDING, ACTIVE, CALLBACKS, COMPLETED})
 #: The stored name of the callable of a callback that hands a result on.
 ADOPT = "zcasync.job.callbacks:adopt"
+NOTHING_REMEMBERED: Mapping[str, Any] = MappingProxyType({})
 
 
 #: The classes of queues; the second is of versions before 0.1, which are refused where it is looked
@@ -63,6 +67,7 @@ class PartialFields(CallFields, DueFields):
         "_batch": is_bool,
         "_detached": is_bool,
         "_isolated": is_bool,
+        "_context": optional(is_context),
         "_secret": lambda value: is_bool(value) or tuple_of(one_of(int, str))(value),
         "_selected": tuple_of(is_uuid),
         "_excluded": tuple_of(is_uuid),
@@ -81,6 +86,7 @@ class PartialFields(CallFields, DueFields):
     _batch: bool = False
     _detached: bool = False
     _isolated: bool = False
+    _context: dict[str, Any] | None = None
     _secret: bool | tuple[str | int, ...] = False
     _selected: tuple[bytes, ...] = ()
     _excluded: tuple[bytes, ...] = ()
@@ -103,6 +109,16 @@ class PartialFields(CallFields, DueFields):
     def is_isolated(self) -> bool:
         """True for a call that is to have a process of its own."""
         return self._isolated
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """The context that the put has remembered; of a callback that of its parent."""
+        one: Self | None = self
+        while one is not None:
+            if one._context is not None:
+                return MappingProxyType(one._context)
+            one = one.parent
+        return NOTHING_REMEMBERED
 
     @property
     def policy_name(self) -> str | None:

@@ -54,11 +54,12 @@ class PartialRecord(AttemptRecord):
         batch: bool = False,
         detached: bool = False,
         isolate: bool = False,
+        context: dict[str, Any] | None = None,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
         ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on,
-        None: no limit.
+        None: no limit.  ``context``: what the put remembers.
         """
         self._queue = queue
         self._set_times(put, due)
@@ -70,6 +71,8 @@ class PartialRecord(AttemptRecord):
             self._detached = True
         if isolate:
             self._isolated = True
+        if context:
+            self._context = context
 
     def settle(self, now: int, ahead: int) -> None:
         """Turn the times of a partial that is read for the first time into the reader's.

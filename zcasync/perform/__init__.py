@@ -4,6 +4,7 @@
     run.py             Host (the functions of the process) and Run (one call on its way)
     noted.py           what one try at a commit has written, to know it by
     notices.py         what is told of a call that fails: an event, and a line for the log
+    scope.py           what the application has around one attempt at a call with its commit
     surroundings.py    what a call finds around it, put back behind it
     missing.py         code that is not in this process, so that the call has not begun
     begin.py           whether the call may be made; the commit of its start where that comes first

@@ -20,6 +20,7 @@ from zcasync.perform.noted import Noted
 from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
+from zcasync.perform.scope import Scope
 from zcasync.perform.transactions import Transactions, manager_of
 from zcasync.retry.fault import Fault, Raised, Repeat
 from zcasync.workers.fence import storage_fence
@@ -52,11 +53,12 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     transactions = Transactions(run.partial)
     noted = deferred = None
     try:
-        run, deferred = attempt(run, state)
-        if isinstance(deferred, Delegate):
-            return run, deferred
-        noted = Noted.of(run.partial)
-        transactions.commit()
+        with Scope() as scope:
+            run, deferred = attempt(run, state, scope)
+            if isinstance(deferred, Delegate):
+                return run, deferred
+            noted = Noted.of(run.partial)
+            transactions.commit()
     except NotLoaded as found:
         transactions.abort()
         return run, refusal_for(run.partial, found.error, run.host)
@@ -72,13 +74,13 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     return _held(run, deferred), None
 
 
-def attempt(run: Run, state: ManagerState) -> tuple[Run, Any]:
+def attempt(run: Run, state: ManagerState, scope: Scope) -> tuple[Run, Any]:
     """Make the call and set the result, but commit nothing.
 
     Return the run, whose partial is in another connection where the call has closed its own, and a
     Deferred that has not fired, a Delegate whose partial is to be performed first, or None.  The
-    mode of transactions, which is of ``state``, is put back.  Raises what the call raises;
-    NotLoaded where its code is missing.
+    mode of transactions, which is of ``state``, is put back.  What the application has around the
+    call is entered in ``scope``.  Raises what the call raises; NotLoaded where its code is missing.
     """
     partial = run.partial
     try:
@@ -87,6 +89,7 @@ def attempt(run: Run, state: ManagerState) -> tuple[Run, Any]:
         raise NotLoaded(error) from error
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     with running(partial), acting_for(storage_fence(partial._p_jar)):
+        scope.enter(partial, run.host.around(partial))
         value = run.host.invoke(callable_, *args, **kwargs)
     state.put_back_mode()
     run.host.require_usable(partial)

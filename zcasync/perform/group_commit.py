@@ -25,6 +25,7 @@ from zcasync.perform.call import NOT_OF_THE_JOB, attempt
 from zcasync.perform.noted import Noted
 from zcasync.perform.performer import Performer
 from zcasync.perform.run import Run
+from zcasync.perform.scope import Scope
 from zcasync.perform.transactions import abort
 from zcasync.retry.attempts import Attempts
 from zcasync.retry.decision import decide
@@ -100,7 +101,8 @@ class Group:
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         try:
-            run, deferred = host.within(attempt, run, self._state)
+            with Scope() as scope:
+                run, deferred = host.within(attempt, run, self._state, scope)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
                 return False

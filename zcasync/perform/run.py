@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -33,6 +34,11 @@ def require_nothing(partial: PartialRecord) -> None:
     """Do nothing: the ``require_usable`` of such a Host."""
 
 
+def nothing_around(partial: PartialRecord) -> AbstractContextManager[Any]:
+    """Return an empty context: the ``around`` of a Host without an application."""
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class Host:
     """The functions of the process that performs calls.
@@ -42,6 +48,8 @@ class Host:
     ``invoke(call, *args, **kwargs)`` makes the call itself, in the thread where it has to be made.
     ``within(work, *args)`` returns ``work(*args)``, an attempt at a call with its commit, and puts
     back what that has changed around it.
+    ``around(partial)`` returns a context manager of the application, for one attempt at the call
+    with its commit, in the thread of the partial's connection.
     ``hold(partial, deferred)`` is given a Deferred that a job returned, once it is committed that
     the job has begun; ``Performer.settle`` is to be called with the value that it fires with.
     ``wait(deferred)`` returns the value that the Deferred of a callback fires with, or raises it:
@@ -61,6 +69,7 @@ class Host:
     storage_lost: Callable[[BaseException], None] = give_up
     invoke: Callable[..., Any] = call_here
     within: Callable[..., Any] = at_once
+    around: Callable[[PartialRecord], AbstractContextManager[Any]] = nothing_around
     hold: Callable[[PartialRecord, Any], None] | None = None
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
     sound: Callable[[PartialRecord], PartialRecord] = itself

@@ -37,6 +37,10 @@ class Surrounding(NamedTuple):
     put_back: Callable[[Any], None]
 
 
+#: Surroundings as they were found.
+Found = list[tuple[Callable[[Any], None], Any]]
+
+
 class Surroundings:
     """The surroundings of one thread of jobs, as they were before the first of these.
 
@@ -46,17 +50,16 @@ class Surroundings:
     def __init__(self, kept: Sequence[Surrounding], call: Callable[..., Any] = call_here) -> None:
         self._kept = kept
         self._call = call
-        self._found: list[tuple[Callable[[Any], None], Any]] = []
+        self._found: Found = []
         self._modules = -1
 
     def _remember(self) -> None:
-        self._found = [(one.put_back, one.read()) for one in self._kept]
+        self._found = read(self._kept)
         self._modules = len(sys.modules)
 
     def put_back(self) -> None:
         """Make all as it was.  Raises what an application's site raises when it is set again."""
-        for put_back, value in self._found:
-            put_back(value)
+        put_back(self._found)
         self._modules = len(sys.modules)
 
     def within(self, work: Callable[..., T], /, *args: Any) -> T:
@@ -95,15 +98,25 @@ def _with_own_decimals(work: Callable[..., T], args: tuple[Any, ...]) -> T:
     return work(*args)
 
 
+def read(surroundings: Sequence[Surrounding]) -> Found:
+    """Return these as they are now."""
+    return [(one.put_back, one.read()) for one in surroundings]
+
+
+def put_back(found: Found) -> None:
+    """Make these as they were: what ``read`` has returned, in another thread too."""
+    for make, value in found:
+        make(value)
+
+
 @contextlib.contextmanager
 def kept(surroundings: Sequence[Surrounding]) -> Iterator[None]:
     """Put these back, as they are now, at the end of the ``with`` block."""
-    found = [(one.put_back, one.read()) for one in surroundings]
+    found = read(surroundings)
     try:
         yield
     finally:
-        for put_back, value in found:
-            put_back(value)
+        put_back(found)
 
 
 def kept_in_steps(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 #: Environment variables of a child and of all that its jobs start: the engine's UUID, and JSON with
@@ -18,7 +20,7 @@ class ChildSpec:
 
     ``config``: path of a configuration file, None: the home's own.  ``parent``: pid of the
     supervisor.  ``storage_timeout`` and ``load_timeout``: seconds.
-    ``isolate``: it performs one job only.
+    ``isolate``: it performs one job only.  ``application``: the setting of that name.
     """
 
     home: str
@@ -30,6 +32,29 @@ class ChildSpec:
     servers: dict[str, Any] | None = None
     load_timeout: float = 120.0
     isolate: bool = False
+    application: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        home: Path,
+        settings: Any,
+        incarnation: bytes,
+        config: Path | None = None,
+        servers: dict[str, Any] | None = None,
+    ) -> ChildSpec:
+        """Return the specification for a child of this process; ``settings``: the supervisor's."""
+        return cls(
+            home=os.fspath(home),
+            config=None if config is None else os.fspath(config),
+            incarnation=incarnation.hex(),
+            parent=os.getpid(),
+            storage_timeout=settings.storage_timeout,
+            servers=servers,
+            load_timeout=settings.load_timeout,
+            isolate=settings.isolates_jobs,
+            application=settings.application,
+        )
 
     def to_text(self) -> str:
         """Return the specification as text, for the command line."""

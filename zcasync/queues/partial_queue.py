@@ -280,7 +280,14 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         isolate = options.isolate
         batch = options.batch if options.batch is not None else self.batch and not isolate
         times = options.put, options.due, options.by
-        partial.enter(self, *times, batch=batch, detached=options.detached, isolate=isolate)
+        partial.enter(
+            self,
+            *times,
+            batch=batch,
+            detached=options.detached,
+            isolate=isolate,
+            context=options.context,
+        )
         if options.policy is not None:
             use_policy(partial, options.policy)
         if options.secret:

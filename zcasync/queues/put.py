@@ -27,6 +27,7 @@ from zcasync.job.placement import (
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
+from zcasync.queues.remembered import remembered
 from zcasync.retry.policy import require_policy, stored_name
 
 
@@ -39,6 +40,8 @@ class Options(TypedDict, total=False):
     isolate: bool
     retry: Any
     secret: bool | str | Iterable[str | int] | None
+    remember: bool
+    run_as: str | None
 
 
 class AllOptions(Options, total=False):
@@ -54,7 +57,8 @@ class PutOptions:
 
     ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
     limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
-    ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own.
+    ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own;
+    ``context``: what is remembered of the caller.
     """
 
     put: int | None
@@ -65,6 +69,7 @@ class PutOptions:
     policy: str | None = None
     secret: Secret = False
     isolate: bool = False
+    context: dict[str, Any] | None = None
 
     @classmethod
     def of(
@@ -78,6 +83,8 @@ class PutOptions:
         isolate: bool = False,
         retry: Any = None,
         secret: Any = False,
+        remember: bool = True,
+        run_as: str | None = None,
         **unknown: Any,
     ) -> PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
@@ -88,7 +95,8 @@ class PutOptions:
         put, due = _times(begin_after, delay)
         policy, hidden = stored_name(retry), secret_of(secret)
         by = _microseconds(begin_by)
-        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate))
+        context = remembered(remember, run_as)
+        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate), context)
 
     def for_queue(self, name: str) -> PutOptions:
         """Return the same, for a put in the queue of this name.  Raises ValueError."""

@@ -140,7 +140,7 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate"
+        "isolate context"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
@@ -149,8 +149,12 @@ def _nothing() -> dict[str, Any]:
 
 
 def _terms(fields: Fields) -> dict[str, Any]:
-    """Return the options of its put that say how it is performed."""
-    return {"retry": retry_name(fields), "isolate": fields["_isolated"]}
+    """Return what its put says of how it is performed, and for whom."""
+    return {
+        "retry": retry_name(fields),
+        "isolate": fields["_isolated"],
+        "context": dict(fields["_context"] or {}),
+    }
 
 
 def retry_name(fields: Fields) -> str:

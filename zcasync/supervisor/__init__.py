@@ -13,6 +13,7 @@ executors.py          the children and the reactor: hands out jobs, hears of the
 lonely_children.py    children whose database is away for them alone
 late_children.py      children that are at a job which is over
 reactor_checks.py     a child loads what a reactor job needs before this process does
+application.py        the application in this process, for reactor jobs
 reactor_jobs.py       jobs that are called in the reactor's own thread
 reactor_calls.py      their calls
 database_session.py   what the engine does in its database thread: register, pass, deregister

@@ -31,6 +31,7 @@ class Options(usage.Options):  # type: ignore[misc]
         ["home", "H", None, "instance home (default: $INSTANCE_HOME, else ./instance)"],
         ["config", "c", None, "configuration file (default: HOME/etc/zcasync.conf)"],
         ["children", "n", None, "write this to the worker's thread size", int],
+        ["application", "a", None, "what sets the application up: myapp.jobs:set_up"],
         ["grace-period", "g", None, "seconds that running jobs get at a stop", float],
     ]
 
@@ -40,9 +41,9 @@ class Options(usage.Options):  # type: ignore[misc]
         self.home_found = Home.find(self["home"])
         self.config_path = None if self["config"] is None else Path(self["config"]).absolute()
         try:
-            self.configuration = load(self.home_found, self.config_path).with_settings(
-                children=self["children"], grace_period=self["grace-period"]
-            )
+            self.configuration = load(
+                self.home_found, self.config_path, self["application"]
+            ).with_settings(children=self["children"], grace_period=self["grace-period"])
         except ConfigurationError as error:
             raise usage.UsageError(printable_lines(str(error))) from error
 

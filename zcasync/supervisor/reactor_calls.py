@@ -13,7 +13,7 @@ from twisted.internet.threads import blockingCallFromThread
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.job.callables import is_persistent
 from zcasync.perform.progress import current
-from zcasync.perform.surroundings import OF_A_STEP, kept, kept_in_steps
+from zcasync.perform.surroundings import OF_A_STEP, Found, kept, kept_in_steps, put_back
 
 
 def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
@@ -34,16 +34,18 @@ def refuse_to_jobs() -> None:
         raise BadStateError("a reactor job cannot close the database of its supervisor")
 
 
-def call_with_manager(manager: Any, call: Any, args: Any, kwargs: Any) -> list[Any]:
+def call_with_manager(manager: Any, around: Found, call: Any, args: Any, kwargs: Any) -> list[Any]:
     """Call with the job's transaction as the thread's, so that transaction.get() is the job's.
 
-    What the call changes around it is put back, and what a coroutine changes whenever it awaits.
+    ``around``: what the thread of the job has found around it, for the call.  What the call changes
+    is put back, and what a coroutine changes whenever it awaits.
     """
     threads = transaction.manager
     before = threads.manager
     threads.manager = manager
     try:
         with kept(OF_A_STEP):
+            put_back(around)
             value = call(*args, **kwargs)
         if inspect.iscoroutine(value):
             value = Deferred.fromCoroutine(kept_in_steps(value, OF_A_STEP))

@@ -28,10 +28,11 @@ from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
-from zcasync.perform.surroundings import in_own_context
+from zcasync.perform.surroundings import OF_THREAD, in_own_context, read
 from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
+from zcasync.supervisor.application import IApplication, NoApplication
 from zcasync.supervisor.poll.messages import SlotReport
 from zcasync.supervisor.reactor_calls import (
     call_in_reactor,
@@ -59,7 +60,7 @@ class ReactorJobs:
 
     ``ended(oid)`` is called in the reactor's thread, when a job is over and when it begins to wait
     for a Deferred.  ``threads`` and ``from_thread`` start threads and call into the reactor,
-    ``timing`` is their clock.
+    ``timing`` is their clock.  ``application``: that of this process.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class ReactorJobs:
         threads: Callable[..., None] = start_thread,
         from_thread: Callable[..., Any] = call_in_reactor,
         timing: Timing | None = None,
+        application: IApplication | None = None,
     ) -> None:
+        self._application = application or NoApplication()
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         #: Tries a result in a child: (oid of the job, pickle, oids of what that refers to).
@@ -116,7 +119,7 @@ class ReactorJobs:
     def report(self, is_running: bool) -> SlotReport:
         """Return the state of the jobs for a pass; ``is_running``: more can begin."""
         return SlotReport(
-            ready=is_running,
+            ready=is_running and self._application.is_ready,
             outstanding=frozenset(self.running) | self.deferred,
             deferred=frozenset(self.deferred),
         )
@@ -209,6 +212,7 @@ class ReactorJobs:
                 storage_lost,
                 invoke=self._in_reactor(manager),
                 within=in_own_context,
+                around=self._application.around,
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
                 sound=attachment.sound,
@@ -256,10 +260,11 @@ class ReactorJobs:
     def _in_reactor(self, manager: Any) -> Callable[..., Any]:
         def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             load(call, *args, *kwargs.values())
+            around = read(OF_THREAD) if self._application.wraps_jobs else []
             context = copy_context()  # the reactor's thread knows the current job, too
             # In a list, so that a Deferred comes back as it is instead of being waited for.
             return self._from_thread(
-                self._reactor, context.run, call_with_manager, manager, call, args, kwargs
+                self._reactor, context.run, call_with_manager, manager, around, call, args, kwargs
             )[0]
 
         return invoke

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from zcasync.instanceuuid import getUUID
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
+from zcasync.supervisor.application import SupervisorApplication
 from zcasync.supervisor.children.pool import Pool, child_processes
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
@@ -32,6 +34,7 @@ from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.poll.environment import Environment
+from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.supervisor.status import child_list, progress_of, reactor_job_list
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
@@ -79,6 +82,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
+        self._application = SupervisorApplication.of(reactor, configuration.settings, self._wake)
         operations = Operations(self.status, self._stop_reactor, self._cancel, self._progress)
         self._control = ControlSocket(reactor, home, operations)
         self._opener = DatabaseThread(reactor, "opener")
@@ -140,6 +144,7 @@ class Supervisor(Service):  # type: ignore[misc]
         timeout = self._configuration.settings.storage_timeout
         self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
         self._parts.append(self._close_databases)
+        self._parts.append(self._application.stop)
         self._starts = "the worker to be registered in the database"
         yield self._start_engine(worker)
         self._starts = None
@@ -152,6 +157,10 @@ class Supervisor(Service):  # type: ignore[misc]
         for problem in import_path.problems(folders):
             log.warn("{problem}", problem=problem)
         import_path.add(folders)
+
+    def _wake(self) -> None:
+        if self.engine is not None:
+            self.engine.wake()
 
     def _start_packing(self) -> None:
         """Pack in time; not before the engine has registered, which refuses a foreign database."""
@@ -167,6 +176,7 @@ class Supervisor(Service):  # type: ignore[misc]
             make_pool=child_processes(self._reactor, settings, self._spec),
             watch=Watch(is_only_home=self._configuration.is_embedded),
             environment=Environment(home=os.fspath(self._home.path)),
+            make_reactor_jobs=partial(ReactorJobs, application=self._application),
             make_checkers=child_processes(
                 self._reactor, replace(settings, spare=False), self._spec, CHECKER
             ),
@@ -192,6 +202,7 @@ class Supervisor(Service):  # type: ignore[misc]
         return self._keeper.start()
 
     def _say_ready(self) -> None:
+        self._application.begin(self._home.path, self._db)  # not before a child has borne it
         log.info("{line}", line=ready_line(self._home))
         self._ready()
         if os.geteuid() == ROOT and not self._has_warned:
@@ -212,15 +223,8 @@ class Supervisor(Service):  # type: ignore[misc]
             self._lock.write("")
 
     def _spec(self, incarnation: bytes) -> str:
-        return ChildSpec(
-            home=os.fspath(self._home.path),
-            config=None if self._config_path is None else os.fspath(self._config_path),
-            incarnation=incarnation.hex(),
-            parent=os.getpid(),
-            storage_timeout=self._configuration.settings.storage_timeout,
-            load_timeout=self._configuration.settings.load_timeout,
-            isolate=self._configuration.settings.isolates_jobs,
-        ).to_text()
+        settings, path = self._configuration.settings, self._config_path
+        return ChildSpec.of(self._home.path, settings, incarnation, path).to_text()
 
     def _close_databases(self) -> Any:
         """Close them in a thread, and do not wait long: a storage that is away takes its time."""
@@ -267,6 +271,10 @@ class Supervisor(Service):  # type: ignore[misc]
         assert isinstance(pool, Pool)
         return pool
 
+    def _boot(self, pool: Pool | None) -> dict[str, Any] | None:
+        of_children = None if pool is None else pool.backoff.as_dict()
+        return of_children or self._application.backoff.as_dict()
+
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""
         engine, pool = self.engine, self._pool()
@@ -280,7 +288,7 @@ class Supervisor(Service):  # type: ignore[misc]
             "passes": None if engine is None else engine.metrics.as_dict(),
             "max_children": self._configuration.settings.max_children,
             "boot_problem": None if pool is None else pool.boot_problem,
-            "boot": None if pool is None else pool.backoff.as_dict(),
+            "boot": self._boot(pool),
             "server_pid": None if self._server is None else self._server.pid,
             "reactor_jobs": [] if engine is None else reactor_job_list(engine),
             "children": [] if pool is None else child_list(pool),

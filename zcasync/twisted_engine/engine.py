@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -91,15 +90,7 @@ def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[
         )
 
     def spec_for(incarnation: bytes) -> str:
-        return ChildSpec(
-            home=os.fspath(home.path),
-            config=None,
-            incarnation=incarnation.hex(),
-            parent=os.getpid(),
-            storage_timeout=configuration.settings.storage_timeout,
-            load_timeout=configuration.settings.load_timeout,
-            isolate=configuration.settings.isolates_jobs,
-            servers=servers if configuration.is_embedded else None,
-        ).to_text()
+        own = servers if configuration.is_embedded else None
+        return ChildSpec.of(home.path, configuration.settings, incarnation, servers=own).to_text()
 
     return spec_for

@@ -48,7 +48,7 @@ def test_the_problem_and_the_next_try_of_a_boot_are_shown(backoff: Backoff, reac
         backoff.failed("first")
         clock.set_source(lambda: 2_000_000_000)
         reactor.advance(0.5)
-        backoff.failed("second")
+        backoff.failed("second", tuple(f"line {number}" for number in range(30)))
     finally:
         clock.set_source(None)
     reactor.advance(0.25)
@@ -58,6 +58,7 @@ def test_the_problem_and_the_next_try_of_a_boot_are_shown(backoff: Backoff, reac
         "since": "1970-01-01T00:16:40+00:00",
         "tries": 2,
         "next_try_seconds": 0.8,
+        "output": [f"line {number}" for number in range(10, 30)],
     }
 
 

@@ -16,8 +16,13 @@ from typing import Any
 APPLICATION = "tests"
 NOTES = os.environ.get("ZCASYNC_IMPORT_GUARD")
 #: A frame of one of these is there where a call is made, or put, in such a process, or where its
-#: configuration says ``%import``.
-CALLS = ("zcasync/supervisor/reactor_jobs.py", "zcasync/cli/put.py", "ZConfig/cfgparser.py")
+#: configuration says ``%import`` or ``application``.
+CALLS = (
+    "zcasync/supervisor/reactor_jobs.py",
+    "zcasync/cli/put.py",
+    "ZConfig/cfgparser.py",
+    "zcasync/application/named.py",
+)
 
 
 class Guard:

@@ -18,6 +18,8 @@ LONGEST_SECONDS = 60.0
 FIRST_SECONDS = 0.5
 #: A child that was ready for so long, or has ended a job, shows that children work.
 STEADY_SECONDS = 10.0
+#: So many of the last lines of the output are shown.
+OUTPUT_LINES = 20
 #: Another process sends these signals: they say nothing against the next child.
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
 
@@ -27,6 +29,7 @@ class Backoff:
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self.problem: str | None = None
+        self._output: tuple[str, ...] = ()
         self._seconds = seconds
         self._tries = 0
         self._since = 0
@@ -39,12 +42,15 @@ class Backoff:
         """The seconds until a child may be started."""
         return max(0.0, self._until - self._seconds())
 
-    def failed(self, problem: str) -> None:
-        """Note that a child could not be started, or ended too early."""
+    def failed(self, problem: str, output: tuple[str, ...] = ()) -> None:
+        """Note that a child could not be started, or ended too early.
+
+        ``output``: the last lines of it.
+        """
         if self._tries == 0:
             self._since = clock.now()
         self._tries += 1
-        self.problem = problem
+        self.problem, self._output = problem, output
         self._failed_at = self._seconds()
         if self.wait > 0:
             return  # one of several that were started together
@@ -76,6 +82,7 @@ class Backoff:
             "since": clock.to_datetime(self._since).isoformat(timespec="seconds"),
             "tries": self._tries,
             "next_try_seconds": round(self.wait, 1),
+            "output": list(self._output[-OUTPUT_LINES:]),
         }
 
 

@@ -270,7 +270,7 @@ class Pool:
             return
         problem = early_end(child, death, self._reactor.seconds())
         if problem is not None:
-            self.backoff.failed(problem)
+            self.backoff.failed(problem, death.output)
         self._tend()
         if not self.processes():
             self._health.stop()

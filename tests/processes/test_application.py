@@ -1,0 +1,198 @@
+"""The application's set-up, in children and supervisors of a real worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.jobs import application as app
+from tests.support.instance import SHORT, Instance
+from zcasync.errors import NotRunning
+from zcasync.partial import Partial
+from zcasync.testing.waiting import wait_until
+
+NAME = "tests.jobs.application"
+
+
+def configured(name: str) -> str:
+    return SHORT.replace("</zcasync>", f"  application {name}\n</zcasync>")
+
+
+def boot_problem(instance: Instance) -> Any:
+    """Why nothing boots, once that is told."""
+
+    def found() -> Any:
+        try:
+            return instance.status()["boot"]
+        except NotRunning:
+            return None
+
+    return wait_until(found, "the problem to be told", seen=instance.evidence)
+
+
+@pytest.fixture
+def instance(make_instance: Callable[..., Instance]) -> Instance:
+    return make_instance(config=configured(f'{NAME}:set_up one "two words"')).start()
+
+
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+def test_it_is_set_up_once_a_process_before_the_first_job(instance: Instance, queue: str) -> None:
+    client = instance.client
+    first, second = client.put(app.seen, queue=queue), client.put(app.seen, queue=queue)
+    client.wait_for(first, second)
+    for one in (first, second):
+        found = one.result
+        assert found["greeting"] == "hello"
+        (told,) = found["set_up"]
+        assert told["role"] == {"thread": "child", "reactor": "supervisor"}[queue]
+        assert told["home"] == str(instance.home)
+        assert told["arguments"] == ["one", "two words"]
+        assert told["databases"] == ["unnamed"]
+        assert told["is_open"]
+        assert told["max_jobs"] == 10_000
+        assert (told["pid"] == instance.pid) is (queue == "reactor")
+
+
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+def test_each_call_runs_within_its_context_and_so_does_its_commit(
+    instance: Instance, queue: str
+) -> None:
+    client = instance.client
+    partial = client.put(app.seen, queue=queue)
+    callback = partial.addCallback(Partial(app.around))
+    client.commit()
+    client.wait_for(partial, callback)
+    assert partial.result["around"] == [f"{NAME}.seen"]
+    assert partial.result["site"] == f"site of {NAME}.seen"
+    assert callback.result == [f"{NAME}.around"]
+    client.sync()
+    sites = client.manager._p_jar.root()["sites"]
+    assert sites[partial.id] == f"site of {NAME}.seen"
+    assert sites[callback.id] == f"site of {NAME}.around"
+
+
+def test_jobs_that_may_share_a_commit_have_contexts_of_their_own(instance: Instance) -> None:
+    client = instance.client
+    partials = [client.manager.thread.put(app.around, batch=True) for _ in range(10)]
+    client.commit()
+    client.wait_for(*partials)
+    assert [one.result for one in partials] == [[f"{NAME}.around"]] * 10
+
+
+def test_jobs_share_commits_where_nothing_stands_around_them(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(config=configured(f"{NAME}.set_up_only")).start()
+    client = instance.client
+    partials = [client.manager.thread.put(app.around, batch=True) for _ in range(20)]
+    client.commit()
+    client.wait_for(*partials)
+    assert [one.result for one in partials] == [[]] * 20
+    client.sync()
+    tids = set()
+    for one in partials:
+        one._p_activate()
+        tids.add(one._p_serial)
+    assert len(tids) < 20
+
+
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+def test_a_context_that_cannot_be_entered_is_the_jobs_own_error(
+    instance: Instance, queue: str
+) -> None:
+    (instance.home / "refused").write_text("bob")
+    client = instance.client
+    partial = client.put(app.seen, queue=queue)
+    client.wait_for(partial)
+    assert partial.result.check(LookupError)
+    assert "user bob is gone" in partial.result.getErrorMessage()
+    (instance.home / "refused").unlink()
+    partial = client.put(app.around, queue=queue)
+    client.wait_for(partial)
+    assert partial.result == [f"{NAME}.around"]
+
+
+def test_a_context_that_cannot_be_left_changes_no_result(instance: Instance) -> None:
+    (instance.home / "cannot be left").touch()
+    client = instance.client
+    good, bad = client.put(app.around), client.put(app.fail)
+    client.wait_for(good, bad)
+    assert good.result == [f"{NAME}.around"]
+    assert bad.result.check(KeyError)
+    assert "OSError: no way out" in bad.result.getTraceback()
+    assert "could not be left" in instance.log
+
+
+def test_a_job_finds_the_data_manager_of_its_partial(instance: Instance) -> None:
+    client = instance.client
+    partial = client.manager.thread.put(Partial.bind(app.put_another))
+    client.commit()
+    client.wait_for(partial)
+    other = client.manager.find(partial.result)
+    client.wait_for(other)
+    assert other.result["greeting"] == "hello"
+
+
+def test_a_child_whose_databases_a_job_has_closed_is_replaced(instance: Instance) -> None:
+    client = instance.client
+    before = client.put(app.seen)
+    client.wait_for(before)
+    closing = client.manager.thread.put(Partial.bind(app.close_database))
+    client.commit()
+    client.wait_for(closing)
+    after = client.put(app.seen)
+    client.wait_for(after)
+    assert before.result["set_up"][0]["pid"] != after.result["set_up"][0]["pid"]
+
+
+def test_it_is_closed_when_its_process_ends(instance: Instance) -> None:
+    instance.wait_for_spare()
+    pids = [*instance.child_pids(), instance.pid]
+    assert instance.stop() == 0
+    for pid in pids:
+        assert (instance.home / f"closed-{pid}").exists(), pid
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("no.such.module", "no module 'no' on the path"),
+        (f"{NAME}.nobody", "tests.jobs.application has no 'nobody'"),
+        (f"{NAME}.SET_UP", "is a list, which cannot be called"),
+    ],
+)
+def test_one_that_is_not_there_is_told_and_nothing_is_lost(
+    make_instance: Callable[..., Instance], name: str, told: str
+) -> None:
+    instance = make_instance(config=configured(name)).launch()
+    found = boot_problem(instance)
+    assert told in found["problem"]
+    assert found["tries"] >= 1
+    partial = instance.client.put(app.around)
+    reactor = instance.client.put(app.around, queue="reactor")
+    ids = partial.id, reactor.id
+    (instance.home / "etc" / "zcasync.conf").write_text(configured(f"{NAME}.set_up"))
+    assert instance.stop() == 0
+    client = instance.start().client
+    again = [client.manager.find(one) for one in ids]
+    client.wait_for(*again)
+    assert [one.result for one in again] == [[f"{NAME}.around"]] * 2
+
+
+def test_what_it_raises_is_shown_with_its_traceback_and_tried_again(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(config=configured(f"{NAME}.set_up"))
+    problem = instance.home / "problem"
+    problem.write_text("no such catalog")
+    instance.launch()
+    found = boot_problem(instance)
+    partial = instance.client.put(app.around)
+    reactor = instance.client.put(app.around, queue="reactor")
+    assert "ValueError: no such catalog" in found["problem"]
+    assert any("in set_up" in line for line in found["output"]), found
+    problem.unlink()
+    instance.client.wait_for(partial, reactor, timeout=60)
+    assert partial.result == reactor.result == [f"{NAME}.around"]

@@ -1,0 +1,37 @@
+"""The context of a call: what a put has remembered of its caller, as plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from zcasync.errors import UnstorableError
+
+#: The longest one, as JSON: it is in the record of each job.
+LIMIT_BYTES = 4096
+
+
+def plain(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a context as it is stored: names and JSON values.
+
+    Raises UnstorableError for values that are not plain, or too many of them.
+    """
+    try:
+        text = json.dumps(dict(context))
+    except (TypeError, ValueError) as error:
+        raise UnstorableError(
+            f"what a put is to remember must be names and plain JSON values: {error}"
+        ) from error
+    if len(text) > LIMIT_BYTES:
+        raise UnstorableError(
+            f"what a put is to remember has {len(text):,} bytes, of at most {LIMIT_BYTES:,}: "
+            "keep what is large in an argument"
+        )
+    found: dict[str, Any] = json.loads(text)  # one of our own, which nobody changes
+    return found
+
+
+def is_context(value: Any) -> bool:
+    """Return whether a stored attribute can be a context."""
+    return type(value) is dict and all(type(name) is str for name in value)

@@ -1,0 +1,57 @@
+"""Scope: what an application has around one attempt at a call with its commit."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+from twisted.logger import Logger
+
+from zcasync.errors import FOREIGN_CODE
+from zcasync.job.ids import id_of
+from zcasync.text import message_of
+
+log = Logger()
+
+#: So much of the message of a context that could not be left stands beside the job's own error.
+NOTE_CHARACTERS = 500
+
+
+class Scope:
+    """The context of one attempt, used in a ``with`` block, in which it is entered for a partial.
+
+    What ends the attempt passes through it, and is never kept back.  A context that cannot be left
+    changes nothing of what the job has come to by then: that is logged, and is a note of its error.
+    """
+
+    def __init__(self) -> None:
+        self._left: AbstractContextManager[Any] | None = None
+        self._job = ""
+
+    def enter(self, partial: Any, context: AbstractContextManager[Any]) -> None:
+        """Enter the application's context.  Raises what it raises: the job's error."""
+        context.__enter__()
+        self._left, self._job = context, id_of(partial)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        context, self._left = self._left, None
+        if context is None:
+            return
+        try:
+            context.__exit__(kind, error, traceback)
+        except FOREIGN_CODE as raised:
+            if raised is error:
+                return
+            text = f"{type(raised).__name__}: {message_of(raised)[:NOTE_CHARACTERS]}"
+            log.failure("the application could not be left behind job {job}", job=self._job)
+            if error is not None:
+                error.add_note(f"What the application has around it has failed, too: {text}")

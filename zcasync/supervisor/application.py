@@ -1,0 +1,125 @@
+"""The application in the supervisor, which reactor jobs need: set up in a thread, tried again."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from zcasync.application.process import SUPERVISOR, Process
+from zcasync.application.setup import SetUp
+from zcasync.supervisor.children.backoff import Backoff
+from zcasync.supervisor.database_thread import DatabaseThread, IDatabaseThread
+
+log = Logger()
+
+#: So many lines of the traceback are kept for ``status``.
+TRACEBACK_LINES = 20
+
+
+class IApplication(Protocol):
+    """The application of the process in which reactor jobs are called."""
+
+    @property
+    def is_ready(self) -> bool:
+        """True where reactor jobs can be called."""
+
+    @property
+    def wraps_jobs(self) -> bool:
+        """True where calls run within a context of the application."""
+
+    def around(self, partial: Any) -> AbstractContextManager[Any]:
+        """Return the context of a call: see ``zcasync.perform.run.Host``."""
+
+
+class SupervisorApplication:
+    """The application of a supervisor; no reactor job is claimed before it ``is_ready``.
+
+    ``ready()`` is called when that has come.  It begins once a child has shown that the application
+    can be set up: what ends a process there is not to end the supervisor.
+    """
+
+    def __init__(
+        self, reactor: Any, thread: IDatabaseThread, settings: Any, ready: Callable[[], None]
+    ) -> None:
+        self._set_up = SetUp.of(settings.application)
+        self.is_ready = self._set_up.name is None
+        self._settings = settings
+        self.backoff = Backoff(reactor.seconds)
+        self._reactor = reactor
+        self._thread = thread
+        self._ready = ready
+        self._retry: IDelayedCall | None = None
+        self._has_begun = self._is_stopped = False
+
+    @classmethod
+    def of(cls, reactor: Any, settings: Any, ready: Callable[[], None]) -> SupervisorApplication:
+        """Return that of a supervisor with these settings, not set up yet.  Raises ValueError."""
+        thread = DatabaseThread(reactor, "application")
+        return cls(reactor, thread, settings, ready)
+
+    @property
+    def wraps_jobs(self) -> bool:
+        """True where calls run within a context of the application."""
+        return self._set_up.wraps_jobs
+
+    def around(self, partial: Any) -> AbstractContextManager[Any]:
+        """Return what the application has around the call of a partial."""
+        return self._set_up.around(partial)
+
+    def begin(self, home: Path, database: Any) -> None:
+        """Begin to set it up; ``database``: the main one, open.  Safe to repeat."""
+        if not self.is_ready and not self._has_begun:
+            self._has_begun = True
+            self._try(Process(SUPERVISOR, home, database, self._settings))
+
+    def _try(self, process: Process) -> None:
+        done = self._thread.run(self._set_up.begin, process)
+        done.addCallbacks(self._done, self._failed, errbackArgs=(process,))
+
+    def _done(self, _: None) -> None:
+        log.info("the application is set up in this process, for reactor jobs")
+        self.is_ready = True
+        self.backoff.eases()
+        self._ready()
+
+    def _failed(self, failure: Failure, process: Process) -> None:
+        if self._is_stopped:
+            return
+        lines = traceback.format_exception(failure.value, limit=TRACEBACK_LINES)
+        text = "".join(lines).rstrip("\n").split("\n")
+        log.failure("the application cannot be set up, for reactor jobs", failure)
+        self.backoff.failed(
+            f"the application cannot be set up in the supervisor, for reactor jobs: {text[-1]}",
+            tuple(text),
+        )
+        self._retry = self._reactor.callLater(self.backoff.wait, self._try, process)
+
+    def stop(self) -> Any:
+        """Close it, in its thread."""
+        self._is_stopped = True
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        if self.is_ready and self._set_up.has_begun:
+            closing = self._thread.run(self._set_up.close)
+            self._thread.close()
+            return closing
+        self._thread.close()
+        return None
+
+
+class NoApplication:
+    """The application of a process that has none, or has set itself up."""
+
+    is_ready = True
+    wraps_jobs = False
+
+    def around(self, partial: Any) -> AbstractContextManager[Any]:
+        """Return an empty context."""
+        return nullcontext()

@@ -51,8 +51,11 @@ __all__ = [
     "ForeignError",
     "FullError",
     "HistoryChanged",
+    "IApplication",
+    "IApplicationFactory",
     "IClaim",
     "ICompletedCollection",
+    "IContextCapture",
     "IDataManager",
     "IDataManagerAvailableEvent",
     "IDataManagerPartial",
@@ -64,6 +67,7 @@ __all__ = [
     "IPartialFactory",
     "IPartialQueue",
     "IPatterns",
+    "IProcess",
     "IProgress",
     "IRetryPolicy",
     "ISizedSequence",
@@ -648,7 +652,7 @@ class IUUID(Interface):
 class IProcess(Interface):
     """A process that performs calls, as an application is told of it when it is set up."""
 
-    role = Attribute('``"child"``, which performs thread jobs, or ``"supervisor"``, reactor jobs.')
+    role = Attribute('``"child"``, for thread jobs, or ``"supervisor"``, for reactor jobs.')
     home = Attribute("The instance home, a ``pathlib.Path``.")
     database = Attribute("The main database, a ``ZODB.DB``, open.")
     databases = Attribute("All of them by their names; the main one is among them.")

@@ -112,7 +112,7 @@ def _judged(
 
     Of a home that others could have written nothing is read.
     """
-    from zcasync.database.opening import open_ports
+    from zcasync.database.opening import doubts
     from zcasync.errors import ConfigurationError
     from zcasync.instance.settings import Configuration, Settings, load
 
@@ -129,7 +129,7 @@ def _judged(
     problems += _database_problems(home, configuration, timeout)
     if configuration.is_embedded and home.loss:
         warnings.append(home.loss)
-    return configuration, problems, warnings + open_ports(configuration) + _clocks(home, timeout)
+    return configuration, problems, warnings + doubts(configuration) + _clocks(home, timeout)
 
 
 def _clocks(home: Home, seconds: float) -> list[str]:

@@ -22,6 +22,7 @@ from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.unix_sockets import require_trusted_folder
+from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
@@ -31,6 +32,7 @@ from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
 from zcasync.zeo.sections import (
     is_client_section,
+    lacks_blob_dir,
     open_client_section,
     open_ports_of,
     server_address,
@@ -124,13 +126,22 @@ def _client(home: Home, timeout: float) -> Any:
             return client
 
 
-def open_ports(configuration: Configuration) -> list[str]:
-    """Return what is to be said of servers of a configuration that anybody can connect to."""
+def doubts(configuration: Configuration) -> list[str]:
+    """Return what is to be said of a configuration's ZEO clients, though they work.
+
+    Anybody can connect to the server of one, or it can store no blobs.
+    """
     return [
-        f"database {factory.name or 'main'!r}: {problem}"
+        f"database {factory.name or 'main'!r}: {doubt}"
         for factory in configuration.databases
-        for problem in open_ports_of(factory.config.storage)
+        for doubt in (*open_ports_of(factory.config.storage), *_no_blobs(factory))
     ]
+
+
+def _no_blobs(factory: Any) -> list[str]:
+    """Say where a client has no place for blobs; none are put beside the data manager."""
+    is_told = factory.name != ASYNC_DATABASE and lacks_blob_dir(factory.config.storage)
+    return [f"its client can neither store blobs nor load them: {GIVE_ONE}"] if is_told else []
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:

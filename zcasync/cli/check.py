@@ -170,6 +170,8 @@ def _database_problems(home: Home, configuration: Configuration, seconds: float)
     """Yield the problems of the databases that are found without asking their servers."""
     from ZODB.config import FileStorage, MappingStorage
 
+    from zcasync.instance.main_database import name_of
+
     if configuration.is_embedded:
         of_file = list(_data_fs_problems(home.data_fs))
         yield from of_file or _record_problems(home, seconds)
@@ -177,7 +179,7 @@ def _database_problems(home: Home, configuration: Configuration, seconds: float)
         if isinstance(factory.config.storage, FileStorage | MappingStorage):
             kind = type(factory.config.storage).__name__
             yield (
-                f"database {factory.name or 'main'!r} is a {kind}, which only one process can "
+                f"database {name_of(factory) or 'main'!r} is a {kind}, which only one process can "
                 "open, so children cannot: use <zeoclient>, or no <zodb> for a server of our own"
             )
 

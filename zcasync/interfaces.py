@@ -31,6 +31,7 @@ from zcasync.errors import (
     NotRunning,
     RemoteTraceback,
     StorageAway,
+    UnknownDatabase,
     UnstorableError,
     ZCAsyncError,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "NotRunning",
     "RemoteTraceback",
     "StorageAway",
+    "UnknownDatabase",
     "UnstorableError",
     "ZCAsyncError",
 ]
@@ -677,6 +679,7 @@ class IApplicationFactory(Interface):
     def databases(home, *arguments):
         """Return the databases of the application as sections of ZODB's schema.  Optional.
 
+        The first is the main one, unless the setting ``main-database`` names another.
         Asked where the setting ``databases`` is ``application``, in every process that opens the
         home's databases, commands included.
         """
@@ -831,6 +834,7 @@ class JobRetried:
 #       MissingCallable    the callable
 #         MissingClass     the class of an argument
 #       MissingPolicy      the retry policy
+#     UnknownDatabase      an object is in a database that the worker has not opened
 #     UnstorableError      the result or a change cannot be stored
 #     ForeignError         stands for an exception whose class may not be loadable
 #

@@ -12,7 +12,7 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``storage_fence``: the same for what jobs commit past these connections, at the storage
 - ``labels``: what commits say of the job that they are made for
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
-  configuration; ``blobs``: its place for blobs
+  configuration; ``blobs``: its place for blobs; ``client_options``: from another one's
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -P -m zcasync.zeo``
 - ``client_connections``: the time and the bytes that a client has to register

@@ -211,6 +211,7 @@ NAMES: Names = {
     },
     "ZODB.Connection:TmpStore": {"creating": None},
     "ZODB.DB:ConnectionPool": {"all": None, "available": None},
+    "ZODB.DB:TransactionalUndo": {"_db": None},
     "ZODB.DB:DB": {
         "_lock": None,
         "_mvcc_storage": None,
@@ -241,9 +242,13 @@ NAMES: Names = {
         "tpc_begin": "(self, transaction)",
     },
     "persistent:PickleCache": {"cache_size": None, "get": None, "new_ghost": None},
-    "transaction._transaction:Transaction": _attributes(
-        "_after_abort _after_commit _before_abort _before_commit _data _resources _synchronizers"
-    ),
+    "transaction._transaction:Transaction": {
+        **_attributes(
+            "_after_abort _after_commit _before_abort _before_commit _data _resources "
+            "_synchronizers"
+        ),
+        "join": "(self, resource)",
+    },
     "transaction._manager:TransactionManager": _attributes("_synchs explicit unregisterSynch"),
     "transaction.weakset:WeakSet": {
         "add": "(self, obj)",

@@ -17,7 +17,7 @@ from ZODB.POSException import ConflictError
 
 from zcasync.allowed import allow_only
 from zcasync.database.commit_once import OwnTransactions, commit_once
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import class_factory, make_database
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
@@ -27,6 +27,7 @@ from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
 from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
+from zcasync.zeo.older import open_section
 from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
 from zcasync.zeo.sections import (
@@ -52,7 +53,7 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
     if configuration.is_embedded:
         storage = _client(home, timeout)
         try:
-            db = _first_of_several(lambda: DB(storage, class_factory=class_factory), timeout)
+            db = _first_of_several(lambda: make_database(storage), timeout)
         except ClientDisconnected as error:
             storage.close()
             raise StorageAway(f"the database server does not answer: {error}") from error
@@ -158,7 +159,7 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}") from error
-        DB(client, database_name=name, databases=databases, class_factory=class_factory)
+        make_database(client, database_name=name, databases=databases)
     return _prepared(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
 
 
@@ -167,8 +168,6 @@ def _from_factories(configuration: Configuration, timeout: float) -> DB:
     factories = sorted(configuration.databases, key=lambda one: one.name == ASYNC_DATABASE)
     first = None
     for factory in factories:
-        if factory.config.class_factory is None:
-            factory.config.class_factory = class_factory
         try:
             opened = _first_of_several(partial(_open_one, factory, databases, timeout), timeout)
         except ClientDisconnected as error:
@@ -191,7 +190,7 @@ def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:
     before, section = dict(databases), factory.config.storage
     try:
         factory.config.storage = _Opened(_open_storage(section, timeout))
-        return factory.open(databases)  # type: ignore[no-any-return]
+        return open_section(factory, databases, class_factory)
     except (ConflictError, ClientDisconnected):  # the storage is closed, but still registered
         databases.clear()
         databases.update(before)

@@ -20,6 +20,7 @@ from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.twisted_engine.parts import parts_of
+from zcasync.versions import require_supported
 
 
 def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = False) -> EngineKeeper:
@@ -28,9 +29,10 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
     Children open the databases that this file names, else the ZEO servers that ``db`` and its
     companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
-    process.  Raises ConfigurationError where children could open no database, or for a file that
-    cannot be used.
+    process.  Raises ConfigurationError where children could open no database, for a file that
+    cannot be used, and for versions of ZODB and ZEO that are not supported.
     """
+    require_supported()
     home = Home.find()
     configuration = load(home)
     settings, watch = configuration.settings, Watch()

@@ -17,7 +17,7 @@ FILES = build/files
 PAGES = build/pages
 HTML = build/html
 
-.PHONY: help install demo test simulate chaos coverage check docs audit package sizes constraints \
+.PHONY: help install demo test matrix simulate chaos coverage check docs audit package sizes constraints \
 	house format bench figures pictures clean
 
 help:  ## List the targets
@@ -37,6 +37,28 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# The environments of `make matrix`: the oldest versions of all that zcasync needs, the newest that
+# Zope 5 can have, and the newest.  Each has its file in constraints/.
+MATRIX = oldest zope5 dev
+MATRIX_TESTS = tests/test_versions.py tests/job/test_field_types.py tests/salvage/test_sound.py \
+	$(wildcard tests/database/test_*.py) \
+	$(patsubst %,tests/zeo/test_%.py,client connections history older server upstream) \
+	$(patsubst %,tests/perform/test_%.py,claimed doubt escapes job_connection performer) \
+	$(patsubst %,tests/queues/test_%.py,claim lane order put) \
+	$(patsubst %,tests/processes/test_%.py,doubt fence group_commit plain_zeo thread_jobs undo \
+		versions zeo)
+
+.venv-matrix-%/.installed: setup.py pyproject.toml constraints/pip.txt constraints/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip $(VERIFIED) constraints/pip.txt
+	$(@D)/bin/python -m pip $(VERIFIED) constraints/$*.txt
+	$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+matrix: $(MATRIX:%=.venv-matrix-%/.installed)  ## Tests with the oldest and the newest ZODB and ZEO, and those of Zope 5, in .venv-matrix-*
+	for each in $(MATRIX); do \
+		.venv-matrix-$$each/bin/python -m pytest -n 2 --dist loadfile $(MATRIX_TESTS) || exit; done
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \
@@ -124,6 +146,9 @@ constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml;
 		--output-file constraints/bench.txt
 	$(COMPILE) pyproject.toml --extra docs --constraint constraints/dev.txt \
 		--output-file constraints/docs.txt
+	$(COMPILE) pyproject.toml --group oldest --resolution lowest-direct \
+		--output-file constraints/oldest.txt
+	$(COMPILE) pyproject.toml --group zope5 --output-file constraints/zope5.txt
 
 house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
 	$(BIN)/python -m tests.house $(BEFORE) .
@@ -143,4 +168,4 @@ pictures: $(STAMP)  ## Draw the pictures of the processes and of the states of a
 	$(BIN)/python docs/extensions/pictures.py docs
 
 clean:  ## Remove what make has made
-	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-matrix-* build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

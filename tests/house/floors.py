@@ -20,6 +20,7 @@ FLOORS = (
         "meetings",
         "unix_sockets",
         "users",
+        "versions",
         "ways",
     ),
     ("zeo", "application", "instance", "protocol"),

@@ -46,5 +46,6 @@ Transactions are shared:
 - ``storage_errors``: the errors that a storage has raised, and nobody else in the transaction
 
 And ``upstream`` lists every name of ZEO and ZODB that these files depend on, with the versions that
-were checked.
+were checked; ``upstream_problems`` compares it with what is installed.  ``older`` makes up for what
+older versions lack, and nothing else here asks for a version.
 """

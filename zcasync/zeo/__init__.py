@@ -14,7 +14,8 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``second_clients``: no other client of a job's storage takes part in its transaction
 - ``labels``: what commits say of the job that they are made for
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
-  configuration; ``blobs``: its place for blobs; ``client_options``: from another one's
+  configuration; ``blobs``: its place for blobs; ``client_cache``: the file of its cache;
+  ``client_options``: those of another one
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -P -m zcasync.zeo``
 - ``client_connections``: the time and the bytes that a client has to register

@@ -42,7 +42,7 @@ FLOORS = (
         PACKAGE,
     ),
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
-    ("twisted_engine", "reports", "audit"),
+    ("twisted_engine", "reports", "audit", "zope"),
     ("cli", "demo", "testing"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,9 @@ from zcasync.job.ids import id_of
 from zcasync.text import message_of
 
 log = Logger()
+
+#: What is called, its arguments, its keyword arguments.
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 #: So much of the message of a context that could not be left stands beside the job's own error.
 NOTE_CHARACTERS = 500
@@ -29,10 +33,15 @@ class Scope:
         self._left: AbstractContextManager[Any] | None = None
         self._job = ""
 
-    def enter(self, partial: Any, context: AbstractContextManager[Any]) -> None:
-        """Enter the application's context.  Raises what it raises: the job's error."""
-        context.__enter__()
+    def enter(self, partial: Any, context: AbstractContextManager[Any], call: Call) -> Call:
+        """Enter the application's context; return the call as it has it.
+
+        Raises what it raises: the job's error.
+        """
+        entered = context.__enter__()
         self._left, self._job = context, id_of(partial)
+        prepare = getattr(entered, "prepare_call", None)
+        return call if prepare is None else prepare(*call)  # type: ignore[no-any-return]
 
     def __enter__(self) -> Self:
         return self

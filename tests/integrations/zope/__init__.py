@@ -1,0 +1,1 @@
+"""Real Zope with real workers, over a ZEO server."""

@@ -1,0 +1,37 @@
+"""Zope and Plone: their set-up in the processes of workers, and puts that remember who has made them.
+
+    application.py    Application: the setting ``application`` of a worker, with its ``zope.conf``
+    configuration.py  the ``zope.conf``: read, and the databases in it
+    boot.py           starts Zope over databases that are open already
+    visit.py          what stands around a call, as around a view: request, site, user
+    users.py          the user of a call, found again in the user folders
+    paths.py          the ways to objects: remembered at the put, gone again for the call
+    capture.py        what puts remember of the request in which they are made
+    protection.py     puts that are lost with their transaction, and told of
+
+An application imports ``put`` and ``wrapped`` from here; Zope is loaded when one of these names is
+used, and not before.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zcasync.zope.application import Application as Application
+
+__all__ = ["Application"]
+
+_MODULES = {"Application": "zcasync.zope.application"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    before = os.environ.get("INSTANCE_HOME")
+    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    if before is None:  # Zope sets it when it is imported, and zcasync would take it for its home
+        os.environ.pop("INSTANCE_HOME", None)
+    return found

@@ -13,6 +13,7 @@ from tests.support.ports import free_port
 
 #: Guides that run here: how many commands and how many Python lines they have at least.
 GUIDES = {
+    "applications.rst": (7, 20),
     "backups.rst": (12, 0),
     "calls.rst": (4, 45),
     "coming_from.rst": (2, 50),

@@ -18,10 +18,13 @@ from ZODB.POSException import ConflictError
 from zcasync.allowed import allow_only
 from zcasync.database.commit_once import OwnTransactions, commit_once
 from zcasync.database.missing_classes import class_factory
+from zcasync.database.sync import mark_main
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
+from zcasync.instance.main_database import name_of
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.unix_sockets import require_trusted_folder
+from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
@@ -31,6 +34,7 @@ from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
 from zcasync.zeo.sections import (
     is_client_section,
+    lacks_blob_dir,
     open_client_section,
     open_ports_of,
     server_address,
@@ -44,7 +48,7 @@ PAUSE_SECONDS = 0.05
 
 
 def open_databases(home: Home, configuration: Configuration, timeout: float) -> DB:
-    """Open the databases of a configuration; return the main one, a second is in ``databases``.
+    """Open the databases of a configuration; return the main one, with all in ``databases``.
 
     ``timeout``: seconds to wait for a database server.  Connections can be fenced.  Raises
     StorageAway when a server does not answer, ConfigurationError for what can never work.
@@ -124,13 +128,22 @@ def _client(home: Home, timeout: float) -> Any:
             return client
 
 
-def open_ports(configuration: Configuration) -> list[str]:
-    """Return what is to be said of servers of a configuration that anybody can connect to."""
+def doubts(configuration: Configuration) -> list[str]:
+    """Return what is to be said of a configuration's ZEO clients, though they work.
+
+    Anybody can connect to the server of one, or it can store no blobs.
+    """
     return [
-        f"database {factory.name or 'main'!r}: {problem}"
+        f"database {name_of(factory) or 'main'!r}: {doubt}"
         for factory in configuration.databases
-        for problem in open_ports_of(factory.config.storage)
+        for doubt in (*open_ports_of(factory.config.storage), *_no_blobs(factory))
     ]
+
+
+def _no_blobs(factory: Any) -> list[str]:
+    """Say where a client has no place for blobs; none are put beside the data manager."""
+    is_told = name_of(factory) != ASYNC_DATABASE and lacks_blob_dir(factory.config.storage)
+    return [f"its client can neither store blobs nor load them: {GIVE_ONE}"] if is_told else []
 
 
 def server_addresses(db: DB) -> dict[str, Any] | None:
@@ -164,9 +177,8 @@ def open_servers(servers: dict[str, Any], timeout: float) -> DB:
 
 def _from_factories(configuration: Configuration, timeout: float) -> DB:
     databases: dict[str, DB] = {}
-    factories = sorted(configuration.databases, key=lambda one: one.name == ASYNC_DATABASE)
-    first = None
-    for factory in factories:
+    main = configuration.main_database
+    for factory in configuration.databases:
         if factory.config.class_factory is None:
             factory.config.class_factory = class_factory
         try:
@@ -174,17 +186,17 @@ def _from_factories(configuration: Configuration, timeout: float) -> DB:
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(
-                f"the server of database {factory.name or 'main'!r} does not answer: {error}"
+                f"the server of database {name_of(factory) or 'main'!r} does not answer: {error}"
             ) from error
         except Exception as error:  # each storage has reasons of its own, a lock for instance
             _close(databases)
             raise ConfigurationError(
-                f"database {factory.name or 'main'!r} cannot be opened: "
+                f"database {name_of(factory) or 'main'!r} cannot be opened: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        first = first or opened
-    assert first is not None
-    return first
+        if factory is main:
+            mark_main(opened)
+    return databases[name_of(main)]
 
 
 def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:

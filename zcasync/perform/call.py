@@ -89,8 +89,9 @@ def attempt(run: Run, state: ManagerState, scope: Scope) -> tuple[Run, Any]:
         raise NotLoaded(error) from error
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     with running(partial), acting_for(storage_fence(partial._p_jar)):
-        call_ = scope.enter(partial, run.host.around(partial), (callable_, args, kwargs))
-        callable_, args, kwargs = call_
+        callable_, args, kwargs = scope.enter(
+            partial, run.host.around(partial), (callable_, args, kwargs)
+        )
         value = run.host.invoke(callable_, *args, **kwargs)
     state.put_back_mode()
     run.host.require_usable(partial)

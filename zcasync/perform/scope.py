@@ -30,16 +30,20 @@ class Scope:
     """
 
     def __init__(self) -> None:
-        self._left: AbstractContextManager[Any] | None = None
-        self._job = ""
+        self._context: AbstractContextManager[Any] | None = None
+        self._partial: Any = None
 
-    def enter(self, partial: Any, context: AbstractContextManager[Any], call: Call) -> Call:
-        """Enter the application's context; return the call as it has it.
+    def enter(
+        self, partial: Any, context: AbstractContextManager[Any] | None, call: Call
+    ) -> Call:
+        """Enter the application's context; return the call as that has it.
 
-        Raises what it raises: the job's error.
+        ``context`` None: it has none.  Raises what it raises: the job's error.
         """
+        if context is None:
+            return call
         entered = context.__enter__()
-        self._left, self._job = context, id_of(partial)
+        self._context, self._partial = context, partial
         prepare = getattr(entered, "prepare_call", None)
         return call if prepare is None else prepare(*call)  # type: ignore[no-any-return]
 
@@ -52,7 +56,7 @@ class Scope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        context, self._left = self._left, None
+        context, self._context = self._context, None
         if context is None:
             return
         try:
@@ -61,6 +65,6 @@ class Scope:
             if raised is error:
                 return
             text = f"{type(raised).__name__}: {message_of(raised)[:NOTE_CHARACTERS]}"
-            log.failure("the application could not be left behind job {job}", job=self._job)
+            log.failure("the context of job {job} could not be left", job=id_of(self._partial))
             if error is not None:
                 error.add_note(f"What the application has around it has failed, too: {text}")

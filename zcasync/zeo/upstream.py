@@ -36,15 +36,18 @@ NAMES: Names = {
     # the client's side
     "ZEO.ClientStorage:ClientStorage": {
         **_attributes(
-            "_addr _async _cache _call _commit_lock _connection_generation "
-            "_info _is_read_only _server _storage"
+            "_addr _async _async_iter _cache _call _commit_lock _connection_generation "
+            "_info _is_read_only _server _storage fshelper"
         ),
         "_iterator_gc": "(self, disconnected=False)",
         "_update_blob_cache": "(self, tbuf, tid)",
         "close": "(self)",
         "is_connected": "(self, test=False)",
         "lastTransaction": "(self)",
+        "loadBlob": "(self, oid, serial)",
         "new_oid": "(self)",
+        "storeBlob": "(self, oid, serial, data, blobfilename, version, txn)",
+        "temporaryDirectory": "(self)",
         "tpc_abort": "(self, txn, timeout=None)",
         "tpc_begin": "(self, txn, tid=None, status=' ')",
         "tpc_end": "(self, txn)",
@@ -60,6 +63,7 @@ NAMES: Names = {
     },
     "ZEO.asyncio.client:ClientRunner": {
         "async_": "(self, method, *args)",
+        "async_iter": "(self, it)",
         "call": "(self, method, *args, **kw)",
         "client": None,
         "io_call": None,

@@ -1,1 +1,1 @@
-"""Real Zope with real workers, over a ZEO server."""
+"""Tests with a real Zope: ``make integrations-zope6 integrations-zope5``."""

@@ -10,6 +10,7 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``one_phase``: connections that tell their storage when it is a transaction's only participant
 - ``fenced``: connections that commit only while the engine that uses them is not buried
 - ``storage_fence``: the same for what jobs commit past these connections, at the storage
+- ``labels``: what commits say of the job that they are made for
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
   configuration; ``blobs``: its place for blobs
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,

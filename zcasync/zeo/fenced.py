@@ -24,12 +24,14 @@ class Fenced(MarksStorageErrors):
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before
     the connection commits changes.  ``storage_fence``: the fence of what is committed past the
-    connection, once it was asked for.
+    connection, once it was asked for.  ``office``: the queue and the worker for which it is used by
+    jobs; '': by none.
     """
 
     incarnation: Any = None
     chain: Any = None
     storage_fence: StorageFence | None = None
+    office: str = ""
     #: What its classes are made by, where that is not the database's.
     class_factory: ClassFactory | None = None
 

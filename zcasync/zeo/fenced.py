@@ -87,8 +87,9 @@ class Fenced(MarksStorageErrors):
 
 def _unknown(name: str) -> str:
     return (
-        f"there is no database {name!r} in this process, and an object of it is needed: give "
-        f"etc/zcasync.conf of this worker a section <zodb {name}> and start it again"
+        f"there is no database {name!r} in this process, and an object of it is needed: the "
+        f"etc/zcasync.conf of this worker needs a section <zodb {name}>; where it names no "
+        "database at all, the application has to open this one before its engine begins"
     )
 
 

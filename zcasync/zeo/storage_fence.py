@@ -29,7 +29,7 @@ from ZODB.POSException import POSKeyError
 from ZODB.utils import load_current
 
 from zcasync.errors import FencedError
-from zcasync.zeo import labels
+from zcasync.zeo import labels, second_clients
 
 #: The attribute of a storage class's method that passes the fence already.
 GUARDED = "zcasync_guarded"
@@ -160,6 +160,7 @@ def guard(db: Any) -> None:
     for one in db.databases.values():
         if type(one.storage) not in _guarded:
             _guarded.add(type(one.storage))
+            second_clients.keep_out()
             _guard(ClientStorage)
             _guard(_kind_that_commits(one))
 

@@ -58,7 +58,7 @@ ALLOWED: dict[str, str] = {
     "registry": "adapters partial retry twist",
     "patterns": "partial",
     "instanceuuid": "instance",
-    "subscribers": "database datamanager instanceuuid",
+    "subscribers": "application database datamanager instanceuuid",
     "calls": "database datamanager partial queues",
     "zcasync": "calls partial perform registry results",
     "protocol": "unix_sockets",
@@ -81,6 +81,7 @@ ALLOWED: dict[str, str] = {
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
     "queues reports salvage supervisor supervisor/zeo_server workers zcasync",
+    "zope": "calls job partial queues",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

@@ -43,7 +43,7 @@ FLOORS = (
         PACKAGE,
     ),
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
-    ("twisted_engine", "reports", "audit", "pyramid", "zcml"),
+    ("twisted_engine", "reports", "audit", "pyramid", "zcml", "zope"),
     ("cli", "demo", "testing"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -75,9 +75,10 @@ ALLOWED: dict[str, str] = {
     "audit": "database datamanager job liveness queues salvage workers zeo",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
     "retry workers zeo",
+    "control": "job liveness partial protocol reports",
     "demo": "datamanager instance job partial",
-    "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
-    "queues reports salvage supervisor supervisor/zeo_server workers zcasync",
+    "cli": "audit control database datamanager demo instance instanceuuid job liveness partial "
+    "protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

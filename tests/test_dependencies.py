@@ -75,7 +75,9 @@ ALLOWED: dict[str, str] = {
     "audit": "database datamanager job liveness queues salvage workers zeo",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
     "retry workers zeo",
-    "control": "job liveness partial protocol reports",
+    "control": "job liveness partial protocol reports retry",
+    "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
+    "salvage zeo",
     "demo": "datamanager instance job partial",
     "cli": "audit control database datamanager demo instance instanceuuid job liveness partial "
     "protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",

@@ -44,6 +44,7 @@ FLOORS = (
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
     ("twisted_engine", "reports", "audit"),
     ("control",),
+    ("panel",),
     ("cli", "demo", "testing"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

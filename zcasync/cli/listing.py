@@ -11,7 +11,7 @@ import click
 from zcasync.cli.options import common_options, examples
 from zcasync.cli.selection import selection_options
 from zcasync.reports import running
-from zcasync.reports.remarks import call_text, remark, state_text
+from zcasync.reports.remarks import call_text, remark, state_text, when
 
 T = TypeVar("T")
 
@@ -146,18 +146,4 @@ def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    return one["id"], state_text(one), one.get("queue"), _when(one), call_text(one), remark(one)
-
-
-def _when(one: dict[str, Any]) -> str | None:
-    from zcasync.cli.output import ago
-
-    state = one.get("state")
-    if state == "pending":
-        return f"due {ago(one['begin_after'])}"
-    if state == "active":
-        begun = one["started"]
-        return f"begun {ago(begun)}" if begun else "at work" if one.get("process") else "claimed"
-    if state is None:
-        return None
-    return f"ended {ago(one['ended'])}" if one["ended"] else "ended"
+    return one["id"], state_text(one), one.get("queue"), when(one), call_text(one), remark(one)

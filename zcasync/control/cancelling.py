@@ -11,12 +11,15 @@ from zcasync.control.refusal import AWAY, Refusal
 from zcasync.errors import NotRunning
 from zcasync.interfaces import ACTIVE, PENDING
 from zcasync.job.broken import broken
+from zcasync.job.completion import end as complete
 from zcasync.job.completion import waiter
 from zcasync.job.ids import hex_oid, id_of
 from zcasync.liveness.interruption import cancel
 from zcasync.liveness.verdict import STALE, judge
 from zcasync.protocol.control import Cancel
 from zcasync.protocol.control_client import ControlClient
+from zcasync.retry.decision import End, decide
+from zcasync.retry.fault import Cancelled
 
 
 def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
@@ -44,6 +47,22 @@ def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
         return False  # a worker must run the callbacks
     cancel(partial, who, [])
     if waits:
+        _keep(partial, manager, supervisor.worker)
+    return True
+
+
+def end_waiting(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
+    """End a job that waits in its queue, and leave its callbacks to whichever worker comes.
+
+    For who cannot reach the supervisor that would run them at once.  Return False for a job that
+    does not wait in a queue, which is left as it is.
+    """
+    if broken(partial) is not None or partial.state != PENDING or partial.queue is None:
+        return False
+    decision = decide(partial, Cancelled(who, {}))
+    assert isinstance(decision, End)
+    complete(partial, decision.result, follows_up=True)
+    if not partial.callbacks:
         _keep(partial, manager, supervisor.worker)
     return True
 

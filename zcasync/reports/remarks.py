@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zcasync.reports import running
-from zcasync.text import cut
+from zcasync.text import ago, cut
 
 #: The type of an attempt whose process has died.
 INTERRUPTED = "zcasync.errors.AbortedError"
@@ -20,6 +20,19 @@ def call_text(one: dict[str, Any]) -> str | None:
 def state_text(one: dict[str, Any]) -> str | None:
     """Return the state, ``reserved`` for a job that is claimed and has not begun."""
     return "reserved" if one.get("reserved") else one.get("state")
+
+
+def when(one: dict[str, Any]) -> str | None:
+    """Return since when a job is in its state, or until when it waits: ``due 5 min ago``."""
+    state = one.get("state")
+    if state == "pending":
+        return f"due {ago(one['begin_after'])}"
+    if state == "active":
+        begun = one["started"]
+        return f"begun {ago(begun)}" if begun else "at work" if one.get("process") else "claimed"
+    if state is None:
+        return None
+    return f"ended {ago(one['ended'])}" if one["ended"] else "ended"
 
 
 def remark(one: dict[str, Any]) -> str:

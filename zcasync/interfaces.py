@@ -31,6 +31,7 @@ from zcasync.errors import (
     NotRunning,
     RemoteTraceback,
     StorageAway,
+    UnknownDatabase,
     UnstorableError,
     ZCAsyncError,
 )
@@ -51,8 +52,11 @@ __all__ = [
     "ForeignError",
     "FullError",
     "HistoryChanged",
+    "IApplication",
+    "IApplicationFactory",
     "IClaim",
     "ICompletedCollection",
+    "IContextCapture",
     "IDataManager",
     "IDataManagerAvailableEvent",
     "IDataManagerPartial",
@@ -64,6 +68,7 @@ __all__ = [
     "IPartialFactory",
     "IPartialQueue",
     "IPatterns",
+    "IProcess",
     "IProgress",
     "IRetryPolicy",
     "ISizedSequence",
@@ -86,6 +91,7 @@ __all__ = [
     "NotRunning",
     "RemoteTraceback",
     "StorageAway",
+    "UnknownDatabase",
     "UnstorableError",
     "ZCAsyncError",
 ]
@@ -648,7 +654,7 @@ class IUUID(Interface):
 class IProcess(Interface):
     """A process that performs calls, as an application is told of it when it is set up."""
 
-    role = Attribute('``"child"``, which performs thread jobs, or ``"supervisor"``, reactor jobs.')
+    role = Attribute('``"child"``, for thread jobs, or ``"supervisor"``, for reactor jobs.')
     home = Attribute("The instance home, a ``pathlib.Path``.")
     database = Attribute("The main database, a ``ZODB.DB``, open.")
     databases = Attribute("All of them by their names; the main one is among them.")
@@ -673,6 +679,7 @@ class IApplicationFactory(Interface):
     def databases(home, *arguments):
         """Return the databases of the application as sections of ZODB's schema.  Optional.
 
+        The first is the main one, unless the setting ``main-database`` names another.
         Asked where the setting ``databases`` is ``application``, in every process that opens the
         home's databases, commands included.
         """
@@ -827,6 +834,7 @@ class JobRetried:
 #       MissingCallable    the callable
 #         MissingClass     the class of an argument
 #       MissingPolicy      the retry policy
+#     UnknownDatabase      an object is in a database that the worker has not opened
 #     UnstorableError      the result or a change cannot be stored
 #     ForeignError         stands for an exception whose class may not be loadable
 #

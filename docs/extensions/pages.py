@@ -25,14 +25,17 @@ from zcasync.instance.settings import Settings
 SCHEMA = Path(settings.__file__).with_name("schema.xml")
 #: The values of a setting, by the datatype that reads them.
 UNITS = {
+    "application": "a dotted name and arguments",
     "asBoolean": "true, false",
     "count": "a number",
+    "databases": "application",
     "days": "days",
     "DottedNameConversion": "a dotted name",
     "folder": "a path",
     "isolation": "none, job",
     "memory": "bytes, KB, MB, GB",
     "rule": "a dotted name",
+    "str": "a name",
     "seconds": "seconds",
 }
 

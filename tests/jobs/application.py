@@ -6,14 +6,23 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import ZConfig
 from zope.component import getGlobalSiteManager
 from zope.component.hooks import getSite, setSite
 from zope.interface import Interface
 
 from zcasync.interfaces import IDataManager
+
+SCHEMA = """
+<schema>
+  <import package="ZODB"/>
+  <multisection type="ZODB.database" name="*" attribute="databases"/>
+</schema>
+"""
 
 SET_UP: list[Any] = []  # of this process
 AROUND: list[str] = []  # what stands around the call that runs now
@@ -145,3 +154,15 @@ def nothing(process: Any) -> None:
 
 
 nothing.databases = lambda home: []  # type: ignore[attr-defined]
+
+
+def mounted(process: Any, path: str) -> None:
+    """Set up nothing; it brings the databases of a file of its own, the first is the main one."""
+
+
+def _mounted(home: Path, path: str) -> list[Any]:
+    schema = ZConfig.loadSchemaFile(StringIO(SCHEMA))
+    return ZConfig.loadConfig(schema, str(home / path))[0].databases  # type: ignore[no-any-return]
+
+
+mounted.databases = _mounted  # type: ignore[attr-defined]

@@ -40,6 +40,20 @@ AT_SERVER_TWICE = (
 </zodb>
 """
 )
+#: One that the application mounts in its own, and that, in this order.
+AT_SERVER_MOUNTED = """
+<zodb catalog>
+  <zeoclient>
+    server 127.0.0.1:{port}
+    storage 2
+  </zeoclient>
+</zodb>
+<zodb site>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+"""
 CONFIG = """
 <zeo>
   address 127.0.0.1:{port}
@@ -147,9 +161,9 @@ class Server:
 
 
 @contextmanager
-def database_server(folder: Path) -> Iterator[int]:
-    """Serves two storages, 1 and 2, with files in ``folder``; the port."""
-    server = Server(folder)
+def database_server(folder: Path, more: str = "") -> Iterator[int]:
+    """Serves two storages, 1 and 2, with files in ``folder``, and ``more``; the port."""
+    server = Server(folder, more=more)
     try:
         yield server.start().port
     finally:

@@ -50,7 +50,7 @@ def with_application(configuration: C, home: Path, text: str | None = None) -> C
             f"{type(error).__name__}: {' '.join(message_of(error).split())}"
         ) from error
     _require_once(name, found.databases, brought)
-    return dataclasses.replace(found, databases=(*brought, *found.databases))  # type: ignore
+    return _brought(found, brought)  # type: ignore[no-any-return]
 
 
 def _with(configuration: Any, text: str) -> Any:
@@ -59,6 +59,15 @@ def _with(configuration: Any, text: str) -> Any:
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     return dataclasses.replace(configuration, settings=settings)
+
+
+def _brought(configuration: Any, brought: tuple[Any, ...]) -> Any:
+    """Return a configuration with more databases: the first is the main one if none is marked."""
+    settings = configuration.settings
+    if brought and settings.main_database is None:
+        settings = dataclasses.replace(settings, main_database=brought[0].name)
+    databases = (*brought, *configuration.databases)
+    return dataclasses.replace(configuration, settings=settings, databases=databases)
 
 
 def _databases(name: ApplicationName, home: Path, is_asked: bool) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 from twisted.logger import Logger
@@ -41,13 +41,13 @@ class SetUp:
         self._application = self.name.find()(process, *self.name.arguments)
         self._job = getattr(self._application, "job", None)
 
-    def around(self, partial: Any) -> AbstractContextManager[Any]:
-        """Return what the application has around the call of a partial: see ``perform.scope``.
+    def around(self, partial: Any) -> AbstractContextManager[Any] | None:
+        """Return what the application has around the call of a partial; None: nothing.
 
         Raises what the application raises.
         """
         if self._job is None:
-            return nullcontext()
+            return None
         return self._job(partial, partial._p_jar)  # type: ignore[no-any-return]
 
     def close(self) -> None:

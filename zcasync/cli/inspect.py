@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zcasync.cli import attempts
+from zcasync.cli import attempts, transactions
 from zcasync.cli.errors import Refusal
 from zcasync.cli.options import common_options, examples
 from zcasync.cli.remedies import LIST_JOBS
@@ -66,6 +66,7 @@ def _look_up(
     from zcasync.partial import Partial
     from zcasync.reports.job import describe, looks_like_job
     from zcasync.reports.reasons import with_reason
+    from zcasync.reports.transactions import committed
 
     if connection is None:
         return None
@@ -80,16 +81,16 @@ def _look_up(
             continue
         if looks_like_job(obj):
             form = describe if manager is None else with_reason(manager, supervisor, describe)
-            return form(obj)
+            return {**form(obj), **committed(obj)}
     return None
 
 
 def _main(connection: Any) -> Any:
     """Return the connection of the main database."""
-    from zcasync.instance.settings import ASYNC_DATABASE
+    from zcasync.database.sync import main_database
 
-    names = [one for one in connection.db().databases if one != ASYNC_DATABASE]
-    return connection.get_connection(names[0]) if names else connection
+    main = main_database(connection.db())
+    return connection if main is None else connection.get_connection(main.database_name)
 
 
 def _print_job(found: dict[str, Any]) -> None:
@@ -97,6 +98,7 @@ def _print_job(found: dict[str, Any]) -> None:
 
     print_facts([*_call_facts(found), *_course_facts(found)])
     attempts.print_attempts(found)
+    transactions.print_transactions(found)
     failure = found["failure"] or (found["last_failure"] if not found["ended"] else None)
     if failure is not None:
         _print_failure(failure)

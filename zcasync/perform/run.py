@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -34,9 +34,8 @@ def require_nothing(partial: PartialRecord) -> None:
     """Do nothing: the ``require_usable`` of such a Host."""
 
 
-def nothing_around(partial: PartialRecord) -> AbstractContextManager[Any]:
-    """Return an empty context: the ``around`` of a Host without an application."""
-    return nullcontext()
+def nothing_around(partial: PartialRecord) -> AbstractContextManager[Any] | None:
+    """Return None: the ``around`` of a Host without an application."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class Host:
     ``invoke(call, *args, **kwargs)`` makes the call itself, in the thread where it has to be made.
     ``within(work, *args)`` returns ``work(*args)``, an attempt at a call with its commit, and puts
     back what that has changed around it.
-    ``around(partial)`` returns a context manager of the application, for one attempt at the call
-    with its commit, in the thread of the partial's connection.
+    ``around(partial)`` returns a context manager of the application, or None, for one attempt at
+    the call with its commit, in the thread of the partial's connection.
     ``hold(partial, deferred)`` is given a Deferred that a job returned, once it is committed that
     the job has begun; ``Performer.settle`` is to be called with the value that it fires with.
     ``wait(deferred)`` returns the value that the Deferred of a callback fires with, or raises it:
@@ -69,7 +68,7 @@ class Host:
     storage_lost: Callable[[BaseException], None] = give_up
     invoke: Callable[..., Any] = call_here
     within: Callable[..., Any] = at_once
-    around: Callable[[PartialRecord], AbstractContextManager[Any]] = nothing_around
+    around: Callable[[PartialRecord], AbstractContextManager[Any] | None] = nothing_around
     hold: Callable[[PartialRecord, Any], None] | None = None
     detach: Callable[[PartialRecord], Callable[[], PartialRecord]] = end_transaction
     sound: Callable[[PartialRecord], PartialRecord] = itself

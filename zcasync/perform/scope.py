@@ -26,13 +26,14 @@ class Scope:
     """
 
     def __init__(self) -> None:
-        self._left: AbstractContextManager[Any] | None = None
-        self._job = ""
+        self._context: AbstractContextManager[Any] | None = None
+        self._partial: Any = None
 
-    def enter(self, partial: Any, context: AbstractContextManager[Any]) -> None:
-        """Enter the application's context.  Raises what it raises: the job's error."""
-        context.__enter__()
-        self._left, self._job = context, id_of(partial)
+    def enter(self, partial: Any, context: AbstractContextManager[Any] | None) -> None:
+        """Enter the application's context; None: it has none.  Raises what that raises."""
+        if context is not None:
+            context.__enter__()
+            self._context, self._partial = context, partial
 
     def __enter__(self) -> Self:
         return self
@@ -43,7 +44,7 @@ class Scope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        context, self._left = self._left, None
+        context, self._context = self._context, None
         if context is None:
             return
         try:
@@ -52,6 +53,6 @@ class Scope:
             if raised is error:
                 return
             text = f"{type(raised).__name__}: {message_of(raised)[:NOTE_CHARACTERS]}"
-            log.failure("the application could not be left behind job {job}", job=self._job)
+            log.failure("the context of job {job} could not be left", job=id_of(self._partial))
             if error is not None:
                 error.add_note(f"What the application has around it has failed, too: {text}")

@@ -15,6 +15,7 @@ reasons.py   why a job does not begin
 words.py     calls and their ends, in the words of people
 remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one
+transactions.py  what one job has committed
 fields.py    Fields: its stored attributes, as far as they can be read
 
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and

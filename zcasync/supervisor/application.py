@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +34,7 @@ class IApplication(Protocol):
     def wraps_jobs(self) -> bool:
         """True where calls run within a context of the application."""
 
-    def around(self, partial: Any) -> AbstractContextManager[Any]:
+    def around(self, partial: Any) -> AbstractContextManager[Any] | None:
         """Return the context of a call: see ``zcasync.perform.run.Host``."""
 
 
@@ -69,8 +69,8 @@ class SupervisorApplication:
         """True where calls run within a context of the application."""
         return self._set_up.wraps_jobs
 
-    def around(self, partial: Any) -> AbstractContextManager[Any]:
-        """Return what the application has around the call of a partial."""
+    def around(self, partial: Any) -> AbstractContextManager[Any] | None:
+        """Return what the application has around the call of a partial; None: nothing."""
         return self._set_up.around(partial)
 
     def begin(self, home: Path, database: Any) -> None:
@@ -120,6 +120,5 @@ class NoApplication:
     is_ready = True
     wraps_jobs = False
 
-    def around(self, partial: Any) -> AbstractContextManager[Any]:
-        """Return an empty context."""
-        return nullcontext()
+    def around(self, partial: Any) -> AbstractContextManager[Any] | None:
+        """Return None: nothing is around a call."""

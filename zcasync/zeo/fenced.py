@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from zcasync.errors import FencedError
+from zcasync.errors import FencedError, UnknownDatabase
 from zcasync.zeo.connections import has_changes, use_class_factory
 from zcasync.zeo.storage_errors import MarksStorageErrors
 from zcasync.zeo.storage_fence import StorageFence, active, fenced_already
@@ -24,12 +24,14 @@ class Fenced(MarksStorageErrors):
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before
     the connection commits changes.  ``storage_fence``: the fence of what is committed past the
-    connection, once it was asked for.
+    connection, once it was asked for.  ``office``: the queue and the worker for which it is used by
+    jobs; '': by none.
     """
 
     incarnation: Any = None
     chain: Any = None
     storage_fence: StorageFence | None = None
+    office: str = ""
     #: What its classes are made by, where that is not the database's.
     class_factory: ClassFactory | None = None
 
@@ -68,14 +70,27 @@ class Fenced(MarksStorageErrors):
         return [self.get_connection(fence.db.database_name)]  # its storage fences the commit
 
     def get_connection(self: Any, database_name: str) -> Any:
-        """Return the companion in another database of this name, which can be fenced, too."""
+        """Return the companion in another database of this name, which can be fenced, too.
+
+        Raises UnknownDatabase.
+        """
         found = self.connections.get(database_name)
         if found is None:
-            db = self.db().databases[database_name]
+            db = self.db().databases.get(database_name)
+            if db is None:
+                raise UnknownDatabase(_unknown(database_name))
             found = open_fenced(db, self.transaction_manager, self.before, self.class_factory)
             self.connections.update(found.connections)
             found.connections = self.connections
         return found
+
+
+def _unknown(name: str) -> str:
+    return (
+        f"there is no database {name!r} in this process, and an object of it is needed: the "
+        f"etc/zcasync.conf of this worker needs a section <zodb {name}>; where it names no "
+        "database at all, the application has to open this one before its engine begins"
+    )
 
 
 def require_alive(incarnation: Any) -> None:

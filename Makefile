@@ -17,8 +17,12 @@ FILES = build/files
 PAGES = build/pages
 HTML = build/html
 
-.PHONY: help install demo test simulate chaos coverage check docs audit package sizes constraints \
-	house format bench figures pictures clean
+# The applications that zcasync is tried in, each in an environment of its own: .venv-plone, ...
+APPLICATIONS = zope6 zope5 plone pyramid
+TRIALS = $(APPLICATIONS:%=integrations-%)
+
+.PHONY: help install demo test integrations $(TRIALS) simulate chaos coverage check docs audit \
+	package sizes constraints house format bench figures pictures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -37,6 +41,19 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+$(APPLICATIONS:%=.venv-%/.installed): .venv-%/.installed: constraints/pip.txt constraints/%.txt setup.py
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip $(VERIFIED) constraints/pip.txt
+	$(@D)/bin/python -m pip $(VERIFIED) constraints/$*.txt
+	$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TRIALS): integrations-%: .venv-%/.installed
+	ZCASYNC_INTEGRATIONS=$(patsubst zope%,zope,$*) \
+		.venv-$*/bin/python -m pytest tests/integrations/$(patsubst zope%,zope,$*)
+
+integrations: $(TRIALS)  ## zcasync in real sites of Zope 6 and 5, Plone and Pyramid, or make integrations-plone alone
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \
@@ -124,6 +141,8 @@ constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml;
 		--output-file constraints/bench.txt
 	$(COMPILE) pyproject.toml --extra docs --constraint constraints/dev.txt \
 		--output-file constraints/docs.txt
+	set -e; for one in $(APPLICATIONS); do \
+		$(COMPILE) pyproject.toml --group $$one --output-file constraints/$$one.txt; done
 
 house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
 	$(BIN)/python -m tests.house $(BEFORE) .
@@ -143,4 +162,4 @@ pictures: $(STAMP)  ## Draw the pictures of the processes and of the states of a
 	$(BIN)/python docs/extensions/pictures.py docs
 
 clean:  ## Remove what make has made
-	rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(APPLICATIONS:%=.venv-%) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -73,6 +73,8 @@ ALLOWED: dict[str, str] = {
     "twisted_engine": "child database instance liveness perform protocol supervisor "
     "supervisor/children",
     "audit": "database datamanager job liveness queues salvage workers zeo",
+    "pyramid": "calls partial registry subscribers",
+    "zcml": "",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
     "retry workers zeo",
     "control": "job liveness partial protocol reports retry",

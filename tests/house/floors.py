@@ -42,10 +42,10 @@ FLOORS = (
         PACKAGE,
     ),
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
-    ("twisted_engine", "reports", "audit"),
+    ("twisted_engine", "reports", "audit", "zcml"),
     ("control",),
     ("panel",),
-    ("cli", "demo", "testing"),
+    ("cli", "demo", "pyramid", "testing"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -95,7 +95,7 @@ def test_make_installs_nothing_else() -> None:
     commands = re.findall(r"^\t.*-m pip (.*)", makefile, re.MULTILINE)
 
     assert "\nVERIFIED = install --quiet --require-hashes $(WHEELS) --requirement\n" in makefile
-    assert [one for one in commands if "$(VERIFIED)" not in one] == [
+    assert {one for one in commands if "$(VERIFIED)" not in one} == {
         "install --quiet --no-deps --no-build-isolation --editable ."
-    ]
+    }
     assert len(commands) > 5

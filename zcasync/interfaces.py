@@ -699,6 +699,10 @@ class IApplication(Interface):
         reactor job, in the reactor's thread, finds the site, the interaction and the security
         manager that it has set in the thread of the job's connection.  Jobs with ``batch=True`` do
         not share commits where there is this method.
+
+        What it gives when it is entered may have a method ``prepare_call(call, args, kwargs)``,
+        which is given the callable and its arguments as they were stored, and returns those with
+        which the call is made.
         """
 
     def close():
@@ -715,6 +719,12 @@ class IContextCapture(Interface):
         """Return names and plain JSON values, ``{"user": "bob"}``; None: nothing.
 
         All of them are below 4 kB, as JSON: else the put raises UnstorableError.
+        """
+
+    def of_call(partial):
+        """Return what is to be remembered of one call that is put, in the same form.  Optional.
+
+        Called for each item of a put whose caller is remembered, before its arguments are kept.
         """
 
 

@@ -102,7 +102,9 @@ def attempt(
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     told, fence = noting(label, partial), storage_fence(partial._p_jar)
     with running(partial), labelled(on_the_way, told), acting_for(fence):
-        scope.enter(partial, run.host.around(partial))
+        callable_, args, kwargs = scope.enter(
+            partial, run.host.around(partial), (callable_, args, kwargs)
+        )
         value = run.host.invoke(callable_, *args, **kwargs)
     state.put_back_mode()
     run.host.require_usable(partial)

@@ -1,0 +1,100 @@
+"""An application in Zope: a shop with orders, a site of its own, and views that put jobs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from AccessControl.SecurityManagement import getSecurityManager
+from OFS.Folder import Folder
+from OFS.SimpleItem import SimpleItem
+from Products.Five.browser import BrowserView
+from Products.Five.component import enableSite
+from Products.Five.component.interfaces import IObjectManagerSite
+from zope.component import getGlobalSiteManager
+from zope.component.hooks import getSite
+from zope.component.persistentregistry import PersistentComponents
+from zope.globalrequest import getRequest
+
+import zcasync.zope
+
+
+class Shop(Folder):
+    """A site."""
+
+    meta_type = "Shop"
+
+
+class Order(SimpleItem):
+    """What somebody has ordered."""
+
+    note = ""
+    seen: Any = None
+
+    def __init__(self, id: str) -> None:  # noqa: A002, Zope's word
+        self.id = id
+
+    def ship(self, text: str = "") -> dict[str, Any]:
+        """A job: note what is around it, and return that."""
+        self.note = text
+        self.seen = around()
+        return dict(self.seen, title=self.title_of_the_shop, url=self.absolute_url())
+
+    def fail(self) -> None:
+        """A job that fails."""
+        self.note = "never"
+        raise KeyError("out of stock")
+
+
+def around() -> dict[str, Any]:
+    """A job: return what is around it."""
+    request, site = getRequest(), getSite()
+    user = getSecurityManager().getUser()
+    return {
+        "pid": os.getpid(),
+        "site": None if site is None else "/".join(site.getPhysicalPath()),
+        "user": user.getId(),
+        "roles": sorted(user.getRolesInContext(site)) if site is not None else [],
+        "language": request.get("LANGUAGE"),
+        "server": request["SERVER_URL"],
+        "may": bool(getSecurityManager().checkPermission("Manage properties", site)),
+    }
+
+
+def compare(first: Any, others: list[Any]) -> list[str]:
+    """A job: return the paths of what it is given."""
+    return ["/".join(one.getPhysicalPath()) for one in (first, *others)]
+
+
+def give(order: Any) -> Any:
+    """A job: return what it is given."""
+    return order
+
+
+class Put(BrowserView):
+    """Puts a job that ships the order, and answers at once."""
+
+    def __call__(self) -> str:
+        """Answer with the id of the job."""
+        form = self.request.form
+        name = form.get("call", "ship")
+        call = globals().get(name, name)
+        args = [form["text"]] if "text" in form else []
+        args += [self.context.unrestrictedTraverse(path) for path in form.get("objects", [])]
+        options = {"run_as": form["run_as"]} if "run_as" in form else {}
+        job = zcasync.zope.put(self.context, call, *args, **options)
+        return str(job.id)
+
+
+def fill(app: Any) -> None:
+    """Make a shop with two orders and two users."""
+    app._setObject("shop", Shop("shop"))
+    shop = app.shop
+    shop.title_of_the_shop = "Books"
+    enableSite(shop, iface=IObjectManagerSite)
+    shop.setSiteManager(PersistentComponents("shop", (getGlobalSiteManager(),)))
+    shop.manage_addUserFolder()
+    shop.acl_users._doAddUser("bob", "secret", ["Manager"], [])
+    app.acl_users._doAddUser("admin", "secret", ["Manager"], [])
+    for name in ("one", "two"):
+        shop._setObject(name, Order(name))

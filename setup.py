@@ -12,5 +12,6 @@ setup(
         "zcasync.instance": ["*.xml"],
         "zcasync.panel": ["*.css"],
         "zcasync.zeo": ["*.xml"],
+        "zcasync.zope": ["*.zcml"],
     },
 )

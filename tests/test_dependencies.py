@@ -78,7 +78,7 @@ ALLOWED: dict[str, str] = {
     "demo": "datamanager instance job partial",
     "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
     "queues reports salvage supervisor supervisor/zeo_server workers zcasync",
-    "zope": "job",
+    "zope": "calls job partial queues",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

@@ -66,7 +66,6 @@ class CallFields(AttemptFields):
     _name: str | None = None  # of a packed callable
     _packed: Packed | None = None  # the arguments
     _v_own: bool = False  # they are the application's own objects: it has not been kept yet
-    _v_owner: Any = None  # the acquisition wrapper around the object of a method
     _v_ready: Call | None = None  # for the next attempt
     _v_unpacked: tuple[Args, Kwargs] | None = None
     _v_read: tuple[Args, Kwargs] | None = None
@@ -75,8 +74,8 @@ class CallFields(AttemptFields):
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         own = self.__dict__
         own["_call"] = stored = store_form(call)
-        if type(stored) is tuple and call.__self__ is not stored[0]:  # type: ignore[attr-defined]
-            own["_v_owner"] = call.__self__  # type: ignore[attr-defined]
+        if type(stored) is tuple:
+            own["_v_given"] = call.__self__  # type: ignore[attr-defined]
         if args:
             own["_args"] = args
         if kwargs:
@@ -121,11 +120,8 @@ class CallFields(AttemptFields):
 
     @property
     def given_owner(self) -> Any:
-        """The object of a method as it was given, in its wrapper, until the put; None: of none."""
-        stored = self.stored_callable
-        if self._v_owner is not None:
-            return self._v_owner
-        return stored[0] if isinstance(stored, tuple) else None
+        """The object of a method, as it was given, wrapped for instance; None once stored."""
+        return self.__dict__.get("_v_given")
 
     @property
     def stored_arguments(self) -> Args:
@@ -300,4 +296,5 @@ class CallFields(AttemptFields):
     def __getstate__(self) -> Any:
         """Return the state to be stored, with all that the application could still change kept."""
         self.keep_call()
+        self.__dict__.pop("_v_given", None)
         return super().__getstate__()

@@ -33,9 +33,7 @@ class Scope:
         self._context: AbstractContextManager[Any] | None = None
         self._partial: Any = None
 
-    def enter(
-        self, partial: Any, context: AbstractContextManager[Any] | None, call: Call
-    ) -> Call:
+    def enter(self, partial: Any, context: AbstractContextManager[Any] | None, call: Call) -> Call:
         """Enter the application's context; return the call as that has it.
 
         ``context`` None: it has none.  Raises what it raises: the job's error.

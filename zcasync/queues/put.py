@@ -30,7 +30,6 @@ from zcasync.partial import Partial, as_partial
 from zcasync.queues.remembered import Remembered, remembered
 from zcasync.retry.policy import require_policy, stored_name
 
-
 #: What is remembered of nobody.
 NOTHING = Remembered()
 

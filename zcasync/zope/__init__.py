@@ -1,4 +1,4 @@
-"""Zope and Plone: their set-up in the processes of workers, and puts that remember who has made them.
+"""Zope and Plone: their set-up in workers, and puts that remember who has made them where.
 
     application.py    Application: the setting ``application`` of a worker, with its ``zope.conf``
     configuration.py  the ``zope.conf``: read, and the databases in it
@@ -7,10 +7,11 @@
     users.py          the user of a call, found again in the user folders
     paths.py          the ways to objects: remembered at the put, gone again for the call
     capture.py        what puts remember of the request in which they are made
+    putting.py        put: a call of an object in its place
     protection.py     puts that are lost with their transaction, and told of
 
-An application imports ``put`` and ``wrapped`` from here; Zope is loaded when one of these names is
-used, and not before.
+An application imports ``put`` from here, and names ``zcasync.zope:Application`` in the settings of
+its workers.  Zope is loaded when one of these is used, and not before.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zcasync.zope.application import Application as Application
+    from zcasync.zope.putting import put as put
 
-__all__ = ["Application"]
+__all__ = ["Application", "put"]
 
-_MODULES = {"Application": "zcasync.zope.application"}
+_MODULES = {"Application": "zcasync.zope.application", "put": "zcasync.zope.putting"}
 
 
 def __getattr__(name: str) -> Any:

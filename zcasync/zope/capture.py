@@ -1,4 +1,4 @@
-"""Capture: what puts remember of the request in which they are made: site, user, language, server."""
+"""Capture: what puts remember of the request around them: site, user, language, server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from zcasync.interfaces import IContextCapture
 from zcasync.zope.paths import PATHS, path_of, paths_of
+from zcasync.zope.protection import watch
 
 #: The name of the utility.
 NAME = "zcasync.zope"
@@ -29,7 +30,8 @@ class Capture:
         return _of_site() | _of_user() | _of_request()
 
     def of_call(self, partial: Any) -> dict[str, Any]:
-        """Return the paths of the objects of a call."""
+        """Return the paths of the objects of a call; have it told if the put is lost."""
+        watch(partial.callable_name)
         paths = paths_of(partial)
         return {PATHS: paths} if paths else {}
 

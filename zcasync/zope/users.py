@@ -28,9 +28,7 @@ def user_for(app: Any, site: Any, partial: Any) -> Any:
         folders = list(_folders(site))
         found = _first(folders, run_as)
         if found is None:
-            raise GoneError(
-                f"run_as: no user {run_as!r} for job {partial.id} in {_text(folders)}"
-            )
+            raise GoneError(f"run_as: no user {run_as!r} for job {partial.id} in {_text(folders)}")
         return found
     if context.get("is_system"):
         return system.__of__(app.acl_users) if hasattr(system, "__of__") else system
@@ -46,7 +44,9 @@ def user_for(app: Any, site: Any, partial: Any) -> Any:
         ) from error
     found = _first(folders, context["user"])
     if found is None:
-        raise GoneError(f"the user {context['user']!r} of job {partial.id} is not in {_text(folders)} any more")
+        raise GoneError(
+            f"the user {context['user']!r} of job {partial.id} is not in {_text(folders)} any more"
+        )
     return found
 
 

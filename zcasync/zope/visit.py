@@ -1,10 +1,9 @@
-"""The visit of a call: request, site and user around it, as the publisher has them around a view."""
+"""The visit of a call: request, site and user around it, as the publisher has around a view."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +13,9 @@ from Acquisition import aq_base, aq_parent
 from Testing.makerequest import makerequest
 from zope.component.hooks import setSite
 from zope.component.interfaces import ISite
+from zope.event import notify
 from zope.globalrequest import clearRequest, setRequest
 from zope.security.management import endInteraction
-from zope.event import notify
 from zope.traversing.interfaces import BeforeTraverseEvent
 
 from zcasync.zope.paths import GoneError, object_at
@@ -53,8 +52,7 @@ def visit(application: Any, partial: Any) -> Iterator[Any]:
 
 
 def environ_of(context: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment of a request that comes to the server of the one that was remembered.
-    """
+    """Return the environment of a request to the server that was remembered."""
     environ = {"SCRIPT_NAME": "", "PATH_INFO": ""}
     url = urlsplit(context.get("server_url", ""))
     if url.hostname:

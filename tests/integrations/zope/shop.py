@@ -11,13 +11,12 @@ from OFS.SimpleItem import SimpleItem
 from Products.Five.browser import BrowserView
 from Products.Five.component import enableSite
 from Products.Five.component.interfaces import IObjectManagerSite
-from ZODB.POSException import ConflictError
 from zope.component import getGlobalSiteManager
 from zope.component.hooks import getSite
 from zope.component.persistentregistry import PersistentComponents
 from zope.globalrequest import getRequest
 
-import zcasync
+import zcasync.zope
 
 
 class Shop(Folder):
@@ -78,12 +77,12 @@ class Put(BrowserView):
     def __call__(self) -> str:
         """Answer with the id of the job."""
         form = self.request.form
-        call = getattr(self.context, form.get("method", "ship"))
+        name = form.get("call", "ship")
+        call = globals().get(name, name)
         args = [form["text"]] if "text" in form else []
+        args += [self.context.unrestrictedTraverse(path) for path in form.get("objects", [])]
         options = {"run_as": form["run_as"]} if "run_as" in form else {}
-        job = zcasync.put(self.context.aq_base, zcasync.Partial(call, *args), **options)
-        if "doom" in form:
-            raise ConflictError
+        job = zcasync.zope.put(self.context, call, *args, **options)
         return str(job.id)
 
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
+from tests.integrations.browser import Answer
+from tests.integrations.servers import Site
+from tests.support.instance import Instance
 
-from tests.integrations.zope.place import Place, place
-
-
-@pytest.fixture(scope="module")
-def zope() -> Iterator[Place]:
-    with place() as made:
-        yield made
+Job = Callable[[Answer], Any]
 
 
-def result_of(zope: Place, answer: tuple[int, str]) -> Any:
-    status, job = answer
-    assert status == 200, job + zope.output
-    client = zope.instance.client
-    client.sync()
-    return client.wait_for(client.manager.find(job))
-
-
-def test_a_form_puts_a_job_that_runs_as_its_user_in_its_site(zope: Place) -> None:
-    found = result_of(zope, zope.ask("/shop/one/@@put", "bob", text="soon"))
+def test_a_form_puts_a_job_that_runs_as_its_user_in_its_site(
+    worker: Instance, site: Site, job_of: Job
+) -> None:
+    found = job_of(site.browser("bob", "secret").post("/shop/one/@@put", text="soon")).result
 
     assert found["user"] == "bob"
     assert found["site"] == "/shop"
-    assert found["server"] == f"http://127.0.0.1:{zope.port}"
-    assert found["url"] == f"http://127.0.0.1:{zope.port}/shop/one"
+    assert found["server"] == site.url
+    assert found["url"] == f"{site.url}/shop/one"
     assert found["title"] == "Books"
-    assert found["pid"] in zope.instance.child_pids()
+    assert found["pid"] in worker.child_pids()

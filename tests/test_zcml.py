@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 import zope.component
+from persistent.interfaces import IPersistent
+from ZODB.interfaces import IConnection
 from zope.component import getGlobalSiteManager
 from zope.component.globalregistry import base
 from zope.configuration import xmlconfig
@@ -33,3 +37,13 @@ def test_the_zcml_registers_what_configure_registers() -> None:
 
     assert registered() == by_call
     assert len(by_call) > 10
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_zope_keyreference_registers_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zope.keyreference", ModuleType("zope.keyreference"))
+    context = xmlconfig.file("meta.zcml", zope.component)
+    xmlconfig.file("configure.zcml", zcasync, context=context)
+
+    connections = {found for found in registered() if found[:2] == ((IPersistent,), IConnection)}
+    assert connections == set()

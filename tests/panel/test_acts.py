@@ -16,6 +16,7 @@ from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.job.failure import from_exception
 from zcasync.job.ids import id_of
 from zcasync.panel.desk import Desk
+from zcasync.panel.panel import Panel
 from zcasync.panel.requests import Request
 from zcasync.panel.tokens import FIELD
 
@@ -103,6 +104,23 @@ def test_a_waiting_job_with_callbacks_is_ended_and_a_worker_is_left_its_callback
     assert one.state == CALLBACKS
     assert one.resume_at is not None
     assert session.queue.has_callbacks_left(one, one.resume_at)
+
+
+def test_each_change_says_who_has_made_it(file_db: DB) -> None:
+    session = Session(file_db)
+    scenes.serve(session)
+    (one,) = scenes.put(session)
+    browser = Browser(Panel(file_db), "anna <b>")
+    for act in ("cancel", "retry"):
+        assert browser.click(act, id_of(one)).status == 303
+
+    newest, before = file_db.undoInfo(0, 2)
+    assert (before["user_name"], before["description"]) == (
+        "anna <b>",
+        f"zcasync panel: cancel of job {id_of(one)}",
+    )
+    assert newest["description"] == f"zcasync panel: retry of job {id_of(one)}"
+    session.close()
 
 
 def test_a_get_changes_nothing(db: DB, session: Session, browser: Browser) -> None:

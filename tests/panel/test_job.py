@@ -6,15 +6,19 @@ import sys
 
 import pytest
 from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
 
 from tests.jobs.basic import Counter
-from tests.panel.browser import Browser, words
+from tests.panel.browser import Browser, ids, words
 from tests.panel.test_list import ended
 from tests.support import scenes
 from tests.support.sessions import Session
 from zcasync import Partial
+from zcasync.datamanager import install
+from zcasync.interfaces import ASYNC_DATABASE, PENDING
 from zcasync.job.failure import from_exception
 from zcasync.job.ids import id_of
+from zcasync.panel.panel import Panel
 
 HOSTILE = "</pre></code><script>alert(1)</script>\"'&\u202e\x1b[31m"
 
@@ -84,6 +88,32 @@ def test_what_is_no_job_is_not_found(session: Session, browser: Browser) -> None
         page = browser.get(job=name)
         assert page.status == 404, name
         assert "The list of jobs" in words(page)
+
+
+def test_jobs_of_a_second_database_are_shown_and_changed() -> None:
+    dbs: dict[str, DB] = {}
+    main = DB(DemoStorage(), databases=dbs, database_name="main")
+    DB(DemoStorage(), databases=dbs, database_name=ASYNC_DATABASE)
+    session = Session(main)
+    manager = install(session.connection, ASYNC_DATABASE)
+    session.keep(Counter(), "counter")
+    one = manager.thread.put(Partial(max, session.root["counter"], 1))
+    session.commit()
+    pools = {name: set(db.pool.all) for name, db in dbs.items()}
+    browser = Browser(Panel(main))
+
+    assert ids(browser.get()) == [id_of(one)] == [f"{ASYNC_DATABASE}:{one.id.rpartition(':')[2]}"]
+    page = browser.follow(browser.click("cancel", id_of(one)))
+    assert "The job is cancelled." in words(page)
+    assert "Counter" in words(page)
+    page = browser.follow(browser.click("retry", id_of(one)))
+    session.sync()
+    assert one.state == PENDING
+    assert isinstance(one.args[0], Counter)
+    assert {name: set(db.pool.all) for name, db in dbs.items()} == pools
+    session.close()
+    for db in dbs.values():
+        db.close()
 
 
 def test_a_damaged_record_is_shown_as_far_as_it_can_be(

@@ -13,7 +13,7 @@ from zcasync.control.cancelling import Supervisor, end, end_waiting, is_cancelle
 from zcasync.control.jobs import Job, find_job, text_of
 from zcasync.control.refusal import AWAY, Refusal
 from zcasync.database.receipts import are_signed, sign
-from zcasync.errors import NotRunning, StorageAway
+from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.panel.desk import Desk
 from zcasync.protocol.actor import actor_name
 from zcasync.text import cut, printable
@@ -49,7 +49,7 @@ class Act:
         self.desk.change(
             change,
             lambda connection, _, signed: are_signed(connection, signed),
-            f"retry of job {text_of(self.job)}",
+            f"zcasync panel: retry of job {text_of(self.job)}",
             self._claim,
         )
         return RETRIED
@@ -64,7 +64,7 @@ class Act:
             return CANCELLED
         try:
             return self._ask()
-        except (NotRunning, StorageAway) as error:
+        except (NotRunning, StorageAway, ConfigurationError) as error:
             if self._end(who, end_waiting):
                 return CANCELLED
             raise Refusal(str(error), AWAY) from error
@@ -76,7 +76,9 @@ class Act:
         def is_there(connection: Any, manager: Any, is_ended: bool) -> bool:
             return is_ended and is_cancelled(find_job(connection, self.job), who)
 
-        return self.desk.change(change, is_there, f"cancel of job {text_of(self.job)}", self._claim)
+        return self.desk.change(
+            change, is_there, f"zcasync panel: cancel of job {text_of(self.job)}", self._claim
+        )
 
     def _ask(self) -> str:
         """Have the supervisor end the job.  Raises Refusal, NotRunning, StorageAway."""

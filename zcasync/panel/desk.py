@@ -62,7 +62,7 @@ class Desk:
         done = self._work(work)
         present = self._transactions.get()  # another one where damage was salvaged
         present.note(note)
-        present.setUser(user)
+        present.user = user
         return done
 
     def _work(self, work: Callable[[Any, Any], T]) -> T:

@@ -12,6 +12,7 @@ from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.reports import running
 from zcasync.reports.job import describe, release
 from zcasync.reports.reasons import with_reason
+from zcasync.reports.transactions import committed
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def look_up(connection: Any, manager: Any, job: Job, supervisor: Any) -> JobPage
     """Return one job.  Raises Refusal where there is none."""
     partial = find_job(connection, job)
     form = describe if manager is None else with_reason(manager, supervisor, describe)
-    found = form(partial)
+    found = {**form(partial), **committed(partial)}
     running.add([found], supervisor)
     is_readable = found["state"] is not None and not found["problem"]
     can_retry = is_readable and found["state"] == COMPLETED and _may_run_again(partial)

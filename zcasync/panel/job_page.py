@@ -48,12 +48,13 @@ def job_page(
         tag("div", badge(state), tag("code", job["id"]), class_="over"),
         title,
         _acts(found, panel, hidden),
-        facts(_course(job)),
+        facts(_course(job, panel)),
         *_problem(job),
         *_values(job),
         *_failure(job),
         *_attempts(job),
         *_callbacks(job, panel),
+        *_transactions(job),
     )
 
 
@@ -80,7 +81,7 @@ def _form(
     return tag("form", *inputs, button, method="post", action=panel)
 
 
-def _course(job: dict[str, Any]) -> list[tuple[str, Content]]:
+def _course(job: dict[str, Any], panel: str) -> list[tuple[str, Content]]:
     """Return where, when, for whom and how often it is performed."""
     by = job["begin_by_seconds"]
     return [
@@ -95,7 +96,7 @@ def _course(job: dict[str, Any]) -> list[tuple[str, Content]]:
         ("Ended", at(job["ended"])),
         ("Took", _took(job)),
         ("Progress", running.text(job["progress"], job["ended"] is not None)),
-        ("Waits for", job["waits_for"] or running.wait_text(job.get("wait"))),
+        ("Waits for", _link(job["waits_for"], panel) or running.wait_text(job.get("wait"))),
         ("Set aside", _aside(job["set_aside"])),
         ("Worker", job["worker"]),
         ("At work in", job.get("process") and f"process {job['process']}"),
@@ -104,13 +105,17 @@ def _course(job: dict[str, Any]) -> list[tuple[str, Content]]:
         ("Interrupted", job["interruptions"] or None),
         ("Exceptions", job["counts"]["exceptions"] or None),
         ("Retry policy", job["retry"]),
-        ("Callback of", job["callback_of"]),
+        ("Callback of", _link(job["callback_of"], panel)),
     ]
 
 
 def _in_short(ending: str | None) -> str | None:
     """Return how a call was ended by others; its own exception is shown below."""
     return None if ending is None or ending.startswith("failed: ") else ending
+
+
+def _link(job: str | None, panel: str) -> Html | None:
+    return None if job is None else tag("a", job, href=address(panel, job=job))
 
 
 def _remembered(context: dict[str, Any] | None) -> str | None:
@@ -204,6 +209,23 @@ def _callbacks(job: dict[str, Any], panel: str) -> Iterator[Html]:
         ]
         more = _more(listed, MOST_CALLBACKS)
         yield tag("section", tag("h2", "Callbacks"), tag("ul", *items, class_="callbacks"), more)
+
+
+def _transactions(job: dict[str, Any]) -> Iterator[Html]:
+    """Yield what it has committed, the newest first, as far as that is known."""
+    found = job["transactions"][::-1]
+    if found:
+        items = [
+            tag("li", tag("time", at(one["time"])), " ", tag("code", one["tid"]), " ", _about(one))
+            for one in found[:MOST_ATTEMPTS]
+        ]
+        more = _more(found, MOST_ATTEMPTS)
+        yield tag("section", tag("h2", "Committed transactions"), tag("ul", *items), more)
+
+
+def _about(one: dict[str, Any]) -> str:
+    user = f", by {one['user']}" if one["user"] else ""
+    return f"attempt {one['attempt']} in {one['database']}{user}"
 
 
 def _flat(callbacks: list[dict[str, Any]], depth: int) -> Iterator[tuple[dict[str, Any], int]]:

@@ -31,6 +31,8 @@ from zcasync.text import message_of
 
 #: Errors that have an answer in words; all others are the server's to report.
 TOLD = (ZCAsyncError, TransientError, POSError, OSError)
+#: Longer names of calls are cut.
+MOST_CHARACTERS = 500
 ALLOWED = ("GET", "HEAD", "POST")
 
 
@@ -94,7 +96,8 @@ class _Answering:
         named = query.get("job") or _as_id(query.get("call"))
         if named is not None:
             return self._job(_parse(named), 200, said=query.get("said"))
-        choice = Choice(_kind(query), (query.get("call") or "").strip() or None, _page(query))
+        call = (query.get("call") or "").strip()[:MOST_CHARACTERS] or None
+        choice = Choice(_kind(query), call, _page(query))
         found = self._desk.look(lambda _, manager: listing(manager, choice, self._supervisor))
         return Response(200, list_page(found, self._request.address, self._supervisor.why))
 

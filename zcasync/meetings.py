@@ -148,6 +148,7 @@ MADE_BY = {
     "AttemptRecord.keep_progress": "complete",
     "AttemptRecord.leave_to_policy": "bury",
     "AttemptRecord.note_asked": "reschedule",
+    "AttemptRecord.note_commits": "complete reschedule",
     "PartialRecord.complete": "complete",
     "PartialRecord.renew": "retry retry_claimed",
     "PartialRecord.rewrite": "retire claim_by_a",

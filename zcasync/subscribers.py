@@ -5,7 +5,10 @@ Register them with ``zope.component.provideHandler``, or in ZCML as ``<subscribe
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+import weakref
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import transaction
 from twisted.logger import Logger
@@ -13,9 +16,11 @@ from zope.component import adapter, getGlobalSiteManager
 from zope.event import notify
 from zope.processlifetime import IDatabaseOpened
 
+from zcasync.application.process import is_setting_up
 from zcasync.database.commit_once import commit_once
+from zcasync.database.sync import mark_first
 from zcasync.database.waiting import LimitedWait
-from zcasync.datamanager import find, install
+from zcasync.datamanager import find, find_near, install
 from zcasync.instanceuuid import getUUID
 from zcasync.interfaces import (
     ASYNC_DATABASE,
@@ -25,9 +30,11 @@ from zcasync.interfaces import (
 )
 
 __all__ = [
+    "InstallAtStart",
     "InstallTwistedEngine",
     "InstallerAndNotifier",
     "basicInstallerAndNotifier",
+    "installAtStart",
     "installTwistedEngine",
     "installerAndNotifier",
 ]
@@ -52,7 +59,10 @@ class InstallerAndNotifier:
         adapter(IDatabaseOpened)(self)
 
     def __call__(self, event: Any) -> None:
-        """Install and notify.  Raises LookupError when there is no database of that name."""
+        """Install and notify; of a further database, which another one serves, only log it.
+
+        Raises LookupError when there is no database of that name.
+        """
         database = event.database
         if self.db_name is not None and self.db_name not in database.databases:
             raise LookupError(
@@ -60,9 +70,13 @@ class InstallerAndNotifier:
                 f"{database.database_name!r}: configure a second one, or use "
                 "basicInstallerAndNotifier"
             )
+        main = mark_first(database)
         manager = transaction.TransactionManager()
         connection = database.open(transaction_manager=manager)
         try:
+            if main is not database and find(connection) is None and find_near(connection):
+                log.warn("{line}", line=_served(database.database_name, main.database_name))
+                return
             commit_once(
                 manager,
                 lambda: install(connection, self.db_name),
@@ -74,6 +88,48 @@ class InstallerAndNotifier:
         finally:
             manager.abort()
             connection.close()
+
+
+def _served(name: str, main: str) -> str:
+    return (
+        f"database {name!r} was opened beside {main!r}, whose data manager is that of its objects "
+        f"too: no other one is installed; supervisors need a section <zodb {name}> in "
+        "etc/zcasync.conf, and an engine in this process has it where it was opened before the "
+        "first database was announced"
+    )
+
+
+class InstallAtStart:
+    """A subscriber to the start of a process, whichever event tells of it.
+
+    For IDatabaseOpened, IDatabaseOpenedWithRoot and IProcessStarting, all of them: the first one
+    that comes installs a data manager, once for each database, and notifies.  It is kept in the
+    database named ``zc.async`` where there is one.  (Zope opens its database before it reads the
+    ZCML with its subscribers, so IDatabaseOpened reaches none of these.)
+    """
+
+    def __init__(self) -> None:
+        self._seen: WeakSet[Any] = WeakSet()
+
+    def __call__(self, event: Any) -> None:
+        """Install and notify, where that was not done."""
+        database = getattr(event, "database", None) or _database_of_zope()
+        if database is None or database in self._seen:
+            return
+        is_apart = ASYNC_DATABASE in database.databases
+        (installerAndNotifier if is_apart else basicInstallerAndNotifier)(_Opened(database))
+        self._seen.add(database)
+
+
+class _Opened(NamedTuple):
+    """What is known of a database that was opened."""
+
+    database: Any
+
+
+def _database_of_zope() -> Any:
+    """Return the main database of Zope, where that runs here; None: it does not."""
+    return getattr(sys.modules.get("Zope2"), "DB", None)
 
 
 class InstallTwistedEngine:
@@ -90,23 +146,40 @@ class InstallTwistedEngine:
     def __init__(self, *, in_process: bool = False, reactor: Any = None) -> None:
         self._in_process = in_process
         self._reactor = reactor
+        #: The database whose data manager an engine serves, by the reactor.
+        self._served: Any = weakref.WeakKeyDictionary()
         adapter(IDataManagerAvailableEvent)(self)
 
     def __call__(self, event: Any) -> None:
-        """Start an engine.
+        """Start an engine; for a second data manager of the same process, only log that none is.
 
         Raises ConfigurationError when children cannot open the database, or for a
         ``zcasync.conf`` that cannot be used.
         """
+        if is_setting_up():
+            return
         from zcasync.twisted_engine.engine import engine_keeper
 
         reactor = self._reactor
         if reactor is None:
             from twisted.internet import reactor
         db = event.object._p_jar.db()
+        other = self._served.setdefault(reactor, weakref.ref(db))()
+        if other is not None and other is not db:
+            log.error("{line}", line=_not_served(db, other))
+            return
         keeper = engine_keeper(db, instance_uuid(), reactor, in_process=self._in_process)
         reactor.callLater(0, _start, keeper)
         reactor.addSystemEventTrigger("before", "shutdown", keeper.stop)
+
+
+def _not_served(db: Any, other: Any) -> str:
+    return (
+        f"no engine begins for the data manager of database {db.database_name!r} "
+        f"({db.storage.getName()}): this process has one for that of {other.database_name!r} "
+        f"({other.storage.getName()}), and an instance serves one; name the database in the "
+        "etc/zcasync.conf of another home and start its supervisor: zcasync run"
+    )
 
 
 def instance_uuid() -> Any:
@@ -136,6 +209,9 @@ basicInstallerAndNotifier = InstallerAndNotifier()
 
 #: Keeps the data manager in a second database, so that its churn stays out of the main one.
 installerAndNotifier = InstallerAndNotifier(ASYNC_DATABASE)
+
+#: Installs the data manager when a process of Zope or Plone starts: see ``zcasync/zope.zcml``.
+installAtStart = InstallAtStart()
 
 #: Starts an engine whose thread jobs run in child processes.
 installTwistedEngine = InstallTwistedEngine()

@@ -28,6 +28,7 @@ from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.methods import METHODS, method_form
 from zcasync.job.values import has_references
 from zcasync.workers.fence import fence, storage_fence
+from zcasync.zeo import labels
 from zcasync.zeo.fenced import open_fenced
 from zcasync.zeo.storage_fence import acting_for, active
 
@@ -89,13 +90,14 @@ class Partial:
     fires with the result, or fails with a sanitized Failure.  A call that conflicts is repeated,
     five attempts in all.  A commit whose answer was lost is looked up, once the database is back,
     and repeated only where it is not there; a Failure of InDoubt says that the database was not
-    back within 30 seconds.  Made within a job, its commit is fenced as the job's is.
+    back within 30 seconds.  Made within a job, its commit is fenced as the job's is, and names
+    the job.
     """
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         self._db: Any = None
         self._fence: _Reference | None = None
-        self._acting = active()
+        self._acting, self._labelled = active(), labels.active()
         while isinstance(call, functools.partial):
             args, kwargs, call = (*call.args, *args), {**call.keywords, **kwargs}, call.func
         self._bind: Callable[[Any], Any] | None = None  # makes the method of an object found again
@@ -165,7 +167,8 @@ class Partial:
         try:
             if fenced is not None:
                 fence(fenced, find(self._fence))
-            with acting_for(self._acting or storage_fence(fenced)):
+            acting = acting_for(self._acting or storage_fence(fenced))
+            with acting, self._labelled:
                 return self._commit(main, lambda: self._make(find, args, kwargs))
         except _RaisedByCall as raised:
             return from_exception(raised.error)

@@ -20,7 +20,7 @@ GUIDES = {
     "deploying.rst": (24, 0),
     "logging.rst": (7, 0),
     "many-jobs.rst": (3, 10),
-    "monitoring.rst": (14, 0),
+    "monitoring.rst": (17, 5),
     "processes.rst": (30, 20),
     "security.rst": (7, 0),
     "progress.rst": (5, 12),

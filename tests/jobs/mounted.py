@@ -8,6 +8,7 @@ from persistent import Persistent
 
 from tests.jobs.basic import Counter
 from tests.support.gates import Gate
+from zcasync.zeo.client_options import options_of
 
 
 class Site(Persistent):
@@ -51,3 +52,9 @@ def database_of(obj: Any) -> str:
     """The name of the database that an object comes from."""
     name: str = obj._p_jar.db().database_name
     return name
+
+
+def options_of_all(obj: Any) -> dict[str, Any]:
+    """The options of the clients of all databases, and how many objects these keep."""
+    dbs = obj._p_jar.db().databases
+    return {name: (options_of(db.storage), db.getCacheSize()) for name, db in dbs.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import transaction
 from persistent import Persistent
 from persistent.mapping import PersistentMapping
 from twisted.internet.defer import Deferred
@@ -200,3 +201,10 @@ def return_itself(partial: Partial) -> Partial:
 def add_callback_to(partial: Partial, *ignored: Any) -> None:
     """A callback that adds one more."""
     partial.addCallback(Partial(note, "added while callbacks ran"))
+
+
+def undo(obj: Any, tid: bytes) -> None:
+    """Undo a transaction of the object's database, in one of its own."""
+    manager = transaction.TransactionManager()
+    obj._p_jar.db().undo(tid, manager.get())
+    manager.commit()

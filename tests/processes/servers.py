@@ -162,9 +162,9 @@ class Server:
 
 
 @contextmanager
-def database_server(folder: Path) -> Iterator[int]:
-    """Serves two storages, 1 and 2, with files in ``folder``; the port."""
-    server = Server(folder)
+def database_server(folder: Path, more: str = "") -> Iterator[int]:
+    """Serves two storages, 1 and 2, with files in ``folder``, and ``more``; the port."""
+    server = Server(folder, more=more)
     try:
         yield server.start().port
     finally:

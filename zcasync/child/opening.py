@@ -38,6 +38,6 @@ class ChildDatabases:
         timeout = self._spec.storage_timeout
         if self._spec.servers is None:
             return open_databases(self._home, self.configuration, timeout)
-        db = open_servers(self._spec.servers, timeout)
+        db = open_servers(self._spec.servers, timeout, self._spec.main)
         restrict(db, self.configuration, self._home)
         return db

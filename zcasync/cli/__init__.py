@@ -26,6 +26,7 @@
     inspect.py   ``job``: one partial in full
     listing.py   ``jobs``: a listing, with the reason beside every job that does not start
     attempts.py  failed attempts in words, for both
+    transactions.py  what a job has committed, in words
     cancel.py    ``cancel``: the end of jobs, in whatever state they are
     retry.py     ``retry``: jobs that are over run once more
     discard.py   ``discard``: jobs that do not run are removed for good

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zcasync.cli import attempts, progress
+from zcasync.cli import attempts, progress, transactions
 from zcasync.cli.errors import Refusal
 from zcasync.cli.listing import with_reason
 from zcasync.cli.options import common_options, examples
@@ -65,6 +65,7 @@ def _look_up(
     from zcasync.job.loadable import get
     from zcasync.partial import Partial
     from zcasync.reports.job import describe, looks_like_job
+    from zcasync.reports.transactions import committed
 
     if connection is None:
         return None
@@ -79,7 +80,7 @@ def _look_up(
             continue
         if looks_like_job(obj):
             form = describe if manager is None else with_reason(manager, supervisor, describe)
-            return form(obj)
+            return {**form(obj), **committed(obj)}
     return None
 
 
@@ -96,6 +97,7 @@ def _print_job(found: dict[str, Any]) -> None:
 
     print_facts([*_call_facts(found), *_course_facts(found)])
     attempts.print_attempts(found)
+    transactions.print_transactions(found)
     failure = found["failure"] or (found["last_failure"] if not found["ended"] else None)
     if failure is not None:
         _print_failure(failure)

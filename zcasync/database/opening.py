@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.config import ZEOClient
@@ -26,6 +25,7 @@ from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.unix_sockets import require_trusted_folder
 from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.client_options import open_client, with_blobs
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
 from zcasync.zeo.history import compare_at_connect
@@ -37,7 +37,6 @@ from zcasync.zeo.sections import (
     lacks_blob_dir,
     open_client_section,
     open_ports_of,
-    server_address,
 )
 from zcasync.zeo.tls_refusals import why_refused
 
@@ -146,33 +145,32 @@ def _no_blobs(factory: Any) -> list[str]:
     return [f"its client can neither store blobs nor load them: {GIVE_ONE}"] if is_told else []
 
 
-def server_addresses(db: DB) -> dict[str, Any] | None:
-    """Return the ZEO servers of a database and its companions: name -> [addresses, storage].
+def open_servers(servers: dict[str, Any], timeout: float, main: str | None = None) -> DB:
+    """Open the databases that :func:`zcasync.database.inherited.servers_of` described.
 
-    None when one of them is no client of a server, or is one of a server with TLS.
+    Return the one that is named ``main``, else the first that is not that of the queues alone.
     """
-    servers = {}
-    for name, one in db.databases.items():
-        is_client = isinstance(one.storage, ClientStorage)
-        found = server_address(one.storage) if is_client else None
-        if found is None:
-            return None
-        servers[name] = list(found)
-    return servers
-
-
-def open_servers(servers: dict[str, Any], timeout: float) -> DB:
-    """Open the databases that :func:`server_addresses` described; return the main one."""
     databases: dict[str, DB] = {}
-    for name, (addresses, storage) in servers.items():
+    for name, (addresses, storage, *options) in servers.items():
         where = [tuple(address) if isinstance(address, list) else address for address in addresses]
+        of_client, of_db = options or ({}, {})
+        given = {"wait_timeout": timeout, **of_client}
         try:
-            client = PipelinedClientStorage(where, storage=storage, wait_timeout=timeout)
+            client = _connected(open_client(where, storage, given), timeout)
         except ClientDisconnected as error:
             _close(databases)
-            raise StorageAway(f"no database server answers at {where}") from error
-        DB(client, database_name=name, databases=databases, class_factory=class_factory)
-    return _prepared(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
+            raise StorageAway(f"no database server answers at {where}: {error}") from error
+        DB(
+            with_blobs(client, given),
+            database_name=name,
+            databases=databases,
+            class_factory=class_factory,
+            **of_db,
+        )
+    if main is None:
+        main = next(name for name in databases if name != ASYNC_DATABASE)
+    mark_main(databases[main])
+    return _prepared(databases[main])
 
 
 def _from_factories(configuration: Configuration, timeout: float) -> DB:
@@ -232,6 +230,11 @@ def _open_storage(section: Any, timeout: float) -> Any:
         section.config.wait = False
     is_ours = is_client_section(section)
     storage = open_client_section(section, wait=False) if is_ours else section.open()
+    return _connected(storage, timeout)
+
+
+def _connected(storage: Any, timeout: float) -> Any:
+    """Return a storage once it is connected.  Raises ClientDisconnected, when it is closed."""
     deadline = time.monotonic() + timeout
     while not getattr(storage, "is_connected", lambda: True)():
         if time.monotonic() > deadline:

@@ -41,6 +41,14 @@ def main_database(db: DB) -> DB | None:
     return found[0] if len(found) == 1 else None
 
 
+def mark_first(db: DB) -> DB:
+    """Note that a database is the main one, unless another one is; return the one that is."""
+    marked = [one for one in db.databases.values() if hasattr(one, MAIN_MARK)]
+    if not marked:
+        mark_main(db)
+    return marked[0] if marked else db
+
+
 def catch_up(db: DB, tid: bytes | None = None) -> None:
     """Make sure that the next transaction on ``db`` sees all that was committed before this call.
 

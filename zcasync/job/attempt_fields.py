@@ -17,6 +17,7 @@ from zcasync.job.field_types import (
     is_moment,
     is_text,
     optional,
+    tuple_of,
 )
 from zcasync.job.history import AttemptHistory, FailedAttempt, usable
 from zcasync.unpublished import Unpublished
@@ -34,6 +35,20 @@ def _is_aside(value: Any) -> bool:
     return all(map(is_moment, value[:2])) and all(map(is_text, value[2:]))
 
 
+def _is_commit(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 3:
+        return False
+    return (
+        is_count(value[0]) and type(value[1]) is bytes and len(value[1]) == 8 and is_text(value[2])
+    )
+
+
+def _are_commits(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    return is_count(value[0]) and tuple_of(_is_commit)(value[1])
+
+
 class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """The history of one call: how often it was begun, and what came of it.
 
@@ -46,6 +61,7 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
         **dict.fromkeys(("_attempts", "_interruptions", "_conflicts", "_exceptions"), is_count),
         "_progress": optional(_is_progress),
         "_aside": optional(_is_aside),
+        "_commits": _are_commits,
     }
 
     _retry_at: int | None = None
@@ -62,6 +78,7 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     _history: AttemptHistory | None = None
     _progress: tuple[float, float | None, str, int] | None = None
     _aside: tuple[int, int, str, str] | None = None
+    _commits: tuple[int, tuple[tuple[int, bytes, str], ...]] = (0, ())
 
     @property
     def attempts(self) -> int:
@@ -152,6 +169,14 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def last_progress(self) -> tuple[float, float | None, str, int] | None:
         """What the call has reported last before it ended: done, total, message, moment."""
         return self._progress
+
+    @property
+    def noted_commits(self) -> tuple[int, tuple[tuple[int, bytes, str], ...]]:
+        """The commits of the call on its way: their number, and the last of them.
+
+        Each: the attempt, the transaction's id, the database's name.
+        """
+        return self._commits
 
     @property
     def aside(self) -> Aside | None:

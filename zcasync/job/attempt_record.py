@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from zcasync import clock
 from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure
 from zcasync.job.fields import PartialFields
 from zcasync.job.history import AttemptHistory, usable
+
+#: So many commits of a call on its way are kept by their ids; more are only counted.
+MOST_COMMITS = 10
 
 
 class AttemptRecord(PartialFields):
@@ -36,6 +41,14 @@ class AttemptRecord(PartialFields):
     def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
         """Keep what the call has reported last: done, total, message, moment."""
         self._progress = last
+
+    def note_commits(self, count: int, last: Iterable[tuple[int, bytes, str]]) -> None:
+        """Note how often the call has committed on its way, and the last times.
+
+        Each: the attempt, the transaction's id, the database's name.  Safe to repeat.
+        """
+        both = dict.fromkeys([*self._commits[1], *last])
+        self._commits = (count, tuple(both)[-MOST_COMMITS:])
 
     def begin_once(self) -> None:
         """Record the start of a call that may begin only once."""

@@ -10,6 +10,7 @@
     begin.py           whether the call may be made; the commit of its start where that comes first
     call.py            one attempt at the call, its result, and their commit
     result.py          the result that a returned value makes of a partial
+    attribution.py     what a job's commits say of it, and their ids
     commits.py         commits that end or reschedule a partial, repeated until they succeed
     reach.py           what is loaded for a call, which a child does first for a reactor job
     follow_up.py       the callbacks, and the partials that wait for the result, to any depth

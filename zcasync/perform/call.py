@@ -14,6 +14,7 @@ from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
+from zcasync.perform.attribution import JobLabel, keep_commits, label_of, noting
 from zcasync.perform.commits import Commits
 from zcasync.perform.missing import NotLoaded, refusal_for
 from zcasync.perform.noted import Noted
@@ -24,6 +25,7 @@ from zcasync.perform.scope import Scope
 from zcasync.perform.transactions import Transactions, manager_of
 from zcasync.retry.fault import Fault, Raised, Repeat
 from zcasync.workers.fence import storage_fence
+from zcasync.zeo.labels import Label, labelled
 from zcasync.zeo.manager_state import ManagerState
 from zcasync.zeo.storage_errors import mark
 from zcasync.zeo.storage_fence import acting_for
@@ -53,12 +55,13 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     transactions = Transactions(run.partial)
     noted = deferred = None
     try:
+        label = label_for(run)
         with Scope() as scope:
-            run, deferred = attempt(run, state, scope)
+            run, deferred = attempt(run, state, scope, label, label)
             if isinstance(deferred, Delegate):
                 return run, deferred
             noted = Noted.of(run.partial)
-            transactions.commit()
+            transactions.commit(label)
     except NotLoaded as found:
         transactions.abort()
         return run, refusal_for(run.partial, found.error, run.host)
@@ -74,9 +77,18 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     return _held(run, deferred), None
 
 
-def attempt(run: Run, state: ManagerState, scope: Scope) -> tuple[Run, Any]:
+def label_for(run: Run) -> JobLabel | None:
+    """Return the label of the commits of a run's present attempt."""
+    assert run.attempts is not None
+    return label_of(run.partial, run.attempts.count)
+
+
+def attempt(
+    run: Run, state: ManagerState, scope: Scope, label: JobLabel | None, on_the_way: Label | None
+) -> tuple[Run, Any]:
     """Make the call and set the result, but commit nothing.
 
+    ``on_the_way``: the label of what the call itself commits.
     Return the run, whose partial is in another connection where the call has closed its own, and a
     Deferred that has not fired, a Delegate whose partial is to be performed first, or None.  The
     mode of transactions, which is of ``state``, is put back.  What the application has around the
@@ -88,7 +100,8 @@ def attempt(run: Run, state: ManagerState, scope: Scope) -> tuple[Run, Any]:
     except MissingCode as error:
         raise NotLoaded(error) from error
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
-    with running(partial), acting_for(storage_fence(partial._p_jar)):
+    told, fence = noting(label, partial), storage_fence(partial._p_jar)
+    with running(partial), labelled(on_the_way, told), acting_for(fence):
         callable_, args, kwargs = scope.enter(
             partial, run.host.around(partial), (callable_, args, kwargs)
         )
@@ -105,6 +118,7 @@ def attempt(run: Run, state: ManagerState, scope: Scope) -> tuple[Run, Any]:
     assert run.attempts is not None
     run.attempts.record(partial)
     keep_last(partial)
+    keep_commits(partial)
     if is_deferred(value):
         if _is_to_be_held(run, value):
             return run, value
@@ -118,10 +132,12 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     callable_ = load_call(run.partial)
     args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
     fence, oid = storage_fence(run.partial._p_jar), run.partial._p_oid
+    label = label_for(run)
+    told = noting(label, run.partial)
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        with heard(oid), acting_for(fence):
+        with heard(oid), labelled(label, told), acting_for(fence):
             value = run.host.invoke(callable_, *args, **kwargs)
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)

@@ -14,6 +14,7 @@ from zcasync.errors import BadStateError, UnstorableError
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
 from zcasync.job.record import PartialRecord
+from zcasync.perform.attribution import keep_commits
 from zcasync.perform.missing import SetAside
 from zcasync.perform.noted import Noted
 from zcasync.perform.progress import keep_last
@@ -127,6 +128,7 @@ class Commits:
             if partial.is_unfinished:
                 if attempts is not None:
                     attempts.record(partial)
+                    keep_commits(partial)
                 partial.note_asked()
                 partial.reschedule(moment)
             return serial
@@ -149,6 +151,7 @@ class Commits:
                     return None
                 attempts.record(partial)
                 keep_last(partial)
+                keep_commits(partial)
             end(partial, result, follows_up=True)
             return partial.ended_at
 
@@ -164,6 +167,7 @@ class Commits:
         def change() -> int | None:
             if partial.is_unfinished:
                 keep_last(partial)
+                keep_commits(partial)
                 accept(partial, value)
                 return partial.ended_at
             return None

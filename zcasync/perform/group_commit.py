@@ -21,7 +21,8 @@ from zcasync.database.errors import is_lost_by_storage
 from zcasync.errors import FencedError
 from zcasync.job.callbacks import Delegate
 from zcasync.job.record import PartialRecord
-from zcasync.perform.call import NOT_OF_THE_JOB, attempt
+from zcasync.perform.attribution import GroupLabel, JobLabel
+from zcasync.perform.call import NOT_OF_THE_JOB, attempt, label_for
 from zcasync.perform.noted import Noted
 from zcasync.perform.performer import Performer
 from zcasync.perform.run import Run
@@ -32,6 +33,7 @@ from zcasync.retry.decision import decide
 from zcasync.retry.fault import Raised, Repeat
 from zcasync.retry.policy import begins_only_once, is_policy_imported, policy_of
 from zcasync.workers.incarnation import Incarnation
+from zcasync.zeo.labels import labelled
 from zcasync.zeo.manager_state import ManagerState
 from zcasync.zeo.registrations import Registrations
 from zcasync.zeo.storage_errors import mark
@@ -82,6 +84,7 @@ class Group:
         self._performer = performer
         self._manager = manager
         self._members: dict[bytes, Member] = {}
+        self._labels: list[JobLabel] = []
         manager.begin()
         self._transaction = manager.get()
         self._mark()
@@ -100,9 +103,11 @@ class Group:
         attempts = Attempts(partial, policy_of(partial), host.timing)
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
+        label = label_for(run)
+        on_the_way = label and GroupLabel(self._labels, label)
         try:
             with Scope() as scope:
-                run, deferred = host.within(attempt, run, self._state, scope)
+                run, deferred = host.within(attempt, run, self._state, scope, label, on_the_way)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
                 return False
@@ -127,6 +132,8 @@ class Group:
             return False
         oid: bytes = run.partial._p_oid
         self._members[oid] = Member(run.partial, noted)
+        if label is not None:
+            self._labels.append(label)
         if deferred is not None:
             self.deferred[oid] = deferred
         return True
@@ -154,7 +161,8 @@ class Group:
         """
         self._find_members()
         try:
-            self._performer.host.within(self._manager.commit)
+            with labelled(GroupLabel(self._labels) if self._labels else None):
+                self._performer.host.within(self._manager.commit)
         except (FencedError, *NOT_OF_THE_JOB) as error:
             abort(self._manager, error)
             raise

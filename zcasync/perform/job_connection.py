@@ -41,7 +41,7 @@ class JobConnection:
 
     ``manager`` None: the thread's own transaction manager, so that a job's ``transaction.commit()``
     commits what it changed.  ``db`` is the main database; ``reopen()`` opens it anew where a job
-    has closed it.
+    has closed it.  ``queue``: the name of the queue whose jobs it is for.
     """
 
     connection: Any
@@ -54,12 +54,14 @@ class JobConnection:
         incarnation: bytes,
         manager: Any = None,
         reopen: Callable[[], DB] | None = None,
+        queue: str = "thread",
     ) -> None:
         self._db = db
         self._incarnation_oid = incarnation
         self.manager = manager or transaction.manager.manager
         self._is_of_thread = manager is None
         self._reopen = reopen
+        self._queue = queue
         self._chain = CommitChain()
         self.open()
 
@@ -74,6 +76,7 @@ class JobConnection:
             connection = main.get_connection(manager_database(self._db).database_name)
             incarnation = connection.get(self._incarnation_oid)
             fence(connection, incarnation)
+            connection.office = f"{self._queue} {incarnation.worker}"
         except BaseException:
             abort(self.manager)
             main.close()
@@ -183,8 +186,7 @@ class JobConnection:
 
     def _leave(self) -> None:
         self.is_open = False
-        fence(self.connection, None)
-        self.connection.chain = None
+        self._unfence()
         for one in list(self._main.connections.values()):
             give_up(one, self.manager)
 
@@ -193,9 +195,13 @@ class JobConnection:
         if self.is_open:
             self.is_open = False
             abort(self.manager)
-            fence(self.connection, None)
-            self.connection.chain = None
+            self._unfence()
             self._main.close()
+
+    def _unfence(self) -> None:
+        fence(self.connection, None)
+        self.connection.chain = None
+        self.connection.office = ""
 
     def retire(self) -> None:
         """Close it for good: no job gets this connection again.

@@ -12,7 +12,9 @@ from twisted.logger import Logger
 from zcasync.errors import FOREIGN_CODE
 from zcasync.job.arguments import target
 from zcasync.job.record import PartialRecord
+from zcasync.perform.attribution import label_of
 from zcasync.text import message_of
+from zcasync.zeo.labels import Label, labelled
 
 log = Logger()
 
@@ -28,6 +30,7 @@ class Transactions:
     """
 
     def __init__(self, partial: PartialRecord) -> None:
+        self._partial = partial
         self.manager = manager_of(partial)
 
     def begin(self) -> None:
@@ -36,9 +39,13 @@ class Transactions:
             abort(self.manager)
         self.manager.begin()
 
-    def commit(self) -> None:
-        """Commit the transaction.  Raises what a participant raises."""
-        self.manager.commit()
+    def commit(self, label: Label | None = None) -> None:
+        """Commit the transaction, as one of the partial.  Raises what a participant raises.
+
+        ``label`` None: that of the partial as its record is now.
+        """
+        with labelled(label or label_of(self._partial)):
+            self.manager.commit()
         if self.manager.explicit:
             self.manager.begin()
 

@@ -28,8 +28,10 @@ class ChildSpec:
     incarnation: str  # hex oid
     parent: int
     storage_timeout: float
-    #: ZEO servers instead of what the home says: database name -> [addresses, storage name].
+    #: ZEO servers instead of what the home says, see :func:`zcasync.database.inherited.servers_of`.
+    #: It is read by whoever lists processes: there must be no secret in it.
     servers: dict[str, Any] | None = None
+    main: str | None = None  # the name of the main one of them
     load_timeout: float = 120.0
     isolate: bool = False
     application: str | None = None
@@ -42,6 +44,7 @@ class ChildSpec:
         incarnation: bytes,
         config: Path | None = None,
         servers: dict[str, Any] | None = None,
+        main: str | None = None,
     ) -> ChildSpec:
         """Return the specification for a child of this process; ``settings``: the supervisor's."""
         return cls(
@@ -51,6 +54,7 @@ class ChildSpec:
             parent=os.getpid(),
             storage_timeout=settings.storage_timeout,
             servers=servers,
+            main=main,
             load_timeout=settings.load_timeout,
             isolate=settings.isolates_jobs,
             application=settings.application,

@@ -11,6 +11,7 @@ events.py    what becomes of jobs and workers, as it happens
 worker_events.py  engines that begin, stop or are lost
 commits.py   what others write to the database, heard of at once
 job.py       one job, from a healthy record or a broken one
+transactions.py  what one job has committed
 fields.py    Fields: its stored attributes, as far as they can be read
 
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and

@@ -253,7 +253,7 @@ class ReactorJobs:
             try:
                 catch_up_all(self._db)
                 keep_open(self._db, refuse_to_jobs)
-                return JobConnection(self._db, self._incarnation_oid, manager)
+                return JobConnection(self._db, self._incarnation_oid, manager, queue="reactor")
             except NOT_COMMITTED as error:
                 storage_lost(error)
 

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 
 from zcasync import import_path
-from zcasync.database.opening import restrict, server_addresses
-from zcasync.errors import ConfigurationError
+from zcasync.database.opening import restrict
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, Settings, load
 from zcasync.liveness.watch import Watch
@@ -18,6 +17,7 @@ from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.twisted_engine.inherited import InheritedDatabases
 from zcasync.twisted_engine.parts import parts_of
 
 
@@ -25,10 +25,10 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     """Return the keeper of an engine for a database that the application has opened.
 
     It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
-    Children open the databases that this file names, else the ZEO servers that ``db`` and its
-    companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
-    process.  Raises ConfigurationError where children could open no database, or for a file that
-    cannot be used.
+    Children open the databases that this file names, else those of the ZEO servers that ``db`` and
+    its companions are clients of, with the same options; ``in_process``: there are none, thread
+    jobs run in threads of this process.  Raises ConfigurationError where children could open no
+    database, or for a file that cannot be used.
     """
     home = Home.find()
     configuration = load(home)
@@ -80,17 +80,12 @@ def in_process_engine(
 
 def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[bytes], str]:
     """Return a function: incarnation's oid -> the specification of the database for a child."""
-    servers = server_addresses(db)
-    if configuration.is_embedded and servers is None:
-        raise ConfigurationError(
-            f"child processes could not open {type(db.storage).__name__} "
-            f"{db.storage.getName()!r}, which belongs to this process: serve it with ZEO, name a "
-            f"shared storage in {home.config_file}, or ask for threads of this process with "
-            "InstallTwistedEngine(in_process=True)"
-        )
+    inherited = InheritedDatabases(db, home.config_file) if configuration.is_embedded else None
 
     def spec_for(incarnation: bytes) -> str:
-        own = servers if configuration.is_embedded else None
-        return ChildSpec.of(home.path, configuration.settings, incarnation, servers=own).to_text()
+        own = None if inherited is None else inherited.servers()
+        main = None if inherited is None else inherited.main
+        settings = configuration.settings
+        return ChildSpec.of(home.path, settings, incarnation, servers=own, main=main).to_text()
 
     return spec_for

@@ -1,17 +1,20 @@
 """Additions to ZEO and ZODB: only this room uses their internals, and it holds nothing else.
 
 Importing this changes nothing for others: these are subclasses, used only where they are named.
-(One exception: where an engine has jobs performed, ``storage_fence`` wraps the beginning of commits
-of storage classes, for the code of jobs alone.)  With a plain client or a plain server on the other
-side all works, only slower.
+(One exception: where an engine has jobs performed, ``storage_fence`` wraps the beginning and the
+end of commits of storage classes, and ``second_clients`` wraps what joins transactions, for the
+code of jobs alone.)  With a plain client or a plain server on the other side all works, only
+slower.
 
 A commit goes from the connection to the client, in one message to the server, and back:
 
 - ``one_phase``: connections that tell their storage when it is a transaction's only participant
 - ``fenced``: connections that commit only while the engine that uses them is not buried
 - ``storage_fence``: the same for what jobs commit past these connections, at the storage
+- ``second_clients``: no other client of a job's storage takes part in its transaction
+- ``labels``: what commits say of the job that they are made for
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
-  configuration; ``blobs``: its place for blobs
+  configuration; ``blobs``: its place for blobs; ``client_options``: from another one's
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -P -m zcasync.zeo``
 - ``client_connections``: the time and the bytes that a client has to register

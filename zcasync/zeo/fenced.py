@@ -24,12 +24,14 @@ class Fenced(MarksStorageErrors):
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before
     the connection commits changes.  ``storage_fence``: the fence of what is committed past the
-    connection, once it was asked for.
+    connection, once it was asked for.  ``office``: the queue and the worker for which it is used by
+    jobs; '': by none.
     """
 
     incarnation: Any = None
     chain: Any = None
     storage_fence: StorageFence | None = None
+    office: str = ""
     #: What its classes are made by, where that is not the database's.
     class_factory: ClassFactory | None = None
 
@@ -85,8 +87,9 @@ class Fenced(MarksStorageErrors):
 
 def _unknown(name: str) -> str:
     return (
-        f"there is no database {name!r} in this process, and an object of it is needed: give "
-        f"etc/zcasync.conf of this worker a section <zodb {name}> and start it again"
+        f"there is no database {name!r} in this process, and an object of it is needed: the "
+        f"etc/zcasync.conf of this worker needs a section <zodb {name}>; where it names no "
+        "database at all, the application has to open this one before its engine begins"
     )
 
 

@@ -36,6 +36,8 @@ def decode(data: bytes) -> Any:
 
 def require_plain(extension: dict[str, Any]) -> None:
     """Raise TypeError for the extended info of a transaction that no server would take."""
+    if all(type(key) is type(value) is str for key, value in extension.items()):
+        return
     try:
         decode(dumps(extension, 3))
     except NotPlain as error:

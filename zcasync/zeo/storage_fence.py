@@ -23,11 +23,13 @@ from enum import Enum
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
+from ZODB.Connection import TransactionMetaData
 from ZODB.interfaces import IMVCCStorage
 from ZODB.POSException import POSKeyError
 from ZODB.utils import load_current
 
 from zcasync.errors import FencedError
+from zcasync.zeo import labels, second_clients
 
 #: The attribute of a storage class's method that passes the fence already.
 GUARDED = "zcasync_guarded"
@@ -158,6 +160,7 @@ def guard(db: Any) -> None:
     for one in db.databases.values():
         if type(one.storage) not in _guarded:
             _guarded.add(type(one.storage))
+            second_clients.keep_out()
             _guard(ClientStorage)
             _guard(_kind_that_commits(one))
 
@@ -184,6 +187,8 @@ def _guard(kind: Any) -> None:
     def tpc_begin(self: Any, transaction: Any, *args: Any, **options: Any) -> None:
         if _Process.refusal is not None:
             raise FencedError(f"{_Process.refusal}: it may not commit anything")
+        if isinstance(transaction, TransactionMetaData) and not args and not options:
+            labels.write(transaction)  # else it is a copy of one that was committed elsewhere
         fence = active()
         if fence is None:
             begin(self, transaction, *args, **options)
@@ -195,3 +200,16 @@ def _guard(kind: Any) -> None:
 
     setattr(tpc_begin, GUARDED, True)
     kind.tpc_begin = tpc_begin
+    kind.tpc_finish = _telling(kind.tpc_finish)
+
+
+def _telling(finish: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a storage's ``tpc_finish`` that tells the job of what it has committed."""
+
+    @functools.wraps(finish)
+    def tpc_finish(self: Any, *args: Any, **options: Any) -> Any:
+        tid = finish(self, *args, **options)
+        labels.tell(self, tid)
+        return tid
+
+    return tpc_finish

@@ -37,7 +37,8 @@ NAMES: Names = {
     "ZEO.ClientStorage:ClientStorage": {
         **_attributes(
             "_addr _async _async_iter _cache _call _commit_lock _connection_generation "
-            "_info _is_read_only _server _storage fshelper"
+            "_blob_cache_size _blob_cache_size_check _client_label _info _is_read_only _server "
+            "_storage blob_dir fshelper server_sync shared_blob_dir"
         ),
         "_iterator_gc": "(self, disconnected=False)",
         "_update_blob_cache": "(self, tbuf, tid)",
@@ -65,8 +66,7 @@ NAMES: Names = {
         "async_": "(self, method, *args)",
         "async_iter": "(self, it)",
         "call": "(self, method, *args, **kw)",
-        "client": None,
-        "io_call": None,
+        **_attributes("client io_call timeout"),
         "setup_delegation": "(self, loop)",
     },
     "ZEO.asyncio.client:ClientThread": {
@@ -77,9 +77,7 @@ NAMES: Names = {
         "_clear_protocols": "(self, protocol=None)",
         "addrs": None,
         "await_operational_co": "(self, timeout, init_ok=False)",
-        "cache": None,
-        "client": None,
-        "connected": None,
+        **_attributes("cache client connected read_only"),
         "disconnected": "(self, protocol=None)",
         "invalidateTransaction": "(self, tid, oids)",
         "loop": None,
@@ -102,7 +100,7 @@ NAMES: Names = {
         "server_call": "(self, method, *args)",
     },
     "ZEO.cache:ClientCache": {
-        "_lock": None,
+        **_attributes("_lock maxsize path"),
         "clear": "(self)",
         "contents": "(self)",
         "getLastTid": "(self)",
@@ -213,6 +211,7 @@ NAMES: Names = {
     },
     "ZODB.Connection:TmpStore": {"creating": None},
     "ZODB.DB:ConnectionPool": {"all": None, "available": None},
+    "ZODB.DB:TransactionalUndo": {"_db": None},
     "ZODB.DB:DB": {
         "_lock": None,
         "_mvcc_storage": None,
@@ -223,6 +222,7 @@ NAMES: Names = {
         "pool": None,
         "setPoolSize": "(self, size)",
     },
+    "ZODB.blob:BlobStorage": {"_BlobStorage__storage": None, "fshelper": None},
     "ZODB.mvccadapter:MVCCAdapter": {
         "new_instance": "(self)",
         "_instances": None,
@@ -242,9 +242,13 @@ NAMES: Names = {
         "tpc_begin": "(self, transaction)",
     },
     "persistent:PickleCache": {"cache_size": None, "get": None, "new_ghost": None},
-    "transaction._transaction:Transaction": _attributes(
-        "_after_abort _after_commit _before_abort _before_commit _data _resources _synchronizers"
-    ),
+    "transaction._transaction:Transaction": {
+        **_attributes(
+            "_after_abort _after_commit _before_abort _before_commit _data _resources "
+            "_synchronizers"
+        ),
+        "join": "(self, resource)",
+    },
     "transaction._manager:TransactionManager": _attributes("_synchs explicit unregisterSynch"),
     "transaction.weakset:WeakSet": {
         "add": "(self, obj)",

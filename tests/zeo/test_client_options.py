@@ -1,0 +1,137 @@
+"""Another process is told all options of a client, but for those that only its own can have."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ZEO.ClientStorage import ClientStorage
+from ZODB.blob import BlobStorage
+from ZODB.DemoStorage import DemoStorage
+
+from tests.processes.servers import Server
+from tests.support.instance import ROOT
+from zcasync.testing.waiting import wait_until
+from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.client_options import (
+    cache_file,
+    client_of,
+    has_certificates,
+    open_client,
+    options_of,
+    with_blobs,
+)
+
+#: Options that are told apart, or not at all.
+NOT_TOLD = {
+    "addr": "",
+    "storage": "",
+    "wait": "how long a process waits at its start is its own matter",
+    "cache": "a file of one process",
+    "client": "a part of its name",
+    "var": "its folder",
+    "ssl": "known to the process that has loaded its certificates",
+    "ssl_server_hostname": "goes with them",
+    # ZEO ignores them:
+    "disconnect_poll": "",
+    "min_disconnect_poll": "",
+    "max_disconnect_poll": "",
+    "drop_cache_rather_verify": "",
+    "credentials": "",
+    "username": "",
+    "password": "",
+    "realm": "",
+}
+#: A value for each of the others, not its default.
+TOLD: dict[str, Any] = {
+    "cache_size": 3_000_000,
+    "name": "front",
+    "wait_timeout": 17,
+    "read_only": True,
+    "blob_dir": "{folder}/blobs",
+    "shared_blob_dir": True,
+    "blob_cache_size": 12_345_678,
+    "blob_cache_size_check": 7,
+    "client_label": "it is me",
+    "server_sync": True,
+}
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    """A server whose first storage takes no blobs."""
+    made = Server(folder, [ROOT])
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+def test_each_option_of_a_client_is_told_or_has_a_reason() -> None:
+    signature = inspect.signature(ClientStorage.__init__)
+    options = {name for name in signature.parameters if name not in ("self", "_client_factory")}
+    assert options == {*NOT_TOLD, *TOLD, "read_only_fallback"}
+
+
+@pytest.mark.parametrize("access", ["read_only", "read_only_fallback"])
+def test_a_client_is_made_with_the_options_of_another_one(folder: Path, access: str) -> None:
+    told = {name: value for name, value in TOLD.items() if name != "read_only"} | {access: True}
+    told["blob_dir"] = told["blob_dir"].format(folder=folder)
+    there = ClientStorage(("127.0.0.1", 1), storage="two", wait=False, **told)
+    try:
+        options = json.loads(json.dumps(options_of(there)))
+        assert options == told
+        made = open_client([("127.0.0.1", 1)], "two", options)
+        try:
+            assert type(made) is PipelinedClientStorage
+            assert options_of(made) == told
+        finally:
+            made.close()
+    finally:
+        there.close()
+
+
+def test_a_client_without_options_has_those_of_zeo(folder: Path) -> None:
+    there = ClientStorage(("127.0.0.1", 1), wait=False)
+    try:
+        assert options_of(there) == {"cache_size": 20 * 1024**2, "wait_timeout": 30}
+        assert (cache_file(there), has_certificates(there)) == (None, False)
+    finally:
+        there.close()
+
+
+def test_secrets_are_not_told(folder: Path) -> None:
+    secrets = {"username": "me", "password": "hush", "credentials": "hush", "realm": "hush"}
+    context = ssl.create_default_context()
+    there = ClientStorage(
+        ("127.0.0.1", 1), client="front", var=str(folder), ssl=context, wait=False, **secrets
+    )
+    try:
+        assert "hush" not in json.dumps(options_of(there))
+        assert has_certificates(there)
+        assert cache_file(there) == f"{folder}/front-1.zec"
+    finally:
+        there.close()
+
+
+def test_a_storage_for_blobs_around_a_client_is_made_as_well(server: Server, folder: Path) -> None:
+    address = ("127.0.0.1", server.port)
+    there = BlobStorage(str(folder / "around"), ClientStorage(address))
+    options = json.loads(json.dumps(options_of(there)))
+    made = open_client([address], "1", options)
+    wait_until(made.is_connected, "the client")
+    wrapped = with_blobs(made, options)
+    assert type(wrapped) is BlobStorage
+    assert client_of(wrapped) is made
+    assert options_of(wrapped) == options
+    wrapped.close()
+    there.close()
+
+
+def test_what_is_no_client_is_none() -> None:
+    assert client_of(DemoStorage()) is None

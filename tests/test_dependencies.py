@@ -57,7 +57,7 @@ ALLOWED: dict[str, str] = {
     "registry": "adapters partial retry twist",
     "patterns": "partial",
     "instanceuuid": "instance",
-    "subscribers": "database datamanager instanceuuid",
+    "subscribers": "application database datamanager instanceuuid",
     "calls": "database datamanager partial queues",
     "zcasync": "calls partial perform registry results",
     "protocol": "unix_sockets",

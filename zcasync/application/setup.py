@@ -8,7 +8,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from zcasync.application.named import ApplicationName
-from zcasync.application.process import Process
+from zcasync.application.process import Process, setting_up
 from zcasync.errors import FOREIGN_CODE
 
 log = Logger()
@@ -38,7 +38,8 @@ class SetUp:
         if self.name is None:
             return
         self.has_begun = True
-        self._application = self.name.find()(process, *self.name.arguments)
+        with setting_up(self.name.dotted):
+            self._application = self.name.find()(process, *self.name.arguments)
         self._job = getattr(self._application, "job", None)
 
     def around(self, partial: Any) -> AbstractContextManager[Any] | None:

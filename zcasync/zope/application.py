@@ -7,12 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zope.component import getGlobalSiteManager
-
-from zcasync.interfaces import IContextCapture
 from zcasync.zope import configuration
 from zcasync.zope.boot import boot
-from zcasync.zope.capture import NAME, capture
+from zcasync.zope.capture import register
 from zcasync.zope.paths import Ways
 from zcasync.zope.visit import visit
 
@@ -33,9 +30,7 @@ class Application:
         options = configuration.load(process.home, zope_conf)
         self._main = options.configroot.dbtab.mount_paths[configuration.ROOT]
         boot(options, process.databases)
-        registry = getGlobalSiteManager()
-        if registry.queryUtility(IContextCapture, NAME) is None:
-            registry.registerUtility(capture, IContextCapture, NAME)
+        register()
 
     @contextmanager
     def job(self, partial: Any, connection: Any) -> Iterator[Ways]:

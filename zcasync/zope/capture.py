@@ -7,12 +7,13 @@ from typing import Any
 from AccessControl.SecurityManagement import getSecurityManager
 from AccessControl.users import UnrestrictedUser
 from Acquisition import aq_base, aq_inner, aq_parent
+from zope.component import getGlobalSiteManager
 from zope.component.hooks import getSite
 from zope.globalrequest import getRequest
 from zope.interface import implementer
 
 from zcasync.interfaces import IContextCapture
-from zcasync.zope.paths import PATHS, path_of, paths_of
+from zcasync.zope.paths import PATHS, path_of, unwrap
 from zcasync.zope.protection import watch
 
 #: The name of the utility.
@@ -32,12 +33,19 @@ class Capture:
     def of_call(self, partial: Any) -> dict[str, Any]:
         """Return the paths of the objects of a call; have it told if the put is lost."""
         watch(partial.callable_name)
-        paths = paths_of(partial)
+        paths = unwrap(partial)
         return {PATHS: paths} if paths else {}
 
 
 #: The utility.
 capture = Capture()
+
+
+def register() -> None:
+    """Register the utility, unless the application has one of this name.  Safe to repeat."""
+    registry = getGlobalSiteManager()
+    if registry.queryUtility(IContextCapture, NAME) is None:
+        registry.registerUtility(capture, IContextCapture, NAME, event=False)
 
 
 def _of_site() -> dict[str, Any]:

@@ -7,7 +7,7 @@ for the call.  Whatever is found at the path has to be the very object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from types import MethodType
 from typing import Any
 
@@ -21,7 +21,7 @@ from zcasync.job.ids import id_of
 #: What a put remembers: paths by the ids of objects.
 PATHS = "paths"
 #: Containers in which objects are looked for, and how deep.
-CONTAINERS, DEPTH = (list, tuple, set, frozenset), 4
+CONTAINERS, DEPTH = (list, tuple), 4
 
 
 class GoneError(ZCAsyncError, LookupError):
@@ -36,18 +36,53 @@ def path_of(found: Any) -> str:
     return "/".join(found.getPhysicalPath()) or "/"
 
 
-def paths_of(partial: Any) -> dict[str, str]:
-    """Return the paths of the wrapped objects of a call and of its callbacks, by their ids.
+def unwrap(partial: Any) -> dict[str, str]:
+    """Take the wrappers off the arguments of a call and its callbacks; return the paths, by ids.
 
     An object that is new, and not yet stored, is added to the database of what it is in.
     """
     found: dict[str, str] = {}
-    for value in _values([partial.given_owner, *partial.argument_forms]):
-        if is_wrapped(value):
-            found[_id(value)] = path_of(value)
+    if partial.given_owner is not None:
+        _unwrapped(partial.given_owner, found)
+    if not partial.is_packed:
+        args, kwargs = partial.argument_forms
+        _unwrap_items(partial.args, enumerate(args), found)
+        _unwrap_items(partial.kwargs, (kwargs or {}).items(), found)
     for callback in partial.callbacks:
-        found |= paths_of(callback)
+        found |= unwrap(callback)
     return found
+
+
+def _unwrap_items(view: Any, items: Iterable[Any], found: dict[str, str]) -> None:
+    """Write arguments without their wrappers, those that have some, through a view of them."""
+    for key, value in list(items):
+        bare = _unwrapped(value, found)
+        if bare is not value:
+            view[key] = bare
+
+
+def _unwrapped(value: Any, found: dict[str, str], depth: int = DEPTH) -> Any:
+    """Return a value, or a container of values, without wrappers; itself where there are none."""
+    kind = type(value)
+    if kind is MethodType:
+        _unwrapped(value.__self__, found)  # it is stored without its wrapper in any case
+    elif depth and kind in CONTAINERS:
+        return _same_or(value, kind(_unwrapped(one, found, depth - 1) for one in value))
+    elif depth and kind is dict:
+        return _same_or(
+            value, {key: _unwrapped(one, found, depth - 1) for key, one in value.items()}
+        )
+    elif is_wrapped(value):
+        found[_id(value)] = path_of(value)
+        return aq_base(value)
+    return value
+
+
+def _same_or(value: Any, other: Any) -> Any:
+    """Return the value where the other one holds the very same objects."""
+    ours, others = (one.values() if isinstance(one, dict) else one for one in (value, other))
+    is_same = all(one is another for one, another in zip(ours, others, strict=True))
+    return value if is_same else other
 
 
 def is_wrapped(value: Any) -> bool:
@@ -70,20 +105,6 @@ def _id(value: Any) -> str:
         if jar is not None:
             jar.add(base)
     return id_of(base)
-
-
-def _values(values: Any, depth: int = DEPTH) -> Iterator[Any]:
-    """Yield the values, and those in containers of Python."""
-    for value in values:
-        kind = type(value)
-        if depth and kind in CONTAINERS:
-            yield from _values(value, depth - 1)
-        elif depth and kind is dict:
-            yield from _values(value.values(), depth - 1)
-        elif kind is MethodType:
-            yield value.__self__
-        else:
-            yield value
 
 
 # in the worker
@@ -118,15 +139,17 @@ class Ways:
         Raises GoneError for one that was moved or deleted.
         """
         if self._paths:
-            call, args, kwargs = self._wrapped(call), self._wrapped(args), self._wrapped(kwargs)
+            call = self._wrapped(call)
+            args = tuple(map(self._wrapped, args))
+            kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
         return call, args, kwargs
 
-    def _wrapped(self, value: Any) -> Any:
+    def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:
         kind = type(value)
-        if kind in CONTAINERS:
-            return kind(map(self._wrapped, value))
-        if kind is dict:
-            return {key: self._wrapped(one) for key, one in value.items()}
+        if depth and kind in CONTAINERS:
+            return kind(self._wrapped(one, depth - 1) for one in value)
+        if depth and kind is dict:
+            return {key: self._wrapped(one, depth - 1) for key, one in value.items()}
         if kind is MethodType:
             return self._method(value)
         if not isinstance(value, Persistent) or value._p_jar is None:

@@ -10,6 +10,7 @@ from Acquisition import aq_base, aq_inner, aq_parent
 from zcasync import calls
 from zcasync.partial import Partial
 from zcasync.queues.put import AllOptions
+from zcasync.zope.capture import register
 
 
 def put(
@@ -30,6 +31,7 @@ def put(
 
     Raises AttributeError where there is no such method, and what ``zcasync.put`` raises.
     """
+    register()
     chosen: Any = getattr(context, call) if isinstance(call, str) else call
     if kwargs:
         chosen, args = Partial(chosen, *args, **kwargs), ()

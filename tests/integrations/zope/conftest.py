@@ -20,6 +20,15 @@ ZCASYNC_CONF = """
   poll-seconds 2
 </zcasync>
 """
+#: What every Zope has in its ``zope.conf``, and more.
+ZOPE_CONF = (
+    zope_home.ZOPE_CONF
+    + """
+<environment>
+  SHOP_TOWN Ulm
+</environment>
+"""
+)
 FILL = """
 import transaction
 from tests.integrations.zope.shop import fill
@@ -43,7 +52,7 @@ def server(place: Path) -> Iterator[DatabaseServer]:
 def home(place: Path, server: DatabaseServer) -> tuple[Path, Site]:
     """Its home, with a shop in its database, and its web server, which does not run yet."""
     folder = place / "home"
-    site = zope_home.make(folder, server)
+    site = zope_home.make(folder, server, ZOPE_CONF)
     zope_home.include(folder, "zcasync", "zope.zcml")
     zope_home.include(folder, "tests.integrations.zope")
     zope_home.run_script(folder, FILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.request import urlopen
 
 from AccessControl.SecurityManagement import getSecurityManager
 from OFS.Folder import Folder
@@ -17,6 +18,9 @@ from zope.component.persistentregistry import PersistentComponents
 from zope.globalrequest import getRequest
 
 import zcasync.zope
+
+#: What a visitor writes.
+EDITED = "edited"
 
 
 class Shop(Folder):
@@ -40,6 +44,14 @@ class Order(SimpleItem):
         self.seen = around()
         return dict(self.seen, title=self.title_of_the_shop, url=self.absolute_url())
 
+    def slowly(self, url: str) -> None:
+        """A job: add to the note, which a visitor edits while it is at work."""
+        before = self.note
+        if before != EDITED:
+            with urlopen(f"{url}/{self.absolute_url(relative=1)}/@@edit", b"") as answer:
+                assert answer.status == 200
+        self.note = f"{before}, and shipped"
+
     def fail(self) -> None:
         """A job that fails."""
         self.note = "never"
@@ -52,6 +64,7 @@ def around() -> dict[str, Any]:
     user = getSecurityManager().getUser()
     return {
         "pid": os.getpid(),
+        "town": os.environ.get("SHOP_TOWN"),
         "site": None if site is None else "/".join(site.getPhysicalPath()),
         "user": user.getId(),
         "roles": sorted(user.getRolesInContext(site)) if site is not None else [],
@@ -61,7 +74,7 @@ def around() -> dict[str, Any]:
     }
 
 
-def compare(first: Any, others: list[Any]) -> list[str]:
+def compare(first: Any, *others: Any) -> list[str]:
     """A job: return the paths of what it is given."""
     return ["/".join(one.getPhysicalPath()) for one in (first, *others)]
 
@@ -86,15 +99,53 @@ class Put(BrowserView):
         return str(job.id)
 
 
-def fill(app: Any) -> None:
-    """Make a shop with two orders and two users."""
-    app._setObject("shop", Shop("shop"))
-    shop = app.shop
+class Orders(BrowserView):
+    """What visitors do with orders."""
+
+    def show(self) -> str:
+        """Answer with the note of an order."""
+        return str(self.context.note)
+
+    def edit(self) -> str:
+        """Write a note."""
+        self.context.note = EDITED
+        return "written"
+
+    def meddle(self) -> str:
+        """Move an order, and put another one in the place of a second one."""
+        shop = self.context
+        order = shop.moved.aq_base
+        shop._delObject("moved")
+        order.id = "elsewhere"
+        shop._setObject("elsewhere", order)
+        shop._delObject("replaced")
+        shop._setObject("replaced", Order("replaced"))
+        return "meddled"
+
+    def close(self) -> str:
+        """Close the other shop; a user leaves this one."""
+        self.context.aq_parent._delObject("closing")
+        self.context.acl_users._doDelUsers(["leaver"])
+        return "closed"
+
+
+def add_shop(app: Any, name: str) -> Any:
+    """Make a shop with an order, a user folder and a registry of its own."""
+    app._setObject(name, Shop(name))
+    shop = app[name]
     shop.title_of_the_shop = "Books"
     enableSite(shop, iface=IObjectManagerSite)
     shop.setSiteManager(PersistentComponents("shop", (getGlobalSiteManager(),)))
     shop.manage_addUserFolder()
-    shop.acl_users._doAddUser("bob", "secret", ["Manager"], [])
-    app.acl_users._doAddUser("admin", "secret", ["Manager"], [])
-    for name in ("one", "two"):
+    shop._setObject("one", Order("one"))
+    return shop
+
+
+def fill(app: Any) -> None:
+    """Make two shops with orders and users."""
+    add_shop(app, "closing")
+    shop = add_shop(app, "shop")
+    for name in ("two", "moved", "replaced"):
         shop._setObject(name, Order(name))
+    for name in ("bob", "leaver"):
+        shop.acl_users._doAddUser(name, "secret", ["Manager"], [])

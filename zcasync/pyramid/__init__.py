@@ -2,7 +2,8 @@
 
     including.py     ``config.include("zcasync.pyramid")``: what it brings to an application
     capture.py       what a put remembers of the request in which it is made
-    application.py   Application: the WSGI application of an ini file, in a worker
+    application.py   Application: an ini file as the setting ``application``; its databases
+    worker.py        Worker: the WSGI application of an ini file, in a process of a worker
     settings.py      the settings in an ini file, read without loading the application
     databases.py     the databases that ``zodbconn.uri`` names, for whoever opens them
     zodbconn.py      pyramid_zodbconn in a worker: the databases that are open there already
@@ -14,7 +15,17 @@
 application up in a worker; nothing else needs to know where its databases are.
 """
 
-from zcasync.pyramid.application import Application
-from zcasync.pyramid.including import includeme
+from __future__ import annotations
 
-__all__ = ["Application", "includeme"]
+from importlib import import_module
+from typing import Any
+
+#: The public names and their modules, imported when first used: a command that asks an Application
+#: for its databases needs nothing of Pyramid.
+_MODULES = {"Application": "zcasync.pyramid.application", "includeme": "zcasync.pyramid.including"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    raise AttributeError(f"module 'zcasync.pyramid' has no attribute {name!r}")

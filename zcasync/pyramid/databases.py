@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -45,25 +44,25 @@ class Config:
     """The part of a database's section that those who open it look at, and may replace."""
 
     storage: Any
+    database_name: str
     class_factory: Any = None
 
 
 @dataclass
 class UriDatabase:
-    """A database as a section of ZODB's schema; ``name`` None: the main one.
+    """A database as a section of ZODB's schema, with the name that pyramid_zodbconn gives it.
 
-    It is opened with the name that pyramid_zodbconn gives it: references from other databases have
-    that, the main one's is ''.
+    That of the main one is '': references from other databases have it.
     """
 
-    name: str | None
+    name: str
     config: Config
     options: dict[str, Any] = field(default_factory=dict)
 
     def open(self, databases: Any = None) -> DB:
         """Open it as one of these.  Raises what its storage raises."""
         storage = self.config.storage.open()
-        options = {**self.options, "database_name": self.name or ""}
+        options = {**self.options, "database_name": self.name}
         if self.config.class_factory is not None:
             options["class_factory"] = self.config.class_factory
         try:
@@ -73,7 +72,7 @@ class UriDatabase:
             raise
 
 
-def databases(settings: dict[str, str], home: Path) -> tuple[UriDatabase, ...]:
+def databases(settings: dict[str, str]) -> tuple[UriDatabase, ...]:
     """Return the databases that settings name, the main one first.
 
     Raises ConfigurationError, with every problem.
@@ -81,12 +80,12 @@ def databases(settings: dict[str, str], home: Path) -> tuple[UriDatabase, ...]:
     uris = dict(_uris(settings))
     if not uris:
         return ()
-    if None not in uris:
+    if "" not in uris:
         raise ConfigurationError(f"there is no {MAIN}, which names the main database")
     found, problems = [], []
     for name, uri in uris.items():
         try:
-            found.append(_database(name, uri, home))
+            found.append(_database(name, uri))
         except ConfigurationError as error:
             problems += [f"{setting(name)}: {problem}" for problem in error.problems]
     if problems:
@@ -94,20 +93,20 @@ def databases(settings: dict[str, str], home: Path) -> tuple[UriDatabase, ...]:
     return tuple(found)
 
 
-def _uris(settings: dict[str, str]) -> Iterator[tuple[str | None, str]]:
+def _uris(settings: dict[str, str]) -> Iterator[tuple[str, str]]:
     if settings.get(MAIN):
-        yield None, settings[MAIN].strip()
+        yield "", settings[MAIN].strip()
     for key in sorted(settings):
         if key.startswith(NAMED) and key != NAMED:
             yield key.removeprefix(NAMED), settings[key].strip()
 
 
-def setting(name: str | None) -> str:
+def setting(name: str) -> str:
     """Return the name of the setting that has the URI of a database."""
-    return MAIN if name is None else NAMED + name
+    return NAMED + name if name else MAIN
 
 
-def _database(name: str | None, uri: str, home: Path) -> UriDatabase:
+def _database(name: str, uri: str) -> UriDatabase:
     scheme = uri.partition(":")[0]
     if scheme in OF_ONE_PROCESS:
         raise ConfigurationError(_of_one_process(f"a {scheme} storage"))
@@ -123,8 +122,7 @@ def _database(name: str | None, uri: str, home: Path) -> UriDatabase:
         text = " ".join(str(error).replace(uri, "it").split())
         raise ConfigurationError(f"cannot be used: {type(error).__name__}: {text}") from error
     _require_shared(storage)
-    _keep_cache_at_home(storage, home)
-    return UriDatabase(name, Config(storage), options)
+    return UriDatabase(name, Config(storage, name), options)
 
 
 def _storage(scheme: str, uri: str, opening: Callable[[], Any]) -> Any:
@@ -177,10 +175,3 @@ def _of_one_process(kind: str) -> str:
         f"{kind} can be opened by one process at a time, and jobs run in several: have a ZEO "
         "server serve it, and name that here, as zeo://localhost:9991 or zeo:///path/to/socket"
     )
-
-
-def _keep_cache_at_home(section: Any, home: Path) -> None:
-    """Let a ZEO client with a cache on disk that names no folder for it have it in ``var``."""
-    config: Any = getattr(section, "config", None)
-    if getattr(config, "client", None) and not config.var:
-        config.var = str(home / "var")

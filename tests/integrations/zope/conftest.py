@@ -31,10 +31,14 @@ ZOPE_CONF = (
 )
 FILL = """
 import transaction
+import zcasync.zope
 from tests.integrations.zope.shop import fill
 
 fill(app)
 transaction.commit()
+job = zcasync.zope.put(app.shop.two, "ship", "early", kwargs={"title": "of a script"})
+transaction.commit()
+print(job.id)
 """
 
 
@@ -55,7 +59,7 @@ def home(place: Path, server: DatabaseServer) -> tuple[Path, Site]:
     site = zope_home.make(folder, server, ZOPE_CONF)
     zope_home.include(folder, "zcasync", "zope.zcml")
     zope_home.include(folder, "tests.integrations.zope")
-    zope_home.run_script(folder, FILL)
+    (folder / "early").write_text(zope_home.run_script(folder, FILL))
     (folder / "etc" / "zcasync.conf").write_text(ZCASYNC_CONF)
     return folder, site
 

@@ -38,11 +38,12 @@ class Order(SimpleItem):
     def __init__(self, id: str) -> None:  # noqa: A002, Zope's word
         self.id = id
 
-    def ship(self, text: str = "") -> dict[str, Any]:
+    def ship(self, text: str = "", title: str = "") -> dict[str, Any]:
         """A job: note what is around it, and return that."""
         self.note = text
         self.seen = around()
-        return dict(self.seen, title=self.title_of_the_shop, url=self.absolute_url())
+        title = title or self.title_of_the_shop
+        return dict(self.seen, title=title, url=self.absolute_url())
 
     def slowly(self, url: str) -> None:
         """A job: add to the note, which a visitor edits while it is at work."""

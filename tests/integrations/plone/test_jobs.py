@@ -47,11 +47,11 @@ def test_a_form_puts_a_job_that_creates_a_picture_which_a_search_finds(
     assert answer.status == 202, site.output
     job = job_of(client, answer, site)
     client.wait_for(job)
-    assert job.result == f"{site.url}/Plone/gallery/sunset"
+    assert job.result == f"{site.url}/Plone/gallery/sunset.png"
 
     found = editor.get("/Plone/@@find", Title="Sunset", portal_type="Image").json
     assert [(one["url"], one["creator"]) for one in found] == [(job.result, EDITOR)]
-    assert editor.get("/Plone/gallery/sunset/@@images/image").body == png()
+    assert editor.get("/Plone/gallery/sunset.png/@@images/image").body == png()
 
 
 def test_it_runs_as_the_user_in_the_site_of_the_put(

@@ -40,6 +40,16 @@ class Append(BrowserView):
         return str(self.context.description)
 
 
+class Remove(BrowserView):
+    """Deletes what is in a folder."""
+
+    def __call__(self) -> str:
+        """Delete it."""
+        alsoProvides(self.request, IDisableCSRFProtection)
+        jobs.delete(self.context, self.request.form["name"])
+        return "deleted"
+
+
 class Find(BrowserView):
     """Asks the catalog, as a visitor's search does."""
 

@@ -18,10 +18,9 @@ from zcasync.audit.inspection import inspect
 from zcasync.database.missing_classes import class_factory
 from zcasync.database.sync import connected
 from zcasync.datamanager import find
-from zcasync.instance.settings import ASYNC_DATABASE
 
-#: The names of the files that servers and homes have.
-MAIN, SECOND = "Data.fs", "zc.async.fs"
+#: The name of the file that servers and homes have; those beside it are named as their databases.
+MAIN = "Data.fs"
 ANYTHING = "anything"
 
 
@@ -56,12 +55,13 @@ def _findings(path: Path) -> list[Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[DB | None]:
-    """The database in a file, and the one beside it; None where nothing was ever stored."""
+    """The database in a file, and those beside it; None where nothing was ever stored."""
     databases: dict[str, DB] = {}
     try:
-        for name, one in ((ASYNC_DATABASE, path.with_name(SECOND)), ("", path)):
-            if one.exists():
-                _open(one, name, databases)
+        for one in path.parent.glob("*.fs"):
+            if one != path:
+                _open(one, one.stem, databases)
+        _open(path, "", databases)
         yield databases.get("")
     finally:
         for db in databases.values():

@@ -187,6 +187,16 @@ def _put_back_security_manager(manager: Any) -> None:
         management.setSecurityManager(manager)
 
 
+def _request() -> Any:
+    module = _loaded("zope.globalrequest", "getRequest")
+    return None if module is None else module.getRequest()
+
+
+def _put_back_request(request: Any) -> None:
+    if _request() is not request:
+        sys.modules["zope.globalrequest"].setRequest(request)
+
+
 # of a process
 
 
@@ -243,6 +253,7 @@ OF_THREAD = (
     Surrounding("site", _site, _put_back_site),
     Surrounding("interaction of zope.security", _interaction, _put_back_interaction),
     Surrounding("AccessControl manager", _security_manager, _put_back_security_manager),
+    Surrounding("request", _request, _put_back_request),
 )
 OF_PROCESS = (
     TIMEOUT,

@@ -712,19 +712,15 @@ class IApplication(Interface):
 class IContextCapture(Interface):
     """A named utility of the global registry that says what puts are to remember of their caller.
 
-    An application in the worker finds it as ``IPartial.context``.
+    An application in the worker finds it as ``IPartial.context``.  A utility may have a method
+    ``of_call(partial)`` besides, which returns what is to be remembered of one call, in the same
+    form: called for each item of a put before its arguments are kept, which it may replace.
     """
 
     def __call__():
         """Return names and plain JSON values, ``{"user": "bob"}``; None: nothing.
 
         All of them are below 4 kB, as JSON: else the put raises UnstorableError.
-        """
-
-    def of_call(partial):
-        """Return what is to be remembered of one call that is put, in the same form.  Optional.
-
-        Called for each item of a put whose caller is remembered, before its arguments are kept.
         """
 
 

@@ -117,11 +117,12 @@ ASYNC_DATABASE = "zc.async"
 class IPackage(Interface):
     """The package ``zcasync``: what applications call, and their jobs."""
 
-    def configure():
+    def configure(registry=None):
         """Register the adapters, once for each process; never replaces the application's.
 
         That is in the global registry, where zcasync looks for adapters: in no local site, which
-        would have to be the current one of each process that puts or runs calls.
+        would have to be the current one of each process that puts or runs calls.  ``registry``: in
+        this one, where the code of an application looks them up in its own.
         """
 
     def open(home=None):

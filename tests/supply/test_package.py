@@ -115,7 +115,10 @@ def test_changes_are_those_of_the_version() -> None:
 
 def test_what_is_imported_is_named_among_the_dependencies() -> None:
     known = packages_distributions()
-    named = {canonicalize_name(Requirement(one).name) for one in PROJECT["dependencies"]}
+    extras = PROJECT["optional-dependencies"]
+    # Rooms that only their applications need.
+    wanted = [*PROJECT["dependencies"], *extras["zope"], *extras["pyramid"]]
+    named = {canonicalize_name(Requirement(one).name) for one in wanted}
     # Packages of zope and zc share their first name; pytest loads the plugin that imports it.
     own = {"zcasync", "pytest"}
 

@@ -15,7 +15,7 @@ from ZODB.POSException import POSKeyError
 from ZODB.utils import load_current, z64
 
 from zcasync.audit.inspection import inspect
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.database.sync import connected
 from zcasync.datamanager import find
 from zcasync.instance.settings import ASYNC_DATABASE
@@ -75,7 +75,7 @@ def _open(path: Path, name: str, databases: dict[str, DB]) -> None:
     except POSKeyError:  # not even its root was stored
         storage.close()
     else:
-        DB(storage, database_name=name, databases=databases, class_factory=class_factory)
+        make_database(storage, database_name=name, databases=databases)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from zcasync.database.errors import NOT_COMMITTED
+from zcasync.database.errors import NOT_COMMITTED, is_given_up
+from zcasync.database.waiting import is_back_at_once
 from zcasync.errors import AbortedError, FencedError, MissingCode
 from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
@@ -71,10 +72,16 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     except BaseException as error:  # SystemExit too: what ends a job becomes its result
         mark(error, run.partial._p_jar)
         transactions.abort(error)
-        fault = Raised(Failure(error), at_commit=noted is not None)
+        given_up = is_given_up(error) and _is_back_at_once(run)
+        fault = Raised(Failure(error), at_commit=noted is not None, is_given_up=given_up)
         state.put_back()
         return replace(run, noted=noted, deferred=deferred).sound(), fault
     return _held(run, deferred), None
+
+
+def _is_back_at_once(run: Run) -> bool:
+    jar = run.partial._p_jar
+    return jar is not None and is_back_at_once(jar.db(), run.host.timing.sleep)
 
 
 def label_for(run: Run) -> JobLabel | None:

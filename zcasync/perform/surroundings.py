@@ -187,6 +187,18 @@ def _put_back_security_manager(manager: Any) -> None:
         management.setSecurityManager(manager)
 
 
+def _requests() -> list[Any]:
+    """Return the requests of Pyramid that are current in this thread, the innermost last."""
+    threadlocal = _loaded("pyramid.threadlocal", "manager")
+    return [] if threadlocal is None else list(threadlocal.manager.stack)
+
+
+def _put_back_requests(requests: list[Any]) -> None:
+    threadlocal = _loaded("pyramid.threadlocal", "manager")
+    if threadlocal is not None and threadlocal.manager.stack != requests:
+        threadlocal.manager.stack[:] = requests
+
+
 # of a process
 
 
@@ -243,6 +255,7 @@ OF_THREAD = (
     Surrounding("site", _site, _put_back_site),
     Surrounding("interaction of zope.security", _interaction, _put_back_interaction),
     Surrounding("AccessControl manager", _security_manager, _put_back_security_manager),
+    Surrounding("requests of Pyramid", _requests, _put_back_requests),
 )
 OF_PROCESS = (
     TIMEOUT,

@@ -7,19 +7,17 @@ transaction was begun explicitly or not, and whether it was rolled back to savep
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from zcasync.errors import FencedError, UnknownDatabase
 from zcasync.zeo.connections import has_changes, use_class_factory
+from zcasync.zeo.older import ClassFactory, Reads
 from zcasync.zeo.storage_errors import MarksStorageErrors
 from zcasync.zeo.storage_fence import StorageFence, active, fenced_already
 
-ClassFactory = Callable[[Any, str, str], Any]
 
-
-class Fenced(MarksStorageErrors):
+class Fenced(Reads, MarksStorageErrors):
     """A mixin for a connection's class; its commits check the ``incarnation`` it is given.
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before

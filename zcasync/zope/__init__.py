@@ -9,6 +9,7 @@
     capture.py        what puts remember of the request in which they are made
     putting.py        put: a call of an object in its place
     protection.py     puts that are lost with their transaction, and told of
+    panel.py          the control panel, ``@@zcasync-jobs``; panel.zcml has it registered
 
 An application imports ``put`` from here, and names ``zcasync.zope:Application`` in the settings of
 its workers.  Zope is loaded when one of these is used, and not before.

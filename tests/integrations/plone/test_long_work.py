@@ -12,7 +12,7 @@ from zcasync.interfaces import COMPLETED
 from zcasync.testing.waiting import wait_until
 
 MEGABYTE = 2**20
-#: What a child may take more for it.  Its objects alone would be more than that.
+#: What a child may take more for it.
 MAY_GROW = 100 * MEGABYTE
 #: For the work, on a machine that has little time for it.
 SECONDS = 400.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.integrations.browser import Browser
 from tests.integrations.plone.conftest import Put
 from tests.integrations.servers import Site

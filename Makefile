@@ -21,7 +21,7 @@ HTML = build/html
 APPLICATIONS = zope6 zope5 plone pyramid
 TRIALS = $(APPLICATIONS:%=integrations-%)
 
-.PHONY: help install demo test integrations $(TRIALS) simulate chaos coverage check docs audit \
+.PHONY: help install demo test integrations $(TRIALS) matrix simulate chaos coverage check docs audit \
 	package sizes constraints house format bench figures pictures clean
 
 help:  ## List the targets
@@ -42,12 +42,27 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-$(APPLICATIONS:%=.venv-%/.installed): .venv-%/.installed: constraints/pip.txt constraints/%.txt setup.py
-	$(PYTHON) -m venv $(@D)
+# Of the tests that depend on ZODB and ZEO: with the oldest versions of all that zcasync needs, with
+# the newest that Zope 5 can have, and with the newest.
+MATRIX = .venv-oldest .venv-zope5 $(VENV)
+MATRIX_TESTS = tests/test_versions.py tests/job/test_field_types.py tests/salvage/test_sound.py \
+	$(wildcard tests/database/test_*.py) \
+	$(patsubst %,tests/zeo/test_%.py,client connections history older server upstream) \
+	$(patsubst %,tests/perform/test_%.py,claimed doubt escapes job_connection performer) \
+	$(patsubst %,tests/queues/test_%.py,claim lane order put) \
+	$(patsubst %,tests/processes/test_%.py,doubt fence group_commit plain_zeo thread_jobs undo \
+		versions zeo)
+
+.venv-%/.installed: constraints/pip.txt constraints/%.txt setup.py pyproject.toml
+	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip $(VERIFIED) constraints/pip.txt
 	$(@D)/bin/python -m pip $(VERIFIED) constraints/$*.txt
 	$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+matrix: $(MATRIX:%=%/.installed)  ## Tests with the oldest and the newest ZODB and ZEO, and those of Zope 5
+	for each in $(MATRIX); do \
+		$$each/bin/python -m pytest -n 2 --dist loadfile $(MATRIX_TESTS) || exit; done
 
 $(TRIALS): integrations-%: .venv-%/.installed
 	ZCASYNC_INTEGRATIONS=$(patsubst zope%,zope,$*) \
@@ -141,6 +156,8 @@ constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml;
 		--output-file constraints/bench.txt
 	$(COMPILE) pyproject.toml --extra docs --constraint constraints/dev.txt \
 		--output-file constraints/docs.txt
+	$(COMPILE) pyproject.toml --group oldest --resolution lowest-direct \
+		--output-file constraints/oldest.txt
 	set -e; for one in $(APPLICATIONS); do \
 		$(COMPILE) pyproject.toml --group $$one --output-file constraints/$$one.txt; done
 
@@ -162,4 +179,4 @@ pictures: $(STAMP)  ## Draw the pictures of the processes and of the states of a
 	$(BIN)/python docs/extensions/pictures.py docs
 
 clean:  ## Remove what make has made
-	rm -rf $(VENV) $(APPLICATIONS:%=.venv-%) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import psutil
 import pytest
@@ -49,6 +50,11 @@ __all__ = [
 
 #: A process that was told to end may take a moment.
 LEAVE_SECONDS = 10.0
+
+
+def pytest_report_header() -> str:
+    """The versions that decide what is tested: `make matrix` has several."""
+    return ", ".join(f"{name} {version(name)}" for name in ("ZODB", "ZEO", "Twisted"))
 
 
 # What commands print must not depend on the terminal that the tests were started from.

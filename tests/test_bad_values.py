@@ -19,7 +19,7 @@ import tests.support
 from tests.jobs import samples
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, Connect, Session
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.datamanager import Worker
 from zcasync.errors import MisplacedError, MissingCallable, MissingClass
 from zcasync.partial import Partial
@@ -138,13 +138,13 @@ class _Application:
             made = type(name, (base,), {"__module__": self.module.__name__, "go": lambda self: 1})
             setattr(self.module, name, made)
         self.storage = DemoStorage()
-        self.db = DB(self.storage, class_factory=class_factory)
+        self.db = make_database(self.storage)
         with_manager(self.db)
 
     def loses_its_classes(self) -> DB:
         """The database as a process of the later release sees it."""
         del self.module.Stored, self.module.Value
-        return DB(self.storage, class_factory=class_factory)
+        return make_database(self.storage)
 
 
 @pytest.fixture

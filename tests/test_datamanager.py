@@ -14,7 +14,7 @@ from tests.support.old_records import write_old_records
 from tests.support.sessions import Session
 from zcasync import Partial, put
 from zcasync import find as find_job
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.datamanager import RECORD_FORMAT, DataManager, find, install
 from zcasync.errors import ConfigurationError
 from zcasync.interfaces import ROOT_KEY, IDataManagerAvailableEvent
@@ -168,16 +168,16 @@ def old() -> Iterator[DB]:
     """A database that a development version before 0.1 has written."""
     storage = DemoStorage()
     write_old_records(storage)
-    made = DB(storage, class_factory=class_factory)
+    made = make_database(storage)
     yield made
     made.close()
 
 
-@pytest.mark.parametrize("options", [{"class_factory": class_factory}, {}], ids=["ours", "ZODB's"])
-def test_the_records_of_a_development_version_are_refused(options: Any) -> None:
+@pytest.mark.parametrize("open_db", [make_database, DB], ids=["ours", "ZODB's"])
+def test_the_records_of_a_development_version_are_refused(open_db: Any) -> None:
     storage = DemoStorage()
     write_old_records(storage)
-    made = DB(storage, **options)
+    made = open_db(storage)
     session = Session(made)
 
     for look in (find, install):

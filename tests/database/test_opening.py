@@ -22,7 +22,7 @@ from tests.support.sessions import ONE, Session
 from zcasync import Partial
 from zcasync.database import opening
 from zcasync.database.client import open_client, open_for_reading
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import class_factory, make_database
 from zcasync.database.opening import open_databases
 from zcasync.database.sync import catch_up, connected, manager_database
 from zcasync.datamanager import install
@@ -199,7 +199,7 @@ class Workshop:
             del broken.broken_cache[key]
 
     def open(self) -> Session:
-        return Session(DB(FileStorage(self._data), class_factory=class_factory))
+        return Session(make_database(FileStorage(self._data)))
 
     def close(self, session: Session) -> None:
         session.close()

@@ -61,12 +61,12 @@ class Browser:
             self._headers["Authorization"] = f"Basic {token}"
         self._opener = urllib.request.build_opener(_NoRedirects())
 
-    def get(self, path: str, **query: Any) -> Answer:
+    def get(self, path: str, /, **query: Any) -> Answer:
         """Return the answer to a GET; errors and redirections are answers, too."""
         words = f"?{urllib.parse.urlencode(query, doseq=True)}" if query else ""
         return self._ask(urllib.request.Request(f"{self.url}{path}{words}", headers=self._headers))
 
-    def post(self, path: str, **form: Any) -> Answer:
+    def post(self, path: str, /, **form: Any) -> Answer:
         """Return the answer to a form; values may be an Upload."""
         kind, body = _encoded(form)
         return self._ask(

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -42,8 +42,8 @@ CONFIG = """
 class DatabaseServer(Server):
     """A ZEO server with blobs in ``folder/blobs``, which tests may share."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, config=CONFIG)
+    def __init__(self, folder: Path, config: str = CONFIG) -> None:
+        super().__init__(folder, config=config)
 
     @property
     def blobs(self) -> Path:
@@ -66,14 +66,13 @@ class Site:
     """The web server of an application, at a loopback port of its own.
 
     ``command``: a program beside this Python and its arguments, with ``{port}`` in one of them or
-    in a file that is written with ``port``.  ``environment``: variables besides those here.
+    in a file that is written with ``port``.  ``environment``: its variables besides those here.
     """
 
     def __init__(
         self,
         folder: Path,
         command: Sequence[str],
-        environment: Mapping[str, str] | None = None,
         port: int | None = None,
     ) -> None:
         self.folder = folder
@@ -83,7 +82,7 @@ class Site:
             str(Path(sys.executable).with_name(program)),
             *(one.format(port=self.port) for one in arguments),
         ]
-        self._environment = environment or {}
+        self.environment: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -113,7 +112,7 @@ class Site:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self.folder,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

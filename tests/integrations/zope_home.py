@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.integrations.servers import DatabaseServer, Site
@@ -46,16 +48,20 @@ def include(home: Path, package: str, file: str | None = None) -> None:
     path.write_text(f'{before}  <include package="{package}"{named} />\n{end}{after}')
 
 
-def run_script(home: Path, script: str, *arguments: str) -> str:
+def run_script(home: Path, script: str, environment: Mapping[str, str] | None = None) -> str:
     """Run a script with ``app``, as ``zconsole run`` does; return what it has printed."""
     path = home / "script.py"
     path.write_text(script)
-    return run("zconsole", "run", home / "etc" / "zope.conf", path, *arguments)
+    return run("zconsole", "run", home / "etc" / "zope.conf", path, environment=environment)
 
 
-def run(program: str, *arguments: str | Path) -> str:
-    """Run a program of this environment; return its output, which is in the error, too."""
+def run(program: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> str:
+    """Run a program of this environment; return its output, which is in the error, too.
+
+    ``environment``: its variables besides those here.
+    """
     command = [str(Path(sys.executable).with_name(program)), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    variables = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout

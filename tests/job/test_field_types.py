@@ -7,7 +7,6 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from ZODB.POSException import StateLoadError
 
 from tests.support.scenes import end, put, serve
 from tests.support.sessions import Session
@@ -16,6 +15,7 @@ from zcasync.errors import DamagedRecord
 from zcasync.job.broken import broken
 from zcasync.job.field_types import require_types
 from zcasync.job.record import PartialRecord
+from zcasync.zeo.older import StateLoadError
 
 
 class Text(str):

@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 )
 from persistent import Persistent
 from twisted.python.failure import Failure
-from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import ConflictError
 
@@ -32,7 +31,7 @@ from tests.support.actors import Actor, stop_here
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, Session
 from zcasync import Partial
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.errors import BadStateError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
@@ -87,7 +86,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.db = DB(DemoStorage(), class_factory=class_factory, pool_size=100)
+        self.db = make_database(DemoStorage(), pool_size=100)
         with_manager(self.db)
         self.reader = Session(self.db)
         self.actors: list[Actor] = []

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 
 from tests.support import scenes
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, THREE, TWO, Session
 from zcasync import Partial
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
 from zcasync.queues.client_lane import CLIENT_LANES, ClientLane, own_lane, tally_lane
@@ -66,7 +65,7 @@ class Stage:
     """
 
     def __init__(self) -> None:
-        self.db = DB(DemoStorage(), class_factory=class_factory)
+        self.db = make_database(DemoStorage())
         with_manager(self.db)
         self.oids: dict[str, bytes] = {}
         # Stays open, because its lane goes with its connection to who opens the next one.

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from ZEO.Exceptions import ClientDisconnected
+from ZODB.POSException import ConflictError
 
 from tests.jobs import samples
 from tests.jobs.samples import Demo
@@ -15,12 +17,18 @@ from tests.support import scenes
 from tests.support.job_threads import CALLS, Bench, defer
 from tests.support.sessions import Connect, Session
 from zcasync import Partial
-from zcasync.errors import AbortedError
+from zcasync.database import waiting
+from zcasync.errors import AbortedError, UnstorableError
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.performer import Performer
 from zcasync.protocol.outcomes import Ending
+from zcasync.retry.attempts import Attempts, Timing
+from zcasync.retry.decision import MOST_GIVEN_UP
+from zcasync.retry.fault import Raised
+from zcasync.retry.stock import RetryCommonForever
 from zcasync.testing import FakeReactor
 from zcasync.testing.engine import inline_reactor_jobs
+from zcasync.zeo.storage_errors import MARK
 
 
 async def coroutine() -> Any:
@@ -242,3 +250,38 @@ def test_an_own_start_in_doubt_is_no_other_process(session: Session) -> None:
     Performer(lambda error: None).perform(partial)
 
     assert (partial.result, demo.counter) == (1, 1)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_commit_that_the_server_gives_up_each_time_ends_the_call(
+    bench: Bench, batch: bool
+) -> None:
+    [partial] = bench.claim(bench.account.add, batch=batch)
+    bench.storage.losses = ["before"] * (MOST_GIVEN_UP + batch)  # alone after the group's
+    bench.run([partial])
+    assert partial.result.check(UnstorableError)
+    assert partial.result.evidence["times"] == MOST_GIVEN_UP
+    assert bench.account.value == 0
+
+
+def test_an_outage_of_any_length_costs_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "BACK_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "are_connected", lambda db: False)
+    [partial] = bench.claim(bench.account.add, batch=False)
+    bench.storage.losses = ["before"] * 5 * MOST_GIVEN_UP
+    bench.run([partial])
+    assert (partial.result, partial.attempts) == (1, 1)
+
+
+def test_only_commits_that_are_given_up_in_a_row_count() -> None:
+    attempts = Attempts(Partial(samples.nothing), RetryCommonForever(None), Timing())
+    lost = ClientDisconnected("given up")
+    setattr(lost, MARK, True)
+    for _ in range(3):
+        attempts.failed(Raised(Failure(lost), at_commit=True, is_given_up=True))
+    attempts.failed(Raised(Failure(lost)))  # an outage in between: nothing is known by that
+    assert attempts.given_up == 3
+    attempts.failed(Raised(Failure(ConflictError()), at_commit=True))
+    assert attempts.given_up == 0

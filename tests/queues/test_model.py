@@ -16,7 +16,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 from ZODB.POSException import ConflictError
 
@@ -24,7 +23,7 @@ from tests.jobs import samples
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, clock
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.interfaces import PENDING
 
 workers = st.sampled_from([ONE, TWO, THREE])
@@ -48,7 +47,7 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.clock = FakeClock()
         clock.set_source(self.clock)
-        self.db = DB(DemoStorage(), class_factory=class_factory)
+        self.db = make_database(DemoStorage())
         with_manager(self.db)
         self.sessions = [Session(self.db) for _ in range(4)]
         self.reader = Session(self.db)

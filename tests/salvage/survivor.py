@@ -20,7 +20,7 @@ from tests.support.damage import DAMAGES, Damage, overwrite
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, Session
 from zcasync.cli.main import execute
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.instance.settings import Settings
 from zcasync.job.broken import broken
 from zcasync.job.ids import hex_oid
@@ -69,7 +69,7 @@ class Home:
 
     def open(self) -> DB:
         """The database, to write."""
-        return DB(FileStorage(os.fspath(self.file)), class_factory=class_factory)
+        return make_database(FileStorage(os.fspath(self.file)))
 
     def records(self) -> dict[str, list[bytes]]:
         """The oids of all records, by the names of their classes."""

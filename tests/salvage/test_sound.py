@@ -6,7 +6,6 @@ import datetime
 from typing import Any
 
 import pytest
-from ZODB.POSException import StateLoadError
 
 from tests.jobs import samples
 from tests.support.sessions import ONE, TWO, Session
@@ -15,6 +14,7 @@ from zcasync.job import loadable
 from zcasync.job.aside import Missing
 from zcasync.queues.lane import Lane
 from zcasync.salvage.salvage import salvage
+from zcasync.zeo.older import StateLoadError
 
 LATER = datetime.timedelta(hours=1)
 

@@ -16,6 +16,7 @@ from tests.support.sessions import Session
 from zcasync.database.missing_classes import class_factory as find_class
 from zcasync.datamanager import install
 from zcasync.interfaces import ASYNC_DATABASE
+from zcasync.zeo.older import Database
 
 #: Of the databases: the main one, and the one of the data manager where it is apart.
 NAMES = ("main", ASYNC_DATABASE)
@@ -52,7 +53,7 @@ def class_factory(connection: Any, module: str, name: str) -> Any:
     return _named(module, name)
 
 
-class ProcessDB(DB):  # type: ignore[misc]
+class ProcessDB(Database):
     """Does without the transaction that looks for the root: it is there."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.supply.constraints import ROOT, Pin, parsed, pins
+from zcasync.versions import SUPPORTED, Version, numbers_of
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN_TIME = PROJECT["project"]["dependencies"]
@@ -54,6 +55,16 @@ def test_all_that_is_asked_for_is_pinned(name: str) -> None:
 )
 def test_what_is_installed_together_has_the_same_files(part: str, whole: str) -> None:
     assert set(pins(part)) - set(pins(whole)) == set()
+
+
+def test_the_matrix_has_the_oldest_and_the_newest_that_are_supported() -> None:
+    def versions(name: str) -> dict[str, Version]:
+        return {pin.name: numbers_of(pin.version) for pin in pins(name)}
+
+    oldest, newest, zope5 = map(versions, ["oldest.txt", "dev.txt", "zope5.txt"])
+    for name, ends in SUPPORTED.items():
+        assert (oldest[name.lower()], newest[name.lower()]) == ends
+    assert (zope5["zope"], zope5["zodb"]) == ((5, 13), (6, 2))
 
 
 @pytest.mark.parametrize("name", ["bench.txt", "docs.txt"])

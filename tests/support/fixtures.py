@@ -23,7 +23,7 @@ from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import clock
 from zcasync.child import batches
 from zcasync.database import waiting
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.datamanager import install
 from zcasync.instance.home import Home
 
@@ -31,7 +31,7 @@ from zcasync.instance.home import Home
 @pytest.fixture
 def db() -> Iterator[DB]:
     """A database in memory, with a data manager."""
-    made = DB(DemoStorage(), class_factory=class_factory)
+    made = make_database(DemoStorage())
     with_manager(made)
     yield made
     made.close()
@@ -40,7 +40,7 @@ def db() -> Iterator[DB]:
 @pytest.fixture
 def file_db(tmp_path: Path) -> Iterator[DB]:
     """The same in a file."""
-    made = DB(FileStorage(str(tmp_path / "Data.fs")), class_factory=class_factory)
+    made = make_database(FileStorage(str(tmp_path / "Data.fs")))
     with_manager(made)
     yield made
     made.close()

@@ -19,7 +19,6 @@ from tests.support.instance import ROOT
 from zcasync.testing.waiting import wait_until
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.client_options import (
-    cache_file,
     client_of,
     has_certificates,
     open_client,
@@ -32,8 +31,7 @@ NOT_TOLD = {
     "addr": "",
     "storage": "",
     "wait": "how long a process waits at its start is its own matter",
-    "cache": "a file of one process",
-    "client": "a part of its name",
+    "client": "a part of the name of the cache",
     "var": "its folder",
     "ssl": "known to the process that has loaded its certificates",
     "ssl_server_hostname": "goes with them",
@@ -49,6 +47,7 @@ NOT_TOLD = {
 }
 #: A value for each of the others, not its default.
 TOLD: dict[str, Any] = {
+    "cache": "{folder}/front.zec",
     "cache_size": 3_000_000,
     "name": "front",
     "wait_timeout": 17,
@@ -81,7 +80,8 @@ def test_each_option_of_a_client_is_told_or_has_a_reason() -> None:
 @pytest.mark.parametrize("access", ["read_only", "read_only_fallback"])
 def test_a_client_is_made_with_the_options_of_another_one(folder: Path, access: str) -> None:
     told = {name: value for name, value in TOLD.items() if name != "read_only"} | {access: True}
-    told["blob_dir"] = told["blob_dir"].format(folder=folder)
+    for name in ("blob_dir", "cache"):
+        told[name] = told[name].format(folder=folder)
     there = ClientStorage(("127.0.0.1", 1), storage="two", wait=False, **told)
     try:
         options = json.loads(json.dumps(options_of(there)))
@@ -89,7 +89,7 @@ def test_a_client_is_made_with_the_options_of_another_one(folder: Path, access: 
         made = open_client([("127.0.0.1", 1)], "two", options)
         try:
             assert type(made) is PipelinedClientStorage
-            assert options_of(made) == told
+            assert options_of(made) == told | {"cache": f"{folder}/front.2.zec"}
         finally:
             made.close()
     finally:
@@ -100,7 +100,7 @@ def test_a_client_without_options_has_those_of_zeo(folder: Path) -> None:
     there = ClientStorage(("127.0.0.1", 1), wait=False)
     try:
         assert options_of(there) == {"cache_size": 20 * 1024**2, "wait_timeout": 30}
-        assert (cache_file(there), has_certificates(there)) == (None, False)
+        assert not has_certificates(there)
     finally:
         there.close()
 
@@ -114,7 +114,7 @@ def test_secrets_are_not_told(folder: Path) -> None:
     try:
         assert "hush" not in json.dumps(options_of(there))
         assert has_certificates(there)
-        assert cache_file(there) == f"{folder}/front-1.zec"
+        assert options_of(there)["cache"] == f"{folder}/front-1.zec"
     finally:
         there.close()
 

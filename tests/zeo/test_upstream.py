@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from persistent import Persistent
 import zcasync
 from tests.supply.constraints import pins
 from tests.support.instance import ROOT
+from zcasync.versions import SUPPORTED, numbers_of
 from zcasync.zeo import upstream
-from zcasync.zeo.upstream import CHECKED, NAMES, problems, set_by, unchecked
+from zcasync.zeo.upstream import BEFORE, CHECKED, NAMES
+from zcasync.zeo.upstream_problems import listed, problems, set_by, unchecked
 
 FOLDER = ROOT / "zcasync" / "zeo"
 #: Where the private names are that nobody else may use.
@@ -39,7 +42,7 @@ WATCHED = (
 )
 #: Of our own records, which have them by chance too.
 OURS = {"_args", "_call", "_ended", "_result", "_size"}
-LISTED = {name for names in NAMES.values() for name in names}
+LISTED = {name for table in (NAMES, *BEFORE.values()) for names in table.values() for name in names}
 
 
 def is_private(name: str) -> bool:
@@ -84,9 +87,29 @@ def test_the_versions_of_the_constraints_were_checked() -> None:
 
 
 def test_a_version_that_was_not_checked_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(upstream.CHECKED, "ZEO", ("5.4",))
+    monkeypatch.setitem(upstream.CHECKED, "ZEO", ("5.3",))
     [line] = unchecked()
-    assert line.startswith("ZEO 6")
+    assert line.startswith("ZEO ")
+
+
+def test_the_oldest_and_the_newest_that_are_supported_were_checked() -> None:
+    ends = {name: (numbers_of(seen[0]), numbers_of(seen[-1])) for name, seen in CHECKED.items()}
+    assert {name: ends[name] for name in SUPPORTED} == SUPPORTED
+
+
+def test_what_only_older_versions_have_is_asked_of_these_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thread, futures = "ZEO.asyncio.client:ClientThread", "ZEO.asyncio.futures"
+    monkeypatch.setattr(metadata, "version", lambda package: "5.4.1")
+    older = listed()
+    monkeypatch.setattr(metadata, "version", lambda package: "6.0")
+    newer = listed()
+    assert "credentials" in str(older[thread]["__init__"])
+    assert "credentials" not in str(newer[thread]["__init__"])
+    assert "_GenReturn" in older[futures]
+    assert futures not in newer
+    assert older.keys() > newer.keys() == NAMES.keys()
 
 
 @pytest.mark.parametrize(

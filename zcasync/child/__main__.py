@@ -16,6 +16,7 @@ from zcasync.protocol import lifeline
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.output_marks import new_mark
 from zcasync.registry import configure
+from zcasync.versions import why_unsupported
 
 TO_CHILD_FD = 3
 FROM_CHILD_FD = 4
@@ -32,6 +33,9 @@ def main() -> None:
     lifeline.leave_with_parent(spec.parent, pipe, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
     streams.report_crashes()
+    unsupported = why_unsupported()
+    if unsupported is not None:
+        sys.exit(unsupported)
     say_it_once()
     configure()  # a job's module that registers its own adapters is imported later, and wins
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ZODB.POSException import StateLoadError
-
 from zcasync.application.setup import SetUp
 from zcasync.child.batches import JobBatch, ending_of
 from zcasync.child.isolation import Isolation, NoIsolation, NotFresh
@@ -27,6 +25,7 @@ from zcasync.perform.reach import load_reach, try_value
 from zcasync.perform.transactions import abort
 from zcasync.protocol.outcomes import Completion, Ended, Ending
 from zcasync.retry.attempts import Timing
+from zcasync.zeo.older import StateLoadError
 from zcasync.zeo.storage_errors import mark
 
 

@@ -112,11 +112,16 @@ def _judged(
 
     Of a home that others could have written nothing is read.
     """
-    from zcasync.database.opening import doubts
     from zcasync.errors import ConfigurationError
     from zcasync.instance.settings import Configuration, Settings, load
+    from zcasync.versions import why_unsupported
 
     configuration = Configuration(Settings())
+    unsupported = why_unsupported()
+    if unsupported is not None:  # the rest cannot even be loaded, perhaps
+        return configuration, [unsupported], []
+    from zcasync.database.opening import doubts
+
     problems, warnings = home.trust_problems(), home.trust_warnings()
     if problems:
         return configuration, problems, warnings

@@ -55,9 +55,8 @@ def require_quick(home: Home, seconds: float) -> None:
 def open_file_to_write(home: Home) -> Any:
     """Open the home's file, which no server may have open.  Raises Refusal where another has it."""
     from zc.lockfile import LockError
-    from ZODB import DB
 
-    from zcasync.database.missing_classes import class_factory
+    from zcasync.database.missing_classes import make_database
     from zcasync.database.packing import open_file
 
     try:
@@ -68,4 +67,4 @@ def open_file_to_write(home: Home) -> Any:
             EXIT_AWAY,
             "give the command again",
         ) from error
-    return DB(storage, class_factory=class_factory)
+    return make_database(storage)

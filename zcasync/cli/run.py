@@ -79,6 +79,9 @@ def run(
 
     Raises ConfigurationError, AlreadyServed or any other error that ended it.
     """
+    from zcasync.versions import require_supported
+
+    require_supported()  # before what needs them is loaded
     from twisted.internet import reactor as installed
 
     from zcasync.cli.output import print_line

@@ -12,7 +12,7 @@ from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import FileStorageError
 from ZODB.POSException import ReadOnlyError
 
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.database.opening import open_databases
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
@@ -118,7 +118,7 @@ def open_file_for_reading(home: Home) -> DB:
             f"{home.data_fs} is no file storage: {type(error).__name__}; put a backup in its place"
         ) from error
     try:
-        return DB(storage, class_factory=class_factory)
+        return make_database(storage)
     except ReadOnlyError as error:
         storage.close()
         raise not_running(home) from error

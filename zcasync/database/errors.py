@@ -10,7 +10,7 @@ from ZODB.POSException import ConflictError, POSError, StorageError
 
 from zcasync.errors import HistoryChanged
 from zcasync.zeo.full_disk import REASONS
-from zcasync.zeo.storage_errors import is_marked
+from zcasync.zeo.storage_errors import is_marked, is_of_commit
 
 #: The errors of a commit that the storage cannot take now: others were first, it is away, full.
 NOT_COMMITTED = (TransientError, StorageError, OSError)
@@ -38,6 +38,11 @@ def is_lost_by_storage(error: BaseException | None) -> bool:
     if not isinstance(error, OSError) or isinstance(error, ConnectionError | TimeoutError):
         return True
     return error.errno in REASONS  # another one is about a file of the call's own, a blob's
+
+
+def is_given_up(error: BaseException | None) -> bool:
+    """Return whether a server was lost in a commit: it has ended, or has given up that commit."""
+    return isinstance(error, ClientStorageError) and is_of_commit(error)
 
 
 def give_up(error: BaseException) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ZODB import DB
 
 from zcasync.errors import ConfigurationError
-from zcasync.zeo.client_options import cache_file, client_of, has_certificates, options_of
+from zcasync.zeo.client_options import client_of, has_certificates, options_of
 from zcasync.zeo.sections import server_address
 
 
@@ -37,17 +37,6 @@ def why_not(db: DB) -> str | None:
             "its client are known to this process only"
         )
     return None
-
-
-def not_inherited(db: DB) -> list[str]:
-    """Return which options another process has differently, a sentence each."""
-    found = [(one, cache_file(one.storage)) for one in db.databases.values()]
-    return [
-        f"the cache of database {one.database_name!r} in {path} is for this process alone: each "
-        "child has a temporary one of the same size"
-        for one, path in found
-        if path is not None
-    ]
 
 
 def _described(db: DB) -> list[Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copyreg
 from typing import Any
 
-from ZODB import broken
+from ZODB import DB, broken
 
 from zcasync.errors import FOREIGN_CODE
 from zcasync.unpublished import Unpublished
 from zcasync.zeo.bulk_load import require_imported
+from zcasync.zeo.older import Database
 
 
 def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
@@ -27,6 +28,11 @@ def class_factory(connection: Any, modulename: str, globalname: str) -> Any:
             made = Named(globalname, (StandIn,), {"__module__": modulename})
             broken.broken_cache[key] = made
         return broken.broken_cache[key]
+
+
+def make_database(storage: Any, **options: Any) -> DB:
+    """Return a database whose missing classes have stand-ins; ``options``: those of ZODB's DB."""
+    return Database(storage, class_factory=class_factory, **options)
 
 
 class Named(type):

@@ -16,7 +16,7 @@ from ZODB.POSException import ConflictError
 
 from zcasync.allowed import allow_only
 from zcasync.database.commit_once import OwnTransactions, commit_once
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import class_factory, make_database
 from zcasync.database.sync import mark_main
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
@@ -30,6 +30,7 @@ from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
 from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
+from zcasync.zeo.older import open_section
 from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
 from zcasync.zeo.sections import (
@@ -55,7 +56,7 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
     if configuration.is_embedded:
         storage = _client(home, timeout)
         try:
-            db = _first_of_several(lambda: DB(storage, class_factory=class_factory), timeout)
+            db = _first_of_several(lambda: make_database(storage), timeout)
         except ClientDisconnected as error:
             storage.close()
             raise StorageAway(f"the database server does not answer: {error}") from error
@@ -160,13 +161,8 @@ def open_servers(servers: dict[str, Any], timeout: float, main: str | None = Non
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}: {error}") from error
-        DB(
-            with_blobs(client, given),
-            database_name=name,
-            databases=databases,
-            class_factory=class_factory,
-            **of_db,
-        )
+        blobs = with_blobs(client, given)
+        make_database(blobs, database_name=name, databases=databases, **of_db)
     if main is None:
         main = next(name for name in databases if name != ASYNC_DATABASE)
     mark_main(databases[main])
@@ -177,8 +173,6 @@ def _from_factories(configuration: Configuration, timeout: float) -> DB:
     databases: dict[str, DB] = {}
     main = configuration.main_database
     for factory in configuration.databases:
-        if factory.config.class_factory is None:
-            factory.config.class_factory = class_factory
         try:
             opened = _first_of_several(partial(_open_one, factory, databases, timeout), timeout)
         except ClientDisconnected as error:
@@ -201,7 +195,7 @@ def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:
     before, section = dict(databases), factory.config.storage
     try:
         factory.config.storage = _Opened(_open_storage(section, timeout))
-        return factory.open(databases)  # type: ignore[no-any-return]
+        return open_section(factory, databases, class_factory)
     except (ConflictError, ClientDisconnected):  # the storage is closed, but still registered
         databases.clear()
         databases.update(before)

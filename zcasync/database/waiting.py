@@ -9,10 +9,14 @@ from typing import Any
 from zcasync import clock
 from zcasync.database.errors import NOT_COMMITTED
 from zcasync.database.sync import catch_up, catch_up_all
+from zcasync.zeo.connections import are_connected
 
 #: The pauses grow by STEP, seconds: 0.1, 0.2 ... up to LONGEST_PAUSE.
 STEP = 0.1
 LONGEST_PAUSE = 5.0
+#: A server that only the connection was lost to is there again within this time, seconds.
+BACK_SECONDS = 0.4
+BACK_LOOKS = 20
 
 #: Told of a wait: what the storage raised last, since when (microseconds since 1970) it raises
 #: something, and how often it has; None instead of the error: it answers.
@@ -71,6 +75,18 @@ class StorageWait:
         if self._pause:
             self._pause = 0.0
             self._said("the database works again")
+
+
+def is_back_at_once(db: Any, sleep: Callable[[float], None]) -> bool:
+    """Return whether a database that has just lost its servers has them again in no time.
+
+    Then they were there all the while.  A server that has ended takes longer to begin anew.
+    """
+    for _ in range(BACK_LOOKS):
+        if are_connected(db):
+            return True
+        sleep(BACK_SECONDS / BACK_LOOKS)
+    return are_connected(db)
 
 
 class LimitedWait:

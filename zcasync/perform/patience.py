@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from transaction.interfaces import TransientError
-from ZODB.POSException import POSKeyError, StateLoadError, StorageError
+from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync.database.errors import NOT_COMMITTED, is_lost_by_storage
 from zcasync.database.sync import catch_up_all
+from zcasync.zeo.older import StateLoadError
 
 #: The errors that may pass by themselves, with a record that comes for instance.
 MAY_PASS = (TransientError, StorageError, POSKeyError, StateLoadError)

@@ -8,6 +8,7 @@
     databases.py     the databases that ``zodbconn.uri`` names, for whoever opens them
     zodbconn.py      pyramid_zodbconn in a worker: the databases that are open there already
     job_request.py   the request in which a job runs, and its end
+    panel.py         the control panel, ``config.include("zcasync.pyramid.panel")``
     policy.py        the security policy of a worker: the user is the one who has put the job
 
 ``application zcasync.pyramid:Application etc/production.ini`` in ``etc/zcasync.conf`` sets the

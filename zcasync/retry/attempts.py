@@ -52,6 +52,7 @@ class Attempts:
         self._interruptions = partial.interruptions
         self._conflicts = partial.conflicts
         self._exceptions = partial.exceptions
+        self.given_up = 0  # commits in a row that the server has given up
         self._moment = partial.started_at or clock.now()
         self._is_open = True  # one has begun and not failed
         # And another one follows; no more of them than a history keeps.
@@ -70,6 +71,7 @@ class Attempts:
 
     def failed(self, fault: Raised) -> RetryDecision | None:
         """Count a failed attempt and ask the policy; return its decision, None: no further one."""
+        self._count_given_up(fault)
         if not fault.is_storage_lost:
             self._is_open = False
             if fault.failure.check(TransientError):
@@ -83,6 +85,12 @@ class Attempts:
         counts = Counts(self._conflicts, self._interruptions, self._exceptions, self._spent)
         answer, self._problem = ask(self.policy, question, fault.failure, counts)
         return answer
+
+    def _count_given_up(self, fault: Raised) -> None:
+        if fault.is_given_up:
+            self.given_up += 1
+        elif not fault.is_storage_lost:
+            self.given_up = 0
 
     def keep(self, fault: Raised) -> None:
         """Keep the failed attempt, which another one follows, for the history of the call.

@@ -17,6 +17,7 @@ from zcasync.errors import (
     JobCrashed,
     JobInterrupted,
     MissingPolicy,
+    UnstorableError,
 )
 from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
@@ -25,6 +26,9 @@ from zcasync.retry.attempts import Attempts
 from zcasync.retry.fault import Absent, Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
 from zcasync.retry.policy import RetryDecision, ask, is_foreign, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
+
+#: So many commits in a row the server may give up, while it is there, before the call ends.
+MOST_GIVEN_UP = 5
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ def _after_exception(partial: PartialRecord, fault: Raised, attempts: Attempts |
     if attempts is None:
         return End(sanitize(fault.failure))
     again = attempts.failed(fault)
+    if attempts.given_up >= MOST_GIVEN_UP:
+        return End(_given_up(fault, attempts.given_up))
     if again is not None and fault.repeat != Repeat.NOWHERE:
         is_later = again.at is not None or fault.repeat == Repeat.IN_THE_QUEUE
         if is_later and can_wait(partial):
@@ -110,6 +116,18 @@ def _after_exception(partial: PartialRecord, fault: Raised, attempts: Attempts |
                 attempts.keep(fault)
             return Now(again.at)
     return End(sanitize(fault.failure, **attempts.evidence(fault.error)))
+
+
+def _given_up(fault: Raised, times: int) -> StoredFailure:
+    """Return the result of a call whose commit the server gives up again and again."""
+    error = UnstorableError(
+        f"the database server has given up the commit of this call {times} times in a row, though "
+        "it was there all the while, and other writers have waited for it: it does so when its "
+        "transaction-timeout passes between vote and finish.  Look at its log, and for a "
+        "participant of the transaction that takes long to vote"
+    )
+    error.__cause__ = fault.error
+    return from_exception(error, times=times)
 
 
 def _after_death(partial: PartialRecord, fault: Died) -> Decision:

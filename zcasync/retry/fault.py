@@ -31,11 +31,15 @@ class Repeat(Enum):
 
 @dataclass(frozen=True)
 class Raised:
-    """An exception of the call, or of its commit."""
+    """An exception of the call, or of its commit.
+
+    ``is_given_up``: the server has given up that commit, and was there all the while.
+    """
 
     failure: Failure
     at_commit: bool = False
     repeat: Repeat = Repeat.HERE
+    is_given_up: bool = False
 
     @property
     def error(self) -> BaseException:

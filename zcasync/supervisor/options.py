@@ -18,6 +18,7 @@ from zcasync.instance.settings import Configuration, load
 from zcasync.supervisor.logs import escape_all
 from zcasync.supervisor.service import Supervisor
 from zcasync.text import printable_lines
+from zcasync.versions import require_supported
 
 
 class Options(usage.Options):  # type: ignore[misc]
@@ -41,6 +42,7 @@ class Options(usage.Options):  # type: ignore[misc]
         self.home_found = Home.find(self["home"])
         self.config_path = None if self["config"] is None else Path(self["config"]).absolute()
         try:
+            require_supported()
             self.configuration = load(
                 self.home_found, self.config_path, self["application"]
             ).with_settings(children=self["children"], grace_period=self["grace-period"])

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 import transaction
 import twisted.internet
-from ZODB import DB
 from ZODB.DemoStorage import DemoStorage
 
 import zcasync
-from zcasync.database.missing_classes import class_factory
+from zcasync.database.missing_classes import make_database
 from zcasync.datamanager import DataManager, install
 from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.story import Story
@@ -31,7 +30,7 @@ from zcasync.testing.supervisor import Supervisor
 @pytest.fixture
 def zcasync_db() -> Iterator[Any]:
     """Provide a fresh ``ZODB.DB`` in memory.  Override it to give the others another database."""
-    db = DB(DemoStorage(), class_factory=class_factory)
+    db = make_database(DemoStorage())
     yield db
     db.close()
 

@@ -19,6 +19,7 @@ from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.twisted_engine.inherited import InheritedDatabases
 from zcasync.twisted_engine.parts import parts_of
+from zcasync.versions import require_supported
 
 
 def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = False) -> EngineKeeper:
@@ -28,8 +29,10 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     Children open the databases that this file names, else those of the ZEO servers that ``db`` and
     its companions are clients of, with the same options; ``in_process``: there are none, thread
     jobs run in threads of this process.  Raises ConfigurationError where children could open no
-    database, or for a file that cannot be used.
+    database, for a file that cannot be used, and for versions of ZODB and ZEO that are not
+    supported.
     """
+    require_supported()
     home = Home.find()
     configuration = load(home)
     settings, watch = configuration.settings, Watch()

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from zcasync.database.inherited import not_inherited, servers_of, why_not
+from zcasync.database.inherited import servers_of, why_not
 from zcasync.database.sync import main_database
 from zcasync.errors import ConfigurationError
 
@@ -31,8 +31,6 @@ class InheritedDatabases:
                 [f"{problem}; {self._remedy}" for problem in error.problems]
             ) from None
         self._seen = set(self._servers)
-        for line in not_inherited(db):
-            log.info("{line}", line=line)
 
     @property
     def main(self) -> str:

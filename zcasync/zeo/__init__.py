@@ -14,7 +14,8 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``second_clients``: no other client of a job's storage takes part in its transaction
 - ``labels``: what commits say of the job that they are made for
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
-  configuration; ``blobs``: its place for blobs; ``client_options``: from another one's
+  configuration; ``blobs``: its place for blobs; ``client_cache``: the file of its cache;
+  ``client_options``: those of another one
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -P -m zcasync.zeo``
 - ``client_connections``: the time and the bytes that a client has to register
@@ -35,6 +36,7 @@ Objects are loaded, and their connections are notified of what others commit:
 
 - ``bulk_load``: many records with one request, also before they are needed
 - ``invalidations``: listening to what commits write; ``hearing``: a thread that waits for it
+- ``aside``: connections of an application's database that the application never gets
 - ``connections``: the rest of what connections, their pools and their views know
 - ``refill``: records that cannot be loaded, and are to be written anew
 
@@ -46,5 +48,6 @@ Transactions are shared:
 - ``storage_errors``: the errors that a storage has raised, and nobody else in the transaction
 
 And ``upstream`` lists every name of ZEO and ZODB that these files depend on, with the versions that
-were checked.
+were checked; ``upstream_problems`` compares it with what is installed.  ``older`` makes up for what
+older versions lack, and nothing else here asks for a version.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import ZEO.runzeo
 import ZEO.StorageServer
 
 from zcasync.certificates import load_schema
+from zcasync.versions import why_unsupported
 from zcasync.zeo.conflict_resolution import resolve_only
 from zcasync.zeo.server import Server, keep_logs_in_memory
 
@@ -53,7 +55,10 @@ class Options(ZEO.runzeo.ZEOOptions):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Be ``runzeo``, with the repairs."""
+    """Be ``runzeo``, with the repairs; refuse versions of ZEO and ZODB that are not supported."""
+    unsupported = why_unsupported()
+    if unsupported is not None:
+        sys.exit(unsupported)
     keep_logs_in_memory()
     ZEO.StorageServer.StorageServer = Server
     ZEO.runzeo.ZEOOptions = Options

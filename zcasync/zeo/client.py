@@ -16,12 +16,14 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from zc.lockfile import LockError
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ReadOnlyError, StorageTransactionError
 
 from zcasync.errors import BadStateError, HistoryChanged
 from zcasync.zeo.blobs import NeedsBlobDir, blobs_removed
+from zcasync.zeo.client_cache import cache_files
 from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
@@ -57,7 +59,10 @@ class PipelinedClientStorage(NeedsBlobDir, IdsOfThisServer, ClientStorage):  # t
         self, *args: Any, locate: Locate | None = None, owner: int | None = None, **options: Any
     ) -> None:
         factory = functools.partial(CheckingThread, locate=locate, owner=owner)
-        super().__init__(*args, **{"_client_factory": factory, **options})
+        for cache in cache_files(options):
+            with contextlib.suppress(LockError):  # another process has the file: the next one
+                super().__init__(*args, **{"_client_factory": factory, **options, **cache})
+                break
         self._waiting: list[Message] = []
         self._bytes = 0
         self._alone: Any = None  # the metadata of a transaction without other storages

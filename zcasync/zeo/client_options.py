@@ -31,12 +31,6 @@ def has_certificates(storage: Any) -> bool:
     return client_of(storage)._server.client.ssl is not None
 
 
-def cache_file(storage: Any) -> str | None:
-    """Return the path of the file that a client keeps its cache in; None: a temporary one."""
-    path: str | None = client_of(storage)._cache.path
-    return path
-
-
 def options_of(storage: Any) -> dict[str, Any]:
     """Return the other options of a client, those that are not as they are without being given."""
     client = client_of(storage)
@@ -44,6 +38,7 @@ def options_of(storage: Any) -> dict[str, Any]:
     by_default = [str(client._addr), *map(str, client._addr)]
     found = {
         "name": None if client.__name__ in by_default else client.__name__,
+        "cache": _whole(client._cache.path),
         "cache_size": client._cache.maxsize,
         "wait_timeout": client._server.timeout,
         "read_only": (bool(access) and access is not Fallback) or None,

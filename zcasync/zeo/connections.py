@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
-from ZODB.serialize import ObjectReader
+
+from zcasync.zeo.older import Reader
 
 
 def use_class(db: Any, kind: type) -> None:
@@ -33,7 +34,7 @@ def use_class_factory(connection: Any, class_factory: Callable[[Any, str, str], 
     What it has in its cache from others' use is thrown away.
     """
     connection._resetCache()
-    connection._reader = ObjectReader(connection, connection._cache, class_factory)
+    connection._reader = Reader(connection, connection._cache, class_factory)
 
 
 def discard(connection: Any) -> None:

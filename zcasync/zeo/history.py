@@ -24,6 +24,7 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB.utils import p64, u64
 
 from zcasync.errors import HistoryChanged
+from zcasync.zeo.older import awaitable
 from zcasync.zeo.seen_commits import Commit, Seen
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class ComparingClientIO(ClientIO):  # type: ignore[misc]
         if missing is not None or self.cache.getLastTid() > server_tid:
             self.cache.clear()
             self.client.invalidateCache()
-        await super().verify(server_tid)
+        await awaitable(super().verify(server_tid))
 
     async def _find_missing(self, ask: Ask, server_tid: bytes) -> bytes | None:
         """Return the id of a commit that was seen and is not there; None where none is missed.
@@ -162,7 +163,7 @@ class ComparingClientIO(ClientIO):  # type: ignore[misc]
     async def await_operational_co(self, timeout: float, init_ok: bool = False) -> None:
         """Wait for the connection.  Raises HistoryChanged, ClientDisconnected."""
         self.require_same_history()
-        await super().await_operational_co(timeout, init_ok)
+        await awaitable(super().await_operational_co(timeout, init_ok))
 
     def require_same_history(self) -> None:
         """Raise HistoryChanged when that was found."""
@@ -176,7 +177,7 @@ class ComparingClientIO(ClientIO):  # type: ignore[misc]
 
     async def tpc_finish_co(self, tid: Any, updates: Iterable[Any], f: Any) -> bytes:
         """Finish a commit, and note it."""
-        committed: bytes = await super().tpc_finish_co(tid, updates, f)
+        committed: bytes = await awaitable(super().tpc_finish_co(tid, updates, f))
         self.seen.wrote(committed, (oid for oid, _, _ in updates))
         return committed
 

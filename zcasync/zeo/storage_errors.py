@@ -13,6 +13,8 @@ from typing import Any
 
 #: The attribute of an error that a storage has raised.
 MARK = "zcasync_of_storage"
+#: That of one which it has raised in a commit.
+COMMIT_MARK = "zcasync_of_commit"
 
 
 class MarksStorageErrors:
@@ -55,6 +57,8 @@ class MarksStorageErrors:
             step(transaction)
         except BaseException as error:
             mark(error, self)
+            if is_marked(error):
+                setattr(error, COMMIT_MARK, True)
             raise
 
 
@@ -78,6 +82,11 @@ def mark(error: BaseException, connection: Any) -> None:
 def is_marked(error: BaseException | None) -> bool:
     """Return whether an error is known to have been raised by a storage."""
     return getattr(error, MARK, False) is True
+
+
+def is_of_commit(error: BaseException | None) -> bool:
+    """Return whether an error is known to have been raised by a storage in a commit."""
+    return getattr(error, COMMIT_MARK, False) is True
 
 
 def _storages(connection: Any) -> list[Any]:

@@ -1,26 +1,24 @@
 """The list of every name of ZEO and ZODB that this folder uses and that may change.
 
-All private ones, and of the public ones those that our subclasses override or lean on.  A test asks
-:func:`problems` about what is installed, and finds private names that are used but not listed; what
-is not listed here is used nowhere in zcasync.  To check another version: install it, run the tests
-of this folder and of ``tests/processes``, and write it into ``CHECKED``.
+All private ones, and of the public ones those that our subclasses override or lean on.  A test
+compares them with what is installed (:mod:`zcasync.zeo.upstream_problems`), and finds private names
+that are used but not listed; what is not listed here is used nowhere in zcasync.  To check another
+version: install it, run the tests of this folder and of ``tests/processes``, and write it into
+``CHECKED``, and into :mod:`zcasync.versions`.
 """
 
 from __future__ import annotations
 
-import dis
-import importlib
-import inspect
 from collections.abc import Mapping
-from importlib import metadata
-from typing import Any
+
+from zcasync.versions import Version
 
 #: The versions that all of this was checked with.
 CHECKED = {
-    "ZEO": ("6.0.0", "6.1", "6.2"),
-    "ZODB": ("6.4",),
-    "persistent": ("6.9",),
-    "transaction": ("5.1",),
+    "ZEO": ("5.4.0", "5.4.1", "6.0.0", "6.1", "6.2"),
+    "ZODB": ("5.8.0", "5.8.1", "6.0", "6.0.1", "6.1", "6.2", "6.3", "6.4"),
+    "persistent": ("5.0", "6.9"),
+    "transaction": ("3.0.0", "5.1"),
 }
 
 #: The names of a class or module, and how those that are called are called.
@@ -223,6 +221,10 @@ NAMES: Names = {
         "setPoolSize": "(self, size)",
     },
     "ZODB.blob:BlobStorage": {"_BlobStorage__storage": None, "fshelper": None},
+    "ZODB.serialize:ObjectReader": {
+        "getState": "(self, pickle)",
+        "setGhostState": "(self, obj, pickle)",
+    },
     "ZODB.mvccadapter:MVCCAdapter": {
         "new_instance": "(self)",
         "_instances": None,
@@ -258,46 +260,14 @@ NAMES: Names = {
     },
 }
 
-
-def problems(names: Names = NAMES) -> list[str]:
-    """Return what is not as listed in the installed packages, a line each."""
-    return [
-        f"{place}.{name} {problem}"
-        for place, listed in names.items()
-        for name, signature in listed.items()
-        if (problem := _problem(place, name, signature)) is not None
-    ]
-
-
-def unchecked() -> list[str]:
-    """Return the installed packages, with their versions, that were not checked."""
-    found = {name: metadata.version(name) for name in CHECKED}
-    return [f"{name} {version}" for name, version in found.items() if version not in CHECKED[name]]
-
-
-def _problem(place: str, name: str, signature: str | None) -> str | None:
-    module_name, _, kind_name = place.partition(":")
-    try:
-        owner: Any = importlib.import_module(module_name)
-        owner = getattr(owner, kind_name) if kind_name else owner
-    except (ImportError, AttributeError):
-        return "is gone, with all around it"
-    if signature is None:
-        is_set = any(name in set_by(kind) for kind in getattr(owner, "__mro__", ()))
-        return None if is_set or hasattr(owner, name) else "is gone"
-    found = getattr(owner, name, None)
-    if found is None:
-        return "is gone"
-    now = str(inspect.signature(found))
-    return None if now == signature else f"is called with {now}, which was {signature}"
-
-
-def set_by(kind: type) -> set[str]:
-    """Return the attributes that a class's own methods set."""
-    return {
-        instruction.argval
-        for method in vars(kind).values()
-        if inspect.isfunction(method)
-        for instruction in dis.get_instructions(method)
-        if instruction.opname == "STORE_ATTR"
-    }
+#: What is called otherwise, or is there, in the versions before this one of a package only.
+BEFORE: Mapping[tuple[str, Version], Names] = {
+    ("ZEO", (6, 0)): {
+        "ZEO.asyncio.client:ClientThread": {
+            "__init__": "(self, addrs, client, cache, storage_key='1', read_only=False, "
+            "timeout=30, disconnect_poll=1, ssl=None, ssl_server_hostname=None, credentials=None)",
+        },
+        "ZEO.asyncio.futures": {"_GenReturn": None},
+        "ZEO.asyncio.futures:_GenReturn": {"value": None},
+    },
+}

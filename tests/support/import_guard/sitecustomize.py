@@ -23,6 +23,7 @@ CALLS = (
     "ZConfig/cfgparser.py",
     "zcasync/application/named.py",
     "zcasync/application/setup.py",
+    "zcasync/zope/boot.py",
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ZODB.POSException import POSKeyError, StateLoadError
+from ZODB.POSException import POSKeyError
 
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.supervisor.poll.slots import Slot
+from zcasync.zeo.older import StateLoadError
 
 
 def find_over(slots: Iterable[Slot]) -> dict[int, bytes]:

@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import transaction
 from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
-from ZODB.blob import Blob, BlobStorage
 from ZODB.DemoStorage import DemoStorage
 
-from tests.jobs.blobs import content
 from tests.processes.servers import Server
 from tests.support.instance import ROOT
 from zcasync.database.inherited import servers_of
 from zcasync.database.opening import open_servers
-from zcasync.database.sync import catch_up_all, main_database
+from zcasync.database.sync import main_database
 from zcasync.errors import ConfigurationError
 from zcasync.zeo.client import PipelinedClientStorage
-
-SIZE = 200_000
 
 
 @pytest.fixture
@@ -43,12 +38,12 @@ def closed(*dbs: DB) -> None:
             one.close()
 
 
-def test_databases_are_opened_with_their_names_and_options_and_the_blobs_around_them(
-    address: tuple[str, int], folder: Path
+def test_databases_are_opened_with_their_names_and_options(
+    address: tuple[str, int],
 ) -> None:
     databases: dict[str, DB] = {}
-    around = BlobStorage(str(folder / "blobs"), ClientStorage(address, cache_size=2_000_000))
-    ours = DB(around, database_name="site", databases=databases, cache_size=77, xrefs=False)
+    client = ClientStorage(address, cache_size=2_000_000)
+    ours = DB(client, database_name="site", databases=databases, cache_size=77, xrefs=False)
     DB(ClientStorage(address, storage="2"), database_name="catalog", databases=databases)
     servers: dict[str, Any] = json.loads(json.dumps(servers_of(ours)))
     catalog = open_servers(servers, 10.0, "catalog")
@@ -56,18 +51,8 @@ def test_databases_are_opened_with_their_names_and_options_and_the_blobs_around_
     assert main_database(catalog) is catalog
     theirs = catalog.databases["site"]
     assert (theirs.getCacheSize(), theirs.xrefs, catalog.getCacheSize()) == (77, False, 400)
-    assert type(catalog.storage) is PipelinedClientStorage
-    assert type(theirs.storage) is BlobStorage
+    assert type(theirs.storage) is type(catalog.storage) is PipelinedClientStorage
     assert json.loads(json.dumps(servers_of(theirs))) == servers
-
-    manager = transaction.TransactionManager()
-    connection = theirs.open(manager)
-    connection.root()["blob"] = Blob(content(SIZE))
-    manager.commit()
-    connection.close()
-    catch_up_all(ours)
-    with ours.transaction() as connection, connection.root()["blob"].open() as file:
-        assert file.read() == content(SIZE)
     closed(ours, catalog)
 
 

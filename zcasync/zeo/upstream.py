@@ -221,7 +221,6 @@ NAMES: Names = {
         "pool": None,
         "setPoolSize": "(self, size)",
     },
-    "ZODB.blob:BlobStorage": {"_BlobStorage__storage": None, "fshelper": None},
     "ZODB.mvccadapter:MVCCAdapter": {
         "new_instance": "(self)",
         "_instances": None,

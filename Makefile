@@ -17,8 +17,12 @@ FILES = build/files
 PAGES = build/pages
 HTML = build/html
 
-.PHONY: help install demo test matrix simulate chaos coverage check docs audit package sizes constraints \
-	house format bench figures pictures clean
+# The applications that zcasync is tried in, each in an environment of its own: .venv-plone, ...
+APPLICATIONS = zope6 zope5 plone pyramid
+TRIALS = $(APPLICATIONS:%=integrations-%)
+
+.PHONY: help install demo test integrations $(TRIALS) matrix simulate chaos coverage check docs audit \
+	package sizes constraints house format bench figures pictures clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -38,9 +42,9 @@ demo: $(STAMP)  ## Index the standard library with durable jobs, kill a child on
 test: $(STAMP)  ## Run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-# The environments of `make matrix`: the oldest versions of all that zcasync needs, the newest that
-# Zope 5 can have, and the newest.  Each has its file in constraints/.
-MATRIX = oldest zope5 dev
+# Of the tests that depend on ZODB and ZEO: with the oldest versions of all that zcasync needs, with
+# the newest that Zope 5 can have, and with the newest.
+MATRIX = .venv-oldest .venv-zope5 $(VENV)
 MATRIX_TESTS = tests/test_versions.py tests/job/test_field_types.py tests/salvage/test_sound.py \
 	$(wildcard tests/database/test_*.py) \
 	$(patsubst %,tests/zeo/test_%.py,client connections history older server upstream) \
@@ -49,16 +53,22 @@ MATRIX_TESTS = tests/test_versions.py tests/job/test_field_types.py tests/salvag
 	$(patsubst %,tests/processes/test_%.py,doubt fence group_commit plain_zeo thread_jobs undo \
 		versions zeo)
 
-.venv-matrix-%/.installed: setup.py pyproject.toml constraints/pip.txt constraints/%.txt
+.venv-%/.installed: constraints/pip.txt constraints/%.txt setup.py pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip $(VERIFIED) constraints/pip.txt
 	$(@D)/bin/python -m pip $(VERIFIED) constraints/$*.txt
 	$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-matrix: $(MATRIX:%=.venv-matrix-%/.installed)  ## Tests with the oldest and the newest ZODB and ZEO, and those of Zope 5, in .venv-matrix-*
+matrix: $(MATRIX:%=%/.installed)  ## Tests with the oldest and the newest ZODB and ZEO, and those of Zope 5
 	for each in $(MATRIX); do \
-		.venv-matrix-$$each/bin/python -m pytest -n 2 --dist loadfile $(MATRIX_TESTS) || exit; done
+		$$each/bin/python -m pytest -n 2 --dist loadfile $(MATRIX_TESTS) || exit; done
+
+$(TRIALS): integrations-%: .venv-%/.installed
+	ZCASYNC_INTEGRATIONS=$(patsubst zope%,zope,$*) \
+		.venv-$*/bin/python -m pytest tests/integrations/$(patsubst zope%,zope,$*)
+
+integrations: $(TRIALS)  ## zcasync in real sites of Zope 6 and 5, Plone and Pyramid, or make integrations-plone alone
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \
@@ -148,7 +158,8 @@ constraints: $(AUDIT)/.installed  ## Make constraints/ anew from pyproject.toml;
 		--output-file constraints/docs.txt
 	$(COMPILE) pyproject.toml --group oldest --resolution lowest-direct \
 		--output-file constraints/oldest.txt
-	$(COMPILE) pyproject.toml --group zope5 --output-file constraints/zope5.txt
+	set -e; for one in $(APPLICATIONS); do \
+		$(COMPILE) pyproject.toml --group $$one --output-file constraints/$$one.txt; done
 
 house: $(STAMP)  ## Print the figures of the house, of another checkout too (BEFORE=)
 	$(BIN)/python -m tests.house $(BEFORE) .
@@ -168,4 +179,4 @@ pictures: $(STAMP)  ## Draw the pictures of the processes and of the states of a
 	$(BIN)/python docs/extensions/pictures.py docs
 
 clean:  ## Remove what make has made
-	rm -rf $(VENV) .venv-matrix-* build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -10,6 +10,8 @@ setup(
         "zcasync": ["py.typed", "*.zcml"],
         "zcasync.cli": ["*.json"],
         "zcasync.instance": ["*.xml"],
+        "zcasync.panel": ["*.css"],
         "zcasync.zeo": ["*.xml"],
+        "zcasync.zope": ["*.zcml"],
     },
 )

@@ -58,7 +58,7 @@ ALLOWED: dict[str, str] = {
     "registry": "adapters partial retry twist",
     "patterns": "partial",
     "instanceuuid": "instance",
-    "subscribers": "database datamanager instanceuuid",
+    "subscribers": "application database datamanager instanceuuid",
     "calls": "database datamanager partial queues",
     "zcasync": "calls partial perform registry results",
     "protocol": "unix_sockets",
@@ -74,11 +74,17 @@ ALLOWED: dict[str, str] = {
     "twisted_engine": "child database instance liveness perform protocol supervisor "
     "supervisor/children",
     "audit": "database datamanager job liveness queues salvage workers zeo",
+    "pyramid": "calls panel partial registry subscribers",
+    "zcml": "",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
     "retry workers zeo",
+    "control": "job liveness partial protocol reports retry",
+    "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
+    "salvage zeo",
     "demo": "datamanager instance job partial",
-    "cli": "audit database datamanager demo instance instanceuuid job liveness partial protocol "
-    "queues reports salvage supervisor supervisor/zeo_server workers zcasync",
+    "cli": "audit control database datamanager demo instance instanceuuid job liveness partial "
+    "protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
+    "zope": "calls job panel partial queues",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",
 }

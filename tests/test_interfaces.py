@@ -71,7 +71,8 @@ LIKEWISE = [
 #: What other modules of zcasync ask and do, and no application.
 WITHIN = {
     "Partial": (
-        "argument_forms aside assign be_aside be_aside_no_more become_callback_of begin_once "
+        "argument_forms given_owner aside assign be_aside be_aside_no_more become_callback_of "
+        "begin_once "
         "callable_name callbacks_problem complete deadline delay disown due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "

@@ -117,11 +117,12 @@ ASYNC_DATABASE = "zc.async"
 class IPackage(Interface):
     """The package ``zcasync``: what applications call, and their jobs."""
 
-    def configure():
+    def configure(registry=None):
         """Register the adapters, once for each process; never replaces the application's.
 
         That is in the global registry, where zcasync looks for adapters: in no local site, which
-        would have to be the current one of each process that puts or runs calls.
+        would have to be the current one of each process that puts or runs calls.  ``registry``: in
+        this one, where the code of an application looks them up in its own.
         """
 
     def open(home=None):
@@ -695,9 +696,13 @@ class IApplication(Interface):
         error that ends the attempt is given to it, and cannot be kept back.  What it raises at its
         end changes nothing of what the call has come to: that is logged, and noted beside its
         error.  Callbacks have contexts of their own.  A detached call has none; the call of a
-        reactor job, in the reactor's thread, finds the site, the interaction and the security
-        manager that it has set in the thread of the job's connection.  Jobs with ``batch=True`` do
-        not share commits where there is this method.
+        reactor job, in the reactor's thread, finds the site, the request, the interaction and the
+        security manager that it has set in the thread of the job's connection.  Jobs with
+        ``batch=True`` do not share commits where there is this method.
+
+        What it gives when it is entered may have a method ``prepare_call(call, args, kwargs)``,
+        which is given the callable and its arguments as they were stored, and returns those with
+        which the call is made.
         """
 
     def close():
@@ -707,7 +712,9 @@ class IApplication(Interface):
 class IContextCapture(Interface):
     """A named utility of the global registry that says what puts are to remember of their caller.
 
-    An application in the worker finds it as ``IPartial.context``.
+    An application in the worker finds it as ``IPartial.context``.  A utility may have a method
+    ``of_call(partial)`` besides, which returns what is to be remembered of one call, in the same
+    form: called for each item of a put before its arguments are kept, which it may replace.
     """
 
     def __call__():

@@ -39,9 +39,12 @@ def registrations() -> list[tuple[Any, Any, Any, str]]:
     ]
 
 
-def configure() -> None:
-    """Register the adapters.  Safe to repeat; never replaces what the application registered."""
-    site = getGlobalSiteManager()
+def configure(registry: Any = None) -> None:
+    """Register the adapters.  Safe to repeat; never replaces what the application registered.
+
+    ``registry``: in place of the global one, where applications look adapters up in their own too.
+    """
+    site = getGlobalSiteManager() if registry is None else registry
     for factory, required, provided, name in registrations():
         present = site.adapters.registered([_spec(required)], provided, name)
         if present is None:

@@ -5,8 +5,10 @@ Register them with ``zope.component.provideHandler``, or in ZCML as ``<subscribe
 
 from __future__ import annotations
 
+import sys
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import transaction
 from twisted.logger import Logger
@@ -14,6 +16,7 @@ from zope.component import adapter, getGlobalSiteManager
 from zope.event import notify
 from zope.processlifetime import IDatabaseOpened
 
+from zcasync.application.process import is_setting_up
 from zcasync.database.commit_once import commit_once
 from zcasync.database.sync import mark_first
 from zcasync.database.waiting import LimitedWait
@@ -27,9 +30,11 @@ from zcasync.interfaces import (
 )
 
 __all__ = [
+    "InstallAtStart",
     "InstallTwistedEngine",
     "InstallerAndNotifier",
     "basicInstallerAndNotifier",
+    "installAtStart",
     "installTwistedEngine",
     "installerAndNotifier",
 ]
@@ -94,15 +99,50 @@ def _served(name: str, main: str) -> str:
     )
 
 
+class InstallAtStart:
+    """A subscriber to the start of a process, whichever event tells of it.
+
+    For IDatabaseOpened, IDatabaseOpenedWithRoot and IProcessStarting, all of them: the first one
+    that comes installs a data manager, once for each database, and notifies.  It is kept in the
+    database named ``zc.async`` where there is one.  (Zope opens its database before it reads the
+    ZCML with its subscribers, so IDatabaseOpened reaches none of these.)
+    """
+
+    def __init__(self) -> None:
+        self._seen: WeakSet[Any] = WeakSet()
+
+    def __call__(self, event: Any) -> None:
+        """Install and notify, where that was not done."""
+        database = getattr(event, "database", None) or _database_of_zope()
+        if database is None or database in self._seen:
+            return
+        is_apart = ASYNC_DATABASE in database.databases
+        (installerAndNotifier if is_apart else basicInstallerAndNotifier)(_Opened(database))
+        self._seen.add(database)
+
+
+class _Opened(NamedTuple):
+    """What is known of a database that was opened."""
+
+    database: Any
+
+
+def _database_of_zope() -> Any:
+    """Return the main database of Zope, where that runs here; None: it does not."""
+    return getattr(sys.modules.get("Zope2"), "DB", None)
+
+
 class InstallTwistedEngine:
     """A subscriber to DataManagerAvailable: starts an engine in this process's Twisted reactor.
 
     The engine starts when the reactor runs and stops before it shuts down.  Thread jobs run in
-    child processes, which open the database themselves, so it has to be one that several processes
-    can open.  ``in_process=True`` runs them in threads of this process instead: for tests, and for
-    applications that can have no children.  No thread can be killed, so a job that hangs there
-    hangs until the process ends, and one that has not ended when the grace period is over leaves
-    the engine as a ghost, for the next start.  ``reactor`` None: the installed one.
+    child processes, which open the databases themselves: those of ``etc/zcasync.conf``, and where
+    that names none, all that the application has open, with the options of its ZEO clients.  So
+    they have to be such as several processes can open.  ``in_process=True`` runs them in threads of
+    this process instead: for tests, and for applications that can have no children.  No thread can
+    be killed, so a job that hangs there hangs until the process ends, and one that has not ended
+    when the grace period is over leaves the engine as a ghost, for the next start.  ``reactor``
+    None: the installed one.
     """
 
     def __init__(self, *, in_process: bool = False, reactor: Any = None) -> None:
@@ -118,6 +158,8 @@ class InstallTwistedEngine:
         Raises ConfigurationError when children cannot open the database, or for a
         ``zcasync.conf`` that cannot be used.
         """
+        if is_setting_up():
+            return
         from zcasync.twisted_engine.engine import engine_keeper
 
         reactor = self._reactor
@@ -169,6 +211,9 @@ basicInstallerAndNotifier = InstallerAndNotifier()
 
 #: Keeps the data manager in a second database, so that its churn stays out of the main one.
 installerAndNotifier = InstallerAndNotifier(ASYNC_DATABASE)
+
+#: Installs the data manager when a process of Zope or Plone starts: see ``zcasync/zope.zcml``.
+installAtStart = InstallAtStart()
 
 #: Starts an engine whose thread jobs run in child processes.
 installTwistedEngine = InstallTwistedEngine()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 #: Longer texts are cut where people read them.
 CELL_CHARACTERS = 200
@@ -91,6 +92,24 @@ def span(seconds: float) -> str:
         if count < most:
             return f"{count:.0f} {name}" if count >= 1 or not count else f"{count:.1g} {name}"
     return "for ever"
+
+
+def ago(moment: datetime | str | None) -> str | None:
+    """Return a moment as distance from now: ``12 s ago``, ``in 5 min``."""
+    if moment is None:
+        return None
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(seconds)}"
+
+
+def at(moment: str | None) -> str | None:
+    """Return a moment with its distance: ``2026-01-02 03:04:05 UTC (12 s ago)``."""
+    if moment is None:
+        return None
+    shown = datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{shown} ({ago(moment)})"
 
 
 def megabytes(size: int) -> str:

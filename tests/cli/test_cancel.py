@@ -22,7 +22,7 @@ def test_who_has_cancelled_a_job_in_vain_is_told_where_the_reason_is(
     waiting.addCallback(jobs.echo)  # so that a worker has to end it
     client.commit()
     with monkeypatch.context() as patched:  # as one that the supervisor drops
-        patched.setattr("zcasync.cli.cancelling.Supervisor.cancel", lambda *given: "jane")
+        patched.setattr("zcasync.control.cancelling.Supervisor.cancel", lambda *given: "jane")
         done = cli("cancel", id_of(waiting), "--timeout", 1)
     assert done.code == 3
     assert "is not over after 1 s" in done.error

@@ -17,9 +17,9 @@ from tests.jobs import basic as jobs
 from tests.jobs import retry as retry_jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
-from zcasync.cli import attempts
 from zcasync.job.ids import id_of
 from zcasync.partial import Partial
+from zcasync.reports.remarks import of_attempts
 
 Cli = Callable[..., Result]
 
@@ -147,7 +147,7 @@ def test_a_listing_says_when_a_job_is_attempted_again_and_why(put_off: Partial, 
 def test_a_remark_on_earlier_attempts_is_short(changes: dict[str, str], expected: str) -> None:
     last = {"type": "builtins.ConnectionError", "message": "a long story " * 20, **changes}
     job = {"attempts_history": [last], "state": "active", "attempts": 2, "started": "now"}
-    assert attempts.remark(job) == expected
+    assert of_attempts(job) == expected
 
 
 def test_a_job_shows_its_retry_policy_and_what_went_wrong(

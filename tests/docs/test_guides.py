@@ -33,6 +33,8 @@ STORY = "story.rst"
 TUTORIAL = "tutorial.rst"
 #: Runs in test_retries.py.
 RETRIES = "retries.rst"
+#: Run with the real applications: tests/integrations.
+INTEGRATIONS = {"pyramid.rst"}
 #: Documents with nothing to run; other tests look at what they name.
 TABLES = {
     "api.rst",
@@ -113,7 +115,7 @@ def test_a_guide_that_is_wrong_fails(folder: Path, tmp_path: Path, wrong: dict[s
 def test_every_document_runs_or_has_nothing_to_run() -> None:
     documents = {path.name for path in DOCS.glob("*.rst")}
 
-    assert documents == {*GUIDES, STORY, RETRIES, TUTORIAL, *TABLES}, (
+    assert documents == {*GUIDES, STORY, RETRIES, TUTORIAL, *INTEGRATIONS, *TABLES}, (
         "name the new document in test_guides.py"
     )
     for name in TABLES:

@@ -43,8 +43,10 @@ FLOORS = (
         PACKAGE,
     ),
     ("supervisor", "supervisor/poll", "supervisor/children", "supervisor/zeo_server", "child"),
-    ("twisted_engine", "reports", "audit"),
-    ("cli", "demo", "testing"),
+    ("twisted_engine", "reports", "audit", "zcml"),
+    ("control",),
+    ("panel",),
+    ("cli", "demo", "pyramid", "testing", "zope"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.support.ports import free_port
 from zcasync.supervisor.zeo_server.__main__ import LIFELINE_FD
@@ -92,6 +92,7 @@ class Server:
         module: str = "ZEO.runzeo",
         log_level: str = "error",
         more: str = "",
+        config: str = CONFIG,
     ) -> None:
         self.module = module
         self.port = free_port()
@@ -99,7 +100,7 @@ class Server:
         self._config = folder / "zeo.conf"
         self._config.write_text(
             more
-            + CONFIG.format(
+            + config.format(
                 port=self.port, folder=folder, timeout=transaction_timeout, level=log_level
             )
         )
@@ -136,7 +137,7 @@ class Server:
                 stderr=output,
             )
 
-    def start(self) -> Server:
+    def start(self) -> Self:
         """Start it and wait until it listens."""
         self.launch()
         wait_until(lambda: listens(self.port), f"the database server to listen at port {self.port}")

@@ -17,8 +17,9 @@ from tests.simulation.jobs import Counter, Crash
 from tests.simulation.kinds import CALLBACKS, HARMLESS, KINDS, Kind
 from tests.support.sessions import Session
 from zcasync import Partial, clock
-from zcasync.cli import cancelling, release
+from zcasync.cli import release
 from zcasync.cli.errors import Refusal
+from zcasync.control import cancelling
 from zcasync.database.sync import manager_database
 from zcasync.errors import AbortedError
 from zcasync.interfaces import COMPLETED, PENDING

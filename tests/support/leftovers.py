@@ -8,10 +8,13 @@ import psutil
 
 from tests.support.instance import RUNNING, SESSION, SESSION_VARIABLE
 
+#: The pids of servers that several tests share.
+MAY_RUN: set[int] = set()
+
 
 def permitted() -> set[int]:
     """The pids of the supervisors that may run now, and of all that they have started."""
-    pids = {os.getpid()}
+    pids = {os.getpid(), *MAY_RUN}
     for instance in RUNNING:
         pids.add(instance.pid)
         pids.update(process.pid for process in instance.descendants())

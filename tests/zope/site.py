@@ -64,7 +64,7 @@ class Site:
         (etc / "site.zcml").write_text(ZCML)
         (etc / "zope.conf").write_text(CONFIGURATION.format(folder=folder))
         (folder / "access").write_text(f"emergency:{PASSWORD}\n")
-        self._publish = make_wsgi_app({}, str(etc / "zope.conf"))
+        self.publish = make_wsgi_app({}, str(etc / "zope.conf"))
         offer_ways_around()
         with application() as app:
             for user, role in (("member", "Member"), ("manager", "Manager")):
@@ -110,7 +110,7 @@ class Site:
             environ["HTTP_AUTHORIZATION"] = f"Basic {pair}"
         said: list[str] = []
         try:
-            parts = self._publish(environ, lambda status, headers: said.append(status))
+            parts = self.publish(environ, lambda status, headers: said.append(status))
             return said[0], b"".join(parts).decode()
         except Exception as error:  # of which a site's middleware makes a page
             return type(error).__name__, str(error)

@@ -13,10 +13,8 @@
     sections.py  the tables of queues and workers, for ``status`` and ``top``
     session.py   the database of a home, used in a thread that a command can leave behind
     opening.py   opening a file storage without a server, and what that costs
-    progress.py  the progress of running jobs, from the supervisor or the database
     orders.py    the jobs that a command is to work on, and its answer about them
     bulk.py      the work on them, in commits of some hundreds
-    cancelling.py  the end of a job by this process, or by its supervisor
     patience.py  work that takes long, and what a terminal shows meanwhile
     arguments.py the arguments of a put, from the command line, files and standard input
 
@@ -25,7 +23,7 @@
     put.py       ``put``: one call into a queue, and its result with ``--wait``
     inspect.py   ``job``: one partial in full
     listing.py   ``jobs``: a listing, with the reason beside every job that does not start
-    attempts.py  failed attempts in words, for both
+    attempts.py  failed attempts, printed
     transactions.py  what a job has committed, in words
     cancel.py    ``cancel``: the end of jobs, in whatever state they are
     retry.py     ``retry``: jobs that are over run once more

@@ -9,17 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zcasync.cli.errors import EXIT_AWAY, Refusal
-from zcasync.cli.remedies import LIST_JOBS
 
 if TYPE_CHECKING:
     from zcasync.cli.session import Session
+    from zcasync.control.jobs import Job, Verdicts
 
-#: A database's name, '' for that of the data manager, and an oid.
-Job = tuple[str, bytes]
-#: What has become of each job: '' where it is done, else why it cannot be.
-Verdicts = dict[Job, str]
-#: ``work(connection, data manager, jobs)`` does it in the present transaction.
-Work = Callable[[Any, Any, Collection[Job]], Verdicts]
+    #: ``work(connection, data manager, jobs)`` does it in the present transaction.
+    Work = Callable[[Any, Any, Collection[Job]], Verdicts]
 
 #: So many jobs are done with one commit; fewer where it conflicts.
 PIECE = 500
@@ -87,30 +83,6 @@ def _do(session: Session, piece: list[Job], work: Work, *, dry_run: bool) -> Ver
     return verdicts
 
 
-def by_queue(
-    connection: Any, jobs: Collection[Job], judge: Callable[[Any], str | None]
-) -> tuple[Verdicts, dict[Any, list[Any]]]:
-    """Return what has become of each job so far, and those that go on, by their queues.
-
-    ``judge(partial)`` returns why it is left as it is, '' where it is done already, None where it
-    goes on; or raises BadStateError.
-    """
-    from zcasync.errors import BadStateError
-
-    found: Verdicts = {}
-    going_on: dict[Any, list[Any]] = {}
-    for job in jobs:
-        try:
-            partial = find_job(connection, job)
-            why = judge(partial)
-            if why is None:
-                going_on.setdefault(partial.queue, []).append(partial)
-            found[job] = why or ""
-        except (Refusal, BadStateError) as error:
-            found[job] = str(error)
-    return found, going_on
-
-
 @contextmanager
 def _bar(verb: str, total: int) -> Iterator[Callable[[int], None]]:
     """Provide a function that is told how many are done; a terminal shows a bar."""
@@ -124,33 +96,3 @@ def _bar(verb: str, total: int) -> Iterator[Callable[[int], None]]:
     ) as progress:
         task = progress.add_task(verb, total=total)
         yield lambda done: progress.update(task, completed=done)
-
-
-def find_job(connection: Any, job: Job) -> Any:
-    """Return the partial.  Raises Refusal where there is none."""
-    from ZODB.POSException import POSKeyError
-
-    from zcasync.job.ids import hex_oid
-    from zcasync.job.loadable import get
-    from zcasync.partial import Partial
-    from zcasync.reports.job import looks_like_job
-
-    name, oid = job
-    obj = None
-    if connection is not None and (not name or name in connection.db().databases):
-        here = connection.get_connection(name) if name else connection
-        try:
-            obj = get(here, oid, Partial)
-        except POSKeyError:
-            obj = None
-    if not looks_like_job(obj):
-        raise Refusal(f"there is no job {hex_oid(oid)} in this database", remedy=LIST_JOBS)
-    return obj
-
-
-def text_of(job: Job) -> str:
-    """Return the id as people write it."""
-    from zcasync.job.ids import hex_oid
-
-    name, oid = job
-    return f"{name}:{hex_oid(oid)}" if name else hex_oid(oid)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zcasync.cli import bulk
-from zcasync.cli.cancelling import Supervisor, end, is_cancelled, is_over
 from zcasync.cli.errors import EXIT_AWAY, Refusal
 from zcasync.cli.options import examples
 from zcasync.cli.orders import Order, order_options
+
+if TYPE_CHECKING:
+    from zcasync.control.jobs import Job, Verdicts
 
 LOOK_SECONDS = 0.05
 #: The supervisor is asked for so many, and they are waited for, before it is asked for more.
@@ -52,6 +54,8 @@ def command(order: Order) -> int:
 def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
+    from zcasync.control.cancelling import Supervisor, end, is_cancelled
+    from zcasync.control.jobs import find_job
     from zcasync.job.ids import parse
     from zcasync.protocol.actor import actor_name, claimed_name
     from zcasync.reports.workers import SupervisorProbe
@@ -66,9 +70,9 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
     with writing(place, timeout) as session:
         probe = SupervisorProbe(place, timeout / 2)
         is_ended = session.change(
-            lambda connection, manager: end(bulk.find_job(connection, job), manager, who, probe),
+            lambda connection, manager: end(find_job(connection, job), manager, who, probe),
             lambda connection, _, is_ended: (
-                is_ended and is_cancelled(bulk.find_job(connection, job), who)
+                is_ended and is_cancelled(find_job(connection, job), who)
             ),
         )
         if not is_ended:
@@ -76,22 +80,30 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
                 who = supervisor.cancel(job[1])
             finally:
                 supervisor.close()
-        while not session.do(lambda connection, _: is_over(bulk.find_job(connection, job), who)):
-            if time.monotonic() > deadline:
-                raise Refusal(
-                    f"job {job_id} is not over after {timeout:g} s: it is still being stopped, or "
-                    "it cannot be, then the supervisor's log says why",
-                    EXIT_AWAY,
-                    f"see whether it is over: zcasync job {job_id}",
-                )
-            time.sleep(LOOK_SECONDS)
+        _wait_for_one(session, job, who, deadline, timeout)
     if as_json:
         print_json({"id": job_id, "cancelled_by": who})
     else:
         print_line(f"job {job_id} is cancelled")
 
 
-def _cancel_many(order: Order, place: Any) -> bulk.Verdicts:
+def _wait_for_one(session: Any, job: Job, who: str, deadline: float, timeout: float) -> None:
+    """Wait until a job is over.  Raises Refusal at the deadline."""
+    from zcasync.control.cancelling import is_over
+    from zcasync.control.jobs import find_job, text_of
+
+    while not session.do(lambda connection, _: is_over(find_job(connection, job), who)):
+        if time.monotonic() > deadline:
+            raise Refusal(
+                f"job {text_of(job)} is not over after {timeout:g} s: it is still being stopped, "
+                "or it cannot be, then the supervisor's log says why",
+                EXIT_AWAY,
+                f"see whether it is over: zcasync job {text_of(job)}",
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+def _cancel_many(order: Order, place: Any) -> Verdicts:
     from zcasync.cli.session import reading, writing
     from zcasync.protocol.actor import actor_name, claimed_name
     from zcasync.reports.workers import SupervisorProbe
@@ -102,7 +114,7 @@ def _cancel_many(order: Order, place: Any) -> bulk.Verdicts:
         probe = SupervisorProbe(place, timeout / 2)
         jobs = order.wanted.find(session)
 
-        def cancel(connection: Any, manager: Any, some: Collection[bulk.Job]) -> bulk.Verdicts:
+        def cancel(connection: Any, manager: Any, some: Collection[Job]) -> Verdicts:
             return {job: _cancel(connection, manager, job, who, probe) for job in some}
 
         found = bulk.run(session, jobs, cancel, "cancelling", dry_run=dry_run)
@@ -114,23 +126,25 @@ def _cancel_many(order: Order, place: Any) -> bulk.Verdicts:
     return found
 
 
-def _cancel(connection: Any, manager: Any, job: bulk.Job, who: str, probe: Any) -> str:
+def _cancel(connection: Any, manager: Any, job: Job, who: str, probe: Any) -> str:
     """End a job that no process runs; return '', ASK, or why it cannot be ended."""
+    from zcasync.control.cancelling import end
+    from zcasync.control.jobs import find_job
+
     try:
-        return "" if end(bulk.find_job(connection, job), manager, who, probe) else ASK
+        return "" if end(find_job(connection, job), manager, who, probe) else ASK
     except Refusal as why:
         return str(why)
 
 
-def _have_cancelled(
-    session: Any, place: Any, timeout: float, jobs: Collection[bulk.Job]
-) -> bulk.Verdicts:
+def _have_cancelled(session: Any, place: Any, timeout: float, jobs: Collection[Job]) -> Verdicts:
     """Have the supervisor end jobs, and wait until they are over."""
+    from zcasync.control.cancelling import Supervisor
     from zcasync.interfaces import NotRunning, StorageAway
     from zcasync.protocol.actor import claimed_name
 
-    found: bulk.Verdicts = {}
-    asked: dict[bulk.Job, str] = {}
+    found: Verdicts = {}
+    asked: dict[Job, str] = {}
     supervisor = Supervisor(place, timeout, claimed_name())
     try:
         for job in jobs:
@@ -143,9 +157,9 @@ def _have_cancelled(
     return found | _wait_for(session, asked, timeout)
 
 
-def _wait_for(session: Any, asked: dict[bulk.Job, str], timeout: float) -> bulk.Verdicts:
+def _wait_for(session: Any, asked: dict[Job, str], timeout: float) -> Verdicts:
     """Wait until jobs are over, as long as one ends within the timeout."""
-    found: bulk.Verdicts = {}
+    found: Verdicts = {}
     deadline = time.monotonic() + timeout
     while asked:
         over = session.do(lambda connection, _: _those_over(connection, asked))
@@ -161,12 +175,15 @@ def _wait_for(session: Any, asked: dict[bulk.Job, str], timeout: float) -> bulk.
     return found
 
 
-def _those_over(connection: Any, asked: dict[bulk.Job, str]) -> bulk.Verdicts:
+def _those_over(connection: Any, asked: dict[Job, str]) -> Verdicts:
     """Return those that are over: '' where they are cancelled, else the reason why not."""
-    found: bulk.Verdicts = {}
+    from zcasync.control.cancelling import is_over
+    from zcasync.control.jobs import find_job
+
+    found: Verdicts = {}
     for job, who in asked.items():
         try:
-            if is_over(bulk.find_job(connection, job), who):
+            if is_over(find_job(connection, job), who):
                 found[job] = ""
         except Refusal as why:
             found[job] = str(why)

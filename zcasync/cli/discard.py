@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zcasync.cli import bulk
 from zcasync.cli.options import examples
 from zcasync.cli.orders import Order, order_options
+
+if TYPE_CHECKING:
+    from zcasync.control.jobs import Job, Verdicts
 
 NOT_SET_ASIDE = (
     "it cannot be loaded, and no worker has set it aside yet: try again when one has come to it"
@@ -38,7 +40,8 @@ def command(order: Order) -> int:
     return order.among(PENDING, COMPLETED).carry_out(_discard, "discarding", "discarded")
 
 
-def _discard(connection: Any, manager: Any, jobs: Collection[bulk.Job]) -> bulk.Verdicts:
+def _discard(connection: Any, manager: Any, jobs: Collection[Job]) -> Verdicts:
+    from zcasync.control.jobs import by_queue
     from zcasync.job.broken import broken
     from zcasync.queues.discard import discard_unreadable, require_discardable
 
@@ -48,7 +51,7 @@ def _discard(connection: Any, manager: Any, jobs: Collection[bulk.Job]) -> bulk.
         require_discardable(partial)
         return None
 
-    found, going_on = bulk.by_queue(connection, jobs, judge)
+    found, going_on = by_queue(connection, jobs, judge)
     for queue, partials in going_on.items():
         queue.discard(partials)
     return found

@@ -16,11 +16,13 @@ import click
 
 from zcasync.cli.ending import Ending
 from zcasync.cli.output import json_text, print_line
+from zcasync.control.refusal import AWAY, NO
+from zcasync.control.refusal import Refusal as Refusal
 from zcasync.text import printable, printable_lines
 
-EXIT_NO = 1
+EXIT_NO = NO
 EXIT_WRONG = 2
-EXIT_AWAY = 3
+EXIT_AWAY = AWAY
 #: The exit codes with which shells report processes that end by SIGINT and SIGPIPE.
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -46,15 +48,6 @@ class Invocation:
     def is_for_monitoring(self) -> bool:
         """Whether the command is ``status --check``."""
         return "status" in self.words and self.has("--check")
-
-
-class Refusal(Exception):
-    """An error that ends a command with a line on standard error."""
-
-    def __init__(self, message: str, code: int = EXIT_NO, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.remedy = remedy
 
 
 class ReaderLeft(Exception):

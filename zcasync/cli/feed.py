@@ -10,16 +10,15 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from zcasync.cli import progress
 from zcasync.cli.following import AWAY, Following, Heard
-from zcasync.cli.listing import with_reason
 from zcasync.instance.home import Home
 from zcasync.interfaces import ACTIVE, COMPLETED
-from zcasync.reports import health
+from zcasync.reports import health, running
 from zcasync.reports import workers as report
 from zcasync.reports.health import Level, Trouble
 from zcasync.reports.job import release, summary
 from zcasync.reports.listing import claimed, listing
+from zcasync.reports.reasons import with_reason
 from zcasync.reports.selection import Selection
 from zcasync.reports.walk import chosen
 
@@ -88,7 +87,7 @@ class Feed:
             found = document | {"workers": None if own is None else [own]}
             found |= {"active": [], "ended": []}
             troubles = [Trouble(Level.CRITICAL, "database", str(error), "zcasync status")]
-        progress.add(found["active"], supervisor)
+        running.add(found["active"], supervisor)
         return found | {"troubles": [one.as_dict() for one in troubles]}
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from zcasync.cli import attempts, progress, transactions
+from zcasync.cli import attempts, transactions
 from zcasync.cli.errors import Refusal
-from zcasync.cli.listing import with_reason
 from zcasync.cli.options import common_options, examples
 from zcasync.cli.remedies import LIST_JOBS
+from zcasync.reports import running
 
 
 @click.command(
@@ -37,7 +37,7 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
         name, oid = parse(job_id)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
-    supervisor = SupervisorProbe(Home.find(home), progress.ASK_SECONDS)
+    supervisor = SupervisorProbe(Home.find(home), running.ASK_SECONDS)
     with reading(Home.find(home), timeout) as session:
         found = session.do(
             lambda connection, manager: _look_up(connection, manager, name, oid, supervisor)
@@ -45,7 +45,7 @@ def job(job_id: str, home: str | None, timeout: float, as_json: bool) -> None:
     if found is None:
         text = f"there is no job {job_id} in the database of {Home.find(home).path}"
         raise Refusal(text, remedy=LIST_JOBS)
-    progress.add([found], supervisor)
+    running.add([found], supervisor)
     if as_json:
         print_json(found)
     else:
@@ -65,6 +65,7 @@ def _look_up(
     from zcasync.job.loadable import get
     from zcasync.partial import Partial
     from zcasync.reports.job import describe, looks_like_job
+    from zcasync.reports.reasons import with_reason
     from zcasync.reports.transactions import committed
 
     if connection is None:
@@ -158,8 +159,8 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Interrupted", found["interruptions"] or None),
         ("Exceptions", found["counts"]["exceptions"] or None),
         ("Retry policy", found["retry"]),
-        ("Waits for", found["waits_for"] or progress.wait_text(found.get("wait"))),
-        ("Progress", progress.text(found["progress"], found["ended"] is not None)),
+        ("Waits for", found["waits_for"] or running.wait_text(found.get("wait"))),
+        ("Progress", running.text(found["progress"], found["ended"] is not None)),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
         ("In short", _in_short(found["ending"])),

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from zcasync.cli import attempts, progress
 from zcasync.cli.options import common_options, examples
 from zcasync.cli.selection import selection_options
+from zcasync.reports import running
+from zcasync.reports.remarks import call_text, remark, state_text, when
 
 T = TypeVar("T")
 
@@ -67,10 +68,11 @@ def jobs(
     from zcasync.instance.home import Home
     from zcasync.reports.job import describe, summary
     from zcasync.reports.listing import in_order, listing
+    from zcasync.reports.reasons import with_reason
     from zcasync.reports.workers import SupervisorProbe
 
     place = Home.find(home)
-    supervisor = SupervisorProbe(place, progress.ASK_SECONDS)
+    supervisor = SupervisorProbe(place, running.ASK_SECONDS)
 
     def look(connection: Any, manager: Any) -> list[dict[str, Any]]:
         form = with_reason(manager, supervisor, describe if as_json else summary)
@@ -80,7 +82,7 @@ def jobs(
 
     with reading(place, timeout) as session, Looking() as seen:
         found = seen.wait(session, look, timeout)
-    progress.add(found, supervisor)
+    running.add(found, supervisor)
     if as_json:
         print_json({"jobs": found})
     else:
@@ -127,29 +129,6 @@ class Looking:
             self._file.flush()
 
 
-def with_reason(
-    manager: Any, supervisor: Any, form: Callable[[Any], dict[str, Any]]
-) -> Callable[[Any], dict[str, Any]]:
-    """Return a form of jobs that also tells why one does not start, and what is ahead of it."""
-    from zcasync.liveness.verdict import Verdict, judge
-    from zcasync.reports.reasons import Reasons
-
-    def is_there(worker: Any) -> bool:
-        verdict = judge(worker, supervisor.sighting_of(worker)).verdict
-        return verdict in (Verdict.RUNNING, Verdict.SILENT)
-
-    reasons = Reasons(manager, is_there)
-
-    def told(partial: Any) -> dict[str, Any]:
-        return {
-            **form(partial),
-            "reason": reasons.reason(partial),
-            "ahead": reasons.ahead(partial),
-        }
-
-    return told
-
-
 def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
     from zcasync.cli.output import print_line, print_table, width
 
@@ -167,43 +146,4 @@ def _print_jobs(found: list[dict[str, Any]], limit: int) -> None:
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    return one["id"], state_text(one), one.get("queue"), _when(one), call_text(one), remark(one)
-
-
-def call_text(one: dict[str, Any]) -> str | None:
-    """Return the call in the words of people, else the name of its callable."""
-    return one.get("call") or one.get("callable")
-
-
-def state_text(one: dict[str, Any]) -> str | None:
-    """Return the state, ``reserved`` for a job that is claimed and has not begun."""
-    return "reserved" if one.get("reserved") else one.get("state")
-
-
-def _when(one: dict[str, Any]) -> str | None:
-    from zcasync.cli.output import ago
-
-    state = one.get("state")
-    if state == "pending":
-        return f"due {ago(one['begin_after'])}"
-    if state == "active":
-        begun = one["started"]
-        return f"begun {ago(begun)}" if begun else "at work" if one.get("process") else "claimed"
-    if state is None:
-        return None
-    return f"ended {ago(one['ended'])}" if one["ended"] else "ended"
-
-
-def remark(one: dict[str, Any]) -> str:
-    """Return in a few words why a job does not start, how far it is, or how it has failed."""
-    from zcasync.text import cut
-
-    again = attempts.remark(one)
-    if one.get("reserved"):
-        ahead = one.get("ahead")
-        reserved = f"behind {ahead} more" if ahead else "begins next"
-        return f"{reserved}; {again}" if again else reserved
-    waits = progress.wait_text(one.get("wait"))
-    found = one["problem"] or one.get("ending") or (waits and f"waits for {waits}")
-    found = found or progress.text(one.get("progress")) or again
-    return cut(found or one.get("reason") or "")
+    return one["id"], state_text(one), one.get("queue"), when(one), call_text(one), remark(one)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zcasync.cli import bulk
-from zcasync.cli.bulk import Job, Verdicts, text_of
 from zcasync.cli.ending import Ending
 from zcasync.cli.errors import EXIT_NO, Refusal
 from zcasync.cli.options import common_options
@@ -18,6 +17,7 @@ from zcasync.cli.selection import selection_options
 
 if TYPE_CHECKING:
     from zcasync.cli.session import Session
+    from zcasync.control.jobs import Job, Verdicts
     from zcasync.reports.selection import Selection
 
 #: So many jobs are named one by one, where people read it.
@@ -136,6 +136,7 @@ def report(found: Verdicts, past: str, *, dry_run: bool, as_json: bool) -> int:
     Raises Refusal where it was one job, and that is left as it is.
     """
     from zcasync.cli.output import print_json, print_line
+    from zcasync.control.jobs import text_of
 
     done = [text_of(job) for job, why in found.items() if not why]
     refused = [{"id": text_of(job), "reason": why} for job, why in found.items() if why]

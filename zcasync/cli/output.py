@@ -17,7 +17,9 @@ from typing import Any, TextIO
 import click
 
 from zcasync.cli.table import GAP, RULE, table, unpainted
-from zcasync.text import cut, printable, printable_lines, span
+from zcasync.text import ago as ago
+from zcasync.text import at as at
+from zcasync.text import cut, printable, printable_lines
 
 #: The width of what is printed is that of the terminal, within these; elsewhere PIPED.
 NARROWEST, WIDEST, PIPED = 80, 200, 100
@@ -144,24 +146,6 @@ def _print_fact(name: str, value: str) -> None:
 def _wrapped(text: str, room: int) -> list[str]:
     """Return the text in lines of this width; words stay whole, to be copied."""
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def ago(moment: datetime | str | None) -> str | None:
-    """Return a moment as distance from now: ``12 s ago``, ``in 5 min``."""
-    if moment is None:
-        return None
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(seconds)}"
-
-
-def at(moment: str | None) -> str | None:
-    """Return a moment with its distance: ``2026-01-02 03:04:05 UTC (12 s ago)``."""
-    if moment is None:
-        return None
-    shown = datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{shown} ({ago(moment)})"
 
 
 def size(count: int) -> str:

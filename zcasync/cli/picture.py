@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from zcasync.cli import sections
-from zcasync.cli.listing import call_text, remark, state_text
 from zcasync.cli.output import ago, encodable, table_lines
 from zcasync.cli.sections import Section
 from zcasync.cli.table import cropped
 from zcasync.reports.events import outcome
+from zcasync.reports.remarks import call_text, remark, state_text
 from zcasync.text import printable, span
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 
+from zcasync.control.refusal import LIST_JOBS as LIST_JOBS
+
 #: Stands in a remedy for the option that names the home, where one was given.
 HOME = " [--home]"
 AGAIN = "give the command again"
-LIST_JOBS = "list those that there are: zcasync jobs"
 
 
 def remedy_of(error: BaseException, home: str | None) -> str | None:

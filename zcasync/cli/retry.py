@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 import click
 
-from zcasync.cli import bulk
 from zcasync.cli.options import examples
 from zcasync.cli.orders import Order, order_options
 
@@ -30,6 +27,7 @@ def command(order: Order) -> int:
     Filters select what failed or was cancelled; with --state completed also what succeeded.  Exit
     code 1 where some cannot be retried; they are named.
     """
+    from zcasync.control import again
     from zcasync.interfaces import COMPLETED
 
     selection = order.wanted.selection
@@ -37,23 +35,4 @@ def command(order: Order) -> int:
     if not (selection.is_everything or any(kinds)):
         selection = replace(selection, failed=True, cancelled=True)
     order = replace(order, wanted=replace(order.wanted, selection=selection))
-    return order.among(COMPLETED).carry_out(_retry, "retrying", "retried")
-
-
-def _retry(connection: Any, manager: Any, jobs: Collection[bulk.Job]) -> bulk.Verdicts:
-    found, going_on = bulk.by_queue(connection, jobs, _why_not)
-    for queue, partials in going_on.items():
-        queue.put_again(partials)
-    return found
-
-
-def _why_not(partial: Any) -> str | None:
-    from zcasync.job.again import require_over
-    from zcasync.job.broken import broken
-
-    why = broken(partial)
-    if why is None and partial.aside is not None and not partial.has_result:
-        return f"set aside, and runs by itself where its code is there: {partial.aside.text}"
-    if why is None:
-        require_over(partial)
-    return why
+    return order.among(COMPLETED).carry_out(again.retry, "retrying", "retried")

@@ -9,8 +9,8 @@ from typing import Any
 
 #: The beginning of a class's full name, and the advice.
 _BY_NAME = {
-    "Acquisition.": "an acquisition wrapper: give the object itself, Acquisition.aq_base(obj), or "
-    "its path, obj.getPhysicalPath(), and traverse to it in the job",
+    "Acquisition.": "an acquisition wrapper: put the call with zcasync.zope.put, which has the job "
+    "find the object in its place, or give the object itself, Acquisition.aq_base(obj)",
     "ZPublisher.": "a request, which ends with its response: give the values that the job needs",
     "zope.publisher.": "a request, which ends with its response: give the values that the job "
     "needs",

@@ -73,7 +73,9 @@ class CallFields(AttemptFields):
 
     def __init__(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         own = self.__dict__
-        own["_call"] = store_form(call)
+        own["_call"] = stored = store_form(call)
+        if type(stored) is tuple:
+            own["_v_given"] = call.__self__  # type: ignore[attr-defined]
         if args:
             own["_args"] = args
         if kwargs:
@@ -115,6 +117,11 @@ class CallFields(AttemptFields):
         """The callable, as it is stored; loads nothing of a packed one."""
         self._p_activate()
         return self.__dict__.get("_call")
+
+    @property
+    def given_owner(self) -> Any:
+        """The object of a method, as it was given, wrapped for instance; None once stored."""
+        return self.__dict__.get("_v_given")
 
     @property
     def stored_arguments(self) -> Args:
@@ -289,4 +296,5 @@ class CallFields(AttemptFields):
     def __getstate__(self) -> Any:
         """Return the state to be stored, with all that the application could still change kept."""
         self.keep_call()
+        self.__dict__.pop("_v_given", None)
         return super().__getstate__()

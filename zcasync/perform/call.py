@@ -108,7 +108,9 @@ def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) ->
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     fence = storage_fence(partial._p_jar)
     with running(partial), labelled(label, is_on_the_way=True), acting_for(fence):
-        scope.enter(partial, run.host.around(partial))
+        callable_, args, kwargs = scope.enter(
+            partial, run.host.around(partial), (callable_, args, kwargs)
+        )
         value = run.host.invoke(callable_, *args, **kwargs)
     state.put_back_mode()
     run.host.require_usable(partial)

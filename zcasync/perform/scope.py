@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,9 @@ from zcasync.job.ids import id_of
 from zcasync.text import message_of
 
 log = Logger()
+
+#: What is called, its arguments, its keyword arguments.
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 #: So much of the message of a context that could not be left stands beside the job's own error.
 NOTE_CHARACTERS = 500
@@ -29,11 +33,17 @@ class Scope:
         self._context: AbstractContextManager[Any] | None = None
         self._partial: Any = None
 
-    def enter(self, partial: Any, context: AbstractContextManager[Any] | None) -> None:
-        """Enter the application's context; None: it has none.  Raises what that raises."""
-        if context is not None:
-            context.__enter__()
-            self._context, self._partial = context, partial
+    def enter(self, partial: Any, context: AbstractContextManager[Any] | None, call: Call) -> Call:
+        """Enter the application's context; return the call as that has it.
+
+        ``context`` None: it has none.  Raises what it raises: the job's error.
+        """
+        if context is None:
+            return call
+        entered = context.__enter__()
+        self._context, self._partial = context, partial
+        prepare = getattr(entered, "prepare_call", None)
+        return call if prepare is None else prepare(*call)  # type: ignore[no-any-return]
 
     def __enter__(self) -> Self:
         return self

@@ -187,6 +187,28 @@ def _put_back_security_manager(manager: Any) -> None:
         management.setSecurityManager(manager)
 
 
+def _request() -> Any:
+    module = _loaded("zope.globalrequest", "getRequest")
+    return None if module is None else module.getRequest()
+
+
+def _put_back_request(request: Any) -> None:
+    if _request() is not request:
+        sys.modules["zope.globalrequest"].setRequest(request)
+
+
+def _requests() -> list[Any]:
+    """Return the requests of Pyramid that are current in this thread, the innermost last."""
+    threadlocal = _loaded("pyramid.threadlocal", "manager")
+    return [] if threadlocal is None else list(threadlocal.manager.stack)
+
+
+def _put_back_requests(requests: list[Any]) -> None:
+    threadlocal = _loaded("pyramid.threadlocal", "manager")
+    if threadlocal is not None and threadlocal.manager.stack != requests:
+        threadlocal.manager.stack[:] = requests
+
+
 # of a process
 
 
@@ -243,6 +265,8 @@ OF_THREAD = (
     Surrounding("site", _site, _put_back_site),
     Surrounding("interaction of zope.security", _interaction, _put_back_interaction),
     Surrounding("AccessControl manager", _security_manager, _put_back_security_manager),
+    Surrounding("request of Zope", _request, _put_back_request),
+    Surrounding("requests of Pyramid", _requests, _put_back_requests),
 )
 OF_PROCESS = (
     TIMEOUT,

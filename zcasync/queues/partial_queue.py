@@ -77,7 +77,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         check = Check(given, self._p_jar)
         partial = check(item)
         check.keep()
-        self._enter(partial, given)
+        self._enter(partial, given, check.context_of(partial))
         append(self, [partial])
         return partial
 
@@ -95,7 +95,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
             raise ValueError("one of the items is there twice: make a new Partial for each call")
         check.keep()
         for partial in partials:
-            self._enter(partial, given)
+            self._enter(partial, given, check.context_of(partial))
         append(self, partials, BULK_PAGE_SIZE)
         return partials
 
@@ -273,8 +273,8 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
             and partial.due == due
         )
 
-    def _enter(self, partial: Partial, options: PutOptions) -> None:
-        """Record in the partial that it waits here, and with which options."""
+    def _enter(self, partial: Partial, options: PutOptions, context: Any) -> None:
+        """Record in the partial that it waits here, with which options, and what is remembered."""
         if self._p_jar is not None:
             self._p_jar.add(partial)
         isolate = options.isolate
@@ -286,7 +286,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
             batch=batch,
             detached=options.detached,
             isolate=isolate,
-            context=options.context,
+            context=context,
         )
         if options.policy is not None:
             use_policy(partial, options.policy)

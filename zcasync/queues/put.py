@@ -27,8 +27,11 @@ from zcasync.job.placement import (
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
-from zcasync.queues.remembered import remembered
+from zcasync.queues.remembered import Remembered, remembered
 from zcasync.retry.policy import require_policy, stored_name
+
+#: What is remembered of nobody.
+NOTHING = Remembered()
 
 
 class Options(TypedDict, total=False):
@@ -58,7 +61,7 @@ class PutOptions:
     ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
     limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
     ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own;
-    ``context``: what is remembered of the caller.
+    ``remembered``: of the caller.
     """
 
     put: int | None
@@ -69,7 +72,7 @@ class PutOptions:
     policy: str | None = None
     secret: Secret = False
     isolate: bool = False
-    context: dict[str, Any] | None = None
+    remembered: Remembered = NOTHING
 
     @classmethod
     def of(
@@ -95,8 +98,8 @@ class PutOptions:
         put, due = _times(begin_after, delay)
         policy, hidden = stored_name(retry), secret_of(secret)
         by = _microseconds(begin_by)
-        context = remembered(remember, run_as)
-        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate), context)
+        caller = remembered(remember, run_as)
+        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate), caller)
 
     def for_queue(self, name: str) -> PutOptions:
         """Return the same, for a put in the queue of this name.  Raises ValueError."""
@@ -120,6 +123,7 @@ class Check:
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
         self._found: dict[str, Any] = {}  # callables by their names
         self._checked: Checked = []
+        self._contexts: dict[int, Any] = {}  # of items, where each has its own
         if is_imported(options.policy):
             require_allowed(jar, options.policy)
 
@@ -138,6 +142,10 @@ class Check:
         if type(partial) is Partial and is_bare(partial):
             self._known[item] = partial
         return partial
+
+    def context_of(self, partial: Any) -> dict[str, Any] | None:
+        """Return what is remembered with an item that was checked."""
+        return self._contexts.get(id(partial), self._options.remembered.context)
 
     def keep(self) -> None:
         """Keep all calls that were checked as they are now, whatever happens to their arguments."""
@@ -159,6 +167,8 @@ class Check:
             raise ValueError(f"item {partial!r} has been called already: make a new Partial")
         if self._options.detached:
             require_plain(partial)
+        if self._options.remembered.of_calls:
+            self._contexts[id(partial)] = self._options.remembered.of(partial)
         require_signature(partial, self._found)
         require_arguments(partial, self._options.secret)
         require_policy(partial, self._options.policy)

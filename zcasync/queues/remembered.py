@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from zope.component import getGlobalSiteManager
 
@@ -10,8 +11,22 @@ from zcasync.interfaces import IContextCapture
 from zcasync.job.context import plain
 
 
-def remembered(remember: bool = True, run_as: str | None = None) -> dict[str, Any] | None:
-    """Return the context of a put: what each IContextCapture says; None: nothing is remembered.
+class Remembered(NamedTuple):
+    """What a put remembers: the same for all of its items, and what is asked of each of them."""
+
+    context: dict[str, Any] | None = None
+    of_calls: tuple[Callable[[Any], Any], ...] = ()
+
+    def of(self, partial: Any) -> dict[str, Any] | None:
+        """Return the context of one item.  Raises UnstorableError, and what a utility raises."""
+        found = dict(self.context or {})
+        for of_call in self.of_calls:
+            found.update(of_call(partial) or {})
+        return plain(found) if found else None
+
+
+def remembered(remember: bool = True, run_as: str | None = None) -> Remembered:
+    """Return what a put remembers: what each IContextCapture says.
 
     The utilities are those of the process, not of the current site, whose storage may be away.
     Raises TypeError for a ``run_as`` that is no text, UnstorableError for what cannot be kept, and
@@ -20,9 +35,13 @@ def remembered(remember: bool = True, run_as: str | None = None) -> dict[str, An
     if run_as is not None and not isinstance(run_as, str):
         raise TypeError(f"run_as must be the id of a user, not {type(run_as).__name__}")
     found: dict[str, Any] = {}
+    of_calls: tuple[Any, ...] = ()
     if remember:
         for _, capture in getGlobalSiteManager().getUtilitiesFor(IContextCapture):
             found.update(capture() or {})
+            of_call = getattr(capture, "of_call", None)
+            if of_call is not None:
+                of_calls = (*of_calls, of_call)
     if run_as is not None:
         found["run_as"] = run_as
-    return plain(found) if found else None
+    return Remembered(plain(found) if found else None, of_calls)

@@ -10,6 +10,10 @@ listing.py   the jobs that a listing shows
 events.py    what becomes of jobs and workers, as it happens
 worker_events.py  engines that begin, stop or are lost
 commits.py   what others write to the database, heard of at once
+running.py   what a supervisor knows of running jobs: process, progress, waits
+reasons.py   why a job does not begin
+words.py     calls and their ends, in the words of people
+remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one
 transactions.py  what one job has committed
 fields.py    Fields: its stored attributes, as far as they can be read

@@ -11,6 +11,7 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.aside import Aside
 from zcasync.job.broken import broken
 from zcasync.job.ids import id_of
+from zcasync.liveness.verdict import Verdict, judge
 from zcasync.reports.fields import Fields
 from zcasync.reports.walk import MOST_WORKERS, chosen
 
@@ -109,3 +110,24 @@ class Reasons:
         if more:
             return f"selected for workers that are not there ({first}{more})"
         return f"selected for a worker that is not there ({first})"
+
+
+def with_reason(
+    manager: Any, supervisor: Any, form: Callable[[Any], dict[str, Any]]
+) -> Callable[[Any], dict[str, Any]]:
+    """Return a form of jobs that also tells why one does not start, and what is ahead of it."""
+
+    def is_there(worker: Any) -> bool:
+        verdict = judge(worker, supervisor.sighting_of(worker)).verdict
+        return verdict in (Verdict.RUNNING, Verdict.SILENT)
+
+    reasons = Reasons(manager, is_there)
+
+    def told(partial: Any) -> dict[str, Any]:
+        return {
+            **form(partial),
+            "reason": reasons.reason(partial),
+            "ahead": reasons.ahead(partial),
+        }
+
+    return told

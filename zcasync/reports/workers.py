@@ -165,7 +165,7 @@ def _queue(
 
 def workers(
     manager: Any,
-    home: Home,
+    home: Home | None,
     supervisor: SupervisorProbe,
     watch: Watch | None = None,
     limit: int | None = None,

@@ -16,12 +16,14 @@ from typing import Any
 APPLICATION = "tests"
 NOTES = os.environ.get("ZCASYNC_IMPORT_GUARD")
 #: A frame of one of these is there where a call is made, or put, in such a process, or where its
-#: configuration says ``%import`` or ``application``.
+#: configuration says ``%import`` or ``application``, and where that application is set up.
 CALLS = (
     "zcasync/supervisor/reactor_jobs.py",
     "zcasync/cli/put.py",
     "ZConfig/cfgparser.py",
     "zcasync/application/named.py",
+    "zcasync/application/setup.py",
+    "zcasync/zope/boot.py",
 )
 
 

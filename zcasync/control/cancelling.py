@@ -5,7 +5,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from zcasync.cli.errors import EXIT_AWAY, Refusal
+from twisted.python.failure import Failure
+
+from zcasync.control.refusal import AWAY, Refusal
+from zcasync.errors import NotRunning
+from zcasync.interfaces import ACTIVE, PENDING
+from zcasync.job.broken import broken
+from zcasync.job.completion import end as complete
+from zcasync.job.completion import waiter
+from zcasync.job.ids import hex_oid, id_of
+from zcasync.liveness.interruption import cancel
+from zcasync.liveness.verdict import STALE, judge
+from zcasync.protocol.control import Cancel
+from zcasync.protocol.control_client import ControlClient
+from zcasync.retry.decision import End, decide
+from zcasync.retry.fault import Cancelled
 
 
 def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
@@ -13,12 +27,6 @@ def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
 
     Raises Refusal where the job has ended, or where its engine cannot be reached from here.
     """
-    from zcasync.interfaces import PENDING
-    from zcasync.job.broken import broken
-    from zcasync.job.completion import waiter
-    from zcasync.job.ids import id_of
-    from zcasync.liveness.interruption import cancel
-
     problem = broken(partial)
     if problem is not None:
         raise Refusal(f"job {id_of(partial)} cannot be cancelled: {problem}")
@@ -43,6 +51,22 @@ def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
     return True
 
 
+def end_waiting(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
+    """End a job that waits in its queue, and leave its callbacks to whichever worker comes.
+
+    For who cannot reach the supervisor that would run them at once.  Return False for a job that
+    does not wait in a queue, which is left as it is.
+    """
+    if broken(partial) is not None or partial.state != PENDING or partial.queue is None:
+        return False
+    decision = decide(partial, Cancelled(who, {}))
+    assert isinstance(decision, End)
+    complete(partial, decision.result, follows_up=True)
+    if not partial.callbacks:
+        _keep(partial, manager, supervisor.worker)
+    return True
+
+
 def _keep(partial: Any, manager: Any, here: Any) -> None:
     """Keep a job that was cancelled while it waited among the completed ones of a worker.
 
@@ -63,9 +87,6 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
 
     That one can be asked.  Raises Refusal when it is another engine that may live.
     """
-    from zcasync.job.ids import id_of
-    from zcasync.liveness.verdict import STALE, judge
-
     claim = partial.claim
     worker = manager.workers.get(claim.worker)
     if worker is None or claim.is_over:
@@ -79,7 +100,7 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
             f"job {id_of(partial)} is in the hands of worker {worker.UUID} (process "
             f"{claim.identity.pid} on {claim.identity.host}): cancel it in that home; if it will "
             f"not come back: zcasync release {worker.UUID}",
-            EXIT_AWAY,
+            AWAY,
             "cancel it in that home",
         )
     return False
@@ -87,9 +108,6 @@ def _is_stale(partial: Any, manager: Any, supervisor: Any) -> bool:
 
 def is_over(partial: Any, who: str) -> bool:
     """Return whether the job has ended.  Raises Refusal when it ended before it was cancelled."""
-    from zcasync.interfaces import ACTIVE, PENDING
-    from zcasync.job.ids import id_of
-
     if partial.state in (PENDING, ACTIVE):
         return False
     if is_cancelled(partial, who):
@@ -99,8 +117,6 @@ def is_over(partial: Any, who: str) -> bool:
 
 def is_cancelled(partial: Any, who: str) -> bool:
     """Return whether this cancel has ended the job."""
-    from twisted.python.failure import Failure
-
     result = partial.result
     return isinstance(result, Failure) and result.getErrorMessage() == f"cancelled by {who}"
 
@@ -119,9 +135,6 @@ class Supervisor:
 
         Raises Refusal where the supervisor cannot, NotRunning where there is none.
         """
-        from zcasync.job.ids import hex_oid
-        from zcasync.protocol.control import Cancel
-
         if self._client is None:
             self._client = self._connect(oid)
         answer = self._client.call(Cancel, oid=oid, who=self._claim)
@@ -130,10 +143,6 @@ class Supervisor:
         return answer["who"] or self._claim  # one of an older version believes what it is told
 
     def _connect(self, oid: bytes) -> Any:
-        from zcasync.interfaces import NotRunning
-        from zcasync.job.ids import hex_oid
-        from zcasync.protocol.control_client import ControlClient
-
         left = max(0.1, self._deadline - time.monotonic())
         try:
             return ControlClient(self._place.control_socket, left, self._place.owner)

@@ -1,0 +1,1 @@
+"""Tests with a real Plone: ``make integrations-plone``."""

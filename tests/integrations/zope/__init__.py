@@ -1,0 +1,1 @@
+"""Tests with a real Zope: ``make integrations-zope6 integrations-zope5``."""

@@ -1,0 +1,1 @@
+"""Tests of the control panel, without a web framework."""

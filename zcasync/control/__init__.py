@@ -1,0 +1,10 @@
+"""Control: what operators do to jobs, as the command line and the control panel have it done.
+
+refusal.py     Refusal: why something is not done, in words, and what to do instead
+jobs.py        a job by its id, and many by their queues
+cancelling.py  the end of a job by this process, or by the supervisor that can stop it
+again.py       jobs that are over run once more
+
+Functions work in the present transaction of a connection, and leave its commit to the caller; none
+prints.
+"""

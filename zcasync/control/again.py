@@ -1,0 +1,28 @@
+"""Again: jobs that are over wait in their queues once more, with fresh attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from zcasync.control.jobs import Job, Verdicts, by_queue
+from zcasync.job.again import require_over
+from zcasync.job.broken import broken
+
+
+def retry(connection: Any, manager: Any, jobs: Collection[Job]) -> Verdicts:
+    """Let jobs that are over wait again; return what has become of each."""
+    found, going_on = by_queue(connection, jobs, why_not)
+    for queue, partials in going_on.items():
+        queue.put_again(partials)
+    return found
+
+
+def why_not(partial: Any) -> str | None:
+    """Return why a job cannot run again; None: it can.  Raises BadStateError with the reason."""
+    why = broken(partial)
+    if why is None and partial.aside is not None and not partial.has_result:
+        return f"set aside, and runs by itself where its code is there: {partial.aside.text}"
+    if why is None:
+        require_over(partial)
+    return why

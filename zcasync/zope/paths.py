@@ -1,0 +1,180 @@
+"""Ways: the paths of the objects that a call is made with, gone again before it is made.
+
+A job refers to objects themselves, as all jobs do, and none of them knows where it is: Zope wraps
+it in that when somebody goes there.  So a put remembers the path of each, and the worker goes there
+for the call.  Whatever is found at the path has to be the very object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import MethodType
+from typing import Any
+
+from Acquisition import aq_base, aq_inner, aq_parent
+from persistent import Persistent
+from zExceptions import NotFound
+
+from zcasync.errors import ZCAsyncError
+from zcasync.job.ids import id_of
+
+#: What a put remembers: paths by the ids of objects.
+PATHS = "paths"
+#: Containers in which objects are looked for, and how deep.
+CONTAINERS, DEPTH = (list, tuple), 4
+
+
+class GoneError(ZCAsyncError, LookupError):
+    """The site, the user or an object of a call is not where it was at the put."""
+
+
+# at the put
+
+
+def path_of(found: Any) -> str:
+    """Return the physical path of an object as a text; of the application ``/``."""
+    return "/".join(found.getPhysicalPath()) or "/"
+
+
+def unwrap(partial: Any) -> dict[str, str]:
+    """Take the wrappers off the arguments of a call and its callbacks; return the paths, by ids.
+
+    An object that is new, and not yet stored, is added to the database of what it is in.
+    """
+    found: dict[str, str] = {}
+    if partial.given_owner is not None:
+        _unwrapped(partial.given_owner, found)
+    if not partial.is_packed:
+        args, kwargs = partial.argument_forms
+        _unwrap_items(partial.args, enumerate(args), found)
+        _unwrap_items(partial.kwargs, (kwargs or {}).items(), found)
+    for callback in partial.callbacks:
+        found |= unwrap(callback)
+    return found
+
+
+def _unwrap_items(view: Any, items: Iterable[Any], found: dict[str, str]) -> None:
+    """Write arguments without their wrappers, those that have some, through a view of them."""
+    for key, value in list(items):
+        bare = _unwrapped(value, found)
+        if bare is not value:
+            view[key] = bare
+
+
+def _unwrapped(value: Any, found: dict[str, str], depth: int = DEPTH) -> Any:
+    """Return a value, or a container of values, without wrappers; itself where there are none."""
+    kind = type(value)
+    if kind is MethodType:
+        _unwrapped(value.__self__, found)  # it is stored without its wrapper in any case
+    elif depth and kind in CONTAINERS:
+        return _same_or(value, kind(_unwrapped(one, found, depth - 1) for one in value))
+    elif depth and kind is dict:
+        return _same_or(
+            value, {key: _unwrapped(one, found, depth - 1) for key, one in value.items()}
+        )
+    elif is_wrapped(value):
+        found[_id(value)] = path_of(value)
+        return aq_base(value)
+    return value
+
+
+def _same_or(value: Any, other: Any) -> Any:
+    """Return the value where the other one holds the very same objects."""
+    ours, others = (one.values() if isinstance(one, dict) else one for one in (value, other))
+    is_same = all(one is another for one, another in zip(ours, others, strict=True))
+    return value if is_same else other
+
+
+def is_wrapped(value: Any) -> bool:
+    """Return whether an object is stored, and in a wrapper that says where it is."""
+    return (
+        type(value) is not getattr(value, "__class__", type(value))
+        and aq_parent(value) is not None
+        and isinstance(aq_base(value), Persistent)
+        and hasattr(value, "getPhysicalPath")
+    )
+
+
+def _id(value: Any) -> str:
+    base, above = aq_base(value), aq_inner(value)
+    while base._p_jar is None:
+        above = aq_parent(above)
+        if above is None:
+            break
+        jar = aq_base(above)._p_jar
+        if jar is not None:
+            jar.add(base)
+    return id_of(base)
+
+
+# in the worker
+
+
+def object_at(app: Any, path: str) -> Any:
+    """Return the object at a physical path, wrapped.  Raises LookupError."""
+    if path == "/":
+        return app
+    try:
+        found = app.unrestrictedTraverse(path.lstrip("/"))
+    except (NotFound, KeyError, AttributeError):
+        found = None
+    if found is None or path_of(found) != path:  # else it was acquired from somewhere above
+        raise LookupError(f"nothing is at {path}")
+    return found
+
+
+class Ways:
+    """The ways to the objects of a call, which are wrapped again for it."""
+
+    def __init__(self, app: Any, partial: Any) -> None:
+        self._app = app
+        self._job = partial.id
+        self._paths: dict[str, str] = partial.context.get(PATHS) or {}
+
+    def prepare_call(
+        self, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, Any, Any]:
+        """Return the call with its objects wrapped.
+
+        Raises GoneError for one that was moved or deleted.
+        """
+        if self._paths:
+            call = self._wrapped(call)
+            args = tuple(map(self._wrapped, args))
+            kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
+        return call, args, kwargs
+
+    def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:
+        kind = type(value)
+        if depth and kind in CONTAINERS:
+            return kind(self._wrapped(one, depth - 1) for one in value)
+        if depth and kind is dict:
+            return {key: self._wrapped(one, depth - 1) for key, one in value.items()}
+        if kind is MethodType:
+            return self._method(value)
+        if not isinstance(value, Persistent) or value._p_jar is None:
+            return value
+        path = self._paths.get(id_of(value))
+        return value if path is None else self._go(value, path)
+
+    def _method(self, method: MethodType) -> Any:
+        owner = method.__self__
+        wrapped = self._wrapped(owner)
+        return method if wrapped is owner else MethodType(method.__func__, wrapped)
+
+    def _go(self, value: Any, path: str) -> Any:
+        """Go to an object at its path.  Raises GoneError where it is not there."""
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        try:
+            found = object_at(self._app, path)
+        except LookupError as error:
+            raise GoneError(
+                f"{path}, a {kind} of job {self._job}, is not there any more: it was moved or "
+                "deleted since the put"
+            ) from error
+        if aq_base(found) is not value:
+            raise GoneError(
+                f"{path} is another object now than the {kind} of job {self._job}: that was moved "
+                f"or deleted since the put, and a {type(aq_base(found)).__qualname__} is there"
+            )
+        return found

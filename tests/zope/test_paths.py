@@ -98,6 +98,19 @@ def test_callbacks_have_their_objects_too(session: Session, app: Any) -> None:
     assert path(called(app, callback).call.__self__) == "/two"
 
 
+def test_a_result_of_another_request_is_wrapped_anew(session: Session, app: Any) -> None:
+    from zcasync.zope.paths import Ways
+
+    partial = session.queue.put(len)
+    session.commit()
+    old = app.one.__of__(app.__of__(folder("request")))
+    _, (found,), _ = Ways(app, partial).prepare_call(len, (old,), {})
+
+    assert path(found) == "/one"
+    assert found.aq_base is app.one.aq_base
+    assert found.aq_parent is app
+
+
 def test_an_object_with_no_way_to_it_is_refused_in_words(session: Session, app: Any) -> None:
     outside = folder("outside")
     outside._setObject("inner", folder("inner"))

@@ -141,11 +141,9 @@ class Ways:
 
         Raises GoneError for one that was moved or deleted.
         """
-        if self._paths:
-            call = self._wrapped(call)
-            args = tuple(map(self._wrapped, args))
-            kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
-        return call, args, kwargs
+        args = tuple(map(self._wrapped, args))
+        kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
+        return self._wrapped(call), args, kwargs
 
     def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:
         kind = type(value)
@@ -157,6 +155,8 @@ class Ways:
             return self._method(value)
         if not isinstance(value, Persistent) or value._p_jar is None:
             return value
+        if is_wrapped(value):  # the result of a parent, whose request is over
+            return self._go(aq_base(value), path_of(value))
         path = self._paths.get(id_of(value))
         return value if path is None else self._go(value, path)
 

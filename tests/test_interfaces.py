@@ -77,7 +77,7 @@ WITHIN = {
         "ensure_sidecar enter failed_attempts finish forget forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
-        "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress last_progress "
+        "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress last_progress note_commits noted_commits "
         "leave leave_to_policy may_begin_once may_run_on name_policy not_before note_asked "
         "parent policy_name ready_call reassign record_attempt release remember renew "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "

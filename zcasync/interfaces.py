@@ -696,9 +696,9 @@ class IApplication(Interface):
         error that ends the attempt is given to it, and cannot be kept back.  What it raises at its
         end changes nothing of what the call has come to: that is logged, and noted beside its
         error.  Callbacks have contexts of their own.  A detached call has none; the call of a
-        reactor job, in the reactor's thread, finds the site, the interaction and the security
-        manager that it has set in the thread of the job's connection.  Jobs with ``batch=True`` do
-        not share commits where there is this method.
+        reactor job, in the reactor's thread, finds the site, the request, the interaction and the
+        security manager that it has set in the thread of the job's connection.  Jobs with
+        ``batch=True`` do not share commits where there is this method.
 
         What it gives when it is entered may have a method ``prepare_call(call, args, kwargs)``,
         which is given the callable and its arguments as they were stored, and returns those with
@@ -712,19 +712,15 @@ class IApplication(Interface):
 class IContextCapture(Interface):
     """A named utility of the global registry that says what puts are to remember of their caller.
 
-    An application in the worker finds it as ``IPartial.context``.
+    An application in the worker finds it as ``IPartial.context``.  A utility may have a method
+    ``of_call(partial)`` besides, which returns what is to be remembered of one call, in the same
+    form: called for each item of a put before its arguments are kept, which it may replace.
     """
 
     def __call__():
         """Return names and plain JSON values, ``{"user": "bob"}``; None: nothing.
 
         All of them are below 4 kB, as JSON: else the put raises UnstorableError.
-        """
-
-    def of_call(partial):
-        """Return what is to be remembered of one call that is put, in the same form.  Optional.
-
-        Called for each item of a put whose caller is remembered, before its arguments are kept.
         """
 
 
@@ -846,7 +842,7 @@ class JobRetried:
 #         MissingClass     the class of an argument
 #       MissingPolicy      the retry policy
 #     UnknownDatabase      an object is in a database that the worker has not opened
-#     UnstorableError      the result or a change cannot be stored
+#     UnstorableError      the result or a change cannot be stored; the server gives up its commit
 #     ForeignError         stands for an exception whose class may not be loadable
 #
 #   What IPartial.get raises:

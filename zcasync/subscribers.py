@@ -136,11 +136,13 @@ class InstallTwistedEngine:
     """A subscriber to DataManagerAvailable: starts an engine in this process's Twisted reactor.
 
     The engine starts when the reactor runs and stops before it shuts down.  Thread jobs run in
-    child processes, which open the database themselves, so it has to be one that several processes
-    can open.  ``in_process=True`` runs them in threads of this process instead: for tests, and for
-    applications that can have no children.  No thread can be killed, so a job that hangs there
-    hangs until the process ends, and one that has not ended when the grace period is over leaves
-    the engine as a ghost, for the next start.  ``reactor`` None: the installed one.
+    child processes, which open the databases themselves: those of ``etc/zcasync.conf``, and where
+    that names none, all that the application has open, with the options of its ZEO clients.  So
+    they have to be such as several processes can open.  ``in_process=True`` runs them in threads of
+    this process instead: for tests, and for applications that can have no children.  No thread can
+    be killed, so a job that hangs there hangs until the process ends, and one that has not ended
+    when the grace period is over leaves the engine as a ghost, for the next start.  ``reactor``
+    None: the installed one.
     """
 
     def __init__(self, *, in_process: bool = False, reactor: Any = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import zope.component.event  # noqa: F401  notify() calls the subscribers that ZCML registers
 from zope.component.hooks import setHooks
 from zope.configuration import xmlconfig
 from zope.configuration.exceptions import ConfigurationError as ZCMLError

@@ -43,8 +43,8 @@ CONFIG = """
 class DatabaseServer(Server):
     """A ZEO server with blobs in ``folder/blobs``, which tests may share."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, config=CONFIG)
+    def __init__(self, folder: Path, config: str = CONFIG) -> None:
+        super().__init__(folder, config=config)
 
     @property
     def blobs(self) -> Path:

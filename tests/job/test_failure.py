@@ -9,9 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transaction.interfaces import DoomedTransaction, TransactionError
 from twisted.python.failure import Failure
+from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.FileStorage import FileStorage
+from ZODB.POSException import ConflictError, POSKeyError, ReadConflictError, StorageError
+from zope.interface.exceptions import DoesNotImplement
+from zope.interface.interfaces import ComponentLookupError
 
 from tests.jobs import samples
 from tests.support.sessions import Session
@@ -24,6 +29,7 @@ from zcasync.job.failure import (
     from_exception,
     sanitize,
 )
+from zcasync.results.raised import raise_failure
 from zcasync.text import shorten
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -75,6 +81,39 @@ def test_any_other_exception_is_known_by_its_dotted_name() -> None:
     assert failure.getErrorMessage() == "404: gone"
     with pytest.raises(ForeignError, match="404: gone"):
         failure.raiseException()
+
+
+@pytest.mark.parametrize(
+    ("error", "parent"),
+    [
+        (ComponentLookupError(object(), "IShop", ""), LookupError),
+        (POSKeyError(b"\0" * 8), KeyError),
+        (ReadConflictError("it has changed"), ConflictError),
+        (ClientDisconnected("gone"), StorageError),
+        (DoomedTransaction(), TransactionError),
+        (DoesNotImplement("IShop"), Exception),
+    ],
+)
+def test_an_exception_of_a_library_that_zcasync_stands_on_has_its_class(
+    error: Exception, parent: type[Exception]
+) -> None:
+    failure = raised(error)
+
+    assert failure.type is type(error)
+    assert issubclass(failure.type, parent)
+    assert failure.check(parent) is parent
+    assert failure.getErrorMessage() == str(error)
+    assert type(failure.value) is ForeignError
+    assert failure.type_name == f"{type(error).__module__}.{type(error).__name__}"
+    # What is stored is the name still: a process that has no such class loads it, too.
+    assert failure.__reduce__()[1][0] == failure.type_name
+    again = pickle.loads(pickle.dumps(failure))
+    assert again.type is type(error)
+
+
+def test_get_raises_the_exception_of_a_library() -> None:
+    with pytest.raises(ComponentLookupError, match="no shop"):
+        raise_failure(raised(ComponentLookupError("no shop")))
 
 
 def test_the_traceback_is_there_and_no_frame_is() -> None:

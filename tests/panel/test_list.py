@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -140,3 +142,12 @@ def test_a_supervisor_out_of_reach_is_told(session: Session, browser: Browser) -
     page = words(browser.get())
     assert "The supervisor does not answer here: this process is not told the home" in page
     assert "00000000 running" in page  # this test's own process, by its identity
+
+
+def test_the_panel_is_loaded_when_it_is_asked_for() -> None:
+    code = (
+        "import sys, zcasync.panel, zcasync.panel.requests, zcasync.panel.tokens\n"
+        "assert not {'zcasync.reports', 'zcasync.control', 'ZODB'} & set(sys.modules)\n"
+        "assert zcasync.panel.Panel and not hasattr(zcasync.panel, 'nothing')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

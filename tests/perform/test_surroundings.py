@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import zope.component.hooks
+import zope.globalrequest
 import zope.security.management
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -46,6 +47,7 @@ def as_before() -> Iterator[None]:
 def see() -> tuple[Any, ...]:
     return (
         zope.component.hooks.getSite(),
+        zope.globalrequest.getRequest(),
         zope.security.management.queryInteraction(),
         SecurityManagement.getSecurityManager(),
         socket.getdefaulttimeout(),
@@ -55,6 +57,7 @@ def see() -> tuple[Any, ...]:
 
 def change() -> None:
     zope.component.hooks.setSite(Site())
+    zope.globalrequest.setRequest(object())
     zope.security.management.endInteraction()
     zope.security.management.newInteraction()
     SecurityManagement.newSecurityManager(None, users.system)

@@ -187,3 +187,17 @@ def test_a_blob_without_a_blob_dir_is_an_error_that_says_so(
         client.commit()
     client.transactions.abort()
     assert client.wait_for(client.put(basic.echo, 1)) == ((1,), {})
+
+
+def test_a_blob_for_a_server_that_takes_none_is_an_error_that_says_so(
+    server: Server, make_instance: Callable[..., Instance]
+) -> None:
+    text = config(server, SENT, " site", "1")
+    client = make_instance(config=text + SHORT).start().client
+    album = client.add("album", Album())
+    for call in (album.add, album.add_by_savepoint):
+        failure = client.wait_for(client.put(call, LARGE))
+        assert failure.type == "ZODB.POSException.Unsupported"
+        assert "the storage of database 'site' takes no blobs" in failure.getErrorMessage()
+        assert "give it a blob-dir where it is served" in failure.getErrorMessage()
+    assert client.wait_for(client.put(basic.echo, 1)) == ((1,), {})

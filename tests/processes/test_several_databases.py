@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ZODB.POSException import POSKeyError, ReadConflictError
 
 import zcasync
 from tests.jobs import basic as jobs
@@ -20,16 +22,17 @@ from zcasync.interfaces import IDataManager
 from zcasync.testing.waiting import wait_until
 
 MORE = """
-<filestorage queues>
-  path {folder}/queues.fs
+<filestorage catalog>
+  path {folder}/catalog.fs
 </filestorage>
 """
+MOUNTED = AT_SERVER_MOUNTED.replace("storage 2", "storage catalog")
 #: Behind the mounted one and the main one, where there is one for the queues.
 QUEUES = """
 <zodb zc.async>
   <zeoclient>
     server 127.0.0.1:{port}
-    storage queues
+    storage 2
   </zeoclient>
 </zodb>
 """
@@ -51,7 +54,7 @@ def instance(
     request: pytest.FixtureRequest, server: Server, make_instance: Callable[..., Instance]
 ) -> Instance:
     """A supervisor with two children."""
-    text = AT_SERVER_MOUNTED + (QUEUES if request.param else "")
+    text = MOUNTED + (QUEUES if request.param else "")
     return make_instance(children=2, config=text.format(port=server.port) + MARKED).start()
 
 
@@ -66,6 +69,14 @@ def client(instance: Instance) -> Client:
     client.add("site", Site(catalog))
     assert (database_of(client.main.root()["site"]), database_of(catalog)) == ("site", "catalog")
     return client
+
+
+def is_there(obj: Any) -> bool:
+    """Whether its database has an object whose reference in another one is committed."""
+    try:
+        return obj._p_activate() is None
+    except (POSKeyError, ReadConflictError):
+        return False
 
 
 def test_jobs_change_objects_of_all_databases_and_take_and_return_them(
@@ -83,7 +94,7 @@ def test_jobs_change_objects_of_all_databases_and_take_and_return_them(
     failure = client.wait_for(client.put(site.fail))
     assert failure.type is ValueError
     made = client.wait_for(client.put(site.new_catalog))
-    client.wait_until(lambda: site.catalog is made, "the new catalog")
+    client.wait_until(lambda: site.catalog is made and is_there(made), "the new catalog")
     assert database_of(made) == "catalog"
     assert (site.visits, catalog.value, made.value) == (1, 15, 0)
 
@@ -140,7 +151,7 @@ def test_commands_know_of_them(instance: Instance, client: Client) -> None:
 def test_an_object_of_a_database_that_the_worker_lacks_is_an_error_that_names_it(
     server: Server, folder: Path, make_instance: Callable[..., Instance]
 ) -> None:
-    section = AT_SERVER_MOUNTED.format(port=server.port)
+    section = MOUNTED.format(port=server.port)
     of_site = section[section.index("<zodb site>") :]
     instance = make_instance(config=of_site + SHORT).start()
     elsewhere = make_instance(name="all", config=section + MARKED)

@@ -3,6 +3,7 @@
     named.py          ApplicationName: a dotted name and arguments; finds the factory
     configuration.py  the settings that tell of it, and the databases that it brings
     process.py        Process: what a factory is told of the process that it sets up
+    content.py        tells of an application's objects in a worker that has none
     setup.py          sets the application up, and closes it
 
 A factory is called with a Process and the arguments of the setting, in each child before it is

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from zcasync.application.content import ContentWatch
 from zcasync.application.named import ApplicationName
 from zcasync.application.process import Process, setting_up
 from zcasync.errors import FOREIGN_CODE
@@ -20,6 +21,7 @@ class SetUp:
     def __init__(self, name: ApplicationName | None) -> None:
         self.name = name
         self.has_begun = False
+        self._content = ContentWatch()
         self._application: Any = None
         self._job: Any = None
 
@@ -48,6 +50,8 @@ class SetUp:
         Raises what the application raises.
         """
         if self._job is None:
+            if self.name is None:
+                self._content.look(partial)
             return None
         return self._job(partial, partial._p_jar)  # type: ignore[no-any-return]
 

@@ -31,6 +31,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     placement.py   whether all parts of a call can be stored from a connection
     values.py      whether a value can be stored and loaded again; LargeValue, Boxed
     failure.py     StoredFailure: an exception that any process can load
+    library_exceptions.py  the classes of exceptions that every such process has
     field_types.py what the attributes of our records can be, checked as they are loaded
     traceback_text.py the text of a traceback, bounded
     loadable.py    the reason why any record cannot be loaded

@@ -13,6 +13,7 @@ from twisted.python.reflect import qual
 
 from zcasync import errors
 from zcasync.errors import AbortedError, ForeignError
+from zcasync.job.library_exceptions import library_class
 from zcasync.job.traceback_text import MESSAGE_LIMIT_CHARACTERS, traceback_text
 from zcasync.text import message_of, printable, shorten
 from zcasync.unpublished import Unpublished
@@ -29,7 +30,8 @@ class StoredFailure(Unpublished, Failure):
     """A Failure reduced to what can be stored.
 
     ``type`` is the class for builtins and zcasync's own exceptions, so that ``check`` and ``trap``
-    work with it; for every other exception it is the dotted name, and ``value`` a ForeignError.
+    work with it.  For every other exception a dotted name is stored, and ``value`` is a
+    ForeignError; where it is one of a library that zcasync stands on, ``type`` is the class again.
     ``check`` accepts classes and dotted names in both cases.  ``evidence`` is a dict of what else
     is known, for instance how a child process died; what that wrote last, its ``output``, stands
     behind the traceback.
@@ -55,10 +57,8 @@ class StoredFailure(Unpublished, Failure):
         return kind if isinstance(kind, str) else qual(kind)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (
-            StoredFailure,
-            (self.type, self.value, self.parents, self.text, self.evidence),
-        )
+        kind = self.type_name if library_class(self.type_name) else self.type
+        return (StoredFailure, (kind, self.value, self.parents, self.text, self.evidence))
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(self.__dict__)
@@ -110,7 +110,7 @@ def _restored(
     type_: Any, value: Any, parents: list[str], text: str, evidence: dict[str, Any]
 ) -> dict[str, Any]:
     return {
-        "type": type_,
+        "type": (isinstance(type_, str) and library_class(type_)) or type_,
         "value": value,
         "_parents": parents,
         "text": text,

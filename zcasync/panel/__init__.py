@@ -18,3 +18,21 @@ style.css      the style, which is written into each page
 Request, and refuse all but managers.  Reading goes through ``zcasync.reports``, changing through
 ``zcasync.control``, as on the command line.  Pages hold no scripts.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zcasync.panel.panel import Panel as Panel
+
+__all__ = ["Panel"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the panel when it is asked for: workers have the applications, and serve no pages."""
+    if name != "Panel":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = import_module("zcasync.panel.panel").Panel
+    return found

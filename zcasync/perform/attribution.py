@@ -12,16 +12,16 @@ makes on its way, are noted in the record when it is written next.
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from zcasync.job.attempt_record import MOST_COMMITS
 from zcasync.job.ids import NAMELESS, hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.text import cut, printable
-from zcasync.zeo.labels import Text, Told
 
 #: A longer name of a callable, of a user or of a storage is cut.
 NAME_CHARACTERS = 200
@@ -31,60 +31,75 @@ MOST_NAMES = 5
 KEPT_JOBS = 1000
 
 
-class JobLabel(NamedTuple):
-    """The label of one attempt at a job.  ``office``: the queue and the worker."""
+class JobLabel:
+    """The label of one attempt at a job; made in the job's thread, used in any."""
 
-    office: str
-    database: str
-    oid: bytes
-    attempt: int
-    name: str
-    context: Any
+    __slots__ = ("_attempt", "_count", "_jar", "_office", "identity", "name", "oid", "user")
 
-    @property
-    def identity(self) -> str:
-        """The job's id."""
-        number = hex_oid(self.oid)
-        return number if self.database in NAMELESS else f"{self.database}:{number}"
+    def __init__(self, office: str, partial: PartialRecord, attempt: int) -> None:
+        self._office = office
+        self._attempt = attempt
+        self._jar = partial._p_jar
+        self._count = partial.noted_commits[0]
+        self.oid: bytes = partial._p_oid
+        number, database = f"{hex_oid(self.oid)}:{attempt}", self._jar.db().database_name
+        self.identity = number if database in NAMELESS else f"{database}:{number}"
+        self.name = _shown(partial.callable_name)
+        context = partial.context
+        self.user = _user_of(context) if context else ""
 
-    def text(self) -> Text:
-        """Return what is to be written."""
-        identity = self.identity
-        details = f"{self.office} {identity}:{self.attempt}"
-        return Text(f"zcasync {identity} {_shown(self.name)}", details, _user_text(self.context))
+    def texts(self) -> tuple[str, str, str]:
+        """Return what is to be added: to the description, to the extended info, and a user."""
+        identity, name = self.identity, self.name
+        job = identity[: identity.rindex(":")]
+        return f"zcasync {job} {name}", f"{self._office} {identity}", self.user
 
     def own(self) -> JobLabel:
         """Return itself."""
         return self
 
+    def note(self, storage: Any, tid: bytes) -> None:
+        """Note a transaction that was committed at a storage on the way."""
+        db = self._jar.db()
+        commit = (self._attempt, tid, _name(storage, db.databases))
+        with _lock:
+            made = _on_the_way.get(self.oid)
+            if made is None or made.db() is not db:
+                made = _on_the_way[self.oid] = _OnTheWay(db, self._count)
+            made.add(commit)
+            while len(_on_the_way) > KEPT_JOBS:
+                _on_the_way.popitem(last=False)
 
-class GroupLabel(NamedTuple):
-    """The label of a commit with the changes of several jobs.
-
-    ``others``: those whose calls are over, ``last``: the one that runs now, None: none does.
-    """
-
-    others: list[JobLabel]
-    last: JobLabel | None = None
-
-    def own(self) -> JobLabel | None:
-        """Return the label of the one that runs now."""
-        return self.last
-
-    def text(self) -> Text:
-        """Return what is to be written."""
-        labels = [*self.others, *([] if self.last is None else [self.last])]
-        if len(labels) == 1:
-            return labels[0].text()
-        names = list(dict.fromkeys(_shown(one.name) for one in labels))
+    def texts_with(self, others: list[JobLabel]) -> tuple[str, str, str]:
+        """Return what is to be added where the changes of others are committed, too."""
+        labels = [*others, self]
+        names = list(dict.fromkeys(one.name for one in labels))
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        details = " ".join([labels[0].office, *(f"{one.identity}:{one.attempt}" for one in labels)])
-        users = {_user_text(one.context) for one in labels}
-        return Text(
-            f"zcasync {len(labels)} jobs: {', '.join(names[:MOST_NAMES])}{more}",
-            details,
-            users.pop() if len(users) == 1 else "",
-        )
+        description = f"zcasync {len(labels)} jobs: {', '.join(names[:MOST_NAMES])}{more}"
+        details = " ".join([self._office, *(one.identity for one in labels)])
+        users = {one.user for one in labels}
+        return description, details, users.pop() if len(users) == 1 else ""
+
+
+class GroupLabel:
+    """The label of a commit with the changes of several jobs: ``others``, and this one."""
+
+    __slots__ = ("_label", "_others")
+
+    def __init__(self, label: JobLabel, others: list[JobLabel]) -> None:
+        self._label, self._others = label, others
+
+    def texts(self) -> tuple[str, str, str]:
+        """Return what is to be added: to the description, to the extended info, and a user."""
+        return self._label.texts_with(self._others) if self._others else self._label.texts()
+
+    def own(self) -> JobLabel:
+        """Return the label of what this job commits in transactions of its own."""
+        return self._label
+
+    def note(self, storage: Any, tid: bytes) -> None:
+        """Note a transaction that this job has committed at a storage on its way."""
+        self._label.note(storage, tid)
 
 
 def label_of(partial: PartialRecord, attempt: int | None = None) -> JobLabel | None:
@@ -92,13 +107,15 @@ def label_of(partial: PartialRecord, attempt: int | None = None) -> JobLabel | N
 
     ``attempt``: the number of the one that runs now; None: that of the record.
     """
-    jar = partial._p_jar
-    office = _office(jar)
+    office = _office(partial._p_jar)
     if not office:
         return None
-    number = partial.attempts if attempt is None else attempt
-    name = jar.db().database_name
-    return JobLabel(office, name, partial._p_oid, number, partial.callable_name, partial.context)
+    return JobLabel(office, partial, partial.attempts if attempt is None else attempt)
+
+
+def label_of_group(labels: list[JobLabel]) -> GroupLabel | None:
+    """Return the label of the commit of several jobs; None where no worker performs them."""
+    return GroupLabel(labels[-1], labels[:-1]) if labels else None
 
 
 def attempt_of(details: Any, identity: str) -> int | None:
@@ -110,7 +127,7 @@ def attempt_of(details: Any, identity: str) -> int | None:
     return None
 
 
-def _user_text(context: Mapping[str, Any]) -> str:
+def _user_of(context: Mapping[str, Any]) -> str:
     """Return the user of a context as Zope writes it, 'path id'; '': nobody in particular.
 
     That is whom the put lets it run as, else who has put it: texts, as ``user_folder`` is.
@@ -130,9 +147,9 @@ def _office(jar: Any) -> str:
     """Return the queue and the worker that a connection acts for; '': it acts for none."""
     if jar is None:
         return ""
-    own = getattr(jar, "office", "")
+    own: str = getattr(jar, "office", "")
     if own or len(jar.connections) == 1:
-        return str(own)
+        return own
     return next((one.office for one in jar.connections.values() if getattr(one, "office", "")), "")
 
 
@@ -151,45 +168,30 @@ class _OnTheWay:
         self.count = count
         self.last: deque[Commit] = deque(maxlen=MOST_COMMITS)
 
+    def add(self, commit: Commit) -> None:
+        if commit not in self.last:  # else a storage has passed it on to another one
+            self.count += 1
+            self.last.append(commit)
+
 
 _on_the_way: OrderedDict[bytes, _OnTheWay] = OrderedDict()  # by the oids of the jobs
-
-
-def noting(label: JobLabel | None, partial: PartialRecord) -> Told | None:
-    """Return what notes the commits of an attempt on its way; None for one without a label."""
-    if label is None:
-        return None
-    count, kept = partial.noted_commits
-    before = _made_by(partial)
-    if before is not None and before.last[-1] in kept:
-        del _on_the_way[label.oid]  # its record has them all
-    return functools.partial(_note, partial._p_jar.db(), label, count)
-
-
-def _note(db: Any, label: JobLabel, count: int, storage: Any, tid: bytes) -> None:
-    """Note a commit on the way; ``count``: of those that the record had when the attempt began."""
-    made = _on_the_way.get(label.oid)
-    if made is None or made.db() is not db:
-        made = _on_the_way[label.oid] = _OnTheWay(db, count)
-    commit = (label.attempt, tid, _name(storage, db.databases))
-    if commit in made.last:  # a storage has passed it on to another one
-        return
-    made.count += 1
-    made.last.append(commit)
-    while len(_on_the_way) > KEPT_JOBS:
-        _on_the_way.popitem(last=False)
+_lock = threading.Lock()  # a job may commit in several threads
 
 
 def keep_commits(partial: PartialRecord) -> None:
     """Keep in the record what its calls have committed on their way, if anything."""
-    made = _made_by(partial)
-    if made is not None:
-        partial.note_commits(made.count, made.last)
-
-
-def _made_by(partial: PartialRecord) -> _OnTheWay | None:
     made = _on_the_way.get(partial._p_oid) if _on_the_way else None
-    return made if made is not None and made.db() is partial._p_jar.db() else None
+    if made is not None and made.db() is partial._p_jar.db():
+        with _lock:
+            count, last = made.count, list(made.last)
+        partial.note_commits(count, last)
+
+
+def forget_kept(partial: PartialRecord) -> None:
+    """Forget those commits of earlier attempts that the record has."""
+    made = _on_the_way.get(partial._p_oid) if _on_the_way else None
+    if made is not None and made.last[-1] in partial.noted_commits[1]:
+        del _on_the_way[partial._p_oid]
 
 
 def _name(storage: Any, databases: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
-from zcasync.perform.attribution import JobLabel, keep_commits, label_of, noting
+from zcasync.perform.attribution import JobLabel, forget_kept, keep_commits, label_of
 from zcasync.perform.commits import Commits
 from zcasync.perform.missing import NotLoaded, refusal_for
 from zcasync.perform.noted import Noted
@@ -58,7 +58,7 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     try:
         label = label_for(run)
         with Scope() as scope:
-            run, deferred = attempt(run, state, scope, label, label)
+            run, deferred = attempt(run, state, scope, label)
             if isinstance(deferred, Delegate):
                 return run, deferred
             noted = Noted.of(run.partial)
@@ -87,15 +87,14 @@ def _is_back_at_once(run: Run) -> bool:
 def label_for(run: Run) -> JobLabel | None:
     """Return the label of the commits of a run's present attempt."""
     assert run.attempts is not None
+    forget_kept(run.partial)
     return label_of(run.partial, run.attempts.count)
 
 
-def attempt(
-    run: Run, state: ManagerState, scope: Scope, label: JobLabel | None, on_the_way: Label | None
-) -> tuple[Run, Any]:
+def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) -> tuple[Run, Any]:
     """Make the call and set the result, but commit nothing.
 
-    ``on_the_way``: the label of what the call itself commits.
+    ``label``: of what the call itself commits.
     Return the run, whose partial is in another connection where the call has closed its own, and a
     Deferred that has not fired, a Delegate whose partial is to be performed first, or None.  The
     mode of transactions, which is of ``state``, is put back.  What the application has around the
@@ -107,8 +106,8 @@ def attempt(
     except MissingCode as error:
         raise NotLoaded(error) from error
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
-    told, fence = noting(label, partial), storage_fence(partial._p_jar)
-    with running(partial), labelled(on_the_way, told), acting_for(fence):
+    fence = storage_fence(partial._p_jar)
+    with running(partial), labelled(label, is_on_the_way=True), acting_for(fence):
         callable_, args, kwargs = scope.enter(
             partial, run.host.around(partial), (callable_, args, kwargs)
         )
@@ -140,11 +139,10 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
     fence, oid = storage_fence(run.partial._p_jar), run.partial._p_oid
     label = label_for(run)
-    told = noting(label, run.partial)
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        with heard(oid), labelled(label, told), acting_for(fence):
+        with heard(oid), labelled(label, is_on_the_way=True), acting_for(fence):
             value = run.host.invoke(callable_, *args, **kwargs)
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)

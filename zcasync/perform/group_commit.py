@@ -21,7 +21,7 @@ from zcasync.database.errors import is_lost_by_storage
 from zcasync.errors import FencedError
 from zcasync.job.callbacks import Delegate
 from zcasync.job.record import PartialRecord
-from zcasync.perform.attribution import GroupLabel, JobLabel
+from zcasync.perform.attribution import GroupLabel, JobLabel, label_of_group
 from zcasync.perform.call import NOT_OF_THE_JOB, attempt, label_for
 from zcasync.perform.noted import Noted
 from zcasync.perform.performer import Performer
@@ -104,10 +104,10 @@ class Group:
         attempts.begin()
         run = Run(partial, host, attempts=attempts)
         label = label_for(run)
-        on_the_way = label and GroupLabel(self._labels, label)
+        on_the_way = None if label is None else GroupLabel(label, self._labels)
         try:
             with Scope() as scope:
-                run, deferred = host.within(attempt, run, self._state, scope, label, on_the_way)
+                run, deferred = host.within(attempt, run, self._state, scope, on_the_way)
             if isinstance(deferred, Delegate):  # its partial is performed in own transactions
                 self._take_out()
                 return False
@@ -161,7 +161,7 @@ class Group:
         """
         self._find_members()
         try:
-            with labelled(GroupLabel(self._labels) if self._labels else None):
+            with labelled(label_of_group(self._labels)):
                 self._performer.host.within(self._manager.commit)
         except (FencedError, *NOT_OF_THE_JOB) as error:
             abort(self._manager, error)

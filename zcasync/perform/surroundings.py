@@ -187,6 +187,16 @@ def _put_back_security_manager(manager: Any) -> None:
         management.setSecurityManager(manager)
 
 
+def _request() -> Any:
+    module = _loaded("zope.globalrequest", "getRequest")
+    return None if module is None else module.getRequest()
+
+
+def _put_back_request(request: Any) -> None:
+    if _request() is not request:
+        sys.modules["zope.globalrequest"].setRequest(request)
+
+
 def _requests() -> list[Any]:
     """Return the requests of Pyramid that are current in this thread, the innermost last."""
     threadlocal = _loaded("pyramid.threadlocal", "manager")
@@ -255,6 +265,7 @@ OF_THREAD = (
     Surrounding("site", _site, _put_back_site),
     Surrounding("interaction of zope.security", _interaction, _put_back_interaction),
     Surrounding("AccessControl manager", _security_manager, _put_back_security_manager),
+    Surrounding("request of Zope", _request, _put_back_request),
     Surrounding("requests of Pyramid", _requests, _put_back_requests),
 )
 OF_PROCESS = (

@@ -6,16 +6,14 @@ from typing import Any
 
 from pyramid.threadlocal import get_current_request
 from zope.component import getGlobalSiteManager
-from zope.interface import implementer
 
 from zcasync.interfaces import IContextCapture
 
 NAME = "zcasync.pyramid"
 
 
-@implementer(IContextCapture)
 class RequestCapture:
-    """The capture of an application; a put outside of a request remembers nothing."""
+    """An IContextCapture; a put outside of a request remembers nothing."""
 
     def __call__(self) -> dict[str, Any] | None:
         """Return what a job's request is made of: see ``job_request``."""

@@ -15,7 +15,7 @@ from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid_zodbconn import get_connection
 
-from zcasync.panel.panel import Panel
+import zcasync.panel
 from zcasync.panel.requests import Request
 from zcasync.panel.tokens import COOKIE
 
@@ -37,7 +37,7 @@ def jobs(request: Any) -> Response:
     settings = request.registry.settings or {}
     _require(request, settings.get("zcasync.panel.permission") or PERMISSION)
     db = get_connection(request).db()
-    answer = Panel(db, settings.get("zcasync.home")).answer(_asked(request))
+    answer = zcasync.panel.Panel(db, settings.get("zcasync.home")).answer(_asked(request))
     response = Response(status=answer.status, text=answer.body)
     for name, value in answer.headers:
         if name == "Set-Cookie":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from zcasync.reports import running
 from zcasync.text import ago, cut
 
+#: A time of day that is nearer than this needs no date, at midnight either.
+SAME_DAY = timedelta(hours=12)
 #: The type of an attempt whose process has died.
 INTERRUPTED = "zcasync.errors.AbortedError"
 
@@ -78,5 +80,5 @@ def of_attempts(found: dict[str, Any]) -> str:
     now = datetime.now(UTC)
     if moment <= now:
         return f"retries as soon as it can, after {_kind(history[-1])}"
-    day = "" if moment.date() == now.date() else f"{moment:%Y-%m-%d} "
+    day = "" if moment - now < SAME_DAY else f"{moment:%Y-%m-%d} "
     return f"retries at {day}{moment:%H:%M:%S} after {_kind(history[-1])}"

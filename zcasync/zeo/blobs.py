@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from ZODB.interfaces import IBlobStorage
 from ZODB.POSException import Unsupported
 
 #: The end of what is said of a client without one.
@@ -54,3 +55,16 @@ def blobs_removed(buffer: Any) -> Iterator[None]:
         for _, path in getattr(buffer, "blobs", ()):
             with suppress(FileNotFoundError):
                 os.remove(path)
+
+
+def require_blobs(connection: Any, error: Unsupported) -> None:
+    """Raise Unsupported, in words, where a connection's storage takes no blobs.
+
+    ``error``: ZODB's own, which names a class.
+    """
+    if not IBlobStorage.providedBy(connection._storage):
+        name = connection.db().database_name
+        raise Unsupported(
+            f"the storage of database {name!r} takes no blobs: give it a blob-dir where it is "
+            "served, in <filestorage>, and each of its clients one, too"
+        ) from error

@@ -10,7 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from ZODB.POSException import Unsupported
+
 from zcasync.errors import FencedError, UnknownDatabase
+from zcasync.zeo.blobs import require_blobs
 from zcasync.zeo.connections import has_changes, use_class_factory
 from zcasync.zeo.older import ClassFactory, Reads
 from zcasync.zeo.storage_errors import MarksStorageErrors
@@ -42,14 +45,21 @@ class Fenced(Reads, MarksStorageErrors):
             begin(transaction)
 
     def commit(self: Any, transaction: Any) -> None:
-        """Do this part of the two-phase commit; raise FencedError when the engine was buried."""
+        """Do this part of the two-phase commit.
+
+        Raises FencedError when the engine was buried, Unsupported for a blob that cannot be stored.
+        """
         incarnation = self.incarnation
         if incarnation is not None and not incarnation._p_changed:
             require_alive(incarnation)
             self.readCurrent(incarnation)
         if self.chain is not None and has_changes(self):
             self.chain.write()
-        super().commit(transaction)
+        try:
+            super().commit(transaction)
+        except Unsupported as error:
+            require_blobs(self, error)
+            raise
 
     def _register(self: Any, obj: object = None) -> None:
         # A job may change only objects of another database: the fence's connection has to join too.

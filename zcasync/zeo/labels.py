@@ -7,9 +7,8 @@ of the transaction stays; the label is added to what the storage is given, not t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar, Token
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 #: The key of a label's details in the extended info of a transaction.
 KEY = "zcasync"
@@ -17,41 +16,35 @@ KEY = "zcasync"
 LIMIT_BYTES = 65_535
 
 
-class Text(NamedTuple):
-    """The text of a label.
-
-    ``description`` is added to the transaction's, ``details`` to its extended info; ``user`` is for
-    a transaction that names none, '': nobody.
-    """
-
-    description: str
-    details: str
-    user: str = ""
-
-
 class Label(Protocol):
-    """The label of commits; it makes its text only where there is one, in whatever thread."""
+    """The label of a job's commits."""
 
-    def text(self) -> Text:
-        """Return what is to be written."""
+    def texts(self) -> tuple[str, str, str]:
+        """Return what is to be added: to the description, to the extended info, and a user.
 
-    def own(self) -> Label | None:
+        The user is for a transaction that names none; '': nobody in particular.
+        """
+
+    def own(self) -> Label:
         """Return the label of what the job commits in transactions of its own."""
 
+    def note(self, storage: Any, tid: bytes) -> None:
+        """Note a transaction that was committed at a storage on the way.  Must not raise."""
 
-#: Is told of a storage, and of the id of a transaction that was committed there; must not raise.
-Told = Callable[[Any, bytes], None]
 
-_active: ContextVar[tuple[Label, Told | None] | None] = ContextVar("zcasync.label", default=None)
+_active: ContextVar[tuple[Label, bool] | None] = ContextVar("zcasync.label", default=None)
 
 
 class labelled:
-    """A context in which commits have a label; ``told`` is told of them.  None: as outside."""
+    """A context in which commits have a label; None: as outside.
+
+    ``is_on_the_way``: they are to be noted.
+    """
 
     __slots__ = ("_active", "_token")
 
-    def __init__(self, label: Label | None, told: Told | None = None) -> None:
-        self._active = None if label is None else (label, told)
+    def __init__(self, label: Label | None, is_on_the_way: bool = False) -> None:
+        self._active = None if label is None else (label, is_on_the_way)
         self._token: Token[Any] | None = None
 
     def __enter__(self) -> None:
@@ -75,25 +68,30 @@ def write(metadata: Any) -> None:
     Safe to repeat.
     """
     found = _active.get()
-    if found is None or KEY in metadata.extension:
+    if found is None:
         return
-    description, details, user = found[0].text()
-    if not metadata.extension or _has_room(metadata.extension_bytes, details):
-        metadata.extension = {**metadata.extension, KEY: details}
-    before = metadata.description
+    before = metadata.extension
+    if KEY in before:
+        return
+    description, details, user = found[0].texts()
     if not before:
+        metadata.extension = {KEY: details}
+    elif _has_room(metadata.extension_bytes, details):
+        metadata.extension = {**before, KEY: details}
+    said = metadata.description
+    if not said:
         metadata.description = description.encode()
-    elif _has_room(before, description):
-        metadata.description = b"%b\n%b" % (before, description.encode())
+    elif _has_room(said, description):
+        metadata.description = b"%b\n%b" % (said, description.encode())
     if user and not metadata.user:
         metadata.user = user.encode()
 
 
 def tell(storage: Any, tid: Any) -> None:
-    """Tell of a commit with this id at a storage; None: it has not said its id."""
+    """Tell the job of a commit with this id at a storage; None: it has not said its id."""
     found = _active.get()
-    if found is not None and found[1] is not None and isinstance(tid, bytes):
-        found[1](storage, tid)
+    if found is not None and found[1] and isinstance(tid, bytes):
+        found[0].note(storage, tid)
 
 
 def _has_room(before: bytes, text: str) -> bool:

@@ -17,7 +17,7 @@ from Products.Five.browser import BrowserView
 from zExceptions import Forbidden
 from zope.interface.interfaces import ComponentLookupError
 
-from zcasync.panel.panel import Panel
+import zcasync.panel
 from zcasync.panel.requests import Request
 from zcasync.panel.tokens import COOKIE
 
@@ -42,7 +42,7 @@ class JobsView(BrowserView):
         db = self.context.getPhysicalRoot()._p_jar.db()
         hidden = _hidden()
         refusal = None if hidden is None else _refusal(self.request)
-        answer = Panel(db, _home()).answer(self._asked(), hidden, refusal)
+        answer = zcasync.panel.Panel(db, _home()).answer(self._asked(), hidden, refusal)
         response = self.request.response
         response.setStatus(answer.status, lock=True)
         for name, value in answer.headers:

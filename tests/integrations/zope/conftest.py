@@ -10,7 +10,7 @@ import pytest
 
 from tests.integrations import zope_home
 from tests.integrations.browser import Answer
-from tests.integrations.servers import DatabaseServer, Site
+from tests.integrations.servers import CONFIG, DatabaseServer, Site
 from tests.support.instance import Client, Instance
 
 ZCASYNC_CONF = """
@@ -27,8 +27,21 @@ ZOPE_CONF = (
 <environment>
   SHOP_TOWN Ulm
 </environment>
+<zodb_db archive>
+  cache-size 123
+  <zeoclient>
+    server 127.0.0.1:{port}
+    storage 2
+  </zeoclient>
+  mount-point /archive
+</zodb_db>
 """
 )
+SECOND_STORAGE = """
+<filestorage 2>
+  path {folder}/archive.fs
+</filestorage>
+"""
 FILL = """
 import transaction
 import zcasync.zope
@@ -45,7 +58,7 @@ print(job.id)
 @pytest.fixture(scope="package")
 def server(place: Path) -> Iterator[DatabaseServer]:
     """Its database server."""
-    made = DatabaseServer(place)
+    made = DatabaseServer(place, CONFIG + SECOND_STORAGE)
     try:
         yield made.start()
     finally:

@@ -12,6 +12,7 @@ from OFS.SimpleItem import SimpleItem
 from Products.Five.browser import BrowserView
 from Products.Five.component import enableSite
 from Products.Five.component.interfaces import IObjectManagerSite
+from ZODB.blob import Blob
 from zope.component import getGlobalSiteManager
 from zope.component.hooks import getSite
 from zope.component.persistentregistry import PersistentComponents
@@ -44,6 +45,16 @@ class Order(SimpleItem):
         self.seen = around()
         title = title or self.title_of_the_shop
         return dict(self.seen, title=title, url=self.absolute_url())
+
+    def keep(self, text: str) -> int:
+        """A job: keep the text in a blob; return its length."""
+        self.blob = Blob(text.encode())
+        return len(text)
+
+    def kept(self) -> str:
+        """A job: return the text in the blob."""
+        with self.blob.open() as file:
+            return file.read().decode()
 
     def slowly(self, url: str) -> None:
         """A job: add to the note, which a visitor edits while it is at work."""
@@ -95,7 +106,7 @@ class Put(BrowserView):
         call = globals().get(name, name)
         args = [form["text"]] if "text" in form else []
         args += [self.context.unrestrictedTraverse(path) for path in form.get("objects", [])]
-        options = {"run_as": form["run_as"]} if "run_as" in form else {}
+        options = {name: form[name] for name in ("run_as", "queue") if name in form}
         job = zcasync.zope.put(self.context, call, *args, **options)
         return str(job.id)
 
@@ -148,5 +159,10 @@ def fill(app: Any) -> None:
     shop = add_shop(app, "shop")
     for name in ("two", "moved", "replaced"):
         shop._setObject(name, Order(name))
+    archive = Folder("archive")
+    app._p_jar.get_connection("archive").add(archive)
+    app._setObject("archive", archive)
+    app.archive.title_of_the_shop = "Old books"
+    app.archive._setObject("old", Order("old"))
     for name in ("bob", "leaver"):
         shop.acl_users._doAddUser(name, "secret", ["Manager"], [])

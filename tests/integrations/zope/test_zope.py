@@ -122,6 +122,35 @@ def test_a_job_that_fails_is_a_failure_and_has_changed_nothing(
     assert site.browser("bob", "secret").get("/shop/two/@@note").text != "never"
 
 
+def test_a_job_of_the_reactor_has_the_same_around_it(
+    worker: Instance, site: Site, job_of: Job
+) -> None:
+    found = job_of(put(site, "/shop/one", queue="reactor", text="in the reactor")).result
+
+    assert (found["user"], found["site"], found["title"]) == ("bob", "/shop", "Books")
+    assert found["url"] == f"{site.url}/shop/one"
+    assert found["pid"] == worker.pid
+
+
+def test_a_job_keeps_a_blob_that_another_one_reads(site: Site, job_of: Job) -> None:
+    assert job_of(put(site, "/shop/one", call="keep", text="a picture")).result == 9
+    assert job_of(put(site, "/shop/one", call="kept")).result == "a picture"
+
+
+def test_a_job_works_with_an_object_of_another_database(
+    site: Site, job_of: Job, client: Client
+) -> None:
+    job = job_of(put(site, "/archive/old", user="admin", text="found"))
+
+    assert job.result["title"] == "Old books"
+    assert list(job.context["paths"].values()) == ["/archive/old"]
+    client.sync()
+    order = client.main.root()["Application"]["archive"]["old"]
+    assert order.note == "found"
+    assert order._p_jar.db().database_name == "archive"
+    assert client.db.databases["archive"].getCacheSize() == 123
+
+
 # what is gone by the time of the call
 
 

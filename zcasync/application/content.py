@@ -1,0 +1,70 @@
+"""ContentWatch: tells once of objects of an application in a worker that has none set up.
+
+Their methods run there all the same, but nobody hears their events and no catalog is found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import Logger
+
+log = Logger()
+
+#: The beginnings of the modules of classes that are an application's content, and whose it is.
+CONTENT = {
+    "OFS.": "Zope",
+    "Products.": "Zope",
+    "plone.": "Plone",
+    "pyramid.": "Pyramid",
+}
+#: What sets each of them up.
+NAMES = {
+    "Zope": "zcasync.zope:Application etc/zope.conf",
+    "Plone": "zcasync.zope:Application etc/zope.conf",
+    "Pyramid": "zcasync.pyramid:Application production.ini",
+}
+
+
+class ContentWatch:
+    """Looks at the objects that calls are made with, until one was told of."""
+
+    def __init__(self) -> None:
+        self._seen: set[type] = set()
+        self._has_told = False
+
+    def look(self, partial: Any) -> None:
+        """Look at the object of a method, and at arguments that are stored objects."""
+        call, args = partial.stored_callable, partial.stored_arguments
+        if self._has_told or (type(call) is str and not args):
+            return
+        owner = call[0] if type(call) is tuple else None
+        for value in (owner, *args):
+            kind = type(value)
+            if kind not in self._seen:
+                self._seen.add(kind)
+                self._look_at(kind, partial)
+
+    def _look_at(self, kind: type, partial: Any) -> None:
+        whose = _whose(kind)
+        if whose is None or self._has_told:
+            return
+        self._has_told = True
+        log.warn(
+            "{job} is called with a {kind}, an object of {whose}, but this worker has no "
+            "application set up; events and indexing do nothing here: see the setting "
+            "application, {name} for instance",
+            job=partial.callable_name,
+            kind=f"{kind.__module__}.{kind.__qualname__}",
+            whose=whose,
+            name=NAMES[whose],
+        )
+
+
+def _whose(kind: type) -> str | None:
+    """Return whose content a class is; None: of no application that is known here."""
+    for one in kind.__mro__:
+        for beginning, whose in CONTENT.items():
+            if one.__module__.startswith(beginning):
+                return whose
+    return None

@@ -842,7 +842,7 @@ class JobRetried:
 #         MissingClass     the class of an argument
 #       MissingPolicy      the retry policy
 #     UnknownDatabase      an object is in a database that the worker has not opened
-#     UnstorableError      the result or a change cannot be stored
+#     UnstorableError      the result or a change cannot be stored; the server gives up its commit
 #     ForeignError         stands for an exception whose class may not be loadable
 #
 #   What IPartial.get raises:

@@ -1,4 +1,4 @@
-"""The processes of an application: its database server, with blobs, and its web server."""
+"""The processes of an application: its database server, with blobs, web server and worker."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Self
 
 from tests.integrations.browser import Browser
 from tests.processes.servers import Server, listens
+from tests.support.instance import Instance
 from tests.support.leftovers import MAY_RUN
 from tests.support.ports import free_port
 from zcasync.testing.waiting import wait_until
@@ -60,6 +61,19 @@ class DatabaseServer(Server):
         """Stop it.  Safe to repeat."""
         super().stop()
         MAY_RUN.discard(self.pid)
+
+
+def start_worker(worker: Instance) -> Instance:
+    """Start a worker whose application takes its time, and wait until a child can take a job."""
+    worker.launch()
+    wait_until(
+        lambda: "zcasync ready" in worker.output or not worker.is_alive,
+        "the worker to be ready",
+        BOOT_SECONDS,
+        worker.evidence,
+    )
+    assert worker.is_alive, worker.evidence()
+    return worker
 
 
 class Site:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -206,3 +207,24 @@ def test_an_undo_is_one_of_the_job_that_makes_it(shop: Shop) -> None:
     [partial] = shop.perform(Partial(samples.undo, shop.counter, tid))
     assert partial.result is None
     assert shop.history(shop.counter)[-1]["zcasync"] == label(partial)
+
+
+def test_what_is_committed_in_several_threads_is_noted_once_each(shop: Shop) -> None:
+    [partial] = shop.bench.claim(shop.counter.add, batch=False)
+    partial._p_jar.office = "thread of the tests"
+    label = attribution.label_of(partial, 1)
+    assert label is not None
+    attribution._on_the_way.clear()
+
+    def note(number: int) -> None:
+        for one in range(2000):
+            label.note(shop.db.storage, (number * 2000 + one).to_bytes(8))
+
+    threads = [threading.Thread(target=note, args=[number]) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        attribution.keep_commits(partial)
+    attribution.keep_commits(partial)
+    assert partial.noted_commits[0] == 8000
+    shop.bench.client.abort()

@@ -27,6 +27,20 @@ OLD = "def old(word):\n    return f'old {word}'\n"
 NEW = (
     OLD
     + """
+from persistent import Persistent
+
+
+class Page(Persistent):
+    def __init__(self, title):
+        self.title = title
+
+    def shout(self):
+        return self.title.upper()
+
+
+def title_of(page):
+    return page.title
+
 
 class Order:
     def __init__(self, number):
@@ -203,6 +217,30 @@ def test_a_module_that_appears_is_found_without_a_restart(instance: Instance, sh
     wait_until_aside(client, *partials)
     shop.release.deploy("worker", NEW)
     assert client.wait_for(*partials) == [f"new {number}" for number in range(3)]
+
+
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["lives on", "is restarted"])
+def test_calls_with_stored_objects_of_an_add_on_wait_for_it(
+    instance: Instance, shop: Any, queue: str, is_restarted: bool
+) -> None:
+    client = instance.start().client
+    page, held = client.add("page", shop.Page("front")), client.add("held", shop.Page("held"))
+    titles = client.put(jobs.echo, page, queue=queue)
+    shouts = client.put(page.shout, queue=queue)
+    nested = client.put(shop.title_of, held, queue=queue)
+    wait_until_aside(client, titles, shouts, nested)
+    assert titles.aside.name == "absent_shop.Page"
+    assert titles.aside.text.startswith("no such class here: absent_shop.Page")
+    assert {one.attempts for one in (titles, shouts, nested)} == {0}
+    ids = [one.id for one in (titles, shouts, nested)]
+    if is_restarted:
+        assert instance.stop() == 0
+    shop.release.deploy("worker", NEW)
+    client = (instance.start() if is_restarted else instance).client
+    found = [client.manager.find(one) for one in ids]
+    _, shouted, title = client.wait_for(*found, timeout=90)
+    assert (shouted, title) == ("FRONT", "held")
 
 
 def test_a_wait_for_code_has_an_end(

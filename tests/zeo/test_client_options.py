@@ -5,25 +5,19 @@ from __future__ import annotations
 import inspect
 import json
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ZEO.ClientStorage import ClientStorage
-from ZODB.blob import BlobStorage
 from ZODB.DemoStorage import DemoStorage
 
-from tests.processes.servers import Server
-from tests.support.instance import ROOT
-from zcasync.testing.waiting import wait_until
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.client_options import (
-    client_of,
     has_certificates,
+    is_client,
     open_client,
     options_of,
-    with_blobs,
 )
 
 #: Options that are told apart, or not at all.
@@ -59,16 +53,6 @@ TOLD: dict[str, Any] = {
     "client_label": "it is me",
     "server_sync": True,
 }
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[Server]:
-    """A server whose first storage takes no blobs."""
-    made = Server(folder, [ROOT])
-    try:
-        yield made.start()
-    finally:
-        made.stop()
 
 
 def test_each_option_of_a_client_is_told_or_has_a_reason() -> None:
@@ -119,19 +103,5 @@ def test_secrets_are_not_told(folder: Path) -> None:
         there.close()
 
 
-def test_a_storage_for_blobs_around_a_client_is_made_as_well(server: Server, folder: Path) -> None:
-    address = ("127.0.0.1", server.port)
-    there = BlobStorage(str(folder / "around"), ClientStorage(address))
-    options = json.loads(json.dumps(options_of(there)))
-    made = open_client([address], "1", options)
-    wait_until(made.is_connected, "the client")
-    wrapped = with_blobs(made, options)
-    assert type(wrapped) is BlobStorage
-    assert client_of(wrapped) is made
-    assert options_of(wrapped) == options
-    wrapped.close()
-    there.close()
-
-
 def test_what_is_no_client_is_none() -> None:
-    assert client_of(DemoStorage()) is None
+    assert not is_client(DemoStorage())

@@ -216,6 +216,8 @@ class JobThread:
             self._patience.ends(args[-1].oid)
             return ending, detail
         abort(self._database.job_connection.manager)
+        if ending == Ending.ABSENT:  # objects whose class is absent stay stand-ins in a connection
+            self._database.job_connection.retire()
         return ending, detail[:1000]
 
     def _perform_batch(self, first: Job) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from ZODB import DB
 
 from zcasync.errors import ConfigurationError
-from zcasync.zeo.client_options import client_of, has_certificates, options_of
+from zcasync.zeo.client_options import has_certificates, is_client, options_of
 from zcasync.zeo.sections import server_address
 
 
@@ -26,7 +26,7 @@ def servers_of(db: DB) -> dict[str, Any]:
 
 def why_not(db: DB) -> str | None:
     """Return why another process could not open a database, in a sentence; None: it could."""
-    if client_of(db.storage) is None:
+    if not is_client(db.storage):
         return (
             f"child processes could not open {type(db.storage).__name__} {db.storage.getName()!r} "
             f"of database {db.database_name!r}, which belongs to this process: serve it with ZEO"
@@ -41,7 +41,7 @@ def why_not(db: DB) -> str | None:
 
 def _described(db: DB) -> list[Any]:
     storage = db.storage
-    addresses, name = server_address(client_of(storage)) or ([], "")
+    addresses, name = server_address(storage) or ([], "")
     of_db = {
         "cache_size": db.getCacheSize(),
         "cache_size_bytes": db.getCacheSizeBytes(),

@@ -25,7 +25,7 @@ from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.unix_sockets import require_trusted_folder
 from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
-from zcasync.zeo.client_options import open_client, with_blobs
+from zcasync.zeo.client_options import open_client
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
 from zcasync.zeo.history import compare_at_connect
@@ -161,8 +161,7 @@ def open_servers(servers: dict[str, Any], timeout: float, main: str | None = Non
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(f"no database server answers at {where}: {error}") from error
-        blobs = with_blobs(client, given)
-        make_database(blobs, database_name=name, databases=databases, **of_db)
+        make_database(client, database_name=name, databases=databases, **of_db)
     if main is None:
         main = next(name for name in databases if name != ASYNC_DATABASE)
     mark_main(databases[main])

@@ -12,6 +12,7 @@ makes on its way, are noted in the record when it is written next.
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Mapping
@@ -60,16 +61,14 @@ class JobLabel:
     def note(self, storage: Any, tid: bytes) -> None:
         """Note a transaction that was committed at a storage on the way."""
         db = self._jar.db()
-        made = _on_the_way.get(self.oid)
-        if made is None or made.db() is not db:
-            made = _on_the_way[self.oid] = _OnTheWay(db, self._count)
         commit = (self._attempt, tid, _name(storage, db.databases))
-        if commit in made.last:  # a storage has passed it on to another one
-            return
-        made.count += 1
-        made.last.append(commit)
-        while len(_on_the_way) > KEPT_JOBS:
-            _on_the_way.popitem(last=False)
+        with _lock:
+            made = _on_the_way.get(self.oid)
+            if made is None or made.db() is not db:
+                made = _on_the_way[self.oid] = _OnTheWay(db, self._count)
+            made.add(commit)
+            while len(_on_the_way) > KEPT_JOBS:
+                _on_the_way.popitem(last=False)
 
     def texts_with(self, others: list[JobLabel]) -> tuple[str, str, str]:
         """Return what is to be added where the changes of others are committed, too."""
@@ -169,15 +168,23 @@ class _OnTheWay:
         self.count = count
         self.last: deque[Commit] = deque(maxlen=MOST_COMMITS)
 
+    def add(self, commit: Commit) -> None:
+        if commit not in self.last:  # else a storage has passed it on to another one
+            self.count += 1
+            self.last.append(commit)
+
 
 _on_the_way: OrderedDict[bytes, _OnTheWay] = OrderedDict()  # by the oids of the jobs
+_lock = threading.Lock()  # a job may commit in several threads
 
 
 def keep_commits(partial: PartialRecord) -> None:
     """Keep in the record what its calls have committed on their way, if anything."""
     made = _on_the_way.get(partial._p_oid) if _on_the_way else None
     if made is not None and made.db() is partial._p_jar.db():
-        partial.note_commits(made.count, made.last)
+        with _lock:
+            count, last = made.count, list(made.last)
+        partial.note_commits(count, last)
 
 
 def forget_kept(partial: PartialRecord) -> None:

@@ -21,6 +21,7 @@ from zcasync.zeo.connections import discard, give_up, is_usable, storages_that_t
 from zcasync.zeo.fenced import open_fenced
 from zcasync.zeo.manager_state import tell, tell_only
 from zcasync.zeo.storage_errors import mark
+from zcasync.zeo.storage_fence import guard
 
 log = Logger()
 
@@ -76,6 +77,7 @@ class JobConnection:
             connection = main.get_connection(manager_database(self._db).database_name)
             incarnation = connection.get(self._incarnation_oid)
             fence(connection, incarnation)
+            guard(self._db)  # which has the first commit say whose it is, too
             connection.office = f"{self._queue} {incarnation.worker}"
         except BaseException:
             abort(self.manager)

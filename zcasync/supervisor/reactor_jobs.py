@@ -224,6 +224,9 @@ class ReactorJobs:
             )
             with tried_elsewhere(self._trial_of(oid)):
                 do(attachment.connection.get(oid), attachment.incarnation, performer)
+        except SetAside:  # objects whose class is absent stay stand-ins in a connection
+            attachment.retire()
+            raise
         finally:
             if held:
                 attachment.retire()

@@ -12,28 +12,22 @@ from typing import Any
 
 from ZEO.asyncio.client import Fallback
 from ZEO.ClientStorage import ClientStorage
-from ZODB.blob import BlobStorage
 
 from zcasync.zeo.client import PipelinedClientStorage
 
-#: The key of the folder of a BlobStorage around the client.
-AROUND = "blob_storage"
+
+def is_client(storage: Any) -> bool:
+    """Return whether a storage is a ZEO client, and nothing around one."""
+    return isinstance(storage, ClientStorage)
 
 
-def client_of(storage: Any) -> Any:
-    """Return the ZEO client that a storage is, or that a BlobStorage is around; None: neither."""
-    inner = storage._BlobStorage__storage if type(storage) is BlobStorage else storage
-    return inner if isinstance(inner, ClientStorage) else None
-
-
-def has_certificates(storage: Any) -> bool:
+def has_certificates(client: Any) -> bool:
     """Return whether a client asks for certificates: they are known to its process only."""
-    return client_of(storage)._server.client.ssl is not None
+    return client._server.client.ssl is not None
 
 
-def options_of(storage: Any) -> dict[str, Any]:
-    """Return the other options of a client, those that are not as they are without being given."""
-    client = client_of(storage)
+def options_of(client: Any) -> dict[str, Any]:
+    """Return the options of a client besides its server, those that are not off or unset."""
     access = client._server.client.read_only
     by_default = [str(client._addr), *map(str, client._addr)]
     found = {
@@ -49,7 +43,6 @@ def options_of(storage: Any) -> dict[str, Any]:
         "blob_cache_size_check": _percent(client),
         "client_label": client._client_label,
         "server_sync": client.server_sync or None,
-        AROUND: _whole(storage.fshelper.base_dir) if storage is not client else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -66,10 +59,4 @@ def _whole(path: str | None) -> str | None:
 
 def open_client(addresses: list[Any], storage: str, options: Mapping[str, Any]) -> Any:
     """Make a client with these options, which may not be connected yet."""
-    given = {name: value for name, value in options.items() if name != AROUND}
-    return PipelinedClientStorage(addresses, storage=storage, **{**given, "wait": False})
-
-
-def with_blobs(client: Any, options: Mapping[str, Any]) -> Any:
-    """Return a connected client, in the BlobStorage that the options have around it."""
-    return BlobStorage(options[AROUND], client) if AROUND in options else client
+    return PipelinedClientStorage(addresses, storage=storage, **{**options, "wait": False})

@@ -220,7 +220,6 @@ NAMES: Names = {
         "pool": None,
         "setPoolSize": "(self, size)",
     },
-    "ZODB.blob:BlobStorage": {"_BlobStorage__storage": None, "fshelper": None},
     "ZODB.serialize:ObjectReader": {
         "getState": "(self, pickle)",
         "setGhostState": "(self, obj, pickle)",

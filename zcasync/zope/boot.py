@@ -16,15 +16,30 @@ from App.config import setConfiguration
 from Zope2.Startup import get_wsgi_starter
 from Zope2.Startup.handlers import handleWSGIConfig
 
+from zcasync.errors import ZCAsyncError
+
 #: Variables that Zope sets, or reads its configuration from, and that are others' here.
 VARIABLES = ("INSTANCE_HOME", "ZOPE_CONFIG")
+#: What the start of Zope in this process has raised.
+_failures: list[BaseException] = []
+
+
+class StartedBeforeError(ZCAsyncError):
+    """Zope has been started in this process before, and that has failed halfway."""
 
 
 def boot(options: Any, databases: Any) -> None:
     """Start Zope with the options of a ``zope.conf``; ``databases``: those in it, open, by name.
 
-    Products, ZCML, the environment and what else stands there are set up.  Raises what goes wrong.
+    Products, ZCML, the environment and what else stands there are set up.  Raises what goes wrong,
+    and StartedBeforeError where that has gone wrong before: Zope takes a start that has failed for
+    one that was made, and what it had registered by then is there.
     """
+    if _failures:
+        raise StartedBeforeError(
+            f"Zope's start in process {os.getpid()} has failed before and cannot be made again, "
+            f"only in a new process: {type(_failures[0]).__name__}: {_failures[0]}"
+        )
     root = options.configroot
     root.dbtab.databases = databases
     with _kept(VARIABLES):
@@ -53,6 +68,7 @@ def in_thread(work: Callable[[], Any]) -> None:
     thread.start()
     thread.join()
     if raised:
+        _failures.extend(raised)
         raise raised[0]
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.docs.guides import DOCS, blocks
 from tests.integrations import zope_home
 from tests.integrations.browser import Answer, Browser
-from tests.integrations.servers import DatabaseServer, Site
+from tests.integrations.servers import DatabaseServer, Site, start_worker
 from tests.integrations.zope_home import ADMIN, PASSWORD
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
@@ -95,7 +95,7 @@ def common_worker(place: Path, site: Site) -> Iterator[Instance]:
     """Its worker, with two children."""
     made = make_worker(place / "home")
     try:
-        yield made.start()
+        yield start_worker(made)
     finally:
         made.end()
 

@@ -81,18 +81,3 @@ def fail(content: Any) -> None:
 def upgrade(site: Any) -> str:
     """Make the upgrade step of the guide; return the id of the job that it puts."""
     return str(to_1001(site.portal_setup).id)
-
-
-def many(folder, count):
-    from zcasync.zope import put
-
-    names = [
-        createContentInContainer(folder, "Document", title=f"Edit {n}").getId() for n in range(20)
-    ]
-    return [put(folder[names[n % 20]], append, folder[names[n % 20]], "x").id for n in range(count)]
-
-
-def in_one(site, n):
-    from gallery.jobs import reindex
-
-    reindex(site["pages"], 10**9)

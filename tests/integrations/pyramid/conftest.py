@@ -100,7 +100,8 @@ def site(place: Path, server: DatabaseServer) -> Iterator[Site]:
     """Its web server."""
     port = free_port()
     ini = write_ini(place, server.port, port)
-    made = Site(place, ["pserve", str(ini)], {"PYTHONPATH": str(ROOT)}, port)
+    made = Site(place, ["pserve", str(ini)], port)
+    made.environment["PYTHONPATH"] = str(ROOT)
     try:
         yield made.start()
     finally:

@@ -6,6 +6,8 @@ import pytest
 from persistent import Persistent
 from persistent.interfaces import IPersistent
 from transaction.interfaces import ITransactionManager
+from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
 from ZODB.interfaces import IConnection
 from zope.component import getGlobalSiteManager, provideAdapter
 from zope.interface import alsoProvides, implementer
@@ -15,6 +17,7 @@ from tests.jobs import samples
 from tests.jobs.samples import Demo
 from tests.support.sessions import Session
 from zcasync import Partial, adapters
+from zcasync.datamanager import find, install
 from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -73,6 +76,28 @@ def test_an_adapter_that_the_application_registers_later_wins_and_stays(session:
     zcasync.configure()
 
     assert IDataManager(Demo()) is manager
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_object_of_a_mounted_database_leads_to_the_only_data_manager_there_is(db: DB) -> None:
+    for name in ("catalog", "archive"):
+        DB(DemoStorage(), databases=db.databases, database_name=name)
+    session = Session(db)
+    catalog = session.connection.get_connection("catalog")
+    catalog.root()["demo"] = demo = Demo()
+    session.commit()
+    assert IDataManager(demo) is session.manager
+    assert list(catalog.root()) == ["demo"]
+
+    install(session.connection.get_connection("archive"))
+    session.commit()
+    with pytest.raises(TypeError, match="Could not adapt"):
+        IDataManager(demo)
+    install(catalog)
+    assert IDataManager(demo) is find(catalog)
+    session.close()
+    for name in ("catalog", "archive"):
+        db.databases[name].close()
 
 
 @pytest.mark.usefixtures("configured")

@@ -65,6 +65,7 @@ CLASSES = {
 }
 EXCEPTIONS = {
     "zcasync.errors.AbortedError",
+    "zcasync.errors.UnknownDatabase",
     "zcasync.errors.UnloadableArguments",
     "zcasync.errors.BadCallable",
     "zcasync.errors.BadStateError",

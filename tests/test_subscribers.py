@@ -1,23 +1,30 @@
 """Subscribers: an engine in the application's own process."""
 
+import ssl
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
+from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
+from ZODB.DemoStorage import DemoStorage
 from zope.component import getUtility, provideUtility
+from zope.processlifetime import DatabaseOpened
 
 from tests.jobs import samples
 from tests.support.sessions import Session
 from zcasync import Partial
+from zcasync.datamanager import install as install_manager
 from zcasync.errors import ConfigurationError
 from zcasync.instanceuuid import InstanceUUID, uuid_path
 from zcasync.interfaces import COMPLETED, IUUID, DataManagerAvailable
-from zcasync.subscribers import InstallTwistedEngine
+from zcasync.subscribers import InstallerAndNotifier, InstallTwistedEngine
 from zcasync.testing import FakeReactor, wait_for_result
 
 
@@ -125,3 +132,73 @@ def test_an_engine_that_cannot_start_says_why(
     session.sync()
     (worker,) = session.manager.workers.values()
     assert f"worker {worker.UUID} is served by process" in why
+
+
+def lines(logged: list[Any]) -> list[str]:
+    """The lines that were logged of databases."""
+    return [event["line"] for event in logged if "line" in event]
+
+
+def test_a_second_data_manager_of_a_process_has_no_engine_and_that_is_said(
+    db: DB, session: Session, home: Path, reactor: FakeReactor, logged: list[Any]
+) -> None:
+    install = InstallTwistedEngine(in_process=True, reactor=reactor)
+    install(DataManagerAvailable(session.manager))
+    reactor.time_flies(1)
+    with closing(DB(DemoStorage("shop"), database_name="shop")) as shop:
+        other = Session(shop)
+        install_manager(other.connection)
+        other.commit()
+        install(DataManagerAvailable(other.manager))
+        reactor.time_flies(1)
+        other.sync()
+        assert len(other.manager.workers) == 0
+        other.close()
+
+    (line,) = lines(logged)
+    assert "no engine begins for the data manager of database 'shop' (shop)" in line
+    assert "etc/zcasync.conf of another home" in line
+    assert len(reactor.triggers) == 1
+
+
+@pytest.mark.parametrize("db_name", [None, "zc.async"])
+def test_a_further_database_is_served_by_the_data_manager_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, logged: list[Any], db_name: str | None
+) -> None:
+    databases: dict[str, DB] = {}
+    site, catalog, _ = (
+        DB(DemoStorage(), database_name=name, databases=databases)
+        for name in ("site", "catalog", "zc.async")
+    )
+    available: list[Any] = []
+    monkeypatch.setattr("zcasync.subscribers.notify", lambda one: available.append(one.object))
+    installer = InstallerAndNotifier(db_name)
+    for _ in range(2):
+        installer(DatabaseOpened(site))
+        installer(DatabaseOpened(catalog))
+
+    assert [one._p_jar.db().database_name for one in available] == 2 * [db_name or "site"]
+    assert len(lines(logged)) == 2
+    assert "'catalog' was opened beside 'site'" in lines(logged)[0]
+    assert "<zodb catalog>" in lines(logged)[0]
+    with closing(catalog.open()) as connection:
+        assert list(connection.root()) == []
+    for one in list(databases.values()):
+        one.close()
+
+
+def test_a_client_with_certificates_is_refused_with_the_ways_out(
+    session: Session, home: Path
+) -> None:
+    db = session.connection.db()
+    client = ClientStorage(("127.0.0.1", 1), ssl=ssl.create_default_context(), wait=False)
+    event = DataManagerAvailable(session.manager)
+    with (
+        closing(client),
+        patch.object(db, "storage", client),
+        pytest.raises(ConfigurationError) as caught,
+    ):
+        InstallTwistedEngine(reactor=FakeReactor())(event)
+
+    for words in ("certificates of its client", "zcasync.conf", "in_process=True"):
+        assert words in str(caught.value)

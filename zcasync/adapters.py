@@ -9,7 +9,7 @@ from persistent.interfaces import IPersistent
 from zope.component import adapter
 from zope.interface import implementer
 
-from zcasync.datamanager import find
+from zcasync.datamanager import find_near
 from zcasync.interfaces import IDataManager, IDataManagerPartial, IPartial
 from zcasync.partial import Partial
 
@@ -17,9 +17,12 @@ from zcasync.partial import Partial
 @adapter(IPersistent)
 @implementer(IDataManager)
 def defaultDataManagerAdapter(obj: Any) -> Any:
-    """Return the data manager of the object's database; None (no adapter) when it has none."""
+    """Return the data manager of the object's database, or of the only companion that has one.
+
+    None (no adapter) when there is none.
+    """
     jar = obj._p_jar
-    return None if jar is None else find(jar)
+    return None if jar is None else find_near(jar)
 
 
 @adapter(IPartial)

@@ -86,6 +86,21 @@ def find(connection: Any) -> DataManager | None:
     return manager  # type: ignore[no-any-return]
 
 
+def find_near(connection: Any) -> DataManager | None:
+    """Return the data manager for the objects of a connection's database; None: there is none.
+
+    That of the database itself, or the only one that its companions have or refer to: an
+    application that mounts databases installs it in one of them.  Raises as ``find`` does.
+    """
+    found = find(connection)
+    if found is not None:
+        return found
+    names = [one for one in connection.db().databases if one != connection.db().database_name]
+    others = [find(connection.get_connection(name)) for name in names]
+    different = {id(one): one for one in others if one is not None}
+    return different.popitem()[1] if len(different) == 1 else None
+
+
 def _require_known(manager: Any) -> None:
     found = getattr(manager, "record_format", 0)
     if found == RECORD_FORMAT:

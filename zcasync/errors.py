@@ -109,6 +109,12 @@ class MissingClass(MissingCallable):
     """The class of something that a partial is called with cannot be imported in this process."""
 
 
+class UnknownDatabase(ZCAsyncError, KeyError):
+    """An object is in a database that this process has not opened; the message names it."""
+
+    __str__ = Exception.__str__  # without the quotes of a KeyError
+
+
 class UnstorableError(ZCAsyncError):
     """A result or a change of a job cannot be stored, or could not be loaded again."""
 

@@ -31,6 +31,7 @@ from zcasync.errors import (
     NotRunning,
     RemoteTraceback,
     StorageAway,
+    UnknownDatabase,
     UnstorableError,
     ZCAsyncError,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "NotRunning",
     "RemoteTraceback",
     "StorageAway",
+    "UnknownDatabase",
     "UnstorableError",
     "ZCAsyncError",
 ]
@@ -750,6 +752,7 @@ class JobRetried:
 #       MissingCallable    the callable
 #         MissingClass     the class of an argument
 #       MissingPolicy      the retry policy
+#     UnknownDatabase      an object is in a database that the worker has not opened
 #     UnstorableError      the result or a change cannot be stored
 #     ForeignError         stands for an exception whose class may not be loadable
 #

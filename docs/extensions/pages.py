@@ -33,6 +33,7 @@ UNITS = {
     "isolation": "none, job",
     "memory": "bytes, KB, MB, GB",
     "rule": "a dotted name",
+    "str": "a name",
     "seconds": "seconds",
 }
 

@@ -101,6 +101,32 @@ def test_a_server_that_anybody_can_connect_to_is_warned_of(
         assert f"WARNING: {found}" in " ".join(done.out.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "blobs", "is_warned"),
+    [
+        ("", "", True),
+        (" main", "", True),
+        ("", "blob-dir blobs", False),
+        (" zc.async", "", False),
+    ],
+)
+def test_a_client_without_a_place_for_blobs_is_warned_of(
+    home: Home, cli: Cli, name: str, blobs: str, is_warned: bool
+) -> None:
+    section = f"<zodb{name}>\n<zeoclient>\nserver db:1\n{blobs}\n</zeoclient>\n</zodb>\n"
+    more = "<zodb>\n<zeoclient>\nserver db:1\nblob-dir blobs\n</zeoclient>\n</zodb>\n"
+    write_config(home, section + more * ("zc.async" in name))
+
+    document = cli("check", "--home", home.path, "--json").json
+
+    assert (document["ok"], document["problems"]) == (True, [])
+    found = [one for one in document["warnings"] if "blob" in one]
+    assert len(found) == is_warned
+    for one in found:
+        assert one.startswith("database 'main': its client can neither store blobs nor load them")
+        assert "give its section a blob-dir" in one
+
+
 def test_a_missing_home_is_a_problem_and_is_not_made(cli: Cli, tmp_path: Path) -> None:
     done = cli("check", "--home", tmp_path / "nothing", "--json")
     assert done.code == 2

@@ -55,7 +55,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     }
     values = (
         {name: 7 + n for n, name in enumerate(fields)}
-        | {"spare": False, "isolate": "job"}
+        | {"spare": False, "isolate": "job", "main_database": "site"}
         | several
     )
     lines = [
@@ -64,7 +64,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         for one in (value if isinstance(value, tuple) else [value])
     ]
     text = "\n".join(["<zcasync>", *lines, "</zcasync>"])
-    settings = loaded(tmp_path, text).settings
+    settings = loaded(tmp_path, named("site") + text).settings
 
     assert dataclasses.asdict(settings) == values
     assert set(Settings.HELP) == set(fields), "zcasync check explains each"
@@ -74,6 +74,63 @@ def test_a_setting_that_is_not_set_keeps_its_default(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "<zcasync>\nchildren 0\n</zcasync>").settings
 
     assert settings == Settings(children=0)
+
+
+def named(name: str) -> str:
+    """The section of a database with a name."""
+    return MAIN.replace("<zodb>", f"<zodb {name}>")
+
+
+def marking(name: str) -> str:
+    """The setting that marks the main one."""
+    return f"<zcasync>\nmain-database {name}\n</zcasync>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "main"),
+    [
+        (MAIN, ""),
+        (SECOND + named("site"), "site"),
+        (named("catalog") + named("main") + named("mail"), "main"),
+        (named("catalog") + MAIN + SECOND, ""),
+        (named("a") + named("b") + SECOND + marking("b"), "b"),
+        (named("main") + MAIN + marking("main"), "main"),
+        (named("main") + named("site") + marking("site"), "site"),
+        (named("a").replace("\n<map", "\ndatabase-name main\n<map") + named("b"), "main"),
+        (named("Site") + named("b") + marking("Site"), "site"),
+        (named("x").replace("\n<map", "\ndatabase-name Foo\n<map") + MAIN + marking("Foo"), "Foo"),
+        (SECOND + marking("zc.async"), "zc.async"),
+    ],
+)
+def test_the_main_one_of_several_databases_is_named_or_marked(
+    tmp_path: Path, text: str, main: str
+) -> None:
+    found = loaded(tmp_path, text).main_database
+
+    assert (found.config.database_name or found.name or "") == main
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            named("a") + named("b") + SECOND,
+            "which of the databases 'a' and 'b' is the main one is not said: mark it in <zcasync> "
+            "with `main-database NAME`, or let its section be <zodb main>",
+        ),
+        (named("main") + MAIN, "which of the databases 'main' and '(no name)' is the main one"),
+        (
+            named("a") + named("b") + marking("c"),
+            "main-database names 'c', and the <zodb> sections are 'a' and 'b'",
+        ),
+        (marking("c"), "main-database names 'c', and the <zodb> sections are none"),
+        (named("a") + SECOND + marking("zc.async"), "which is the one that holds the data manager"),
+    ],
+)
+def test_where_the_main_database_is_not_known_the_problem_says_how_to_mark_it(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    assert problem in problem_of(tmp_path, text)
 
 
 def test_databases_are_read(tmp_path: Path) -> None:
@@ -170,12 +227,15 @@ def test_a_folder_in_its_place_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (MAIN + MAIN, ["there are two databases named '(no name)'", "found 2 main ones"]),
-        (SECOND, ["found 0 main ones"]),
-        (MAIN + MAIN.replace("<zodb>", "<zodb other>"), ["found 2 main ones"]),
+        (MAIN + MAIN, ["there are two databases named '(no name)'"]),
+        (SECOND, ["there is no main database beside zc.async: add a section, <zodb main>"]),
         (MAIN + SECOND + SECOND, ["section names must not be re-used"]),
+        (
+            MAIN + named("a").replace("\n<map", "\ndatabase-name b\n<map") + named("b"),
+            ["there are two databases named 'b'"],
+        ),
     ],
-    ids=["two mains", "no main", "an unknown second", "two seconds"],
+    ids=["two mains", "no main", "two seconds", "one by its other name"],
 )
 def test_databases_that_do_not_go_together_are_named_all_at_once(
     tmp_path: Path, text: str, expected: list[str]

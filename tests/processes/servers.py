@@ -40,6 +40,20 @@ AT_SERVER_TWICE = (
 </zodb>
 """
 )
+#: One that the application mounts in its own, and that, in this order.
+AT_SERVER_MOUNTED = """
+<zodb catalog>
+  <zeoclient>
+    server 127.0.0.1:{port}
+    storage 2
+  </zeoclient>
+</zodb>
+<zodb site>
+  <zeoclient>
+    server 127.0.0.1:{port}
+  </zeoclient>
+</zodb>
+"""
 CONFIG = """
 <zeo>
   address 127.0.0.1:{port}

@@ -180,3 +180,17 @@ def test_twistd_runs_a_supervisor(make_instance: Callable[..., Instance]) -> Non
     assert client.wait_for(client.put(jobs.echo, 1)) == ((1,), {})
     assert instance.stop() in (0, -signal.SIGTERM)  # twistd ends by the signal that stopped it
     assert "deregistered" in instance.output
+
+
+def test_each_process_of_a_home_has_a_file_of_its_own_for_its_cache(
+    folder: Path, make_instance: Callable[..., Instance]
+) -> None:
+    with database_server(folder) as port:
+        text = AT_SERVER.format(port=port).replace("</zeoclient>", "  client front\n  </zeoclient>")
+        instance = make_instance(children=2, config=text + SHORT).start()
+        instance.wait_for_children(2, "idle")
+        partials = [instance.client.put(jobs.echo, number) for number in range(3)]
+        assert instance.client.wait_for(*partials) == [((number,), {}) for number in range(3)]
+        names = {path.name for path in (instance.home / "var").glob("*.zec")}
+        assert names >= {"front-1.zec", "front-1.2.zec", "front-1.3.zec"}
+        assert instance.stop() == 0

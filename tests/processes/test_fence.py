@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.jobs import escapes
-from tests.processes.servers import AT_SERVER, AT_SERVER_TWICE, database_server
+from tests.processes.servers import AT_SERVER, AT_SERVER_MOUNTED, AT_SERVER_TWICE, database_server
 from tests.support.gates import Gate
 from tests.support.instance import SHORT, Instance
 from zcasync.testing.waiting import wait_until
+
+MARKED = "<zcasync>\nmain-database site\n</zcasync>\n"
 
 
 @pytest.mark.parametrize(
@@ -23,8 +25,9 @@ from zcasync.testing.waiting import wait_until
         (SHORT, escapes.IN_A_CHILD),
         (AT_SERVER, escapes.IN_A_CHILD),
         (AT_SERVER_TWICE, escapes.IN_A_CHILD_OF_TWO),
+        (AT_SERVER_MOUNTED + MARKED, escapes.IN_A_CHILD_OF_TWO),
     ],
-    ids=["embedded", "one database", "two databases"],
+    ids=["embedded", "one database", "two databases", "one that is mounted"],
 )
 def test_no_code_of_a_child_commits_once_its_engine_is_buried(
     folder: Path,
@@ -39,7 +42,9 @@ def test_no_code_of_a_child_commits_once_its_engine_is_buried(
     with database_server(folder) as port:
         instance = make_instance(config=config.format(port=port)).start()
         client = instance.client
-        client.main.root()["before"] = client.connection.root()["before"] = 1
+        roots = [client.main.get_connection(name).root() for name in client.db.databases]
+        for root in roots:
+            root["before"] = 1
         client.transactions.get().note(escapes.UNDONE)
         client.commit()
         client.put(escapes.try_all, gate.path, str(report))
@@ -54,8 +59,7 @@ def test_no_code_of_a_child_commits_once_its_engine_is_buried(
         finally:
             instance.send(signal.SIGCONT)
         client.sync()
-        assert escapes.ESCAPED not in client.main.root()
-        assert escapes.ESCAPED not in client.connection.root()
+        assert [root for root in roots if escapes.ESCAPED in root] == []
         assert "before" in client.main.root()
         instance.stop()
     refused = ("FencedError", "ConflictError", "ReadConflictError")

@@ -18,10 +18,9 @@ from zcasync.audit.inspection import inspect
 from zcasync.database.missing_classes import make_database
 from zcasync.database.sync import connected
 from zcasync.datamanager import find
-from zcasync.instance.settings import ASYNC_DATABASE
 
-#: The names of the files that servers and homes have.
-MAIN, SECOND = "Data.fs", "zc.async.fs"
+#: The name of the main file that servers and homes have; others have those of their databases.
+MAIN = "Data.fs"
 ANYTHING = "anything"
 
 
@@ -54,14 +53,20 @@ def _findings(path: Path) -> list[Any]:
             return [] if manager is None else inspect(connection, manager).findings
 
 
+class _ByName(dict[str, DB]):
+    """Databases by their names, as others refer to them; what the main one is called is unknown."""
+
+    def __missing__(self, name: str) -> DB:
+        return self[""]
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[DB | None]:
-    """The database in a file, and the one beside it; None where nothing was ever stored."""
-    databases: dict[str, DB] = {}
+    """The database in a file, and those beside it; None where nothing was ever stored."""
+    databases = _ByName()
     try:
-        for name, one in ((ASYNC_DATABASE, path.with_name(SECOND)), ("", path)):
-            if one.exists():
-                _open(one, name, databases)
+        for one in path.parent.glob("*.fs"):
+            _open(one, "" if one == path else one.stem, databases)
         yield databases.get("")
     finally:
         for db in databases.values():

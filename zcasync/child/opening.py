@@ -20,7 +20,7 @@ def opener(spec: ChildSpec) -> Callable[[], Any]:
         configuration = settings.load(home, None if spec.config is None else Path(spec.config))
         if spec.servers is None:
             return open_databases(home, configuration, spec.storage_timeout)
-        db = open_servers(spec.servers, spec.storage_timeout)
+        db = open_servers(spec.servers, spec.storage_timeout, spec.main)
         restrict(db, configuration, home)
         return db
 

@@ -120,7 +120,7 @@ def _judged(
     unsupported = why_unsupported()
     if unsupported is not None:  # the rest cannot even be loaded, perhaps
         return configuration, [unsupported], []
-    from zcasync.database.opening import open_ports
+    from zcasync.database.opening import doubts
 
     problems, warnings = home.trust_problems(), home.trust_warnings()
     if problems:
@@ -134,7 +134,7 @@ def _judged(
     problems += _database_problems(home, configuration, timeout)
     if configuration.is_embedded and home.loss:
         warnings.append(home.loss)
-    return configuration, problems, warnings + open_ports(configuration) + _clocks(home, timeout)
+    return configuration, problems, warnings + doubts(configuration) + _clocks(home, timeout)
 
 
 def _clocks(home: Home, seconds: float) -> list[str]:
@@ -175,6 +175,8 @@ def _database_problems(home: Home, configuration: Configuration, seconds: float)
     """Yield the problems of the databases that are found without asking their servers."""
     from ZODB.config import FileStorage, MappingStorage
 
+    from zcasync.instance.main_database import name_of
+
     if configuration.is_embedded:
         of_file = list(_data_fs_problems(home.data_fs))
         yield from of_file or _record_problems(home, seconds)
@@ -182,7 +184,7 @@ def _database_problems(home: Home, configuration: Configuration, seconds: float)
         if isinstance(factory.config.storage, FileStorage | MappingStorage):
             kind = type(factory.config.storage).__name__
             yield (
-                f"database {factory.name or 'main'!r} is a {kind}, which only one process can "
+                f"database {name_of(factory) or 'main'!r} is a {kind}, which only one process can "
                 "open, so children cannot: use <zeoclient>, or no <zodb> for a server of our own"
             )
 

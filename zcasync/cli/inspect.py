@@ -85,10 +85,10 @@ def _look_up(
 
 def _main(connection: Any) -> Any:
     """Return the connection of the main database."""
-    from zcasync.instance.settings import ASYNC_DATABASE
+    from zcasync.database.sync import main_database
 
-    names = [one for one in connection.db().databases if one != ASYNC_DATABASE]
-    return connection.get_connection(names[0]) if names else connection
+    main = main_database(connection.db())
+    return connection if main is None else connection.get_connection(main.database_name)
 
 
 def _print_job(found: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The databases of a home: opening them, seeing what others commit, waiting while they are away.
 
     opening.py          open the databases of a configuration, or the ZEO servers of an application
+    inherited.py        the databases of an application's process, as its children can open them
     client.py           a client of a home's database, or its file where no process serves it
     missing_classes.py  stand-ins for classes that cannot be imported
     sync.py             see what other processes have committed, and commit

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB import DB
 from ZODB.config import ZEOClient
@@ -18,11 +17,15 @@ from ZODB.POSException import ConflictError
 from zcasync.allowed import allow_only
 from zcasync.database.commit_once import OwnTransactions, commit_once
 from zcasync.database.missing_classes import class_factory, make_database
+from zcasync.database.sync import mark_main
 from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
+from zcasync.instance.main_database import name_of
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.unix_sockets import require_trusted_folder
+from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
+from zcasync.zeo.client_options import open_client
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
 from zcasync.zeo.history import compare_at_connect
@@ -32,9 +35,9 @@ from zcasync.zeo.one_phase import OnePhaseConnection
 from zcasync.zeo.peers import why_not_connected
 from zcasync.zeo.sections import (
     is_client_section,
+    lacks_blob_dir,
     open_client_section,
     open_ports_of,
-    server_address,
 )
 from zcasync.zeo.tls_refusals import why_refused
 
@@ -45,7 +48,7 @@ PAUSE_SECONDS = 0.05
 
 
 def open_databases(home: Home, configuration: Configuration, timeout: float) -> DB:
-    """Open the databases of a configuration; return the main one, a second is in ``databases``.
+    """Open the databases of a configuration; return the main one, with all in ``databases``.
 
     ``timeout``: seconds to wait for a database server.  Connections can be fenced.  Raises
     StorageAway when a server does not answer, ConfigurationError for what can never work.
@@ -125,65 +128,66 @@ def _client(home: Home, timeout: float) -> Any:
             return client
 
 
-def open_ports(configuration: Configuration) -> list[str]:
-    """Return what is to be said of servers of a configuration that anybody can connect to."""
+def doubts(configuration: Configuration) -> list[str]:
+    """Return what is to be said of a configuration's ZEO clients, though they work.
+
+    Anybody can connect to the server of one, or it can store no blobs.
+    """
     return [
-        f"database {factory.name or 'main'!r}: {problem}"
+        f"database {name_of(factory) or 'main'!r}: {doubt}"
         for factory in configuration.databases
-        for problem in open_ports_of(factory.config.storage)
+        for doubt in (*open_ports_of(factory.config.storage), *_no_blobs(factory))
     ]
 
 
-def server_addresses(db: DB) -> dict[str, Any] | None:
-    """Return the ZEO servers of a database and its companions: name -> [addresses, storage].
+def _no_blobs(factory: Any) -> list[str]:
+    """Say where a client has no place for blobs; none are put beside the data manager."""
+    is_told = name_of(factory) != ASYNC_DATABASE and lacks_blob_dir(factory.config.storage)
+    return [f"its client can neither store blobs nor load them: {GIVE_ONE}"] if is_told else []
 
-    None when one of them is no client of a server, or is one of a server with TLS.
+
+def open_servers(servers: dict[str, Any], timeout: float, main: str | None = None) -> DB:
+    """Open the databases that :func:`zcasync.database.inherited.servers_of` described.
+
+    Return the one that is named ``main``, else the first that is not that of the queues alone.
     """
-    servers = {}
-    for name, one in db.databases.items():
-        is_client = isinstance(one.storage, ClientStorage)
-        found = server_address(one.storage) if is_client else None
-        if found is None:
-            return None
-        servers[name] = list(found)
-    return servers
-
-
-def open_servers(servers: dict[str, Any], timeout: float) -> DB:
-    """Open the databases that :func:`server_addresses` described; return the main one."""
     databases: dict[str, DB] = {}
-    for name, (addresses, storage) in servers.items():
+    for name, (addresses, storage, *options) in servers.items():
         where = [tuple(address) if isinstance(address, list) else address for address in addresses]
+        of_client, of_db = options or ({}, {})
+        given = {"wait_timeout": timeout, **of_client}
         try:
-            client = PipelinedClientStorage(where, storage=storage, wait_timeout=timeout)
+            client = _connected(open_client(where, storage, given), timeout)
         except ClientDisconnected as error:
             _close(databases)
-            raise StorageAway(f"no database server answers at {where}") from error
-        make_database(client, database_name=name, databases=databases)
-    return _prepared(next(db for name, db in databases.items() if name != ASYNC_DATABASE))
+            raise StorageAway(f"no database server answers at {where}: {error}") from error
+        make_database(client, database_name=name, databases=databases, **of_db)
+    if main is None:
+        main = next(name for name in databases if name != ASYNC_DATABASE)
+    mark_main(databases[main])
+    return _prepared(databases[main])
 
 
 def _from_factories(configuration: Configuration, timeout: float) -> DB:
     databases: dict[str, DB] = {}
-    factories = sorted(configuration.databases, key=lambda one: one.name == ASYNC_DATABASE)
-    first = None
-    for factory in factories:
+    main = configuration.main_database
+    for factory in configuration.databases:
         try:
             opened = _first_of_several(partial(_open_one, factory, databases, timeout), timeout)
         except ClientDisconnected as error:
             _close(databases)
             raise StorageAway(
-                f"the server of database {factory.name or 'main'!r} does not answer: {error}"
+                f"the server of database {name_of(factory) or 'main'!r} does not answer: {error}"
             ) from error
         except Exception as error:  # each storage has reasons of its own, a lock for instance
             _close(databases)
             raise ConfigurationError(
-                f"database {factory.name or 'main'!r} cannot be opened: "
+                f"database {name_of(factory) or 'main'!r} cannot be opened: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        first = first or opened
-    assert first is not None
-    return first
+        if factory is main:
+            mark_main(opened)
+    return databases[name_of(main)]
 
 
 def _open_one(factory: Any, databases: dict[str, DB], timeout: float) -> DB:
@@ -219,6 +223,11 @@ def _open_storage(section: Any, timeout: float) -> Any:
         section.config.wait = False
     is_ours = is_client_section(section)
     storage = open_client_section(section, wait=False) if is_ours else section.open()
+    return _connected(storage, timeout)
+
+
+def _connected(storage: Any, timeout: float) -> Any:
+    """Return a storage once it is connected.  Raises ClientDisconnected, when it is closed."""
     deadline = time.monotonic() + timeout
     while not getattr(storage, "is_connected", lambda: True)():
         if time.monotonic() > deadline:

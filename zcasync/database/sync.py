@@ -16,10 +16,37 @@ from zcasync.instance.settings import ASYNC_DATABASE
 from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.connections import changed_objects, view_end
 
+#: The attribute of the main one of several databases that zcasync has opened.
+MAIN_MARK = "zcasync_is_main"
+
 
 def manager_database(db: DB) -> DB:
     """Return the database that holds the data manager."""
     return db.databases.get(ASYNC_DATABASE, db)
+
+
+def mark_main(db: DB) -> None:
+    """Note that a database is the main one among its companions."""
+    setattr(db, MAIN_MARK, True)
+
+
+def main_database(db: DB) -> DB | None:
+    """Return the main one of a database and its companions.
+
+    None where nobody has marked one of several: an application has opened them, and knows.
+    """
+    dbs = list(db.databases.values())
+    marked = [one for one in dbs if hasattr(one, MAIN_MARK)]
+    found = marked or [one for one in dbs if one.database_name != ASYNC_DATABASE]
+    return found[0] if len(found) == 1 else None
+
+
+def mark_first(db: DB) -> DB:
+    """Note that a database is the main one, unless another one is; return the one that is."""
+    marked = [one for one in db.databases.values() if hasattr(one, MAIN_MARK)]
+    if not marked:
+        mark_main(db)
+    return marked[0] if marked else db
 
 
 def catch_up(db: DB, tid: bytes | None = None) -> None:

@@ -16,6 +16,7 @@ import ZConfig.datatypes
 from zcasync.certificates import load_schema
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
+from zcasync.instance.main_database import main_of, name_of
 from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
 
 
@@ -27,6 +28,7 @@ class Settings:
     ``pack_days``: days.
     """
 
+    main_database: str | None = None
     children: int | None = None
     max_children: int = 100
     poll_seconds: float | None = None
@@ -53,6 +55,8 @@ class Settings:
     resolve_conflicts: tuple[str, ...] = ()
 
     HELP: ClassVar[dict[str, str]] = {
+        "main_database": "the name of the main one of several <zodb> sections (unset: main, or "
+        "the one without a name)",
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
         "max_children": "no more children than this, and a spare, whatever the record says",
         "poll_seconds": "longest pause between two polls (unset: the worker's record, 5)",
@@ -114,7 +118,15 @@ class Configuration:
     @property
     def has_second(self) -> bool:
         """True when the data manager lives in a database of its own."""
-        return any(one.name == ASYNC_DATABASE for one in self.databases)
+        return any(name_of(one) == ASYNC_DATABASE for one in self.databases)
+
+    @property
+    def main_database(self) -> Any:
+        """The section of the main database; there is none with the embedded default.
+
+        Raises ValueError where it is not known which it is.
+        """
+        return main_of(self.databases, self.settings.main_database)
 
 
 def load(home: Home, path: Path | None = None) -> Configuration:
@@ -148,22 +160,21 @@ def _from_home(loaded: Configuration, home: Home) -> Configuration:
 
 
 def _check_databases(path: Path, loaded: Configuration) -> None:
-    names = [one.name for one in loaded.databases]
+    names = [name_of(one) for one in loaded.databases]
     problems = [
         f"{path}: there are two databases named {name or '(no name)'!r}"
-        for name in sorted({name for name in names if names.count(name) > 1}, key=str)
+        for name in sorted({name for name in names if names.count(name) > 1})
     ]
     problems += [
-        f"{path}: the section of database {one.name or 'main'!r} names no storage"
+        f"{path}: the section of database {name_of(one) or 'main'!r} names no storage"
         for one in loaded.databases
         if one.config.storage is None
     ]
-    mains = [name for name in names if name != ASYNC_DATABASE]
-    if names and len(mains) != 1:
-        problems.append(
-            f"{path}: expected one <zodb> section for the main database and at most one named "
-            f"{ASYNC_DATABASE}, found {len(mains)} main ones"
-        )
+    if not problems and (names or loaded.settings.main_database is not None):
+        try:
+            main_of(loaded.databases, loaded.settings.main_database)
+        except ValueError as error:
+            problems.append(f"{path}: {error}")
     if problems:
         raise ConfigurationError(problems)
 

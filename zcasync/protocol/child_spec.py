@@ -26,8 +26,10 @@ class ChildSpec:
     incarnation: str  # hex oid
     parent: int
     storage_timeout: float
-    #: ZEO servers instead of what the home says: database name -> [addresses, storage name].
+    #: ZEO servers instead of what the home says, see :func:`zcasync.database.inherited.servers_of`.
+    #: It is read by whoever lists processes: there must be no secret in it.
     servers: dict[str, Any] | None = None
+    main: str | None = None  # the name of the main one of them
     load_timeout: float = 120.0
     isolate: bool = False
 

@@ -10,6 +10,7 @@ from ZODB.POSException import ConflictError
 
 from zcasync.clock import to_datetime
 from zcasync.database.commit_once import commit_once
+from zcasync.database.sync import main_database
 from zcasync.database.waiting import LimitedWait
 from zcasync.datamanager import DataManager, find, install
 from zcasync.errors import HistoryChanged
@@ -95,9 +96,9 @@ def _register(
     connection: Any, incarnation: Incarnation, wishes: dict[str, Any], watch: Watch
 ) -> list[str]:
     data_manager = install(connection)
-    for name, db in connection.db().databases.items():
-        if db is not connection.db():
-            install(connection.get_connection(name), connection.db().database_name)
+    main = main_database(connection.db())
+    if main is not None and main is not connection.db():
+        install(connection.get_connection(main.database_name), connection.db().database_name)
     worker = data_manager.workers.get(incarnation.worker)
     if worker is None:
         worker = Worker(incarnation.worker)

@@ -2,6 +2,7 @@
 
 ========== =========================================================================================
 engine     ``engine_keeper`` makes the engine that ``InstallTwistedEngine`` starts and stops
+inherited  the databases that children open: those of this process
 parts      the parts of such an engine, which a test's reactor replaces by its own
 threads    ``ThreadPool`` and its ``ThreadWorker``: thread jobs in threads of this process
 ========== =========================================================================================

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 from zcasync import import_path
-from zcasync.database.opening import restrict, server_addresses
-from zcasync.errors import ConfigurationError
+from zcasync.database.opening import restrict
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, Settings, load
 from zcasync.liveness.watch import Watch
@@ -19,6 +18,7 @@ from zcasync.supervisor.children.pool import child_processes
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
+from zcasync.twisted_engine.inherited import InheritedDatabases
 from zcasync.twisted_engine.parts import parts_of
 from zcasync.versions import require_supported
 
@@ -27,10 +27,11 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     """Return the keeper of an engine for a database that the application has opened.
 
     It is not started yet.  Settings are those of ``etc/zcasync.conf`` in ``$INSTANCE_HOME``.
-    Children open the databases that this file names, else the ZEO servers that ``db`` and its
-    companions are clients of; ``in_process``: there are none, thread jobs run in threads of this
-    process.  Raises ConfigurationError where children could open no database, for a file that
-    cannot be used, and for versions of ZODB and ZEO that are not supported.
+    Children open the databases that this file names, else those of the ZEO servers that ``db`` and
+    its companions are clients of, with the same options; ``in_process``: there are none, thread
+    jobs run in threads of this process.  Raises ConfigurationError where children could open no
+    database, for a file that cannot be used, and for versions of ZODB and ZEO that are not
+    supported.
     """
     require_supported()
     home = Home.find()
@@ -83,14 +84,7 @@ def in_process_engine(
 
 def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[bytes], str]:
     """Return a function: incarnation's oid -> the specification of the database for a child."""
-    servers = server_addresses(db)
-    if configuration.is_embedded and servers is None:
-        raise ConfigurationError(
-            f"child processes could not open {type(db.storage).__name__} "
-            f"{db.storage.getName()!r}, which belongs to this process: serve it with ZEO, name a "
-            f"shared storage in {home.config_file}, or ask for threads of this process with "
-            "InstallTwistedEngine(in_process=True)"
-        )
+    inherited = InheritedDatabases(db, home.config_file) if configuration.is_embedded else None
 
     def spec_for(incarnation: bytes) -> str:
         return ChildSpec(
@@ -101,7 +95,8 @@ def _spec_maker(db: Any, home: Home, configuration: Configuration) -> Callable[[
             storage_timeout=configuration.settings.storage_timeout,
             load_timeout=configuration.settings.load_timeout,
             isolate=configuration.settings.isolates_jobs,
-            servers=servers if configuration.is_embedded else None,
+            servers=None if inherited is None else inherited.servers(),
+            main=None if inherited is None else inherited.main,
         ).to_text()
 
     return spec_for

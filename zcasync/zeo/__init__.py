@@ -11,7 +11,8 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``fenced``: connections that commit only while the engine that uses them is not buried
 - ``storage_fence``: the same for what jobs commit past these connections, at the storage
 - ``client``: the client, which sends a commit in one message; ``sections`` makes it from a
-  configuration
+  configuration; ``blobs``: its place for blobs; ``client_cache``: the file of its cache;
+  ``client_options``: those of another one
 - ``server``: the server that reads that message, with repairs; ``__main__`` is ``runzeo`` with it,
   for ``python -P -m zcasync.zeo``
 - ``client_connections``: the time and the bytes that a client has to register

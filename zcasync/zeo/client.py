@@ -13,13 +13,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+from collections.abc import Iterable
 from typing import Any
 
+from zc.lockfile import LockError
 from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ReadOnlyError, StorageTransactionError
 
 from zcasync.errors import BadStateError, HistoryChanged
+from zcasync.zeo.blobs import NeedsBlobDir, blobs_removed
+from zcasync.zeo.client_cache import cache_files
 from zcasync.zeo.memory_buffers import CommitBuffer
 from zcasync.zeo.object_ids import IdsOfThisServer
 from zcasync.zeo.one_phase import TOLD, VIEW, announce
@@ -43,7 +47,7 @@ PART_BYTES = 1024 * 1024
 Message = tuple[str, tuple[Any, ...]]
 
 
-class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[misc]
+class PipelinedClientStorage(NeedsBlobDir, IdsOfThisServer, ClientStorage):  # type: ignore[misc]
     """The client that the module describes.  One thread commits at a time and owns what waits.
 
     It compares histories from its first connect on, and reads nothing that a server of another user
@@ -55,11 +59,15 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
         self, *args: Any, locate: Locate | None = None, owner: int | None = None, **options: Any
     ) -> None:
         factory = functools.partial(CheckingThread, locate=locate, owner=owner)
-        super().__init__(*args, **{"_client_factory": factory, **options})
+        for cache in cache_files(options):
+            with contextlib.suppress(LockError):  # another process has the file: the next one
+                super().__init__(*args, **{"_client_factory": factory, **options, **cache})
+                break
         self._waiting: list[Message] = []
         self._bytes = 0
         self._alone: Any = None  # the metadata of a transaction without other storages
         self._async = self._say
+        self._async_iter = self._stream
         self._call = self._ask
 
     # the storage's methods that differ from ZEO's
@@ -133,11 +141,12 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
 
     def tpc_abort(self, txn: Any, timeout: float | None = None) -> None:
         """Forget what was not committed; a commit that was interrupted afterwards stays."""
-        if hasattr(txn, COMMITTED):
-            self.tpc_end(txn)
-        else:
-            with contextlib.suppress(HistoryChanged):  # nothing of it is there
-                super().tpc_abort(txn, timeout)
+        with blobs_removed(txn.data(self) if self._has_begun(txn) else None):
+            if hasattr(txn, COMMITTED):
+                self.tpc_end(txn)
+            else:
+                with contextlib.suppress(HistoryChanged):  # nothing of it is there
+                    super().tpc_abort(txn, timeout)
         if hasattr(txn, COMMITTED):  # committed in spite of the abort: the request was sent
             tid, oids = getattr(txn, COMMITTED)
             announce(getattr(txn, VIEW), tid, oids, to_itself=True)
@@ -182,6 +191,15 @@ class PipelinedClientStorage(IdsOfThisServer, ClientStorage):  # type: ignore[mi
             self._bytes += len(args[2])
         if len(self._waiting) >= PART_MESSAGES or self._bytes >= PART_BYTES:
             self._send()
+
+    def _stream(self, messages: Iterable[Message]) -> None:
+        """Send the content of a blob behind what waits: the server must know of the commit.
+
+        Raises ClientDisconnected, HistoryChanged.
+        """
+        self._send()
+        self._require_connection("storeBlob")
+        self._server.async_iter(messages)
 
     def _require_connection(self, method: str) -> None:
         if not self._server.client.operational:

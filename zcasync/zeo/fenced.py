@@ -10,7 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from zcasync.errors import FencedError
+from ZODB.POSException import Unsupported
+
+from zcasync.errors import FencedError, UnknownDatabase
+from zcasync.zeo.blobs import require_blobs
 from zcasync.zeo.connections import has_changes, use_class_factory
 from zcasync.zeo.older import ClassFactory, Reads
 from zcasync.zeo.storage_errors import MarksStorageErrors
@@ -40,14 +43,21 @@ class Fenced(Reads, MarksStorageErrors):
             begin(transaction)
 
     def commit(self: Any, transaction: Any) -> None:
-        """Do this part of the two-phase commit; raise FencedError when the engine was buried."""
+        """Do this part of the two-phase commit.
+
+        Raises FencedError when the engine was buried, Unsupported for a blob that cannot be stored.
+        """
         incarnation = self.incarnation
         if incarnation is not None and not incarnation._p_changed:
             require_alive(incarnation)
             self.readCurrent(incarnation)
         if self.chain is not None and has_changes(self):
             self.chain.write()
-        super().commit(transaction)
+        try:
+            super().commit(transaction)
+        except Unsupported as error:
+            require_blobs(self, error)
+            raise
 
     def _register(self: Any, obj: object = None) -> None:
         # A job may change only objects of another database: the fence's connection has to join too.
@@ -66,14 +76,27 @@ class Fenced(Reads, MarksStorageErrors):
         return [self.get_connection(fence.db.database_name)]  # its storage fences the commit
 
     def get_connection(self: Any, database_name: str) -> Any:
-        """Return the companion in another database of this name, which can be fenced, too."""
+        """Return the companion in another database of this name, which can be fenced, too.
+
+        Raises UnknownDatabase.
+        """
         found = self.connections.get(database_name)
         if found is None:
-            db = self.db().databases[database_name]
+            db = self.db().databases.get(database_name)
+            if db is None:
+                raise UnknownDatabase(_unknown(database_name))
             found = open_fenced(db, self.transaction_manager, self.before, self.class_factory)
             self.connections.update(found.connections)
             found.connections = self.connections
         return found
+
+
+def _unknown(name: str) -> str:
+    return (
+        f"there is no database {name!r} in this process, and an object of it is needed: the "
+        f"etc/zcasync.conf of this worker needs a section <zodb {name}>; where it names no "
+        "database at all, the application has to open this one before its engine begins"
+    )
 
 
 def require_alive(incarnation: Any) -> None:

@@ -46,6 +46,11 @@ def open_ports_of(section: Any) -> list[str]:
     return [open_port(place) for place in places if not isinstance(place, str)]
 
 
+def lacks_blob_dir(section: Any) -> bool:
+    """Return whether a section's client is given no place for blobs."""
+    return isinstance(section, SECTIONS) and section.config.blob_dir is None
+
+
 def server_address(storage: Any) -> tuple[list[Any], str] | None:
     """Return the addresses of the server of a ZEO client, and the storage's name there.
 

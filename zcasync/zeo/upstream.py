@@ -34,15 +34,19 @@ NAMES: Names = {
     # the client's side
     "ZEO.ClientStorage:ClientStorage": {
         **_attributes(
-            "_addr _async _cache _call _commit_lock _connection_generation "
-            "_info _is_read_only _server _storage"
+            "_addr _async _async_iter _cache _call _commit_lock _connection_generation "
+            "_blob_cache_size _blob_cache_size_check _client_label _info _is_read_only _server "
+            "_storage blob_dir fshelper server_sync shared_blob_dir"
         ),
         "_iterator_gc": "(self, disconnected=False)",
         "_update_blob_cache": "(self, tbuf, tid)",
         "close": "(self)",
         "is_connected": "(self, test=False)",
         "lastTransaction": "(self)",
+        "loadBlob": "(self, oid, serial)",
         "new_oid": "(self)",
+        "storeBlob": "(self, oid, serial, data, blobfilename, version, txn)",
+        "temporaryDirectory": "(self)",
         "tpc_abort": "(self, txn, timeout=None)",
         "tpc_begin": "(self, txn, tid=None, status=' ')",
         "tpc_end": "(self, txn)",
@@ -58,9 +62,9 @@ NAMES: Names = {
     },
     "ZEO.asyncio.client:ClientRunner": {
         "async_": "(self, method, *args)",
+        "async_iter": "(self, it)",
         "call": "(self, method, *args, **kw)",
-        "client": None,
-        "io_call": None,
+        **_attributes("client io_call timeout"),
         "setup_delegation": "(self, loop)",
     },
     "ZEO.asyncio.client:ClientThread": {
@@ -71,9 +75,7 @@ NAMES: Names = {
         "_clear_protocols": "(self, protocol=None)",
         "addrs": None,
         "await_operational_co": "(self, timeout, init_ok=False)",
-        "cache": None,
-        "client": None,
-        "connected": None,
+        **_attributes("cache client connected read_only"),
         "disconnected": "(self, protocol=None)",
         "invalidateTransaction": "(self, tid, oids)",
         "loop": None,
@@ -96,7 +98,7 @@ NAMES: Names = {
         "server_call": "(self, method, *args)",
     },
     "ZEO.cache:ClientCache": {
-        "_lock": None,
+        **_attributes("_lock maxsize path"),
         "clear": "(self)",
         "contents": "(self)",
         "getLastTid": "(self)",

@@ -27,7 +27,7 @@ class Pooled:
         self.pool = Pool(
             reactor,
             self.starter,
-            "spec",
+            lambda: "spec",
             Settings(**{"boot_timeout": BOOT_TIMEOUT, "spare": False, **settings}),
             lambda child: self.changed.append(child.slot),
             lambda *death: self.deaths.append(death),

@@ -32,14 +32,15 @@ def child_processes(
 ) -> PoolFactory:
     """Return a factory of pools of child processes.
 
-    ``spec_for(incarnation oid)`` describes their database to them.  ``role``: what they are called
+    ``spec_for(incarnation oid)`` describes their databases to each.  ``role``: what they are called
     in the log where they perform no thread jobs.
     """
 
     def make(engine: uuid.UUID, incarnation: bytes, changed: Changed, died: Died) -> Pool:
         starter = ChildStarter(reactor, str(engine))
-        spec = spec_for(incarnation)
-        return Pool(reactor, starter, spec, settings, changed, died, role=role)
+        return Pool(
+            reactor, starter, lambda: spec_for(incarnation), settings, changed, died, role=role
+        )
 
     return make
 
@@ -49,14 +50,15 @@ class Pool:
 
     ``changed(child)``: a child in a slot is ready or has ended a job.  ``died(slot, death, idle)``:
     the process of a slot is gone; ``idle``: it ran no job, so that none was interrupted.
-    ``sample(pid)``: the state of a process; ``boots``: so many children may boot at once.
+    ``spec()``: what the next child is told of its databases.  ``sample(pid)``: the state of a
+    process; ``boots``: so many children may boot at once.
     """
 
     def __init__(
         self,
         reactor: IReactorTime,
         starter: Any,
-        spec_text: str,
+        spec: Callable[[], str],
         settings: Settings,
         changed: Callable[[Child], None],
         died: Died,
@@ -70,7 +72,7 @@ class Pool:
         self.backoff = Backoff(reactor.seconds)
         self._reactor = reactor
         self._starter = starter
-        self._spec_text = spec_text
+        self._spec = spec
         self._settings = settings
         self._changed = changed
         self._died = died
@@ -194,7 +196,7 @@ class Pool:
             role=self._role,
         )
         try:
-            child.start(self._starter, self._spec_text)
+            child.start(self._starter, self._spec())
         except OSError as error:
             self.backoff.failed(f"a child process cannot be started: {error}")
             self._try_later()

@@ -10,10 +10,12 @@ from zcasync.errors import UnstorableError
 
 #: The longest one, as JSON: it is in the record of each job.
 LIMIT_BYTES = 4096
+#: The longest one of a call of which more is remembered: the paths of many objects.
+CALL_LIMIT_BYTES = 65536
 
 
-def plain(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a context as it is stored: names and JSON values.
+def plain(context: Mapping[str, Any], limit: int = LIMIT_BYTES) -> dict[str, Any]:
+    """Return a context as it is stored: names and JSON values; ``limit``: bytes.
 
     Raises UnstorableError for values that are not plain, or too many of them.
     """
@@ -23,9 +25,9 @@ def plain(context: Mapping[str, Any]) -> dict[str, Any]:
         raise UnstorableError(
             f"what a put is to remember must be names and plain JSON values: {error}"
         ) from error
-    if len(text) > LIMIT_BYTES:
+    if len(text) > limit:
         raise UnstorableError(
-            f"what a put is to remember has {len(text):,} bytes, of at most {LIMIT_BYTES:,}: "
+            f"what a put is to remember has {len(text):,} bytes, of at most {limit:,}: "
             "keep what is large in an argument"
         )
     found: dict[str, Any] = json.loads(text)  # one of our own, which nobody changes

@@ -25,7 +25,7 @@ def list_page(found: Listing, panel: str, why: str) -> str:
     if why:
         parts.append(_unreached(why))
     parts += [_tabs(found, panel), _search(found, panel), _jobs(found, panel)]
-    parts += [_paging(found, panel), _queues(found), _workers(found)]
+    parts += [_paging(found, panel), _queues(found, panel), _workers(found)]
     return page("Jobs", panel, tag("h1", "Jobs", class_="unseen"), *parts)
 
 
@@ -49,7 +49,7 @@ def _tabs(found: Listing, panel: str) -> Html:
                 title,
                 number,
                 href=address(panel, **choice.as_query(kind=kind, page=1)),
-                class_=kind,
+                class_=kind if count else None,
                 aria_current="page" if kind == choice.kind else None,
             )
         )
@@ -103,26 +103,33 @@ def _paging(found: Listing, panel: str) -> Html:
         links.append(tag("a", "Previous", href=before, rel="prev"))
     if found.has_more:
         links.append(tag("a", "Next", href=address(panel, **choice.as_query(page=choice.page + 1))))
-    cut = f"This page looks at the first {MOST_LOOKED_AT:,} jobs of a kind, and there are more."
+    cut = f"This page looks at the first {MOST_LOOKED_AT:,} jobs of a kind; there may be more."
     told = tag("span", cut) if found.is_cut else None
     return tag("nav", *links, told, class_="paging") if links or told else Html()
 
 
-def _queues(found: Listing) -> Html:
+def _queues(found: Listing, panel: str) -> Html:
     titles = ("Queue", "Due", "Held", "Set aside", "Oldest due")
     rows = []
     for name, one in (found.queues or {}).items():
         oldest = one["oldest_due"]
         cells = (name, f"{one['due']:,}", f"{one['held']:,}", f"{one['set_aside']:,}")
-        rows.append(
-            [*cells, None if oldest is None else f"{oldest['id']}, for {span(oldest['seconds'])}"]
-        )
+        rows.append([*cells, None if oldest is None else _oldest(oldest, panel)])
     missing = [
-        alert("note", f"{one['jobs']:,} {name} jobs are set aside: no worker has {one['name']}.")
+        alert("note", f"{_so_many(one['jobs'], name)} set aside: no worker has {one['name']}.")
         for name, queue in (found.queues or {}).items()
         for one in queue["missing"]
     ]
     return tag("section", tag("h2", "Queues"), *missing, _table(titles, rows))
+
+
+def _so_many(count: int, queue: str) -> str:
+    return f"1 {queue} job is" if count == 1 else f"{count:,} {queue} jobs are"
+
+
+def _oldest(oldest: dict[str, Any], panel: str) -> Html:
+    link = tag("a", oldest["id"], href=address(panel, job=oldest["id"]))
+    return join(link, f", for {span(oldest['seconds'])}")
 
 
 def _workers(found: Listing) -> Html:

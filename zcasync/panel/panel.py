@@ -112,7 +112,7 @@ class _Answering:
         try:
             said = act(Act(self._desk, job, self._request.user, self._supervisor))
         except Refusal as error:
-            return self._job(job, 503 if error.code == AWAY else 409, bad=f"{error}.")
+            return self._job(job, 503 if error.code == AWAY else 409, bad=_sentence(str(error)))
         after = address(self._request.address, job=form["job"], said=said)
         return Response(303, headers=(("Location", after),))
 
@@ -121,6 +121,10 @@ class _Answering:
     ) -> Response:
         found = self._desk.look(lambda here, manager: look_up(here, manager, job, self._supervisor))
         return Response(status, job_page(found, self._request.address, self._hidden, said, bad))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _parse(text: str) -> Job:

@@ -37,8 +37,8 @@ def boot(options: Any, databases: Any) -> None:
     """
     if _failures:
         raise StartedBeforeError(
-            f"Zope's start in process {os.getpid()} has failed before and cannot be made again, only "
-            f"in a new process: {type(_failures[0]).__name__}: {_failures[0]}"
+            f"Zope's start in process {os.getpid()} has failed before and cannot be made again, "
+            f"only in a new process: {type(_failures[0]).__name__}: {_failures[0]}"
         )
     root = options.configroot
     root.dbtab.databases = databases

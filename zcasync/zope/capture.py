@@ -56,13 +56,14 @@ def _of_site() -> dict[str, Any]:
 
 
 def _of_user() -> dict[str, Any]:
-    """Return the id of the user, and the path of the folder; nothing for an anonymous visitor."""
+    """Return the id of the user, and the path of the folder; nothing for an anonymous visitor.
+
+    Zope itself, and its emergency user, have no id.
+    """
     user = getSecurityManager().getUser()
-    if isinstance(aq_base(user), UnrestrictedUser):
-        return {"is_system": True}
     name = None if user is None else user.getId()
     if name is None:
-        return {}
+        return {"is_system": True} if isinstance(aq_base(user), UnrestrictedUser) else {}
     folder = aq_parent(aq_inner(user))
     if folder is None or not hasattr(aq_base(folder), "getPhysicalPath"):
         return {"user": name}

@@ -15,17 +15,13 @@ from Acquisition import aq_base, aq_inner, aq_parent
 from persistent import Persistent
 from zExceptions import NotFound
 
-from zcasync.errors import ZCAsyncError
+from zcasync.errors import GoneError
 from zcasync.job.ids import id_of
 
 #: What a put remembers: paths by the ids of objects.
 PATHS = "paths"
 #: Containers in which objects are looked for, and how deep.
 CONTAINERS, DEPTH = (list, tuple), 4
-
-
-class GoneError(ZCAsyncError, LookupError):
-    """The site, the user or an object of a call is not where it was at the put."""
 
 
 # at the put
@@ -73,8 +69,10 @@ def _unwrapped(value: Any, found: dict[str, str], depth: int = DEPTH) -> Any:
             value, {key: _unwrapped(one, found, depth - 1) for key, one in value.items()}
         )
     elif is_wrapped(value):
-        found[_id(value)] = path_of(value)
-        return aq_base(value)
+        name = _id(value)
+        if name is not None:
+            found[name] = path_of(value)
+            return aq_base(value)
     return value
 
 
@@ -86,22 +84,23 @@ def _same_or(value: Any, other: Any) -> Any:
 
 
 def is_wrapped(value: Any) -> bool:
-    """Return whether an object is stored, and in a wrapper that says where it is."""
+    """Return whether an object is one for a record of its own, in a wrapper that says where."""
     return (
         type(value) is not getattr(value, "__class__", type(value))
-        and aq_parent(value) is not None
         and isinstance(aq_base(value), Persistent)
         and hasattr(value, "getPhysicalPath")
+        and value.getPhysicalPath()[0] == ""  # else nobody knows where it begins
     )
 
 
-def _id(value: Any) -> str:
+def _id(value: Any) -> str | None:
+    """Return the id of an object; None: neither it nor anything that it is in is stored."""
     base, above = aq_base(value), aq_inner(value)
     while base._p_jar is None:
         above = aq_parent(above)
         if above is None:
-            break
-        jar = aq_base(above)._p_jar
+            return None
+        jar = getattr(aq_base(above), "_p_jar", None)
         if jar is not None:
             jar.add(base)
     return id_of(base)
@@ -138,11 +137,9 @@ class Ways:
 
         Raises GoneError for one that was moved or deleted.
         """
-        if self._paths:
-            call = self._wrapped(call)
-            args = tuple(map(self._wrapped, args))
-            kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
-        return call, args, kwargs
+        args = tuple(map(self._wrapped, args))
+        kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
+        return self._wrapped(call), args, kwargs
 
     def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:
         kind = type(value)
@@ -154,6 +151,8 @@ class Ways:
             return self._method(value)
         if not isinstance(value, Persistent) or value._p_jar is None:
             return value
+        if is_wrapped(value):  # the result of a parent, whose request is over
+            return self._go(aq_base(value), path_of(value))
         path = self._paths.get(id_of(value))
         return value if path is None else self._go(value, path)
 

@@ -18,7 +18,8 @@ from zope.globalrequest import clearRequest, setRequest
 from zope.security.management import endInteraction
 from zope.traversing.interfaces import BeforeTraverseEvent
 
-from zcasync.zope.paths import GoneError, object_at
+from zcasync.errors import GoneError
+from zcasync.zope.paths import object_at
 from zcasync.zope.users import user_for
 
 #: The hook of a site at which the publisher sets it, its skin and its layers.
@@ -43,8 +44,9 @@ def visit(application: Any, partial: Any) -> Iterator[Any]:
         stack.callback(endInteraction)
         setRequest(request)
         newInteraction()
-        _dress(request, app, context)
-        site = _enter_site(app, partial)
+        site = _found(app, partial, "site", "the site")
+        _dress(request, app, partial)
+        _enter(site, request, context)
         user = user_for(app, site, partial)
         newSecurityManager(request, user)
         request["AUTHENTICATED_USER"] = user
@@ -71,36 +73,37 @@ def environ_of(context: Mapping[str, Any]) -> dict[str, str]:
     return environ
 
 
-def _dress(request: Any, app: Any, context: Mapping[str, Any]) -> None:
-    """Give a request what the publisher, and a virtual host monster, would have given it."""
-    request["PARENTS"] = [app]
-    request["TraversalRequestNameStack"] = []
-    if "virtual_root" in context:
-        request["PARENTS"] = [object_at(app, context["virtual_root"])]
-        request.setVirtualRoot(context.get("virtual_path", ""))
-        request["PARENTS"] = [app]
+def _found(app: Any, partial: Any, name: str, what: str) -> Any:
+    """Return the object whose path is remembered by a name; the application where none is.
 
-
-def _enter_site(app: Any, partial: Any) -> Any:
-    """Traverse to the site of a put; return it, or the application where there was none."""
-    context, request = partial.context, app.REQUEST
-    path = context.get("site")
-    if path is None:
-        return app
+    Raises GoneError.
+    """
+    path = partial.context.get(name, "/")
     try:
-        site = object_at(app, path)
+        return object_at(app, path)
     except LookupError as error:
-        raise GoneError(f"the site {path} of job {partial.id} is gone: {error}") from error
-    parents = _ways_up(site)
-    request["PARENTS"] = parents
+        raise GoneError(f"{what} {path} of job {partial.id} is gone: {error}") from error
+
+
+def _dress(request: Any, app: Any, partial: Any) -> None:
+    """Give a request what the publisher, and a virtual host monster, would have given it."""
+    request["TraversalRequestNameStack"] = []
+    if "virtual_root" in partial.context:
+        root = _found(app, partial, "virtual_root", "the root of the virtual host,")
+        request["PARENTS"] = [root]  # from which the next one takes it
+        request.setVirtualRoot(partial.context.get("virtual_path", ""))
+    request["PARENTS"] = [app]
+
+
+def _enter(site: Any, request: Any, context: Mapping[str, Any]) -> None:
+    """Traverse to the site of a put, as the publisher does; there is none: to the application."""
+    parents = request["PARENTS"] = _ways_up(site)
     for one in reversed(parents):
         if ISite.providedBy(one):
             _traverse_site(one, request)
-    setSite(site)
-    for name in ("LANGUAGE", "I18N_LANGUAGE"):
-        if context.get("language"):
-            request[name] = context["language"]
-    return site
+    setSite(site if "site" in context else None)
+    if context.get("language"):
+        request["LANGUAGE"] = request["I18N_LANGUAGE"] = context["language"]
 
 
 def _traverse_site(site: Any, request: Any) -> None:

@@ -699,8 +699,9 @@ class IApplication(Interface):
         end changes nothing of what the call has come to: that is logged, and noted beside its
         error.  Callbacks have contexts of their own.  A detached call has none; the call of a
         reactor job, in the reactor's thread, finds the site, the request, the interaction and the
-        security manager that it has set in the thread of the job's connection.  Jobs with
-        ``batch=True`` do not share commits where there is this method.
+        security manager that it has set in the thread of the job's connection; a coroutine there
+        finds them until it waits.  Jobs with ``batch=True`` do not share commits where there is
+        this method.
 
         What it gives when it is entered may have a method ``prepare_call(call, args, kwargs)``,
         which is given the callable and its arguments as they were stored, and returns those with

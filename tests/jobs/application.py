@@ -122,6 +122,11 @@ def seen() -> dict[str, Any]:
     }
 
 
+async def seen_by_a_coroutine() -> dict[str, Any]:
+    """A job that is a coroutine: return what it finds around it before it waits for anything."""
+    return seen()
+
+
 def around(*results: Any) -> list[str]:
     """A job or a callback: return what stands around it."""
     return list(AROUND)

@@ -73,6 +73,14 @@ def test_each_call_runs_within_its_context_and_so_does_its_commit(
     assert sites[callback.id] == f"site of {NAME}.around"
 
 
+@pytest.mark.parametrize("queue", ["thread", "reactor"])
+def test_a_coroutine_begins_within_the_context(instance: Instance, queue: str) -> None:
+    client = instance.client
+    partial = client.put(app.seen_by_a_coroutine, queue=queue)
+    client.wait_for(partial)
+    assert partial.result["site"] == f"site of {NAME}.seen_by_a_coroutine"
+
+
 def test_jobs_that_may_share_a_commit_have_contexts_of_their_own(instance: Instance) -> None:
     client = instance.client
     partials = [client.manager.thread.put(app.around, batch=True) for _ in range(10)]

@@ -37,8 +37,9 @@ def refuse_to_jobs() -> None:
 def call_with_manager(manager: Any, around: Found, call: Any, args: Any, kwargs: Any) -> list[Any]:
     """Call with the job's transaction as the thread's, so that transaction.get() is the job's.
 
-    ``around``: what the thread of the job has found around it, for the call.  What the call changes
-    is put back, and what a coroutine changes whenever it awaits.
+    ``around``: what the thread of the job has found around it, for the call, and for a coroutine
+    until it waits.  What the call changes is put back, and what a coroutine changes whenever it
+    awaits.
     """
     threads = transaction.manager
     before = threads.manager
@@ -47,8 +48,8 @@ def call_with_manager(manager: Any, around: Found, call: Any, args: Any, kwargs:
         with kept(OF_A_STEP):
             put_back(around)
             value = call(*args, **kwargs)
-        if inspect.iscoroutine(value):
-            value = Deferred.fromCoroutine(kept_in_steps(value, OF_A_STEP))
+            if inspect.iscoroutine(value):
+                value = Deferred.fromCoroutine(kept_in_steps(value, OF_A_STEP))
         return [value]
     finally:
         threads.manager = before

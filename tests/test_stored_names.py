@@ -75,6 +75,7 @@ EXCEPTIONS = {
     "zcasync.errors.FencedError",
     "zcasync.errors.ForeignError",
     "zcasync.errors.FullError",
+    "zcasync.errors.GoneError",
     "zcasync.errors.HistoryChanged",
     "zcasync.errors.InDoubt",
     "zcasync.errors.JobCancelled",

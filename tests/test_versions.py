@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from tests.support.instance import ROOT
 from tests.support.pretended_versions import pretend
 from zcasync.errors import ConfigurationError
+from zcasync.twisted_engine.engine import engine_keeper
 from zcasync.versions import SUPPORTED, require_supported, requirement, why_unsupported
 
 SOUND = {"ZODB": "6.4", "ZEO": "6.2"}
@@ -73,6 +74,14 @@ def test_one_sentence_is_about_both(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         "ZODB 7.0 and ZEO 7.1 are installed, and zcasync works with ZODB 5.8 to 6.4 and "
         "ZEO 5.4 to 6.2 only: pip install 'ZODB>=5.8,<6.5' 'ZEO>=5.4,<6.3'"
     )
+
+
+def test_an_engine_in_an_application_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    see(monkeypatch, tmp_path, ZODB="7.0")
+    with pytest.raises(ConfigurationError, match=r"^ZODB 7.0 is installed"):
+        engine_keeper(None, None, None)
 
 
 def test_what_was_installed_without_saying_its_version_is_not_refused(

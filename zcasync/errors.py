@@ -115,6 +115,10 @@ class UnknownDatabase(ZCAsyncError, KeyError):
     __str__ = Exception.__str__  # without the quotes of a KeyError
 
 
+class GoneError(ZCAsyncError, LookupError):
+    """The site, the user or an object of a call is not where it was at the put."""
+
+
 class UnstorableError(ZCAsyncError):
     """A result or a change of a job cannot be stored, or could not be loaded again."""
 

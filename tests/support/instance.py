@@ -226,7 +226,7 @@ class Instance(SupervisorProcess):
         children = [child for child in self.status()["children"] if child["slot"] is not None]
         return [child["pid"] for child in children if state in (None, child["state"])]
 
-    def wait_for_spare(self) -> int:
+    def wait_for_spare(self, timeout: float = 30.0) -> int:
         """Wait until there is a spare child that could take a job; its pid."""
 
         def spares() -> list[int]:
@@ -237,7 +237,7 @@ class Instance(SupervisorProcess):
                 if child["state"] == "spare" and child["note"] is None
             ]
 
-        return wait_until(spares, "a spare child", seen=self.evidence)[0]  # type: ignore[no-any-return]
+        return wait_until(spares, "a spare child", timeout, self.evidence)[0]  # type: ignore[no-any-return]
 
     def wait_for_children(self, count: int, state: str | None = None) -> list[int]:
         """Wait until there are exactly so many in slots."""

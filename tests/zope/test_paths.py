@@ -12,7 +12,7 @@ from tests.support.access_control import users
 from tests.support.sessions import Session
 from tests.zope.probes import needs_zope
 from zcasync import Partial
-from zcasync.errors import UnstorableError
+from zcasync.errors import GoneError, UnstorableError
 
 pytestmark = [needs_zope, pytest.mark.usefixtures("registry")]
 
@@ -139,8 +139,6 @@ def test_calls_without_wrapped_objects_remember_no_paths(session: Session, app: 
 def test_an_object_that_is_gone_or_another_one_is_told_of(
     session: Session, app: Any, is_replaced: bool
 ) -> None:
-    from zcasync.zope.paths import GoneError
-
     partial = session.queue.put(Partial(len, app.two))
     session.commit()
     app._delObject("two")
@@ -171,8 +169,6 @@ def test_an_attribute_at_the_path_of_an_object_that_is_gone_is_not_taken_for_it(
 def test_an_object_of_the_same_name_further_up_is_not_taken_for_it(
     session: Session, app: Any
 ) -> None:
-    from zcasync.zope.paths import GoneError
-
     app.one._setObject("two", folder("two"))
     partial = session.queue.put(Partial(len, app.one.two))
     session.commit()

@@ -116,14 +116,14 @@ def _queues(found: Listing, panel: str) -> Html:
         cells = (name, f"{one['due']:,}", f"{one['held']:,}", f"{one['set_aside']:,}")
         rows.append([*cells, None if oldest is None else _oldest(oldest, panel)])
     missing = [
-        alert("note", f"{_jobs(one['jobs'], name)} set aside: no worker has {one['name']}.")
+        alert("note", f"{_so_many(one['jobs'], name)} set aside: no worker has {one['name']}.")
         for name, queue in (found.queues or {}).items()
         for one in queue["missing"]
     ]
     return tag("section", tag("h2", "Queues"), *missing, _table(titles, rows))
 
 
-def _jobs(count: int, queue: str) -> str:
+def _so_many(count: int, queue: str) -> str:
     return f"1 {queue} job is" if count == 1 else f"{count:,} {queue} jobs are"
 
 

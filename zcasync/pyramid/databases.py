@@ -63,8 +63,6 @@ class UriDatabase:
         """Open it as one of these.  Raises what its storage raises."""
         storage = self.config.storage.open()
         options = {**self.options, "database_name": self.name}
-        if self.config.class_factory is not None:
-            options["class_factory"] = self.config.class_factory
         try:
             return DB(storage, databases=databases, **options)
         except BaseException:

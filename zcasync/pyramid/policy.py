@@ -56,7 +56,9 @@ class JobPolicy:
         if user is None or request.environ.get(IS_INTRODUCED):
             return
         request.environ[IS_INTRODUCED] = True
-        for name, value in self._policy.remember(request, user) or ():
+        # One for clients that log in at each request, by an API key for instance, may have none.
+        remember = getattr(self._policy, "remember", None)
+        for name, value in (remember and remember(request, user)) or ():
             if name.lower() == "set-cookie":
                 for key, morsel in SimpleCookie(value).items():
                     request.cookies[key] = morsel.value

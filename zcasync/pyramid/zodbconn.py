@@ -21,7 +21,7 @@ OPENS_ITS_OWN = pyramid_zodbconn.includeme
 class OpenDatabase:
     """The main database of a worker, as pyramid_zodbconn opens connections to it.
 
-    In the thread of a job that is the job's own connection.
+    For the request of a job that is the job's own connection.
     """
 
     def __init__(self, db: Any, current: threading.local) -> None:
@@ -29,7 +29,7 @@ class OpenDatabase:
         self._current = current
 
     def open(self, transaction_manager: Any = None, **options: Any) -> Any:
-        """Return the job's connection; outside of jobs another one, which the caller closes."""
+        """Return the job's connection; for any other request one of its own, which that closes."""
         connection = getattr(self._current, "connection", None)
         if connection is not None:
             return connection
@@ -83,10 +83,12 @@ class OpenDatabases:
         try:
             pyramid_zodbconn.get_connection(request)
             request.finished_callbacks.pop()  # which closes it
-            yield
-            request.registry.notify(pyramid_zodbconn.ZODBConnectionWillClose(main, request))
         finally:
             self._current.connection = None
+        try:
+            yield
+        finally:
+            request.registry.notify(pyramid_zodbconn.ZODBConnectionWillClose(main, request))
 
 
 def is_worker() -> bool:

@@ -15,17 +15,13 @@ from Acquisition import aq_base, aq_inner, aq_parent
 from persistent import Persistent
 from zExceptions import NotFound
 
-from zcasync.errors import ZCAsyncError
+from zcasync.errors import GoneError
 from zcasync.job.ids import id_of
 
 #: What a put remembers: paths by the ids of objects.
 PATHS = "paths"
 #: Containers in which objects are looked for, and how deep.
 CONTAINERS, DEPTH = (list, tuple), 4
-
-
-class GoneError(ZCAsyncError, LookupError):
-    """The site, the user or an object of a call is not where it was at the put."""
 
 
 # at the put

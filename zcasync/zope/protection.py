@@ -6,15 +6,16 @@ happened: the put is gone then, too, and only the log can say so.
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from typing import Any
 
 import transaction
-from twisted.logger import Logger
 from zope.globalrequest import getRequest
 
-log = Logger()
+#: Zope's own, in a web process: nobody observes what Twisted logs there.
+log = logging.getLogger("zcasync.zope")
 
 #: The package that aborts, and the key of the puts of a transaction.
 PROTECTION = "plone.protect"
@@ -51,7 +52,10 @@ def tell(current: Any, url: Any) -> None:
         if is_protection
         else "its transaction was aborted, and there was no error"
     )
-    log.warn(
-        "{count} put(s) in the request for {url} are lost, of {calls}: {why}",
-        count=len(calls), url=url, calls=", ".join(sorted(set(calls))), why=why,
-    )  # fmt: skip
+    log.warning(
+        "%d put(s) in the request for %s are lost, of %s: %s",
+        len(calls),
+        url,
+        ", ".join(sorted(set(calls))),
+        why,
+    )

@@ -8,7 +8,8 @@ from typing import Any
 from AccessControl.users import nobody, system
 from Acquisition import aq_base, aq_inner, aq_parent
 
-from zcasync.zope.paths import GoneError, object_at
+from zcasync.errors import GoneError
+from zcasync.zope.paths import object_at
 
 #: The name of a user folder in whatever has one.
 USERS = "acl_users"

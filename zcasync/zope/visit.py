@@ -18,7 +18,8 @@ from zope.globalrequest import clearRequest, setRequest
 from zope.security.management import endInteraction
 from zope.traversing.interfaces import BeforeTraverseEvent
 
-from zcasync.zope.paths import GoneError, object_at
+from zcasync.errors import GoneError
+from zcasync.zope.paths import object_at
 from zcasync.zope.users import user_for
 
 #: The hook of a site at which the publisher sets it, its skin and its layers.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from AccessControl.SecurityManagement import getSecurityManager
+from gallery.jobs import describe as describe
 from gallery.upgrades import to_1001
 from plone.dexterity.utils import createContentInContainer
 from zope.component.hooks import getSite

@@ -33,7 +33,7 @@ def test_an_object_that_a_job_indexes_is_found_by_what_it_is_now(
 def test_an_event_that_a_job_notifies_has_its_subscribers_index_it(
     client: Client, put: Put, editor: Browser, page: str
 ) -> None:
-    client.wait_for(put(page, "append", "zeppelin"))
+    client.wait_for(put(page, "describe", "zeppelin"))
     assert [one.endswith(page) for one in found(editor, SearchableText="zeppelin")] == [True]
     assert f"{editor.url}{page}" in found(editor, Title="Draft")
 

@@ -48,7 +48,7 @@ def test_an_upgrade_indexes_two_thousand_pages_in_chunks(
 
     wait_until(is_done, "the pages to be indexed", SECONDS, worker.evidence)
     assert job.result == PAGES
-    assert job.attempts == 1
+    assert job.attempts == 1, (job.conflicts, job.failed_before, worker.log[-3000:])
     assert seen[-1] == PAGES
     assert len(set(seen)) > 3
     assert sorted(seen) == seen

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integrations.browser import Browser
 from tests.integrations.plone.conftest import Put
-from tests.integrations.servers import Site
+from tests.integrations.servers import BOOT_SECONDS, Site
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance
 from zcasync.testing.waiting import wait_until
@@ -34,13 +34,13 @@ def test_a_job_that_conflicts_with_an_edit_is_made_again_and_both_changes_are_th
 def test_a_child_that_is_killed_in_the_middle_costs_nothing(
     worker: Instance, client: Client, put: Put, editor: Browser, barrier: Gate
 ) -> None:
-    worker.wait_for_spare()
+    worker.wait_for_spare(BOOT_SECONDS)
     job = put("/Plone/scratch", "add_behind", "Survivor", barrier.path)
     killed = barrier.wait_for(1)
     assert killed in worker.child_pids()
     os.kill(killed, signal.SIGKILL)
     barrier.open()
-    client.wait_for(job)
+    client.wait_for(job, timeout=BOOT_SECONDS)
     assert job.result["pid"] != killed
     assert job.interruptions == 1
     found = [one["url"] for one in editor.get("/Plone/@@find", Title="Survivor").json]
@@ -50,10 +50,10 @@ def test_a_child_that_is_killed_in_the_middle_costs_nothing(
 def test_the_spare_has_booted_before_it_is_needed(
     worker: Instance, client: Client, put: Put, barrier: Gate
 ) -> None:
-    spare = worker.wait_for_spare()
+    spare = worker.wait_for_spare(BOOT_SECONDS)
     job = put("/Plone/scratch", "add_behind", "Spared", barrier.path)
     os.kill(barrier.wait_for(1), signal.SIGKILL)
-    assert barrier.wait_for(2) in {spare, *worker.child_pids()}
+    assert barrier.wait_for(2, BOOT_SECONDS) in {spare, *worker.child_pids()}
     barrier.open()
     client.wait_for(job)
 

@@ -17,7 +17,9 @@ from persistent import Persistent
 from pyramid.authentication import AuthTktCookieHelper
 from pyramid.authorization import ACLHelper, Allow, Authenticated, Everyone
 from pyramid.config import Configurator
+from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.scripting import prepare
 from pyramid.security import remember
 from pyramid.threadlocal import get_current_request
 from pyramid_zodbconn import get_connection
@@ -127,6 +129,16 @@ def die_once(folder: str, name: str) -> str:
         flag.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return name
+
+
+def look_and_like(name: str) -> int:
+    """Look at the gallery with another request, which ends, and change a photo."""
+    request = get_current_request()
+    with prepare(Request.blank("/"), request.registry) as other:
+        assert other["root"]._p_jar is not request.root._p_jar
+        found = len(other["root"].search("rain"))
+    request.root.photos[name].likes += 100
+    return found
 
 
 def wait_for(path: Path) -> None:

@@ -183,6 +183,40 @@ def test_the_policy_of_the_application_is_asked_as_if_the_user_had_logged_in(
     assert manager.stack == []
 
 
+def test_a_policy_that_remembers_nobody_finds_the_remote_user(closed: list[Any]) -> None:
+    class KeyPolicy:
+        def authenticated_userid(self, request: Any) -> Any:
+            return request.environ.get("REMOTE_USER")
+
+        def identity(self, request: Any) -> Any:
+            return self.authenticated_userid(request)
+
+        def permits(self, request: Any, context: Any, permission: str) -> bool:
+            return self.identity(request) == "ann"
+
+    config = configured()
+    config.commit()
+    config.set_security_policy(KeyPolicy())
+    app = made(config, closed)
+    trust_jobs(app.registry)
+    with job(app, user="ann") as request:
+        assert (request.identity, request.has_permission("view")) == ("ann", True)
+    with job(app, user="ann", run_as="bob") as request:
+        assert (request.authenticated_userid, request.identity) == ("bob", "bob")
+        assert not request.has_permission("view")
+
+
+def test_an_application_without_a_policy_knows_its_jobs_users(closed: list[Any]) -> None:
+    config = Configurator(settings={"zodbconn.uri": "memory://"})
+    for name in ("pyramid_tm", "pyramid_zodbconn", "zcasync.pyramid"):
+        config.include(name)
+    app = made(config, closed)
+    trust_jobs(app.registry)
+    with job(app, user="ann") as request:
+        assert (request.authenticated_userid, request.identity) == ("ann", None)
+        assert request.has_permission("view")
+
+
 def test_contexts_are_entered_in_their_order_and_left_whatever_happens(closed: list[Any]) -> None:
     seen: list[str] = []
 

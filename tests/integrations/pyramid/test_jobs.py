@@ -141,6 +141,14 @@ def test_a_job_meets_a_concurrent_edit_and_both_changes_are_there(
     assert found["likes"] == 11
 
 
+def test_another_request_in_a_job_leaves_that_its_connection(
+    worker: Instance, ann: Visitor
+) -> None:
+    add_photo(ann, worker, "rain", "In the rain")
+    assert result(worker, put(ann, "look_and_like", "rain")) == 1
+    assert [one["likes"] for one in ann.get("/photos", word="rain").json] == [100]
+
+
 def test_a_killed_child_costs_nothing(worker: Instance, ann: Visitor, tmp_path: Path) -> None:
     job = put(ann, "die_once", str(tmp_path), "unlucky")
     others = [put(ann, "surroundings") for _ in range(4)]

@@ -11,8 +11,8 @@ import pytest
 from tests.integrations.browser import Answer
 from tests.integrations.servers import Site
 from tests.support.instance import Client, Instance
+from zcasync.errors import GoneError
 from zcasync.testing.waiting import wait_until
-from zcasync.zope.paths import GoneError
 
 Job = Callable[[Answer], Any]
 

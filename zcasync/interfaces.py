@@ -254,8 +254,8 @@ class IPartialQueue(Interface):
         database packed.
 
         ``run_as`` is the id of the user for whom the application in the worker makes the call, in
-        place of the one who puts it; ``remember=False`` has nothing remembered of the caller, see
-        ``IContextCapture``.
+        place of the one who puts it; ``remember=False`` has nothing remembered of the caller, only
+        what the call itself needs: see ``IContextCapture``.
 
         Raises TypeError for unknown options, with the nearest name, ValueError for a partial that
         was put already, BadCallable, a TypeError, for what another process could not call, and
@@ -717,7 +717,8 @@ class IContextCapture(Interface):
 
     An application in the worker finds it as ``IPartial.context``.  A utility may have a method
     ``of_call(partial)`` besides, which returns what is to be remembered of one call, in the same
-    form: called for each item of a put before its arguments are kept, which it may replace.
+    form: called for each item of a put before its arguments are kept, which it may replace; with
+    ``remember=False`` too, for it says nothing of the caller.
     """
 
     def __call__():

@@ -39,8 +39,12 @@ def told() -> Iterator[list[Any]]:
 
 @pytest.mark.parametrize(
     "partial",
-    [Partial(Document().reindex), Partial(samples.give_back, 1, Document())],
-    ids=["its method", "an argument"],
+    [
+        Partial(Document().reindex),
+        Partial(samples.give_back, 1, Document()),
+        Partial(samples.give_back, value=Document()),
+    ],
+    ids=["its method", "an argument", "a keyword argument"],
 )
 def test_the_first_call_with_one_is_told_of(told: list[Any], partial: Partial) -> None:
     set_up = SetUp(None)

@@ -57,6 +57,20 @@ def test_a_put_remembers_what_the_utilities_of_the_application_say(session: Sess
         partial.context["user"] = "mallory"  # type: ignore[index]
 
 
+def test_what_a_call_itself_needs_is_remembered_in_any_case(session: Session) -> None:
+    class Capture:
+        def __call__(self) -> dict[str, Any]:
+            return {"user": "bob"}
+
+        def of_call(self, partial: Partial) -> dict[str, Any]:
+            return {"call": partial.callable_name}
+
+    with capturing(it=Capture()):
+        partial = session.manager.thread.put(answer, remember=False)
+
+    assert partial.context == {"call": partial.callable_name}
+
+
 def test_callbacks_have_that_of_their_parent(session: Session) -> None:
     partial = session.manager.thread.put(answer, run_as="bob")
     callback = partial.addCallback(Partial(answer))

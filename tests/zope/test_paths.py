@@ -73,6 +73,18 @@ def test_a_method_and_all_arguments_are_found_in_their_places(session: Session, 
     assert path(found.kwargs["type"]) == "/one"
 
 
+def test_objects_are_found_again_where_nothing_is_remembered_of_the_caller(
+    session: Session, app: Any
+) -> None:
+    partial = session.queue.put(Partial(app.one.objectIds, app.two), remember=False)
+    session.commit()
+    found = called(app, partial)
+
+    assert dict(partial.context).keys() == {"paths"}
+    assert path(found.call.__self__) == "/one"
+    assert path(found.args[0]) == "/two"
+
+
 def test_what_the_caller_has_given_is_not_changed(session: Session, app: Any) -> None:
     given = [app.one]
     session.queue.put(Partial(len, given))
@@ -138,6 +150,20 @@ def test_an_object_that_is_gone_or_another_one_is_told_of(
     assert "/two" in str(caught.value)
     assert partial.id in str(caught.value)
     assert ("another object" in str(caught.value)) is is_replaced
+
+
+def test_an_attribute_at_the_path_of_an_object_that_is_gone_is_not_taken_for_it(
+    session: Session, app: Any
+) -> None:
+    from zcasync.zope.paths import GoneError
+
+    app._setObject("news", folder("news"))
+    partial = session.queue.put(Partial(len, app.news))
+    session.commit()
+    app._delObject("news")
+    app.news = "no object any more"
+    with pytest.raises(GoneError, match="/news"):
+        called(app, partial)
 
 
 def test_an_object_of_the_same_name_further_up_is_not_taken_for_it(

@@ -35,11 +35,12 @@ class ContentWatch:
 
     def look(self, partial: Any) -> None:
         """Look at the object of a method, and at arguments that are stored objects."""
-        call, args = partial.stored_callable, partial.stored_arguments
-        if self._has_told or (type(call) is str and not args):
+        if self._has_told:
             return
-        owner = call[0] if type(call) is tuple else None
-        for value in (owner, *args):
+        call = partial.stored_callable
+        args, kwargs = ((), None) if partial.is_packed else partial.argument_forms
+        owner = (call[0],) if type(call) is tuple else ()
+        for value in (*owner, *args, *(kwargs or {}).values()):
             kind = type(value)
             if kind not in self._seen:
                 self._seen.add(kind)

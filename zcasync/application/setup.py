@@ -64,4 +64,6 @@ class SetUp:
         try:
             close()
         except FOREIGN_CODE:  # the process ends, whatever its application says of that
-            log.failure("the application {name} could not be closed", name=str(self.name))
+            log.failure(
+                "the application {name} could not be closed", name=self.name and self.name.dotted
+            )

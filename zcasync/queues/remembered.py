@@ -36,12 +36,12 @@ def remembered(remember: bool = True, run_as: str | None = None) -> Remembered:
         raise TypeError(f"run_as must be the id of a user, not {type(run_as).__name__}")
     found: dict[str, Any] = {}
     of_calls: tuple[Any, ...] = ()
-    if remember:
-        for _, capture in getGlobalSiteManager().getUtilitiesFor(IContextCapture):
+    for _, capture in getGlobalSiteManager().getUtilitiesFor(IContextCapture):
+        if remember:
             found.update(capture() or {})
-            of_call = getattr(capture, "of_call", None)
-            if of_call is not None:
-                of_calls = (*of_calls, of_call)
+        of_call = getattr(capture, "of_call", None)  # of the call itself, not of its caller
+        if of_call is not None:
+            of_calls = (*of_calls, of_call)
     if run_as is not None:
         found["run_as"] = run_as
     return Remembered(plain(found) if found else None, of_calls)

@@ -117,7 +117,8 @@ def object_at(app: Any, path: str) -> Any:
         found = app.unrestrictedTraverse(path.lstrip("/"))
     except (NotFound, KeyError, AttributeError):
         found = None
-    if found is None or path_of(found) != path:  # else it was acquired from somewhere above
+    is_object = hasattr(aq_base(found), "getPhysicalPath")  # and no attribute of what is above it
+    if not is_object or path_of(found) != path:  # else it was acquired from somewhere above
         raise LookupError(f"nothing is at {path}")
     return found
 

@@ -27,7 +27,7 @@ def user_for(app: Any, site: Any, partial: Any) -> Any:
     run_as = context.get("run_as")
     if run_as is not None:
         folders = list(_folders(site))
-        found = _first(folders, run_as)
+        found = _first(folders, run_as, ("getUserById", "getUser"))
         if found is None:
             raise GoneError(f"run_as: no user {run_as!r} for job {partial.id} in {_text(folders)}")
         return found
@@ -43,7 +43,7 @@ def user_for(app: Any, site: Any, partial: Any) -> Any:
             f"the user {context['user']!r} of job {partial.id} is gone with the user folder "
             f"{path}: {error}"
         ) from error
-    found = _first(folders, context["user"])
+    found = _first(folders, context["user"], ("getUserById",))  # the name may be another's by now
     if found is None:
         raise GoneError(
             f"the user {context['user']!r} of job {partial.id} is not in {_text(folders)} any more"
@@ -59,9 +59,9 @@ def _folders(site: Any) -> Iterator[Any]:
         site = aq_parent(aq_inner(site))
 
 
-def _first(folders: list[Any], name: str) -> Any:
-    """Return the first user with this id, or else this name; None: there is none."""
-    for way in ("getUserById", "getUser"):
+def _first(folders: list[Any], name: str, ways: tuple[str, ...]) -> Any:
+    """Return the first user whom one of these methods of folders finds; None: there is none."""
+    for way in ways:
         for folder in folders:
             user = getattr(folder, way)(name)
             if user is not None:

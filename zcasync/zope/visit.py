@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from AccessControl.security import newInteraction
 from AccessControl.SecurityManagement import newSecurityManager, noSecurityManager
@@ -56,9 +56,9 @@ def visit(application: Any, partial: Any) -> Iterator[Any]:
 def environ_of(context: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment of a request to the server that was remembered."""
     environ = {"SCRIPT_NAME": "", "PATH_INFO": ""}
-    url = urlsplit(context.get("server_url", ""))
+    url, port = _server(context.get("server_url", ""))
     if url.hostname:
-        port = url.port or (443 if url.scheme == "https" else 80)
+        port = port or (443 if url.scheme == "https" else 80)
         environ |= {
             "SERVER_NAME": url.hostname,
             "SERVER_PORT": str(port),
@@ -71,6 +71,15 @@ def environ_of(context: Mapping[str, Any]) -> dict[str, str]:
     if context.get("language"):
         environ["HTTP_ACCEPT_LANGUAGE"] = context["language"]
     return environ
+
+
+def _server(address: str) -> tuple[SplitResult, int | None]:
+    """Return the parts of a server's URL; of one that is none, which any client can ask for, ''."""
+    try:
+        url = urlsplit(address)
+        return url, url.port
+    except ValueError:
+        return urlsplit(""), None
 
 
 def _found(app: Any, partial: Any, name: str, what: str) -> Any:

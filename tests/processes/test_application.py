@@ -157,10 +157,27 @@ def test_a_child_whose_databases_a_job_has_closed_is_replaced(instance: Instance
 
 def test_it_is_closed_when_its_process_ends(instance: Instance) -> None:
     instance.wait_for_spare()
+    instance.client.wait_for(instance.client.put(app.seen, queue="reactor"))
     pids = [*instance.child_pids(), instance.pid]
     assert instance.stop() == 0
     for pid in pids:
         assert (instance.home / f"closed-{pid}").exists(), pid
+
+
+def test_a_supervisor_without_reactor_jobs_does_not_set_it_up(instance: Instance) -> None:
+    client = instance.client
+    client.wait_for(client.put(app.seen))
+    assert instance.stop() == 0
+    assert not (instance.home / f"closed-{instance.pid}").exists()
+
+
+def test_it_is_set_up_for_a_reactor_job_that_is_due_later(instance: Instance) -> None:
+    client = instance.client
+    partial = client.put(app.around, queue="reactor", delay=3)
+    client.wait_for(client.put(app.around))
+    assert partial.state == "pending"
+    client.wait_for(partial)
+    assert partial.result == [f"{NAME}.around"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,13 @@ class IApplication(Protocol):
         """True where reactor jobs can be called."""
 
     @property
+    def is_awaited(self) -> bool:
+        """True where nobody has wanted it yet: it is to be told when a reactor job is due."""
+
+    def want(self) -> None:
+        """Have it set up: a reactor job is due.  Safe to repeat."""
+
+    @property
     def wraps_jobs(self) -> bool:
         """True where calls run within a context of the application."""
 
@@ -41,8 +48,9 @@ class IApplication(Protocol):
 class SupervisorApplication:
     """The application of a supervisor; no reactor job is claimed before it ``is_ready``.
 
-    ``ready()`` is called when that has come.  It begins once a child has shown that the application
-    can be set up: what ends a process there is not to end the supervisor.
+    ``ready()`` is called when that has come.  It is set up when the first one is due: a worker that
+    has thread jobs only need not have the application in its supervisor.  It begins once a child
+    has shown that it can be set up: what ends a process there is not to end the supervisor.
     """
 
     def __init__(
@@ -56,7 +64,8 @@ class SupervisorApplication:
         self._thread = thread
         self._ready = ready
         self._retry: IDelayedCall | None = None
-        self._has_begun = self._is_stopped = False
+        self._process: Process | None = None  # once a child has shown it
+        self._is_wanted = self._has_begun = self._is_stopped = False
 
     @classmethod
     def of(cls, reactor: Any, settings: Any, ready: Callable[[], None]) -> SupervisorApplication:
@@ -73,11 +82,26 @@ class SupervisorApplication:
         """Return what the application has around the call of a partial; None: nothing."""
         return self._set_up.around(partial)
 
-    def begin(self, home: Path, database: Any) -> None:
-        """Begin to set it up; ``database``: the main one, open.  Safe to repeat."""
-        if not self.is_ready and not self._has_begun:
-            self._has_begun = True
-            self._try(Process(SUPERVISOR, home, database, self._settings))
+    @property
+    def is_awaited(self) -> bool:
+        """True where nobody has wanted it yet."""
+        return not self.is_ready and not self._is_wanted
+
+    def allow(self, home: Path, database: Any) -> None:
+        """Let it be set up: a child has; ``database``: the main one, open.  Safe to repeat."""
+        self._process = self._process or Process(SUPERVISOR, home, database, self._settings)
+        self._begin()
+
+    def want(self) -> None:
+        """Have it set up.  Safe to repeat."""
+        self._is_wanted = True
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._process is None or not self._is_wanted or self.is_ready or self._has_begun:
+            return
+        self._has_begun = True
+        self._try(self._process)
 
     def _try(self, process: Process) -> None:
         done = self._thread.run(self._set_up.begin, process)
@@ -118,7 +142,11 @@ class NoApplication:
     """The application of a process that has none, or has set itself up."""
 
     is_ready = True
+    is_awaited = False
     wraps_jobs = False
+
+    def want(self) -> None:
+        """Do nothing: there is nothing to set up."""
 
     def around(self, partial: Any) -> AbstractContextManager[Any] | None:
         """Return None: nothing is around a call."""

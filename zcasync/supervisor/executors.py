@@ -156,6 +156,8 @@ class Executors:
         self._events.note_unretired(result.unretired)
         for oid in result.dropped:
             self.reactor_jobs.drop(oid)
+        if result.schedule.reactor_job_is_due:
+            self.reactor_jobs.application.want()
 
     def hand_out(self, jobs: HandOut, tid: bytes | None) -> None:
         """Begin what a pass has claimed, in this transaction or before; not the same twice."""

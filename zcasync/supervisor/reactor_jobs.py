@@ -74,7 +74,7 @@ class ReactorJobs:
         timing: Timing | None = None,
         application: IApplication | None = None,
     ) -> None:
-        self._application = application or NoApplication()
+        self.application = application or NoApplication()
         self.running: set[bytes] = set()
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         #: Tries a result in a child: (oid of the job, pickle, oids of what that refers to).
@@ -119,7 +119,8 @@ class ReactorJobs:
     def report(self, is_running: bool) -> SlotReport:
         """Return the state of the jobs for a pass; ``is_running``: more can begin."""
         return SlotReport(
-            ready=is_running and self._application.is_ready,
+            ready=is_running and self.application.is_ready,
+            asks=is_running and self.application.is_awaited,
             outstanding=frozenset(self.running) | self.deferred,
             deferred=frozenset(self.deferred),
         )
@@ -212,7 +213,7 @@ class ReactorJobs:
                 storage_lost,
                 invoke=self._in_reactor(manager),
                 within=in_own_context,
-                around=self._application.around,
+                around=self.application.around,
                 hold=lambda _, deferred: held.append(deferred),
                 detach=attachment.detach,
                 sound=attachment.sound,
@@ -263,7 +264,7 @@ class ReactorJobs:
     def _in_reactor(self, manager: Any) -> Callable[..., Any]:
         def invoke(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             load(call, *args, *kwargs.values())
-            around = read(OF_THREAD) if self._application.wraps_jobs else []
+            around = read(OF_THREAD) if self.application.wraps_jobs else []
             context = copy_context()  # the reactor's thread knows the current job, too
             # In a list, so that a Deferred comes back as it is instead of being waited for.
             return self._from_thread(

@@ -202,7 +202,7 @@ class Supervisor(Service):  # type: ignore[misc]
         return self._keeper.start()
 
     def _say_ready(self) -> None:
-        self._application.begin(self._home.path, self._db)  # not before a child has borne it
+        self._application.allow(self._home.path, self._db)
         log.info("{line}", line=ready_line(self._home))
         self._ready()
         if os.geteuid() == ROOT and not self._has_warned:

@@ -18,6 +18,7 @@ class SlotReport:
     """The state of one slot, and what happened in it since the last pass; a pass only reads it."""
 
     ready: bool = False  # it can be given jobs
+    asks: bool = False  # it cannot yet, and is to be told when one is due
     room: int = 0  # so many more jobs may be claimed for it
     outstanding: frozenset[bytes] = frozenset()  # the jobs assigned to its child
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
@@ -99,6 +100,7 @@ class Schedule:
     delay: float = 5.0  # at the latest, seconds
     watched: frozenset[bytes] = frozenset()  # at once where one of these oids is written
     for_reactor: frozenset[bytes] = frozenset()  # those of them that mean a reactor job
+    reactor_job_is_due: bool = False  # which was asked for
 
 
 @dataclass

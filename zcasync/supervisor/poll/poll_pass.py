@@ -155,7 +155,7 @@ class Passes:
             claimed=claimed.count,
             retired=retired,
             hand_out=jobs,
-            schedule=self._scheduler.schedule(claimed.hungry),
+            schedule=self._scheduler.schedule(claimed.hungry, given.reactor.asks),
             unretired=unretired,
             cancelled=no_longer_held(cancelled, worker),
             over=find_over(slots.threads),

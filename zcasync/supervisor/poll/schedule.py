@@ -28,8 +28,11 @@ class Scheduler:
         self._aside = aside
         self._cache_size = cache_size(records.connection)
 
-    def schedule(self, hungry: list[PartialQueue]) -> Schedule:
-        """Return when the next pass is due; ``hungry``: the queues for whose jobs there is room."""
+    def schedule(self, hungry: list[PartialQueue], asks: bool = False) -> Schedule:
+        """Return when the next pass is due; ``hungry``: the queues for whose jobs there is room.
+
+        ``asks``: reactor jobs cannot begin yet, and it is to be told whether one is due.
+        """
         manager, worker = self._records.manager, self._records.worker
         sizes = {worker._p_oid, worker.thread.size_oid, worker.reactor.size_oid}
         for_reactor = frozenset(manager.reactor.watched())
@@ -37,14 +40,20 @@ class Scheduler:
         # Every pass reads all of these objects: they must not push each other out of the cache.
         set_cache_size(self._records.connection, self._cache_size + 2 * len(watched))
         delay = min(self._delay(hungry), self._retiring.delay, self._aside.delay)
-        return Schedule(delay, watched, for_reactor)
+        is_due = False
+        if asks and worker.reactor.size:
+            wait = self._wait_for(manager.reactor)
+            is_due = wait == 0.0
+            delay = min(delay, wait or delay)
+        return Schedule(delay, watched, for_reactor, is_due)
 
     def _delay(self, hungry: list[PartialQueue]) -> float:
         worker = self._records.worker
         delay = float(worker.poll_seconds)
-        now = clock.now()
-        for queue in hungry:
-            due = queue.next_due(worker.uuid_bytes)
-            if due is not None:
-                delay = min(delay, max(0.0, (due - now) / 1e6))
+        delay = min([delay, *map(self._wait_for, hungry)])
         return max(delay, self._affinity.pause) if self._affinity.waits else delay
+
+    def _wait_for(self, queue: PartialQueue) -> float:
+        """Return the seconds until the next job of a queue is due; infinity: none waits."""
+        due = queue.next_due(self._records.worker.uuid_bytes)
+        return float("inf") if due is None else max(0.0, (due - clock.now()) / 1e6)

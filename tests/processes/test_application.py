@@ -163,6 +163,16 @@ def test_it_is_closed_when_its_process_ends(instance: Instance) -> None:
         assert (instance.home / f"closed-{pid}").exists(), pid
 
 
+def test_one_that_hangs_as_it_is_closed_holds_up_no_stop(instance: Instance) -> None:
+    client = instance.client
+    client.wait_for(client.put(app.around, queue="reactor"))  # it is set up there
+    pid = instance.pid
+    (instance.home / "hangs at the end").touch()
+    assert instance.stop() == 0
+    assert (instance.home / f"closed-{pid}").exists()
+    assert "the application did not close in time" in instance.log
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -74,8 +75,10 @@ class Application:
                 raise OSError("no way out")
 
     def close(self) -> None:
-        """Leave a file that says so."""
+        """Leave a file that says so; hang where one asks for that."""
         (self.process.home / f"closed-{os.getpid()}").touch()
+        if (self.process.home / "hangs at the end").exists():
+            threading.Event().wait()
 
 
 def note_site(connection: Any, job: str) -> None:

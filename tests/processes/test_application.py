@@ -180,6 +180,16 @@ def test_it_is_set_up_for_a_reactor_job_that_is_due_later(instance: Instance) ->
     assert partial.result == [f"{NAME}.around"]
 
 
+def test_one_that_hangs_as_it_is_closed_holds_up_no_stop(instance: Instance) -> None:
+    client = instance.client
+    client.wait_for(client.put(app.around, queue="reactor"))  # it is set up there
+    pid = instance.pid
+    (instance.home / "hangs at the end").touch()
+    assert instance.stop() == 0
+    assert (instance.home / f"closed-{pid}").exists()
+    assert "the application did not close in time" in instance.log
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

@@ -21,6 +21,8 @@ log = Logger()
 
 #: So many lines of the traceback are kept for ``status``.
 TRACEBACK_LINES = 20
+#: The application may take so long to close; its storage may be away.
+CLOSE_SECONDS = 5.0
 
 
 class IApplication(Protocol):
@@ -108,6 +110,8 @@ class SupervisorApplication:
         done.addCallbacks(self._done, self._failed, errbackArgs=(process,))
 
     def _done(self, _: None) -> None:
+        if self._is_stopped:
+            return
         log.info("the application is set up in this process, for reactor jobs")
         self.is_ready = True
         self.backoff.eases()
@@ -126,16 +130,17 @@ class SupervisorApplication:
         self._retry = self._reactor.callLater(self.backoff.wait, self._try, process)
 
     def stop(self) -> Any:
-        """Close it, in its thread."""
+        """Close it, in its thread, also where it is set up just now; does not wait for long."""
         self._is_stopped = True
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
-        if self.is_ready and self._set_up.has_begun:
-            closing = self._thread.run(self._set_up.close)
-            self._thread.close()
-            return closing
+        if not self._has_begun:
+            return None
+        closing = self._thread.run(self._set_up.close)
         self._thread.close()
-        return None
+        return closing.addTimeout(CLOSE_SECONDS, self._reactor).addErrback(
+            lambda failure: log.warn("the application did not close in time")
+        )
 
 
 class NoApplication:

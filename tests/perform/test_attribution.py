@@ -85,6 +85,7 @@ def test_a_transaction_of_which_too_much_is_said_is_committed_as_it_is(shop: Sho
     [
         ({"user": "jo", "user_folder": "/site/acl_users"}, "/site/acl_users jo"),
         ({"user": "jo"}, "/ jo"),
+        ({"user": 42}, "/ 42"),
         ({"user": "jo", "user_folder": "/acl_users", "run_as": "alice"}, "/acl_users alice"),
         ({"user": None, "site": "/site"}, ""),
     ],

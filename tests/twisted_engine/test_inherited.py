@@ -12,6 +12,7 @@ import psutil
 import pytest
 from ZEO.ClientStorage import ClientStorage
 from ZODB import DB
+from ZODB.MappingStorage import MappingStorage
 
 from tests.jobs import basic as jobs
 from tests.jobs.blobs import Album, content, digest
@@ -20,6 +21,7 @@ from tests.processes.servers import Server
 from tests.support.instance import ROOT, SHORT, Client, Instance
 from zcasync.database.opening import open_servers
 from zcasync.testing.waiting import wait_until
+from zcasync.twisted_engine.inherited import InheritedDatabases
 
 STORAGES = """
 <filestorage pictures>
@@ -227,3 +229,23 @@ def test_a_database_that_is_opened_later_is_told_of_and_is_there_in_the_next_chi
     client.sync()
     assert list(mounted.root()) == ["late"]
     assert client.wait_for(client.put(site.visit)) == (1, 10)
+
+
+def test_one_that_children_cannot_open_keeps_no_later_one_from_them(
+    server: Server, folder: Path
+) -> None:
+    databases: dict[str, Any] = {}
+
+    def client(name: str) -> ClientStorage:
+        return ClientStorage(("127.0.0.1", server.port), storage=name)
+
+    try:
+        site = DB(client("1"), database_name="site", databases=databases)
+        inherited = InheritedDatabases(site, folder / "zcasync.conf")
+        DB(MappingStorage(), database_name="own", databases=databases)
+        DB(client("2"), database_name="late", databases=databases)
+
+        assert sorted(inherited.servers()) == ["late", "site"]
+    finally:
+        for one in list(databases.values()):
+            one.close()

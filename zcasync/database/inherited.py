@@ -21,7 +21,7 @@ def servers_of(db: DB) -> dict[str, Any]:
     problems = [why for one in dbs.values() if (why := why_not(one)) is not None]
     if problems:
         raise ConfigurationError(problems)
-    return {name: _described(one) for name, one in dbs.items()}
+    return {name: described(one) for name, one in dbs.items()}
 
 
 def why_not(db: DB) -> str | None:
@@ -39,7 +39,8 @@ def why_not(db: DB) -> str | None:
     return None
 
 
-def _described(db: DB) -> list[Any]:
+def described(db: DB) -> list[Any]:
+    """Return what another process needs to open one that it can open, see ``servers_of``."""
     storage = db.storage
     addresses, name = server_address(storage) or ([], "")
     of_db = {

@@ -130,10 +130,11 @@ def attempt_of(details: Any, identity: str) -> int | None:
 def _user_of(context: Mapping[str, Any]) -> str:
     """Return the user of a context as Zope writes it, 'path id'; '': nobody in particular.
 
-    That is whom the put lets it run as, else who has put it: texts, as ``user_folder`` is.
+    That is whom the put lets it run as, else who has put it: a text, as ``user_folder`` is, or the
+    number that users have in other applications.
     """
     user = context.get("run_as") or context.get("user")
-    if not isinstance(user, str):
+    if user == "" or not isinstance(user, str | int):
         return ""
     return _shown(f"{context.get('user_folder') or '/'} {user}")
 

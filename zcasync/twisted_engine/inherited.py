@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from zcasync.database.inherited import servers_of, why_not
+from zcasync.database.inherited import described, servers_of, why_not
 from zcasync.database.sync import main_database
 from zcasync.errors import ConfigurationError
 
@@ -58,7 +58,7 @@ class InheritedDatabases:
         name, why = db.database_name, why_not(db)
         if why is not None:
             return f"{why}; jobs of its objects fail: {self._remedy}"
-        self._servers = {**self._servers, name: servers_of(db)[name]}
+        self._servers = {**self._servers, name: described(db)}
         return (
             f"database {name!r} was opened after the engine of this process had begun: children "
             "that began before do not have it, and jobs of its objects fail there; open it before "

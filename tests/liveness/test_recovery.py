@@ -100,6 +100,20 @@ def test_a_death_that_names_a_finished_job_does_not_say_which_was_interrupted(
     assert interruptions(partials) == [0, 1, 0]
 
 
+def test_a_death_interrupts_no_job_that_its_process_did_not_have(
+    claims: Claims, log: list[str]
+) -> None:
+    """Its own one was committed before it died, and the other was claimed meanwhile."""
+    own, other = claims(2)
+    scenes.end(own)
+    death = Death(pid=7, signal="SIGKILL", at_stake=frozenset((own._p_oid,)))
+    recover([own, other], death, log)
+
+    assert states([own, other]) == [COMPLETED, PENDING]
+    assert interruptions([own, other]) == [0, 0]
+    assert log == []
+
+
 def test_jobs_that_wait_for_a_deferred_are_interrupted_too(claims: Claims, log: list[str]) -> None:
     partials = claims(4)
     partials[0]._started = partials[1]._started = 1

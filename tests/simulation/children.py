@@ -180,9 +180,10 @@ class SimulatedChild(ThreadWorker):
         if job is None and self.outstanding:
             job = self.outstanding[0]
         if self.outstanding or self.deferred:
-            self.world.die_at(self.supervisor.worker, self.slot, self._at)
+            self.world.die_at(self, self._at)
         self.move_to(State.GONE)
-        self._gone(self, Death(**{**death.as_dict(), "job": job and hex_oid(job)}))
+        known = {"job": job and hex_oid(job), "at_stake": self.at_stake}
+        self._gone(self, Death(**{**death.as_dict(), **known}))
 
 
 class SimulatedPool(ThreadPool):

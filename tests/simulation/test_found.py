@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation.history import History
 from tests.simulation.rest import Rest
+from tests.simulation.world import STEP_SECONDS
 from zcasync.interfaces import CALLBACKS
 
 Begin = Callable[..., History]
@@ -85,6 +86,28 @@ def test_callbacks_go_on_although_their_slot_is_given_up(begin: Begin) -> None:
     history.set_size(0, 1)
 
     Rest(history).come_to_rest()
+
+
+def test_a_death_behind_a_commit_takes_no_attempt_from_what_is_taken_over(begin: Begin) -> None:
+    history = begin()
+    history.put(["fails at first, patient"])
+    history.make_pass(0)
+    history.work(0, history.plan("crash after", 0, 0))  # it is put off, and its child dead
+    history.put(["kills, once"], 1, worker=(1, True))
+    history.add_callback(1)
+    history.restart(1)
+    history.set_size(1, 1)
+    for _ in range(3):
+        history.make_pass(1)
+    history.work(0)  # that kills this child
+    history.kill(1)
+    history.world.advance(STEP_SECONDS)  # both are seen by one pass
+
+    Rest(history).come_to_rest()
+
+    (_, job), reader = history.expected.jobs, history.world.reader
+    assert interruptions(history) == [0, 1]
+    assert [reader.partial(one.oid)._interruptions for one in job.callbacks] == [0]
 
 
 @pytest.mark.parametrize("kind", ["once", "reactor once"])

@@ -283,12 +283,14 @@ class World:
         """The children that could go on with a job."""
         return [one for one in self.children if one.can_work and not self.is_acting(one)]
 
-    def die_at(self, worker: uuid.UUID, slot: int, job: bytes | None) -> None:
+    def die_at(self, child: SimulatedChild, job: bytes | None) -> None:
         """A child that was at this job is dead: work out who may have been interrupted by that."""
         self.reader.sync()
-        lists = self.reader.session.manager.workers[worker].thread._lists
-        if slot < len(lists):
-            self.interruptions.update(suspects(lists[slot].items, job))
+        lists = self.reader.session.manager.workers[child.supervisor.worker].thread._lists
+        given = {*child.outstanding, *child.deferred}
+        for claims in lists[child.slot : child.slot + 1]:
+            had = [one for one in claims.items if one._p_oid in given]
+            self.interruptions.update(suspects(had, job))
 
     # Deferreds
 

@@ -19,6 +19,8 @@ class Death:
     job: str | None = None  # the id of the job that it was running, where that is known
     output: tuple[str, ...] = ()  # its last lines, the Python stack among them
     stage: str | None = None  # of that job, where it matters (zcasync.job.loading.Stage)
+    # The jobs that it had when it ended, by oid; None: they are not known.
+    at_stake: frozenset[bytes] | None = None
 
     @property
     def process(self) -> str:
@@ -44,7 +46,13 @@ class Death:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the death as evidence on a Failure."""
-        return {name: value for name, value in asdict(self).items() if name != "stage" or value}
+        found = asdict(self)
+        del found["at_stake"]  # which says nothing of the job
+        return {name: value for name, value in found.items() if name != "stage" or value}
+
+    def may_have_interrupted(self, oid: bytes) -> bool:
+        """Return whether the process had this job, as far as that is known."""
+        return self.at_stake is None or oid in self.at_stake
 
     def is_of_result(self, job: str) -> bool:
         """Return whether the result of a job has ended the process, which tried to load it again.

@@ -34,7 +34,8 @@ def recover(
     """Release the unfinished of these partials of one claim list, or end them.
 
     A death has interrupted the one that it names, else the first of them, and those that are known
-    to have begun because they wait for a Deferred; the others were only prefetched.  Those in
+    to have begun because they wait for a Deferred; the others were only prefetched, or were
+    claimed when the process was dead already.  Those in
     ``cancelled`` (oid -> who) end.  Those whose attempt failed, and that are to be attempted again
     later, were assigned to no process any more.  ``log``: gets lines for the operator.
     """
@@ -60,7 +61,8 @@ def recover(
 
 def running_at_death(partials: list[PartialRecord], death: Death) -> PartialRecord | None:
     """Return the partial, of those assigned to a child, that it was running when it died."""
-    possible = [partial for partial in partials if _may_be_running(partial)]
+    held = [partial for partial in partials if death.may_have_interrupted(partial._p_oid)]
+    possible = [partial for partial in held if _may_be_running(partial)]
     named = [partial for partial in possible if hex_oid(partial._p_oid) == death.job]
     # One that has begun and is not named waits for a Deferred.
     not_begun = [one for one in possible if one.state != ACTIVE or one.started_at is None]

@@ -123,9 +123,10 @@ class ThreadWorker(ChildState):
     def _left(self) -> None:
         self.move_to(State.GONE)
         if self.problem is None:
-            death = Death(pid=0, exit_code=0)
+            death = Death(pid=0, exit_code=0, at_stake=self.at_stake)
         else:
-            death = Death(pid=0, exit_code=1, reason=repr(self.problem))
+            why = repr(self.problem)
+            death = Death(pid=0, exit_code=1, reason=why, at_stake=self.at_stake)
         self._gone(self, death)
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
@@ -294,6 +295,6 @@ class ThreadPool:
         del self.children[child.slot]
         if death.exit_code != 0:
             self.backoff.failed(f"a thread for jobs has ended: {death.reason}")
-        self._died(child.slot, death, not child.outstanding and not child.deferred)
+        self._died(child.slot, death, child.is_free)
         self._fill()
         self._fire_when_empty()

@@ -172,6 +172,16 @@ def test_a_death_at_what_comes_after_a_deferred_is_not_that_of_the_next_job(pool
     assert pooled.deaths[0][1].job == hex_oid(A)
 
 
+def test_a_death_tells_the_jobs_that_its_child_had(pooled: Pooled) -> None:
+    (process,) = pooled.boot(1)
+    pooled.perform([A, B, C])
+    process.end_job(Ending.DEFERRED)
+    process.end_job(Ending.COMPLETED)
+    process.crash()
+
+    assert pooled.deaths[0][1].at_stake == {A, C}
+
+
 def test_an_idle_childs_death_interrupted_nothing(pooled: Pooled) -> None:
     (process,) = pooled.boot(1)
     process.crash()

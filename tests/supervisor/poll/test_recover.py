@@ -10,13 +10,20 @@ from ZEO.Exceptions import ClientDisconnected
 
 from tests.supervisor.poll.scene import DEATH, Scene, oids, ready
 from tests.support import scenes
-from tests.support.sessions import FakeClock
+from tests.support.scenes import gone
+from tests.support.sessions import TWO, FakeClock
 from zcasync import Partial
 from zcasync.errors import AbortedError
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
+from zcasync.liveness.death import Death
 from zcasync.perform.performer import Performer
 from zcasync.supervisor.poll.messages import SlotReport
 from zcasync.workers.fence import fence
+
+
+def had(*partials: Partial) -> Death:
+    """The death of a child that had these."""
+    return replace(DEATH, at_stake=frozenset(oids(list(partials))))
 
 
 def test_a_death_interrupts_the_running_job_and_releases_the_others(scene: Scene) -> None:
@@ -28,6 +35,36 @@ def test_a_death_interrupts_the_running_job_and_releases_the_others(scene: Scene
     assert [partial.state for partial in partials] == [PENDING] * 2
     assert scene.held() == []
     assert "SIGKILL" in done.log[0]
+
+
+def test_a_callback_that_was_taken_over_loses_an_attempt_to_its_own_engine_only(
+    scene: Scene,
+) -> None:
+    """A pass buries it, and hears then of a child that died behind its last commit."""
+    (own,) = scene.put()
+    scene.run(s0=ready(room=1))
+    scene.reschedule(own, 3)
+    scene.seconds.advance(60)  # until it looks at its peers again
+    dead = scenes.serve(scene.client, TWO, gone())
+    (theirs,) = scenes.put(scene.client)
+    scenes.claim(scene.client, dead, [theirs])
+    callback = theirs.addCallback(Partial(abs))
+    scenes.end(theirs, 1)
+    scene.client.commit()
+    scene.run(s0=SlotReport(ready=True, deaths=[(had(own), False)]))
+
+    scene.client.sync()
+    assert theirs._p_oid in oids(scene.held()), "it is the heir's now"
+    assert (theirs.interruptions, callback.interruptions) == (0, 1)
+
+
+def test_two_deaths_in_one_slot_interrupt_a_job_each(scene: Scene) -> None:
+    partials = first, second = scene.put(2)
+    scene.run(s0=ready(room=2))
+    done = scene.run(s0=SlotReport(deaths=[(had(first), False), (had(second), False)]))
+
+    assert [partial._interruptions for partial in partials] == [1, 1]
+    assert len(done.log) == 2
 
 
 def test_a_death_at_no_job_interrupts_nothing(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet import error
@@ -275,7 +276,8 @@ class Child(ChildState):
         ):
             took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
             reason = f"out of memory: the kernel killed it{took}"
-        return death_of(self.pid, status, job, reason, self._output)
+        death = death_of(self.pid, status, job, reason, self._output)
+        return replace(death, at_stake=self.at_stake)
 
 
 def _died_meanwhile(failure: Failure) -> None:

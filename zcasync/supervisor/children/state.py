@@ -123,11 +123,16 @@ class ChildState:
         return self.is_unwanted and not self.outstanding and not self.deferred
 
     @property
+    def at_stake(self) -> frozenset[bytes]:
+        """The jobs that its end may interrupt."""
+        if self.is_retired:
+            return frozenset() if self.culprit is None else frozenset((self.culprit,))
+        return frozenset((*self.outstanding, *self.deferred))
+
+    @property
     def is_free(self) -> bool:
         """True while its end would interrupt no job."""
-        if self.is_retired:
-            return self.culprit is None
-        return not self.outstanding and not self.deferred
+        return not self.at_stake
 
     def note_retired(self, culprit: bytes | None) -> None:
         """Note that it is to be killed, at the cost of this job alone; None: of none."""

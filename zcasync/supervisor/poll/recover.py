@@ -35,8 +35,8 @@ class Recovery:
             # What a replacement was assigned already was claimed after the death.
             left = [one for one in slot.unaccounted() if one.claim is self._incarnation]
             recover([one for one in left if one.retry_at is not None], None, log, cancelled)
-            for death, idle in deaths:
-                concerned = _of_death(slot, left, death)
+            for number, (death, idle) in enumerate(deaths, 1):
+                concerned = _of_death(slot, left, death, deaths[number:])
                 if idle:  # then it may have left its slot to the next child, for an isolated job
                     concerned = [one for one in concerned if not one.is_isolated]
                 recover(concerned, None if idle else death, log, cancelled)
@@ -80,11 +80,17 @@ class Recovery:
         self._known.update(self._counted)
 
 
-def _of_death(slot: Slot, left: list[PartialRecord], death: Death) -> list[PartialRecord]:
-    """Return what a death concerns: all that a child had, or the reactor job that one checked."""
-    if slot.number != REACTOR:
-        return left
-    return [one for one in left if hex_oid(one._p_oid) == death.job]
+def _of_death(
+    slot: Slot, left: list[PartialRecord], death: Death, later: list[tuple[Death, bool]]
+) -> list[PartialRecord]:
+    """Return what a death concerns: all that a child had, or the reactor job that one checked.
+
+    ``later``: deaths of the children that came after it in this slot; what they had is theirs.
+    """
+    if slot.number == REACTOR:
+        return [one for one in left if hex_oid(one._p_oid) == death.job]
+    theirs = frozenset[bytes]().union(*(other.at_stake or () for other, _ in later))
+    return [one for one in left if one._p_oid not in theirs]
 
 
 def _hand_on(slot: Slot, returned: Collection[bytes], slots: Slots) -> None:

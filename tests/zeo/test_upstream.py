@@ -210,13 +210,18 @@ def mixed_with_theirs() -> dict[str, set[str]]:
     return found
 
 
+#: They can be imported where their applications are; none of their classes is stored or connected.
+OF_APPLICATIONS = ("zcasync.pyramid.", "zcasync.zope.")
+
+
 @cache
 def our_classes() -> tuple[type, ...]:
-    """All classes of zcasync."""
+    """All classes of zcasync, but those of the rooms for applications."""
     return tuple(
         kind
         for found in pkgutil.walk_packages(zcasync.__path__, "zcasync.")
         if not found.name.endswith("__main__") and found.name != "zcasync.testing.plugin"
+        if not found.name.startswith(OF_APPLICATIONS)
         for kind in vars(importlib.import_module(found.name)).values()
         if inspect.isclass(kind) and kind.__module__ == found.name
     )

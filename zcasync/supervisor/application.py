@@ -23,6 +23,8 @@ log = Logger()
 TRACEBACK_LINES = 20
 #: The application may take so long to close; its storage may be away.
 CLOSE_SECONDS = 5.0
+#: A set-up that takes longer is told of.
+LONG_SECONDS = 10.0
 
 
 class IApplication(Protocol):
@@ -59,6 +61,7 @@ class SupervisorApplication:
         self._ready = ready
         self._retry: IDelayedCall | None = None
         self._has_begun = self._is_stopped = False
+        self._began: float | None = None  # when the try that goes on just now has
 
     @classmethod
     def of(cls, reactor: Any, settings: Any, ready: Callable[[], None]) -> SupervisorApplication:
@@ -75,6 +78,16 @@ class SupervisorApplication:
         """Return what the application has around the call of a partial; None: nothing."""
         return self._set_up.around(partial)
 
+    @property
+    def waiting_for(self) -> str | None:
+        """What keeps reactor jobs from being called although nothing has failed, for ``status``."""
+        seconds = 0.0 if self._began is None else self._reactor.seconds() - self._began
+        if seconds < LONG_SECONDS:
+            return None
+        return (
+            f"the application to be set up in this process, for reactor jobs, {seconds:.0f} s now"
+        )
+
     def begin(self, home: Path, database: Any) -> None:
         """Begin to set it up; ``database``: the main one, open.  Safe to repeat."""
         if not self.is_ready and not self._has_begun:
@@ -82,10 +95,12 @@ class SupervisorApplication:
             self._try(Process(SUPERVISOR, home, database, self._settings))
 
     def _try(self, process: Process) -> None:
+        self._began = self._reactor.seconds()
         done = self._thread.run(self._set_up.begin, process)
         done.addCallbacks(self._done, self._failed, errbackArgs=(process,))
 
     def _done(self, _: None) -> None:
+        self._began = None
         if self._is_stopped:
             return
         log.info("the application is set up in this process, for reactor jobs")
@@ -94,6 +109,7 @@ class SupervisorApplication:
         self._ready()
 
     def _failed(self, failure: Failure, process: Process) -> None:
+        self._began = None
         if self._is_stopped:
             return
         lines = traceback.format_exception(failure.value, limit=TRACEBACK_LINES)

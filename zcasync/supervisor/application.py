@@ -23,6 +23,8 @@ log = Logger()
 TRACEBACK_LINES = 20
 #: The application may take so long to close; its storage may be away.
 CLOSE_SECONDS = 5.0
+#: A set-up that takes longer is told of.
+LONG_SECONDS = 10.0
 
 
 class IApplication(Protocol):
@@ -68,6 +70,7 @@ class SupervisorApplication:
         self._retry: IDelayedCall | None = None
         self._process: Process | None = None  # once a child has shown it
         self._is_wanted = self._has_begun = self._is_stopped = False
+        self._began: float | None = None  # when the try that goes on just now has
 
     @classmethod
     def of(cls, reactor: Any, settings: Any, ready: Callable[[], None]) -> SupervisorApplication:
@@ -89,6 +92,16 @@ class SupervisorApplication:
         """True where nobody has wanted it yet."""
         return not self.is_ready and not self._is_wanted
 
+    @property
+    def waiting_for(self) -> str | None:
+        """What keeps reactor jobs from being called although nothing has failed, for ``status``."""
+        seconds = 0.0 if self._began is None else self._reactor.seconds() - self._began
+        if seconds < LONG_SECONDS:
+            return None
+        return (
+            f"the application to be set up in this process, for reactor jobs, {seconds:.0f} s now"
+        )
+
     def allow(self, home: Path, database: Any) -> None:
         """Let it be set up: a child has; ``database``: the main one, open.  Safe to repeat."""
         self._process = self._process or Process(SUPERVISOR, home, database, self._settings)
@@ -106,10 +119,12 @@ class SupervisorApplication:
         self._try(self._process)
 
     def _try(self, process: Process) -> None:
+        self._began = self._reactor.seconds()
         done = self._thread.run(self._set_up.begin, process)
         done.addCallbacks(self._done, self._failed, errbackArgs=(process,))
 
     def _done(self, _: None) -> None:
+        self._began = None
         if self._is_stopped:
             return
         log.info("the application is set up in this process, for reactor jobs")
@@ -118,6 +133,7 @@ class SupervisorApplication:
         self._ready()
 
     def _failed(self, failure: Failure, process: Process) -> None:
+        self._began = None
         if self._is_stopped:
             return
         lines = traceback.format_exception(failure.value, limit=TRACEBACK_LINES)

@@ -261,7 +261,7 @@ class Supervisor(Service):  # type: ignore[misc]
         """What keeps it from working: the best reason there is."""
         of_server = None if self._server is None else self._server.waiting_for
         of_engine = None if self.engine is None else self.engine.waiting_for
-        return self._starts or of_server or of_engine
+        return self._starts or of_server or of_engine or self._application.waiting_for
 
     def _pool(self) -> Pool | None:
         """Return the children of the engine that runs now."""

@@ -31,7 +31,8 @@ def begun() -> tuple[SupervisorApplication, Clock, Thread, list[str]]:
     clock, thread, ready = Clock(), Thread(), list[str]()
     settings = Settings(application="no.matter")
     made = SupervisorApplication(clock, thread, settings, lambda: ready.append("ready"))
-    made.begin(Path("/home"), None)
+    made.allow(Path("/home"), None)
+    made.want()
     return made, clock, thread, ready
 
 

@@ -110,6 +110,15 @@ def test_callbacks_have_their_objects_too(session: Session, app: Any) -> None:
     assert path(called(app, callback).call.__self__) == "/two"
 
 
+def test_so_have_two_of_which_one_is_called(session: Session, app: Any) -> None:
+    partial = Partial(app.one.objectIds)
+    partial.addCallbacks(app.two.hasObject, app.one.hasObject)
+    session.queue.put(partial)
+    session.commit()
+
+    assert paths(partial) == ["/one", "/two"]
+
+
 def test_a_result_of_another_request_is_wrapped_anew(session: Session, app: Any) -> None:
     from zcasync.zope.paths import Ways
 

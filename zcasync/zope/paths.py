@@ -17,6 +17,7 @@ from zExceptions import NotFound
 
 from zcasync.errors import GoneError
 from zcasync.job.ids import id_of
+from zcasync.partial import Partial
 
 #: What a put remembers: paths by the ids of objects.
 PATHS = "paths"
@@ -62,6 +63,8 @@ def _unwrapped(value: Any, found: dict[str, str], depth: int = DEPTH) -> Any:
     kind = type(value)
     if kind is MethodType:
         _unwrapped(value.__self__, found)  # it is stored without its wrapper in any case
+    elif isinstance(value, Partial):  # of addCallbacks, which has a callback choose one of two
+        found |= unwrap(value)
     elif depth and kind in CONTAINERS:
         return _same_or(value, kind(_unwrapped(one, found, depth - 1) for one in value))
     elif depth and kind is dict:

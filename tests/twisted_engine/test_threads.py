@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from ZODB import DB
+from ZODB.utils import p64
 
 from tests.support.fixtures import Said
 from tests.support.sessions import Session
@@ -206,6 +207,25 @@ class NoThread(ThreadWorker):
         type(self).made += 1
         self._failed(OSError("no database"))
         self._in_reactor(self._left)
+
+
+def test_the_end_of_a_thread_tells_the_jobs_that_it_had() -> None:
+    class Waiting(ThreadWorker):
+        def _start(self) -> None:
+            self._ready()
+
+    class Pool(ThreadPool):
+        worker_class = Waiting
+
+    died = list[Any]()
+    pool = Pool(FakeReactor(), lambda: None, b"", lambda child: None, lambda *how: died.append(how))
+    pool.set_size(1)
+    worker, job = pool.children[0], p64(7)
+    worker.perform([job])
+    worker._failed(OSError("no database"))
+    worker._left()
+
+    assert [(slot, death.at_stake, idle) for slot, death, idle in died] == [(0, {job}, False)]
 
 
 def test_a_thread_that_cannot_begin_is_tried_again_ever_more_slowly() -> None:

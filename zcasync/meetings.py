@@ -124,6 +124,7 @@ MADE_BY = {
     "Ping.write": "ping register",
     "PartialRecord.enter": "put put_many",
     "PartialRecord.settle": "claim_by_a claim_by_b",
+    "PartialRecord.remember_context": "add_callback",
     "PartialRecord.name_policy": "select",
     "PartialRecord.leave": "withdraw",
     "PartialRecord.forget": "discard_waiting discard_over",

@@ -25,6 +25,7 @@ from zcasync.job.failure import from_exception, sanitize
 from zcasync.job.ids import id_of
 from zcasync.job.placement import keep, require_placed
 from zcasync.job.record import PartialRecord
+from zcasync.job.remembered import remember_callback
 from zcasync.job.secret import hide, require_arguments, secret_of
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
 from zcasync.job.waiting import require_later
@@ -172,6 +173,7 @@ def choice(success: Any, failure: Any, retry: Any) -> Partial:
 
 def attach_callback(partial: Partial, callback: Partial, retry: Any) -> Partial:
     """Let ``callback`` be called with the partial's result; return it."""
+    remember_callback(callback, partial)
     if partial._p_jar is not None:
         keep(require_placed(callback, partial._p_jar))
     set_retry(callback, retry)

@@ -184,3 +184,21 @@ def test_an_object_of_the_same_name_further_up_is_not_taken_for_it(
     app.one._delObject("two")
     with pytest.raises(GoneError, match="/one/two"):
         called(app, partial)
+
+
+def test_a_callback_of_a_call_that_was_put_already_has_its_own_objects_wrapped(
+    app: Any, session: Session
+) -> None:
+    from zcasync.zope import put
+
+    partial = put(app.one, "objectIds", run_as="bob")
+    session.commit()
+    callback = partial.addCallback(Partial(app.two.hasObject, app.one))
+    behind = callback.addCallbacks(app.two.objectIds)
+    session.commit()
+
+    assert callback.context["run_as"] == behind.context["run_as"] == "bob"
+    found = called(app, callback)
+    assert path(found.call.__self__) == "/two"
+    assert path(found.args[0]) == "/one"
+    assert paths(behind) == ["/one", "/two"]

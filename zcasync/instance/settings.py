@@ -86,7 +86,7 @@ class Settings:
         "resolve_conflicts": "classes, or modules of them, whose conflicts the embedded database "
         "server resolves besides those of BTrees",
         "application": "what sets the application up in each process that performs calls: "
-        "zcasync.zope:Application etc/zope.conf (unset: nothing does)",
+        "zcasync.zope:Application etc/zope.conf, no secret, as ps shows it (unset: nothing does)",
         "databases": "application: its configuration says which, no <zodb> does (unset: that of "
         "zcasync.zope and zcasync.pyramid does, no other)",
     }

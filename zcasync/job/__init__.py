@@ -26,6 +26,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     class_source.py  whether other processes see a method that a class has here
     signature.py   whether the callable takes the arguments
     context.py     what a put has remembered of its caller
+    remembered.py  what a put remembers, by the utilities of the application
     arguments.py   the parts of a call; loading its callable
     secret.py      the arguments that are shown to nobody
     placement.py   whether all parts of a call can be stored from a connection

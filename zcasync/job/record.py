@@ -74,6 +74,10 @@ class PartialRecord(AttemptRecord):
         if context:
             self._context = context
 
+    def remember_context(self, context: dict[str, Any]) -> None:
+        """Remember this context, in place of that of what it is a callback of."""
+        self._context = context
+
     def settle(self, now: int, ahead: int) -> None:
         """Turn the times of a partial that is read for the first time into the reader's.
 

@@ -20,8 +20,9 @@ class RequestCapture:
         request = get_current_request()
         if request is None:
             return None
+        user = request.authenticated_userid
         found = {
-            "user": request.authenticated_userid,
+            "user": user if isinstance(user, str | int | None) else str(user),
             "server_url": request.application_url,
             "language": getattr(request, "locale_name", None),
         }

@@ -2,7 +2,6 @@
 
     partial_queue.py  PartialQueue: what applications, workers and operators ask of a queue
     put.py            the options of a put, and the checks of what is put
-    remembered.py     what a put remembers of its caller
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait

@@ -24,10 +24,10 @@ from zcasync.job.placement import (
     require_placed,
     require_plain,
 )
+from zcasync.job.remembered import Remembered, remembered
 from zcasync.job.secret import Secret, require_arguments, secret_of
 from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
-from zcasync.queues.remembered import Remembered, remembered
 from zcasync.retry.policy import require_policy, stored_name
 
 #: What is remembered of nobody.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from zope.component import getGlobalSiteManager
 
 from zcasync.interfaces import IContextCapture
 from zcasync.job.context import CALL_LIMIT_BYTES, plain
+from zcasync.job.record import PartialRecord
 
 
 class Remembered(NamedTuple):
@@ -45,3 +46,26 @@ def remembered(remember: bool = True, run_as: str | None = None) -> Remembered:
     if run_as is not None:
         found["run_as"] = run_as
     return Remembered(plain(found) if found else None, of_calls)
+
+
+def remember_callback(callback: PartialRecord, parent: PartialRecord) -> None:
+    """Let a callback of a call that was put already remember what is said of it alone.
+
+    All callbacks of a call that is yet to be put are asked about with it.  Raises as a put.
+    """
+    root: PartialRecord | None = parent
+    while root is not None and root.queue is None:
+        root = root.parent
+    found = None if root is None else remembered(remember=False).of(callback)
+    if found:
+        callback.remember_context(_together(parent.context, found))
+
+
+def _together(context: Mapping[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return a context with what more is said, the names of its mappings together."""
+    found = dict(context)
+    for name, value in more.items():
+        before = found.get(name)
+        is_both = isinstance(before, dict) and isinstance(value, dict)
+        found[name] = {**before, **value} if is_both else value  # type: ignore[dict-item]
+    return found

@@ -29,8 +29,8 @@ WALK = os.environ.get("ZCASYNC_SIMULATE_WALK")
 
 #: The share of the time that hypothesis gets, which is much slower.
 SHARE_OF_HYPOTHESIS = 0.25
-#: So many walks in a second of our own time.  60 are usual where nothing else is at work, and a sixth
-#: of that where others share the caches.
+#: So many walks in a second of our own time: 60 are usual where nothing else is at work, and a
+#: sixth of that where others share the caches.
 LEAST_A_SECOND = 3
 #: So much garbage is left to the collector at once: a world is a lot of objects.
 GARBAGE = 50_000

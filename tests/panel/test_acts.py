@@ -8,8 +8,9 @@ import pytest
 from ZODB import DB
 from ZODB.POSException import ConflictError
 
-from tests.panel.browser import Browser, words
+from tests.panel.browser import Browser, ids, words
 from tests.panel.test_list import ended
+from tests.queues.test_remembered import capturing
 from tests.support import scenes
 from tests.support.sessions import Session
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
@@ -121,6 +122,31 @@ def test_each_change_says_who_has_made_it(file_db: DB) -> None:
     )
     assert newest["description"] == f"zcasync panel: retry of job {id_of(one)}"
     session.close()
+
+
+def test_a_manager_of_one_site_sees_and_changes_its_jobs_only(
+    db: DB, session: Session, browser: Browser
+) -> None:
+    scenes.serve(session)
+    with capturing(site=lambda: {"site": "/shop"}):
+        (own,) = scenes.put(session)
+    behind = own.addCallbacks(str)
+    with capturing(site=lambda: {"site": "/shop2"}):
+        (others,) = scenes.put(session)
+    (nobodys,) = scenes.put(session)
+    session.commit()
+    manager = Browser(Panel(db, site="/shop"))
+
+    assert ids(manager.get()) == [id_of(own)]
+    assert manager.get(job=id_of(behind)).status == 200
+    assert len(ids(browser.get())) == 3
+    for one in (others, nobodys):
+        assert manager.get(job=id_of(one)).status == 404
+        form = {**manager.fields("cancel", id_of(own)), "job": id_of(one)}
+        assert manager.post(**form).status == 404
+    session.sync()
+    assert others.state == nobodys.state == PENDING
+    assert manager.click("cancel", id_of(own)).status == 303
 
 
 def test_a_get_changes_nothing(db: DB, session: Session, browser: Browser) -> None:

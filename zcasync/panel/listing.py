@@ -33,16 +33,20 @@ MOST_WORKERS = 20
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be listed: a kind, calls by a name (None: any), and a page, from 1 on."""
+    """What is to be listed: a kind, calls by a name (None: any), and a page, from 1 on.
+
+    ``site``: the jobs of this site only.
+    """
 
     kind: str = "all"
     call: str | None = None
     page: int = 1
+    site: str | None = None
 
     @property
     def selection(self) -> Selection:
         """The jobs that are meant."""
-        return replace(KINDS[self.kind][1], call=self.call)
+        return replace(KINDS[self.kind][1], call=self.call, site=self.site)
 
     def as_query(self, **changes: Any) -> dict[str, str]:
         """Return the parameters of the address of this choice, or of a changed one."""

@@ -12,7 +12,7 @@ from typing import Any
 from transaction.interfaces import TransientError
 from ZODB.POSException import POSError
 
-from zcasync.control.jobs import Job
+from zcasync.control.jobs import Job, find_job, text_of
 from zcasync.control.refusal import AWAY, Refusal
 from zcasync.errors import ZCAsyncError
 from zcasync.job.ids import parse
@@ -27,6 +27,8 @@ from zcasync.panel.markup import address, tag
 from zcasync.panel.requests import Request, Response
 from zcasync.panel.supervisor import reach
 from zcasync.panel.tokens import FIELD, Token
+from zcasync.reports.fields import Fields
+from zcasync.reports.selection import site_of
 from zcasync.text import message_of
 
 #: Errors that have an answer in words; all others are the server's to report.
@@ -40,12 +42,14 @@ class Panel:
     """The panel of a database.
 
     ``db``: the application's main database, open; ``home``: the folder of the home whose supervisor
-    is asked to end what runs, None: ``$INSTANCE_HOME``, where that is one.
+    is asked to end what runs, None: ``$INSTANCE_HOME``, where that is one; ``site``: the path of
+    the site whose jobs alone are shown and changed, None: those of all.
     """
 
-    def __init__(self, db: Any, home: str | None = None) -> None:
+    def __init__(self, db: Any, home: str | None = None, site: str | None = None) -> None:
         self._db = db
         self._home = home
+        self._site = site
 
     def answer(
         self, request: Request, hidden: Mapping[str, str] | None = None, refusal: str | None = None
@@ -62,7 +66,9 @@ class Panel:
         else:
             try:
                 with desk(self._db) as own:
-                    one = _Answering(own, request, reach(self._home), token, hidden or {})
+                    one = _Answering(
+                        own, request, reach(self._home), token, hidden or {}, self._site
+                    )
                     found = one.post(refusal) if request.method == "POST" else one.get()
             except Refusal as error:
                 found = _words(request, 404, str(error))
@@ -82,8 +88,15 @@ class _Answering:
     """The answer to one request."""
 
     def __init__(
-        self, own: Desk, request: Request, supervisor: Any, token: Token, hidden: Mapping[str, str]
+        self,
+        own: Desk,
+        request: Request,
+        supervisor: Any,
+        token: Token,
+        hidden: Mapping[str, str],
+        site: str | None,
     ) -> None:
+        self._site = site
         self._desk = own
         self._request = request
         self._supervisor = supervisor
@@ -97,7 +110,7 @@ class _Answering:
         if named is not None:
             return self._job(_parse(named), 200, said=query.get("said"))
         call = (query.get("call") or "").strip()[:MOST_CHARACTERS] or None
-        choice = Choice(_kind(query), call, _page(query))
+        choice = Choice(_kind(query), call, _page(query), self._site)
         found = self._desk.look(lambda _, manager: listing(manager, choice, self._supervisor))
         return Response(200, list_page(found, self._request.address, self._supervisor.why))
 
@@ -109,6 +122,7 @@ class _Answering:
         act, job = ACTS.get(form.get("act", "")), _parse(form.get("job", ""))
         if act is None:
             return _words(self._request, 400, "Nothing was changed: there is no such act.")
+        self._require_own(job)
         try:
             said = act(Act(self._desk, job, self._request.user, self._supervisor))
         except Refusal as error:
@@ -119,8 +133,17 @@ class _Answering:
     def _job(
         self, job: Job, status: int, said: str | None = None, bad: str | None = None
     ) -> Response:
+        self._require_own(job)
         found = self._desk.look(lambda here, manager: look_up(here, manager, job, self._supervisor))
         return Response(status, job_page(found, self._request.address, self._hidden, said, bad))
+
+    def _require_own(self, job: Job) -> None:
+        """Raise Refusal for a job of another site, as if there were none."""
+        if self._site is None:
+            return
+        found = self._desk.look(lambda here, _: site_of(Fields(find_job(here, job))))
+        if found != self._site:
+            raise Refusal(f"there is no job {text_of(job)} of the site {self._site}")
 
 
 def _sentence(words: str) -> str:

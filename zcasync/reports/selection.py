@@ -21,7 +21,8 @@ class Selection:
     ``failed``: the result is a Failure, not of a cancel; ``waiting``: in a queue, or for another
     job.  ``call``: the dotted name of the callable, its last parts, or a pattern with ``*`` and
     ``?``.  ``since``: microseconds since 1970: it has ended then or later, or else begun, or else
-    was due.  ``among``: the states of what can be meant at all.
+    was due.  ``site``: the path of the site that its put has remembered.  ``among``: the states of
+    what can be meant at all.
     """
 
     state: str | None = None
@@ -31,6 +32,7 @@ class Selection:
     call: str | None = None
     since: int | None = None
     queue: str | None = None
+    site: str | None = None
     among: frozenset[str] = EVERY_STATE
 
     @property
@@ -73,6 +75,7 @@ class Selection:
             and (self.queue is None or _queue_name(fields) in (None, self.queue))
             and (self.since is None or _last_moment(fields) >= self.since)
             and (self.call is None or _is_called(fields, self.call))
+            and (self.site is None or site_of(fields) == self.site)
         )
 
     def _is_of_a_kind(self, fields: Fields) -> bool:
@@ -81,6 +84,17 @@ class Selection:
         if fields["_state"] in ENDED_STATES:
             return outcome(fields["_result"]) in self.outcomes
         return self.waiting and (fields["_state"] == PENDING or fields["_waits_for"] is not None)
+
+
+def site_of(fields: Fields) -> Any:
+    """Return the path of the site that a put has remembered, of a callback that of its parent."""
+    one: Fields | None = fields
+    while one is not None and one.is_readable:
+        context, parent = one["_context"], one["_parent"]
+        if context is not None:
+            return context.get("site")
+        one = None if parent is None else Fields(parent)
+    return None
 
 
 def _queue_name(fields: Fields) -> str | None:

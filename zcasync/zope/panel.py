@@ -27,22 +27,28 @@ except ImportError:
     authenticator = None
 
 NAME = "@@zcasync-jobs"
+#: Who has it for the application sees the jobs of all sites.
+PERMISSION = "View management screens"
 #: The field of plone.protect in forms.
 FIELD = "_authenticator"
 
 
 class JobsView(BrowserView):
-    """The jobs of the database that the application is in, whatever part of that it is asked for.
+    """The jobs of the database that the application is in.
 
-    Changes are committed by themselves, and not with the request's transaction.
+    To who may manage a site and not the application the jobs of that site only, as its puts have
+    remembered it.  Changes are committed by themselves, and not with the request's transaction.
     """
 
     def __call__(self) -> str:
         """Return the page, or '' behind a redirection."""
-        db = self.context.getPhysicalRoot()._p_jar.db()
+        root = self.context.getPhysicalRoot()
+        may_see_all = getSecurityManager().checkPermission(PERMISSION, root)
+        site = None if may_see_all else "/".join(self.context.getPhysicalPath())
+        db = root._p_jar.db()
         hidden = _hidden()
         refusal = None if hidden is None else _refusal(self.request)
-        answer = zcasync.panel.Panel(db, _home()).answer(self._asked(), hidden, refusal)
+        answer = zcasync.panel.Panel(db, _home(), site).answer(self._asked(), hidden, refusal)
         response = self.request.response
         response.setStatus(answer.status, lock=True)
         for name, value in answer.headers:

@@ -705,7 +705,8 @@ class IApplication(Interface):
 
         What it gives when it is entered may have a method ``prepare_call(call, args, kwargs)``,
         which is given the callable and its arguments as they were stored, and returns those with
-        which the call is made.
+        which the call is made; and ``keep_result(partial, value)``, which is given the value of the
+        call, unless that comes later, and returns what is stored as the result.
         """
 
     def close():
@@ -718,7 +719,8 @@ class IContextCapture(Interface):
     An application in the worker finds it as ``IPartial.context``.  A utility may have a method
     ``of_call(partial)`` besides, which returns what is to be remembered of one call, in the same
     form: called for each item of a put before its arguments are kept, which it may replace; with
-    ``remember=False`` too, for it says nothing of the caller.
+    ``remember=False`` too, for it says nothing of the caller.  And ``of_result(partial, value)``,
+    which returns a result, one that is no plain value, as whoever reads it here is to have it.
     """
 
     def __call__():

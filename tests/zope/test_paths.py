@@ -202,3 +202,24 @@ def test_a_callback_of_a_call_that_was_put_already_has_its_own_objects_wrapped(
     assert path(found.call.__self__) == "/two"
     assert path(found.args[0]) == "/one"
     assert paths(behind) == ["/one", "/two"]
+
+
+def test_an_object_that_a_call_returns_comes_back_in_its_place(app: Any, session: Session) -> None:
+    from zcasync.zope import put
+    from zcasync.zope.paths import Ways
+
+    partial = put(app.one, "objectIds", run_as="bob")
+    session.commit()
+    session.claim()
+    partial.start()
+    value = Ways(app, partial).keep_result(partial, app.two)
+    assert not hasattr(value, "aq_parent")
+    partial.finish(value)
+    session.commit()
+
+    assert path(partial.result) == "/two"
+    assert partial.context["run_as"] == "bob"
+    app.manage_delObjects(["two"])
+    app._setObject("two", folder("two"))
+    session.commit()
+    assert not hasattr(partial.result, "aq_parent")

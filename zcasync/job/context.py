@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from zope.component import getGlobalSiteManager
+
 from zcasync.errors import UnstorableError
+from zcasync.interfaces import IContextCapture
 
 #: The longest one, as JSON: it is in the record of each job.
 LIMIT_BYTES = 4096
@@ -37,3 +40,15 @@ def plain(context: Mapping[str, Any], limit: int = LIMIT_BYTES) -> dict[str, Any
 def is_context(value: Any) -> bool:
     """Return whether a stored attribute can be a context."""
     return type(value) is dict and all(type(name) is str for name in value)
+
+
+def in_place(partial: Any, value: Any) -> Any:
+    """Return a result as the application of this process has it, an object in its place.
+
+    Asked are the utilities of the process.  Raises what they raise.
+    """
+    for _, capture in getGlobalSiteManager().getUtilitiesFor(IContextCapture):
+        of_result = getattr(capture, "of_result", None)
+        if of_result is not None:
+            value = of_result(partial, value)
+    return value

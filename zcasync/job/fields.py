@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
-from zcasync.job.context import is_context
+from zcasync.job.context import in_place, is_context
 from zcasync.job.due_fields import DueFields
 from zcasync.job.failure import StoredFailure
 from zcasync.job.field_types import (
@@ -157,7 +157,7 @@ class PartialFields(CallFields, DueFields):
             return stored.load(self._p_jar)
         if self._v_result is None:
             self._v_result = _anew(stored, self._p_jar)
-        return self._v_result
+        return self._v_result if self._context is None else in_place(self, self._v_result)
 
     def result_anew(self) -> Any:
         """Return the result, one that nobody else has."""

@@ -129,7 +129,7 @@ def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) ->
         if _is_to_be_held(run, value):
             return run, value
         value = _outcome(run.host, value)
-    accept(partial, value)
+    accept(partial, scope.take(partial, value))
     return run, None
 
 

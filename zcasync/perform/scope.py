@@ -32,6 +32,7 @@ class Scope:
     def __init__(self) -> None:
         self._context: AbstractContextManager[Any] | None = None
         self._partial: Any = None
+        self._entered: Any = None
 
     def enter(self, partial: Any, context: AbstractContextManager[Any] | None, call: Call) -> Call:
         """Enter the application's context; return the call as that has it.
@@ -40,10 +41,15 @@ class Scope:
         """
         if context is None:
             return call
-        entered = context.__enter__()
+        self._entered = entered = context.__enter__()
         self._context, self._partial = context, partial
         prepare = getattr(entered, "prepare_call", None)
         return call if prepare is None else prepare(*call)  # type: ignore[no-any-return]
+
+    def take(self, partial: Any, value: Any) -> Any:
+        """Return a call's value as the application has it stored.  Raises what that raises."""
+        keep = getattr(self._entered, "keep_result", None)
+        return value if keep is None else keep(partial, value)
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +60,7 @@ class Scope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        context, self._context = self._context, None
+        context, self._context, self._entered = self._context, None, None
         if context is None:
             return
         try:

@@ -13,7 +13,7 @@ from zope.globalrequest import getRequest
 from zope.interface import implementer
 
 from zcasync.interfaces import IContextCapture
-from zcasync.zope.paths import PATHS, path_of, unwrap
+from zcasync.zope.paths import PATHS, in_place, path_of, unwrap
 from zcasync.zope.protection import watch
 
 #: The name of the utility.
@@ -35,6 +35,10 @@ class Capture:
         watch(partial.callable_name)
         paths = unwrap(partial)
         return {PATHS: paths} if paths else {}
+
+    def of_result(self, partial: Any, value: Any) -> Any:
+        """Return an object that a job has returned in its place."""
+        return in_place(partial, value)
 
 
 #: The utility.

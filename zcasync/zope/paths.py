@@ -14,6 +14,8 @@ from typing import Any
 from Acquisition import aq_base, aq_inner, aq_parent
 from persistent import Persistent
 from zExceptions import NotFound
+from zope.globalrequest import getRequest
+from ZPublisher.BaseRequest import RequestContainer
 
 from zcasync.errors import GoneError
 from zcasync.job.ids import id_of
@@ -145,6 +147,15 @@ class Ways:
         kwargs = {name: self._wrapped(one) for name, one in kwargs.items()}
         return self._wrapped(call), args, kwargs
 
+    def keep_result(self, partial: Any, value: Any) -> Any:
+        """Return the value of a call without its wrapper, whose path its partial remembers."""
+        paths: dict[str, str] = {}
+        bare = _unwrapped(value, paths)
+        if paths:
+            before = partial.context.get(PATHS) or {}
+            partial.remember_context({**partial.context, PATHS: {**before, **paths}})
+        return bare
+
     def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:
         kind = type(value)
         if depth and kind in CONTAINERS:
@@ -181,3 +192,34 @@ class Ways:
                 f"or deleted since the put, and a {type(aq_base(found)).__qualname__} is there"
             )
         return found
+
+
+# where results are read
+
+
+def in_place(partial: Any, value: Any) -> Any:
+    """Return an object that a job has returned in its wrappers, as it is at its path now.
+
+    Without them where it is not there any more, and where there is no application.
+    """
+    if not isinstance(value, Persistent) or value._p_jar is None or is_wrapped(value):
+        return value
+    path = (partial.context.get(PATHS) or {}).get(id_of(value))
+    app = None if path is None else _application(partial._p_jar)
+    if path is None or app is None:
+        return value
+    try:
+        found = object_at(app, path)
+    except LookupError:
+        return value
+    return found if aq_base(found) is value else value
+
+
+def _application(connection: Any) -> Any:
+    """Return the application of a connection or a companion, within the request if there is one."""
+    for one in list(connection.connections.values()):
+        app = one.root().get("Application")
+        if app is not None:
+            request = getRequest()
+            return app if request is None else app.__of__(RequestContainer(REQUEST=request))
+    return None

@@ -12,6 +12,7 @@ from tests.integrations.browser import Answer
 from tests.integrations.servers import Site
 from tests.support.instance import Client, Instance
 from zcasync.errors import GoneError
+from zcasync.job.ids import id_of
 from zcasync.testing.waiting import wait_until
 
 Job = Callable[[Answer], Any]
@@ -111,6 +112,7 @@ def test_an_object_that_a_job_returns_is_its_result(site: Site, job_of: Job) -> 
     job = job_of(put(site, "/shop/one", **{"call": "give", "objects:list": "/shop/two"}))
 
     assert job.result.id == "two"
+    assert job.context["paths"][id_of(job.result)] == "/shop/two"
 
 
 def test_a_job_that_fails_is_a_failure_and_has_changed_nothing(

@@ -47,11 +47,14 @@ def told() -> Iterator[list[Any]]:
     ids=["its method", "an argument", "a keyword argument"],
 )
 def test_the_first_call_with_one_is_told_of(told: list[Any], partial: Partial) -> None:
-    set_up = SetUp(None)
+    noted: list[str] = []
+    set_up = SetUp(None, noted.append)
     for one in (partial, partial, Partial(Folder().reindex)):
         assert set_up.around(one) is None
 
     (event,) = told
+    (text,) = noted
+    assert "Document, an object of Zope, but this worker has no application set up" in text
     assert event["whose"] == "Zope"
     assert event["kind"].endswith(".Document")
     assert event["name"] == "zcasync.zope:Application etc/zope.conf"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.jobs import application as app
+from tests.support.access_control import users
 from tests.support.instance import SHORT, Instance
+from zcasync.cli.main import execute
 from zcasync.errors import NotRunning
 from zcasync.partial import Partial
 from zcasync.testing.waiting import wait_until
@@ -231,3 +234,29 @@ def test_what_it_raises_is_shown_with_its_traceback_and_tried_again(
     problem.unlink()
     instance.client.wait_for(partial, reactor, timeout=60)
     assert partial.result == reactor.result == [f"{NAME}.around"]
+
+
+def test_content_without_an_application_is_told_of_by_check_until_the_next_start(
+    make_instance: Callable[..., Instance], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert users is not None  # it comes first, and leaves no variables behind
+    from OFS.Folder import Folder
+
+    instance = make_instance().start()
+
+    def warnings() -> list[str]:
+        capsys.readouterr()
+        assert execute(["check", "--home", str(instance.home), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["warnings"]
+        return [one for one in found if "application" in one]
+
+    client = instance.client
+    assert warnings() == []
+    folder = client.add("folder", Folder("folder"))
+    client.wait_for(client.put(len, folder))
+    (told,) = warnings()
+    assert told.startswith("builtins.len is called with a OFS.Folder.Folder, an object of Zope")
+    assert "zcasync.zope:Application" in told
+    assert instance.stop() == 0
+    instance.start()
+    assert warnings() == []

@@ -5,6 +5,7 @@ Their methods run there all the same, but nobody hears their events and no catal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
@@ -18,6 +19,10 @@ CONTENT = {
     "plone.": "Plone",
     "pyramid.": "Pyramid",
 }
+TEXT = (
+    "{job} is called with a {kind}, an object of {whose}, but this worker has no application "
+    "set up; events and indexing do nothing here: see the setting application, {name} for instance"
+)
 #: What sets each of them up.
 NAMES = {
     "Zope": "zcasync.zope:Application etc/zope.conf",
@@ -26,10 +31,18 @@ NAMES = {
 }
 
 
-class ContentWatch:
-    """Looks at the objects that calls are made with, until one was told of."""
+def note_nothing(text: str) -> None:
+    """Do nothing: the ``note`` of a process whose home nobody checks."""
 
-    def __init__(self) -> None:
+
+class ContentWatch:
+    """Looks at the objects that calls are made with, until one was told of.
+
+    ``note(text)`` is told the same as the log.
+    """
+
+    def __init__(self, note: Callable[[str], None] = note_nothing) -> None:
+        self._note = note
         self._seen: set[type] = set()
         self._has_told = False
 
@@ -51,15 +64,14 @@ class ContentWatch:
         if whose is None or self._has_told:
             return
         self._has_told = True
-        log.warn(
-            "{job} is called with a {kind}, an object of {whose}, but this worker has no "
-            "application set up; events and indexing do nothing here: see the setting "
-            "application, {name} for instance",
-            job=partial.callable_name,
-            kind=f"{kind.__module__}.{kind.__qualname__}",
-            whose=whose,
-            name=NAMES[whose],
-        )
+        told = {
+            "job": partial.callable_name,
+            "kind": f"{kind.__module__}.{kind.__qualname__}",
+            "whose": whose,
+            "name": NAMES[whose],
+        }
+        log.warn(TEXT, **told)
+        self._note(TEXT.format(**told))
 
 
 def _whose(kind: type) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 from twisted.logger import Logger
 
-from zcasync.application.content import ContentWatch
+from zcasync.application.content import ContentWatch, note_nothing
 from zcasync.application.named import ApplicationName
 from zcasync.application.process import Process, setting_up
 from zcasync.errors import FOREIGN_CODE
@@ -18,10 +19,12 @@ log = Logger()
 class SetUp:
     """The application of this process; ``name`` None: it has none."""
 
-    def __init__(self, name: ApplicationName | None) -> None:
+    def __init__(
+        self, name: ApplicationName | None, note: Callable[[str], None] = note_nothing
+    ) -> None:
         self.name = name
         self.has_begun = False
-        self._content = ContentWatch()
+        self._content = ContentWatch(note)
         self._application: Any = None
         self._job: Any = None
 
@@ -31,9 +34,9 @@ class SetUp:
         return self._job is not None
 
     @classmethod
-    def of(cls, text: str | None) -> SetUp:
-        """Return that of a setting.  Raises ValueError."""
-        return cls(None if text is None else ApplicationName.of(text))
+    def of(cls, text: str | None, note: Callable[[str], None] = note_nothing) -> SetUp:
+        """Return that of a setting; ``note``: see ContentWatch.  Raises ValueError."""
+        return cls(None if text is None else ApplicationName.of(text), note)
 
     def begin(self, process: Process) -> None:
         """Set the application up.  Raises what that raises."""

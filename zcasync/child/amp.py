@@ -48,7 +48,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._replies = ReplyBuffer(reactor, self._send_ended)
         self._isolation = Isolation(spec.isolate)
         self._databases = ChildDatabases(spec)
-        self._application = SetUp.of(spec.application)
+        self._application = SetUp.of(spec.application, self._databases.note_content)
         self._thread = JobThread(
             self._open_databases,
             bytes.fromhex(spec.incarnation),

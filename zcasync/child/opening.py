@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from zcasync.application.process import CHILD, Process
 from zcasync.database.opening import open_databases, open_servers, restrict
-from zcasync.instance import settings
+from zcasync.instance import own_files, settings
 from zcasync.instance.home import Home
 from zcasync.protocol.child_spec import ChildSpec
 
@@ -32,6 +33,11 @@ class ChildDatabases:
     def process(self, main: Any) -> Process:
         """Return what the application is told of this process.  Raises ConfigurationError."""
         return Process(CHILD, self._home.path, main, self.configuration.settings)
+
+    def note_content(self, text: str) -> None:
+        """Have ``zcasync check`` tell of content that is called without an application."""
+        with contextlib.suppress(OSError):  # a full disk is no reason to end the job
+            own_files.replace(self._home.content_note, text)
 
     def open(self) -> Any:
         """Open the databases and return the main one.  Raises what that raises."""

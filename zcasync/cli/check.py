@@ -134,7 +134,15 @@ def _judged(
     problems += _database_problems(home, configuration, timeout)
     if configuration.is_embedded and home.loss:
         warnings.append(home.loss)
-    return configuration, problems, warnings + doubts(configuration) + _clocks(home, timeout)
+    warnings += _content(home, configuration) + doubts(configuration)
+    return configuration, problems, warnings + _clocks(home, timeout)
+
+
+def _content(home: Home, configuration: Configuration) -> list[str]:
+    """Return the content that was called in this worker although it has no application."""
+    if configuration.settings.application is not None or not home.content_note.exists():
+        return []
+    return [home.content_note.read_text(encoding="utf-8", errors="replace")]
 
 
 def _clocks(home: Home, seconds: float) -> list[str]:

@@ -110,6 +110,11 @@ class Home:
         return self.var / "supervisor.json"
 
     @property
+    def content_note(self) -> Path:
+        """The file that says which content was called in children without an application."""
+        return self.var / "content.txt"
+
+    @property
     def last_pass(self) -> Path:
         """The file with the claims of the last engine after its last pass."""
         return self.var / "last_pass.json"
@@ -153,7 +158,13 @@ class Home:
     def places(self) -> list[Place]:
         """Return what has to be trusted before anything in the home is read."""
         sockets = self.socket_place.record
-        kept = (self.packed, self.server_identity, self.supervisor_identity, sockets)
+        kept = (
+            self.packed,
+            self.server_identity,
+            self.supervisor_identity,
+            sockets,
+            self.content_note,
+        )
         written = (
             self.log_file,
             *(self.data_fs.with_name(f"{self.data_fs.name}{suffix}") for suffix in BESIDE_DATA),

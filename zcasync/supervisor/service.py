@@ -124,6 +124,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)
+        self._home.content_note.unlink(missing_ok=True)  # of the supervisor before
         worker = getUUID(self._home.path)
         log.info(
             "supervisor of {home}, worker {worker}, process {pid}",

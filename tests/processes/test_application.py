@@ -63,7 +63,7 @@ def test_each_call_runs_within_its_context_and_so_does_its_commit(
     instance: Instance, queue: str
 ) -> None:
     client = instance.client
-    partial = client.put(app.seen, queue=queue)
+    partial = client.manager.queue(queue).put(app.seen)
     callback = partial.addCallback(Partial(app.around))
     client.commit()
     client.wait_for(partial, callback)

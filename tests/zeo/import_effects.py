@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+#: They are imported where their applications are, and these change the others as they like.
+OF_APPLICATIONS = ("zcasync.pyramid.", "zcasync.zope.")
 WATCHED = ("ZEO", "ZODB", "transaction", "persistent", "BTrees")
 #: What zope.interface writes down about a class when it is asked for the first time.
 REMEMBERED = {"__implemented__", "__providedBy__", "__provides__"}
@@ -26,6 +28,7 @@ def list_modules() -> list[list[str]]:
         found.name
         for found in pkgutil.walk_packages(package.__path__, "zcasync.")
         if not found.name.endswith(".__main__") and found.name != "zcasync.testing.plugin"
+        if not found.name.startswith(OF_APPLICATIONS)
     ]
     for name in ours:
         importlib.import_module(name)

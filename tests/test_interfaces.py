@@ -73,7 +73,7 @@ WITHIN = {
     "Partial": (
         "argument_forms given_owner aside assign be_aside be_aside_no_more become_callback_of "
         "begin_once "
-        "callable_name callbacks_problem complete deadline delay disown due ended_at "
+        "callable_name callbacks_problem complete controls deadline delay disown due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "

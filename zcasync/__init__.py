@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zcasync.calls import find as find
     from zcasync.calls import open as open  # noqa: A004, the public name
     from zcasync.calls import put as put
+    from zcasync.job.declared import job as job
     from zcasync.partial import Partial as Partial
     from zcasync.perform.progress import current as current
     from zcasync.perform.progress import progress as progress
@@ -37,6 +38,7 @@ __all__ = [
     "current",
     "find",
     "gather",
+    "job",
     "open",
     "progress",
     "progress_of",

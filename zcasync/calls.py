@@ -12,7 +12,7 @@ from zcasync.datamanager import DataManager
 from zcasync.datamanager import find as find_manager
 from zcasync.interfaces import IDataManager
 from zcasync.partial import Partial
-from zcasync.queues.put import AllOptions
+from zcasync.queues.options import AllOptions
 
 if TYPE_CHECKING:
     from ZODB import DB

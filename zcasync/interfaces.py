@@ -144,6 +144,13 @@ class IPackage(Interface):
         where there is no data manager, or no such queue.
         """
 
+    def job(function=None, /, **options):
+        """Let all puts of a function have these options: ``@zcasync.job(retry=3)``.
+
+        The options are those of ``IPartialQueue.put``; what a put itself says counts more.  Return
+        the function, which stays what it is.  TypeError for what can carry no options.
+        """
+
     def find(context, id):  # noqa: A002
         """Return the partial with this id.  ValueError, LookupError as ``IDataManager.find``."""
 
@@ -218,6 +225,17 @@ class IPartialQueue(Interface):
     """Partials that wait: due (their time has come) and held (it has not)."""
 
     batch = Attribute("The ``batch`` of puts that do not give one; False unless you set it.")
+    defaults = Attribute(
+        "The options of puts that say nothing else, by name; None: there are none."
+    )
+
+    def set_defaults(**options):
+        """Let these be the options of puts here that say nothing else, in place of those before.
+
+        The options are those of ``put``, in a plain form.  What the callable declares, see
+        ``zcasync.job``, counts more, and what the put itself says most.  All of it is stored with
+        the call: a change counts for the puts after it.  TypeError and ValueError as ``put``.
+        """
 
     def put(item, begin_after=None, begin_by=None, **options):
         """Put a call in the queue; return its IDataManagerPartial.

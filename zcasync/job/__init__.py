@@ -9,6 +9,8 @@ This room knows no queue and no process; it decides nothing about retries and co
     copies.py      copies of plain values, and how large these are
     advice.py      what to give a job instead of a request, a file, a lock
     due_fields.py  when it may begin and until when, and by whose clock, among these attributes
+    control_fields.py  the options that say when, how often and how long it is made, too
+    declared.py    the options that a callable carries for each put of it
     attempt_fields.py  the counts and times of its attempts among these attributes
     history.py     AttemptHistory: the failed attempts that another one has followed
     attempt_record.py  AttemptRecord: how it changes with attempts
@@ -45,4 +47,23 @@ A call enters with ``callables.store_form`` and ``placement.require_placed``.  I
 transitions of ``record``: entered in a queue, assigned to an engine, started, perhaps released or
 rescheduled.  It is made with ``arguments.load_call``, and leaves through ``completion.end``, the
 only place where a partial gets its result.
+
+The room itself can be called: ``@zcasync.job(retry=3)`` is ``declared.job``.
 """
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from zcasync.job import declared
+
+
+class _Room(ModuleType):
+    """The module of this room, which is the decorator, too."""
+
+    def __call__(self, function: Any = None, /, **options: Any) -> Any:
+        """Return what :func:`zcasync.job.declared.job` returns."""
+        return declared.job(function, **options)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -22,6 +22,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.call_fields import CallFields
 from zcasync.job.context import in_place, is_context
+from zcasync.job.control_fields import ControlFields
 from zcasync.job.due_fields import DueFields
 from zcasync.job.failure import StoredFailure
 from zcasync.job.field_types import (
@@ -52,12 +53,13 @@ QUEUE_CLASSES = ("zcasync.queues.partial_queue.PartialQueue", "zcasync.queues.Pa
 is_partial = stored("zcasync.job.record.PartialRecord")
 
 
-class PartialFields(CallFields, DueFields):
+class PartialFields(CallFields, DueFields, ControlFields):
     """The stored fields of a partial, and questions about them."""
 
     _field_types: ClassVar[dict[str, Check]] = {
         **CallFields._field_types,
         **DueFields._field_types,
+        **ControlFields._field_types,
         "_state": lambda value: is_text(value) and value in STATES,
         "_sidecar": optional(stored("zcasync.job.record.Sidecar")),
         "_parent": optional(is_partial),

@@ -6,7 +6,7 @@ lists in step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from persistent import Persistent
@@ -55,11 +55,13 @@ class PartialRecord(AttemptRecord):
         detached: bool = False,
         isolate: bool = False,
         context: dict[str, Any] | None = None,
+        controls: Mapping[str, Any] | None = None,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
         ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on,
-        None: no limit.  ``context``: what the put remembers.
+        None: no limit.  ``context``: what the put remembers; ``controls``: see
+        :mod:`zcasync.job.control_fields`.
         """
         self._queue = queue
         self._set_times(put, due)
@@ -73,6 +75,8 @@ class PartialRecord(AttemptRecord):
             self._isolated = True
         if context:
             self._context = context
+        if controls:
+            self._controls = dict(controls)
 
     def remember_context(self, context: dict[str, Any]) -> None:
         """Remember this context, in place of that of what it is a callback of."""

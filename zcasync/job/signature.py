@@ -13,12 +13,13 @@ from zcasync.job.callables import dotted, find
 from zcasync.job.record import PartialRecord
 
 
-def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
+def require_signature(partial: PartialRecord, found: dict[str, Any]) -> Any:
     """Raise BadCallable, in Python's own words, where the callable does not take the arguments.
 
     Only functions, and methods that are functions of their class, are asked; of a decorated one the
     function that the decorator has made counts, which may take anything.  Imports nothing, and
-    loads no object.  ``found``: what names led to, for several checks of one moment.
+    loads no object.  ``found``: what names led to, for several checks of one moment.  Return what
+    is called, as far as it is known here; None: it is not.
     """
     call = partial.stored_callable
     args, kwargs = partial.argument_forms
@@ -31,9 +32,9 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
         function = _named(name) if ":" in name else _of_class(type(owner), name)
         args = (owner, *args)
     else:
-        return
+        return None
     if type(function) is not FunctionType:
-        return
+        return function
     least, most = _positional(function)
     if kwargs or not least <= len(args) <= most:
         twin = _twin(function)
@@ -42,6 +43,7 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> None:
                 twin(*args, **(kwargs or {}))
             except TypeError as error:
                 raise BadCallable(f"{error}: {dotted(call)}{_shown(function)}") from None
+    return function
 
 
 def _named(name: str) -> Any:

@@ -1,7 +1,10 @@
 """Partials that wait: putting them in a queue, and claiming those that are due.
 
     partial_queue.py  PartialQueue: what applications, workers and operators ask of a queue
-    put.py            the options of a put, and the checks of what is put
+    put.py            the checks of what is put
+    options.py        the options of a put, of a callable and of a queue, and which go together
+    entering.py       the put itself: all checked, then recorded and appended
+    controls.py       those of them that are kept with the call, in their stored form
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
     lane.py           Lane, Inbox, Page: the records in which partials wait

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Unpack
 
@@ -17,9 +17,8 @@ from zcasync.interfaces import PENDING, IPartialQueue
 from zcasync.job.aside import Missing
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
-from zcasync.job.field_types import ALL, Checked, is_bool, is_text, needs, one_of
+from zcasync.job.field_types import ALL, Checked, is_bool, is_text, needs, one_of, optional
 from zcasync.job.record import PartialRecord
-from zcasync.job.secret import hide
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.absent import Looks, look_for_nothing, put_aside
@@ -27,16 +26,16 @@ from zcasync.queues.again import again
 from zcasync.queues.claim import Access, Claimed, claim
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
+from zcasync.queues.entering import enter_many, enter_one
 from zcasync.queues.heads import next_due
 from zcasync.queues.held import count_held
-from zcasync.queues.lane import BULK_PAGE_SIZE, Lane
+from zcasync.queues.lane import Lane
+from zcasync.queues.options import Options, PutRequest, kept_defaults
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
 from zcasync.queues.pull import pull, pull_next
-from zcasync.queues.put import Check, Options, PutOptions
 from zcasync.queues.restriction import BROKEN, UNKNOWN, restriction_of
 from zcasync.queues.watched import watched
-from zcasync.retry.policy import use_policy
 from zcasync.unpublished import Unpublished
 
 #: A process that ends a waiting partial has its callbacks for itself for this time.
@@ -49,10 +48,12 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     _field_types: ClassVar[dict[str, Any]] = {
         "__name__": is_text, "_lanes": one_of(OOBTree), "batch": is_bool,
+        "defaults": optional(one_of(dict)),
         ALL: needs("__name__", "_lanes"),
     }  # fmt: skip
 
     batch = False
+    defaults: Mapping[str, Any] | None = None
 
     def __init__(self, manager: Any = None, name: str = "") -> None:
         self.__parent__ = manager
@@ -73,13 +74,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> Partial:
-        given = PutOptions.of(begin_after, begin_by, **options).for_queue(self.__name__)
-        check = Check(given, self._p_jar)
-        partial = check(item)
-        check.keep()
-        self._enter(partial, given, check.context_of(partial))
-        append(self, [partial])
-        return partial
+        return enter_one(self, item, begin_after, begin_by, options)
 
     def put_many(  # type: ignore[override]
         self,
@@ -88,16 +83,15 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         begin_by: timedelta | None = None,
         **options: Unpack[Options],
     ) -> list[Partial]:
-        given = PutOptions.of(begin_after, begin_by, **options).for_queue(self.__name__)
-        check = Check(given, self._p_jar)
-        partials = [check(item) for item in items]
-        if len({id(partial) for partial in partials}) < len(partials):
-            raise ValueError("one of the items is there twice: make a new Partial for each call")
-        check.keep()
-        for partial in partials:
-            self._enter(partial, given, check.context_of(partial))
-        append(self, partials, BULK_PAGE_SIZE)
-        return partials
+        return enter_many(self, items, begin_after, begin_by, options)
+
+    def set_defaults(self, **options: Any) -> None:
+        """Let these be the options of puts here that say nothing else, in place of those before.
+
+        Raises TypeError and ValueError as ``put`` does.
+        """
+        PutRequest(self.__name__, options, {})  # raises where they are wrong
+        self.defaults = kept_defaults(options) or None
 
     def put_again(self, partials: Collection[Partial]) -> None:
         """Let partials that are over wait here again, from now on.  Raises BadStateError.
@@ -272,26 +266,6 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
             and partial.queue is self
             and partial.due == due
         )
-
-    def _enter(self, partial: Partial, options: PutOptions, context: Any) -> None:
-        """Record in the partial that it waits here, with which options, and what is remembered."""
-        if self._p_jar is not None:
-            self._p_jar.add(partial)
-        isolate = options.isolate
-        batch = options.batch if options.batch is not None else self.batch and not isolate
-        times = options.put, options.due, options.by
-        partial.enter(
-            self,
-            *times,
-            batch=batch,
-            detached=options.detached,
-            isolate=isolate,
-            context=context,
-        )
-        if options.policy is not None:
-            use_policy(partial, options.policy)
-        if options.secret:
-            hide(partial, options.secret)
 
     def _lane(self) -> Lane:
         """Return the lane of this connection."""

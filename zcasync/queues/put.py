@@ -1,18 +1,13 @@
-"""Put: the options of a put, made once, and the checks of what is put, before anything changes."""
+"""Put: the checks of what is put, before anything changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from difflib import get_close_matches
 from types import FunctionType
-from typing import Any, TypedDict
+from typing import Any
 
 from twisted.python.reflect import qual
 from zope.component import getGlobalSiteManager
 
-from zcasync import clock
 from zcasync.errors import BadCallable
 from zcasync.interfaces import PENDING, IDataManagerPartial
 from zcasync.job.callables import is_imported, require_allowed
@@ -24,91 +19,11 @@ from zcasync.job.placement import (
     require_placed,
     require_plain,
 )
-from zcasync.job.remembered import Remembered, remembered
-from zcasync.job.secret import Secret, require_arguments, secret_of
+from zcasync.job.secret import require_arguments
 from zcasync.job.signature import require_signature
 from zcasync.partial import Partial, as_partial
-from zcasync.retry.policy import require_policy, stored_name
-
-#: What is remembered of nobody.
-NOTHING = Remembered()
-
-
-class Options(TypedDict, total=False):
-    """The options of ``IPartialQueue.put`` beside its arguments, for type checkers."""
-
-    delay: float | timedelta | None
-    batch: bool | None
-    detached: bool
-    isolate: bool
-    retry: Any
-    secret: bool | str | Iterable[str | int] | None
-    remember: bool
-    run_as: str | None
-
-
-class AllOptions(Options, total=False):
-    """All options of ``IPartialQueue.put``."""
-
-    begin_after: datetime | timedelta | None
-    begin_by: timedelta | None
-
-
-@dataclass(frozen=True)
-class PutOptions:
-    """The options of one put: how its items are to be run.
-
-    ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
-    limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
-    ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own;
-    ``remembered``: of the caller.
-    """
-
-    put: int | None
-    due: int | None = None
-    by: int | None = None
-    batch: bool | None = None
-    detached: bool = False
-    policy: str | None = None
-    secret: Secret = False
-    isolate: bool = False
-    remembered: Remembered = NOTHING
-
-    @classmethod
-    def of(
-        cls,
-        begin_after: datetime | timedelta | None,
-        begin_by: timedelta | None,
-        *,
-        delay: float | timedelta | None = None,
-        batch: bool | None = None,
-        detached: bool = False,
-        isolate: bool = False,
-        retry: Any = None,
-        secret: Any = False,
-        remember: bool = True,
-        run_as: str | None = None,
-        **unknown: Any,
-    ) -> PutOptions:
-        """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
-        if unknown:
-            _refuse(next(iter(unknown)))
-        if batch and isolate:
-            raise ValueError("isolate and batch exclude each other: a batch shares a process")
-        put, due = _times(begin_after, delay)
-        policy, hidden = stored_name(retry), secret_of(secret)
-        by = _microseconds(begin_by)
-        caller = remembered(remember, run_as)
-        return cls(put, due, by, batch, detached, policy, hidden, bool(isolate), caller)
-
-    def for_queue(self, name: str) -> PutOptions:
-        """Return the same, for a put in the queue of this name.  Raises ValueError."""
-        if self.isolate and name == "reactor":
-            raise ValueError(
-                "isolate=True in the reactor queue: a reactor call runs in the supervisor, and has "
-                "no process of its own; put it in the thread queue"
-            )
-        return self
+from zcasync.queues.options import PutOptions, PutRequest
+from zcasync.retry.policy import require_policy
 
 
 class Check:
@@ -117,15 +32,14 @@ class Check:
     Changes nothing.  ``jar``: the queue's connection; None for a queue that is not stored.
     """
 
-    def __init__(self, options: PutOptions, jar: Any) -> None:
-        self._options = options
+    def __init__(self, request: PutRequest, jar: Any) -> None:
+        self._request = request
         self._jar = jar
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
+        self._options: dict[int, PutOptions] = {}  # of items whose callable declares some
         self._found: dict[str, Any] = {}  # callables by their names
         self._checked: Checked = []
         self._contexts: dict[int, Any] = {}  # of items, where each has its own
-        if is_imported(options.policy):
-            require_allowed(jar, options.policy)
 
     def __call__(self, item: Any) -> Partial:
         """Return the item as a partial that can be put.
@@ -137,19 +51,31 @@ class Check:
             return self._check(item)
         first = self._known.get(item)
         if first is not None:
-            return bare_copy(first)
+            return self._again(first)
         partial = self._check(item)
         if type(partial) is Partial and is_bare(partial):
             self._known[item] = partial
         return partial
 
+    def options_of(self, partial: Any) -> PutOptions:
+        """Return the options of an item that was checked."""
+        return self._options.get(id(partial), self._request.options)
+
     def context_of(self, partial: Any) -> dict[str, Any] | None:
         """Return what is remembered with an item that was checked."""
-        return self._contexts.get(id(partial), self._options.remembered.context)
+        return self._contexts.get(id(partial), self.options_of(partial).remembered.context)
 
     def keep(self) -> None:
         """Keep all calls that were checked as they are now, whatever happens to their arguments."""
         keep(self._checked)
+
+    def _again(self, first: Partial) -> Partial:
+        """Return another partial of a function that was checked."""
+        made = bare_copy(first)
+        options = self._options.get(id(first))
+        if options is not None:
+            self._options[id(made)] = options
+        return made  # type: ignore[return-value]
 
     def _check(self, item: Any) -> Partial:
         partial: Any = item if isinstance(item, Partial) else _adapted(item)
@@ -165,13 +91,17 @@ class Check:
             raise ValueError(f"item {partial!r} was put already: make a new Partial")
         if partial.state != PENDING:
             raise ValueError(f"item {partial!r} has been called already: make a new Partial")
-        if self._options.detached:
+        options = self._request.for_callable(require_signature(partial, self._found))
+        if options is not self._request.options:
+            self._options[id(partial)] = options
+        if options.detached:
             require_plain(partial)
-        if self._options.remembered.of_calls:
-            self._contexts[id(partial)] = self._options.remembered.of(partial)
-        require_signature(partial, self._found)
-        require_arguments(partial, self._options.secret)
-        require_policy(partial, self._options.policy)
+        if options.remembered.of_calls:
+            self._contexts[id(partial)] = options.remembered.of(partial)
+        require_arguments(partial, options.secret)
+        if is_imported(options.policy):
+            require_allowed(self._jar, options.policy)
+        require_policy(partial, options.policy)
         if self._jar is not None:
             self._checked += require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
@@ -185,53 +115,3 @@ def _adapted(item: Any) -> Any:
     if IDataManagerPartial.providedBy(item):
         return item
     return getGlobalSiteManager().queryAdapter(item, IDataManagerPartial)
-
-
-def _times(begin_after: Any, delay: Any) -> tuple[int | None, int | None]:
-    """Return the moments of the put and of the beginning, as a partial stores them."""
-    now = clock.now()
-    if begin_after is not None and delay is not None:
-        raise ValueError("delay and begin_after both say when: give one of them")
-    if isinstance(begin_after, timedelta):
-        begin_after, delay = None, begin_after
-    if begin_after is not None:
-        due = clock.from_datetime(begin_after, "begin_after")
-        return (None, due) if due > now else (now, due)
-    microseconds = 0 if delay is None else _delay(delay)
-    return now, now + microseconds if microseconds else None
-
-
-def _microseconds(begin_by: timedelta | None) -> int | None:
-    if begin_by is None:
-        return None
-    if not isinstance(begin_by, timedelta):
-        raise TypeError(f"begin_by must be a datetime.timedelta, not {type(begin_by).__name__}")
-    if begin_by < timedelta(0):
-        raise ValueError(f"begin_by must not be negative: {begin_by}")
-    return begin_by // clock.MICROSECOND
-
-
-def _delay(delay: Any) -> int:
-    """Return the microseconds.  Raises TypeError, ValueError."""
-    if isinstance(delay, bool) or not isinstance(delay, int | float | timedelta):
-        raise TypeError(f"delay must be seconds or a timedelta, not {type(delay).__name__}")
-    try:
-        span = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
-        microseconds = span // clock.MICROSECOND
-        clock.to_datetime(clock.now() + microseconds)
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"delay is no time that a job could wait: {delay}") from error
-    if microseconds < 0:
-        raise ValueError(f"delay must not be negative: {delay}")
-    return microseconds
-
-
-def _refuse(name: str) -> None:
-    """Raise TypeError for an option that there is not."""
-    known = list(AllOptions.__annotations__)
-    nearest = get_close_matches(name, known, 1)
-    meant = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}."
-    raise TypeError(
-        f"put has no option {name!r}: {meant}  An argument of the call goes into a partial: "
-        f"Partial(call, {name}=...)"
-    )

@@ -9,7 +9,7 @@ from Acquisition import aq_base, aq_inner, aq_parent
 
 from zcasync import calls
 from zcasync.partial import Partial
-from zcasync.queues.put import AllOptions
+from zcasync.queues.options import AllOptions
 from zcasync.zope.capture import register
 
 

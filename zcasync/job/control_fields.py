@@ -1,0 +1,33 @@
+"""ControlFields: the stored options of a call that say when, how often and how long it is made.
+
+They are one dictionary in the record, by the names of the options of a put; a call without any has
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from zcasync.job.attempt_fields import AttemptFields
+from zcasync.job.field_types import Check, is_text, optional
+
+NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
+
+
+def _are_controls(value: Any) -> bool:
+    return type(value) is dict and all(map(is_text, value))
+
+
+class ControlFields(AttemptFields):
+    """The options of one call, and questions about them."""
+
+    _field_types: ClassVar[dict[str, Check]] = {"_controls": optional(_are_controls)}
+
+    _controls: dict[str, Any] | None = None
+
+    @property
+    def controls(self) -> Mapping[str, Any]:
+        """The options that are kept with the call, in their stored form, by name."""
+        return NO_CONTROLS if self._controls is None else MappingProxyType(self._controls)

@@ -1,0 +1,20 @@
+"""Controls: the options of a put that are kept with the call, in their stored form.
+
+A call without any stores nothing.  Each has a file of its own, which says what can be given and how
+it is stored; ``PartialFields`` answers what a call has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+#: By the name of the option: what makes the stored value of what is given, None: nothing to store.
+#: Raises TypeError and ValueError, naming the option.
+CONTROLS: dict[str, Callable[[Any], Any]] = {}
+
+
+def stored_controls(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored form of these options, by name.  Raises TypeError and ValueError."""
+    found = {name: CONTROLS[name](value) for name, value in given.items()}
+    return {name: value for name, value in found.items() if value is not None}

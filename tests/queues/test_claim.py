@@ -9,7 +9,8 @@ from tests.support.sessions import ONE, THREE, TWO, Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
-from zcasync.queues import claim as claiming
+from zcasync.queues import claim_heads
+from zcasync.queues import claimed as claiming
 from zcasync.queues.claim import Access
 from zcasync.queues.lane import Lane
 
@@ -393,7 +394,7 @@ def test_held_partials_are_loaded_many_at_a_time_when_they_are_filed(
     due = client.queue.put(samples.nothing)
     client.commit()
     asked: list[list[bytes]] = []
-    monkeypatch.setattr(claiming, "load_all", lambda jar, oids: asked.append(list(oids)))
+    monkeypatch.setattr(claim_heads, "load_all", lambda jar, oids: asked.append(list(oids)))
     engine.sync()
     assert engine.claim(1) == [engine.same(due)]
     assert engine.queue.count_held() == 500

@@ -23,6 +23,10 @@
     absent.py         what is set aside until the code is there that it needs
     heads.py          the first entries of lanes, and when the next of them is due
     claim.py          the due partials that a worker takes, over all lanes
+    claimed.py        what a claim has found so far
+    claim_heads.py    the order in which it examines entries
+    fate.py           what becomes of each: taken, filed, forgotten, set aside
+    expired.py        what has waited for as long as it may
 
 A put makes a partial (``put.Check``), enters it in the queue, and appends it to the inbox of the
 client's own lane, so that no two clients write one record.  A claim reads the inboxes, files in

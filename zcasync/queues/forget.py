@@ -10,14 +10,9 @@ from collections.abc import Iterator
 
 from zcasync import clock
 from zcasync.job.record import protect
-from zcasync.queues.claim import (
-    EXAMINE_LIMIT,
-    Claimed,
-    Fate,
-    _apply,
-    _fate,
-)
+from zcasync.queues.claimed import EXAMINE_LIMIT, Claimed
 from zcasync.queues.entry import Entry
+from zcasync.queues.fate import Fate, apply_fate, fate_of
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane
 from zcasync.queues.settling import is_to_settle, settled
@@ -33,7 +28,7 @@ def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
         for first in _heads(lane):
             entry: Entry | None = first
             while entry is not None and claimed.examined < EXAMINE_LIMIT:
-                fate = _fate(queue, entry, worker or b"", now, claimed)
+                fate = fate_of(queue, entry, worker or b"", now, claimed)
                 is_due = entry.page is not None and entry.ready(now) <= now
                 is_for_others = is_due and worker is not None
                 if not (fate == Fate.GONE or (fate == Fate.FILED and is_for_others)):
@@ -42,7 +37,7 @@ def forget_passed(queue: LaneHolder, worker: bytes | None = None) -> None:
                     entry = settled(entry, now, 0)
                 claimed.examined += 1
                 lane.drop(entry)
-                _apply(lane, entry, fate, now, claimed)
+                apply_fate(lane, entry, fate, now, claimed)
                 entry = lane.following(entry)
     protect([*claimed.passed_by, *claimed.last_filed.values()])  # as a claim does
 

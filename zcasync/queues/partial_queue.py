@@ -23,7 +23,8 @@ from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.absent import Looks, look_for_nothing, put_aside
 from zcasync.queues.again import again
-from zcasync.queues.claim import Access, Claimed, claim
+from zcasync.queues.claim import Access, claim
+from zcasync.queues.claimed import Claimed
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
 from zcasync.queues.entering import enter_many, enter_one

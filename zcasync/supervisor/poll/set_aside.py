@@ -20,7 +20,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.liveness.interruption import end_absent
 from zcasync.queues.absent import Look, Looks
 from zcasync.queues.absent import name_of as name_in
-from zcasync.queues.claim import Claimed
+from zcasync.queues.claimed import Claimed
 from zcasync.supervisor.poll.slots import Slots
 from zcasync.workers.incarnation import Incarnation
 

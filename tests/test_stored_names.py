@@ -67,6 +67,7 @@ EXCEPTIONS = {
     "zcasync.errors.AbortedError",
     "zcasync.errors.UnknownDatabase",
     "zcasync.errors.UnloadableArguments",
+    "zcasync.errors.AlreadyPut",
     "zcasync.errors.BadCallable",
     "zcasync.errors.BadStateError",
     "zcasync.errors.ConfigurationError",

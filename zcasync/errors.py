@@ -61,6 +61,14 @@ class BadStateError(ZCAsyncError):
     """The partial is not in a state that allows the operation."""
 
 
+class AlreadyPut(ZCAsyncError):
+    """There is a call with this key already: ``id`` names it."""
+
+    def __init__(self, *args: object, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(*args)
+        self.id = id
+
+
 class FullError(ZCAsyncError):
     """A sequence holds as many items as its size allows."""
 

@@ -275,6 +275,17 @@ class IPartialQueue(Interface):
         place of the one who puts it; ``remember=False`` has nothing remembered of the caller, only
         what the call itself needs: see ``IContextCapture``.
 
+        ``unique``: a text, True for the arguments, or a callable that makes a text of them: of one
+        callable no two calls with the same key are there at once.  ``if_exists`` says what the
+        second put does: ``"keep"`` (the default) returns the partial that is there, ``"reject"``
+        raises AlreadyPut, ``"replace"`` has that make the new call, with the new options,
+        ``"debounce"`` has it begin as ``delay`` says.  ``unique_states``: which ones count, some of
+        ``"pending"``, ``"active"`` and ``"completed"``, the last for ``unique_for`` (seconds or a
+        timedelta, a day) after their end; the first two by default, pending alone for what changes
+        the call that is there.  ``merge``: that gets the arguments of both, ``"union"``, or what a
+        callable makes of the positional arguments of the old one and the new one.  ConflictError at
+        the commit where another client, or a worker, has changed that meanwhile: repeat it.
+
         Raises TypeError for unknown options, with the nearest name, ValueError for a partial that
         was put already, BadCallable, a TypeError, for what another process could not call, and
         for arguments that the function or method does not take; MisplacedError for what it could

@@ -33,50 +33,53 @@ LETTERS = {
 }
 
 TABLE = """
-                                         1 1 1 1 1 1 1 1 1 1 2 2 2 2 2 2 2 2 2 2 3 3 3 3 3 3 3 3
-                       1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7
- 1 put                 . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . . .
- 2 put_first           . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
- 3 put_many            . . . . . . . . . . . . . . . . . . G . . . . . . . . . . . . . . . . . .
- 4 withdraw            . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . . .
- 5 select              . . . P P P . . . . . . P P . . . . G . . . . . . . . . P . . . P . . . .
- 6 end_waiting         . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . . .
- 7 end_with_callbacks  . . . . . . P . . . . . P P . . . . L . . . . . . . . . . . . . . . . . .
- 8 end_claimed         . . . . . . . P P . . . . . P . . . . . . . P P . P . P P P . . . . . . P
- 9 add_callback        . . . . . . . S S . . . . . . . . . . . . . . . . . . . . . . . . . . . .
-10 set_size            . . . . . . . . . Z . . . . . . . . . . . . . . . . . . . . . . . . . . .
-11 add_worker          . . . . . . . . . . T . . . . . . . . . . . . . . . . . . . . . . . . . .
-12 remove_worker       . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . . . .
-13 claim_by_a          . . . P P P P . . . . . L L C C C C . L . . C C . C . . P . . C P . L L C
-14 claim_by_b          . . . P P P P . . . . . L L . . . . . L . . . . . . . . P . . . P . L L .
-15 give_back           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P . C . . . . P
-16 retire              . . . . . . . . . . . . C . C C C C . . . . C C . C G . . . G C . G . . C
-17 move                . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . . . C
-18 set_aside           . . . . . . . . . . . . C . C C C C . . . . C C . C . . . . . C . . . . C
-19 drop_lanes          G . G L G L L . . . . . . . L . . . L . . . L L . L . . . . G G L . . . L
-20 retry_broken        . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L .
-21 prune               . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . . .
-22 ping                . . . . . . . . . . . . . . . . . . . . . N . . . . . . . . . . . . . . .
-23 bury                . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . . . P
-24 release             . . . . . . . P P . . . C . P C C C L . . I I I . P G P P P G C . G . . P
-25 register            . . . . . . . . . . . W . . . . . . . . . . . . W . . . . . . . . . . . .
-26 deregister          . . . . . . . P P . . . C . P C C C L . . I I I . P . P P P . C . . . . P
-27 repair_completed    . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G . . .
-28 complete            . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . . . P
-29 wait_for            . . . P P P . P P . . . P P P . . . . . . . P P . P . U U U . . P . . . P
-30 reschedule          . . . . . . . P P . . . . . P . . . . . . . P P . P . U U U . . . . . . P
-31 retry               . . . . . . . . . . . . . . . G . . G . . . . G . . G . . . G . . G . . .
-32 retry_claimed       . . . . . . . . . . . . C . C C C C G . . . C C . C . . . . . C . . . . C
-33 discard_waiting     . . . P P P . . . . . . P P . . . . L . . . . . . . . . P . . . P . . . .
-34 discard_over        . . . . . . . . . . . . . . . G . . . . . . . G . . G . . . G . . G . . .
-35 discard_odd         . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L .
-36 forget_passed       . . . . . . . . . . . . L L . . . . . L . . . . . . . . . . . . . . L L .
-37 put_aside           . . . . . . . P P . . . C . P C C C L . . . P P . P . P P P . C . . . . P
+                                1111111111222222222233333333334
+                       1234567890123456789012345678901234567890
+ 1 put                 ..................G.....................
+ 2 put_first           ........................................
+ 3 put_many            ..................G.....................
+ 4 withdraw            ...PPP......PP....L.........P...P.......
+ 5 select              ...PPP......PP....G.........P...P.......
+ 6 end_waiting         ...PPP......PP....L.........P...P.......
+ 7 end_with_callbacks  ......P.....PP....L.....................
+ 8 end_claimed         .......PP.....P.......PP.P.PPP......P...
+ 9 add_callback        .......SS...............................
+10 set_size            .........Z..............................
+11 add_worker          ..........T.............................
+12 remove_worker       ...........W............W...............
+13 claim_by_a          ...PPPP.....LLCCCC.L..CC.C..P..CP.LLC.PP
+14 claim_by_b          ...PPPP.....LL.....L........P...P.LL..PP
+15 give_back           .......PP...C.PCCCL...PP.P.PPP.C....P...
+16 retire              ............C.CCCC....CC.CG...GC.G..C...
+17 move                ............C.CCCC....CC.C.....C....C...
+18 set_aside           ............C.CCCC....CC.C.....C....C...
+19 drop_lanes          G.GLGLL.......L...L...LL.L....GGL...LG.L
+20 retry_broken        ............LL.....L..............LL....
+21 prune               ........................................
+22 ping                .....................N..................
+23 bury                .......PP...C.PCCCL..III.P.PPP.C....P...
+24 release             .......PP...C.PCCCL..III.PGPPPGC.G..P...
+25 register            ...........W............W...............
+26 deregister          .......PP...C.PCCCL..III.P.PPP.C....P...
+27 repair_completed    ...............G.......G..G...G..G......
+28 complete            .......PP.....P.......PP.P.UUU......P...
+29 wait_for            ...PPP.PP...PPP.......PP.P.UUU..P...P...
+30 reschedule          .......PP.....P.......PP.P.UUU......P...
+31 retry               ...............G..G....G..G...G..G......
+32 retry_claimed       ............C.CCCCG...CC.C.....C....C...
+33 discard_waiting     ...PPP......PP....L.........P...P.......
+34 discard_over        ...............G.......G..G...G..G......
+35 discard_odd         ............LL.....L..............LL....
+36 forget_passed       ............LL.....L..............LL....
+37 put_aside           .......PP...C.PCCCL...PP.P.PPP.C....P...
+38 put_unique          ..................G..................T..
+39 keep_unique         ........................................
+40 replace_unique      ............PP....G...................PP
 """
 
 #: The operations that make each change.
 MADE_BY = {
-    "PartialQueue.put": "put put_first",
+    "PartialQueue.put": "put put_first put_unique keep_unique replace_unique",
     "PartialQueue.put_many": "put_many",
     "PartialQueue.put_again": "retry retry_claimed",
     "PartialQueue.discard": "discard_waiting discard_over",
@@ -87,7 +90,7 @@ MADE_BY = {
     "PartialQueue.put_aside": "put_aside",
     "PartialQueue.announce": "select",
     "PartialQueue.withdraw": "withdraw",
-    "PartialQueue.drop_entry": "end_waiting withdraw",
+    "PartialQueue.drop_entry": "end_waiting withdraw replace_unique",
     "PartialQueue.hand_over_callbacks": "end_with_callbacks",
     "PartialQueue.retry_broken": "retry_broken",
     "PartialQueue.drop_idle_lanes": "drop_lanes",
@@ -122,7 +125,9 @@ MADE_BY = {
     "Completed.prune": "prune",
     "Incarnation.end": "bury release deregister remove_worker",
     "Ping.write": "ping register",
-    "PartialRecord.enter": "put put_many",
+    "PartialRecord.enter": "put put_many put_unique replace_unique",
+    "PartialRecord.name_key": "put_unique replace_unique",
+    "PartialRecord.put_off": "replace_unique",
     "PartialRecord.settle": "claim_by_a claim_by_b",
     "PartialRecord.remember_context": "add_callback",
     "PartialRecord.name_policy": "select",
@@ -173,5 +178,5 @@ def meetings() -> dict[tuple[str, str], str]:
     return {
         (first, second): LETTERS[letter]
         for first, line in zip(names, lines, strict=True)
-        for second, letter in zip(names, line.split()[2:], strict=True)
+        for second, letter in zip(names, line.split()[2], strict=True)
     }

@@ -72,6 +72,22 @@ def put_many(view: View) -> None:
     view.queue.put_many([abs] * 600)
 
 
+def put_unique(view: View) -> None:
+    """With a key that nobody has."""
+    view.queue.put(Partial(abs, -1), unique="new")
+
+
+def keep_unique(view: View) -> None:
+    """With the key of one that waits, which it joins."""
+    require(view.unique.state == PENDING and view.unique.queue is not None)
+    view.queue.put(Partial(abs, -1), unique="key")
+
+
+def replace_unique(view: View) -> None:
+    """In the place of one that waits."""
+    view.queue.put(Partial(abs, -2), unique="key", if_exists="replace")
+
+
 def withdraw(view: View) -> None:
     require(view.waiting.state == PENDING and view.waiting.queue is not None)
     view.queue.withdraw(view.waiting)
@@ -300,6 +316,7 @@ OPERATIONS: dict[str, Operation] = {
         add_callback, set_size, add_worker, remove_worker, claim_by_a, claim_by_b, give_back,
         retire, move, set_aside, drop_lanes, retry_broken, prune, ping, bury, release, register,
         deregister, repair_completed, complete, wait_for, reschedule, retry, retry_claimed,
-        discard_waiting, discard_over, discard_odd, forget_passed, put_aside,
+        discard_waiting, discard_over, discard_odd, forget_passed, put_aside, put_unique,
+        keep_unique, replace_unique,
     )
 }  # fmt: skip

@@ -59,9 +59,10 @@ class View:
 class Stage:
     """The engines of the workers ``a``, whose process is gone, and ``b``; ``c`` has none.
 
-    ``waiting`` and ``failing``, which has a callback, wait in a client's lane, behind one that was
-    pulled; ``odd`` is filed there as broken; ``claimed`` and ``finished`` are claimed by ``a``,
-    which has ``over`` once and ``done`` twice among those that it has completed.
+    ``waiting``, ``failing``, which has a callback, and ``unique``, with the key "key", wait in a
+    client's lane, behind one that was pulled; ``odd`` is filed there as broken; ``claimed`` and
+    ``finished`` are claimed by ``a``, which has ``over`` once and ``done`` twice among those that
+    it has completed.
     """
 
     def __init__(self) -> None:
@@ -99,6 +100,7 @@ class Stage:
         own_lane(session.queue).file(taken["odd"].due, taken["odd"], BROKEN)
         a.thread.lists(2)[0].items = (taken["claimed"], taken["finished"])
         session.queue.put_many([pulled, *waiting.values()])
+        waiting["unique"] = session.queue.put(Partial(abs, -1), unique="key")
         session.commit()
         session.queue.withdraw(pulled)
         session.commit()
@@ -132,7 +134,7 @@ class Stage:
                 claimed[partial] += 1
                 if not is_done(partial) and partial.claim is not worker.incarnation:
                     yield f"{partial!r} is held by who may not run it"
-        for name in ("waiting", "failing", "odd", "claimed", "finished", "over"):
+        for name in ("waiting", "failing", "unique", "odd", "claimed", "finished", "over"):
             partial = getattr(view, name)
             places = (waiting[partial], claimed[partial])
             if name in view.session.root:  # it was discarded without being loaded

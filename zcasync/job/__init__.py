@@ -18,6 +18,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
+    replacing.py   a call that waits becomes another one
     again.py       a call that is over, and its callbacks, once more
     callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept
     callbacks.py   the stored callables behind callbacks

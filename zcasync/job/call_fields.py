@@ -138,8 +138,7 @@ class CallFields(AttemptFields):
         To be looked at, not changed.  Raises UnloadableArguments where they are packed.
         """
         if self._packed is None:
-            own = self.__dict__
-            return own.get("_args", ()), own.get("_kwargs")
+            return self.__dict__.get("_args", ()), self.__dict__.get("_kwargs")
         if self._v_unpacked is None:
             self._v_unpacked = self._opener().load(self._packed, "arguments")
         return self._v_unpacked
@@ -213,7 +212,7 @@ class CallFields(AttemptFields):
             self.__dict__.update(_args=args, _kwargs=kwargs)
 
     def _become_own(self) -> None:
-        self._let_go()
+        self.forget_readings()
         self.__dict__["_v_own"] = True
         self._p_changed = True
 
@@ -279,7 +278,7 @@ class CallFields(AttemptFields):
             own.pop("_args", None)
             own.pop("_kwargs", None)
         own.update(kept)
-        self._let_go()
+        self.forget_readings()
 
     def _is_immutable(self) -> bool:
         own = self.__dict__
@@ -289,7 +288,8 @@ class CallFields(AttemptFields):
             return False
         return all(map(is_short, (*own.get("_args", ()), *kwargs.values())))
 
-    def _let_go(self) -> None:
+    def forget_readings(self) -> None:
+        """Let what was made of the stored call go."""
         for name in ("_v_own", *READINGS):
             self.__dict__.pop(name, None)
 

@@ -31,3 +31,11 @@ class ControlFields(AttemptFields):
     def controls(self) -> Mapping[str, Any]:
         """The options that are kept with the call, in their stored form, by name."""
         return NO_CONTROLS if self._controls is None else MappingProxyType(self._controls)
+
+    @property
+    def unique(self) -> tuple[str, tuple[str, ...], int] | None:
+        """The key with which it was put, the states by which it counts, and how long when over.
+
+        The last in microseconds; None: no key.
+        """
+        return None if self._controls is None else self._controls.get("unique")

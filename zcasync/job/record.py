@@ -82,6 +82,18 @@ class PartialRecord(AttemptRecord):
         """Remember this context, in place of that of what it is a callback of."""
         self._context = context
 
+    def name_key(self, key: str, states: tuple[str, ...], lasting: int) -> None:
+        """Record the key with which the partial was put: see :mod:`zcasync.queues.unique`."""
+        self._controls = {**self.controls, "unique": (key, states, lasting)}
+
+    def put_off(self, put: int | None, due: int | None) -> None:
+        """Set the times anew of a partial that waits, as a put says them.
+
+        Raises BadStateError unless it is pending.
+        """
+        self.require_pending("begin_after")
+        self._set_times(put, due)
+
     def settle(self, now: int, ahead: int) -> None:
         """Turn the times of a partial that is read for the first time into the reader's.
 

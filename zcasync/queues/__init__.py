@@ -7,6 +7,9 @@
     controls.py       those of them that are kept with the call, in their stored form
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
+    unique.py         the keys of unique calls, and who has which
+    joining.py        what becomes of a put whose key another call has
+    merging.py        one call's arguments of those of two
     lane.py           Lane, Inbox, Page: the records in which partials wait
     field_types.py    what the attributes of these records can be
     entry.py          Entry: the place of a partial in a lane

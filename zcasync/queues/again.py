@@ -11,17 +11,20 @@ from zcasync.job.again import renew, require_over
 from zcasync.job.record import PartialRecord
 from zcasync.queues.client_lane import append
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
+from zcasync.queues.unique import hold_again, require_free
 
 
 def again(queue: Any, partials: Collection[PartialRecord]) -> None:
     """See ``PartialQueue.put_again``."""
     for partial in partials:
         require_over(partial)
+        require_free(queue, partial)
     let_go(queue, partials)
     now = clock.now()
     for partial in partials:
         renew(partial)
         partial.enter(queue, now)
+        hold_again(queue, partial)
     page_size = PAGE_SIZE if len(partials) == 1 else BULK_PAGE_SIZE
     append(queue, list(partials), page_size)
 

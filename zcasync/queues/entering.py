@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial as partial_function
 from typing import Any
 
 from zcasync.job.secret import hide
 from zcasync.partial import Partial
 from zcasync.queues.client_lane import append
+from zcasync.queues.joining import put_unique
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
 from zcasync.queues.options import PutOptions, PutRequest, given_options
 from zcasync.queues.put import Check
@@ -15,17 +17,36 @@ from zcasync.retry.policy import use_policy
 
 
 def _entered(
-    queue: Any, items: Iterable[Any], begin_after: Any, begin_by: Any, options: Mapping[str, Any]
+    queue: Any,
+    items: Iterable[Any],
+    begin_after: Any,
+    begin_by: Any,
+    options: Mapping[str, Any],
+    size: int,
 ) -> list[Partial]:
-    """Return the partials of what is put, once all of it is checked; each is recorded to wait."""
+    """Check all of what is put, and let it wait, on pages of this size; return the partials."""
     given = given_options(begin_after, begin_by, options)
-    check = Check(PutRequest(queue.__name__, queue.defaults, given), queue._p_jar)
+    request = PutRequest(queue.__name__, queue.defaults, given)
+    check = Check(request, queue._p_jar)
     partials = [check(item) for item in items]
+    if not partials:
+        _ = request.options  # raises where they are wrong
     if len(partials) > 1 and len({id(partial) for partial in partials}) < len(partials):
         raise ValueError("one of the items is there twice: make a new Partial for each call")
     check.keep()
-    for partial in partials:
-        _record(queue, partial, check.options_of(partial), check.context_of(partial))
+    new: list[Partial] = []
+    for number, partial in enumerate(partials):
+        own, context = check.options_of(partial), check.context_of(partial)
+        if own.unique is None:
+            _record(queue, partial, own, context)
+            new.append(partial)
+            continue
+        record = partial_function(_record, queue, options=own, context=context)
+        partials[number], is_new = put_unique(queue, partial, own, record)
+        if is_new:
+            new.append(partials[number])
+    if new:
+        append(queue, new, size)
     return partials
 
 
@@ -33,18 +54,14 @@ def enter_one(
     queue: Any, item: Any, begin_after: Any, begin_by: Any, options: Mapping[str, Any]
 ) -> Partial:
     """Let a call wait in a queue; return its partial.  Raises as ``IPartialQueue.put``."""
-    partials = _entered(queue, (item,), begin_after, begin_by, options)
-    append(queue, partials, PAGE_SIZE)
-    return partials[0]
+    return _entered(queue, (item,), begin_after, begin_by, options, PAGE_SIZE)[0]
 
 
 def enter_many(
     queue: Any, items: Iterable[Any], begin_after: Any, begin_by: Any, options: Mapping[str, Any]
 ) -> list[Partial]:
     """Let several wait, on longer pages than one by one; return their partials."""
-    partials = _entered(queue, items, begin_after, begin_by, options)
-    append(queue, partials, BULK_PAGE_SIZE)
-    return partials
+    return _entered(queue, items, begin_after, begin_by, options, BULK_PAGE_SIZE)
 
 
 def _record(queue: Any, partial: Partial, options: PutOptions, context: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import cached_property
 from types import FunctionType, MappingProxyType
 from typing import Any, TypedDict
 
@@ -15,6 +16,7 @@ from zcasync.job.packed import SIMPLE
 from zcasync.job.remembered import Remembered, remembered
 from zcasync.job.secret import Secret, secret_of
 from zcasync.queues.controls import CONTROLS, stored_controls
+from zcasync.queues.unique import Unique, unique_of
 from zcasync.retry.policy import stored_name
 
 #: What is remembered of nobody.
@@ -38,6 +40,11 @@ class Options(TypedDict, total=False):
     secret: bool | str | Iterable[str | int] | None
     remember: bool
     run_as: str | None
+    unique: str | bool | Callable[..., str] | None
+    unique_states: str | Iterable[str] | None
+    unique_for: float | timedelta | None
+    if_exists: str | None
+    merge: Any
 
 
 class AllOptions(Options, total=False):
@@ -54,7 +61,8 @@ class PutOptions:
     ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on, None: no
     limit; ``batch`` None: as the queue says; ``policy``: the stored name of the retry policy;
     ``secret``: the arguments that nobody is shown; ``isolate``: in a process of its own;
-    ``remembered``: of the caller; ``controls``: see :mod:`zcasync.queues.controls`.
+    ``remembered``: of the caller; ``controls``: see :mod:`zcasync.queues.controls`; ``unique``:
+    what is said of its key.
     """
 
     put: int | None
@@ -67,6 +75,7 @@ class PutOptions:
     isolate: bool = False
     remembered: Remembered = NOTHING
     controls: Mapping[str, Any] = field(default_factory=lambda: NO_CONTROLS)
+    unique: Unique | None = None
 
     @classmethod
     def of(
@@ -82,6 +91,11 @@ class PutOptions:
         secret: Any = False,
         remember: bool = True,
         run_as: str | None = None,
+        unique: Any = None,
+        unique_states: Any = None,
+        unique_for: Any = None,
+        if_exists: Any = None,
+        merge: Any = None,
         **controls: Any,
     ) -> PutOptions:
         """Return the options.  Raises TypeError and ValueError, naming the one that is wrong."""
@@ -89,6 +103,8 @@ class PutOptions:
             if name not in CONTROLS:
                 _refuse(name)
         put, due = _times(begin_after, delay)
+        if if_exists == "debounce" and due is None:
+            raise ValueError("if_exists='debounce' needs delay: to when the call is put off")
         return cls(
             put,
             due,
@@ -100,6 +116,7 @@ class PutOptions:
             bool(isolate),
             remembered(remember, run_as),
             stored_controls(controls) if controls else NO_CONTROLS,
+            unique_of(unique, unique_states, if_exists, merge, unique_for),
         )
 
     def for_queue(self, name: str) -> PutOptions:
@@ -126,8 +143,11 @@ class PutRequest:
         self._defaults = defaults or {}
         self._given = given
         self._of_callables: dict[FunctionType, PutOptions] = {}
-        #: Of calls whose callable declares none.
-        self.options = self._merged({})
+
+    @cached_property
+    def options(self) -> PutOptions:
+        """The options of calls whose callable declares none."""
+        return self._merged({})
 
     def for_callable(self, function: Any) -> PutOptions:
         """Return the options of a call of this function; None: of one that is not known here."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Unpack
 
+from BTrees.IOBTree import IOBTree
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from zope.interface import implementer
@@ -49,12 +50,13 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     _field_types: ClassVar[dict[str, Any]] = {
         "__name__": is_text, "_lanes": one_of(OOBTree), "batch": is_bool,
-        "defaults": optional(one_of(dict)),
+        "defaults": optional(one_of(dict)), "keys": optional(one_of(IOBTree)),
         ALL: needs("__name__", "_lanes"),
     }  # fmt: skip
 
     batch = False
     defaults: Mapping[str, Any] | None = None
+    keys: Any = None  # IOBTree of trees: key -> the partial that was put with it
 
     def __init__(self, manager: Any = None, name: str = "") -> None:
         self.__parent__ = manager
@@ -91,7 +93,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
         Raises TypeError and ValueError as ``put`` does.
         """
-        PutRequest(self.__name__, options, {})  # raises where they are wrong
+        _ = PutRequest(self.__name__, options, {}).options  # raises where they are wrong
         self.defaults = kept_defaults(options) or None
 
     def put_again(self, partials: Collection[Partial]) -> None:

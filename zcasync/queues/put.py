@@ -36,7 +36,7 @@ class Check:
         self._request = request
         self._jar = jar
         self._known: dict[FunctionType, Partial] = {}  # functions that were checked
-        self._options: dict[int, PutOptions] = {}  # of items whose callable declares some
+        self._options: dict[int, PutOptions] = {}  # of the items
         self._found: dict[str, Any] = {}  # callables by their names
         self._checked: Checked = []
         self._contexts: dict[int, Any] = {}  # of items, where each has its own
@@ -59,7 +59,7 @@ class Check:
 
     def options_of(self, partial: Any) -> PutOptions:
         """Return the options of an item that was checked."""
-        return self._options.get(id(partial), self._request.options)
+        return self._options[id(partial)]
 
     def context_of(self, partial: Any) -> dict[str, Any] | None:
         """Return what is remembered with an item that was checked."""
@@ -72,9 +72,7 @@ class Check:
     def _again(self, first: Partial) -> Partial:
         """Return another partial of a function that was checked."""
         made = bare_copy(first)
-        options = self._options.get(id(first))
-        if options is not None:
-            self._options[id(made)] = options
+        self._options[id(made)] = self._options[id(first)]
         return made  # type: ignore[return-value]
 
     def _check(self, item: Any) -> Partial:
@@ -92,8 +90,7 @@ class Check:
         if partial.state != PENDING:
             raise ValueError(f"item {partial!r} has been called already: make a new Partial")
         options = self._request.for_callable(require_signature(partial, self._found))
-        if options is not self._request.options:
-            self._options[id(partial)] = options
+        self._options[id(partial)] = options
         if options.detached:
             require_plain(partial)
         if options.remembered.of_calls:

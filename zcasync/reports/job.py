@@ -154,7 +154,14 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "retry": retry_name(fields),
         "isolate": fields["_isolated"],
         "context": dict(fields["_context"] or {}),
+        "unique": _unique(fields),
     }
+
+
+def _unique(fields: Fields) -> str | None:
+    """Return the key of a unique call, behind its callable; None: it has none."""
+    found = (fields["_controls"] or {}).get("unique")
+    return None if found is None else str(found[0])
 
 
 def retry_name(fields: Fields) -> str:

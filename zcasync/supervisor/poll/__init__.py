@@ -9,6 +9,7 @@ cancel.py           step: end what is cancelled while it waits
 over.py             step: find the jobs that are over, and still run
 retire.py           step: finished jobs leave the claims for the completed
 dispatch.py         step: claim what there is room for, assign it; what can begin
+unique_keys.py      step: the keys of what has ended become free
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom
 wishes.py           wishes from outside that would fail each pass: dropped and logged
 housekeeping.py     step: give up idle lanes, drop what completed long ago

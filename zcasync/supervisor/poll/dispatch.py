@@ -15,6 +15,7 @@ from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slot, Slots
+from zcasync.supervisor.poll.unique_keys import UniqueKeys
 from zcasync.workers.incarnation import Incarnation
 
 #: What no slot can take yet, because its last end has not been heard of, waits for so long.
@@ -38,11 +39,13 @@ class Dispatcher:
         affinity: LaneAffinity,
         clocks: Clocks,
         aside: SettingAside,
+        keys: UniqueKeys,
     ) -> None:
         self._incarnation = incarnation
         self._affinity = affinity
         self._clocks = clocks
         self._aside = aside
+        self._keys = keys
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
         """Claim as much as the slots have room for."""
@@ -77,6 +80,7 @@ class Dispatcher:
             looks=self._aside.looks(queue.__name__),
         )
         self._aside.note(queue.__name__, claimed)
+        self._keys.note(claimed.partials)
         for partial, problem in claimed.broken:
             log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
         self._assign(claimed.partials, slots, ahead)

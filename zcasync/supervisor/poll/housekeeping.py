@@ -1,4 +1,4 @@
-"""Housekeeping: gives up lanes that no client uses, and drops what completed long ago."""
+"""Housekeeping: drops lanes that no client uses, keys of what ended, what completed long ago."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from zcasync.datamanager import DataManager
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.unique import START, Place, sweep
 from zcasync.workers.completed import RETENTION
 from zcasync.workers.worker import Worker
 
@@ -35,6 +36,7 @@ class Housekeeping:
         self._keep = keep
         self._interval, self._idle_seconds = interval, idle
         self._last = seconds()
+        self._swept: dict[str, Place] = {}  # by queue: where the sweep of its keys has come to
         # By queue and lane: page and serial, since when.
         self._unchanged: dict[str, dict[bytes, tuple[bytes, float]]] = {}
 
@@ -50,6 +52,7 @@ class Housekeeping:
                 one.completed.prune(self._keep)
         for queue in (manager.thread, manager.reactor):
             queue.drop_idle_lanes(self._idle(queue, now))
+            self._swept[queue.__name__] = sweep(queue, self._swept.get(queue.__name__, START))
 
     def _idle(self, queue: PartialQueue, now: float) -> list[bytes]:
         idle = []

@@ -34,6 +34,7 @@ from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slots
+from zcasync.supervisor.poll.unique_keys import UniqueKeys
 from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_failed
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.zeo.bulk_load import at_hand
@@ -70,7 +71,10 @@ class Passes:
         self._clocks = Clocks(environment)
         self._clocks.note_commit(incarnation._p_serial, incarnation.started)
         self._aside = SettingAside(incarnation, seconds, records.set_aside_days)
-        self._dispatcher = Dispatcher(incarnation, self._affinity, self._clocks, self._aside)
+        self._keys = UniqueKeys()
+        self._dispatcher = Dispatcher(
+            incarnation, self._affinity, self._clocks, self._aside, self._keys
+        )
         self._housekeeping = housekeeping or Housekeeping(seconds)
         self._pings = Pings(records.worker, seconds)
         self._too_many = 0  # the size above the limit that was said last
@@ -144,6 +148,7 @@ class Passes:
         )
         rehome(slots)
         claimed = self._dispatcher.dispatch(slots, records.manager, log)
+        self._keys.free(slots)
         jobs = hand_out(slots)
         note_progress(given.progress, records)
         self._clocks.look(records.manager)
@@ -204,6 +209,7 @@ class Passes:
         self._recovery.committed()
         self._retiring.committed()
         self._aside.committed()
+        self._keys.committed()
         self._pings.committed()
 
     def _pause(self, longest: float) -> None:

@@ -51,7 +51,7 @@ ALLOWED: dict[str, str] = {
     "results": "database instance job perform protocol zeo",
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
-    "datamanager": "job partial queues workers",
+    "datamanager": "instance job partial queues workers",
     "salvage": "datamanager instance job queues workers zeo",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",

@@ -77,6 +77,7 @@ EXCEPTIONS = {
     "zcasync.errors.ForeignError",
     "zcasync.errors.FullError",
     "zcasync.errors.GoneError",
+    "zcasync.errors.UnknownQueue",
     "zcasync.errors.HistoryChanged",
     "zcasync.errors.InDoubt",
     "zcasync.errors.JobCancelled",

@@ -5,15 +5,19 @@ Its parts are in the rooms ``queues`` and ``workers``; here are their public nam
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
+from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from zope.interface import implementer
 
-from zcasync.errors import ConfigurationError
+from zcasync.errors import ConfigurationError, UnknownQueue
+from zcasync.instance.queue_names import require_name
 from zcasync.interfaces import ROOT_KEY, IDataManager
-from zcasync.job.field_types import ALL, Check, Checked, stored
+from zcasync.job.field_types import ALL, Check, Checked, one_of, optional, stored
 from zcasync.job.ids import look_up
+from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.unpublished import Unpublished
@@ -51,10 +55,14 @@ def _is_sound(state: dict[str, Any]) -> bool:
 class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IDataManager`."""
 
-    _field_types: ClassVar[dict[str, Check]] = {ALL: _is_sound}
+    _field_types: ClassVar[dict[str, Check]] = {
+        "own_queues": optional(one_of(OOBTree)),
+        ALL: _is_sound,
+    }
 
     #: Development versions before 0.1 wrote none.
     record_format = 0
+    own_queues: Any = None  # OOBTree: name -> PartialQueue, made with the first
 
     def __init__(self) -> None:
         self.record_format = RECORD_FORMAT
@@ -62,11 +70,39 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
         self.reactor = PartialQueue(self, "reactor")
         self.workers = Workers(self)
 
+    @property
+    def queues(self) -> dict[str, PartialQueue]:
+        own = self.own_queues
+        is_readable = own is not None and why_unloadable(own) is None
+        found = {"thread": self.thread, "reactor": self.reactor}
+        return {**found, **own} if is_readable else found
+
     def queue(self, name: str) -> PartialQueue:
-        """Return one of the two queues by its name.  Raises LookupError for any other name."""
-        if name not in ("thread", "reactor"):
-            raise LookupError(f"there is no queue {name!r}: the queues are thread and reactor")
-        return getattr(self, name)  # type: ignore[no-any-return]
+        """Return a queue by its name.  Raises UnknownQueue, with the nearest name."""
+        if name in ("thread", "reactor"):
+            return getattr(self, name)  # type: ignore[no-any-return]
+        found = self.queues
+        if name not in found:
+            nearest = get_close_matches(name, found, 1)
+            meant = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(found)}"
+            raise UnknownQueue(f"there is no queue {name!r}: {meant}")
+        return found[name]
+
+    def add_queue(self, name: str) -> PartialQueue:
+        require_name(name)
+        if name in self.queues:
+            return self.queue(name)
+        if self.own_queues is None:
+            self.own_queues = OOBTree()
+        queue = self.own_queues[name] = PartialQueue(self, name)
+        return queue
+
+    def replace_queue(self, name: str, queue: PartialQueue) -> None:
+        """Let another queue be in the place of one whose record is missing."""
+        if name in ("thread", "reactor"):
+            setattr(self, name, queue)
+        else:
+            self.own_queues[name] = queue
 
     def find(self, id: str) -> Partial:  # noqa: A002, the word of the command line
         """Return the partial with this id.  Raises ValueError, LookupError with the reason."""

@@ -123,6 +123,10 @@ class UnknownDatabase(ZCAsyncError, KeyError):
     __str__ = Exception.__str__  # without the quotes of a KeyError
 
 
+class UnknownQueue(ZCAsyncError, LookupError):
+    """There is no queue with this name."""
+
+
 class GoneError(ZCAsyncError, LookupError):
     """The site, the user or an object of a call is not where it was at the put."""
 

@@ -209,7 +209,19 @@ class IDataManager(Interface):
 
     thread = Attribute("IPartialQueue: performed in a child process, with a connection.")
     reactor = Attribute("IPartialQueue: performed in the supervisor's reactor.")
+    queues = Attribute("All queues by name, a dict: thread, reactor, and those of one's own.")
     workers = Attribute("IWorkers: a record of every instance that has ever worked for it.")
+
+    def queue(name):
+        """Return the IPartialQueue with this name.  UnknownQueue, a LookupError."""
+
+    def add_queue(name):
+        """Return the queue with this name, made now where there is none.
+
+        Its jobs are performed in child processes, by each worker that serves it: see
+        ``IWorker.queues``.  A queue stays for ever.  ValueError for a name that is not of small
+        letters, digits, - and _, begins with another one than a letter, or is longer than 50.
+        """
 
     def find(id):  # noqa: A002
         """Return the partial with this id, ``IPartial.id``, as the transaction sees it.
@@ -228,6 +240,15 @@ class IPartialQueue(Interface):
     defaults = Attribute(
         "The options of puts that say nothing else, by name; None: there are none."
     )
+
+    is_paused = Attribute("True while none of its jobs begin; they are put all the same.")
+    acts = Attribute("What operators did to it: the last 20, each when, who, what; a tuple.")
+
+    def pause():
+        """Let no more of its jobs begin, anywhere, until ``resume``; what runs goes on."""
+
+    def resume():
+        """Let its jobs begin again."""
 
     def set_defaults(**options):
         """Let these be the options of puts here that say nothing else, in place of those before.
@@ -615,6 +636,11 @@ class IWorker(Interface):
     engineUUID = Attribute("The run of a supervisor that serves it now: a ``uuid.UUID`` or None.")
     thread = Attribute("Claimed thread jobs; ``size`` is the number of children.  ISizedSequence.")
     reactor = Attribute("Claimed reactor jobs.  ISizedSequence.")
+    queues = Attribute(
+        "The queues whose jobs it performs: name -> how many of them at once, None: as many as "
+        "there is room for; None: all queues.  Set it, to such a mapping or a text such as "
+        "``mail:2,thread``, from any process at any time."
+    )
     completed = Attribute("Finished partials.  ICompletedCollection.")
     poll_seconds = Attribute("The longest pause between two polls, seconds, above 0.")
     ping_interval = Attribute("A working engine writes at least this often, seconds, above 0.")

@@ -33,6 +33,7 @@ UNITS = {
     "DottedNameConversion": "a dotted name",
     "folder": "a path",
     "isolation": "none, job",
+    "queues": "names of queues, each with a limit or without, or ``*``",
     "memory": "bytes, KB, MB, GB",
     "rule": "a dotted name",
     "str": "a name",

@@ -22,8 +22,8 @@ from zcasync.job.ids import id_of
 Cli = Callable[..., Result]
 #: The commands whose documents are looked at below.
 HELD = {
-    "put", "job", "jobs", "status", "ghosts", "release", "cancel", "retry", "discard", "pack",
-    "check", "stop",
+    "put", "job", "jobs", "status", "queue", "ghosts", "release", "cancel", "retry", "discard",
+    "pack", "check", "stop",
     "tail",  # in test_tail.py
 }  # fmt: skip
 
@@ -67,6 +67,8 @@ def test_documents_have_the_forms_of_the_schema(
     document(cli("job", "--json", id_of(running)), "job")
     document(cli("jobs", "--json"), "jobs")
     document(cli("ghosts", "--json"), "ghosts")
+    document(cli("queue", "--json"), "queues")
+    document(cli("queue", "thread", "--json"), "queues")
     document(cli("check", "--json"), "check")
     document(cli("put", "--json", "time.time"), "put")
     document(cli("put", "--json", "--wait", 30, "time.time"), "job")
@@ -127,6 +129,11 @@ def test_a_release_has_the_form_of_the_schema(served: Instance, client: Client, 
         (["job", "0xffffffff"], 1, "Refusal"),
         (["job", "no id"], 2, "UsageError"),
         (["cancel", "0xffffffff"], 1, "Refusal"),
+        (["queue", "mail"], 2, "UnknownQueue"),
+        (["queue", "--pause"], 2, "UsageError"),
+        (["queue", "Mail", "--add"], 2, "UsageError"),
+        (["put", "time.time", "--queue", "mail"], 2, "UnknownQueue"),
+        (["jobs", "--queue", "mail"], 2, "UnknownQueue"),
         (["release", "11111111-1111-1111-1111-111111111111"], 1, "Refusal"),
         (["put", "tests.jobs.nowhere.at_all"], 2, "MissingCallable"),
         (["put", "time.time", "--arg", "no json"], 2, "UsageError"),

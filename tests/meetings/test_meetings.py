@@ -25,7 +25,6 @@ READERS: dict[type, set[str]] = {
     PartialQueue: {
         "iterDue", "count_held", "set_aside", "next_due", "has_callbacks_left", "lanes", "watched",
         "waits",
-        "set_defaults",  # changes the queue's own record, which nobody else writes
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",

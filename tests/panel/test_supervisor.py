@@ -53,7 +53,8 @@ def test_a_job_that_runs_is_ended_with_its_process_and_one_behind_it_with_its_ca
     told = waits.addCallbacks(failure=jobs.echo)
     client.commit()
 
-    assert "active" in words(browser.get(job=runs.id))
+    # It is reserved for its child until that has begun it.
+    client.wait_until(lambda: "active" in words(browser.get(job=runs.id)), "the job to run")
     assert "does not answer here" not in words(browser.get())
     for job in (waits, runs):
         page = words(browser.follow(browser.click("cancel", job.id)))

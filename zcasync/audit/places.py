@@ -64,9 +64,9 @@ class Places:
     uncounted: set[bytes] = field(default_factory=set)
 
     @property
-    def queues(self) -> tuple[PartialQueue, PartialQueue]:
+    def queues(self) -> tuple[PartialQueue, ...]:
         """The queues of the data manager."""
-        return self.manager.thread, self.manager.reactor
+        return tuple(self.manager.queues.values())
 
     def add(self, found: dict[bytes, list[Any]], partial: Any, place: Any) -> None:
         """Add a place of a partial to those of one kind."""

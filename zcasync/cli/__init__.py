@@ -21,6 +21,7 @@
     run.py       ``run``: the supervisor in the foreground
     stop.py      ``stop``: the graceful end of a supervisor
     put.py       ``put``: one call into a queue, and its result with ``--wait``
+    queue.py     ``queue``: the queues, and what is done to one
     inspect.py   ``job``: one partial in full
     listing.py   ``jobs``: a listing, with the reason beside every job that does not start
     attempts.py  failed attempts, printed

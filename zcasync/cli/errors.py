@@ -136,6 +136,7 @@ def _code_of_known(error: BaseException) -> int | None:
                 errors.ConfigurationError,
                 errors.BadCallable,
                 errors.MissingCallable,
+                errors.UnknownQueue,
                 AlreadyServed,
                 PermissionError,
             ),

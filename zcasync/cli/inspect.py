@@ -102,6 +102,8 @@ def _print_job(found: dict[str, Any]) -> None:
     failure = found["failure"] or (found["last_failure"] if not found["ended"] else None)
     if failure is not None:
         _print_failure(failure)
+    for act in found["acts"]:
+        print_line(f"{act['at'][:19].replace('T', ' ')}  {act['what']} by {act['who']}")
     if found["callbacks"]:
         print_line("Callbacks")
         _print_callbacks(found["callbacks"], 1)

@@ -24,6 +24,7 @@ COMMANDS = {
     "job": "zcasync.cli.inspect:job",
     "jobs": "zcasync.cli.listing:jobs",
     "status": "zcasync.cli.status:status",
+    "queue": "zcasync.cli.queue:command",
     "top": "zcasync.cli.top:command",
     "tail": "zcasync.cli.tail:command",
     "ghosts": "zcasync.cli.ghosts:command",

@@ -86,10 +86,10 @@ def _is_number(text: str) -> bool:
 )
 @click.option(
     "--queue",
-    type=click.Choice(["thread", "reactor"]),
+    metavar="NAME",
     default="thread",
     show_default=True,
-    help="thread: in a child process; reactor: in the supervisor, must not block.",
+    help="reactor: in the supervisor, must not block; any other: in a child process.",
 )
 @click.option(
     "--wait",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -29,10 +31,13 @@ def command(order: Order) -> int:
     """
     from zcasync.control import again
     from zcasync.interfaces import COMPLETED
+    from zcasync.protocol.actor import actor_name, claimed_name
 
     selection = order.wanted.selection
     kinds = (selection.failed, selection.cancelled, selection.waiting, selection.state)
     if not (selection.is_everything or any(kinds)):
         selection = replace(selection, failed=True, cancelled=True)
     order = replace(order, wanted=replace(order.wanted, selection=selection))
-    return order.among(COMPLETED).carry_out(again.retry, "retrying", "retried")
+    who = actor_name(os.geteuid(), claimed_name())
+    work = partial(again.retry, who=who)
+    return order.among(COMPLETED).carry_out(work, "retrying", "retried")

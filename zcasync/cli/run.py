@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "zcasync run --home instance",
         "zcasync run --home instance --children 4 --grace-period 60",
+        "zcasync run --home instance --queues mail:2,thread",
     ),
 )
 @home_option
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     help="Write N to the worker's thread size.  [default: what its record says, 1 when new]",
 )
 @click.option(
+    "--queues",
+    metavar="NAME[:N],...",
+    help="Write these to the worker's queues, at most N jobs of one at once; *: all.  "
+    "[default: what its record says, all when new]",
+)
+@click.option(
     "--application",
     metavar="NAME",
     help="Set the application up with this: myapp.jobs:set_up.  [default: the setting, none]",
@@ -53,6 +60,7 @@ def command(
     home: str | None,
     config: Path | None,
     children: int | None,
+    queues: str | None,
     application: str | None,
     grace_period: float | None,
 ) -> None:
@@ -65,7 +73,7 @@ def command(
     from zcasync.instance.home import Home
 
     path = None if config is None else config.absolute()
-    run(Home.find(home), path, children, grace_period, application)
+    run(Home.find(home), path, children, grace_period, application, queues)
 
 
 def run(
@@ -74,6 +82,7 @@ def run(
     children: int | None,
     grace_period: float | None = None,
     application: str | None = None,
+    queues: str | None = None,
 ) -> None:
     """Be the supervisor of ``home`` until asked to stop; None leaves a setting as configured.
 
@@ -91,8 +100,8 @@ def run(
 
     reactor: Any = installed
     clock.steady(reactor)
-    configuration = load(home, path, application)
-    configuration = configuration.with_settings(children=children, grace_period=grace_period)
+    wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
+    configuration = load(home, path, application).with_settings(**wishes)
     home.create()
     with _streams_restored() as stdout:
         logs.begin(home)
@@ -104,14 +113,24 @@ def run(
         def failed(error: BaseException) -> None:
             reactor.callLater(0, reactor.stop)
 
-        supervisor = Supervisor(
-            reactor, home, configuration, config_path=path, ready=ready, failed=failed
-        )
+        told: dict[str, Any] = {"config_path": path, "ready": ready, "failed": failed}
+        supervisor = Supervisor(reactor, home, configuration, **told)
         reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
         reactor.callWhenRunning(supervisor.startService)
         reactor.run()
     if supervisor.problem is not None:
         raise supervisor.problem
+
+
+def _checked(queues: str | None) -> str | None:
+    """Return the names of queues.  Raises ConfigurationError where they are no list of those."""
+    from zcasync.errors import ConfigurationError
+    from zcasync.instance import settings
+
+    try:
+        return None if queues is None else settings.queues(queues)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @contextmanager

@@ -20,7 +20,10 @@ def queues(document: dict[str, Any]) -> Section:
     """Return the queues of a status document, with what of each is claimed."""
     rows: list[tuple[object, ...]] = []
     for name, queue in document["queues"].items():
-        claimed = sum(worker[name]["len"] for worker in document["workers"])
+        claimed = queue.get("claimed")
+        if claimed is None:  # there are no other queues
+            claimed = sum(worker[name]["len"] for worker in document["workers"])
+        name = f"{name} (paused)" if queue["paused"] else name
         rows.append((name, queue["due"], queue["held"], claimed, _oldest(queue["oldest_due"])))
     return ("QUEUE", "DUE", "HELD", "CLAIMED", "OLDEST DUE"), rows
 

@@ -13,7 +13,6 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATES = ("pending", "active", "callbacks", "completed")
-QUEUES = ("thread", "reactor")
 #: The units of a time that has passed, in seconds.
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -64,7 +63,7 @@ OPTIONS = (
         help="Only what ended, or else began, or else was due since then: 30m, 2h, 3d, or an ISO "
         "time (UTC).",
     ),
-    click.option("--queue", type=click.Choice(QUEUES), help="Only jobs of this queue."),
+    click.option("--queue", metavar="NAME", help="Only jobs of this queue."),
 )
 
 

@@ -10,11 +10,13 @@ from zcasync.job.again import require_over
 from zcasync.job.broken import broken
 
 
-def retry(connection: Any, manager: Any, jobs: Collection[Job]) -> Verdicts:
-    """Let jobs that are over wait again; return what has become of each."""
+def retry(connection: Any, manager: Any, jobs: Collection[Job], who: str) -> Verdicts:
+    """Let jobs that are over wait again, as ``who`` has said; return what has become of each."""
     found, going_on = by_queue(connection, jobs, why_not)
     for queue, partials in going_on.items():
         queue.put_again(partials)
+        for partial in partials:
+            partial.note_act(who, "retried")
     return found
 
 

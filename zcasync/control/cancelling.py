@@ -45,6 +45,7 @@ def end(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
                 remedy="cancel the job that it is a callback of",
             )
         return False  # a worker must run the callbacks
+    partial.note_act(who, "cancelled")
     cancel(partial, who, [])
     if waits:
         _keep(partial, manager, supervisor.worker)
@@ -61,6 +62,7 @@ def end_waiting(partial: Any, manager: Any, who: str, supervisor: Any) -> bool:
         return False
     decision = decide(partial, Cancelled(who, {}))
     assert isinstance(decision, End)
+    partial.note_act(who, "cancelled")
     complete(partial, decision.result, follows_up=True)
     if not partial.callbacks:
         _keep(partial, manager, supervisor.worker)

@@ -8,6 +8,7 @@
     trusted.py           the setting outside homes: which are trusted all the same
     own_files.py         the files that are written into a home: closed, and never through a link
     settings.py          Settings and Configuration, read from etc/zcasync.conf
+    queue_names.py       names of queues, and lists of those that a worker serves
     main_database.py     the main one of several databases that the file names
     schema.xml           the ZConfig schema of that file
     lock.py              one supervisor for a home; AlreadyServed

@@ -18,6 +18,7 @@ from zcasync.certificates import load_schema
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.instance.main_database import main_of, name_of
+from zcasync.instance.queue_names import served, served_text
 from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
 
 
@@ -31,6 +32,7 @@ class Settings:
 
     main_database: str | None = None
     children: int | None = None
+    queues: str | None = None
     max_children: int = 100
     poll_seconds: float | None = None
     ping_interval: float | None = None
@@ -61,6 +63,8 @@ class Settings:
         "main_database": "the name of the main one of several <zodb> sections (unset: main, or "
         "the one without a name)",
         "children": "thread jobs at once; written to worker.thread.size (unset: the record says)",
+        "queues": "the queues whose jobs are performed here, some with how many at once: "
+        "mail:2,thread (*: all; unset: the worker's record says, all of a new one)",
         "max_children": "no more children than this, and a spare, whatever the record says",
         "poll_seconds": "longest pause between two polls (unset: the worker's record, 5)",
         "ping_interval": "a working engine writes at least this often (unset: the record, 20)",
@@ -264,6 +268,11 @@ def isolation(text: str) -> str:
     if text not in ("none", "job"):
         raise ValueError(f"{text!r} is neither none nor job")
     return text
+
+
+def queues(text: str) -> str:
+    """Return the names of queues that are to be served.  Raises ValueError."""
+    return served_text(served(text))
 
 
 def folder(text: str) -> str:

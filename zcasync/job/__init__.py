@@ -19,6 +19,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
     replacing.py   a call that waits becomes another one
+    acts.py        what operators did, and when, as a job or a queue keeps it
     again.py       a call that is over, and its callbacks, once more
     callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept
     callbacks.py   the stored callables behind callbacks

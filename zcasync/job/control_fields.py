@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from zcasync.job.acts import Act, are_acts
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.field_types import Check, is_text, optional
 
@@ -23,14 +24,23 @@ def _are_controls(value: Any) -> bool:
 class ControlFields(AttemptFields):
     """The options of one call, and questions about them."""
 
-    _field_types: ClassVar[dict[str, Check]] = {"_controls": optional(_are_controls)}
+    _field_types: ClassVar[dict[str, Check]] = {
+        "_controls": optional(_are_controls),
+        "_acts": are_acts,
+    }
 
     _controls: dict[str, Any] | None = None
+    _acts: tuple[Act, ...] = ()
 
     @property
     def controls(self) -> Mapping[str, Any]:
         """The options that are kept with the call, in their stored form, by name."""
         return NO_CONTROLS if self._controls is None else MappingProxyType(self._controls)
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What operators did to it last: when (microseconds), who, what."""
+        return self._acts
 
     @property
     def unique(self) -> tuple[str, tuple[str, ...], int] | None:

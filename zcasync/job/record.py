@@ -14,6 +14,7 @@ from persistent import Persistent
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.job.acts import with_act
 from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.callback_pages import CallbackList
 from zcasync.job.due_fields import TOLERANCE, possible_put
@@ -85,6 +86,10 @@ class PartialRecord(AttemptRecord):
     def name_key(self, key: str, states: tuple[str, ...], lasting: int) -> None:
         """Record the key with which the partial was put: see :mod:`zcasync.queues.unique`."""
         self._controls = {**self.controls, "unique": (key, states, lasting)}
+
+    def note_act(self, who: str, what: str) -> None:
+        """Note what an operator has done to the job, now."""
+        self._acts = with_act(self._acts, who, what)
 
     def put_off(self, put: int | None, due: int | None) -> None:
         """Set the times anew of a partial that waits, as a put says them.

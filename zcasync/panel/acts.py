@@ -40,8 +40,10 @@ class Act:
     def retry(self) -> str:
         """Let the job wait in its queue again; return RETRIED.  Raises Refusal."""
 
+        who = actor_name(os.geteuid(), self._claim)
+
         def change(connection: Any, manager: Any) -> Any:
-            why = again.retry(connection, manager, [self.job])[self.job]
+            why = again.retry(connection, manager, [self.job], who)[self.job]
             if why:
                 raise Refusal(f"job {text_of(self.job)} is not retried: {why}")
             return sign(connection)

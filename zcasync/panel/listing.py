@@ -80,7 +80,8 @@ class Listing:
         if kind in ("failed", "cancelled", "completed"):
             found = sum(one[kind] for one in self.workers)
         elif kind == "active":
-            found = sum(one[name]["len"] for one in self.workers for name in self.queues)
+            kinds = ("thread", "reactor")
+            found = sum(one[kind]["len"] for one in self.workers for kind in kinds)
         elif kind == "waiting":
             of_queue = ("due", "held", "set_aside")
             found = sum(queue[name] for queue in self.queues.values() for name in of_queue)

@@ -35,7 +35,7 @@ def discard_unreadable(manager: Any, oid: bytes) -> bool:
 
     A worker has to set it aside first where it waits, or is claimed.
     """
-    for queue in (manager.thread, manager.reactor):
+    for queue in manager.queues.values():
         for lane in queue.lanes().values():
             for entry in _filed(lane, oid):
                 lane.drop(entry)
@@ -50,7 +50,7 @@ def discard_unreadable(manager: Any, oid: bytes) -> bool:
 
 def _is_left(manager: Any, oid: bytes) -> bool:
     """Return whether a partial is where its worker has not come to it yet."""
-    lanes = [lane for one in (manager.thread, manager.reactor) for lane in one.lanes().values()]
+    lanes = [lane for one in manager.queues.values() for lane in one.lanes().values()]
     places = (
         *((one for _, one in lane.unread()) for lane in lanes),
         *(sequence for worker in manager.workers.values() for sequence in worker.sequences),

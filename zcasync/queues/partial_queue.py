@@ -15,6 +15,7 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IPartialQueue
+from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.aside import Missing
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
@@ -50,12 +51,15 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     _field_types: ClassVar[dict[str, Any]] = {
         "__name__": is_text, "_lanes": one_of(OOBTree), "batch": is_bool,
-        "defaults": optional(one_of(dict)), "keys": optional(one_of(IOBTree)),
+        "defaults": optional(one_of(dict)), "keys": optional(one_of(IOBTree)), "is_paused": is_bool,
+        "acts": are_acts,
         ALL: needs("__name__", "_lanes"),
     }  # fmt: skip
 
     batch = False
     defaults: Mapping[str, Any] | None = None
+    is_paused = False
+    acts: tuple[Act, ...] = ()  # of operators
     keys: Any = None  # IOBTree of trees: key -> the partial that was put with it
 
     def __init__(self, manager: Any = None, name: str = "") -> None:
@@ -95,6 +99,17 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """
         _ = PutRequest(self.__name__, options, {}).options  # raises where they are wrong
         self.defaults = kept_defaults(options) or None
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        if self.is_paused:
+            del self.is_paused
+
+    def note_act(self, who: str, what: str) -> None:
+        """Note what an operator has done to the queue, now."""
+        self.acts = with_act(self.acts, who, what)
 
     def put_again(self, partials: Collection[Partial]) -> None:
         """Let partials that are over wait here again, from now on.  Raises BadStateError.

@@ -2,6 +2,8 @@
 
 workers.py   workers with the verdicts on their engines, queues, children; what can be known of a
              supervisor without its database
+claimed.py   what workers have claimed, by queue
+queues.py    the queues: how much waits, who serves them, what operators did
 orphans.py   processes that a supervisor has left behind when it ended
 health.py    what is wrong with all that, for monitoring
 selection.py Selection: the jobs that a listing, or a command for many, is about

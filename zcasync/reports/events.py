@@ -208,9 +208,7 @@ class Jobs:
         self, connection: Any, manager: Any, held: set[bytes], heard: list[frozenset[bytes]]
     ) -> Iterator[Event]:
         """Yield the ends of jobs that waited: a commit counts that on a lane, and adds no entry."""
-        lanes = [
-            one for queue in (manager.thread, manager.reactor) for one in queue.lanes().values()
-        ]
+        lanes = [one for queue in manager.queues.values() for one in queue.lanes().values()]
         counting = {lane._p_oid for lane in lanes}
         for oids in heard:
             if counting.isdisjoint(oids) or len(oids) > MOST_OF_A_CANCEL:

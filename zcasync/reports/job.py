@@ -15,6 +15,7 @@ from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
+from zcasync.job.acts import as_dicts
 from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
@@ -140,11 +141,11 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate context"
+        "isolate context unique"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
-    lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
+    lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None, "acts": []}
     return {**dict.fromkeys(names.split()), **lists, **numbers}
 
 
@@ -155,6 +156,7 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "isolate": fields["_isolated"],
         "context": dict(fields["_context"] or {}),
         "unique": _unique(fields),
+        "acts": as_dicts(fields["_acts"]),
     }
 
 

@@ -52,7 +52,7 @@ class Reasons:
         every = chosen(self._manager, MOST_WORKERS)
         sequences = [one for worker in every for one in (worker.thread, worker.reactor)]
         found = {item._p_oid for one in sequences for item in one.unreadable}
-        for queue in (self._manager.thread, self._manager.reactor):
+        for queue in self._manager.queues.values():
             found.update(item._p_oid for item in queue.set_aside())
         return found
 
@@ -90,8 +90,14 @@ class Reasons:
         able = [one for one in self._workers if partial.may_run_on(one.uuid_bytes)]
         if not able:
             return self._of_others(fields)
-        name = fields["_queue"].__name__
-        if not any(getattr(one, name).size for one in able):
+        queue = fields["_queue"]
+        name, kind = queue.__name__, "reactor" if queue.__name__ == "reactor" else "thread"
+        if queue.is_paused:
+            return f"paused: resume its queue with zcasync queue {name} --resume"
+        able = [one for one in able if one.queues is None or name in one.queues]
+        if not able:
+            return f"no worker serves it: none that runs serves the queue {name}"
+        if not any(getattr(one, kind).size for one in able):
             return "paused: the size of each worker that may run it is 0"
         return "waits for its turn"
 

@@ -40,10 +40,18 @@ class Selection:
         """True where no condition is given."""
         return replace(self, among=EVERY_STATE) == Selection()
 
+    def queues(self, manager: Any) -> tuple[str, ...]:
+        """Return the names of the queues to look at.  Raises LookupError for one that is not."""
+        if self.queue is not None:
+            manager.queue(self.queue)
+        return (self.queue,) if self.queue else tuple(manager.queues)
+
     @property
-    def queues(self) -> tuple[str, ...]:
-        """The names of the queues to look at."""
-        return (self.queue,) if self.queue else ("thread", "reactor")
+    def kinds(self) -> tuple[str, ...]:
+        """Where the jobs of these queues are claimed: the attributes of workers."""
+        if self.queue is None:
+            return "thread", "reactor"
+        return ("reactor",) if self.queue == "reactor" else ("thread",)
 
     @property
     def states(self) -> frozenset[str]:

@@ -63,12 +63,12 @@ def candidates(manager: Any, selection: Selection) -> Iterator[Any]:
     states, claimed = selection.states, _claimed(workers)
     if states & {ACTIVE, CALLBACKS, COMPLETED}:
         for worker in workers:
-            for name in selection.queues:
+            for name in selection.kinds:
                 yield from _with_waiters(_ahead(getattr(worker, name), _itself), claimed)
                 yield from getattr(worker, name).unreadable
     if states & {PENDING, ACTIVE, CALLBACKS}:
         only_aside = None if states & {PENDING, ACTIVE} else True
-        for name in selection.queues:
+        for name in selection.queues(manager):
             yield from _with_waiters(waiting(manager.queue(name), aside=only_aside), claimed)
     if COMPLETED in states:
         finished = (_finished(worker, selection) for worker in workers)

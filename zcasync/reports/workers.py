@@ -18,6 +18,7 @@ from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge,
 from zcasync.liveness.watch import Silence, Watch
 from zcasync.protocol.control_client import ControlClient
 from zcasync.queues.absent import count
+from zcasync.reports.claimed import claimed_by_queue
 from zcasync.reports.job import identity
 from zcasync.reports.listing import claimed, oldest_due
 from zcasync.reports.walk import chosen
@@ -140,12 +141,16 @@ def queues(manager: Any) -> dict[str, dict[str, Any]]:
     if manager is None:
         return {name: _queue(0, 0, {}) for name in QUEUES}
     found = {}
-    for name in QUEUES:
-        queue = manager.queue(name)
+    for name, queue in manager.queues.items():
         held, lacking = queue.count_held(), count(queue)
         due = max(0, len(queue) - held - sum(one.waiting for one in lacking.values()))
         jobs = {lack: one.waiting + one.callbacks for lack, one in lacking.items()}
         found[name] = _queue(due, held, jobs, oldest_due(queue) if due else None)
+        found[name]["paused"] = queue.is_paused
+    if len(found) > len(QUEUES):  # else the claims of a worker are those of one queue
+        claimed = claimed_by_queue(manager)
+        for name, queue in found.items():
+            queue["claimed"] = claimed.get(name, 0)
     return found
 
 
@@ -160,6 +165,7 @@ def _queue(
         "set_aside": sum(lacking.values()),
         "missing": [{"name": name, "jobs": jobs} for name, jobs in most[:MOST_MISSING]],
         "oldest_due": oldest,
+        "paused": False,
     }
 
 

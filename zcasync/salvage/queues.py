@@ -15,14 +15,47 @@ from zcasync.queues.restriction import BROKEN, is_key, restriction_of
 from zcasync.salvage.records import TREES, Records
 
 
-def salvage_queue(records: Records, manager: Any, name: str) -> None:
+def salvaged_queues(records: Records, manager: Any) -> Iterator[tuple[str, Any]]:
+    """Yield all queues by name, loaded or not; begin the table of one's own anew where needed."""
+    for name in ("thread", "reactor"):
+        yield name, getattr(manager, name)
+    if manager.own_queues is not None:
+        what = "the table of queues"
+        yield from list(records.tree(manager, "own_queues", what, _is_queue))
+
+
+def _is_queue(name: Any, queue: Any) -> bool:
+    return isinstance(name, str) and is_stored(queue)
+
+
+def salvage_queue(records: Records, manager: Any, name: str, queue: PartialQueue) -> None:
     """Begin anew what of a queue cannot be loaded."""
-    records.part(manager, name, f"the {name} queue", lambda: PartialQueue(manager, name))
-    queue: PartialQueue = getattr(manager, name)
+
+    def replace(new: PartialQueue) -> None:
+        manager.replace_queue(name, new)
+
+    records.keep(queue, f"the {name} queue", lambda: PartialQueue(manager, name), replace)
+    queue = manager.queue(name)
+    if queue.keys is not None:
+        _salvage_keys(records, queue, name)
     where = f"a lane of the {name} queue"
     what = f"the table of the lanes of the {name} queue"
     for key, lane in list(records.tree(queue, "_lanes", what, _is_lane)):
         salvage_lane(records, queue, key, lane, where)
+
+
+def _salvage_keys(records: Records, queue: PartialQueue, name: str) -> None:
+    """Begin the keys of unique calls anew where their trees cannot be loaded: all are free then."""
+    what, count = f"the keys of the {name} queue", len(records.losses)
+    for _, tree in list(records.tree(queue, "keys", what, lambda number, tree: is_stored(tree))):
+        for _ in records.tree(_Holder(tree, queue._p_oid), "tree", what, _is_key):
+            pass
+    if len(records.losses) > count:
+        queue.keys = None
+
+
+def _is_key(key: Any, partial: Any) -> bool:
+    return isinstance(key, str) and is_stored(partial)
 
 
 def salvage_lane(records: Records, queue: PartialQueue, key: bytes, lane: Lane, where: str) -> None:

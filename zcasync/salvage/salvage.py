@@ -14,7 +14,7 @@ from zcasync.errors import ConfigurationError, ZCAsyncError
 from zcasync.interfaces import ROOT_KEY
 from zcasync.job.loadable import why_unloadable
 from zcasync.queues.partial_queue import PartialQueue
-from zcasync.salvage.queues import salvage_queue
+from zcasync.salvage.queues import salvage_queue, salvaged_queues
 from zcasync.salvage.records import Loss, Records
 from zcasync.salvage.workers import salvage_workers
 from zcasync.workers.claims import ClaimList
@@ -60,8 +60,8 @@ def salvage(connection: Any) -> list[Loss]:
         return []
     if not records.restore(manager, MANAGER):
         _require(manager, MANAGER)
-    for name in ("thread", "reactor"):
-        salvage_queue(records, manager, name)
+    for name, queue in salvaged_queues(records, manager):
+        salvage_queue(records, manager, name, queue)
     salvage_workers(records, manager)
     return records.losses
 

@@ -159,6 +159,7 @@ class DatabaseSession:
         settings = self._settings
         return {
             "children": settings.children,
+            "queues": settings.queues,
             "poll_seconds": settings.poll_seconds,
             "ping_interval": settings.ping_interval,
             "ping_death_interval": settings.ping_death_interval,

@@ -14,7 +14,7 @@ from twisted.python import usage
 from zcasync import clock, import_path
 from zcasync.errors import ConfigurationError, HistoryChanged
 from zcasync.instance.home import Home
-from zcasync.instance.settings import Configuration, load
+from zcasync.instance.settings import Configuration, load, queues
 from zcasync.supervisor.logs import escape_all
 from zcasync.supervisor.service import Supervisor
 from zcasync.text import printable_lines
@@ -32,6 +32,7 @@ class Options(usage.Options):  # type: ignore[misc]
         ["home", "H", None, "instance home (default: $INSTANCE_HOME, else ./instance)"],
         ["config", "c", None, "configuration file (default: HOME/etc/zcasync.conf)"],
         ["children", "n", None, "write this to the worker's thread size", int],
+        ["queues", "q", None, "write these to the worker's queues: mail:2,thread, or *"],
         ["application", "a", None, "what sets the application up: myapp.jobs:set_up"],
         ["grace-period", "g", None, "seconds that running jobs get at a stop", float],
     ]
@@ -45,9 +46,21 @@ class Options(usage.Options):  # type: ignore[misc]
             require_supported()
             self.configuration = load(
                 self.home_found, self.config_path, self["application"]
-            ).with_settings(children=self["children"], grace_period=self["grace-period"])
+            ).with_settings(
+                children=self["children"],
+                queues=_queues(self["queues"]),
+                grace_period=self["grace-period"],
+            )
         except ConfigurationError as error:
             raise usage.UsageError(printable_lines(str(error))) from error
+
+
+def _queues(text: str | None) -> str | None:
+    """Return the option ``--queues``.  Raises ConfigurationError where it names none."""
+    try:
+        return None if text is None else queues(text)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def makeService(options: Options) -> Service:

@@ -111,10 +111,12 @@ def _register(
     worker.incarnation = incarnation
     if wishes.get("children") is not None:
         worker.thread.size = wishes["children"]
+    if wishes.get("queues") is not None:
+        worker.queues = wishes["queues"]
     for name in ("poll_seconds", "ping_interval", "ping_death_interval"):
         if wishes.get(name) is not None:
             setattr(worker, name, wishes[name])
-    for queue in (data_manager.thread, data_manager.reactor):
+    for queue in data_manager.queues.values():
         queue.retry_broken()
     worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
     watch.begun.add(incarnation.engineUUID)

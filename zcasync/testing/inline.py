@@ -76,5 +76,5 @@ def drain(
 
 def _first(manager: Any) -> Any:
     """Return the partial that is due first, of all that wait; None: none does."""
-    waiting = [next(iter(queue), None) for queue in (manager.thread, manager.reactor)]
+    waiting = [next(iter(queue), None) for queue in manager.queues.values()]
     return min(filter(None, waiting), key=lambda partial: partial.due, default=None)

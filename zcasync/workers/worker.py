@@ -7,7 +7,7 @@ worker's own record changes when an engine starts, ends or is buried.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from persistent import Persistent
 from zope.interface import implementer
 
 from zcasync.errors import BadStateError
+from zcasync.instance.queue_names import served, served_text
 from zcasync.interfaces import IWorker, IWorkers
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
@@ -23,12 +24,15 @@ from zcasync.job.field_types import (
     ALL,
     Check,
     Checked,
+    is_count,
     is_seconds,
+    is_text,
     is_uuid,
     needs,
     one_of,
     optional,
     stored,
+    tuple_of,
 )
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
@@ -44,6 +48,12 @@ def _is_duration(value: Any) -> bool:
     return is_seconds(value) and 0 < value < float("inf")
 
 
+def _is_share(value: Any) -> bool:
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    return is_text(value[0]) and (value[1] is None or is_count(value[1]))
+
+
 @implementer(IWorker)
 class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """See :class:`zcasync.interfaces.IWorker`."""
@@ -54,6 +64,7 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
         "_engine": optional(is_uuid),
         "incarnation": optional(stored("zcasync.workers.incarnation.Incarnation")),
         **dict.fromkeys(("thread", "reactor"), stored("zcasync.workers.claims.SizedSequence")),
+        "_serves": optional(tuple_of(_is_share)),
         "completed": stored("zcasync.workers.completed.Completed"),
         "ping": stored("zcasync.workers.incarnation.Ping"),
         ALL: needs("_uuid", "thread", "reactor", "completed", "ping"),
@@ -64,6 +75,7 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     ping_death_interval = 20
     incarnation: Incarnation | None = None
     _engine: bytes | None = None
+    _serves: tuple[tuple[str, int | None], ...] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in DURATIONS:
@@ -108,6 +120,16 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
         if value is not None and not isinstance(value, uuid.UUID):
             raise TypeError(f"engineUUID must be a uuid.UUID or None, not {value!r}")
         self._engine = None if value is None else value.bytes
+
+    @property
+    def queues(self) -> dict[str, int | None] | None:
+        return None if self._serves is None else dict(self._serves)
+
+    @queues.setter
+    def queues(self, value: str | Mapping[str, int | None] | None) -> None:
+        text = value if isinstance(value, str) else served_text(value)
+        found = served(text)  # the same checks for whatever is given
+        self._serves = None if found is None else tuple(found.items())
 
     @property
     def last_ping(self) -> datetime | None:

@@ -8,6 +8,7 @@ set_aside.py        step: what lacks code waits for it; which of that is tried a
 cancel.py           step: end what is cancelled while it waits
 over.py             step: find the jobs that are over, and still run
 retire.py           step: finished jobs leave the claims for the completed
+serving.py          the queues that a worker claims from, in their turn
 dispatch.py         step: claim what there is room for, assign it; what can begin
 unique_keys.py      step: the keys of what has ended become free
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom

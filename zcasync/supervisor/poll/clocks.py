@@ -106,7 +106,7 @@ class Clocks:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        lanes = [*manager.thread.lanes().values(), *manager.reactor.lanes().values()]
+        lanes = [lane for one in manager.queues.values() for lane in one.lanes().values()]
         found = [(lane._p_oid, self._of(lane)) for lane in lanes]
         self._inboxes = {oid: inboxes for oid, inboxes in found if inboxes is not None}
         self._is_told = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from zcasync.datamanager import DataManager
@@ -13,6 +13,7 @@ from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
+from zcasync.supervisor.poll.serving import Serving, Share
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slot, Slots
 from zcasync.supervisor.poll.unique_keys import UniqueKeys
@@ -40,24 +41,49 @@ class Dispatcher:
         clocks: Clocks,
         aside: SettingAside,
         keys: UniqueKeys,
+        serving: Serving,
     ) -> None:
         self._incarnation = incarnation
         self._affinity = affinity
         self._clocks = clocks
         self._aside = aside
         self._keys = keys
+        self._serving = serving
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
         """Claim as much as the slots have room for."""
-        both = (
-            self._fill(slots.threads, manager.thread, log, one_by_one=True),
-            self._fill([slots.reactor], manager.reactor, log, one_by_one=False),
-        )
-        hungry = [queue for one in both for queue in one.hungry]
-        return Dispatched(sum(one.count for one in both), hungry)
+        threads = self._serving.thread(manager, slots.threads)
+        done = [
+            *self._share_out(slots.threads, threads, log),
+            *(
+                self._fill([slots.reactor], share, log, one_by_one=False)
+                for share in self._serving.reactor(manager, slots.reactor)
+            ),
+        ]
+        hungry = list({id(queue): queue for one in done for queue in one.hungry}.values())
+        return Dispatched(sum(one.count for one in done), hungry)
+
+    def _share_out(
+        self, slots: list[Slot], shares: list[Share], log: list[str]
+    ) -> Iterator[Dispatched]:
+        """Claim from the queues whose jobs children perform.
+
+        Of several each gets its part of the room first, and then what the others have left of it.
+        """
+        for number, share in enumerate(shares[:-1]):
+            room = sum(slot.room for slot in slots if slot.room > 0)
+            part = -(-room // (len(shares) - number))
+            most = part if share.most is None else min(part, share.most)
+            one = self._fill(slots, Share(share.queue, most), log, one_by_one=True)
+            if share.most is not None:
+                shares[number] = Share(share.queue, share.most - one.count)
+            yield one
+        for share in reversed(shares):
+            if share.most is None or share.most > 0:
+                yield self._fill(slots, share, log, one_by_one=True)
 
     def _fill(
-        self, slots: list[Slot], queue: PartialQueue, log: list[str], *, one_by_one: bool
+        self, slots: list[Slot], share: Share, log: list[str], *, one_by_one: bool
     ) -> Dispatched:
         """Claim from one queue.
 
@@ -65,7 +91,9 @@ class Dispatcher:
         one that has nothing to do, or waits until there is one: when a slot ends its last job there
         is a pass anyway.
         """
+        queue = share.queue
         wanted = sum(slot.room for slot in slots if slot.room > 0)
+        wanted = wanted if share.most is None else min(wanted, share.most)
         if not wanted:
             return Dispatched(0, [])
         ahead = [slot.count_ahead() for slot in slots]
@@ -84,7 +112,8 @@ class Dispatcher:
         for partial, problem in claimed.broken:
             log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
         self._assign(claimed.partials, slots, ahead)
-        wants_more = any(slot.room > 0 for slot in slots) and not claimed.is_barred
+        is_open = share.most is None or len(claimed.partials) < share.most
+        wants_more = is_open and any(slot.room > 0 for slot in slots) and not claimed.is_barred
         return Dispatched(len(claimed.partials), [queue] if wants_more else [])
 
     def _assign(self, partials: list[PartialRecord], slots: list[Slot], ahead: list[int]) -> None:

@@ -50,7 +50,7 @@ class Housekeeping:
             # A worker without an engine cannot do it by itself; any engine may.
             if one is worker or one.engineUUID is None:
                 one.completed.prune(self._keep)
-        for queue in (manager.thread, manager.reactor):
+        for queue in manager.queues.values():
             queue.drop_idle_lanes(self._idle(queue, now))
             self._swept[queue.__name__] = sweep(queue, self._swept.get(queue.__name__, START))
 

@@ -32,6 +32,7 @@ from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.recover import Recovery, quarantine_unreadable, rehome
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
+from zcasync.supervisor.poll.serving import Serving
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slots
 from zcasync.supervisor.poll.unique_keys import UniqueKeys
@@ -73,7 +74,12 @@ class Passes:
         self._aside = SettingAside(incarnation, seconds, records.set_aside_days)
         self._keys = UniqueKeys()
         self._dispatcher = Dispatcher(
-            incarnation, self._affinity, self._clocks, self._aside, self._keys
+            incarnation,
+            self._affinity,
+            self._clocks,
+            self._aside,
+            self._keys,
+            Serving(records.worker),
         )
         self._housekeeping = housekeeping or Housekeeping(seconds)
         self._pings = Pings(records.worker, seconds)

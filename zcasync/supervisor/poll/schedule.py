@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zcasync import clock
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.watched import tree_oids
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import Schedule
 from zcasync.supervisor.poll.records import EngineRecords
@@ -36,7 +37,13 @@ class Scheduler:
         manager, worker = self._records.manager, self._records.worker
         sizes = {worker._p_oid, worker.thread.size_oid, worker.reactor.size_oid}
         for_reactor = frozenset(manager.reactor.watched())
-        watched = for_reactor | manager.thread.watched() | sizes
+        queues = manager.queues
+        of_threads = [queue.watched() for name, queue in queues.items() if name != "reactor"]
+        pauses = {queue._p_oid for queue in queues.values()} | {
+            manager._p_oid,
+            *tree_oids(manager.own_queues),
+        }
+        watched = for_reactor.union(*of_threads, pauses) | sizes
         # Every pass reads all of these objects: they must not push each other out of the cache.
         set_cache_size(self._records.connection, self._cache_size + 2 * len(watched))
         delay = min(self._delay(hungry), self._retiring.delay, self._aside.delay)

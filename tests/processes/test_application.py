@@ -236,6 +236,19 @@ def test_what_it_raises_is_shown_with_its_traceback_and_tried_again(
     assert partial.result == reactor.result == [f"{NAME}.around"]
 
 
+def test_one_that_only_the_supervisor_was_given_is_told_of_at_the_start(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance()
+    instance.launch([*instance.command, "--application", f"{NAME}.set_up"]).wait_until_ready()
+    client = instance.client
+    partial = client.put(app.around)
+    client.wait_for(partial)
+    assert partial.result == [f"{NAME}.around"]
+    (log,) = (instance.home / "log").glob("zcasync.log")
+    assert log.read_text().count("is given by --application alone") == 1
+
+
 def test_content_without_an_application_is_told_of_by_check_until_the_next_start(
     make_instance: Callable[..., Instance], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -223,3 +223,29 @@ def test_an_object_that_a_call_returns_comes_back_in_its_place(app: Any, session
     app._setObject("two", folder("two"))
     session.commit()
     assert not hasattr(partial.result, "aq_parent")
+
+
+def test_a_view_is_refused_in_words_with_what_to_put_instead(app: Any, session: Session) -> None:
+    from Products.Five.browser import BrowserView
+
+    from zcasync.zope import put
+
+    view = BrowserView(app.one, None)
+    for call in ("__call__", len):
+        with pytest.raises(TypeError, match=r"BrowserView is stored in no database.*self\.context"):
+            put(view, call)
+
+    assert put(view.context, "objectIds").queue is not None
+    assert put(session.connection, len, "four").queue is not None
+
+
+def test_an_object_that_nothing_has_stored_is_refused_in_words(registry: Any) -> None:
+    from OFS.Application import Application
+    from Testing.makerequest import makerequest
+
+    from zcasync.zope import put
+
+    app = makerequest(Application())
+    app._setObject("one", folder("one"))
+    with pytest.raises(LookupError, match="is the object stored"):
+        put(app.one, "objectIds")

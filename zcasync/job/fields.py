@@ -98,6 +98,11 @@ class PartialFields(CallFields, DueFields, ControlFields):
     # how the call is made
 
     @property
+    def packed_references(self) -> tuple[Any, ...]:
+        """The stored objects that packed arguments refer to; loads nothing."""
+        return () if self._packed is None else self._packed.references
+
+    @property
     def is_detached(self) -> bool:
         """True for a call that is made without a connection to the database."""
         return self._detached

@@ -40,6 +40,10 @@ def folder(name: str) -> Any:
     return Folder(name)
 
 
+def sign(*args: Any) -> None:
+    """A job."""
+
+
 def paths(partial: Partial) -> list[str]:
     return sorted(partial.context["paths"].values())
 
@@ -117,6 +121,18 @@ def test_so_have_two_of_which_one_is_called(session: Session, app: Any) -> None:
     session.commit()
 
     assert paths(partial) == ["/one", "/two"]
+
+
+def test_a_call_may_be_given_itself_and_a_callback_its_parent(session: Session, app: Any) -> None:
+    partial = Partial.bind(sign, app.one)
+    callback = partial.addCallback(Partial.bind(sign, app.two, partial))
+    session.queue.put(partial)
+    session.commit()
+
+    assert paths(partial) == ["/one", "/two"]
+    assert path(called(app, partial).args[1]) == "/one"
+    assert path(called(app, callback).args[1]) == "/two"
+    assert called(app, callback).args[2] is partial
 
 
 def test_a_result_of_another_request_is_wrapped_anew(session: Session, app: Any) -> None:

@@ -40,45 +40,57 @@ def unwrap(partial: Any) -> dict[str, str]:
 
     An object that is new, and not yet stored, is added to the database of what it is in.
     """
-    found: dict[str, str] = {}
-    if partial.given_owner is not None:
-        _unwrapped(partial.given_owner, found)
-    if not partial.is_packed:
-        args, kwargs = partial.argument_forms
-        _unwrap_items(partial.args, enumerate(args), found)
-        _unwrap_items(partial.kwargs, (kwargs or {}).items(), found)
-    for callback in partial.callbacks:
-        found |= unwrap(callback)
-    return found
+    unwrapper = _Unwrapper()
+    unwrapper.unwrap(partial)
+    return unwrapper.found
 
 
-def _unwrap_items(view: Any, items: Iterable[Any], found: dict[str, str]) -> None:
-    """Write arguments without their wrappers, those that have some, through a view of them."""
-    for key, value in list(items):
-        bare = _unwrapped(value, found)
-        if bare is not value:
-            view[key] = bare
+class _Unwrapper:
+    """Takes wrappers off; ``found``: the paths of what had some, by ids."""
 
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+        self._seen: set[int] = set()  # partials: one may be its own argument, or its callback's
 
-def _unwrapped(value: Any, found: dict[str, str], depth: int = DEPTH) -> Any:
-    """Return a value, or a container of values, without wrappers; itself where there are none."""
-    kind = type(value)
-    if kind is MethodType:
-        _unwrapped(value.__self__, found)  # it is stored without its wrapper in any case
-    elif isinstance(value, Partial):  # of addCallbacks, which has a callback choose one of two
-        found |= unwrap(value)
-    elif depth and kind in CONTAINERS:
-        return _same_or(value, kind(_unwrapped(one, found, depth - 1) for one in value))
-    elif depth and kind is dict:
-        return _same_or(
-            value, {key: _unwrapped(one, found, depth - 1) for key, one in value.items()}
-        )
-    elif is_wrapped(value):
-        name = _id(value)
-        if name is not None:
-            found[name] = path_of(value)
-            return aq_base(value)
-    return value
+    def unwrap(self, partial: Any) -> None:
+        """Take the wrappers off the arguments of a call and its callbacks, once."""
+        if id(partial) in self._seen:
+            return
+        self._seen.add(id(partial))
+        if partial.given_owner is not None:
+            self.value(partial.given_owner)
+        if not partial.is_packed:
+            args, kwargs = partial.argument_forms
+            self._unwrap_items(partial.args, enumerate(args))
+            self._unwrap_items(partial.kwargs, (kwargs or {}).items())
+        for callback in partial.callbacks:
+            self.unwrap(callback)
+
+    def _unwrap_items(self, view: Any, items: Iterable[Any]) -> None:
+        """Write arguments without their wrappers, those that have some, through a view of them."""
+        for key, value in list(items):
+            bare = self.value(value)
+            if bare is not value:
+                view[key] = bare
+
+    def value(self, value: Any, depth: int = DEPTH) -> Any:
+        """Return a value, or a container of values, without wrappers; itself without any."""
+        kind = type(value)
+        if kind is MethodType:
+            self.value(value.__self__)  # it is stored without its wrapper in any case
+        elif isinstance(value, Partial):  # an inner call, or one of two that a callback chooses
+            if value.queue is None:  # else it was put, and remembers its own
+                self.unwrap(value)
+        elif depth and kind in CONTAINERS:
+            return _same_or(value, kind(self.value(one, depth - 1) for one in value))
+        elif depth and kind is dict:
+            return _same_or(value, {key: self.value(one, depth - 1) for key, one in value.items()})
+        elif is_wrapped(value):
+            name = _id(value)
+            if name is not None:
+                self.found[name] = path_of(value)
+                return aq_base(value)
+        return value
 
 
 def _same_or(value: Any, other: Any) -> Any:
@@ -149,11 +161,11 @@ class Ways:
 
     def keep_result(self, partial: Any, value: Any) -> Any:
         """Return the value of a call without its wrapper, whose path its partial remembers."""
-        paths: dict[str, str] = {}
-        bare = _unwrapped(value, paths)
-        if paths:
+        unwrapper = _Unwrapper()
+        bare = unwrapper.value(value)
+        if unwrapper.found:
             before = partial.context.get(PATHS) or {}
-            partial.remember_context({**partial.context, PATHS: {**before, **paths}})
+            partial.remember_context({**partial.context, PATHS: {**before, **unwrapper.found}})
         return bare
 
     def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:

@@ -135,6 +135,29 @@ def test_a_call_may_be_given_itself_and_a_callback_its_parent(session: Session, 
     assert called(app, callback).args[2] is partial
 
 
+def test_a_call_within_a_call_is_read_in_place_and_put_again_with_its_way(
+    session: Session, app: Any
+) -> None:
+    inner = Partial(app.two.manage_addProperty, app.one, [app.one], "string")
+    outer = session.queue.put(Partial.bind(sign, inner))
+    session.commit()
+    given = called(app, outer).args[1]
+    assert given is inner
+    for _ in range(2):
+        assert path(inner.callable.__self__) == "/two"
+        assert path(inner.args[0]) == "/one"
+        assert path(inner.args[1][0]) == "/one"
+        outer = session.queue.put(Partial.bind(sign, inner))
+        session.commit()
+        session.connection.cacheMinimize()
+    session.queue.put(inner, run_as="bob")
+    session.commit()
+    assert path(called(app, inner).call.__self__) == "/two"
+    app.manage_delObjects(["two"])
+    session.commit()
+    assert not hasattr(inner.callable.__self__, "aq_parent")
+
+
 def test_a_result_of_another_request_is_wrapped_anew(session: Session, app: Any) -> None:
     from zcasync.zope.paths import Ways
 

@@ -51,10 +51,13 @@ def is_context(value: Any) -> bool:
 
 
 def in_place(partial: Any, value: Any) -> Any:
-    """Return a result as the application of this process has it, an object in its place.
+    """Return a result, or a part of a call, as the application of this process has it.
 
-    Asked are the utilities of the process.  Raises what they raise.
+    An object comes in its place.  Asked are the utilities of the process, where the put or the job
+    has remembered something.  Raises what they raise.
     """
+    if partial._context is None:
+        return value
     for _, capture in getGlobalSiteManager().getUtilitiesFor(IContextCapture):
         of_result = getattr(capture, "of_result", None)
         if of_result is not None:

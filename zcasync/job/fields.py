@@ -164,7 +164,7 @@ class PartialFields(CallFields, DueFields, ControlFields):
             return stored.load(self._p_jar)
         if self._v_result is None:
             self._v_result = _anew(stored, self._p_jar)
-        return self._v_result if self._context is None else in_place(self, self._v_result)
+        return in_place(self, self._v_result)
 
     def result_anew(self) -> Any:
         """Return the result, one that nobody else has."""

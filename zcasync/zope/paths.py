@@ -7,7 +7,7 @@ for the call.  Whatever is found at the path has to be the very object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -42,7 +42,8 @@ def unwrap(partial: Any) -> dict[str, str]:
     """
     unwrapper = _Unwrapper()
     unwrapper.unwrap(partial)
-    return unwrapper.found
+    own = partial.context.get(PATHS) or {}  # of an inner call, which is put itself now
+    return {**own, **unwrapper.found}
 
 
 class _Unwrapper:
@@ -66,6 +67,15 @@ class _Unwrapper:
         for callback in partial.callbacks:
             self.unwrap(callback)
 
+    def _unwrap_inner(self, inner: Any) -> None:
+        """Take the wrappers off a call within a call: an argument, or one of two of a callback."""
+        before, self.found = self.found, {}
+        self.unwrap(inner)
+        if self.found and inner.parent is None:  # who calls it reads it, and has no other paths
+            known = inner.context.get(PATHS) or {}
+            inner.remember_context({**inner.context, PATHS: {**known, **self.found}})
+        self.found = before | self.found
+
     def _unwrap_items(self, view: Any, items: Iterable[Any]) -> None:
         """Write arguments without their wrappers, those that have some, through a view of them."""
         for key, value in list(items):
@@ -78,9 +88,9 @@ class _Unwrapper:
         kind = type(value)
         if kind is MethodType:
             self.value(value.__self__)  # it is stored without its wrapper in any case
-        elif isinstance(value, Partial):  # an inner call, or one of two that a callback chooses
+        elif isinstance(value, Partial):
             if value.queue is None:  # else it was put, and remembers its own
-                self.unwrap(value)
+                self._unwrap_inner(value)
         elif depth and kind in CONTAINERS:
             return _same_or(value, kind(self.value(one, depth - 1) for one in value))
         elif depth and kind is dict:
@@ -206,19 +216,33 @@ class Ways:
         return found
 
 
-# where results are read
+# where results are read, and calls within calls
 
 
 def in_place(partial: Any, value: Any) -> Any:
-    """Return an object that a job has returned in its wrappers, as it is at its path now.
+    """Return what a job has returned, or is called with, in its wrappers, as it is at its path now.
 
     Without them where it is not there any more, and where there is no application.
     """
+    paths = partial.context.get(PATHS)
+    app = _application(partial._p_jar) if paths and not is_wrapped(value) else None
+    return value if app is None else _in_place(value, paths, app)
+
+
+def _in_place(value: Any, paths: Mapping[str, str], app: Any, depth: int = DEPTH) -> Any:
+    kind = type(value)
+    if kind is MethodType:
+        owner = _in_place(value.__self__, paths, app)
+        return value if owner is value.__self__ else MethodType(value.__func__, owner)
+    if depth and kind in CONTAINERS:
+        return _same_or(value, kind(_in_place(one, paths, app, depth - 1) for one in value))
+    if depth and kind is dict:
+        found = {key: _in_place(one, paths, app, depth - 1) for key, one in value.items()}
+        return _same_or(value, found)
     if not isinstance(value, Persistent) or value._p_jar is None or is_wrapped(value):
         return value
-    path = (partial.context.get(PATHS) or {}).get(id_of(value))
-    app = None if path is None else _application(partial._p_jar)
-    if path is None or app is None:
+    path = paths.get(id_of(value))
+    if path is None:
         return value
     try:
         found = object_at(app, path)
@@ -229,6 +253,8 @@ def in_place(partial: Any, value: Any) -> Any:
 
 def _application(connection: Any) -> Any:
     """Return the application of a connection or a companion, within the request if there is one."""
+    if connection is None:
+        return None
     for one in list(connection.connections.values()):
         app = one.root().get("Application")
         if app is not None:

@@ -118,7 +118,8 @@ class Story(BrowserView):
     def of_an_environment(self, manager: Any) -> Any:
         """A partial in a partial, which needs an environment that is not there yet."""
         self.context.has_flour = False
-        return manager.thread.put(Partial.bind(where_there_is_flour, Partial(multiply, 6, 7)))
+        inner = Partial(self.context.one.ship, "baked")
+        return manager.thread.put(Partial.bind(where_there_is_flour, inner))
 
     def flour(self, manager: Any) -> Any:
         """The environment."""

@@ -64,8 +64,9 @@ def test_a_partial_in_a_partial_waits_for_its_environment(tell: Tell, client: Cl
     client.wait_until(lambda: job.waits_for is not None, "the check to have failed")
     assert job.state == ACTIVE
     tell("flour")
+    found = client.wait_for(job)
 
-    assert client.wait_for(job) == 42
+    assert (found["user"], found["site"], found["title"]) == ("bob", "/shop", "Books")
 
 
 def test_a_job_tells_of_itself_while_it_runs(tell: Tell, client: Client, worker: Instance) -> None:

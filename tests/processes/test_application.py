@@ -14,6 +14,7 @@ from tests.support.instance import SHORT, Instance
 from zcasync.cli.main import execute
 from zcasync.errors import NotRunning
 from zcasync.partial import Partial
+from zcasync.reports.lingering import NOTE
 from zcasync.testing.waiting import wait_until
 
 NAME = "tests.jobs.application"
@@ -134,6 +135,24 @@ def test_a_context_that_cannot_be_left_changes_no_result(instance: Instance) -> 
     assert bad.result.check(KeyError)
     assert "OSError: no way out" in bad.result.getTraceback()
     assert "could not be left" in instance.log
+
+
+def test_a_child_that_hangs_behind_a_job_that_has_ended_is_told_of(
+    instance: Instance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def notes() -> list[str]:
+        capsys.readouterr()
+        assert execute(["status", "--home", str(instance.home), "--json"]) == 0
+        (worker,) = json.loads(capsys.readouterr().out)["workers"]
+        return [one["note"] for one in worker["children"] if one["state"] == "busy"]
+
+    hangs = instance.home / "hangs behind the call"
+    hangs.touch()
+    client = instance.client
+    client.wait_for(client.put(app.around))
+    wait_until(lambda: notes() == [NOTE], "the child to be told of", seen=instance.evidence)
+    hangs.unlink()
+    wait_until(lambda: notes() == [], "the child to be idle", seen=instance.evidence)
 
 
 def test_a_job_finds_the_data_manager_of_its_partial(instance: Instance) -> None:

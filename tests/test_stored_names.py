@@ -91,6 +91,7 @@ EXCEPTIONS = {
     "zcasync.errors.NotAllowed",
     "zcasync.errors.NotRunning",
     "zcasync.errors.RemoteTraceback",
+    "zcasync.errors.StartedBeforeError",
     "zcasync.errors.StorageAway",
     "zcasync.errors.UnstorableError",
     "zcasync.errors.ZCAsyncError",

@@ -176,6 +176,13 @@ class ConfigurationError(ZCAsyncError):
         super().__init__("; ".join(self.problems))
 
 
+class StartedBeforeError(ZCAsyncError):
+    """An application whose set-up has failed cannot be set up in this process again.
+
+    Children end when their application cannot be set up, so it comes from a supervisor only.
+    """
+
+
 class StorageAway(ZCAsyncError):
     """The database, or the supervisor, did not answer in time."""
 

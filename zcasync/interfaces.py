@@ -775,7 +775,8 @@ class IContextCapture(Interface):
     ``of_call(partial)`` besides, which returns what is to be remembered of one call, in the same
     form: called for each item of a put before its arguments are kept, which it may replace; with
     ``remember=False`` too, for it says nothing of the caller.  And ``of_result(partial, value)``,
-    which returns a result, one that is no plain value, as whoever reads it here is to have it.
+    which returns a result, one that is no plain value, or the callable or an argument of the
+    partial, as whoever reads it here is to have it.
     """
 
     def __call__():

@@ -10,8 +10,10 @@ from persistent import Persistent
 from twisted.logger import globalLogPublisher
 
 from tests.jobs import samples
-from tests.jobs.samples import Demo
+from tests.jobs.samples import Demo, Plain
+from tests.support.sessions import Session
 from zcasync import Partial
+from zcasync.application.content import MOST_IN_CONTAINER
 from zcasync.application.setup import SetUp
 
 
@@ -43,8 +45,11 @@ def told() -> Iterator[list[Any]]:
         Partial(Document().reindex),
         Partial(samples.give_back, 1, Document()),
         Partial(samples.give_back, value=Document()),
+        Partial(samples.give_back, [1, Document()]),
+        Partial(samples.give_back, value=(Document(),)),
+        Partial(samples.give_back, {"first": Document()}),
     ],
-    ids=["its method", "an argument", "a keyword argument"],
+    ids=["its method", "an argument", "a keyword argument", "in a list", "in a tuple", "in a dict"],
 )
 def test_the_first_call_with_one_is_told_of(told: list[Any], partial: Partial) -> None:
     noted: list[str] = []
@@ -60,9 +65,28 @@ def test_the_first_call_with_one_is_told_of(told: list[Any], partial: Partial) -
     assert event["name"] == "zcasync.zope:Application etc/zope.conf"
 
 
+def test_one_that_is_packed_with_values_of_the_applications_own_is_told_of(
+    told: list[Any], session: Session
+) -> None:
+    partial = session.queue.put(Partial(samples.give_back, [Plain(), session.keep(Document())]))
+    session.commit()
+    assert partial.is_packed
+    SetUp(None).around(partial)
+
+    assert [event["kind"] for event in told] == [f"{Document.__module__}.Document"]
+
+
+def test_of_long_lists_the_beginning_is_looked_at(told: list[Any]) -> None:
+    numbers = list(range(MOST_IN_CONTAINER))
+    SetUp(None).around(Partial(samples.give_back, [*numbers, Document()]))
+    assert told == []
+    SetUp(None).around(Partial(samples.give_back, [*numbers[1:], Document()]))
+    assert len(told) == 1
+
+
 def test_of_other_objects_nothing_is_said(told: list[Any]) -> None:
     set_up = SetUp(None)
-    for one in (Partial(Demo().increase), Partial(samples.nothing), Partial(len, Demo())):
+    for one in (Partial(Demo().increase), Partial(samples.nothing), Partial(len, [Demo(), {}])):
         set_up.around(one)
 
     assert told == []

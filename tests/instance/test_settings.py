@@ -392,3 +392,17 @@ def test_an_application_that_cannot_say_its_databases_is_a_problem_in_words(
 
     with pytest.raises(ConfigurationError, match=told):
         loaded(tmp_path, text)
+
+
+def test_an_application_that_is_given_to_the_supervisor_alone_is_noted(tmp_path: Path) -> None:
+    home, name = Home(tmp_path), "myapp.jobs:set_up 'etc/my app.ini'"
+    note = load(home, application=name).note
+    assert note is not None
+    assert "given by --application alone" in note
+    assert f"write `application {name}` into <zcasync> of etc/zcasync.conf" in note
+
+    loaded(tmp_path, f"<zcasync>\napplication  {name}\n</zcasync>")
+    configuration = load(home, application=name)
+    assert configuration.settings.application == name
+    assert configuration.note is None
+    assert load(home).note is None

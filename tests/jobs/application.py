@@ -17,6 +17,7 @@ from zope.component.hooks import getSite, setSite
 from zope.interface import Interface
 
 from zcasync.interfaces import IDataManager
+from zcasync.testing.waiting import wait_until
 
 SCHEMA = """
 <schema>
@@ -71,6 +72,8 @@ class Application:
         finally:
             setSite(None)
             AROUND.pop()
+            hangs = self.process.home / "hangs behind the call"
+            wait_until(lambda: not hangs.exists(), "the file to be gone", 60)
             if (self.process.home / "cannot be left").exists():
                 raise OSError("no way out")
 

@@ -14,6 +14,7 @@ from tests.support.instance import SHORT, Instance
 from zcasync.cli.main import execute
 from zcasync.errors import NotRunning
 from zcasync.partial import Partial
+from zcasync.reports.lingering import NOTE
 from zcasync.testing.waiting import wait_until
 
 NAME = "tests.jobs.application"
@@ -136,6 +137,24 @@ def test_a_context_that_cannot_be_left_changes_no_result(instance: Instance) -> 
     assert "could not be left" in instance.log
 
 
+def test_a_child_that_hangs_behind_a_job_that_has_ended_is_told_of(
+    instance: Instance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def notes() -> list[str]:
+        capsys.readouterr()
+        assert execute(["status", "--home", str(instance.home), "--json"]) == 0
+        (worker,) = json.loads(capsys.readouterr().out)["workers"]
+        return [one["note"] for one in worker["children"] if one["state"] == "busy"]
+
+    hangs = instance.home / "hangs behind the call"
+    hangs.touch()
+    client = instance.client
+    client.wait_for(client.put(app.around))
+    wait_until(lambda: notes() == [NOTE], "the child to be told of", seen=instance.evidence)
+    hangs.unlink()
+    wait_until(lambda: notes() == [], "the child to be idle", seen=instance.evidence)
+
+
 def test_a_job_finds_the_data_manager_of_its_partial(instance: Instance) -> None:
     client = instance.client
     partial = client.manager.thread.put(Partial.bind(app.put_another))
@@ -234,6 +253,19 @@ def test_what_it_raises_is_shown_with_its_traceback_and_tried_again(
     problem.unlink()
     instance.client.wait_for(partial, reactor, timeout=60)
     assert partial.result == reactor.result == [f"{NAME}.around"]
+
+
+def test_one_that_only_the_supervisor_was_given_is_told_of_at_the_start(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance()
+    instance.launch([*instance.command, "--application", f"{NAME}.set_up"]).wait_until_ready()
+    client = instance.client
+    partial = client.put(app.around)
+    client.wait_for(partial)
+    assert partial.result == [f"{NAME}.around"]
+    (log,) = (instance.home / "log").glob("zcasync.log")
+    assert log.read_text().count("is given by --application alone") == 1
 
 
 def test_content_without_an_application_is_told_of_by_check_until_the_next_start(

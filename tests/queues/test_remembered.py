@@ -101,6 +101,21 @@ def test_what_cannot_be_kept_is_refused_at_the_put(session: Session, value: Any,
     assert len(session.manager.thread) == 0
 
 
+def test_a_call_with_too_many_objects_is_refused_with_what_to_do(session: Session) -> None:
+    class Capture:
+        def __call__(self) -> None:
+            """Say nothing of the caller."""
+
+        def of_call(self, partial: Partial) -> dict[str, Any]:
+            return {"paths": {hex(number): f"/shop/{number}" for number in range(4000)}}
+
+    with capturing(it=Capture()), pytest.raises(UnstorableError, match="of at most 65,536") as no:
+        session.manager.thread.put(answer)
+
+    assert "put several calls with fewer objects each" in str(no.value)
+    assert len(session.manager.thread) == 0
+
+
 def test_what_is_remembered_is_what_it_was_at_the_put(session: Session) -> None:
     told = {"roles": ["Member"]}
     with capturing(it=lambda: told):

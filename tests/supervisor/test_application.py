@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from zcasync.errors import StartedBeforeError
 from zcasync.instance.settings import Settings
 from zcasync.supervisor.application import CLOSE_SECONDS, LONG_SECONDS, SupervisorApplication
 
@@ -52,9 +53,17 @@ def test_one_that_fails_is_tried_again() -> None:
     thread.asked[0].errback(ValueError("no catalog"))
     assert made.waiting_for is None
     assert "ValueError: no catalog" in str(made.backoff.problem)
+    assert "restart" not in str(made.backoff.problem)
     clock.advance(made.backoff.wait)
 
     assert len(thread.asked) == 2
+
+
+def test_one_that_cannot_be_made_in_this_process_again_says_what_helps() -> None:
+    made, _, thread, _ = begun()
+    thread.asked[0].errback(StartedBeforeError("Zope's start has failed before"))
+
+    assert "Zope's start has failed before; restart the supervisor" in str(made.backoff.problem)
 
 
 def test_a_stop_waits_a_while_for_a_set_up_that_goes_on_and_makes_nobody_ready() -> None:

@@ -40,6 +40,10 @@ def folder(name: str) -> Any:
     return Folder(name)
 
 
+def sign(*args: Any) -> None:
+    """A job."""
+
+
 def paths(partial: Partial) -> list[str]:
     return sorted(partial.context["paths"].values())
 
@@ -117,6 +121,41 @@ def test_so_have_two_of_which_one_is_called(session: Session, app: Any) -> None:
     session.commit()
 
     assert paths(partial) == ["/one", "/two"]
+
+
+def test_a_call_may_be_given_itself_and_a_callback_its_parent(session: Session, app: Any) -> None:
+    partial = Partial.bind(sign, app.one)
+    callback = partial.addCallback(Partial.bind(sign, app.two, partial))
+    session.queue.put(partial)
+    session.commit()
+
+    assert paths(partial) == ["/one", "/two"]
+    assert path(called(app, partial).args[1]) == "/one"
+    assert path(called(app, callback).args[1]) == "/two"
+    assert called(app, callback).args[2] is partial
+
+
+def test_a_call_within_a_call_is_read_in_place_and_put_again_with_its_way(
+    session: Session, app: Any
+) -> None:
+    inner = Partial(app.two.manage_addProperty, app.one, [app.one], "string")
+    outer = session.queue.put(Partial.bind(sign, inner))
+    session.commit()
+    given = called(app, outer).args[1]
+    assert given is inner
+    for _ in range(2):
+        assert path(inner.callable.__self__) == "/two"
+        assert path(inner.args[0]) == "/one"
+        assert path(inner.args[1][0]) == "/one"
+        outer = session.queue.put(Partial.bind(sign, inner))
+        session.commit()
+        session.connection.cacheMinimize()
+    session.queue.put(inner, run_as="bob")
+    session.commit()
+    assert path(called(app, inner).call.__self__) == "/two"
+    app.manage_delObjects(["two"])
+    session.commit()
+    assert not hasattr(inner.callable.__self__, "aq_parent")
 
 
 def test_a_result_of_another_request_is_wrapped_anew(session: Session, app: Any) -> None:
@@ -223,3 +262,29 @@ def test_an_object_that_a_call_returns_comes_back_in_its_place(app: Any, session
     app._setObject("two", folder("two"))
     session.commit()
     assert not hasattr(partial.result, "aq_parent")
+
+
+def test_a_view_is_refused_in_words_with_what_to_put_instead(app: Any, session: Session) -> None:
+    from Products.Five.browser import BrowserView
+
+    from zcasync.zope import put
+
+    view = BrowserView(app.one, None)
+    for call in ("__call__", len):
+        with pytest.raises(TypeError, match=r"BrowserView is stored in no database.*self\.context"):
+            put(view, call)
+
+    assert put(view.context, "objectIds").queue is not None
+    assert put(session.connection, len, "four").queue is not None
+
+
+def test_an_object_that_nothing_has_stored_is_refused_in_words(registry: Any) -> None:
+    from OFS.Application import Application
+    from Testing.makerequest import makerequest
+
+    from zcasync.zope import put
+
+    app = makerequest(Application())
+    app._setObject("one", folder("one"))
+    with pytest.raises(LookupError, match="is the object stored"):
+        put(app.one, "objectIds")

@@ -12,6 +12,11 @@ from zcasync.errors import FOREIGN_CODE, ConfigurationError
 from zcasync.text import message_of
 
 C = TypeVar("C")
+#: Of an application that is no setting.
+GIVEN_ONLY = (
+    "the application {name} is given by --application alone, and other commands know neither it "
+    "nor databases that it brings: write `application {name}` into <zcasync> of etc/zcasync.conf"
+)
 
 
 def application(text: str) -> str:
@@ -58,7 +63,10 @@ def _with(configuration: Any, text: str) -> Any:
         settings = dataclasses.replace(configuration.settings, application=application(text))
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    return dataclasses.replace(configuration, settings=settings)
+    note = (
+        None if settings == configuration.settings else GIVEN_ONLY.format(name=settings.application)
+    )
+    return dataclasses.replace(configuration, settings=settings, note=note)
 
 
 def _brought(configuration: Any, brought: tuple[Any, ...]) -> Any:

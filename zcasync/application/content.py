@@ -5,7 +5,8 @@ Their methods run there all the same, but nobody hears their events and no catal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from twisted.logger import Logger
@@ -19,6 +20,9 @@ CONTENT = {
     "plone.": "Plone",
     "pyramid.": "Pyramid",
 }
+#: Arguments in which there may be some, and how many of theirs are looked at.
+CONTAINERS = (list, tuple, set, frozenset, dict)
+MOST_IN_CONTAINER = 100
 TEXT = (
     "{job} is called with a {kind}, an object of {whose}, but this worker has no application "
     "set up; events and indexing do nothing here: see the setting application, {name} for instance"
@@ -47,13 +51,17 @@ class ContentWatch:
         self._has_told = False
 
     def look(self, partial: Any) -> None:
-        """Look at the object of a method, and at arguments that are stored objects."""
+        """Look at the object of a method, at arguments, and at what is in lists and their like.
+
+        Nothing is loaded for that: what is large, and has a record of its own, is not looked into.
+        """
         if self._has_told:
             return
         call = partial.stored_callable
         args, kwargs = ((), None) if partial.is_packed else partial.argument_forms
         owner = (call[0],) if type(call) is tuple else ()
-        for value in (*owner, *args, *(kwargs or {}).values()):
+        packed = partial.packed_references
+        for value in _with_contents((*owner, *args, *(kwargs or {}).values(), packed)):
             kind = type(value)
             if kind not in self._seen:
                 self._seen.add(kind)
@@ -72,6 +80,15 @@ class ContentWatch:
         }
         log.warn(TEXT, **told)
         self._note(TEXT.format(**told))
+
+
+def _with_contents(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield values, and the first ones in those that are lists, tuples, sets or mappings."""
+    for value in values:
+        yield value
+        kind = type(value)
+        if kind in CONTAINERS:
+            yield from islice(value.values() if kind is dict else value, MOST_IN_CONTAINER)
 
 
 def _whose(kind: type) -> str | None:

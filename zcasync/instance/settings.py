@@ -103,10 +103,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Settings, and how to open the databases; ``databases`` empty: the embedded default."""
+    """Settings, and how to open the databases; ``databases`` empty: the embedded default.
+
+    ``note``: what a supervisor says of them in its log when it starts.
+    """
 
     settings: Settings
     databases: tuple[Any, ...] = ()
+    note: str | None = None
 
     @property
     def is_embedded(self) -> bool:

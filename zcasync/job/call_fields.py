@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from zcasync.interfaces import ACTIVE
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.callables import dotted, load_form, require_allowed, store_form
+from zcasync.job.context import in_place
 from zcasync.job.field_types import ALL, Check, is_text, one_of, optional
 from zcasync.job.kept import (
     Args,
@@ -98,7 +99,7 @@ class CallFields(AttemptFields):
     def callable(self) -> Callable[..., Any]:
         """The callable itself.  Raises MissingCallable where it cannot be found, NotAllowed."""
         require_allowed(self._p_jar, self._call)
-        return load_form(self._call)
+        return in_place(self, load_form(self._call))  # type: ignore[no-any-return]
 
     @callable.setter
     def callable(self, call: Callable[..., Any]) -> None:
@@ -125,10 +126,7 @@ class CallFields(AttemptFields):
 
     @property
     def stored_arguments(self) -> Args:
-        """The positional arguments, as they are stored; none where they are packed.
-
-        Those that are packed are the application's: nothing of zcasync's own is among them.
-        """
+        """The positional arguments, as they are stored; of packed ones, the application's, none."""
         return self.__dict__.get("_args", ()) if self._packed is None else ()
 
     @property

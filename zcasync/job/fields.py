@@ -98,6 +98,11 @@ class PartialFields(CallFields, DueFields, ControlFields):
     # how the call is made
 
     @property
+    def packed_references(self) -> tuple[Any, ...]:
+        """The stored objects that packed arguments refer to; loads nothing."""
+        return () if self._packed is None else self._packed.references
+
+    @property
     def is_detached(self) -> bool:
         """True for a call that is made without a connection to the database."""
         return self._detached
@@ -159,7 +164,7 @@ class PartialFields(CallFields, DueFields, ControlFields):
             return stored.load(self._p_jar)
         if self._v_result is None:
             self._v_result = _anew(stored, self._p_jar)
-        return self._v_result if self._context is None else in_place(self, self._v_result)
+        return in_place(self, self._v_result)
 
     def result_anew(self) -> Any:
         """Return the result, one that nobody else has."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from zope.component import getGlobalSiteManager
 
 from zcasync.interfaces import IContextCapture
-from zcasync.job.context import CALL_LIMIT_BYTES, plain
+from zcasync.job.context import CALL_LIMIT_BYTES, CALL_REMEDY, plain
 from zcasync.job.record import PartialRecord
 
 
@@ -23,7 +23,7 @@ class Remembered(NamedTuple):
         found = dict(self.context or {})
         for of_call in self.of_calls:
             found.update(of_call(partial) or {})
-        return plain(found, CALL_LIMIT_BYTES) if found else None
+        return plain(found, CALL_LIMIT_BYTES, CALL_REMEDY) if found else None
 
 
 def remembered(remember: bool = True, run_as: str | None = None) -> Remembered:

@@ -14,6 +14,7 @@ from BTrees.OOBTree import OOBTree
 from zope.interface import implementer
 
 from zcasync.interfaces import IUUIDSet
+from zcasync.job.context import in_place
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import keep_hidden, shown
 from zcasync.unpublished import Unpublished
@@ -35,7 +36,7 @@ class Args(Unpublished, MutableSequence[Any]):
         keep_hidden(self._partial, before)
 
     def __getitem__(self, index: Any) -> Any:
-        found = self._partial._args[index]
+        found = in_place(self._partial, self._partial._args[index])
         return list(found) if isinstance(index, slice) else found
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -80,7 +81,7 @@ class Kwargs(Unpublished, MutableMapping[str, Any]):
         keep_hidden(self._partial, self._partial.argument_forms[0])
 
     def __getitem__(self, key: str) -> Any:
-        return (self._partial._kwargs or {})[key]
+        return in_place(self._partial, (self._partial._kwargs or {})[key])
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):

@@ -4,6 +4,7 @@ workers.py   workers with the verdicts on their engines, queues, children; what 
              supervisor without its database
 claimed.py   what workers have claimed, by queue
 queues.py    the queues: how much waits, who serves them, what operators did
+lingering.py children that are not done with a job that has ended
 orphans.py   processes that a supervisor has left behind when it ended
 health.py    what is wrong with all that, for monitoring
 selection.py Selection: the jobs that a listing, or a command for many, is about

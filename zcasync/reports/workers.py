@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from zcasync import clock
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.lock import is_held
@@ -20,6 +21,7 @@ from zcasync.protocol.control_client import ControlClient
 from zcasync.queues.absent import count
 from zcasync.reports.claimed import claimed_by_queue
 from zcasync.reports.job import identity
+from zcasync.reports.lingering import noted
 from zcasync.reports.listing import claimed, oldest_due
 from zcasync.reports.walk import chosen
 from zcasync.workers.claims_snapshot import Claims
@@ -45,6 +47,7 @@ class SupervisorProbe:
         if self.holder is not None:
             self.is_alive = _is_alive(home, ProcessIdentity.from_dict(self.holder))
             self.pid = self.holder["pid"] if self.is_alive else None
+        self.moment = clock.now()  # what it answers is no older
         try:
             self.status = ask(home, timeout)
         except NotRunning:
@@ -196,7 +199,9 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
     judgement = judge(worker, supervisor.sighting_of(worker), silence)
     is_here = supervisor.worker == worker.UUID
     incarnation = worker.incarnation
-    database = identity(worker).rpartition(":")[0]
+    children = _children(supervisor, identity(worker).rpartition(":")[0]) if is_here else None
+    if children:
+        children = noted(children, worker._p_jar, supervisor.moment)
     return {
         "uuid": str(worker.UUID),
         **_engine(worker.engineUUID, judgement),
@@ -205,7 +210,7 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
         "thread": {"size": worker.thread.size, "len": len(worker.thread)},
         "reactor": {"size": worker.reactor.size, "len": len(worker.reactor)},
         **_ended(worker),
-        "children": _children(supervisor, database) if is_here else None,
+        "children": children,
         "versions": None if incarnation is None else incarnation.versions,
         "source": "database",
     }

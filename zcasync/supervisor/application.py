@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from zcasync.application.process import SUPERVISOR, Process
 from zcasync.application.setup import SetUp
+from zcasync.errors import StartedBeforeError
 from zcasync.supervisor.children.backoff import Backoff
 from zcasync.supervisor.database_thread import DatabaseThread, IDatabaseThread
 
@@ -25,6 +26,8 @@ TRACEBACK_LINES = 20
 CLOSE_SECONDS = 5.0
 #: A set-up that takes longer is told of.
 LONG_SECONDS = 10.0
+#: What to do where another try in this process is of no use.
+REMEDY = "restart the supervisor when that is mended: zcasync stop, and zcasync run"
 
 
 class IApplication(Protocol):
@@ -139,10 +142,12 @@ class SupervisorApplication:
         lines = traceback.format_exception(failure.value, limit=TRACEBACK_LINES)
         text = "".join(lines).rstrip("\n").split("\n")
         log.failure("the application cannot be set up, for reactor jobs", failure)
-        self.backoff.failed(
-            f"the application cannot be set up in the supervisor, for reactor jobs: {text[-1]}",
-            tuple(text),
+        problem = (
+            f"the application cannot be set up in the supervisor, for reactor jobs: {text[-1]}"
         )
+        if failure.check(StartedBeforeError):
+            problem = f"{problem}; {REMEDY}"
+        self.backoff.failed(problem, tuple(text))
         self._retry = self._reactor.callLater(self.backoff.wait, self._try, process)
 
     def stop(self) -> Any:

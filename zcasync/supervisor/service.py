@@ -132,6 +132,8 @@ class Supervisor(Service):  # type: ignore[misc]
             worker=str(worker),
             pid=os.getpid(),
         )
+        if self._configuration.note is not None:
+            log.warn("{note}", note=self._configuration.note)
         yield self._control.start()
         self._parts.append(self._control.stop)
         self._starts = "the database to be opened"

@@ -16,16 +16,12 @@ from App.config import setConfiguration
 from Zope2.Startup import get_wsgi_starter
 from Zope2.Startup.handlers import handleWSGIConfig
 
-from zcasync.errors import ZCAsyncError
+from zcasync.errors import StartedBeforeError
 
 #: Variables that Zope sets, or reads its configuration from, and that are others' here.
 VARIABLES = ("INSTANCE_HOME", "ZOPE_CONFIG")
 #: What the start of Zope in this process has raised.
 _failures: list[BaseException] = []
-
-
-class StartedBeforeError(ZCAsyncError):
-    """Zope has been started in this process before, and that has failed halfway."""
 
 
 def boot(options: Any, databases: Any) -> None:
@@ -38,7 +34,8 @@ def boot(options: Any, databases: Any) -> None:
     if _failures:
         raise StartedBeforeError(
             f"Zope's start in process {os.getpid()} has failed before and cannot be made again, "
-            f"only in a new process: {type(_failures[0]).__name__}: {_failures[0]}"
+            f"only in a new process: {type(_failures[0]).__name__}: "
+            f"{' '.join(str(_failures[0]).split())}"
         )
     root = options.configroot
     root.dbtab.databases = databases

@@ -37,7 +37,7 @@ class Capture:
         return {PATHS: paths} if paths else {}
 
     def of_result(self, partial: Any, value: Any) -> Any:
-        """Return an object that a job has returned in its place."""
+        """Return an object that a job has returned, or is called with, in its place."""
         return in_place(partial, value)
 
 

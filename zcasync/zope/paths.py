@@ -7,7 +7,7 @@ for the call.  Whatever is found at the path has to be the very object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -40,45 +40,67 @@ def unwrap(partial: Any) -> dict[str, str]:
 
     An object that is new, and not yet stored, is added to the database of what it is in.
     """
-    found: dict[str, str] = {}
-    if partial.given_owner is not None:
-        _unwrapped(partial.given_owner, found)
-    if not partial.is_packed:
-        args, kwargs = partial.argument_forms
-        _unwrap_items(partial.args, enumerate(args), found)
-        _unwrap_items(partial.kwargs, (kwargs or {}).items(), found)
-    for callback in partial.callbacks:
-        found |= unwrap(callback)
-    return found
+    unwrapper = _Unwrapper()
+    unwrapper.unwrap(partial)
+    own = partial.context.get(PATHS) or {}  # of an inner call, which is put itself now
+    return {**own, **unwrapper.found}
 
 
-def _unwrap_items(view: Any, items: Iterable[Any], found: dict[str, str]) -> None:
-    """Write arguments without their wrappers, those that have some, through a view of them."""
-    for key, value in list(items):
-        bare = _unwrapped(value, found)
-        if bare is not value:
-            view[key] = bare
+class _Unwrapper:
+    """Takes wrappers off; ``found``: the paths of what had some, by ids."""
 
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+        self._seen: set[int] = set()  # partials: one may be its own argument, or its callback's
 
-def _unwrapped(value: Any, found: dict[str, str], depth: int = DEPTH) -> Any:
-    """Return a value, or a container of values, without wrappers; itself where there are none."""
-    kind = type(value)
-    if kind is MethodType:
-        _unwrapped(value.__self__, found)  # it is stored without its wrapper in any case
-    elif isinstance(value, Partial):  # of addCallbacks, which has a callback choose one of two
-        found |= unwrap(value)
-    elif depth and kind in CONTAINERS:
-        return _same_or(value, kind(_unwrapped(one, found, depth - 1) for one in value))
-    elif depth and kind is dict:
-        return _same_or(
-            value, {key: _unwrapped(one, found, depth - 1) for key, one in value.items()}
-        )
-    elif is_wrapped(value):
-        name = _id(value)
-        if name is not None:
-            found[name] = path_of(value)
-            return aq_base(value)
-    return value
+    def unwrap(self, partial: Any) -> None:
+        """Take the wrappers off the arguments of a call and its callbacks, once."""
+        if id(partial) in self._seen:
+            return
+        self._seen.add(id(partial))
+        if partial.given_owner is not None:
+            self.value(partial.given_owner)
+        if not partial.is_packed:
+            args, kwargs = partial.argument_forms
+            self._unwrap_items(partial.args, enumerate(args))
+            self._unwrap_items(partial.kwargs, (kwargs or {}).items())
+        for callback in partial.callbacks:
+            self.unwrap(callback)
+
+    def _unwrap_inner(self, inner: Any) -> None:
+        """Take the wrappers off a call within a call: an argument, or one of two of a callback."""
+        before, self.found = self.found, {}
+        self.unwrap(inner)
+        if self.found and inner.parent is None:  # who calls it reads it, and has no other paths
+            known = inner.context.get(PATHS) or {}
+            inner.remember_context({**inner.context, PATHS: {**known, **self.found}})
+        self.found = before | self.found
+
+    def _unwrap_items(self, view: Any, items: Iterable[Any]) -> None:
+        """Write arguments without their wrappers, those that have some, through a view of them."""
+        for key, value in list(items):
+            bare = self.value(value)
+            if bare is not value:
+                view[key] = bare
+
+    def value(self, value: Any, depth: int = DEPTH) -> Any:
+        """Return a value, or a container of values, without wrappers; itself without any."""
+        kind = type(value)
+        if kind is MethodType:
+            self.value(value.__self__)  # it is stored without its wrapper in any case
+        elif isinstance(value, Partial):
+            if value.queue is None:  # else it was put, and remembers its own
+                self._unwrap_inner(value)
+        elif depth and kind in CONTAINERS:
+            return _same_or(value, kind(self.value(one, depth - 1) for one in value))
+        elif depth and kind is dict:
+            return _same_or(value, {key: self.value(one, depth - 1) for key, one in value.items()})
+        elif is_wrapped(value):
+            name = _id(value)
+            if name is not None:
+                self.found[name] = path_of(value)
+                return aq_base(value)
+        return value
 
 
 def _same_or(value: Any, other: Any) -> Any:
@@ -149,11 +171,11 @@ class Ways:
 
     def keep_result(self, partial: Any, value: Any) -> Any:
         """Return the value of a call without its wrapper, whose path its partial remembers."""
-        paths: dict[str, str] = {}
-        bare = _unwrapped(value, paths)
-        if paths:
+        unwrapper = _Unwrapper()
+        bare = unwrapper.value(value)
+        if unwrapper.found:
             before = partial.context.get(PATHS) or {}
-            partial.remember_context({**partial.context, PATHS: {**before, **paths}})
+            partial.remember_context({**partial.context, PATHS: {**before, **unwrapper.found}})
         return bare
 
     def _wrapped(self, value: Any, depth: int = DEPTH) -> Any:
@@ -194,19 +216,33 @@ class Ways:
         return found
 
 
-# where results are read
+# where results are read, and calls within calls
 
 
 def in_place(partial: Any, value: Any) -> Any:
-    """Return an object that a job has returned in its wrappers, as it is at its path now.
+    """Return what a job has returned, or is called with, in its wrappers, as it is at its path now.
 
     Without them where it is not there any more, and where there is no application.
     """
+    paths = partial.context.get(PATHS)
+    app = _application(partial._p_jar) if paths and not is_wrapped(value) else None
+    return value if app is None else _in_place(value, paths, app)
+
+
+def _in_place(value: Any, paths: Mapping[str, str], app: Any, depth: int = DEPTH) -> Any:
+    kind = type(value)
+    if kind is MethodType:
+        owner = _in_place(value.__self__, paths, app)
+        return value if owner is value.__self__ else MethodType(value.__func__, owner)
+    if depth and kind in CONTAINERS:
+        return _same_or(value, kind(_in_place(one, paths, app, depth - 1) for one in value))
+    if depth and kind is dict:
+        found = {key: _in_place(one, paths, app, depth - 1) for key, one in value.items()}
+        return _same_or(value, found)
     if not isinstance(value, Persistent) or value._p_jar is None or is_wrapped(value):
         return value
-    path = (partial.context.get(PATHS) or {}).get(id_of(value))
-    app = None if path is None else _application(partial._p_jar)
-    if path is None or app is None:
+    path = paths.get(id_of(value))
+    if path is None:
         return value
     try:
         found = object_at(app, path)
@@ -217,6 +253,8 @@ def in_place(partial: Any, value: Any) -> Any:
 
 def _application(connection: Any) -> Any:
     """Return the application of a connection or a companion, within the request if there is one."""
+    if connection is None:
+        return None
     for one in list(connection.connections.values()):
         app = one.root().get("Application")
         if app is not None:

@@ -125,10 +125,10 @@ def run(
 def _checked(queues: str | None) -> str | None:
     """Return the names of queues.  Raises ConfigurationError where they are no list of those."""
     from zcasync.errors import ConfigurationError
-    from zcasync.instance import settings
+    from zcasync.instance import datatypes
 
     try:
-        return None if queues is None else settings.queues(queues)
+        return None if queues is None else datatypes.queues(queues)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 

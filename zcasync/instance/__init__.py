@@ -9,6 +9,7 @@
     own_files.py         the files that are written into a home: closed, and never through a link
     settings.py          Settings and Configuration, read from etc/zcasync.conf
     queue_names.py       names of queues, and lists of those that a worker serves
+    datatypes.py         how the values of settings are read
     main_database.py     the main one of several databases that the file names
     schema.xml           the ZConfig schema of that file
     lock.py              one supervisor for a home; AlreadyServed

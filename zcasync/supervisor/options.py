@@ -13,8 +13,9 @@ from twisted.python import usage
 
 from zcasync import clock, import_path
 from zcasync.errors import ConfigurationError, HistoryChanged
+from zcasync.instance.datatypes import queues
 from zcasync.instance.home import Home
-from zcasync.instance.settings import Configuration, load, queues
+from zcasync.instance.settings import Configuration, load
 from zcasync.supervisor.logs import escape_all
 from zcasync.supervisor.service import Supervisor
 from zcasync.text import printable_lines

@@ -60,7 +60,7 @@ def test_what_has_waited_for_as_long_as_a_step_counts_as_more_urgent(
     session: Session, fake_clock: FakeClock
 ) -> None:
     [low, old] = put(session, 3, 0)
-    fake_clock.advance(hours=STEP_HOURS)
+    fake_clock.advance(hours=STEP_HOURS, seconds=1)
     [new] = put(session, -1)
     fake_clock.advance(hours=1.5 * STEP_HOURS)
     [late] = put(session, 0)

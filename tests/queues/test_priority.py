@@ -222,6 +222,50 @@ def test_what_comes_back_keeps_its_place(session: Session, fake_clock: FakeClock
     assert aside == {9, -9}
 
 
+def test_what_is_run_again_keeps_its_priority_and_what_is_discarded_is_gone(
+    session: Session,
+) -> None:
+    low, urgent, dropped = put(session, 9, -9, -5)
+    session.queue.discard([dropped])
+    for partial in session.claim():
+        session.activate_claimed(partial).finish(None)
+    session.commit()
+    session.queue.put_again([low, urgent])
+    session.commit()
+
+    assert list(session.queue) == session.claim() == [urgent, low]
+    assert len(session.queue) == 0
+
+
+def test_what_is_pulled_and_put_anew_has_what_the_new_put_says(session: Session) -> None:
+    [partial] = put(session, -9)
+    session.queue.put(session.queue.pull())
+    assert partial.priority == 0
+    [lane] = [one for one in session.queue.lanes().values() if one.next_in_inbox() and one.priority]
+    assert not session.queue.waits(partial, 0), "its old place says nothing any more"
+    session.commit()
+    assert session.claim() == [partial]
+    assert lane.is_empty()
+    session.abort()
+    session.queue.put(session.queue.pull(), priority=3)
+    session.commit()
+    assert session.claim() == [partial]
+    assert partial.priority == 3
+
+
+def test_what_replaces_a_unique_job_brings_its_own_priority(session: Session) -> None:
+    first = session.queue.put(samples.nothing, unique="one", priority=-9)
+    session.commit()
+    again = session.queue.put(samples.nothing, unique="one", if_exists="replace", priority=4)
+    assert (again is first, first.priority) == (True, 4)
+    session.queue.put(samples.nothing, unique="one", if_exists="replace")
+    assert first.priority == 0
+    session.commit()
+    assert session.claim() == [first]
+    session.commit()
+    assert (session.claim(), len(session.queue)) == ([], 0)
+
+
 def test_what_is_restricted_anew_keeps_its_place(session: Session) -> None:
     [low, urgent] = put(session, 9, -9)
     for partial in (low, urgent):

@@ -1,4 +1,4 @@
-"""Whether a queue gets slower with what waits: due jobs, of one priority or several, and held ones."""
+"""Whether a queue gets slower with what waits: due jobs, of one or several priorities, and held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a queue gets slower with what waits in it: due jobs, and jobs held for later."""
+"""Whether a queue gets slower with what waits: due jobs, of one or several priorities, and held."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ CLAIM = 20
 #: The children have just started, and it takes some jobs until they are handed many at once.
 WARM_UP = 0.2
 CLAIMS = 15
+#: Those of a queue of mixed ones, in the order in which they run.
+PRIORITIES = (-10, -1, 0, 1, 10)
 #: Puts take turns more often than drains, which have to start children.
 TURNS = 4
 
@@ -32,14 +34,15 @@ TURNS = 4
 class Queue:
     """One supervisor's queue; paused, but for the moments in which it is drained."""
 
-    def __init__(self, place: Place, scale: Scale) -> None:
+    def __init__(self, place: Place, scale: Scale, priorities: tuple[int, ...] = (0,)) -> None:
         self._place = place
         self._scale = scale
-        self._waiting: list[Any] = []  # due jobs, in the order in which they will run
+        # Due jobs by priority, each in the order in which they will run.
+        self._waiting: dict[int, list[Any]] = {priority: [] for priority in priorities}
         place.resize(0)
 
     def fill(self, count: int, kind: str) -> None:
-        """Let so many more jobs wait: due ones (pending), or ones for tomorrow (held)."""
+        """Let so many more jobs wait: due ones, or ones for tomorrow (held)."""
         place = self._place
         for portion in _portions(count):
             if kind == "held":
@@ -47,7 +50,9 @@ class Queue:
                 for _ in range(portion):
                     place.manager.thread.put(calls.noop, begin_after=later)
             else:
-                self._waiting += place.manager.thread.put_many([calls.noop] * portion)
+                for priority, waiting in self._waiting.items():
+                    some = [calls.noop] * max(1, portion // len(self._waiting))
+                    waiting += place.manager.thread.put_many(some, priority=priority)
             place.commit()
             place.connection.cacheMinimize()
 
@@ -63,13 +68,18 @@ class Queue:
 
     def puts(self) -> float:
         """Seconds for some puts with a commit each."""
-        count = max(1, self._scale.puts // self._scale.windows // TURNS)
-        return timed(lambda: self._waiting.extend(self._place.put(calls.noop, count)))
+        count = self._scale.puts // self._scale.windows // TURNS // len(self._waiting)
+
+        def put() -> None:
+            for priority, waiting in self._waiting.items():
+                waiting += self._place.put(calls.noop, max(1, count), priority=priority)
+
+        return timed(put)
 
     def drain(self) -> float:
         """Jobs a second for a moment; what is left waits again."""
         place, scale = self._place, self._scale
-        missing = int(FASTEST * (scale.window + 1)) - len(self._waiting)
+        missing = int(FASTEST * (scale.window + 1)) - sum(map(len, self._waiting.values()))
         if missing > 0:
             self.fill(missing, "pending")
         least = len(place.worker.completed) + LEAST
@@ -94,7 +104,7 @@ class Queue:
     def pull(self) -> float:
         """Seconds to pull the first job and the last, with nothing loaded; changes nothing."""
         place = self._place
-        if not self._waiting:
+        if not any(self._waiting.values()):
             self.fill(1, "pending")
         place.sync()
         queue = place.manager.thread
@@ -105,18 +115,22 @@ class Queue:
 
     def _take_completed(self) -> Iterator[Any]:
         """Forget the jobs that have run, which are the first ones but for a few."""
-        place = self._place
-        place.sync()
+        self._place.sync()
+        for priority in self._waiting:
+            yield from self._take_completed_of(priority)
+
+    def _take_completed_of(self, priority: int) -> Iterator[Any]:
+        place, waiting = self._place, self._waiting[priority]
         left: list[Any] = []
-        while len(left) < 2 * FILL // 10 and self._waiting:
-            portion, self._waiting = self._waiting[:FILL], self._waiting[FILL:]
+        while len(left) < 2 * FILL // 10 and waiting:
+            portion, waiting = waiting[:FILL], waiting[FILL:]
             load_all(place.connection, [partial._p_oid for partial in portion])
             done = [partial for partial in portion if partial.state == COMPLETED]
             left += [partial for partial in portion if partial.state != COMPLETED]
             yield from done
             if not done:
                 break
-        self._waiting = left + self._waiting
+        self._waiting[priority] = left + waiting
 
 
 def compare(deep: Queue, empty: Queue, what: str, scale: Scale, say: Say) -> list[Row]:
@@ -156,7 +170,8 @@ def measure(scale: Scale, say: Say) -> list[Row]:
     rows = []
     for kind in scale.kinds:
         with served() as deep_place, served() as empty_place:
-            deep, empty = Queue(deep_place, scale), Queue(empty_place, scale)
+            priorities = PRIORITIES if kind == "mixed" else (0,)
+            deep, empty = (Queue(place, scale, priorities) for place in (deep_place, empty_place))
             depth = 0
             for goal in scale.depths:
                 what = f"{goal:,} {kind}"

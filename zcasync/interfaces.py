@@ -281,6 +281,9 @@ class IPartialQueue(Interface):
         ``isolate=True`` has it performed in a child that has begun no other job, and begins none
         behind it; its callbacks, and attempts that follow at once, run there too.  ValueError in
         the reactor queue, whose calls have no process of their own, and with ``batch=True``.
+        ``priority``: a whole number from -100 to 100, the lower one goes first, 0 where none is
+        given; each step of it counts as an hour of waiting, so that nothing waits for ever
+        (TypeError, ValueError).
         ``retry`` names the IRetryPolicy: ``"default"``, ``"forever"``, ``"never"``,
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
         or ``"module:attribute"``) and that is called with the partial; a number: so many times
@@ -333,7 +336,8 @@ class IPartialQueue(Interface):
     def __iter__():
         """Iterate over all waiting partials in the order of ``begin_after``.
 
-        Of those that are due at once that is the time of the put by the client's clock.
+        Of those that are due at once that is the time of the put by the client's clock.  Among
+        those that are due each step of ``priority`` counts as an hour of it.
         """
 
     def __len__():
@@ -376,6 +380,7 @@ class IPartial(Interface):
         "The name of the IRetryPolicy, None for the default one.  Setting it (see "
         "IPartialQueue.put): BadStateError unless PENDING, ValueError for what cannot be found."
     )
+    priority = Attribute("Who goes first, the lower number: see IPartialQueue.put.  Read-only.")
     secret = Attribute(
         "The arguments that are shown to nobody: True for all, else a tuple of names and "
         "positions; False for none.  Commands, ``--json``, logs and the repr of args and kwargs "

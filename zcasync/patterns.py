@@ -73,6 +73,7 @@ def run_where(
         delay=wait,
         batch=outer.is_batch,
         isolate=outer.is_isolated,
+        priority=outer.priority,
         secret=outer.secret,
     )
     return again

@@ -8,7 +8,7 @@ import pytest
 
 from zcasync.child.job_queue import Job, JobQueue
 
-A, B, C = b"a", b"b", b"c"
+A, B, C, D, E = b"a", b"b", b"c", b"d", b"e"
 TID = b"\0" * 8
 
 
@@ -115,3 +115,13 @@ def test_a_child_that_finishes_waits_for_its_deferreds(jobs: JobQueue) -> None:
 
     assert waiting.next == Job(A, True, 42)
     assert jobs.next() is None
+
+
+def test_what_has_not_begun_is_brought_into_an_order(jobs: JobQueue) -> None:
+    jobs.add([A, B, C, D])
+    assert jobs.next() == Job(A)
+    jobs.add_fired(E, 1)
+
+    assert jobs.reorder([A, D, B]) == [D, B, C]
+    assert [jobs.next_now() for _ in range(4)] == [Job(E, True, 1), Job(D), Job(B), Job(C)]
+    assert jobs.reorder([A]) == []

@@ -31,7 +31,7 @@ class View:
         self.session = Session(stage.db)
         self._oids = stage.oids
         own, tally = (uuid.UUID(int=2 * number + one).bytes for one in (0, 1))
-        lanes = {self.session.queue._p_oid: ClientLane(own, tally)}
+        lanes = {(self.session.queue._p_oid, 0): ClientLane(own, tally)}
         setattr(self.session.connection, CLIENT_LANES, lanes)
         own_lane(self.session.queue)
         tally_lane(self.session.queue)

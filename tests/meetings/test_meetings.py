@@ -28,7 +28,7 @@ READERS: dict[type, set[str]] = {
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",
-        "unread", "unread_pages", "is_empty",
+        "unread", "unread_pages", "is_empty", "rank",
     },
     Page: {"is_at_once", "count_held"},
     Inbox: set(),

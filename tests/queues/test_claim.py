@@ -11,7 +11,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
 from zcasync.queues import claim_heads
 from zcasync.queues import claimed as claiming
-from zcasync.queues.claim import Access
+from zcasync.queues.access import Access
 from zcasync.queues.lane import Lane
 
 

@@ -62,6 +62,13 @@ def put_filed(session: Session, clock: FakeClock, count: int) -> None:
         session.queue.release(partial)
 
 
+def put_mixed(session: Session, clock: FakeClock, count: int) -> None:
+    """Of several priorities."""
+    for number in range(count):
+        clock.advance(microseconds=1)
+        session.queue.put(samples.nothing, priority=(-9, 0, 0, 4)[number % 4])
+
+
 Fill = Callable[[Session, FakeClock, int], None]
 FILLS: list[Fill] = [
     put_due, put_at_once, put_due_behind_held, put_due_before_held, put_in_turns, put_filed,
@@ -101,6 +108,36 @@ def test_a_look_at_a_long_queue_loads_no_more_than_at_a_short_one(
     dearer = {name: (found[SHORT][name], found[LONG][name]) for name in LOOKS}
     assert {name: both for name, both in dearer.items() if both[1] > both[0] + 8} == {}
     assert max(found[LONG].values()) < 50
+
+
+def test_each_priority_has_an_index_of_its_own_to_go_through(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    put_mixed(session, fake_clock, LONG)
+    session.commit()
+    found = {name: loads(session, look) for name, look in LOOKS.items()}
+    assert {name: count for name, count in found.items() if count > 3 * 25} == {}
+
+
+@pytest.mark.parametrize("fill", [put_at_once, put_mixed], ids=lambda fill: fill.__name__)
+def test_a_put_and_a_claim_cost_the_same_whatever_waits(
+    session: Session, fake_clock: FakeClock, fill: Fill
+) -> None:
+    found: dict[int, tuple[int, list[int]]] = {}
+    for count in (SHORT, LONG):
+        fill(session, fake_clock, count - len(session.queue))
+        session.commit()
+        claimed = loads(session, lambda queue: queue.claim(ONE.bytes, 20).partials)
+        writes = []
+        for priority in (0, -9, 0, 4):
+            session.queue.put(samples.nothing, priority=priority)
+            writes.append(len(session.connection._registered_objects))
+            session.abort()
+        found[count] = claimed, writes
+    (short, few), (long, many) = found[SHORT], found[LONG]
+
+    assert short - 8 <= long <= short + 8
+    assert max(few + many) <= 6, "the call, and at most a page that is full and the next one"
 
 
 def test_times_without_order_cost_a_few_records_more(

@@ -25,9 +25,12 @@ from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, clock
 from zcasync.database.missing_classes import make_database
 from zcasync.interfaces import PENDING
+from zcasync.queues.priority import rank
+from zcasync.queues.restriction import BROKEN
 
 workers = st.sampled_from([ONE, TWO, THREE])
 minutes = st.sampled_from([0, 0, 1, 5])
+priorities = st.sampled_from([0, 0, 0, -3, 2])
 
 
 @dataclass
@@ -60,23 +63,35 @@ class QueueMachine(RuleBasedStateMachine):
 
     # clients
 
-    @rule(target=partials, who=st.integers(0, 1), after=minutes, by=st.none() | minutes)
-    def put(self, who: int, after: int, by: int | None) -> Any:
+    @rule(
+        target=partials,
+        who=st.integers(0, 1),
+        after=minutes,
+        by=st.none() | minutes,
+        how=priorities,
+    )
+    def put(self, who: int, after: int, by: int | None, how: int) -> Any:
         session = self.session(who)
         begin_by = None if by is None else timedelta(minutes=by)
-        partial = session.queue.put(samples.nothing, self.clock.later(minutes=after), begin_by)
+        begin_after = self.clock.later(minutes=after)
+        partial = session.queue.put(samples.nothing, begin_after, begin_by, priority=how)
         session.commit()
         self.expected.waiting.add(partial._p_oid)
         return partial._p_oid
 
-    @rule(who=st.integers(0, 1), count=st.integers(0, 45), worker=st.none() | workers)
-    def put_many(self, who: int, count: int, worker: Any) -> None:
+    @rule(
+        who=st.integers(0, 1),
+        count=st.integers(0, 45),
+        worker=st.none() | workers,
+        how=priorities,
+    )
+    def put_many(self, who: int, count: int, worker: Any, how: int) -> None:
         session = self.session(who)
         items = [Partial(samples.nothing) for _ in range(count)]
         for item in items[::2]:
             if worker is not None:
                 item.selectedUUIDs.add(worker)
-        session.queue.put_many(items)
+        session.queue.put_many(items, priority=how)
         session.commit()
         self.expected.waiting |= {item._p_oid for item in items}
 
@@ -134,6 +149,7 @@ class QueueMachine(RuleBasedStateMachine):
         claimed = session.queue.claim(worker.bytes, limit)
         assert not claimed.broken
         assert len(claimed.partials) <= limit
+        self.in_the_lanes_of_their_priorities(session)
         for partial in claimed.partials:
             assert partial.may_run_on(worker.bytes) or partial.is_too_late
             assert partial.due <= self.clock.microseconds
@@ -186,6 +202,13 @@ class QueueMachine(RuleBasedStateMachine):
     def time_passes(self, by: int) -> None:
         self.clock.advance(minutes=by, seconds=1)
 
+    def in_the_lanes_of_their_priorities(self, session: Session) -> None:
+        for lane in session.queue.lanes().values():
+            trees = [one for key, one in (lane.filed or {}).items() if key != BROKEN]
+            filed = [partial for tree in trees for partial in tree.values()]
+            inbox = [partial for _, partial in lane.unread()]
+            assert {partial.priority for partial in (*filed, *inbox)} <= {lane.priority}
+
     # what is always true
 
     @invariant()
@@ -195,10 +218,15 @@ class QueueMachine(RuleBasedStateMachine):
         found = list(queue)
         oids = [partial._p_oid for partial in found]
         dues = [partial.due for partial in found]
+        now = self.clock.microseconds
+        order = [
+            (due > now, due if due > now else rank(due, partial.priority), due)
+            for due, partial in zip(dues, found, strict=True)
+        ]
 
         assert len(oids) == len(set(oids))
         assert set(oids) == self.expected.waiting
-        assert dues == sorted(dues)
+        assert order == sorted(order)
         assert len(queue) == len(oids)
         assert queue.count_held() == sum(due > self.clock.microseconds for due in dues)
 

@@ -16,7 +16,8 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Ended, Ending
 from zcasync.supervisor.children.state import WORKING, State
-from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
+from zcasync.twisted_engine.thread_pool import ThreadPool
+from zcasync.twisted_engine.threads import ThreadWorker
 
 if TYPE_CHECKING:
     from tests.simulation.supervisors import Supervisor
@@ -76,6 +77,10 @@ class SimulatedChild(ThreadWorker):
         self.note_given(oids)
         if not self.is_gone:
             self._jobs.add(oids, tid)
+
+    def reorder(self, oids: list[bytes]) -> None:
+        if not self.is_gone:
+            super().reorder(oids)
 
     def take_back(self) -> Deferred[list[bytes]]:
         # When it is gone, its death will tell.

@@ -110,6 +110,7 @@ class Client:
         after: int = 0,
         by: int | None = None,
         workers: tuple[uuid.UUID, bool] | None = None,
+        priority: int = 0,
     ) -> list[Job]:
         """Put jobs of these kinds, several with ``put_many``; returns those that are there."""
         self.world.microseconds += 1
@@ -117,14 +118,15 @@ class Client:
         kind = made[0][1].kind
         queue = self.session.manager.queue(kind.queue)
         if len(made) > 1:
-            queue.put_many([partial for partial, _ in made], **kind.options)
+            queue.put_many([partial for partial, _ in made], priority=priority, **kind.options)
         else:
             (partial, job), *_ = made
             if workers is not None:
                 uuids = partial.selectedUUIDs if workers[1] else partial.excludedUUIDs
                 uuids.add(workers[0])
             begin_by = None if by is None else timedelta(seconds=by)
-            queue.put(partial, begin_by=begin_by, **_when(after), **kind.options)
+            how = {"priority": priority, **kind.options}
+            queue.put(partial, begin_by=begin_by, **_when(after), **how)
             if by is not None:
                 is_absolute = not partial.has_times_to_settle
                 begins = partial.due if is_absolute else self.world.microseconds + after * SECOND

@@ -16,6 +16,8 @@ from zcasync import clock
 from zcasync.errors import AbortedError, DeadlineMissed
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.job.completion import is_done, waiter
+from zcasync.queues.priority import rank
+from zcasync.queues.restriction import BROKEN
 from zcasync.supervisor.poll.clocks import LONGEST_COMMIT
 from zcasync.supervisor.poll.dispatch import AGAIN_MICROSECONDS
 
@@ -73,10 +75,12 @@ class Expectations:
             self.sort_out()
         in_queue: Counts[bytes] = Counts()
         for queue in (self.manager.thread, self.manager.reactor):
-            waiting = list(queue)
+            with self.world.acting(self.world.reader):
+                waiting = list(queue)
+                places = [_place(partial) for partial in waiting]
             assert len(queue) == len(waiting) >= 0
-            dues = [partial.due for partial in waiting]
-            assert dues == sorted(dues), "those that wait are in the order of their times"
+            assert places == sorted(places), "those that wait are in their order"
+            _require_lanes_of_their_priorities(queue)
             with self.world.acting(self.world.reader):
                 held, later = (
                     queue.count_held(),
@@ -273,3 +277,19 @@ class Expectations:
             assert call.may_be_missed_at is not None
         else:
             assert cancelled, f"{call.name}: {reason}"
+
+
+def _place(partial: Any) -> tuple[bool, int, int]:
+    """Where a partial that waits is among others."""
+    is_later = partial.due > clock.now()
+    return is_later, partial.due if is_later else rank(partial.due, partial.priority), partial.due
+
+
+def _require_lanes_of_their_priorities(queue: Any) -> None:
+    """A claim goes by the lane: what waits there has its priority, wherever it comes back from."""
+    for lane in queue.lanes().values():
+        trees = [tree for key, tree in (lane.filed or {}).items() if key != BROKEN]
+        entries = [*lane.unread(), *((key[0], one) for tree in trees for key, one in tree.items())]
+        for due, partial in entries:
+            is_true = queue.waits(partial, due)
+            assert not is_true or partial.priority == lane.priority, f"{partial!r} is astray"

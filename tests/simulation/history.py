@@ -87,12 +87,12 @@ class History:
 
     def put(
         self, names: list[str], who: int = 0, after: int = 0, by: int | None = None,
-        worker: tuple[int, bool] | None = None, twist: Twist | None = None,
+        worker: tuple[int, bool] | None = None, twist: Twist | None = None, priority: int = 0,
     ) -> None:  # fmt: skip
         """A client puts jobs; ``worker``: one's number, and whether it is the only one."""
         workers = None if worker is None else (PLACES[worker[0]][0], worker[1])
         with self.world.client(who, twist) as client:
-            made = client.put(names, after, by, workers)
+            made = client.put(names, after, by, workers, priority)
         self.expected.jobs += made  # not before: others go on meanwhile
         self.world.count("puts")
 

@@ -102,6 +102,13 @@ class Doing:
         self._say(f"({plan} at {nth})")
         return self.history.plan(plan, nth, self._number())
 
+    def _priority(self) -> int:
+        """Of few jobs, but of those the same ones: each has a lane of its own."""
+        found = self.chance.choice([0, 0, 0, 0, -2, -2, 3])
+        if found:
+            self._say(f"priority {found}")
+        return found
+
     # clients
 
     def put(self) -> None:
@@ -113,13 +120,15 @@ class Doing:
         if self.chance.random() < 0.2:
             worker = (self.chance.randrange(3), self.chance.random() < 0.5)
         twist = self._twist(0.2, CLIENT_PLANS, CLIENT_PLANS_APART)
-        self.history.put([name], self._number(), after, by, worker, twist)
+        number = self._number()
+        self.history.put([name], number, after, by, worker, twist, self._priority())
 
     def put_many(self) -> None:
         """Several at once."""
         name = self.chance.choice(MANY)
         self._say(name)
-        self.history.put([name] * self.chance.randint(2, 6), self._number())
+        count, number = self.chance.randint(2, 6), self._number()
+        self.history.put([name] * count, number, priority=self._priority())
 
     def add_callback(self) -> None:
         """One more callback."""

@@ -17,7 +17,7 @@ from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance
 from zcasync.supervisor.database_session import FAREWELL_SECONDS
 from zcasync.testing.waiting import wait_until
-from zcasync.twisted_engine.threads import LEAVE_SECONDS
+from zcasync.twisted_engine.thread_pool import LEAVE_SECONDS
 
 GRACE = 5
 CONFIG = f"""

@@ -28,7 +28,8 @@ from zcasync.testing import FakeReactor, wait_for_result
 from zcasync.testing.engine import INLINE_PARTS
 from zcasync.twisted_engine.engine import in_process_engine
 from zcasync.twisted_engine.parts import ThreadedParts, parts_of, thread_pool
-from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
+from zcasync.twisted_engine.thread_pool import ThreadPool
+from zcasync.twisted_engine.threads import ThreadWorker
 
 GRACE = 10.0
 GO_ON = threading.Event()

@@ -175,6 +175,11 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             self._jobs.add_value(oid, data, references)
         return {}
 
+    @commands.Reorder.responder
+    def reorder(self, oids: list[bytes]) -> dict[str, Any]:
+        self._replies.flush()
+        return {"oids": self._jobs.reorder(oids)}
+
     @commands.TakeBack.responder
     def take_back(self) -> dict[str, Any]:
         self._replies.flush()

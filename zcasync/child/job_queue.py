@@ -96,6 +96,19 @@ class JobQueue:
         with self._changed:
             self._waiting.appendleft(job)
 
+    def reorder(self, oids: list[bytes]) -> list[bytes]:
+        """Bring the jobs that have not begun into this order; return their oids, as they are then.
+
+        Jobs whose Deferred has fired stay in front, others that are not named go behind.
+        """
+        places = {oid: number for number, oid in enumerate(oids)}
+        with self._changed:
+            fired = [job for job in self._waiting if job.has_fired]
+            rest = [job for job in self._waiting if not job.has_fired]
+            rest.sort(key=lambda job: places.get(job.oid, len(places)))
+            self._waiting = deque([*fired, *rest])
+            return [job.oid for job in rest]
+
     def take_back(self) -> list[bytes]:
         """Revoke the jobs that have not begun; return their oids."""
         with self._changed:

@@ -149,6 +149,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     failure = found["failure"]
     return [
         ("Runs", "alone in a child of its own" if found["isolate"] else None),
+        ("Priority", found["priority"] or None),
         ("Unique", found["unique"] and cut(found["unique"])),
         ("Remembers", _context(found["context"])),
         ("Worker", found["worker"]),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The seconds that ``--wait`` waits when it has no number.
 WAIT_SECONDS = 60.0
+#: As ``zcasync.job.control_fields``, which is not loaded for the help.
+HIGHEST_PRIORITY, LOWEST_PRIORITY = -100, 100
 LOOK_SECONDS = 0.02
 
 
@@ -92,6 +94,12 @@ def _is_number(text: str) -> bool:
     help="reactor: in the supervisor, must not block; any other: in a child process.",
 )
 @click.option(
+    "--priority",
+    type=click.IntRange(HIGHEST_PRIORITY, LOWEST_PRIORITY),
+    metavar="N",
+    help="The lower number goes first; 0 unless told.  A step counts as an hour of waiting.",
+)
+@click.option(
     "--wait",
     type=Seconds(zero=True),
     metavar="[SECONDS]",
@@ -104,6 +112,7 @@ def command(
     kwargs: tuple[str, ...],
     is_secret: bool,
     queue: str,
+    priority: int | None,
     wait: float | None,
     home: str | None,
     timeout: float,
@@ -128,7 +137,8 @@ def command(
     from zcasync.cli.session import writing
 
     with writing(Home.find(home), timeout) as session:
-        oid, job_id = _put(session, Home.find(home), queue, found, arguments)
+        to = Home.find(home)
+        oid, job_id = _put(session, to, queue, found, arguments, priority=priority)
         if wait is None:
             if as_json:
                 print_json({"id": job_id})
@@ -163,7 +173,9 @@ def _find(name: str, home: Home) -> Callable[..., Any]:
     return call
 
 
-def _put(session: Any, home: Any, queue: str, call: Any, arguments: Arguments) -> tuple[bytes, str]:
+def _put(
+    session: Any, home: Any, queue: str, call: Any, arguments: Arguments, **options: Any
+) -> tuple[bytes, str]:
     """Put and commit; return the partial's oid and id.
 
     Raises StorageAway, with the id where it may have been put.
@@ -177,7 +189,7 @@ def _put(session: Any, home: Any, queue: str, call: Any, arguments: Arguments) -
 
     def put(connection: Any, manager: Any) -> tuple[bytes, str, int]:
         made_of = Partial(call, *arguments.positional, **arguments.named)
-        partial = manager.queue(queue).put(made_of, secret=arguments.is_secret)
+        partial = manager.queue(queue).put(made_of, secret=arguments.is_secret, **options)
         made.append((partial._p_oid, id_of(partial), partial.due))
         return made[-1]
 

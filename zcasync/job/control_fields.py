@@ -17,8 +17,19 @@ from zcasync.job.field_types import Check, is_text, optional
 NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 
 
+#: The bounds of a priority; the lower number is the more urgent one.
+HIGHEST_PRIORITY, LOWEST_PRIORITY = -100, 100
+
+
 def _are_controls(value: Any) -> bool:
-    return type(value) is dict and all(map(is_text, value))
+    if type(value) is not dict or not all(map(is_text, value)):
+        return False
+    return is_priority(value.get("priority", 0))
+
+
+def is_priority(value: Any) -> bool:
+    """Return whether this can be a stored priority."""
+    return type(value) is int and HIGHEST_PRIORITY <= value <= LOWEST_PRIORITY
 
 
 class ControlFields(AttemptFields):
@@ -49,3 +60,9 @@ class ControlFields(AttemptFields):
         The last in microseconds; None: no key.
         """
         return None if self._controls is None else self._controls.get("unique")
+
+    @property
+    def priority(self) -> int:
+        """Who goes first, the lower number; see :mod:`zcasync.queues.priority`."""
+        controls = self._controls
+        return 0 if controls is None else controls.get("priority", 0)

@@ -62,7 +62,7 @@ class PartialRecord(AttemptRecord):
 
         ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on,
         None: no limit.  ``context``: what the put remembers; ``controls``: see
-        :mod:`zcasync.job.control_fields`.
+        :mod:`zcasync.job.control_fields`; None: those that it has.
         """
         self._queue = queue
         self._set_times(put, due)
@@ -78,6 +78,8 @@ class PartialRecord(AttemptRecord):
             self._context = context
         if controls:
             self._controls = dict(controls)
+        elif controls is not None and self._controls is not None:
+            del self._controls  # those of an earlier put
 
     def remember_context(self, context: dict[str, Any]) -> None:
         """Remember this context, in place of that of what it is a callback of."""

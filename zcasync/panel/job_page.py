@@ -89,6 +89,7 @@ def _course(job: dict[str, Any], panel: str) -> list[tuple[str, Content]]:
         ("In short", _in_short(job["ending"])),
         ("Function", job["callable"]),
         ("Queue", job["queue"]),
+        ("Priority", str(job["priority"]) if job["priority"] else None),
         ("Remembers", _remembered(job["context"])),
         ("Begin after", at(job["begin_after"])),
         ("Begin by", None if by is None else f"{span(by)} later"),

@@ -127,6 +127,16 @@ class Leaves(amp.Command):  # type: ignore[misc]
     requiresAnswer = False
 
 
+class Reorder(amp.Command):  # type: ignore[misc]
+    """A supervisor's request: perform in this order what has not begun; return that, as it is now.
+
+    What the child has and what is not named goes behind it.
+    """
+
+    arguments = [(b"oids", Oids())]
+    response = [(b"oids", Oids())]
+
+
 class TakeBack(amp.Command):  # type: ignore[misc]
     """A supervisor's request: revoke the partials that have not begun; return their oids."""
 

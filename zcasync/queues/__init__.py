@@ -5,6 +5,7 @@
     options.py        the options of a put, of a callable and of a queue, and which go together
     entering.py       the put itself: all checked, then recorded and appended
     controls.py       those of them that are kept with the call, in their stored form
+    priority.py       which of them goes first, and how long waiting makes up for that
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
     unique.py         the keys of unique calls, and who has which
@@ -25,6 +26,7 @@
     watched.py        the records whose invalidations announce puts
     absent.py         what is set aside until the code is there that it needs
     heads.py          the first entries of lanes, and when the next of them is due
+    access.py         which lanes a claimer leaves to others, unless something is urgent there
     claim.py          the due partials that a worker takes, over all lanes
     claimed.py        what a claim has found so far
     claim_heads.py    the order in which it examines entries

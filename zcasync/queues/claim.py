@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 
 from zcasync import clock
 from zcasync.job.record import protect
 from zcasync.queues.absent import Looks, look_for_nothing
+from zcasync.queues.access import Polite, in_turn
 from zcasync.queues.claim_heads import ClaimHeads, HeldLoader, load_likely
 from zcasync.queues.claimed import Claimed
 from zcasync.queues.expired import take_expired
 from zcasync.queues.fate import Fate, apply_fate, fate_of
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane
+from zcasync.queues.priority import Precedence
 from zcasync.queues.settling import is_to_settle, settled
 from zcasync.retry.policy import may_begin_once
-
-
-class Access(IntEnum):
-    """A claimer's access to a lane; True counts as NOW, False as NO."""
-
-    NO = 0
-    NOW = 1
-    IF_IDLE = 2  # only where the other lanes do not fill the claim
 
 
 def claim(
@@ -31,19 +24,18 @@ def claim(
     worker: bytes,
     limit: int,
     engine: bytes | None,
-    polite: Callable[[bytes, Lane], int],
+    polite: Polite,
     idle: int | None,
     ahead: Callable[[Lane], int],
     looks: Looks = look_for_nothing,
+    before: Precedence | None = None,
 ) -> Claimed:
     """Claim due partials.  See ``PartialQueue.claim``."""
-    claimed = Claimed()
-    access: dict[int, list[Lane]] = {Access.NO: [], Access.NOW: [], Access.IF_IDLE: []}
-    for key, lane in queue.lanes().items():
-        access[polite(key, lane)].append(lane)
-    for lanes in (access[Access.NOW], access[Access.IF_IDLE]):
+    claimed, now = Claimed(), clock.now()
+    for some in in_turn(queue, polite, worker, looks, now):
+        lanes = [lane for lane in some if before is None or lane.priority < before.priority]
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed, looks)
+            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed, looks, before)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
     # have been read on.  Of an inbox the last one is enough: each put behind another one has
     # written the page of that again, and is undone first.
@@ -61,13 +53,13 @@ def _claim_from(
     ahead: Callable[[Lane], int],
     claimed: Claimed,
     looks: Looks,
+    before: Precedence | None,
 ) -> None:
-    """Claim from these lanes, oldest first."""
+    """Claim from these lanes, by rank; ``before``: only what goes before that."""
     now = clock.now()
-    for lane in lanes:
-        take_expired(queue, lane, worker, now, limit, claimed)
+    take_expired(queue, lanes if before is None else (), worker, now, limit, claimed)
     load_likely(queue, lanes, limit)
-    first, held = ClaimHeads(now, lanes, worker, looks), HeldLoader(queue._p_jar)
+    first, held = ClaimHeads(now, lanes, worker, looks, before), HeldLoader(queue._p_jar)
     while first and claimed.wants_more(limit):
         lane, entry = first.pop()
         if not claimed.may_look(entry.restriction, looks):

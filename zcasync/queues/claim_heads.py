@@ -12,6 +12,7 @@ from zcasync.queues.entry import Entry
 from zcasync.queues.heads import heads
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane
+from zcasync.queues.priority import Precedence
 from zcasync.zeo.bulk_load import load_all
 
 #: The number of entries, only to be filed, that are loaded with one request.
@@ -21,12 +22,21 @@ FILED_AT_ONCE = 100
 class ClaimHeads:
     """The first entries of inboxes and trees, in the order in which to examine them.
 
-    The oldest due one comes first.  An entry of an inbox whose time has not come is only to be
-    filed; it takes turns with the due ones, because due ones of the same lane may be behind it.
+    The due one with the lowest rank comes first: without priorities, the oldest.  An entry of an
+    inbox whose time has not come is only to be filed; it takes turns with the due ones, because due
+    ones of the same lane may be behind it.
     """
 
-    def __init__(self, now: int, lanes: list[Lane], worker: bytes, looks: Looks) -> None:
+    def __init__(
+        self,
+        now: int,
+        lanes: list[Lane],
+        worker: bytes,
+        looks: Looks,
+        before: Precedence | None = None,
+    ) -> None:
         self._now = now
+        self._before = before
         self._due: list[tuple[int, bool, int, Lane, Entry]] = []
         self._held: deque[tuple[Lane, Entry]] = deque()
         self._ties = itertools.count()
@@ -39,11 +49,16 @@ class ClaimHeads:
         return bool(self._due or self._held)
 
     def add(self, lane: Lane, entry: Entry) -> None:
-        """Add an entry; one of a tree only when it is due, for else nothing in the tree is."""
+        """Add an entry; one of a tree only when it is due, for else nothing in the tree is.
+
+        None that does not go before what the claim is to go before, if anything.
+        """
         in_inbox = entry.page is not None
         due = entry.due if entry.due <= self._now else entry.ready(self._now)
         if due <= self._now:
-            heapq.heappush(self._due, (due, in_inbox, next(self._ties), lane, entry))
+            rank = lane.rank(due)
+            if self._before is None or rank < self._before.rank:
+                heapq.heappush(self._due, (rank, in_inbox, next(self._ties), lane, entry))
         elif in_inbox:
             self._held.append((lane, entry))
 
@@ -76,5 +91,6 @@ def load_likely(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
     """Load all that is likely to be claimed with one request, instead of one by one."""
     if queue._p_jar is None:
         return
+    lanes = sorted(lanes, key=lambda lane: lane.priority)
     likely = [partial._p_oid for lane in lanes for partial in lane.upcoming(limit)]
     load_all(queue._p_jar, likely[: 2 * limit])

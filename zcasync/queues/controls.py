@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zcasync.queues.priority import stored_priority
+
 #: By the name of the option: what makes the stored value of what is given, None: nothing to store.
 #: Raises TypeError and ValueError, naming the option.
-CONTROLS: dict[str, Callable[[Any], Any]] = {}
+CONTROLS: dict[str, Callable[[Any], Any]] = {
+    "priority": stored_priority,
+}
 
 
 def stored_controls(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.queues.claimed import Claimed
@@ -13,13 +15,25 @@ LOOK_AGAIN_MICROSECONDS = 3600 * 1_000_000
 
 
 def take_expired(
-    queue: LaneHolder, lane: Lane, worker: bytes, now: int, limit: int, claimed: Claimed
+    queue: LaneHolder,
+    lanes: Iterable[Lane],
+    worker: bytes,
+    now: int,
+    limit: int,
+    claimed: Claimed,
 ) -> None:
-    """Claim what has waited for too long, to be ended.
+    """Claim what has waited in these lanes for too long, to be ended.
 
     Partials, of any worker, that were not begun by their ``begin_by``; and those that the worker
     may run and that have waited for their code as long as they may: that may be there at last.
     """
+    for lane in lanes:
+        _take_expired(queue, lane, worker, now, limit, claimed)
+
+
+def _take_expired(
+    queue: LaneHolder, lane: Lane, worker: bytes, now: int, limit: int, claimed: Claimed
+) -> None:
     while claimed.wants_more(limit):
         partial = lane.take_expired(now)
         if partial is None:

@@ -7,6 +7,7 @@ from typing import Any
 from BTrees.LLBTree import LLBTree
 from BTrees.OOBTree import OOBTree
 
+from zcasync.job.control_fields import is_priority
 from zcasync.job.field_types import (
     ALL,
     Check,
@@ -51,6 +52,7 @@ LANE: dict[str, Check] = {
     "gone_held": optional(one_of(LLBTree)),
     **dict.fromkeys(("deadlines", "filed"), optional(one_of(OOBTree))),
     "filed_count": optional(is_number),
+    "priority": is_priority,
     "closed": is_bool,
     "page_index": optional(stored("zcasync.queues.page_index.PageIndex")),
     "page": stored("zcasync.queues.lane.Page"),

@@ -17,8 +17,8 @@ class LaneHolder(Protocol):
     def lanes(self) -> Mapping[bytes, Lane]:
         """Return the lanes by key."""
 
-    def lane(self, key: bytes) -> Lane:
-        """Return the lane with this key, made now where there is none."""
+    def lane(self, key: bytes, priority: int = 0) -> Lane:
+        """Return the lane with this key, made now, for this priority, where there is none."""
 
     def waits(self, partial: Any, due: int) -> bool:
         """Return whether an entry is true: its partial waits here, for this time."""

@@ -26,6 +26,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.queues import field_types
 from zcasync.queues.absent import moments
 from zcasync.queues.entry import Entry
+from zcasync.queues.priority import rank
 from zcasync.queues.restriction import BROKEN, Restriction, is_absent
 from zcasync.unpublished import Unpublished
 
@@ -140,10 +141,17 @@ class Lane(Checked, Unpublished, Persistent):  # type: ignore[misc]
     filed_count: int | None = None  # in all trees; None: not counted yet
     closed = False  # the lane was dropped: whoever files a partial here meanwhile conflicts
     page_index: Any = None  # PageIndex: the client's notes of its pages
+    priority = 0  # of all that waits here
 
-    def __init__(self) -> None:
+    def __init__(self, priority: int = 0) -> None:
         self.page = Page()
         self.inbox = Inbox(self.page)
+        if priority:
+            self.priority = priority
+
+    def rank(self, moment: int) -> int:
+        """Return the rank, the lowest first, of what waits here since (or until) this moment."""
+        return rank(moment, self.priority)
 
     def next_in_inbox(self) -> Entry | None:
         """Return the first entry that has not been read; write nothing."""

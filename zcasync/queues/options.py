@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     batch: bool | None
     detached: bool
     isolate: bool
+    priority: int | None
     retry: Any
     secret: bool | str | Iterable[str | int] | None
     remember: bool

@@ -1,4 +1,7 @@
-"""The order of what waits: by time, then by put, over all lanes, from the front or from the back.
+"""The order of what waits, over all lanes, from the front or from the back.
+
+What is due comes first, by rank, as claims take it; then what is for later, by time.  Without
+priorities both are by time, then by put.
 
 Nothing is loaded before it may be next.  Every source of entries is in order, a tree of a lane and
 a page alike, and a heap has the next entry of each.  For pages that are not loaded it has a bound,
@@ -12,10 +15,10 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from math import inf
 from operator import itemgetter
 from typing import Any
 
+from zcasync import clock
 from zcasync.job.broken import broken
 from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
@@ -28,10 +31,10 @@ from zcasync.zeo.bulk_load import load_all
 #: The most partials that are loaded at once, ahead of a reader who may break off.
 READ_AHEAD = 100
 
-#: When it may begin at the latest, due time, what is in an inbox after what was filed from it,
-#: number of the lane, number in the lane; all of them negative from the back.  A bound comes before
-#: the entry that has its key.
-Key = tuple[float, int, int, int, int]
+#: Whether it is for later, its rank, or then the moment at which it may begin, due time, what is in
+#: an inbox after what was filed from it, number of the lane, number in the lane; all of them
+#: negative from the back.  A bound comes before the entry that has its key.
+Key = tuple[int, int, int, int, int, int]
 #: A due time and a partial.
 Due = tuple[int, Any]
 #: Entries in their order, or a bound alone with the sources that it stands for.
@@ -53,17 +56,21 @@ class Waiting:
         queue: LaneHolder,
         *,
         backwards: bool = False,
-        until: float = inf,
+        until: int | None = None,
         allowed: Callable[[Restriction], bool] = lambda restriction: True,
     ) -> None:
         self._queue = queue
         self._until = until
+        is_bounded = until is not None
+        now = clock.now() if until is None else until
         sources = (
             source
             for number, lane in enumerate(queue.lanes().values())
-            for source in _OfLane(queue._p_jar, lane, number, backwards, until).sources(allowed)
+            for source in _OfLane(queue._p_jar, lane, number, backwards, now, is_bounded).sources(
+                allowed
+            )
         )
-        self._entries = _merged(sources, until)
+        self._entries = _merged(sources, is_bounded)
 
     def __iter__(self) -> Iterator[Partial]:
         time = -1
@@ -75,7 +82,7 @@ class Waiting:
                 self.passed += 1
                 continue
             seen.add(item)
-            if item.is_due(self._until):
+            if self._until is None or item.is_due(self._until):
                 yield item
 
     def _loaded(self) -> Iterator[Due]:
@@ -92,12 +99,15 @@ class Waiting:
 class _OfLane:
     """The sources of one lane."""
 
-    def __init__(self, jar: Any, lane: Lane, number: int, backwards: bool, until: float) -> None:
+    def __init__(
+        self, jar: Any, lane: Lane, number: int, backwards: bool, now: int, is_bounded: bool
+    ) -> None:
         self._jar = jar
         self._lane = lane
         self._number = number
         self._sign = -1 if backwards else 1
-        self._until = until
+        self._now = now
+        self._is_bounded = is_bounded
         self._read = lane.page.start + lane.index
 
     def sources(self, allowed: Callable[[Restriction], bool]) -> Iterator[Source]:
@@ -114,8 +124,18 @@ class _OfLane:
         yield from self._pages(index.end, index.page, None)
 
     def _key(self, due: int, is_at_once: bool, in_inbox: bool, number: int) -> Key:
-        sign, latest = self._sign, min(due, self._until) if is_at_once else due
-        return sign * latest, sign * due, sign * in_inbox, sign * self._number, sign * number
+        sign = self._sign
+        latest = min(due, self._now) if is_at_once and self._is_bounded else due
+        is_later = latest > self._now
+        first = latest if is_later else self._lane.rank(latest)
+        return (
+            sign * is_later,
+            sign * first,
+            sign * due,
+            sign * in_inbox,
+            sign * self._number,
+            sign * number,
+        )
 
     def _tree(self, tree: Any, is_at_once: bool) -> Source:
         """Yield what is in a tree; it may be changed meanwhile."""
@@ -170,10 +190,10 @@ class _OfLane:
         return self._pages(start, where, end)
 
 
-def _merged(sources: Iterable[Source], until: float) -> Iterator[Due]:
+def _merged(sources: Iterable[Source], is_bounded: bool) -> Iterator[Due]:
     """Yield the entries of all sources in order; open what a bound stands for when it is next.
 
-    They end with the last one that may begin by ``until``.
+    ``is_bounded``: they end with the last one that is not for later.
     """
     ties = itertools.count()
     heap: list[tuple[Key, bool, int, Any, Source]] = []
@@ -185,8 +205,8 @@ def _merged(sources: Iterable[Source], until: float) -> Iterator[Due]:
     for source in sources:
         push(source)
     while heap:
-        (latest, *_), *_, found, source = heapq.heappop(heap)
-        if latest > until:
+        (is_later, *_), *_, found, source = heapq.heappop(heap)
+        if is_later and is_bounded:
             return
         if callable(found):
             for within in found():

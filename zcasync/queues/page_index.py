@@ -110,9 +110,9 @@ class PageIndex(Checked, Unpublished, Persistent):  # type: ignore[misc]
             self.levels.pop()
 
 
-def indexed_lane(jar: Any) -> Lane:
+def indexed_lane(jar: Any, priority: int = 0) -> Lane:
     """Return a new lane, with an index where there is a database, which this connection is to."""
-    lane = Lane()
+    lane = Lane(priority)
     if jar is not None:
         lane.page_index = PageIndex()
         lane.page_index.page = _oid(jar, lane.page)

@@ -24,8 +24,9 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.absent import Looks, look_for_nothing, put_aside
+from zcasync.queues.access import Access, Polite
 from zcasync.queues.again import again
-from zcasync.queues.claim import Access, claim
+from zcasync.queues.claim import claim
 from zcasync.queues.claimed import Claimed
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
@@ -36,6 +37,7 @@ from zcasync.queues.lane import Lane
 from zcasync.queues.options import Options, PutRequest, kept_defaults
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
+from zcasync.queues.priority import Precedence
 from zcasync.queues.pull import pull, pull_next
 from zcasync.queues.restriction import BROKEN, UNKNOWN, restriction_of
 from zcasync.queues.watched import watched
@@ -155,21 +157,22 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         limit: int,
         *,
         engine: bytes | None = None,
-        polite: Callable[[bytes, Lane], int] = lambda key, lane: Access.NOW,
+        polite: Polite = lambda key, lane: Access.NOW,
         idle: int | None = None,
         ahead: Callable[[Lane], int] = lambda lane: 0,
         looks: Looks = look_for_nothing,
+        before: Precedence | None = None,
     ) -> Claimed:
-        """Take up to ``limit`` due partials that the worker may run out of the queue, oldest first.
+        """Take up to ``limit`` due partials that the worker may run out of the queue, by rank.
 
         Their own records are not changed, unless their times were put by another clock.  ``engine``
         is written on the lanes they come from; ``polite(key, lane)`` returns the Access to a lane,
         ``ahead(lane)`` how far its client's clock is ahead of this one, microseconds.  ``idle``:
         the number of children that have no job and get one each; the rest is prefetched, and no
         partial that may begin only once is taken for that.  ``looks(key)``: what to take of those
-        that lack some code.
+        that lack some code.  ``before``: only those that are more urgent, and go before that.
         """
-        return claim(self, worker, limit, engine, polite, idle, ahead, looks)
+        return claim(self, worker, limit, engine, polite, idle, ahead, looks, before)
 
     def next_due(self, worker: bytes) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.
@@ -183,14 +186,14 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         partial.release()
         if delay:
             partial.delay(delay)
-        self._lane().file(partial.due, partial, restriction_of(partial))
+        self._lane(partial).file(partial.due, partial, restriction_of(partial))
 
     def put_aside(self, partial: PartialRecord, missing: Missing, limit: int) -> None:
         """Let a claimed partial wait here for code; ``limit``: no longer than so, microseconds.
 
         It has not begun, or it has callbacks left that have not.
         """
-        put_aside(self._lane(), partial, missing, limit)
+        put_aside(self._lane(partial), partial, missing, limit)
 
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""
@@ -217,7 +220,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         now = clock.now()
         moment = now + RESUME_MICROSECONDS
         partial.resume_later(moment)
-        lane = self._lane()
+        lane = self._lane(partial)
         lane.file(moment, partial, ())  # for any worker, whichever may run the job itself
         lane.count_gone(moment, now)  # it is not counted as waiting
 
@@ -261,11 +264,11 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """Return the lanes by key."""
         return dict(self._lanes.items())
 
-    def lane(self, key: bytes) -> Lane:
-        """Return the lane with this key, made now where there is none."""
+    def lane(self, key: bytes, priority: int = 0) -> Lane:
+        """Return the lane with this key, made now, for this priority, where there is none."""
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = indexed_lane(self._p_jar)
+            lane = self._lanes[key] = indexed_lane(self._p_jar, priority)
         return lane  # type: ignore[no-any-return]
 
     def replace_lane(self, key: bytes, lane: Lane) -> None:
@@ -285,6 +288,6 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
             and partial.due == due
         )
 
-    def _lane(self) -> Lane:
-        """Return the lane of this connection."""
-        return own_lane(self)
+    def _lane(self, partial: PartialRecord) -> Lane:
+        """Return the lane of this connection for such a partial."""
+        return own_lane(self, partial.priority)

@@ -117,6 +117,7 @@ def summary(partial: Any) -> dict[str, Any]:
         "callable": fields.callable_name,
         "call": _try(lambda: call_text(fields), None),
         "begin_after": _moment(fields.due),
+        "priority": _priority(fields),
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
         "failure": type_name(result) if isinstance(result, Failure) else None,
@@ -141,7 +142,7 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate context unique"
+        "isolate context unique priority"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
@@ -157,7 +158,12 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "context": dict(fields["_context"] or {}),
         "unique": _unique(fields),
         "acts": as_dicts(fields["_acts"]),
+        "priority": _priority(fields),
     }
+
+
+def _priority(fields: Fields) -> int:
+    return _try(lambda: (fields["_controls"] or {}).get("priority", 0), 0)
 
 
 def _unique(fields: Fields) -> str | None:

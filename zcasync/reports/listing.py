@@ -93,7 +93,7 @@ def oldest_due(queue: Any) -> dict[str, Any] | None:
     None where none is due among the first of those that wait.
     """
     now = clock.now()
-    for partial in islice(waiting(queue, aside=False), MOST_WAITING):
+    for partial in islice(waiting(queue, aside=False, by_time=True), MOST_WAITING):
         fields = Fields(partial)
         due = fields.due if fields.problem is None else None
         if due is not None and (due <= now or fields["_due"] is None):

@@ -38,7 +38,17 @@ def when(one: dict[str, Any]) -> str | None:
 
 
 def remark(one: dict[str, Any]) -> str:
-    """Return in a few words why a job does not start, how far it is, or how it has failed."""
+    """Return in a few words why a job does not start, how far it is, or how it has failed.
+
+    Its priority is in front, where it has one and has not begun.
+    """
+    told, priority = _remark(one), one.get("priority")
+    if not priority or not (one.get("state") == "pending" or one.get("reserved")):
+        return told
+    return "; ".join(filter(None, (f"priority {priority}", told)))
+
+
+def _remark(one: dict[str, Any]) -> str:
     again = of_attempts(one)
     if one.get("reserved"):
         ahead = one.get("ahead")

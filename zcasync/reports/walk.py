@@ -11,15 +11,18 @@ import heapq
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from ZODB.POSException import POSKeyError
 
+from zcasync import clock
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import waiter
 from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
+from zcasync.queues.priority import rank
 from zcasync.queues.restriction import is_absent
 from zcasync.reports.fields import Fields
 from zcasync.reports.job import release
@@ -27,6 +30,8 @@ from zcasync.reports.selection import Selection
 from zcasync.zeo.bulk_load import load_all
 
 T = TypeVar("T")
+#: Whether it is for later, and its rank, or its time.
+Order = tuple[bool, int]
 
 #: Records of workers are never fewer than the homes that there were: no listing looks at more.
 MOST_WORKERS = 1000
@@ -116,24 +121,23 @@ def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any
     return [*([] if own is None else [own]), *in_order][:limit]
 
 
-def waiting(queue: Any, *, aside: bool | None = None) -> Iterator[Any]:
+def waiting(queue: Any, *, aside: bool | None = None, by_time: bool = False) -> Iterator[Any]:
     """Yield what waits in a queue, broken records included.
 
     ``aside``: only what is set aside for want of code, or only the rest; None: both.
 
-    In the order of the due times, except that what no claimer has read yet comes in the order of
-    the puts: to sort it, all of it would have to be loaded.
+    What is due comes in the order in which workers take it, then the rest in that of the due times;
+    ``by_time``: all in that.  Except that what no claimer has read yet comes in the order of the
+    puts: to sort it, all of it would have to be loaded.
     """
-    sources: list[Iterator[tuple[int, Any]]] = []
+    now, sources = clock.now(), list[Iterator[tuple[Order, int, Any]]]()
     for lane in queue.lanes().values():
-        if not aside:
-            sources.append(_ahead(lane.unread(), _partial_of))
-        sources += (
-            _ahead(_filed(tree), _partial_of)
-            for key, tree in (lane.filed or {}).items()
-            if aside in (None, is_absent(key))
-        )
-    for due, partial in heapq.merge(*sources, key=lambda entry: entry[0]):
+        entries = [] if aside else [lane.unread()]
+        trees = (lane.filed or {}).items()
+        entries += [_filed(tree) for key, tree in trees if aside in (None, is_absent(key))]
+        place = _order(now, 0 if by_time else lane.priority)
+        sources += (_ahead(_placed(some, place), _partial_of) for some in entries)
+    for _, due, partial in heapq.merge(*sources, key=itemgetter(0)):
         if broken(partial) is not None or queue.waits(partial, due) or _lacks(queue, partial, due):
             yield partial
 
@@ -189,8 +193,19 @@ def _itself(partial: Any) -> Any:
     return partial
 
 
-def _partial_of(entry: tuple[int, Any]) -> Any:
-    return entry[1]
+def _partial_of(entry: tuple[Order, int, Any]) -> Any:
+    return entry[2]
+
+
+def _order(now: int, priority: int) -> Callable[[int], Order]:
+    """Return the function of a due time that says where such a priority stands."""
+    return lambda due: (True, due) if due > now else (False, rank(due, priority))
+
+
+def _placed(
+    entries: Iterable[tuple[int, Any]], place: Callable[[int], Order]
+) -> Iterator[tuple[Order, int, Any]]:
+    return ((place(due), due, partial) for due, partial in entries)
 
 
 def _filed(tree: Any) -> Iterator[tuple[int, Any]]:

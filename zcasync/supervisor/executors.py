@@ -13,9 +13,9 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Ending
+from zcasync.supervisor.children.child_report import EndedJob
 from zcasync.supervisor.children.interfaces import Changed, Died, IChild, IChildPool
 from zcasync.supervisor.children.prefetch import Sharing, target, wants_more
-from zcasync.supervisor.children.state import EndedJob
 from zcasync.supervisor.failure_log import FailureLog
 from zcasync.supervisor.late_children import LateChildren
 from zcasync.supervisor.lonely_children import LonelyChildren
@@ -173,6 +173,8 @@ class Executors:
             new = [oid for oid in self._events.wanted(oids) if oid not in child.outstanding]
             if new:
                 child.perform(new, tid)
+                if slot in jobs.orders:
+                    child.reorder(jobs.orders[slot])
         for oid in self._events.wanted(jobs.reactor):
             if self._checks is not None and oid in jobs.unchecked:
                 self._checks.check(oid, tid)

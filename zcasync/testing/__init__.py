@@ -22,7 +22,7 @@ from zcasync.testing.reactor import FakeReactor
 from zcasync.testing.story import Story
 from zcasync.testing.waiting import wait_for_result, wait_until
 from zcasync.twisted_engine.parts import thread_pool
-from zcasync.twisted_engine.threads import ThreadPool
+from zcasync.twisted_engine.thread_pool import ThreadPool
 
 __all__ = [
     "FakeReactor",

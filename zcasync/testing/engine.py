@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from zcasync.liveness.death import Death
 from zcasync.supervisor.reactor_jobs import ReactorJobs
 from zcasync.twisted_engine.parts import ThreadedParts, thread_pool
-from zcasync.twisted_engine.threads import ThreadPool, ThreadWorker
+from zcasync.twisted_engine.thread_pool import ThreadPool
+from zcasync.twisted_engine.threads import ThreadWorker
 
 
 class InlineThread:

@@ -1,11 +1,12 @@
 """The engine of an application's own Twisted process; only ``zcasync.subscribers`` imports it.
 
-========== =========================================================================================
-engine     ``engine_keeper`` makes the engine that ``InstallTwistedEngine`` starts and stops
-inherited  the databases that children open: those of this process
-parts      the parts of such an engine, which a test's reactor replaces by its own
-threads    ``ThreadPool`` and its ``ThreadWorker``: thread jobs in threads of this process
-========== =========================================================================================
+=========== ========================================================================================
+engine      ``engine_keeper`` makes the engine that ``InstallTwistedEngine`` starts and stops
+inherited   the databases that children open: those of this process
+parts       the parts of such an engine, which a test's reactor replaces by its own
+threads     ``ThreadWorker``: thread jobs in a thread of this process
+thread_pool ``ThreadPool``: such threads in the place of children
+=========== ========================================================================================
 
 The way through: a data manager becomes available, and ``zcasync.subscribers.InstallTwistedEngine``
 asks ``engine.engine_keeper`` for the keeper of an engine, which it starts when the reactor runs and

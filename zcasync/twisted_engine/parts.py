@@ -10,7 +10,7 @@ from typing import Any
 from zcasync.supervisor.children.interfaces import PoolFactory
 from zcasync.supervisor.database_thread import DatabaseThread, IDatabaseThread
 from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.twisted_engine.threads import ThreadPool
+from zcasync.twisted_engine.thread_pool import ThreadPool
 
 
 def thread_pool(reactor: Any, db: Any, pool_class: type[ThreadPool] = ThreadPool) -> PoolFactory:

@@ -34,6 +34,10 @@ class ChildEnd(amp.AMP):
         self._process.jobs += oids
         return {}
 
+    @commands.Reorder.responder
+    def reorder(self, oids: list[bytes]) -> dict[str, Any]:
+        return {"oids": self._process.reorder(oids)}
+
     @commands.TakeBack.responder
     def take_back(self) -> dict[str, Any]:
         return {"oids": self._process.take_back()}
@@ -86,6 +90,11 @@ class FakeProcess:
 
     def tell(self, notice: Notice) -> None:
         self._end.callRemote(commands.Told, notice=notice.as_dict())
+
+    def reorder(self, oids: list[bytes]) -> list[bytes]:
+        waiting = sorted(self.jobs[1:], key=oids.index)
+        self.jobs[1:] = waiting
+        return waiting
 
     def take_back(self) -> list[bytes]:
         taken, self.jobs = self.jobs[1:], self.jobs[:1]

@@ -20,7 +20,7 @@ from zcasync.supervisor.children.boots import PATIENCE_SECONDS
 from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.children.recycling import Recycling
 
-A, B, C = (number.to_bytes(8) for number in (1, 2, 3))
+A, B, C, D, E = (number.to_bytes(8) for number in range(1, 6))
 
 
 @pytest.fixture
@@ -146,6 +146,37 @@ def test_jobs_that_have_not_begun_are_revoked(pooled: Pooled) -> None:
 
     assert taken == [[B, C]]
     assert list(child.outstanding) == [A]
+
+
+def test_what_has_not_begun_is_reordered_and_known_to_be_when_the_child_has_said_so(
+    pooled: Pooled,
+) -> None:
+    (process,) = pooled.boot(1)
+    child = pooled.perform([A, B, C])
+    child.perform([D])
+    child.reorder([A, D, B, C])
+    process.end_job()  # before it has heard of that: it is at B
+    assert list(child.outstanding) == [B, C, D]
+    child.perform([E])  # nor does its answer speak of this one
+    pooled.settle()
+
+    assert process.jobs == [B, D, C, E]
+    assert list(child.outstanding) == [B, D, C, E]
+    process.end_job()
+    assert child.job_id() == hex_oid(D)
+
+
+def test_a_child_that_dies_before_it_hears_of_an_order_keeps_its_own(pooled: Pooled) -> None:
+    (process,) = pooled.boot(1)
+    child = pooled.perform([A, B])
+    child.perform([C])
+    child.reorder([A, C, B])
+    process.crash()
+    pooled.settle()
+
+    assert pooled.deaths[0][1].job == hex_oid(A)
+    assert pooled.deaths[0][1].at_stake == frozenset((A, B, C))
+    assert list(child.outstanding) == [A, B, C]
 
 
 def test_a_child_that_died_at_work_is_replaced_at_once(pooled: Pooled) -> None:

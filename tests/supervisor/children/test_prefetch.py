@@ -14,6 +14,7 @@ from zcasync.supervisor.children.prefetch import (
     RESERVE_SECONDS,
     SHARE_SECONDS,
     Sharing,
+    may_overtake,
     room,
     target,
     wants_more,
@@ -228,3 +229,20 @@ def test_a_change_is_not_worth_a_pass_for_a_child_whose_job_takes_long(
 
     reactor.advance(2 * RESERVE_SECONDS)
     assert not wants_more(child, reactor.seconds())
+
+
+def test_what_is_urgent_may_overtake_what_waits_behind_a_short_job(
+    reactor: Clock, child: FakeChild
+) -> None:
+    assert not may_overtake(child, reactor.seconds()), "it is idle"
+    child.note_given(oids(1))
+    assert not may_overtake(child, reactor.seconds()), "it has nothing to overtake"
+    child.note_given(oids(2))
+    assert may_overtake(child, reactor.seconds())
+    reactor.advance(SHARE_SECONDS + 0.01)
+    assert not may_overtake(child, reactor.seconds()), "what is behind is about to be revoked"
+    child.note_ended(*oids(1), Ending.SETTLED, 0.1, "")
+    child.note_given(oids(3))
+    assert may_overtake(child, reactor.seconds())
+    child.take_back()
+    assert not may_overtake(child, reactor.seconds())

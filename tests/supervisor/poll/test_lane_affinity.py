@@ -10,7 +10,7 @@ import pytest
 from tests.support import scenes
 from tests.support.scenes import ELSEWHERE, Seconds
 from tests.support.sessions import ONE, TWO, Session
-from zcasync.queues.claim import Access
+from zcasync.queues.access import Access
 from zcasync.queues.lane import Lane
 from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.lane_affinity import (

@@ -3,6 +3,8 @@
 interfaces.py         IChild, IChildPool: what the engine relies on, of processes as of threads
 pool.py               one child in each slot, and a spare one that takes the place of one that ends
 child.py              one child process: give it jobs, revoke them, let it end, kill it
+child_report.py       what a child has reported, for executors and passes
+order.py              in which order it does what it has, when something urgent went to the front
 state.py              what is known of a child, and its states as a table; nothing else writes it
 process_protocol.py   the supervisor's ends of the pipes to a child
 starter.py            starts ``python -P -m zcasync.child``

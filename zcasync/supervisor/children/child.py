@@ -13,7 +13,6 @@ from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
@@ -23,7 +22,7 @@ from zcasync.protocol.left_threads import LeftThread, named
 from zcasync.protocol.outcomes import Ending
 from zcasync.protocol.output_marks import STACK_SIGNAL
 from zcasync.protocol.waits import Wait
-from zcasync.supervisor.children.end import death_of
+from zcasync.supervisor.children.end import death_of, gone_meanwhile
 from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
@@ -105,6 +104,13 @@ class Child(ChildState):
         self.note_given(oids)
         self._connector.amp.callRemote(commands.Perform, oids=oids, tid=tid)
 
+    def reorder(self, oids: list[bytes]) -> None:
+        """Let it perform in this order what it has not begun; known to be so when it answers."""
+        if self._connector.can_write:
+            asked = frozenset(self.outstanding)
+            sent: Deferred[Any] = self._connector.amp.callRemote(commands.Reorder, oids=oids)
+            sent.addCallbacks(lambda now: self.note_order(asked, now["oids"]), gone_meanwhile)
+
     def check(self, oids: list[bytes], tid: bytes | None = None) -> None:
         """Let it load, as a trial, what these jobs need; they end when it has."""
         if self._connector.can_write:
@@ -142,7 +148,7 @@ class Child(ChildState):
         elif self.state in (*WORKING, State.SPARE):
             self.move_to(State.STOPPING)
             asked: Deferred[Any] = self._connector.amp.callRemote(commands.Finish)
-            asked.addCallbacks(self._finishes, _died_meanwhile)
+            asked.addCallbacks(self._finishes, gone_meanwhile)
 
     def _finishes(self, answer: dict[str, Any]) -> None:
         self.note_given_back(answer["oids"])
@@ -278,10 +284,3 @@ class Child(ChildState):
             reason = f"out of memory: the kernel killed it{took}"
         death = death_of(self.pid, status, job, reason, self._output)
         return replace(death, at_stake=self.at_stake)
-
-
-def _died_meanwhile(failure: Failure) -> None:
-    """Ignore that it ended before it could answer: its jobs are recovered because of its death."""
-    failure.trap(
-        error.ConnectionDone, error.ConnectionLost, error.ProcessDone, error.ProcessTerminated
-    )

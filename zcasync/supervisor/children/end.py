@@ -5,6 +5,9 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from twisted.internet import error
+from twisted.python.failure import Failure
+
 from zcasync.liveness.death import Death
 from zcasync.protocol.output_marks import LOADING_EXIT_CODE
 from zcasync.supervisor.children.output import ChildOutput
@@ -40,4 +43,11 @@ def death_of(
         job=job,
         output=output.last(job, has_crashed=has_timed_out or number in CRASH_SIGNALS),
         stage=output.stage or None,
+    )
+
+
+def gone_meanwhile(failure: Failure) -> None:
+    """Ignore that a child ended before it answered: its jobs are recovered for its death."""
+    failure.trap(
+        error.ConnectionDone, error.ConnectionLost, error.ProcessDone, error.ProcessTerminated
     )

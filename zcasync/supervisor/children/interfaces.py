@@ -19,7 +19,7 @@ from zcasync.perform.progress import Progress
 from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.waits import Wait
-from zcasync.supervisor.children.state import ChildReport, EndedJob
+from zcasync.supervisor.children.child_report import ChildReport, EndedJob
 
 
 class IChild(Protocol):
@@ -74,6 +74,9 @@ class IChild(Protocol):
 
     def perform(self, oids: list[bytes], tid: bytes | None = None) -> None:
         """Assign jobs to it, which were claimed by this transaction."""
+
+    def reorder(self, oids: list[bytes]) -> None:
+        """Let it perform in this order what it has not begun."""
 
     def take_back(self) -> Deferred[list[bytes]]:
         """Ask for the jobs that it has not begun; fires with their oids."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from twisted.internet.error import ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.python.failure import Failure
 
+from zcasync.supervisor.children.end import gone_meanwhile
 from zcasync.supervisor.children.interfaces import IChild
 
 #: So much work is prefetched for a child, and no more jobs than that, however short they are.
@@ -29,6 +28,15 @@ def room(child: IChild, now: float) -> int:
     if child.taking_back or (child.outstanding and now - child.job_since > RESERVE_SECONDS):
         return 0
     return max(0, target(child) - len(child.outstanding))
+
+
+def may_overtake(child: IChild, now: float) -> bool:
+    """Return whether something urgent may go in front of what a child has and has not begun.
+
+    Not behind a job that takes long: what waits for that is for whichever child is free first.
+    """
+    is_stuck = now - child.job_since > SHARE_SECONDS
+    return len(child.outstanding) > 1 and not child.taking_back and not is_stuck
 
 
 def wants_more(child: IChild, now: float) -> bool:
@@ -89,9 +97,4 @@ class Sharing:
     def take_back(self, child: IChild) -> None:
         """Revoke what a child has not begun."""
         asked = child.take_back()
-        asked.addCallbacks(lambda oids: self._returned(child.slot, oids), _gone_meanwhile)
-
-
-def _gone_meanwhile(failure: Failure) -> None:
-    """Ignore that the child died before it answered: its jobs are recovered for its death."""
-    failure.trap(ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated)
+        asked.addCallbacks(lambda oids: self._returned(child.slot, oids), gone_meanwhile)

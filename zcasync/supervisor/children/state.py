@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Set
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import Notice
@@ -13,6 +13,8 @@ from zcasync.perform.progress import Progress
 from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.waits import Wait
+from zcasync.supervisor.children.child_report import ChildReport, EndedJob
+from zcasync.supervisor.children.order import in_order
 
 
 class State(StrEnum):
@@ -40,26 +42,6 @@ WORKING = (State.IDLE, State.BUSY)
 
 #: The slot of a spare child.
 NO_SLOT = -1
-
-
-class EndedJob(NamedTuple):
-    """A job that a child is done with, or whose Deferred it waits for."""
-
-    oid: bytes
-    ending: Ending
-    detail: str
-
-
-@dataclass(frozen=True)
-class ChildReport:
-    """The jobs of a child, and what of them no pass has seen yet."""
-
-    outstanding: frozenset[bytes]  # all that is assigned to it
-    deferred: frozenset[bytes]  # those of them that wait for a Deferred
-    completed: dict[bytes, Completion]  # oid -> when, and how
-    returned: list[bytes]  # that it has not begun
-    progress: tuple[bytes, Progress] | None  # of the running job
-    has_changes: bool  # it has committed something
 
 
 class ChildState:
@@ -200,6 +182,10 @@ class ChildState:
         self.outstanding.extend(oids)
         if self.state == State.IDLE:
             self.move_to(State.BUSY)
+
+    def note_order(self, asked: Set[bytes], waiting: list[bytes]) -> None:
+        """Note the order of what it has not begun, of what it had when it was asked."""
+        self.outstanding = deque(in_order(self.outstanding, asked, waiting))
 
     def note_progress(self, progress: Progress) -> None:
         """Note what the running job has reported."""

@@ -9,10 +9,12 @@ from zcasync.datamanager import DataManager
 from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.perform.reach import reaches_foreign
+from zcasync.queues.claimed import Claimed
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import HandOut
+from zcasync.supervisor.poll.overtaking import enqueue, limit_of, new_order, next_to_begin
 from zcasync.supervisor.poll.serving import Serving, Share
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slot, Slots
@@ -61,7 +63,8 @@ class Dispatcher:
             ),
         ]
         hungry = list({id(queue): queue for one in done for queue in one.hungry}.values())
-        return Dispatched(sum(one.count for one in done), hungry)
+        urgent = self._overtake(slots.threads, self._serving.left(manager, slots.threads), log)
+        return Dispatched(sum(one.count for one in done) + urgent, hungry)
 
     def _share_out(
         self, slots: list[Slot], shares: list[Share], log: list[str]
@@ -109,12 +112,41 @@ class Dispatcher:
         )
         self._aside.note(queue.__name__, claimed)
         self._keys.note(claimed.partials)
-        for partial, problem in claimed.broken:
-            log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
+        _tell_broken(claimed, log)
         self._assign(claimed.partials, slots, ahead)
         is_open = share.most is None or len(claimed.partials) < share.most
         wants_more = is_open and any(slot.room > 0 for slot in slots) and not claimed.is_barred
         return Dispatched(len(claimed.partials), [queue] if wants_more else [])
+
+    def _overtake(self, slots: list[Slot], shares: list[Share], log: list[str]) -> int:
+        """Claim what is more urgent than what a child begins next, one for each; return how many.
+
+        Though there is no room: it goes in front of what was prefetched.
+        """
+        places, count = next_to_begin(slots), 0
+        for slot in slots if places else ():
+            slot.room = slot.number in places
+        for queue, most in shares if places else ():
+            left = [places[slot.number] for slot in slots if slot.room]
+            if not left:
+                break
+            before = limit_of(left)
+            if all(lane.priority >= before.priority for lane in queue.lanes().values()):
+                continue
+            claimed = queue.claim(
+                self._incarnation.worker.bytes,
+                len(left) if most is None else min(most, len(left)),
+                engine=self._incarnation.engineUUID.bytes,
+                polite=self._affinity.allows,
+                idle=0,
+                ahead=self._clocks.ahead,
+                before=before,
+            )
+            self._keys.note(claimed.partials)
+            _tell_broken(claimed, log)
+            self._assign(claimed.partials, slots, [slot.count_ahead() for slot in slots])
+            count += len(claimed.partials)
+        return count
 
     def _assign(self, partials: list[PartialRecord], slots: list[Slot], ahead: list[int]) -> None:
         """Assign each to the slot that has least to do, so that none idles beside a waiting job.
@@ -142,18 +174,26 @@ class Dispatcher:
             shares[best].append(partial)
         for slot, share in zip(slots, shares, strict=True):
             if share:
-                slot.claims.items += tuple(share)
+                enqueue(slot, share)
+
+
+def _tell_broken(claimed: Claimed, log: list[str]) -> None:
+    for partial, problem in claimed.broken:
+        log.append(f"job {hex_oid(partial._p_oid)} cannot be used and is set aside: {problem}")
 
 
 def hand_out(slots: Slots) -> HandOut:
     """Return what can begin: what is claimed, and not assigned yet to one that can take it."""
-    found = {slot.number: slot.unassigned() for slot in slots.threads if slot.report.ready}
+    ready = [slot for slot in slots.threads if slot.report.ready]
+    found = {slot.number: _oids(slot.unassigned()) for slot in ready}
+    orders = {slot.number: new_order(slot, found[slot.number]) for slot in ready}
     reactor = slots.reactor.unassigned()[: slots.reactor_room]
     return HandOut(
-        {number: _oids(partials) for number, partials in found.items() if partials},
+        {number: oids for number, oids in found.items() if oids},
         _oids(reactor),
         frozenset(_oids(one for one in reactor if reaches_foreign(one))),
         slots.size,
+        {number: order for number, order in orders.items() if order},
     )
 
 

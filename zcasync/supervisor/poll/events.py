@@ -9,7 +9,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.children.interfaces import IChild, IChildPool
-from zcasync.supervisor.children.prefetch import room
+from zcasync.supervisor.children.prefetch import may_overtake, room
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.progress_notes import ProgressNotes
 from zcasync.supervisor.poll.slots import REACTOR
@@ -104,6 +104,7 @@ class EventBuffer:
         slot = given.slot(child.slot)
         slot.ready = is_ready
         slot.room = room(child, self._seconds()) if is_ready else 0
+        slot.may_overtake = is_ready and may_overtake(child, self._seconds())
         report = child.take_report()
         slot.outstanding = report.outstanding
         slot.deferred = report.deferred

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 
 from zcasync.datamanager import DataManager
-from zcasync.queues.claim import Access
+from zcasync.queues.access import Access
 from zcasync.queues.lane import Lane
 from zcasync.supervisor.poll.environment import Environment
 

@@ -20,6 +20,7 @@ class SlotReport:
     ready: bool = False  # it can be given jobs
     asks: bool = False  # it cannot yet, and is to be told when one is due
     room: int = 0  # so many more jobs may be claimed for it
+    may_overtake: bool = False  # though there is no room: what is more urgent than the next one
     outstanding: frozenset[bytes] = frozenset()  # the jobs assigned to its child
     deferred: frozenset[bytes] = frozenset()  # those of them that wait for a Deferred
     running: bytes | None = None  # the one of them that has run for a while
@@ -86,6 +87,8 @@ class HandOut:
     reactor: list[bytes] = field(default_factory=list)
     unchecked: frozenset[bytes] = frozenset()  # those of them that a child has to load first
     thread_size: int = 0  # so many children there are to be
+    #: By slot, the order of all that its child has then, where that is not the new ones last.
+    orders: dict[int, list[bytes]] = field(default_factory=dict)
 
     @property
     def has_jobs(self) -> bool:

@@ -34,12 +34,16 @@ class Serving:
 
     def thread(self, manager: DataManager, slots: list[Slot]) -> list[Share]:
         """Return the shares of the queues whose jobs children perform."""
-        found = [queue for name, queue in manager.queues.items() if name != "reactor"]
-        shares = self._shares(found, slots)
+        shares = self.left(manager, slots)
         if len(shares) > 1:
             self._turn = (self._turn + 1) % len(shares)
             shares = shares[self._turn :] + shares[: self._turn]
         return shares
+
+    def left(self, manager: DataManager, slots: list[Slot]) -> list[Share]:
+        """Return what is left of these shares, when some of it is claimed."""
+        found = [queue for name, queue in manager.queues.items() if name != "reactor"]
+        return self._shares(found, slots)
 
     def _shares(self, queues: list[PartialQueue], slots: list[Slot]) -> list[Share]:
         served, shares = self._worker.queues, []

@@ -79,11 +79,7 @@ WITHIN = {
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
         "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress last_progress "
         "leave leave_to_policy may_begin_once may_run_on name_key name_policy not_before "
-<<<<<<< HEAD
-        "note_act note_asked note_commits noted_commits remember_context "
-=======
-        "note_asked note_commits noted_commits packed_references remember_context "
->>>>>>> rest18
+        "note_act note_asked note_commits noted_commits packed_references remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "

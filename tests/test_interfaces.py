@@ -48,6 +48,8 @@ OBJECTS = [
     (i.IPartialQueue, lambda session: session.queue),
     (i.IPartialQueue, lambda session: session.manager.reactor),
     (i.IDataManager, lambda session: session.manager),
+    (i.IQuotas, lambda session: session.manager.quotas),
+    (i.IQuota, lambda session: session.manager.quotas.set("solr", 3)),
     (i.IWorkers, lambda session: session.manager.workers),
     (i.IWorker, lambda session: Worker(ONE)),
     (i.ISizedSequence, lambda session: Worker(ONE).thread),
@@ -77,7 +79,8 @@ WITHIN = {
         "ensure_sidecar enter failed_attempts finish forget forget_readings forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
-        "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress last_progress "
+        "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress "
+        "last_progress quotas "
         "leave leave_to_policy may_begin_once may_run_on name_key name_policy not_before "
         "note_act note_asked note_commits noted_commits packed_references remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
@@ -86,10 +89,10 @@ WITHIN = {
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "
         "take_call unasked_death unique wait_for waits_for was_begun"
     ),
-    "DataManager": "own_queues record_format replace_queue",
+    "DataManager": "own_queues quota_table record_format replace_queue",
     "PartialQueue": (
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
-        "has_callbacks_left keys lane lanes next_due note_act put_again put_aside release "
+        "has_callbacks_left keys lane lanes next_due note_act put_again put_aside quotas release "
         "replace_lane "
         "retry_broken "
         "set_aside waits watched withdraw"
@@ -207,7 +210,7 @@ ATTRIBUTES = {
         "args kwargs callable state result callbacks annotations unhandled_error addCallbacks "
         "addCallback fail resumeCallbacks bind begin_after begin_by selectedUUIDs excludedUUIDs",
     ),
-    "DataManager": (lambda session: session.manager, "thread reactor workers"),
+    "DataManager": (lambda session: session.manager, "thread reactor workers quotas"),
     "Worker": (
         lambda session: Worker(ONE),
         "UUID engineUUID thread reactor poll_seconds ping_interval ping_death_interval last_ping "

@@ -50,6 +50,8 @@ CLASSES = {
     "zcasync.queues.page_index.PageIndex",
     "zcasync.queues.page_index.Stretch",
     "zcasync.queues.partial_queue.PartialQueue",
+    "zcasync.queues.quota.Quota",
+    "zcasync.queues.quota.QuotaUse",
     "zcasync.workers.claims.ClaimList",
     "zcasync.workers.claims.Size",
     "zcasync.workers.claims.SizedSequence",
@@ -146,6 +148,8 @@ def put_what_a_client_puts(session: Session) -> None:
     for _ in range(300):  # so many pages that the index of them has a stretch
         session.queue.put(samples.nothing)
     session.queue.put(patterns.where(samples.make_seven, samples.make_six))
+    session.manager.quotas.set("solr", limit=1)
+    session.queue.put(samples.nothing, quota="solr")
     outer = Partial.bind(samples.put_and_return, samples.make_seven)
     session.queue.put(outer)
     session.manager.reactor.put(Partial(samples.echo, "x" * 2 * INLINE_LIMIT_BYTES))

@@ -20,6 +20,7 @@ from zcasync.job.ids import look_up
 from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.quotas import Quotas
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
@@ -57,12 +58,15 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     _field_types: ClassVar[dict[str, Check]] = {
         "own_queues": optional(one_of(OOBTree)),
+        "quota_table": optional(one_of(OOBTree)),
         ALL: _is_sound,
     }
 
     #: Development versions before 0.1 wrote none.
     record_format = 0
     own_queues: Any = None  # OOBTree: name -> PartialQueue, made with the first
+    #: OOBTree: name -> Quota, those that are removed too; None: there never was one.
+    quota_table: Any = None
 
     def __init__(self) -> None:
         self.record_format = RECORD_FORMAT
@@ -103,6 +107,10 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
             setattr(self, name, queue)
         else:
             self.own_queues[name] = queue
+
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(self)
 
     def find(self, id: str) -> Partial:  # noqa: A002, the word of the command line
         """Return the partial with this id.  Raises ValueError, LookupError with the reason."""

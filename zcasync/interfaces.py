@@ -72,6 +72,8 @@ __all__ = [
     "IPatterns",
     "IProcess",
     "IProgress",
+    "IQuota",
+    "IQuotas",
     "IRetryPolicy",
     "ISizedSequence",
     "ITwist",
@@ -211,6 +213,7 @@ class IDataManager(Interface):
     reactor = Attribute("IPartialQueue: performed in the supervisor's reactor.")
     queues = Attribute("All queues by name, a dict: thread, reactor, and those of one's own.")
     workers = Attribute("IWorkers: a record of every instance that has ever worked for it.")
+    quotas = Attribute("IQuotas: limits, by name, on what runs at once over all workers.")
 
     def queue(name):
         """Return the IPartialQueue with this name.  UnknownQueue, a LookupError."""
@@ -228,6 +231,57 @@ class IDataManager(Interface):
 
         ValueError for a text that is no id; LookupError, with the reason, where there is none.
         """
+
+
+# quotas
+
+
+class IQuotas(Interface):
+    """The quotas of a data manager: limits that hold over all workers, by name.
+
+    Whatever is changed here holds for all claims after the commit; what runs goes on.
+    """
+
+    def set(name, limit=None, rate=None):
+        """Make a quota, or let the one with this name have these limits; return the IQuota.
+
+        ``limit``: no more than so many calls with it run at once; 0: none begins; None: any number.
+        ``rate``: a pair ``(10, timedelta(seconds=1))``: no more than so many are begun in any such
+        time; None: any number.  TypeError, ValueError for what is none of these, and for a name
+        that is empty, longer than 100 characters, or has blanks, commas or control characters.
+        """
+
+    def remove(name):
+        """Limit nothing by this name any more: calls that wait for it may run.  KeyError."""
+
+    def holders(name):
+        """Return the list of the partials that hold a slot: claimed, and running.  KeyError."""
+
+    def __getitem__(name):
+        """Return the IQuota with this name.  KeyError, with the nearest name."""
+
+    def __iter__():
+        """Iterate over the names, in order."""
+
+    def __len__():
+        """Return the number of quotas."""
+
+    def __contains__(name):
+        """Return whether there is a quota with this name."""
+
+
+class IQuota(Interface):
+    """A limit on the calls that were put with its name.
+
+    A call holds a slot from its claim on until it has its result or waits for another partial,
+    fails and is to be attempted later, or its worker is found dead: all that frees the slot in the
+    commit in which it happens.  A claim counts for the rate, so an attempt that follows at once, as
+    after a conflict, does not count again; callbacks need no quota.
+    """
+
+    name = Attribute("Its name.")
+    limit = Attribute("So many calls may run at once; None: any number.  Read-only.")
+    rate = Attribute("So many may begin in a time: (int, timedelta); None: any.  Read-only.")
 
 
 # queues
@@ -309,6 +363,9 @@ class IPartialQueue(Interface):
         the call that is there.  ``merge``: that gets the arguments of both, ``"union"``, or what a
         callable makes of the positional arguments of the old one and the new one.  ConflictError at
         the commit where another client, or a worker, has changed that meanwhile: repeat it.
+
+        ``quota`` names a quota, or several (``("solr", "smtp")``): the call begins once it has a
+        slot of each, see ``IQuotas``.  ValueError for one that is not there.
 
         Raises TypeError for unknown options, with the nearest name, ValueError for a partial that
         was put already, BadCallable, a TypeError, for what another process could not call, and

@@ -26,7 +26,9 @@ def fill(session: Session, worker: uuid.UUID = ONE) -> dict[str, list[bytes]]:
     """Put them, and do what workers did; the oids of the jobs by what they are."""
     made: dict[str, list[Partial]] = {}
     home = serve(session, worker, identity=gone())
-    for kind in ("active", "waiting", "callbacks", "completed", "failed", "cancelled"):
+    session.manager.quotas.set("solr", limit=100)
+    made["active"] = _put(session, COUNTS["active"], quota="solr")
+    for kind in ("waiting", "callbacks", "completed", "failed", "cancelled"):
         made[kind] = _put(session, COUNTS[kind])
     for one in made["callbacks"]:
         one.addCallbacks(jobs.echo)
@@ -50,7 +52,7 @@ def fill(session: Session, worker: uuid.UUID = ONE) -> dict[str, list[bytes]]:
     home.completed.extend(over)
     _keep(home, [*made["active"], *made["callbacks"]])
     session.commit()
-    made["pending"] = _put(session, COUNTS["pending"])
+    made["pending"] = _put(session, COUNTS["pending"], quota="solr")
     made["held"] = _put(session, COUNTS["held"], held=True)
     made["for others"] = _put(session, COUNTS["for others"])
     for one in made["for others"]:
@@ -60,10 +62,14 @@ def fill(session: Session, worker: uuid.UUID = ONE) -> dict[str, list[bytes]]:
     return {kind: [one._p_oid for one in some] for kind, some in made.items()}
 
 
-def _put(session: Session, count: int, held: bool = False) -> list[Partial]:
+def _put(
+    session: Session, count: int, held: bool = False, quota: str | None = None
+) -> list[Partial]:
     after = clock.to_datetime(clock.now()) + HOUR if held else None
     put = session.queue.put
-    made = [put(Partial(jobs.echo, number), begin_after=after) for number in range(count)]
+    made = [
+        put(Partial(jobs.echo, number), begin_after=after, quota=quota) for number in range(count)
+    ]
     session.commit()
     return made
 

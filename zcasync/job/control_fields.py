@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from zcasync.job.acts import Act, are_acts
 from zcasync.job.attempt_fields import AttemptFields
-from zcasync.job.field_types import Check, is_text, optional
+from zcasync.job.field_types import Check, is_text, optional, tuple_of
 
 NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 
@@ -24,12 +24,16 @@ HIGHEST_PRIORITY, LOWEST_PRIORITY = -100, 100
 def _are_controls(value: Any) -> bool:
     if type(value) is not dict or not all(map(is_text, value)):
         return False
-    return is_priority(value.get("priority", 0))
+    return all(check(value[name]) for name, check in FORMS.items() if name in value)
 
 
 def is_priority(value: Any) -> bool:
     """Return whether this can be a stored priority."""
     return type(value) is int and HIGHEST_PRIORITY <= value <= LOWEST_PRIORITY
+
+
+#: By the name of an option: the check of its stored form.
+FORMS: dict[str, Check] = {"priority": is_priority, "quota": tuple_of(is_text)}
 
 
 class ControlFields(AttemptFields):
@@ -66,3 +70,8 @@ class ControlFields(AttemptFields):
         """Who goes first, the lower number; see :mod:`zcasync.queues.priority`."""
         controls = self._controls
         return 0 if controls is None else controls.get("priority", 0)
+
+    @property
+    def quotas(self) -> tuple[str, ...]:
+        """The names of the quotas of which the call needs a slot each."""
+        return () if self._controls is None else self._controls.get("quota", ())

@@ -3,6 +3,10 @@
     partial_queue.py  PartialQueue: what applications, workers and operators ask of a queue
     put.py            the checks of what is put
     options.py        the options of a put, of a callable and of a queue, and which go together
+    quota.py          Quota, QuotaUse: one named limit, and who holds it
+    quota_option.py   the option of a put that names quotas
+    quotas.py         Quotas: those of a data manager
+    admission.py      which of those that need quotas a pass may claim
     entering.py       the put itself: all checked, then recorded and appended
     controls.py       those of them that are kept with the call, in their stored form
     priority.py       which of them goes first, and how long waiting makes up for that

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from zcasync import clock
 from zcasync.job.record import protect
-from zcasync.queues.absent import Looks, look_for_nothing
+from zcasync.queues.absent import Looks
 from zcasync.queues.access import Polite, in_turn
+from zcasync.queues.admission import Admission
 from zcasync.queues.claim_heads import ClaimHeads, HeldLoader, load_likely
 from zcasync.queues.claimed import Claimed
 from zcasync.queues.expired import take_expired
@@ -27,19 +28,21 @@ def claim(
     polite: Polite,
     idle: int | None,
     ahead: Callable[[Lane], int],
-    looks: Looks = look_for_nothing,
-    before: Precedence | None = None,
+    looks: Looks,
+    before: Precedence | None,
+    admission: Admission,
 ) -> Claimed:
     """Claim due partials.  See ``PartialQueue.claim``."""
-    claimed, now = Claimed(), clock.now()
+    claimed, now = Claimed(admission=admission, idle=idle), clock.now()
     for some in in_turn(queue, polite, worker, looks, now):
         lanes = [lane for lane in some if before is None or lane.priority < before.priority]
         if lanes and claimed.wants_more(limit):
-            _claim_from(queue, lanes, worker, limit, engine, idle, ahead, claimed, looks, before)
+            _claim_from(queue, lanes, worker, limit, engine, ahead, claimed, looks, before)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes
     # have been read on.  Of an inbox the last one is enough: each put behind another one has
     # written the page of that again, and is undone first.
     protect([*claimed.passed_by, *claimed.last_filed.values()])
+    admission.keep()
     return claimed
 
 
@@ -49,7 +52,6 @@ def _claim_from(
     worker: bytes,
     limit: int,
     engine: bytes | None,
-    idle: int | None,
     ahead: Callable[[Lane], int],
     claimed: Claimed,
     looks: Looks,
@@ -59,17 +61,17 @@ def _claim_from(
     now = clock.now()
     take_expired(queue, lanes if before is None else (), worker, now, limit, claimed)
     load_likely(queue, lanes, limit)
-    first, held = ClaimHeads(now, lanes, worker, looks, before), HeldLoader(queue._p_jar)
+    first = ClaimHeads(now, lanes, worker, looks, claimed.admits, before)
+    held = HeldLoader(queue._p_jar)
     while first and claimed.wants_more(limit):
         lane, entry = first.pop()
         if not claimed.may_look(entry.restriction, looks):
             continue
         if entry.due > now:
             held.load(entry)
-        is_prefetch = idle is not None and len(claimed.partials) >= idle
         to_settle = is_to_settle(queue, entry)
         fate = fate_of(queue, entry, worker, now, claimed)
-        if is_prefetch and (to_settle or fate == Fate.TAKEN):
+        if claimed.is_prefetch and (to_settle or fate == Fate.TAKEN):
             # It is not passed by: what is behind it would keep children from ever being idle.
             # Nor is it changed: its entry has its times.
             claimed.is_barred = may_begin_once(entry.partial)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from zcasync.queues.absent import Looks
@@ -33,6 +34,7 @@ class ClaimHeads:
         lanes: list[Lane],
         worker: bytes,
         looks: Looks,
+        admits: Callable[[tuple[str, ...]], bool],
         before: Precedence | None = None,
     ) -> None:
         self._now = now
@@ -42,7 +44,7 @@ class ClaimHeads:
         self._ties = itertools.count()
         self._is_turn_of_held = False
         for lane in lanes:
-            for entry in heads(lane, worker, looks):
+            for entry in heads(lane, worker, looks, admits):
                 self.add(lane, entry)
 
     def __bool__(self) -> bool:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zcasync.queues.priority import stored_priority
+from zcasync.queues.quota_option import stored_quota
 
 #: By the name of the option: what makes the stored value of what is given, None: nothing to store.
 #: Raises TypeError and ValueError, naming the option.
 CONTROLS: dict[str, Callable[[Any], Any]] = {
     "priority": stored_priority,
+    "quota": stored_quota,
 }
 
 

@@ -12,6 +12,8 @@ from zcasync.queues.lane import Lane
 
 #: What another worker may run, and has waited for its code too long, is looked at again after this.
 LOOK_AGAIN_MICROSECONDS = 3600 * 1_000_000
+#: What has to wait for a quota at that moment, after this.
+QUOTA_MICROSECONDS = 10 * 1_000_000
 
 
 def take_expired(
@@ -25,7 +27,8 @@ def take_expired(
     """Claim what has waited in these lanes for too long, to be ended.
 
     Partials, of any worker, that were not begun by their ``begin_by``; and those that the worker
-    may run and that have waited for their code as long as they may: that may be there at last.
+    may run and that have waited for their code as long as they may: that may be there at last, and
+    so they need their quotas.
     """
     for lane in lanes:
         _take_expired(queue, lane, worker, now, limit, claimed)
@@ -46,12 +49,14 @@ def _take_expired(
             lane.gone += 1  # its entry in a tree is still there
             claimed.add(partial)
         elif partial.is_aside_too_long and (waits or _has_callbacks_left(queue, partial)):
-            if partial.may_run_on(worker):
+            is_here = partial.may_run_on(worker)
+            if is_here and claimed.admits(partial.quotas):
                 lane.gone += waits  # callbacks were not counted as waiting
                 claimed.add(partial)
             else:
                 lane.seq += 1
-                lane.note_deadline(now + LOOK_AGAIN_MICROSECONDS, partial)
+                again = QUOTA_MICROSECONDS if is_here else LOOK_AGAIN_MICROSECONDS
+                lane.note_deadline(now + again, partial)
 
 
 def _has_callbacks_left(queue: LaneHolder, partial: PartialRecord) -> bool:

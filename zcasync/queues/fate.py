@@ -20,7 +20,7 @@ class Fate(Enum):
 
     BROKEN = auto()  # the record of its partial cannot be loaded
     GONE = auto()  # its partial no longer waits here
-    FILED = auto()  # not due, or for another worker: to be kept in a tree
+    FILED = auto()  # not due, for another worker, or without its quotas: to be kept in a tree
     TAKEN = auto()  # claimed
 
 
@@ -35,9 +35,12 @@ def fate_of(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: C
     if is_left:
         return Fate.TAKEN
     is_early = entry.due > now and not partial.is_due(now)
-    if is_early or not (partial.may_run_on(worker) or partial.is_too_late):
+    if is_early:
         return Fate.FILED
-    return Fate.TAKEN
+    if partial.is_too_late:
+        return Fate.TAKEN
+    may_run = partial.may_run_on(worker) and claimed.admits(partial.quotas)
+    return Fate.TAKEN if may_run else Fate.FILED
 
 
 def apply_fate(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:

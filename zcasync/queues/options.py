@@ -16,6 +16,7 @@ from zcasync.job.packed import SIMPLE
 from zcasync.job.remembered import Remembered, remembered
 from zcasync.job.secret import Secret, secret_of
 from zcasync.queues.controls import CONTROLS, stored_controls
+from zcasync.queues.quotas import Quotas
 from zcasync.queues.unique import Unique, unique_of
 from zcasync.retry.policy import stored_name
 
@@ -46,6 +47,7 @@ class Options(TypedDict, total=False):
     unique_for: float | timedelta | None
     if_exists: str | None
     merge: Any
+    quota: str | Iterable[str] | None
 
 
 class AllOptions(Options, total=False):
@@ -134,15 +136,21 @@ class PutRequest:
     """The options of one put, for each of its calls: what the put does not say, the call's
     declaration says, and what that does not, the queue.
 
-    ``defaults``: the queue's.  Raises as ``PutOptions.of``.
+    ``defaults``: the queue's; ``quotas``: those that there are, None: that is not asked.  Raises as
+    ``PutOptions.of``, and ValueError for a quota that is not there.
     """
 
     def __init__(
-        self, queue: str, defaults: Mapping[str, Any] | None, given: Mapping[str, Any]
+        self,
+        queue: str,
+        defaults: Mapping[str, Any] | None,
+        given: Mapping[str, Any],
+        quotas: Quotas | None = None,
     ) -> None:
         self._queue = queue
         self._defaults = defaults or {}
         self._given = given
+        self._quotas = quotas
         self._of_callables: dict[FunctionType, PutOptions] = {}
 
     @cached_property
@@ -165,7 +173,10 @@ class PutRequest:
         if given.get("begin_after") is not None and given.get("delay") is None:
             merged.pop("delay", None)  # the put says when
         _require_together(merged)
-        return PutOptions.of(**merged).for_queue(self._queue)
+        options = PutOptions.of(**merged).for_queue(self._queue)
+        if self._quotas is not None and "quota" in options.controls:
+            self._quotas.require(options.controls["quota"])
+        return options
 
 
 def kept_defaults(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,13 +25,14 @@ from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
 from zcasync.queues.absent import Looks, look_for_nothing, put_aside
 from zcasync.queues.access import Access, Polite
+from zcasync.queues.admission import Admission
 from zcasync.queues.again import again
 from zcasync.queues.claim import claim
 from zcasync.queues.claimed import Claimed
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
 from zcasync.queues.entering import enter_many, enter_one
-from zcasync.queues.heads import next_due
+from zcasync.queues.heads import ReadyAt, next_due
 from zcasync.queues.held import count_held
 from zcasync.queues.lane import Lane
 from zcasync.queues.options import Options, PutRequest, kept_defaults
@@ -162,6 +163,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         ahead: Callable[[Lane], int] = lambda lane: 0,
         looks: Looks = look_for_nothing,
         before: Precedence | None = None,
+        admission: Admission | None = None,
     ) -> Claimed:
         """Take up to ``limit`` due partials that the worker may run out of the queue, by rank.
 
@@ -171,15 +173,23 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         the number of children that have no job and get one each; the rest is prefetched, and no
         partial that may begin only once is taken for that.  ``looks(key)``: what to take of those
         that lack some code.  ``before``: only those that are more urgent, and go before that.
+        ``admission``: which of those with quotas; None: it is asked now.
         """
-        return claim(self, worker, limit, engine, polite, idle, ahead, looks, before)
+        asked = admission or Admission(self.quotas)
+        return claim(self, worker, limit, engine, polite, idle, ahead, looks, before, asked)
 
-    def next_due(self, worker: bytes) -> int | None:
+    @property
+    def quotas(self) -> Any:
+        """The quotas of the data manager; None: this queue belongs to none."""
+        return getattr(self.__parent__, "quotas", None)
+
+    def next_due(self, worker: bytes, ready_at: ReadyAt = lambda quotas: 0) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.
 
-        Microseconds since 1970.  A deadline that passes counts too.
+        Microseconds since 1970.  A deadline that passes counts too.  ``ready_at(quotas)``: when
+        those with these quotas may be claimed; None: that will be noticed.
         """
-        return next_due(self, worker)
+        return next_due(self, worker, ready_at)
 
     def release(self, partial: PartialRecord, delay: int = 0) -> None:
         """Return a claimed partial to its old place, or to ``delay`` microseconds from now."""

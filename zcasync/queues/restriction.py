@@ -1,9 +1,9 @@
 """Restrictions: the keys of the trees in ``Lane.filed``, by which claimers find what they may run.
 
 A key has the UUIDs of the workers that are selected and those that are excluded, as bytes; a third
-part says that the partials in the tree are due at once.  In front of these may be the name of the
-code that the partials lack.  Keys of one BTree have to be comparable, so the exceptions have the
-form of the others.
+part says that the partials in the tree are due at once.  In front of these may be the names of the
+quotas that they need, and in front of all the name of the code that they lack.  Keys of one BTree
+have to be comparable, so the exceptions have the form of the others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ AT_ONCE = ((),)
 BROKEN = ((b"broken",), ())
 #: The first word of the part in front, of trees whose partials lack some code.
 ABSENT = b"absent"
+#: The first word of the part in front, of trees whose partials need quotas.
+QUOTA = b"quota"
 #: Key of the tree of those of which nothing is known: whoever claims looks at them at once.
 UNKNOWN = ((), (), *AT_ONCE)
 
@@ -27,9 +29,11 @@ UNKNOWN = ((), (), *AT_ONCE)
 def restriction_of(partial: PartialRecord) -> Restriction:
     """Return the key of the tree that a partial belongs in."""
     selected, excluded = partial.restriction
+    quotas = partial.quotas
+    needed = ((QUOTA, *(name.encode("utf-8", "replace") for name in quotas)),) if quotas else ()
     if partial.is_at_once:
-        return selected, excluded, *AT_ONCE
-    return (selected, excluded) if selected or excluded else ()
+        return *needed, selected, excluded, *AT_ONCE
+    return (*needed, selected, excluded) if selected or excluded or quotas else ()
 
 
 def absent_key(name: str, restriction: Restriction) -> Restriction:
@@ -42,9 +46,22 @@ def is_absent(key: Restriction) -> bool:
     return bool(key) and key[0][:1] == (ABSENT,)
 
 
-def restriction_in(key: Restriction) -> Restriction:
-    """Return the key without the code that is lacking."""
+def _without_code(key: Restriction) -> Restriction:
     return key[1:] if is_absent(key) else key
+
+
+def quotas_in(key: Restriction) -> tuple[str, ...]:
+    """Return the names of the quotas that the partials in the tree with this key need."""
+    rest = _without_code(key)
+    if not rest or rest[0][:1] != (QUOTA,):
+        return ()
+    return tuple(name.decode("utf-8", "replace") for name in rest[0][1:])
+
+
+def restriction_in(key: Restriction) -> Restriction:
+    """Return the key without the code that is lacking, and without quotas."""
+    rest = _without_code(key)
+    return rest[1:] if rest and rest[0][:1] == (QUOTA,) else rest
 
 
 def is_at_once(key: Restriction) -> bool:
@@ -57,6 +74,8 @@ def is_key(key: Any) -> bool:
     if type(key) is not tuple or not all(type(part) is tuple for part in key):
         return False
     rest = restriction_in(key)
+    if not all(type(word) is bytes for part in key[: len(key) - len(rest)] for word in part):
+        return False
     if rest in ((), BROKEN):
         return True
     return 2 <= len(rest) <= 3 and rest[2:] in ((), AT_ONCE) and all(map(_are_workers, rest[:2]))

@@ -4,6 +4,7 @@
     records.py   Records: one record, or one tree, begun anew with what can be read of it
     queues.py    the queues, their lanes and pages
     workers.py   the workers, what they have claimed and completed
+    quotas.py    the quotas, and who holds them
 
 A job whose record is damaged is set aside where it is found, and needs nothing of this.  A page, a
 list of claims, a tree cannot be set aside: who meets one stops.  The jobs that such a record held

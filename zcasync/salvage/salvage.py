@@ -15,6 +15,7 @@ from zcasync.interfaces import ROOT_KEY
 from zcasync.job.loadable import why_unloadable
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.salvage.queues import salvage_queue, salvaged_queues
+from zcasync.salvage.quotas import salvage_quotas
 from zcasync.salvage.records import Loss, Records
 from zcasync.salvage.workers import salvage_workers
 from zcasync.workers.claims import ClaimList
@@ -63,6 +64,7 @@ def salvage(connection: Any) -> list[Loss]:
     for name, queue in salvaged_queues(records, manager):
         salvage_queue(records, manager, name, queue)
     salvage_workers(records, manager)
+    salvage_quotas(records, manager)
     return records.losses
 
 

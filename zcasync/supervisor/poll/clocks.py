@@ -95,6 +95,11 @@ class Clocks:
             self._times = [*self._times[-TIMES:], found]
             self._is_told = False
 
+    @property
+    def database(self) -> int:
+        """How far the database's clock is ahead of this machine's, microseconds."""
+        return self._times[-1].database
+
     def _set_by(self) -> int:
         """Return by how much this machine's clock was set since it was compared, microseconds."""
         wall, steady = self._compared

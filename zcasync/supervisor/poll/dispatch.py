@@ -9,7 +9,9 @@ from zcasync.datamanager import DataManager
 from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.perform.reach import reaches_foreign
+from zcasync.queues.admission import Admission
 from zcasync.queues.claimed import Claimed
+from zcasync.queues.heads import count_first
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.clocks import Clocks
 from zcasync.supervisor.poll.lane_affinity import LaneAffinity
@@ -31,6 +33,8 @@ class Dispatched:
 
     count: int
     hungry: list[PartialQueue]  # there is room for more jobs of these
+    admission: Admission
+    is_prefetch: bool = False  # what else is claimed for children waits for other jobs
 
 
 class Dispatcher:
@@ -54,20 +58,24 @@ class Dispatcher:
 
     def dispatch(self, slots: Slots, manager: DataManager, log: list[str]) -> Dispatched:
         """Claim as much as the slots have room for."""
-        threads = self._serving.thread(manager, slots.threads)
-        done = [
-            *self._share_out(slots.threads, threads, log),
-            *(
-                self._fill([slots.reactor], share, log, one_by_one=False)
-                for share in self._serving.reactor(manager, slots.reactor)
-            ),
+        admission = Admission(manager.quotas, self._clocks.database)
+        shares = self._serving.thread(manager, slots.threads)
+        self._leave_dry(slots.threads, shares, admission)
+        threads = list(self._share_out(slots.threads, shares, admission, log))
+        reactor = [
+            self._fill([slots.reactor], share, admission, log, one_by_one=False)
+            for share in self._serving.reactor(manager, slots.reactor)
         ]
+        done = [*threads, *reactor]
         hungry = list({id(queue): queue for one in done for queue in one.hungry}.values())
-        urgent = self._overtake(slots.threads, self._serving.left(manager, slots.threads), log)
-        return Dispatched(sum(one.count for one in done) + urgent, hungry)
+        left = self._serving.left(manager, slots.threads)
+        urgent = self._overtake(slots.threads, left, admission, log)
+        is_prefetch = any(one.is_prefetch for one in threads)
+        count = sum(one.count for one in done) + urgent
+        return Dispatched(count, hungry, admission, is_prefetch)
 
     def _share_out(
-        self, slots: list[Slot], shares: list[Share], log: list[str]
+        self, slots: list[Slot], shares: list[Share], admission: Admission, log: list[str]
     ) -> Iterator[Dispatched]:
         """Claim from the queues whose jobs children perform.
 
@@ -77,16 +85,22 @@ class Dispatcher:
             room = sum(slot.room for slot in slots if slot.room > 0)
             part = -(-room // (len(shares) - number))
             most = part if share.most is None else min(part, share.most)
-            one = self._fill(slots, Share(share.queue, most), log, one_by_one=True)
+            one = self._fill(slots, Share(share.queue, most), admission, log, one_by_one=True)
             if share.most is not None:
                 shares[number] = Share(share.queue, share.most - one.count)
             yield one
         for share in reversed(shares):
             if share.most is None or share.most > 0:
-                yield self._fill(slots, share, log, one_by_one=True)
+                yield self._fill(slots, share, admission, log, one_by_one=True)
 
     def _fill(
-        self, slots: list[Slot], share: Share, log: list[str], *, one_by_one: bool
+        self,
+        slots: list[Slot],
+        share: Share,
+        admission: Admission,
+        log: list[str],
+        *,
+        one_by_one: bool,
     ) -> Dispatched:
         """Claim from one queue.
 
@@ -98,7 +112,7 @@ class Dispatcher:
         wanted = sum(slot.room for slot in slots if slot.room > 0)
         wanted = wanted if share.most is None else min(wanted, share.most)
         if not wanted:
-            return Dispatched(0, [])
+            return Dispatched(0, [], admission)
         ahead = [slot.count_ahead() for slot in slots]
         idle = sum(slot.room > 0 and not count for slot, count in zip(slots, ahead, strict=True))
         claimed = queue.claim(
@@ -109,6 +123,7 @@ class Dispatcher:
             idle=idle if one_by_one else None,
             ahead=self._clocks.ahead,
             looks=self._aside.looks(queue.__name__),
+            admission=admission,
         )
         self._aside.note(queue.__name__, claimed)
         self._keys.note(claimed.partials)
@@ -116,9 +131,27 @@ class Dispatcher:
         self._assign(claimed.partials, slots, ahead)
         is_open = share.most is None or len(claimed.partials) < share.most
         wants_more = is_open and any(slot.room > 0 for slot in slots) and not claimed.is_barred
-        return Dispatched(len(claimed.partials), [queue] if wants_more else [])
+        hungry = [queue] if wants_more else []
+        return Dispatched(len(claimed.partials), hungry, admission, claimed.is_prefetch)
 
-    def _overtake(self, slots: list[Slot], shares: list[Share], log: list[str]) -> int:
+    def _leave_dry(self, slots: list[Slot], shares: list[Share], admission: Admission) -> None:
+        """Give nothing more to as many slots as there are jobs with scarce quotas that come next.
+
+        Such a job is claimed for a slot that has nothing to do, and where others are always
+        prefetched there would never be one.
+        """
+        room = [slot for slot in slots if slot.room > 0]
+        busy = [slot for slot in room if slot.count_ahead()]
+        if not busy or not admission.has_quotas:
+            return
+        worker, idle = self._incarnation.worker.bytes, len(room) - len(busy)
+        first = sum(count_first(share.queue, worker, admission.if_scarce) for share in shares)
+        for slot in sorted(busy, key=Slot.count_ahead)[: max(0, first - idle)]:
+            slot.room = 0
+
+    def _overtake(
+        self, slots: list[Slot], shares: list[Share], admission: Admission, log: list[str]
+    ) -> int:
         """Claim what is more urgent than what a child begins next, one for each; return how many.
 
         Though there is no room: it goes in front of what was prefetched.
@@ -141,6 +174,7 @@ class Dispatcher:
                 idle=0,
                 ahead=self._clocks.ahead,
                 before=before,
+                admission=admission,
             )
             self._keys.note(claimed.partials)
             _tell_broken(claimed, log)

@@ -166,7 +166,7 @@ class Passes:
             claimed=claimed.count,
             retired=retired,
             hand_out=jobs,
-            schedule=self._scheduler.schedule(claimed.hungry, given.reactor.asks),
+            schedule=self._scheduler.schedule(claimed, given.reactor.asks),
             unretired=unretired,
             cancelled=no_longer_held(cancelled, worker),
             over=find_over(slots.threads),

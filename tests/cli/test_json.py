@@ -24,6 +24,7 @@ Cli = Callable[..., Result]
 HELD = {
     "put", "job", "jobs", "status", "queue", "ghosts", "release", "cancel", "retry", "discard",
     "pack", "check", "stop",
+    "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
 }  # fmt: skip
 

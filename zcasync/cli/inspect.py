@@ -151,6 +151,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Runs", "alone in a child of its own" if found["isolate"] else None),
         ("Priority", found["priority"] or None),
         ("Unique", found["unique"] and cut(found["unique"])),
+        ("Quota" if len(found["quotas"]) == 1 else "Quotas", ", ".join(found["quotas"]) or None),
         ("Remembers", _context(found["context"])),
         ("Worker", found["worker"]),
         ("Engine", found["engine"]),

@@ -32,6 +32,8 @@ COMMANDS = {
     "cancel": "zcasync.cli.cancel:command",
     "retry": "zcasync.cli.retry:command",
     "discard": "zcasync.cli.discard:command",
+    "quotas": "zcasync.cli.quotas:quotas",
+    "quota": "zcasync.cli.quotas:quota",
     "pack": "zcasync.cli.pack:command",
     "check": "zcasync.cli.check:command",
     "stop": "zcasync.cli.stop:command",

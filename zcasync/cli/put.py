@@ -13,7 +13,7 @@ import click
 from zcasync import import_path
 from zcasync.cli.arguments import Arguments
 from zcasync.cli.ending import Ending
-from zcasync.cli.errors import EXIT_NO, say
+from zcasync.cli.errors import EXIT_NO, Refusal, say
 from zcasync.cli.options import Seconds, common_options, examples
 
 if TYPE_CHECKING:
@@ -100,6 +100,13 @@ def _is_number(text: str) -> bool:
     help="The lower number goes first; 0 unless told.  A step counts as an hour of waiting.",
 )
 @click.option(
+    "--quota",
+    "quotas",
+    multiple=True,
+    metavar="NAME",
+    help="Begin only when there is room in this quota; more than one: in each.",
+)
+@click.option(
     "--wait",
     type=Seconds(zero=True),
     metavar="[SECONDS]",
@@ -113,6 +120,7 @@ def command(
     is_secret: bool,
     queue: str,
     priority: int | None,
+    quotas: tuple[str, ...],
     wait: float | None,
     home: str | None,
     timeout: float,
@@ -138,7 +146,8 @@ def command(
 
     with writing(Home.find(home), timeout) as session:
         to = Home.find(home)
-        oid, job_id = _put(session, to, queue, found, arguments, priority=priority)
+        options = {"priority": priority, "quota": quotas or None}
+        oid, job_id = _put(session, to, queue, found, arguments, **options)
         if wait is None:
             if as_json:
                 print_json({"id": job_id})
@@ -178,7 +187,8 @@ def _put(
 ) -> tuple[bytes, str]:
     """Put and commit; return the partial's oid and id.
 
-    Raises StorageAway, with the id where it may have been put.
+    Raises Refusal for a quota that is not there; StorageAway, with the id where it may have been
+    put.
     """
     from zcasync.cli.session import require_manager
     from zcasync.errors import StorageAway
@@ -189,6 +199,10 @@ def _put(
 
     def put(connection: Any, manager: Any) -> tuple[bytes, str, int]:
         made_of = Partial(call, *arguments.positional, **arguments.named)
+        try:
+            manager.quotas.require(options["quota"] or ())
+        except ValueError as error:
+            raise Refusal(str(error)) from error
         partial = manager.queue(queue).put(made_of, secret=arguments.is_secret, **options)
         made.append((partial._p_oid, id_of(partial), partial.due))
         return made[-1]

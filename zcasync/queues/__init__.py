@@ -7,6 +7,7 @@
     quota_option.py   the option of a put that names quotas
     quotas.py         Quotas: those of a data manager
     admission.py      which of those that need quotas a pass may claim
+    quota_waits.py    how many wait for each
     entering.py       the put itself: all checked, then recorded and appended
     controls.py       those of them that are kept with the call, in their stored form
     priority.py       which of them goes first, and how long waiting makes up for that

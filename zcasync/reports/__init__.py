@@ -15,6 +15,7 @@ worker_events.py  engines that begin, stop or are lost
 commits.py   what others write to the database, heard of at once
 running.py   what a supervisor knows of running jobs: process, progress, waits
 reasons.py   why a job does not begin
+quotas.py    quotas, what holds them and what waits for them
 words.py     calls and their ends, in the words of people
 remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one

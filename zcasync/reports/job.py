@@ -146,7 +146,8 @@ def _nothing() -> dict[str, Any]:
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
-    lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None, "acts": []}
+    lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
+    lists |= {"acts": [], "quotas": []}
     return {**dict.fromkeys(names.split()), **lists, **numbers}
 
 
@@ -155,6 +156,7 @@ def _terms(fields: Fields) -> dict[str, Any]:
     return {
         "retry": retry_name(fields),
         "isolate": fields["_isolated"],
+        "quotas": list(_try(lambda: fields["quotas"], None) or ()),
         "context": dict(fields["_context"] or {}),
         "unique": _unique(fields),
         "acts": as_dicts(fields["_acts"]),

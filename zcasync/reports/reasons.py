@@ -13,6 +13,7 @@ from zcasync.job.broken import broken
 from zcasync.job.ids import id_of
 from zcasync.liveness.verdict import Verdict, judge
 from zcasync.reports.fields import Fields
+from zcasync.reports.quotas import why_full
 from zcasync.reports.walk import MOST_WORKERS, chosen
 
 #: The number of characters of a worker's UUID that a reason has room for.
@@ -28,6 +29,7 @@ class Reasons:
     def __init__(self, manager: Any, is_there: Callable[[Any], bool]) -> None:
         self._manager = manager
         self._is_there = is_there
+        self._full: dict[tuple[str, ...], str | None] = {}
 
     @cached_property
     def _workers(self) -> list[Any]:
@@ -99,7 +101,13 @@ class Reasons:
             return f"no worker serves it: none that runs serves the queue {name}"
         if not any(getattr(one, kind).size for one in able):
             return "paused: the size of each worker that may run it is 0"
-        return "waits for its turn"
+        return self._of_quotas(fields["quotas"] or ()) or "waits for its turn"
+
+    def _of_quotas(self, names: tuple[str, ...]) -> str | None:
+        """Return which of its quotas keeps a job from its turn; each is asked once."""
+        if names not in self._full:
+            self._full[names] = why_full(self._manager, names) if names else None
+        return self._full[names]
 
     def _of_nobody(self, fields: Fields) -> str:
         if fields["_selected"]:

@@ -21,6 +21,10 @@ from zcasync.zeo.older import Database
 #: Of the databases: the main one, and the one of the data manager where it is apart.
 NAMES = ("main", ASYNC_DATABASE)
 SHARED = "shared"
+#: The quotas that there are, and how many may run at once.
+LIMITS = {"one": 1, "two": 2}
+#: The quota of which two may begin in a second.
+RATED = "rated"
 
 _templates: dict[bool, list[Server]] = {}
 
@@ -36,7 +40,10 @@ def new_servers(apart: bool) -> list[Server]:
             DB(Storage(server))  # makes the root
         databases = Databases(servers)
         session = Session(databases.db)
-        install(session.connection, ASYNC_DATABASE if apart else None)
+        quotas = install(session.connection, ASYNC_DATABASE if apart else None).quotas
+        for name, limit in LIMITS.items():
+            quotas.set(name, limit=limit)
+        quotas.set(RATED, rate=(2, 1))
         session.keep(Counter(), SHARED)
         session.close()
         _templates[apart] = servers

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from tests.simulation.audit import Audit
 from tests.simulation.clients import WHO, Call, Job
-from tests.simulation.databases import SHARED
+from tests.simulation.databases import LIMITS, SHARED
 from tests.simulation.jobs import here
 from tests.simulation.world import HOUR, World
 from zcasync import clock
@@ -17,6 +17,7 @@ from zcasync.errors import AbortedError, DeadlineMissed
 from zcasync.interfaces import CALLBACKS, COMPLETED, PENDING
 from zcasync.job.completion import is_done, waiter
 from zcasync.queues.priority import rank
+from zcasync.queues.quota import holds
 from zcasync.queues.restriction import BROKEN
 from zcasync.supervisor.poll.clocks import LONGEST_COMMIT
 from zcasync.supervisor.poll.dispatch import AGAIN_MICROSECONDS
@@ -89,11 +90,18 @@ class Expectations:
             assert held == later, f"{held} wait for later, not {later}"
             in_queue.update(partial._p_oid for partial in waiting)
         claims: Counts[bytes] = Counts()
+        holders: dict[str, set[bytes]] = {name: set() for name in LIMITS}
         for worker in self.manager.workers.values():
             for partial in (*worker.thread, *worker.reactor):
+                if holds(partial):
+                    for name in holders.keys() & set(partial.quotas):
+                        holders[name].add(partial._p_oid)
                 if not is_done(partial):
                     claims[partial._p_oid] += 1
                     assert self._may_run(worker, partial), "held by who may not run it"
+        if not self.world.was_meddled_with:
+            for name, limit in LIMITS.items():
+                assert len(holders[name]) <= limit, f"{len(holders[name])} hold quota {name}"
         self.audit.look(in_queue, claims)
         for job in self.jobs:
             self._look_at(job, in_queue[job.oid], claims[job.oid])

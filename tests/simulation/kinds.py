@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation import jobs
+from tests.simulation.databases import RATED
 from zcasync.retry.stock import INTERRUPTION_LIMIT
 
 
@@ -65,6 +66,8 @@ _FOREVER = _with(options={"retry": "forever"}, limit=None)
 _BATCH = _with(options={"batch": True})
 _DETACHED = _with(outside=True, counters=0)
 _IMPATIENT = _with(options={"retry": "tests.simulation.jobs:Impatient"}, limit=3)
+_ONE = _with(options={"quota": "one"})
+_BOTH = _with(options={"quota": ("one", "two")})
 _PATIENT = _with(options={"retry": "tests.simulation.jobs:patient"})
 
 KINDS = {
@@ -103,6 +106,16 @@ KINDS = {
     "batch commits itself": Kind(jobs.commit_itself, 2, **_BATCH, repeats=(1,)),
     "batch kills twice": Kind(jobs.kill_at_first, args=(2,), **_BATCH),
     "batch defers": Kind(jobs.defer, **_BATCH, repeats=(0,), defers=True),
+    # with quotas
+    "with a quota": Kind(jobs.count, **_ONE, weight=8),
+    "with two quotas": Kind(jobs.count, **_BOTH, weight=4),
+    "with a rate": Kind(jobs.count, options={"quota": RATED}),
+    "with a quota, kills twice": Kind(jobs.kill_at_first, args=(2,), **_ONE),
+    "with a quota, waits": Kind(jobs.wait_for_another, 2, **_ONE, waits=True),
+    "with a quota, defers": Kind(jobs.defer, **_ONE, repeats=(0,), defers=True),
+    "with a quota, once": Kind(jobs.count, options={"quota": "two", "retry": "never"}),
+    "batch with a quota": Kind(jobs.count, options={"batch": True, "quota": "two"}, weight=4),
+    "reactor with a quota": Kind(jobs.count, **_REACTOR, options={"quota": "two"}, weight=4),
     # in the supervisor's reactor
     "reactor": Kind(jobs.count, **_REACTOR, weight=8),
     "reactor shares": Kind(jobs.count_shared, **_REACTOR, shares=True),

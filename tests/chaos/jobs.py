@@ -162,6 +162,8 @@ KINDS = {
         options={"retry": "tests.chaos.jobs:SOON"},
     ),
     "callback": Kind(lambda cell: cell.count, value=1, called=1),
+    "quota": Kind(lambda cell: cell.count, value=1, options={"quota": "one"}),
+    "quotas": Kind(lambda cell: cell.count, value=1, options={"quota": ("one", "two")}),
     "raise": Kind(lambda cell: cell.count_and_raise, called=1, entered=0, fails=True),
     "failure": Kind(lambda cell: cell.count_and_return_failure, value=1, called=1, fails=True),
     "stages": Kind(lambda cell: cell.commit_in_stages, value=1, stage=3),

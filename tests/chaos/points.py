@@ -17,10 +17,10 @@ VARIABLE = "ZCASYNC_TORMENT"
 COMMITS = {
     "child": [
         *["job", "group", "callback", "complete", "own"],
-        *["failure", "start", "reschedule", "settle"],
+        *["failure", "start", "reschedule", "settle", "quota_release"],
     ],
     "supervisor": [
-        *["begin", "claim", "retire", "recover", "burial", "end"],
+        *["begin", "claim", "quota_acquire", "retire", "recover", "burial", "end"],
         *["job", "callback", "complete", "failure", "start", "settle"],
     ],
 }

@@ -23,6 +23,8 @@ BATCH = 20
 OUTSTANDING = 6
 PAUSE_SECONDS = 0.05
 COMMIT_SECONDS = 180.0
+#: The quotas of the jobs that have some.
+LIMITS = {"one": 1, "two": 2}
 
 
 class Workload:
@@ -44,6 +46,8 @@ class Workload:
 
         def install() -> None:
             root = client.main.root()
+            for name, limit in LIMITS.items():
+                client.manager.quotas.set(name, limit=limit)
             root["ledgers"] = [Ledger() for _ in range(LEDGERS)]
             root["records"] = IOBTree()
 
@@ -170,4 +174,9 @@ class Workload:
             if len(getattr(worker, kind))
         ]
         waiting = [f"{len(q)} in {q.__name__}" for q in (manager.thread, manager.reactor) if len(q)]
-        return held + waiting
+        quotas = [
+            f"quota {name} is held by {found}"
+            for name in LIMITS
+            if (found := manager.quotas.holders(name))
+        ]
+        return held + waiting + quotas

@@ -35,7 +35,7 @@ COMMITS = {
     ("zcasync.perform.follow_up", "_below"): "complete",
 }
 #: What is read of their variables, to know more.
-VARIABLES = {"pass": {"given", "result"}, "job": {"run"}}
+VARIABLES = {"pass": {"given", "result", "connection"}, "job": {"run"}}
 
 
 def role() -> str | None:
@@ -63,11 +63,19 @@ def _refined(name: str, values: dict[str, Any]) -> set[str]:
         given, result = values["given"], values["result"]
         names = {"claim"} if result.claimed else set()
         names |= {"retire"} if result.retired else set()
+        names |= {"quota_acquire"} if _writes_quotas(values["connection"]) else set()
         names |= {"recover"} if any(slot.deaths for slot in given.slots.values()) else set()
         return names or {"ping"}
     if name == "job" and values["run"].partial.parent is not None:
         return {"callback"}
+    if name == "job" and values["run"].partial.quotas:
+        return {name, "quota_release"}
     return {name}
+
+
+def _writes_quotas(connection: Any) -> bool:
+    """Whether a transaction writes who holds a quota."""
+    return any(type(one).__name__ == "QuotaUse" for one in connection._registered_objects)
 
 
 def passing(who: str, names: set[str], moment: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a queue gets slower with what waits: due jobs, of one or several priorities, and held."""
+"""Whether a queue gets slower with what waits: due jobs, of any priority, held, or by a quota."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ FASTEST = 1500
 #: A busy machine may begin none within the window: fewer than so many tell no rate.
 LEAST = 10
 CLAIM = 20
+#: A quota of which nobody gets a slot, and the jobs that wait for it.
+CLOSED, BEHIND = "closed", "behind a quota"
 #: The children have just started, and it takes some jobs until they are handed many at once.
 WARM_UP = 0.2
 CLAIMS = 15
@@ -42,13 +44,18 @@ class Queue:
         place.resize(0)
 
     def fill(self, count: int, kind: str) -> None:
-        """Let so many more jobs wait: due ones, or ones for tomorrow (held)."""
+        """Let so many more jobs wait: due ones, or ones for tomorrow (held), or BEHIND."""
         place = self._place
+        if kind == BEHIND:
+            place.sync()
+            place.manager.quotas.set(CLOSED, limit=0)
         for portion in _portions(count):
             if kind == "held":
                 later = datetime.now(UTC) + timedelta(days=1)
                 for _ in range(portion):
                     place.manager.thread.put(calls.noop, begin_after=later)
+            elif kind == BEHIND:
+                place.manager.thread.put_many([calls.noop] * portion, quota=CLOSED)
             else:
                 for priority, waiting in self._waiting.items():
                     some = [calls.noop] * max(1, portion // len(self._waiting))
@@ -178,7 +185,7 @@ def measure(scale: Scale, say: Say) -> list[Row]:
                 say(f"{what}: filling")
                 deep.fill(goal - depth, kind)
                 depth = goal
-                if kind == "held":
+                if kind in ("held", BEHIND):
                     say(f"{what}: the supervisor reads them")
                     deep.read()
                 rows += compare(deep, empty, what, scale, say)

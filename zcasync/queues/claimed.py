@@ -50,6 +50,8 @@ class Claimed(Unpublished):
 
     def may_look(self, key: Restriction, looks: Looks) -> bool:
         """Return whether to take one more partial from this tree."""
+        if not key:
+            return True
         if not self.admits(quotas_in(key)):
             return False
         if not is_absent(key) or looks(key) == Look.ALL:

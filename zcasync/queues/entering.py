@@ -26,7 +26,7 @@ def _entered(
 ) -> list[Partial]:
     """Check all of what is put, and let it wait, on pages of this size; return the partials."""
     given = given_options(begin_after, begin_by, options)
-    request = PutRequest(queue.__name__, queue.defaults, given, queue.quotas)
+    request = PutRequest(queue.__name__, queue.defaults, given, queue.require_quotas)
     check = Check(request, queue._p_jar)
     partials = [check(item) for item in items]
     if not partials:

@@ -39,8 +39,10 @@ def fate_of(queue: LaneHolder, entry: Entry, worker: bytes, now: int, claimed: C
         return Fate.FILED
     if partial.is_too_late:
         return Fate.TAKEN
-    may_run = partial.may_run_on(worker) and claimed.admits(partial.quotas)
-    return Fate.TAKEN if may_run else Fate.FILED
+    if not partial.may_run_on(worker):
+        return Fate.FILED
+    quotas = partial.quotas
+    return Fate.FILED if quotas and not claimed.admits(quotas) else Fate.TAKEN
 
 
 def apply_fate(lane: Lane, entry: Entry, fate: Fate, now: int, claimed: Claimed) -> None:

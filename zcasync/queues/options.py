@@ -16,7 +16,6 @@ from zcasync.job.packed import SIMPLE
 from zcasync.job.remembered import Remembered, remembered
 from zcasync.job.secret import Secret, secret_of
 from zcasync.queues.controls import CONTROLS, stored_controls
-from zcasync.queues.quotas import Quotas
 from zcasync.queues.unique import Unique, unique_of
 from zcasync.retry.policy import stored_name
 
@@ -136,8 +135,8 @@ class PutRequest:
     """The options of one put, for each of its calls: what the put does not say, the call's
     declaration says, and what that does not, the queue.
 
-    ``defaults``: the queue's; ``quotas``: those that there are, None: that is not asked.  Raises as
-    ``PutOptions.of``, and ValueError for a quota that is not there.
+    ``defaults``: the queue's; ``require_quotas``: raises ValueError for a quota that is not there,
+    None: that is not asked.  Raises as ``PutOptions.of``, and that.
     """
 
     def __init__(
@@ -145,12 +144,12 @@ class PutRequest:
         queue: str,
         defaults: Mapping[str, Any] | None,
         given: Mapping[str, Any],
-        quotas: Quotas | None = None,
+        require_quotas: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
         self._queue = queue
         self._defaults = defaults or {}
         self._given = given
-        self._quotas = quotas
+        self._require_quotas = require_quotas
         self._of_callables: dict[FunctionType, PutOptions] = {}
 
     @cached_property
@@ -174,8 +173,8 @@ class PutRequest:
             merged.pop("delay", None)  # the put says when
         _require_together(merged)
         options = PutOptions.of(**merged).for_queue(self._queue)
-        if self._quotas is not None and "quota" in options.controls:
-            self._quotas.require(options.controls["quota"])
+        if self._require_quotas is not None and "quota" in options.controls:
+            self._require_quotas(options.controls["quota"])
         return options
 
 

@@ -187,6 +187,33 @@ def claim_by_b(view: View) -> None:
     claim(view, view.b)
 
 
+def claim_with_quota(view: View, worker: Worker, partial: Partial) -> None:
+    """From the lane in which it waits."""
+    incarnation = as_engine(view, worker)
+    require(partial.state == PENDING)
+    queue = view.manager.reactor
+    claimed = queue.claim(
+        worker.uuid_bytes, 1, polite=lambda key, lane: partial in lane.upcoming(1)
+    )
+    for one in claimed.partials:
+        one.assign(incarnation)
+        worker.reactor.lists(1)[0].items += (one,)
+
+
+def quota_by_a(view: View) -> None:
+    claim_with_quota(view, view.a, view.first)
+
+
+def quota_by_b(view: View) -> None:
+    claim_with_quota(view, view.b, view.second)
+
+
+def set_quota(view: View) -> None:
+    """An operator changes its limits, to what they were."""
+    view.manager.quotas.set("solr", limit=2)
+    view.manager.quotas.set("solr", limit=1)
+
+
 def give_back(view: View) -> None:
     as_engine(view, view.a)
     require(view.claimed in view.claims.items and view.claimed.is_unfinished)
@@ -317,6 +344,6 @@ OPERATIONS: dict[str, Operation] = {
         retire, move, set_aside, drop_lanes, retry_broken, prune, ping, bury, release, register,
         deregister, repair_completed, complete, wait_for, reschedule, retry, retry_claimed,
         discard_waiting, discard_over, discard_odd, forget_passed, put_aside, put_unique,
-        keep_unique, replace_unique,
+        keep_unique, replace_unique, quota_by_a, quota_by_b, set_quota,
     )
 }  # fmt: skip

@@ -62,7 +62,8 @@ class Stage:
     ``waiting``, ``failing``, which has a callback, and ``unique``, with the key "key", wait in a
     client's lane, behind one that was pulled; ``odd`` is filed there as broken; ``claimed`` and
     ``finished`` are claimed by ``a``, which has ``over`` once and ``done`` twice among those that
-    it has completed.
+    it has completed.  In the reactor queue ``first`` and ``second`` wait, in lanes of two clients,
+    for a quota that has one slot.
     """
 
     def __init__(self) -> None:
@@ -72,7 +73,18 @@ class Stage:
         # Stays open, because its lane goes with its connection to who opens the next one.
         self._client = Session(self.db)
         self._set_up(self._client)
+        self._other_client = Session(self.db)
+        self._set_up_quotas()
         self.one, self.two, self.judge = View(self, 1), View(self, 2), View(self, 3)
+
+    def _set_up_quotas(self) -> None:
+        self._client.manager.quotas.set("solr", limit=1)
+        self._client.commit()
+        for name, session in (("first", self._client), ("second", self._other_client)):
+            session.sync()
+            partial = session.manager.reactor.put(Partial(abs, -1), quota="solr")
+            session.commit()
+            self.oids[name] = partial._p_oid
 
     def _set_up(self, session: Session) -> None:
         named: dict[str, Any] = {
@@ -115,7 +127,8 @@ class Stage:
 
     def close(self) -> None:
         """Close all."""
-        for session in (self._client, self.one.session, self.two.session, self.judge.session):
+        views = (self.one, self.two, self.judge)
+        for session in (self._client, self._other_client, *(view.session for view in views)):
             session.close()
         self.db.close()
 
@@ -129,6 +142,8 @@ class Stage:
         if len(view.queue) != sum(waiting.values()):
             yield f"the queue counts {len(view.queue)}, and {sum(waiting.values())} wait"
         claimed: Counter[Partial] = Counter()
+        if len(view.manager.quotas.holders("solr")) > 1:
+            yield "two hold a quota that has one slot"
         for worker in view.manager.workers.values():
             for partial in (*worker.thread, *worker.thread.unreadable):
                 claimed[partial] += 1

@@ -14,6 +14,7 @@ from zcasync.meetings import MADE_BY, meetings
 from zcasync.queues.lane import Inbox, Lane, Page
 from zcasync.queues.page_index import PageIndex
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.queues.quota import Quota, QuotaUse
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation, Ping
@@ -43,6 +44,8 @@ READERS: dict[type, set[str]] = {
     AttemptRecord: set(),
     PartialRecord: set(),
     UndoGuard: set(),
+    QuotaUse: set(),
+    Quota: {"holders", "recent"},
 }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from functools import cached_property
 from types import FunctionType, MappingProxyType
 from typing import Any, TypedDict
 
@@ -151,11 +150,15 @@ class PutRequest:
         self._given = given
         self._require_quotas = require_quotas
         self._of_callables: dict[FunctionType, PutOptions] = {}
+        self._options: PutOptions | None = None
 
-    @cached_property
+    @property
     def options(self) -> PutOptions:
         """The options of calls whose callable declares none."""
-        return self._merged({})
+        # No cached_property: that has one lock for all requests in some Pythons, and this may load.
+        if self._options is None:
+            self._options = self._merged({})
+        return self._options
 
     def for_callable(self, function: Any) -> PutOptions:
         """Return the options of a call of this function; None: of one that is not known here."""

@@ -98,6 +98,22 @@ def test_a_call_moves_on_after_the_delay_and_its_result_is_the_first_partials(
     assert partial.result == (TWO, (1,), {})
 
 
+def test_a_call_that_moves_on_takes_its_quotas_along_as_far_as_they_are_there(
+    workers: Session,
+) -> None:
+    for name in ("smtp", "solr"):
+        workers.manager.quotas.set(name, limit=1)
+    workers.queue.put(where(is_fit, say), quota=("smtp", "solr"))
+    workers.commit()
+    workers.manager.quotas.remove("smtp")
+    workers.commit()
+
+    assert visit(workers, ONE) == 1
+
+    (again,) = workers.queue
+    assert again.quotas == ("solr",)
+
+
 def test_the_workers_may_look_again_when_all_running_ones_have_looked(
     workers: Session, fake_clock: FakeClock
 ) -> None:

@@ -93,7 +93,7 @@ WITHIN = {
     "PartialQueue": (
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
         "has_callbacks_left keys lane lanes next_due note_act put_again put_aside quotas release "
-        "replace_lane require_quotas "
+        "replace_lane "
         "retry_broken "
         "set_aside waits watched withdraw"
     ),

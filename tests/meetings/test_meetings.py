@@ -25,7 +25,7 @@ from zcasync.workers.worker import Worker, Workers
 READERS: dict[type, set[str]] = {
     PartialQueue: {
         "iterDue", "count_held", "set_aside", "next_due", "has_callbacks_left", "lanes", "watched",
-        "waits", "require_quotas",
+        "waits",
     },
     Lane: {
         "next_in_inbox", "upcoming", "first_filed", "following", "count", "count_filed",

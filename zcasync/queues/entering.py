@@ -13,6 +13,7 @@ from zcasync.queues.joining import put_unique
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
 from zcasync.queues.options import PutOptions, PutRequest, given_options
 from zcasync.queues.put import Check
+from zcasync.queues.quotas import require_quotas
 from zcasync.retry.policy import use_policy
 
 
@@ -26,7 +27,9 @@ def _entered(
 ) -> list[Partial]:
     """Check all of what is put, and let it wait, on pages of this size; return the partials."""
     given = given_options(begin_after, begin_by, options)
-    request = PutRequest(queue.__name__, queue.defaults, given, queue.require_quotas)
+    request = PutRequest(
+        queue.__name__, queue.defaults, given, partial_function(require_quotas, queue)
+    )
     check = Check(request, queue._p_jar)
     partials = [check(item) for item in items]
     if not partials:

@@ -183,11 +183,6 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """The quotas of the data manager; None: this queue belongs to none."""
         return getattr(self.__parent__, "quotas", None)
 
-    def require_quotas(self, names: tuple[str, ...]) -> None:
-        """Raise ValueError for the first of these names that no quota has."""
-        if self.quotas is not None:
-            self.quotas.require(names)
-
     def next_due(self, worker: bytes, ready_at: ReadyAt = lambda quotas: 0) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.
 

@@ -97,6 +97,13 @@ class Quotas:
         return quota is not None and not quota.is_removed
 
 
+def require_quotas(queue: Any, names: tuple[str, ...]) -> None:
+    """Raise ValueError for the first of these names that no quota has, of the queue's manager."""
+    quotas: Quotas | None = queue.quotas
+    if quotas is not None:
+        quotas.require(names)
+
+
 def _require_limit(limit: Any) -> None:
     if limit is None:
         return

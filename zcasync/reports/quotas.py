@@ -20,7 +20,7 @@ def quotas(manager: Any, only: str | None = None) -> list[dict[str, Any]]:
     """
     found = [manager.quotas[name] for name in ([only] if only is not None else manager.quotas)]
     waiting: dict[str, int] = {}
-    for queue in (manager.thread, manager.reactor) if found else ():
+    for queue in manager.queues.values() if found else ():
         for name, count in count_waiting(queue).items():
             waiting[name] = waiting.get(name, 0) + count
     return [_of(quota, waiting.get(quota.name, 0)) for quota in found]

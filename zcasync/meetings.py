@@ -100,11 +100,6 @@ MADE_BY = {
     "PartialQueue.retry_broken": "retry_broken",
     "PartialQueue.drop_idle_lanes": "drop_lanes",
     "PartialQueue.lane": "put_first",
-    # Of an operator, on the queue's own record, which nobody else writes.
-    "PartialQueue.set_defaults": "",
-    "PartialQueue.pause": "",
-    "PartialQueue.resume": "",
-    "PartialQueue.note_act": "",
     "Lane.drop": "claim_by_a claim_by_b discard_odd forget_passed",
     "Lane.note_owner": "claim_by_a claim_by_b",
     "Lane.file": "give_back end_with_callbacks retry_broken",

@@ -1,6 +1,7 @@
 """Partials that wait: putting them in a queue, and claiming those that are due.
 
     partial_queue.py  PartialQueue: what applications, workers and operators ask of a queue
+    operated.py       what operators decide about a queue: a pause, defaults
     put.py            the checks of what is put
     options.py        the options of a put, of a callable and of a queue, and which go together
     quota.py          Quota, QuotaUse: one named limit, and who holds it

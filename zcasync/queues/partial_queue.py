@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Unpack
 
 from BTrees.IOBTree import IOBTree
 from BTrees.OOBTree import OOBTree
-from persistent import Persistent
 from zope.interface import implementer
 
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING, IPartialQueue
-from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.aside import Missing
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
-from zcasync.job.field_types import ALL, Checked, is_bool, is_text, needs, one_of, optional
+from zcasync.job.field_types import ALL, needs, one_of, optional
 from zcasync.job.record import PartialRecord
 from zcasync.job.views import uuid_bytes
 from zcasync.partial import Partial
@@ -35,34 +33,30 @@ from zcasync.queues.entering import enter_many, enter_one
 from zcasync.queues.heads import ReadyAt, next_due
 from zcasync.queues.held import count_held
 from zcasync.queues.lane import Lane
-from zcasync.queues.options import Options, PutRequest, kept_defaults
+from zcasync.queues.operated import Operated
+from zcasync.queues.options import Options
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
 from zcasync.queues.priority import Precedence
 from zcasync.queues.pull import pull, pull_next
 from zcasync.queues.restriction import BROKEN, UNKNOWN, restriction_of
 from zcasync.queues.watched import watched
-from zcasync.unpublished import Unpublished
 
 #: A process that ends a waiting partial has its callbacks for itself for this time.
 RESUME_MICROSECONDS = 15_000_000
 
 
 @implementer(IPartialQueue)
-class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
+class PartialQueue(Operated):
     """See :class:`zcasync.interfaces.IPartialQueue`."""
 
     _field_types: ClassVar[dict[str, Any]] = {
-        "__name__": is_text, "_lanes": one_of(OOBTree), "batch": is_bool,
-        "defaults": optional(one_of(dict)), "keys": optional(one_of(IOBTree)), "is_paused": is_bool,
-        "acts": are_acts,
+        **Operated._field_types,
+        "_lanes": one_of(OOBTree),
+        "keys": optional(one_of(IOBTree)),
         ALL: needs("__name__", "_lanes"),
-    }  # fmt: skip
+    }
 
-    batch = False
-    defaults: Mapping[str, Any] | None = None
-    is_paused = False
-    acts: tuple[Act, ...] = ()  # of operators
     keys: Any = None  # IOBTree of trees: key -> the partial that was put with it
 
     def __init__(self, manager: Any = None, name: str = "") -> None:
@@ -94,25 +88,6 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         **options: Unpack[Options],
     ) -> list[Partial]:
         return enter_many(self, items, begin_after, begin_by, options)
-
-    def set_defaults(self, **options: Any) -> None:
-        """Let these be the options of puts here that say nothing else, in place of those before.
-
-        Raises TypeError and ValueError as ``put`` does.
-        """
-        _ = PutRequest(self.__name__, options, {}).options  # raises where they are wrong
-        self.defaults = kept_defaults(options) or None
-
-    def pause(self) -> None:
-        self.is_paused = True
-
-    def resume(self) -> None:
-        if self.is_paused:
-            del self.is_paused
-
-    def note_act(self, who: str, what: str) -> None:
-        """Note what an operator has done to the queue, now."""
-        self.acts = with_act(self.acts, who, what)
 
     def put_again(self, partials: Collection[Partial]) -> None:
         """Let partials that are over wait here again, from now on.  Raises BadStateError.

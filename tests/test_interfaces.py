@@ -92,7 +92,7 @@ WITHIN = {
     "DataManager": "own_queues quota_table record_format replace_queue",
     "PartialQueue": (
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
-        "has_callbacks_left keys lane lanes next_due note_act put_again put_aside quotas release "
+        "has_callbacks_left keys lane lanes next_due note_act put_again put_aside release "
         "replace_lane "
         "retry_broken "
         "set_aside waits watched withdraw"

@@ -75,7 +75,9 @@ def run_where(
         isolate=outer.is_isolated,
         priority=outer.priority,
         secret=outer.secret,
-        quota=[name for name in outer.quotas if name in queue.quotas],  # one may be removed
+        quota=[
+            name for name in outer.quotas if name in queue.__parent__.quotas
+        ],  # one may be removed
     )
     return again
 

@@ -39,6 +39,7 @@ from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
 from zcasync.queues.priority import Precedence
 from zcasync.queues.pull import pull, pull_next
+from zcasync.queues.quotas import quotas_of
 from zcasync.queues.restriction import BROKEN, UNKNOWN, restriction_of
 from zcasync.queues.watched import watched
 
@@ -150,13 +151,8 @@ class PartialQueue(Operated):
         that lack some code.  ``before``: only those that are more urgent, and go before that.
         ``admission``: which of those with quotas; None: it is asked now.
         """
-        asked = admission or Admission(self.quotas)
+        asked = admission or Admission(quotas_of(self))
         return claim(self, worker, limit, engine, polite, idle, ahead, looks, before, asked)
-
-    @property
-    def quotas(self) -> Any:
-        """The quotas of the data manager; None: this queue belongs to none."""
-        return getattr(self.__parent__, "quotas", None)
 
     def next_due(self, worker: bytes, ready_at: ReadyAt = lambda quotas: 0) -> int | None:
         """Return when the next partial that the worker may run is due; None: none waits.

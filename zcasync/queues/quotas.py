@@ -99,9 +99,14 @@ class Quotas:
 
 def require_quotas(queue: Any, names: tuple[str, ...]) -> None:
     """Raise ValueError for the first of these names that no quota has, of the queue's manager."""
-    quotas: Quotas | None = queue.quotas
+    quotas = quotas_of(queue)
     if quotas is not None:
         quotas.require(names)
+
+
+def quotas_of(queue: Any) -> Quotas | None:
+    """Return the quotas of a queue's data manager; None: it belongs to none."""
+    return getattr(queue.__parent__, "quotas", None)
 
 
 def _require_limit(limit: Any) -> None:

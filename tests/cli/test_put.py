@@ -34,6 +34,21 @@ def test_put_prints_the_id_of_a_job_that_runs(served: Instance, client: Client, 
     assert client.wait_for(client.connection.get(oid)) == 3
 
 
+def test_a_priority_is_kept_and_shown(served: Instance, client: Client, cli: Cli) -> None:
+    put = ("put", "operator.add", "--arg", "1", "--arg", "2")
+    done = cli(*put, "--priority", "-5")
+    _, oid = parse(done.out.strip())
+    client.sync()
+    partial = client.connection.get(oid)
+    assert partial.priority == -5
+    client.wait_for(partial)
+    assert "Priority" in cli("job", done.out.strip()).out
+    assert cli("job", "--json", done.out.strip()).json["priority"] == -5
+    wrong = cli(*put, "--priority", "101")
+    assert wrong.code == 2
+    assert "-100<=x<=100" in wrong.err
+
+
 def test_put_as_json_prints_the_id(served: Instance, cli: Cli) -> None:
     done = cli("put", "time.time", "--json")
     assert list(done.json) == ["id"]

@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from zcasync.queues.absent import Looks
@@ -93,6 +94,10 @@ def load_likely(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
     """Load all that is likely to be claimed with one request, instead of one by one."""
     if queue._p_jar is None:
         return
-    lanes = sorted(lanes, key=lambda lane: lane.priority)
-    likely = [partial._p_oid for lane in lanes for partial in lane.upcoming(limit)]
+    likely: list[bytes] = []
+    urgency = attrgetter("priority")
+    for _, some in itertools.groupby(sorted(lanes, key=urgency), key=urgency):
+        if len(likely) >= limit:
+            break  # what is less urgent is not
+        likely += [partial._p_oid for lane in some for partial in lane.upcoming(limit)]
     load_all(queue._p_jar, likely[: 2 * limit])

@@ -135,3 +135,22 @@ def test_what_was_revoked_is_claimed_behind_what_is_urgent(scene: Scene) -> None
 
     assert done.hand_out.slots == {0: oids([urgent, plain[1]])}
     assert plain[2].state == PENDING
+
+
+def test_what_is_urgent_in_another_queue_overtakes_too_where_that_is_served(scene: Scene) -> None:
+    plain = put(scene, 0, 0, 0)
+    scene.run(s0=ready(room=3))
+    mail = scene.client.manager.add_queue("mail")
+    own = mail.put(samples.nothing, priority=-1)
+    scene.client.commit()
+    scene.session.sync()
+    urgent, report = scene.session.same(own), full(plain)
+    scene.worker.queues = "thread"
+    scene.session.commit()
+    assert scene.run(s0=report).claimed == 0
+    scene.worker.queues = None
+    scene.session.commit()
+    [second] = put(scene, -1)
+    assert scene.run(s0=report).claimed == 1, "one for each child, whatever queues there are"
+    [found] = {urgent, second} & set(scene.held())
+    assert scene.held() == [plain[0], found, *plain[1:]]

@@ -92,6 +92,8 @@ EXCEPTIONS = {
     "zcasync.errors.NotRunning",
     "zcasync.errors.RemoteTraceback",
     "zcasync.errors.StartedBeforeError",
+    "zcasync.errors.StepInDoubt",
+    "zcasync.errors.StoppedAtCheckpoint",
     "zcasync.errors.StorageAway",
     "zcasync.errors.UnstorableError",
     "zcasync.errors.ZCAsyncError",

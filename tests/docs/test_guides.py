@@ -26,6 +26,7 @@ GUIDES = {
     "security.rst": (7, 0),
     "progress.rst": (5, 12),
     "several-workers.rst": (30, 50),
+    "steps.rst": (5, 18),
     "testing.rst": (2, 15),
 }
 #: Runs in test_story.py, twice.

@@ -19,6 +19,9 @@
     job_connection.py  the fenced connection of a job
     transactions.py    begin, commit and abort, with explicit transaction managers too
     direct.py          calls without a worker, in the caller's own thread
+    at_work.py         AtWork: the call that runs here, for what its code asks of its performer
+    checkpoint.py      checkpoint(): commits what a call has done so far
+    once.py            once(): a step outside of the database, recorded for later attempts
     progress.py        current() and progress(), for the code of jobs
 
 ``Performer.perform`` is the way through: ``begin`` makes a Run, ``call`` returns it with a fault or

@@ -38,6 +38,11 @@ def nothing_around(partial: PartialRecord) -> AbstractContextManager[Any] | None
     """Return None: the ``around`` of a Host without an application."""
 
 
+def never() -> bool:
+    """Return False: the ``is_to_stop`` of a Host that nobody ends."""
+    return False
+
+
 @dataclass(frozen=True)
 class Host:
     """The functions of the process that performs calls.
@@ -63,6 +68,8 @@ class Host:
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
     claimed, and does not end.
+    ``may_block``: the thread of the call may wait for commits; that of a reactor may not.
+    ``is_to_stop()``: whether a call is to stop at its next checkpoint, as the process is to end.
     """
 
     storage_lost: Callable[[BaseException], None] = give_up
@@ -77,6 +84,8 @@ class Host:
     timing: Timing = field(default_factory=Timing)
     tell: Tell | None = None
     sets_aside: bool = False
+    may_block: bool = True
+    is_to_stop: Callable[[], bool] = never
 
 
 @dataclass(frozen=True)

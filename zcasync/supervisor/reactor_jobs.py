@@ -222,6 +222,7 @@ class ReactorJobs:
                 timing=self._timing,
                 tell=self._tell,
                 sets_aside=True,
+                may_block=False,
             )
             with tried_elsewhere(self._trial_of(oid)):
                 do(attachment.connection.get(oid), attachment.incarnation, performer)

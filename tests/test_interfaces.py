@@ -98,7 +98,7 @@ WITHIN = {
         "set_aside waits watched withdraw"
     ),
     "Workers": "clear pop popitem replace setdefault update",
-    "Worker": "engine_bytes incarnation leave let_go sequences uuid_bytes",
+    "Worker": "conflicts engine_bytes incarnation leave let_go sequences uuid_bytes",
     "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
     "Completed": "discard extend keep_buckets prune recount take with_outcome",
 }

@@ -21,7 +21,7 @@ GUIDES = {
     "logging.rst": (7, 0),
     "jobs.rst": (2, 20),
     "many-jobs.rst": (3, 10),
-    "monitoring.rst": (17, 5),
+    "monitoring.rst": (18, 5),
     "processes.rst": (30, 20),
     "security.rst": (7, 0),
     "progress.rst": (5, 12),

@@ -18,6 +18,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
     steps.py       the recorded results of a job's steps outside of the database
+    conflict_counts.py  which objects calls are repeated for, counted in memory
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
     replacing.py   a call that waits becomes another one

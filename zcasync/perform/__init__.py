@@ -15,6 +15,7 @@
     reach.py           what is loaded for a call, which a child does first for a reactor job
     follow_up.py       the callbacks, and the partials that wait for the result, to any depth
     group_commit.py    several short jobs in one transaction
+    conflicts.py       which object an attempt has conflicted on
     patience.py        how often a job may fail for what is no fault of its own
     job_connection.py  the fenced connection of a job
     transactions.py    begin, commit and abort, with explicit transaction managers too

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from zcasync.database.errors import NOT_COMMITTED, give_up
 from zcasync.job.callables import call_here
+from zcasync.job.conflict_counts import Conflict
 from zcasync.job.record import PartialRecord
 from zcasync.perform.noted import Noted
 from zcasync.perform.notices import Tell
@@ -43,6 +44,10 @@ def never() -> bool:
     return False
 
 
+def nobody_counts(conflict: Conflict) -> None:
+    """Do nothing: the ``conflicted`` of a Host whose conflicts nobody counts."""
+
+
 @dataclass(frozen=True)
 class Host:
     """The functions of the process that performs calls.
@@ -69,6 +74,7 @@ class Host:
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
     claimed, and does not end.
     ``may_block``: the thread of the call may wait for commits; that of a reactor may not.
+    ``conflicted(conflict)`` is told of each conflict that a call is attempted again for.
     ``is_to_stop()``: whether a call is to stop at its next checkpoint, as the process is to end.
     """
 
@@ -85,6 +91,7 @@ class Host:
     tell: Tell | None = None
     sets_aside: bool = False
     may_block: bool = True
+    conflicted: Callable[[Conflict], None] = nobody_counts
     is_to_stop: Callable[[], bool] = never
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -75,13 +78,17 @@ def test_a_checkpoint_in_doubt_is_found_out(instance: Instance, traps: Traps) ->
 
 
 def test_a_kill_between_two_checkpoints_loses_only_what_was_done_since(
-    client: Client, gate: Gate
+    common: Instance, client: Client, gate: Gate
 ) -> None:
     pages = client.add("pages between checkpoints", steps.Pages())
     partial = client.put(pages.read_at_gate, gate.path)
     pid = gate.wait_for()
     client.sync()
     assert (pages.read, partial.checkpoint) == ((0,), 1)
+    words = ["job", partial.id, "--home", str(common.home)]
+    command = [sys.executable, "-m", "zcasync.cli.main", *words]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"^Checkpoint +1$", shown, re.MULTILINE), shown
 
     os.kill(pid, signal.SIGKILL)
     gate.open()

@@ -75,14 +75,17 @@ WITHIN = {
     "Partial": (
         "acts argument_forms given_owner aside assign be_aside be_aside_no_more become_callback_of "
         "begin_once "
-        "callable_name callbacks_problem complete controls deadline delay disown due ended_at "
+        "callable_name callbacks_problem complete conflicts_by_checkpoint controls deadline "
+        "delay disown drop_checkpoint due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forget_readings forgive hand_result_to "
-        "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
+        "has_begun_once has_callbacks has_checkpoint has_result has_times_to_settle "
+        "interrupt is_adoption "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
         "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress "
         "last_progress quotas "
         "leave leave_to_policy may_begin_once may_run_on name_key name_policy not_before "
-        "note_act note_asked note_commits noted_commits packed_references remember_context "
+        "note_act note_asked note_checkpoint note_commits noted_commits packed_references "
+        "remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "
@@ -98,7 +101,7 @@ WITHIN = {
         "set_aside waits watched withdraw"
     ),
     "Workers": "clear pop popitem replace setdefault update",
-    "Worker": "engine_bytes incarnation leave let_go sequences uuid_bytes",
+    "Worker": "conflicts engine_bytes incarnation leave let_go sequences uuid_bytes",
     "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
     "Completed": "discard extend keep_buckets prune recount take with_outcome",
 }

@@ -27,10 +27,12 @@ from zcasync import Partial, errors, patterns
 from zcasync.database.missing_classes import StandIn
 from zcasync.database.receipts import sign
 from zcasync.errors import ZCAsyncError
+from zcasync.job.conflict_counts import ObjectConflicts
 from zcasync.job.failure import from_exception
 from zcasync.job.values import INLINE_LIMIT_BYTES
 from zcasync.testing import drain
 from zcasync.workers.completed import PAGE_SIZE
+from zcasync.workers.conflicts import note_conflicts
 
 CLASSES = {
     "zcasync.database.receipts.Receipt",
@@ -59,6 +61,8 @@ CLASSES = {
     "zcasync.workers.completed.Completed",
     "zcasync.workers.completed.Page",
     "zcasync.workers.completed.Taken",
+    "zcasync.workers.conflicts.ConflictDay",
+    "zcasync.workers.conflicts.ConflictLog",
     "zcasync.workers.incarnation.Incarnation",
     "zcasync.workers.incarnation.Ping",
     "zcasync.workers.undo_guard.UndoGuard",
@@ -94,6 +98,8 @@ EXCEPTIONS = {
     "zcasync.errors.NotRunning",
     "zcasync.errors.RemoteTraceback",
     "zcasync.errors.StartedBeforeError",
+    "zcasync.errors.StepInDoubt",
+    "zcasync.errors.StoppedAtCheckpoint",
     "zcasync.errors.StorageAway",
     "zcasync.errors.UnstorableError",
     "zcasync.errors.ZCAsyncError",
@@ -180,6 +186,7 @@ def serve(session: Session) -> None:
     scenes.end(over, "done")
     worker.thread.remove(over)
     worker.completed.add(over)
+    note_conflicts(worker, [ObjectConflicts("app.Counter", "0x1", 1, {"app.count": 1})])
     session.commit()
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from zcasync.calls import put as put
     from zcasync.job.declared import job as job
     from zcasync.partial import Partial as Partial
+    from zcasync.perform.checkpoint import checkpoint as checkpoint
+    from zcasync.perform.once import once as once
     from zcasync.perform.progress import current as current
     from zcasync.perform.progress import progress as progress
     from zcasync.registry import configure as configure
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Partial",
     "allow_only",
+    "checkpoint",
     "configure",
     "current",
     "find",
     "gather",
     "job",
+    "once",
     "open",
     "progress",
     "progress_of",
@@ -50,10 +54,12 @@ __all__ = [
 _MODULES = {
     "Partial": "zcasync.partial",
     "allow_only": "zcasync.allowed",
+    "checkpoint": "zcasync.perform.checkpoint",
     "configure": "zcasync.registry",
     "current": "zcasync.perform.progress",
     "find": "zcasync.calls",
     "gather": "zcasync.results.gather",
+    "once": "zcasync.perform.once",
     "open": "zcasync.calls",
     "progress": "zcasync.perform.progress",
     "progress_of": "zcasync.results.progress",

@@ -69,6 +69,25 @@ class AlreadyPut(ZCAsyncError):
         self.id = id
 
 
+class StoppedAtCheckpoint(ZCAsyncError):
+    """``checkpoint`` raises it where the job's process is to end: let it pass.
+
+    What was done is committed, and the job goes on behind that in another process.
+    """
+
+
+class StepInDoubt(ZCAsyncError):
+    """The call of a step was begun in an earlier attempt, and what came of it is not recorded.
+
+    ``key``: that of the step; ``since``: when it was begun, an aware datetime in UTC.  Find out
+    whether it has had its effect, and call ``once`` again with ``in_doubt="repeat"``.
+    """
+
+    def __init__(self, *args: object, key: str = "", since: datetime | None = None) -> None:
+        super().__init__(*args)
+        self.key, self.since = key, since
+
+
 class FullError(ZCAsyncError):
     """A sequence holds as many items as its size allows."""
 

@@ -31,6 +31,8 @@ from zcasync.errors import (
     NotAllowed,
     NotRunning,
     RemoteTraceback,
+    StepInDoubt,
+    StoppedAtCheckpoint,
     StorageAway,
     UnknownDatabase,
     UnstorableError,
@@ -94,6 +96,8 @@ __all__ = [
     "NotAllowed",
     "NotRunning",
     "RemoteTraceback",
+    "StepInDoubt",
+    "StoppedAtCheckpoint",
     "StorageAway",
     "UnknownDatabase",
     "UnstorableError",
@@ -165,6 +169,32 @@ class IPackage(Interface):
 
     def current():
         """Return, within a job, its partial; None anywhere else."""
+
+    def checkpoint(value=None):
+        """Commit what the job has done so far, and where a later attempt goes on from.
+
+        Whatever ends this attempt later, the next one has ``value`` as ``current().checkpoint``,
+        and finds all that was changed before.  ``value``: what a result could be.  A new
+        transaction begins, arguments stay as they were put, and conflicts are counted anew.
+
+        BadStateError, with the reason: outside of a job, with ``batch=True`` or ``detached=True``,
+        in the reactor, in another thread.  UnstorableError for the value.  What a commit raises,
+        ConflictError for instance, and StoppedAtCheckpoint, where the process is to end and the job
+        goes on in another one: let these pass.
+        """
+
+    def once(key, call, *args, in_doubt="repeat", keep_failure=False, **kwargs):
+        """Return ``call(*args, **kwargs)`` and record it: no later attempt at the job calls again.
+
+        For what a job does outside of the database.  ``key``: the step's name within the job, a
+        text.  The result, a plain value (UnstorableError), is committed on its own before this
+        returns.  What the call raises is recorded with ``keep_failure=True`` only.  A process that
+        dies between the effect and its record repeats it; with ``in_doubt="raise"`` the next
+        attempt raises StepInDoubt instead.
+
+        BadStateError outside of a job, with ``batch=True``, and in the reactor; TypeError and
+        ValueError for a bad key or option.
+        """
 
     def progress(done, total=None, message=""):
         """Report from within a job that ``done`` of ``total`` (None: unknown) is done, in any unit.
@@ -476,6 +506,10 @@ class IPartial(Interface):
     interruptions = Attribute(
         "The number of attempts whose process has died, or was declared dead.  Read-only."
     )
+    checkpoint = Attribute(
+        "The value of the last ``zcasync.checkpoint`` of its call; None: there was none, or it has "
+        "ended without a Failure.  Read-only."
+    )
     failed_before = Attribute(
         "The last ten failed attempts that another one has followed or will, the oldest first: "
         "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None) and ``moment`` "
@@ -548,7 +582,8 @@ class IPartial(Interface):
 
         It waits in its queue from now on, PENDING and with fresh attempts, as it was put: with its
         arguments, options, ``begin_by`` and callbacks, which are all called again; while it waits,
-        they may be changed.  A failure stays in ``failed_before``.  BadStateError, with what to do
+        they may be changed.  A failure stays in ``failed_before``, and with it the ``checkpoint``
+        and the results of ``once``, behind which the call goes on.  BadStateError, with what to do
         instead, for one that is not over, is a callback, or was in no queue.
         """
 
@@ -954,6 +989,8 @@ class JobRetried:
 #     NotRunning           zcasync.open: no supervisor serves this home
 #     StorageAway          the database or the supervisor does not answer in time
 #     ConfigurationError   a home or its configuration cannot be used
+#     StoppedAtCheckpoint  checkpoint: the process is to end, the job goes on in another one
+#     StepInDoubt          once: the step was begun before, and its result is not recorded
 #
 #   In a partial's result:
 #     AbortedError         ended from outside, or by ``fail``; ``who``, ``when`` and ``times``

@@ -161,6 +161,8 @@ MADE_BY = {
     "AttemptRecord.leave_to_policy": "bury",
     "AttemptRecord.note_asked": "reschedule",
     "AttemptRecord.note_commits": "complete reschedule",
+    "CheckpointRecord.note_checkpoint": "reschedule",
+    "CheckpointRecord.drop_checkpoint": "complete",
     "PartialRecord.complete": "complete",
     "PartialRecord.renew": "retry retry_claimed",
     "PartialRecord.rewrite": "retire claim_by_a",

@@ -16,7 +16,7 @@ VARIABLE = "ZCASYNC_TORMENT"
 #: role -> what it commits.  In a supervisor, job to complete are those of reactor jobs.
 COMMITS = {
     "child": [
-        *["job", "group", "callback", "complete", "own"],
+        *["job", "group", "callback", "complete", "own", "checkpoint"],
         *["failure", "start", "reschedule", "settle", "quota_release"],
     ],
     "supervisor": [

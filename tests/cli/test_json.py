@@ -23,7 +23,7 @@ Cli = Callable[..., Result]
 #: The commands whose documents are looked at below.
 HELD = {
     "put", "job", "jobs", "status", "queue", "ghosts", "release", "cancel", "retry", "discard",
-    "pack", "check", "stop",
+    "pack", "check", "stop", "conflicts",
     "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
 }  # fmt: skip
@@ -70,6 +70,7 @@ def test_documents_have_the_forms_of_the_schema(
     document(cli("ghosts", "--json"), "ghosts")
     document(cli("queue", "--json"), "queues")
     document(cli("queue", "thread", "--json"), "queues")
+    document(cli("conflicts", "--json"), "conflicts")
     document(cli("check", "--json"), "check")
     document(cli("put", "--json", "time.time"), "put")
     document(cli("put", "--json", "--wait", 30, "time.time"), "job")

@@ -21,11 +21,12 @@ GUIDES = {
     "logging.rst": (7, 0),
     "jobs.rst": (6, 25),
     "many-jobs.rst": (3, 10),
-    "monitoring.rst": (17, 5),
+    "monitoring.rst": (18, 5),
     "processes.rst": (30, 20),
     "security.rst": (7, 0),
     "progress.rst": (5, 12),
     "several-workers.rst": (30, 50),
+    "steps.rst": (5, 18),
     "testing.rst": (2, 15),
 }
 #: Runs in test_story.py, twice.

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.protocols import amp
 
+from zcasync.child.amp import MOST_SENT
+from zcasync.job.conflict_counts import Conflict, ConflictCounts, from_rows
 from zcasync.job.outcome import Outcome
 from zcasync.liveness.death import Death, SupervisorDeath
 from zcasync.protocol import commands, control
@@ -102,8 +104,22 @@ def test_an_ending_arrives_as_it_was(ending: Ending) -> None:
     box = commands.Ended.makeArguments(said, None)
     heard = commands.Ended.parseArguments(amp.AmpBox(box), None)
 
-    assert heard == said
+    assert heard == {**said, "conflicts": None}
     assert Ending(heard["ending"]) is ending
+
+
+def test_conflicts_arrive_with_an_ending_and_fit_whatever_they_are_called() -> None:
+    counts = ConflictCounts()
+    for number in range(MOST_SENT):
+        calls = tuple("\N{GRINNING FACE}" * 100 + f"{number}{call}" for call in "abc")
+        counts.add(Conflict("\N{GRINNING FACE}" * 100, hex(2**64 - number), calls))
+    found = counts.take()
+    said = {**Ended([], Ending.SPENT, 5).as_dict(), "conflicts": found}
+    box = commands.Ended.makeArguments(said, None)
+    heard = commands.Ended.parseArguments(amp.AmpBox(box), None)
+
+    assert from_rows(heard["conflicts"]) == found
+    assert all(len(value) < AMP_LIMIT_BYTES for value in box.values())
 
 
 def test_a_message_with_a_full_reserve_of_jobs_fits() -> None:

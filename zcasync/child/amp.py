@@ -22,6 +22,7 @@ from zcasync.child.reply_buffer import ReplyBuffer
 from zcasync.child.surroundings import of_child
 from zcasync.child.threads import JobThreads
 from zcasync.child.waits import WaitNews
+from zcasync.job.conflict_counts import ConflictCounts
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
 from zcasync.perform.notices import Notice
@@ -31,6 +32,9 @@ from zcasync.protocol import commands
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.protocol.outcomes import Ended
 from zcasync.protocol.waits import Wait
+
+#: Conflicts on so many objects are sent at once: a message takes less than 65,535 bytes.
+MOST_SENT = 15
 
 
 class ChildProtocol(AMPChild):  # type: ignore[misc]
@@ -43,6 +47,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         self._streams = process.streams
         self._load_timeout = spec.load_timeout
         self._jobs = JobQueue()
+        self._conflicts = ConflictCounts()
         self._parts: list[bytes] = []  # of a value that is to be tried
         surroundings = Surroundings(of_child(process.streams), process.call)
         self._replies = ReplyBuffer(reactor, self._send_ended)
@@ -59,6 +64,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             watch=self._watch,
             wait=lambda deferred: blockingCallFromThread(reactor, lambda: deferred),
             tell=self._tell,
+            conflicted=self._conflicts.add,
             say=self._streams.say,
             invoke=surroundings.invoke,
             owns_process=True,
@@ -149,7 +155,8 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
 
     def _send_ended(self, ended: Ended) -> None:
         self._process.put_back_signals()  # before a job that follows the answer
-        self.callRemote(commands.Ended, **ended.as_dict())
+        more = {"conflicts": self._conflicts.take(MOST_SENT)} if self._conflicts else {}
+        self.callRemote(commands.Ended, **ended.as_dict(), **more)
 
     def _send(self, command: Any, **arguments: Any) -> None:
         self._replies.flush()  # messages keep their order

@@ -121,6 +121,11 @@ class JobQueue:
         """True while no job waits to begin."""
         return not self._waiting
 
+    @property
+    def is_finishing(self) -> bool:
+        """True once no more jobs are to begin: what runs may stop at a checkpoint."""
+        return self._finished
+
     def waiting(self) -> list[bytes]:
         """Return the oids of the jobs that have not begun."""
         with self._changed:

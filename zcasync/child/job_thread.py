@@ -95,6 +95,7 @@ class JobThread:
             timing=self._timing,
             sets_aside=True,
             around=self._application.around,
+            is_to_stop=lambda: self._jobs.is_finishing,
             **host,
         )
 

@@ -38,6 +38,7 @@
     terminal.py  single keys, the terminal's size and its end
     tail.py      ``tail``: events as they happen
     following.py reading the database again and again, while its server comes and goes
+    conflicts.py ``conflicts``: the objects that jobs are repeated for
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     check.py     ``check``: all problems of a home and its configuration

@@ -166,6 +166,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Retry policy", found["retry"]),
         ("Waits for", found["waits_for"] or running.wait_text(found.get("wait"))),
         ("Progress", running.text(found["progress"], found["ended"] is not None)),
+        ("Checkpoint", found["checkpoint"] and cut(found["checkpoint"])),
         ("Result", _result(found)),
         ("Failure", failure and cut(f"{_short(failure['type'])}: {failure['message']}")),
         ("In short", _in_short(found["ending"])),

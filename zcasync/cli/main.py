@@ -27,6 +27,7 @@ COMMANDS = {
     "queue": "zcasync.cli.queue:command",
     "top": "zcasync.cli.top:command",
     "tail": "zcasync.cli.tail:command",
+    "conflicts": "zcasync.cli.conflicts:command",
     "ghosts": "zcasync.cli.ghosts:command",
     "release": "zcasync.cli.release:command",
     "cancel": "zcasync.cli.cancel:command",

@@ -13,9 +13,12 @@ This room knows no queue and no process; it decides nothing about retries and co
     declared.py    the options that a callable carries for each put of it
     attempt_fields.py  the counts and times of its attempts among these attributes
     history.py     AttemptHistory: the failed attempts that another one has followed
+    checkpoint_record.py  CheckpointRecord: the last checkpoint of a call
     attempt_record.py  AttemptRecord: how it changes with attempts
     record.py      PartialRecord: the states and every transition; Sidecar
     completion.py  end and complete: how a partial ends, and when nothing is left to do for it
+    steps.py       the recorded results of a job's steps outside of the database
+    conflict_counts.py  which objects calls are repeated for, counted in memory
     outcome.py     Outcome: whether a call succeeded, failed or was cancelled
     waiting.py     whether a partial may wait for another one: rings and orphans are refused
     replacing.py   a call that waits becomes another one

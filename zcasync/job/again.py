@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from zcasync.errors import BadStateError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.completion import check_callbacks_current
+from zcasync.job.failure import is_failure
 from zcasync.job.record import PartialRecord
+from zcasync.job.steps import drop_steps
 from zcasync.job.waiting import alternatives, line
 
 
@@ -36,10 +38,13 @@ def require_over(partial: PartialRecord) -> None:
 def renew(partial: PartialRecord) -> None:
     """Make a partial that is over, and all its callbacks, pending again, as they were given.
 
+    One that has failed keeps its last checkpoint and its recorded steps, and goes on behind them.
     The commit fails with a ConflictError when a callback is added at the same time.
     """
     for one in list(family(partial)):
         if one.state == COMPLETED:
+            if not is_failure(one.stored_result):
+                drop_steps(one)
             one.renew()
             check_callbacks_current(one)
 

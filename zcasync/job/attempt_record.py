@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from zcasync import clock
 from zcasync.job.aside import Missing
+from zcasync.job.checkpoint_record import CheckpointRecord
 from zcasync.job.failure import StoredFailure
-from zcasync.job.fields import PartialFields
 from zcasync.job.history import AttemptHistory, usable
 
 #: So many commits of a call on its way are kept by their ids; more are only counted.
 MOST_COMMITS = 10
 
 
-class AttemptRecord(PartialFields):
+class AttemptRecord(CheckpointRecord):
     """What is noted of attempts; their caller decides what follows, and commits."""
 
     def record_attempt(self, attempts: int, started: int, conflicts: int, exceptions: int) -> None:

@@ -7,8 +7,9 @@ lists in step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 
 from zcasync import clock
@@ -19,7 +20,7 @@ from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.callback_pages import CallbackList
 from zcasync.job.due_fields import TOLERANCE, possible_put
 from zcasync.job.failure import StoredFailure
-from zcasync.job.field_types import Checked
+from zcasync.job.field_types import Check, Checked, one_of, optional
 from zcasync.unpublished import Unpublished
 
 #: Every way a state may change; anything else is a BadStateError.
@@ -37,9 +38,15 @@ OF_ONE_LIFE = (
 
 
 class Sidecar(CallbackList, Checked, Unpublished, Persistent):  # type: ignore[misc]
-    """The callbacks and the annotations of one partial."""
+    """The callbacks and the annotations of one partial, and the steps of its calls."""
+
+    _field_types: ClassVar[dict[str, Check]] = {
+        **CallbackList._field_types,
+        "steps": optional(one_of(OOBTree)),
+    }
 
     annotations: Any = None
+    steps: Any = None
 
 
 class PartialRecord(AttemptRecord):
@@ -205,6 +212,8 @@ class PartialRecord(AttemptRecord):
         """Store the (storable) result; move to CALLBACKS where there are any, else to COMPLETED."""
         if result is not None:
             self._result, self._v_result = result, None
+        if not isinstance(result, StoredFailure):
+            self.drop_checkpoint()
         if self._waits_for is not None:
             del self._waits_for
         self._ended = clock.now()
@@ -219,7 +228,8 @@ class PartialRecord(AttemptRecord):
     def renew(self) -> None:
         """Become pending again, with fresh attempts, after the end; a failure stays in the history.
 
-        Raises BadStateError unless it is completed.
+        So do the last checkpoint and the recorded steps of a call that has failed.  Raises
+        BadStateError unless it is completed.
         """
         if self._state != COMPLETED:
             raise BadStateError(f"a partial that is {self._state} cannot be run again")

@@ -15,10 +15,14 @@
     reach.py           what is loaded for a call, which a child does first for a reactor job
     follow_up.py       the callbacks, and the partials that wait for the result, to any depth
     group_commit.py    several short jobs in one transaction
+    conflicts.py       which object an attempt has conflicted on
     patience.py        how often a job may fail for what is no fault of its own
     job_connection.py  the fenced connection of a job
     transactions.py    begin, commit and abort, with explicit transaction managers too
     direct.py          calls without a worker, in the caller's own thread
+    at_work.py         AtWork: the call that runs here, for what its code asks of its performer
+    checkpoint.py      checkpoint(): commits what a call has done so far
+    once.py            once(): a step outside of the database, recorded for later attempts
     progress.py        current() and progress(), for the code of jobs
 
 ``Performer.perform`` is the way through: ``begin`` makes a Run, ``call`` returns it with a fault or

@@ -15,6 +15,7 @@ from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
+from zcasync.perform.at_work import AtWork, Stop
 from zcasync.perform.attribution import JobLabel, forget_kept, keep_commits, label_of
 from zcasync.perform.commits import Commits
 from zcasync.perform.missing import NotLoaded, refusal_for
@@ -24,7 +25,7 @@ from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
 from zcasync.perform.scope import Scope
 from zcasync.perform.transactions import Transactions, manager_of
-from zcasync.retry.fault import Fault, Raised, Repeat
+from zcasync.retry.fault import Fault, Raised, Repeat, Stopped
 from zcasync.workers.fence import storage_fence
 from zcasync.zeo.labels import Label, labelled
 from zcasync.zeo.manager_state import ManagerState
@@ -66,6 +67,10 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     except NotLoaded as found:
         transactions.abort()
         return run, refusal_for(run.partial, found.error, run.host)
+    except Stop as error:
+        transactions.abort(error)
+        state.put_back()
+        return run.sound(), Stopped()
     except (FencedError, *NOT_OF_THE_JOB) as error:
         transactions.abort(error)
         raise
@@ -107,7 +112,8 @@ def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) ->
         raise NotLoaded(error) from error
     args, kwargs = all_arguments(partial, run.args, run.kwargs)
     fence = storage_fence(partial._p_jar)
-    with running(partial), labelled(label, is_on_the_way=True), acting_for(fence):
+    own = AtWork(run, label, fence)
+    with running(partial), labelled(label, is_on_the_way=True), acting_for(fence), own:
         callable_, args, kwargs = scope.enter(
             partial, run.host.around(partial), (callable_, args, kwargs)
         )
@@ -139,10 +145,11 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     args, kwargs = all_arguments(run.partial, run.args, run.kwargs)
     fence, oid = storage_fence(run.partial._p_jar), run.partial._p_oid
     label = label_for(run)
+    own = AtWork(run, label, fence)
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        with heard(oid), labelled(label, is_on_the_way=True), acting_for(fence):
+        with heard(oid), labelled(label, is_on_the_way=True), acting_for(fence), own:
             value = run.host.invoke(callable_, *args, **kwargs)
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)

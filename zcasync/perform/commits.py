@@ -23,7 +23,7 @@ from zcasync.perform.run import Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
 from zcasync.retry.decision import Decision, End, Later, Now, Wait
-from zcasync.retry.fault import Fault, Raised
+from zcasync.retry.fault import Fault, Raised, Stopped
 
 T = TypeVar("T")
 
@@ -67,7 +67,8 @@ class Commits:
             case End(result):
                 self.end(run.partial, result, run.attempts)
             case Later(at):
-                self.reschedule(run.partial, run.attempts, clock.now() if at is None else at)
+                attempts = None if isinstance(fault, Stopped) else run.attempts
+                self.reschedule(run.partial, attempts, clock.now() if at is None else at)
             case Wait(missing):
                 raise SetAside(missing)
             case Now(until):

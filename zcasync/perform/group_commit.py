@@ -170,6 +170,7 @@ class Group:
             for partial, _ in list(self._members.values())[:1]:
                 mark(error, partial._p_jar)
             abort(self._manager, error)
+            self._performer.note_conflict(error, [one.partial for one in self._members.values()])
             if is_lost_by_storage(error):
                 self._performer.host.storage_lost(error)
         finally:
@@ -208,6 +209,7 @@ class Group:
             self._performer.act(sound, fault, decision)
         elif sound is run:
             self._take_out()
+            self._performer.note_conflict(error, [run.partial])
         else:
             abort(self._manager, error)
 

@@ -6,7 +6,7 @@ supervisor's reactor jobs, in tests and in a direct call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -19,6 +19,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.perform.begin import begin, resume
 from zcasync.perform.call import call
 from zcasync.perform.commits import Commits
+from zcasync.perform.conflicts import conflict_of
 from zcasync.perform.follow_up import FollowUp
 from zcasync.perform.notices import has_failed, is_same, tell_end, tell_retry
 from zcasync.perform.run import Host, Run
@@ -124,6 +125,12 @@ class Performer:
         """Run the callbacks that have not run, then complete the partial.  Safe to repeat."""
         self.follow_up(partial)
 
+    def note_conflict(self, error: BaseException, partials: Iterable[PartialRecord]) -> None:
+        """Have it counted where these calls are attempted again for a conflict."""
+        conflict = conflict_of(error, partials)
+        if conflict is not None:
+            self.host.conflicted(conflict)
+
     def _make(self, run: Run) -> PartialRecord | Delegate:
         """Call a partial until its end or its wait is committed; return it.
 
@@ -151,6 +158,8 @@ class Performer:
         """
         partial, tell = run.partial, self.host.tell
         number = 0 if run.attempts is None else run.attempts.count
+        if isinstance(fault, Raised) and isinstance(decision, Now | Later):
+            self.note_conflict(fault.error, [partial])
         if isinstance(decision, Now) and isinstance(fault, Raised) and fault.is_the_calls:
             tell_retry(partial, fault.failure, number, decision.at, tell)
         run = self.commits.apply(run, fault, decision)

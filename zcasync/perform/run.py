@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from zcasync.database.errors import NOT_COMMITTED, give_up
 from zcasync.job.callables import call_here
+from zcasync.job.conflict_counts import Conflict
 from zcasync.job.record import PartialRecord
 from zcasync.perform.noted import Noted
 from zcasync.perform.notices import Tell
@@ -38,6 +39,15 @@ def nothing_around(partial: PartialRecord) -> AbstractContextManager[Any] | None
     """Return None: the ``around`` of a Host without an application."""
 
 
+def never() -> bool:
+    """Return False: the ``is_to_stop`` of a Host that nobody ends."""
+    return False
+
+
+def nobody_counts(conflict: Conflict) -> None:
+    """Do nothing: the ``conflicted`` of a Host whose conflicts nobody counts."""
+
+
 @dataclass(frozen=True)
 class Host:
     """The functions of the process that performs calls.
@@ -63,6 +73,9 @@ class Host:
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
     claimed, and does not end.
+    ``may_block``: the thread of the call may wait for commits; that of a reactor may not.
+    ``conflicted(conflict)`` is told of each conflict that a call is attempted again for.
+    ``is_to_stop()``: whether a call is to stop at its next checkpoint, as the process is to end.
     """
 
     storage_lost: Callable[[BaseException], None] = give_up
@@ -77,6 +90,9 @@ class Host:
     timing: Timing = field(default_factory=Timing)
     tell: Tell | None = None
     sets_aside: bool = False
+    may_block: bool = True
+    conflicted: Callable[[Conflict], None] = nobody_counts
+    is_to_stop: Callable[[], bool] = never
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ class Ended(amp.Command):  # type: ignore[misc]
     """A child's message: it is done with these partials, and has begun the next one it has.
 
     ``ending`` is an Ending, of all of them; ``microseconds``: the average time that one took;
-    ``completions``: when and how each has ended, for COMPLETED only.
+    ``completions``: when and how each has ended, for COMPLETED only.  ``conflicts``: the objects
+    that have cost retries since the last such message, where there are any, each as a list, see
+    ``zcasync.job.conflict_counts.ObjectConflicts``.
     """
 
     arguments = [
@@ -86,6 +88,7 @@ class Ended(amp.Command):  # type: ignore[misc]
         (b"microseconds", amp.Integer()),
         (b"detail", amp.Unicode()),
         (b"completions", Completions()),
+        (b"conflicts", Json(optional=True)),
     ]
     requiresAnswer = False
 

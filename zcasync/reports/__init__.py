@@ -20,6 +20,8 @@ words.py     calls and their ends, in the words of people
 remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one
 transactions.py  what one job has committed
+checkpoints.py  the last checkpoint of a call, as a text
+conflicts.py the objects that have cost retries, of all workers together
 fields.py    Fields: its stored attributes, as far as they can be read
 
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and

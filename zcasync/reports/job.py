@@ -22,6 +22,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
+from zcasync.reports.checkpoints import checkpoint_text
 from zcasync.reports.fields import Fields
 from zcasync.reports.words import call_text, ending_text, long_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
@@ -55,7 +56,6 @@ def describe(partial: Any) -> dict[str, Any]:
     if not fields.is_readable:
         return {**_nothing(), "id": identity(partial), "problem": fields.problem}
     state, secret, by = fields["_state"], fields["_secret"], fields["_by"]
-    has_result = state in (CALLBACKS, COMPLETED)
     nothing: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
     args, kwargs = _try(lambda: fields.arguments, nothing)
     return {
@@ -68,7 +68,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "kwargs": {
             str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
         },
-        **_outcome(fields if has_result else None),
+        **_outcome(fields if state in (CALLBACKS, COMPLETED) else None),
         "attempts": fields["_attempts"],
         "interruptions": fields["_interruptions"],
         "counts": {name: fields[f"_{name}"] for name in COUNTED},
@@ -88,6 +88,7 @@ def describe(partial: Any) -> dict[str, Any]:
         "callbacks": _callbacks(fields),
         "set_aside": _try(lambda: fields["aside"].as_dict(), None),
         "progress": _progress(partial),
+        "checkpoint": checkpoint_text(fields),
         "problem": fields.problem,
     }
 
@@ -142,7 +143,7 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate context unique priority"
+        "isolate context unique priority checkpoint"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}

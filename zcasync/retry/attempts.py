@@ -51,6 +51,7 @@ class Attempts:
         self._timing = timing
         self._interruptions = partial.interruptions
         self._conflicts = partial.conflicts
+        self._forgiven = partial.conflicts_by_checkpoint
         self._exceptions = partial.exceptions
         self.given_up = 0  # commits in a row that the server has given up
         self._moment = partial.started_at or clock.now()
@@ -82,7 +83,8 @@ class Attempts:
         now = self._timing.seconds()
         self._spent += min(now - self._mark, LONGEST_ATTEMPT)
         self._mark = now
-        counts = Counts(self._conflicts, self._interruptions, self._exceptions, self._spent)
+        conflicts = self._conflicts - self._forgiven
+        counts = Counts(conflicts, self._interruptions, self._exceptions, self._spent)
         answer, self._problem = ask(self.policy, question, fault.failure, counts)
         return answer
 
@@ -122,7 +124,7 @@ class Attempts:
             self._timing.sleep(min(LONGEST_PAUSE, longest))
             return
         took = max(SHORTEST_ATTEMPT, self._timing.seconds() - self._since)
-        exponent = min(LARGEST_EXPONENT, self._conflicts + self._exceptions)
+        exponent = min(LARGEST_EXPONENT, self._conflicts - self._forgiven + self._exceptions)
         longest = min(LONGEST_PAUSE, took * 2**exponent)
         self._timing.sleep(self._timing.uniform(0, longest))
 
@@ -131,6 +133,15 @@ class Attempts:
         partial.record_attempt(self.count, self._moment, self._conflicts, self._exceptions)
         for failure, moment in self._failed:
             partial.remember(failure, moment)
+
+    def note_checkpoint(self) -> None:
+        """Note that a checkpoint is committed, with all that was recorded before.
+
+        Conflicts count from here on, and so does the time that attempts take.
+        """
+        self._failed.clear()
+        self._forgiven = self._conflicts
+        self._mark, self._spent = self._timing.seconds(), 0.0
 
     @property
     def count(self) -> int:

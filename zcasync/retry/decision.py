@@ -23,7 +23,17 @@ from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.fault import Absent, Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
+from zcasync.retry.fault import (
+    Absent,
+    Cancelled,
+    Died,
+    Fault,
+    Raised,
+    Refused,
+    Repeat,
+    Stopped,
+    Unreadable,
+)
 from zcasync.retry.policy import RetryDecision, ask, is_foreign, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
 
@@ -89,6 +99,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
             return End(from_exception(error) if failure is None else failure)
         case Absent(error, missing):
             return Wait(missing) if _is_claimed(partial) else End(from_exception(error))
+        case Stopped():
+            return Later(None)
         case Cancelled(who, evidence):
             error = JobCancelled(f"cancelled by {who}", who=who, when=_now())
             return End(from_exception(error, **evidence))
@@ -183,7 +195,8 @@ def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None
 
 
 def _counts(partial: PartialRecord) -> Counts:
-    return Counts(partial.conflicts, partial.interruptions, partial.exceptions)
+    conflicts = partial.conflicts - partial.conflicts_by_checkpoint
+    return Counts(conflicts, partial.interruptions, partial.exceptions)
 
 
 def can_wait(partial: PartialRecord) -> bool:

@@ -94,6 +94,11 @@ class Died:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """The call was stopped at a checkpoint, to go on there later; no attempt is counted."""
+
+
+@dataclass(frozen=True)
 class Cancelled:
     """A cancel by ``who``; ``evidence``: of the death of the call's process."""
 
@@ -108,4 +113,4 @@ class Unreadable:
     problem: str
 
 
-Fault = Raised | Refused | Absent | Died | Cancelled | Unreadable
+Fault = Raised | Refused | Absent | Stopped | Died | Cancelled | Unreadable

@@ -86,6 +86,7 @@ class Executors:
             )
             self.reactor_jobs.try_value = self._checks.try_value
         self.reactor_jobs.lacks = self._events.note_absent
+        self.reactor_jobs.conflicted = self._events.conflicts.note
         self.pool = make_pool(self._child_changed, self._child_died)
         self.is_started = True
         self.pool.set_size(size)
@@ -209,6 +210,7 @@ class Executors:
         self._report_ready()
         self._lonely.note(child)
         notices, ended = child.take_notices(), child.take_ended()
+        self._events.conflicts.add(child.conflicts.take())
         for notice in notices:
             self._failures.tell(notice)
         if notices and not ended:

@@ -20,6 +20,7 @@ from zcasync.database.sync import catch_up_all
 from zcasync.database.waiting import StorageWait
 from zcasync.errors import FencedError
 from zcasync.job.aside import Missing
+from zcasync.job.conflict_counts import Conflict
 from zcasync.job.failure import from_exception
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import Trial, tried_elsewhere
@@ -28,6 +29,7 @@ from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
 from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
+from zcasync.perform.run import nobody_counts
 from zcasync.perform.surroundings import OF_THREAD, in_own_context, read
 from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.protocol.waits import Wait
@@ -82,6 +84,8 @@ class ReactorJobs:
         self.tell: Tell | None = None  # whom to tell of calls that fail, in the reactor's thread
         # The same of those that lack code.
         self.lacks: Callable[[bytes, Missing], None] = lambda oid, missing: None
+        # Counts the conflicts that jobs are attempted again for, in the thread of the job.
+        self.conflicted: Callable[[Conflict], None] = nobody_counts
         self._waits: dict[bytes, Any] = {}  # their Deferreds
         self._reactor = reactor
         self._db = db
@@ -222,6 +226,8 @@ class ReactorJobs:
                 timing=self._timing,
                 tell=self._tell,
                 sets_aside=True,
+                may_block=False,
+                conflicted=self.conflicted,
             )
             with tried_elsewhere(self._trial_of(oid)):
                 do(attachment.connection.get(oid), attachment.incarnation, performer)

@@ -49,7 +49,7 @@ class ThreadWorker(ChildState):
     def _make_job_thread(
         self, open_databases: Callable[[], Any], incarnation: bytes, **options: Any
     ) -> JobThread:
-        options.setdefault("say", self._log)
+        options = {"say": self._log, "conflicted": self.conflicts.add, **options}
         surroundings = Surroundings(OF_THREAD)  # what is the process's is the application's
         return JobThread(
             open_databases,

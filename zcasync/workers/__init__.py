@@ -8,6 +8,7 @@
     completed_places.py in which page one of them is, by the time of its end
     incarnation.py      Incarnation: one run of an engine, the fencing token; its Ping
     fence.py            commits only while the incarnation lives
+    conflicts.py        which objects have cost how many retries, today and the day before
     claims_snapshot.py  the claims in a small file, for operators without the database
 
 One writer a record: the engine writes its claim lists and its ping, its incarnation is written when

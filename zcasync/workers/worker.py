@@ -67,6 +67,7 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
         "_serves": optional(tuple_of(_is_share)),
         "completed": stored("zcasync.workers.completed.Completed"),
         "ping": stored("zcasync.workers.incarnation.Ping"),
+        "conflicts": optional(stored("zcasync.workers.conflicts.ConflictLog")),
         ALL: needs("_uuid", "thread", "reactor", "completed", "ping"),
     }
 
@@ -74,6 +75,7 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     ping_interval = 20
     ping_death_interval = 20
     incarnation: Incarnation | None = None
+    conflicts: Any = None  # a ConflictLog, from the first conflict on
     _engine: bytes | None = None
     _serves: tuple[tuple[str, int | None], ...] | None = None
 

@@ -26,6 +26,7 @@ COMMITS = {
     ("zcasync.supervisor.registration", "deregister"): "end",
     ("zcasync.supervisor.poll.peers", "look"): "burial",
     ("zcasync.supervisor.poll.poll_pass", "_run"): "pass",
+    ("zcasync.perform.checkpoint", "checkpoint"): "checkpoint",
     ("zcasync.perform.call", "call"): "job",
     ("zcasync.perform.group_commit", "commit"): "group",
     ("zcasync.perform.commits", "begin"): "start",

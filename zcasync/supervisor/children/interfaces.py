@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from zcasync.job.conflict_counts import ConflictCounts
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
@@ -55,6 +56,10 @@ class IChild(Protocol):
     @property
     def seconds_per_job(self) -> float | None:
         """The time that its jobs take; None: it has ended none yet."""
+
+    @property
+    def conflicts(self) -> ConflictCounts:
+        """The conflicts of its jobs that the executors have not heard of."""
 
     @property
     def taking_back(self) -> bool:
@@ -135,6 +140,10 @@ class IChildProcess(Protocol):
     @property
     def slot(self) -> int:
         """Its slot."""
+
+    @property
+    def conflicts(self) -> ConflictCounts:
+        """The conflicts of its jobs, to be added to."""
 
     def is_ready(self, mark: str) -> None:
         """Note that it can take jobs, and with which mark it will name them in its output."""

@@ -8,6 +8,7 @@ from typing import Any
 from ampoule.main import FROM_CHILD, TO_CHILD, AMPConnector
 from twisted.protocols import amp
 
+from zcasync.job.conflict_counts import from_rows
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
 from zcasync.protocol import commands
@@ -42,8 +43,10 @@ class ParentEnd(amp.AMP):  # type: ignore[misc]
         microseconds: int,
         detail: str,
         completions: list[Completion],
+        conflicts: list[list[Any]] | None = None,
     ) -> dict[str, Any]:
-        """Pass on that jobs have ended, and which of them are completed."""
+        """Pass on that jobs have ended, which of them are completed, and what they met."""
+        self._child.conflicts.merge(from_rows(conflicts or ()))
         self._child.note_completed(oids, completions)
         self._child.jobs_ended(oids, Ending(ending), microseconds / 1e6, detail)
         return {}

@@ -7,6 +7,7 @@ from collections.abc import Set
 from enum import StrEnum
 from typing import Any
 
+from zcasync.job.conflict_counts import ConflictCounts
 from zcasync.job.ids import hex_oid
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress
@@ -70,6 +71,7 @@ class ChildState:
         self.deferred: set[bytes] = set()  # jobs that wait for a Deferred of theirs
         self.ended: list[EndedJob] = []  # that the executors have not heard of
         self.notices: list[Notice] = []  # the same
+        self.conflicts = ConflictCounts()  # the same
         # Jobs of which nothing is left to do but to retire them, and when and how they ended.
         self.completed: dict[bytes, Completion] = {}
         self.given_back: list[bytes] = []  # returned when it was asked to end; no pass has seen it

@@ -12,6 +12,7 @@ serving.py          the queues that a worker claims from, in their turn
 dispatch.py         step: claim what there is room for, assign it; what can begin
 unique_keys.py      step: the keys of what has ended become free
 overtaking.py       what is more urgent goes in front of what a child has not begun
+conflict_notes.py   the conflicts of jobs, for a pass now and then
 progress_notes.py   step: note the progress of running jobs in their records, ever more seldom
 wishes.py           wishes from outside that would fail each pass: dropped and logged
 housekeeping.py     step: give up idle lanes, drop what completed long ago

@@ -10,6 +10,7 @@ from zcasync.liveness.death import Death
 from zcasync.protocol.outcomes import Completion
 from zcasync.supervisor.children.interfaces import IChild, IChildPool
 from zcasync.supervisor.children.prefetch import may_overtake, room
+from zcasync.supervisor.poll.conflict_notes import ConflictNotes
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 from zcasync.supervisor.poll.progress_notes import ProgressNotes
 from zcasync.supervisor.poll.slots import REACTOR
@@ -23,6 +24,7 @@ class EventBuffer:
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self.progress = ProgressNotes(seconds)
+        self.conflicts = ConflictNotes(seconds)
         self._seconds = seconds
         self._next = PassInput()
         self._cancelled: dict[bytes, str] = {}
@@ -96,6 +98,7 @@ class EventBuffer:
         self._unseen.clear()
         given.has_doubts = self._has_doubts or is_last  # nothing is tried again behind the last one
         given.progress = self.progress.due()
+        given.conflicts = self.conflicts.due(is_last=is_last)
         given.reactor = reactor
         reactor.deaths = given.slots.pop(REACTOR, SlotReport()).deaths
         return given
@@ -125,6 +128,7 @@ class EventBuffer:
             mine.deaths[:0] = slot.deaths
         if given.reactor.deaths:
             self._next.slot(REACTOR).deaths[:0] = given.reactor.deaths
+        self.conflicts.add(given.conflicts)
         self._next.absent = {**given.absent, **self._next.absent}
         self._next.has_changes = True
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zcasync.job.aside import Missing
+from zcasync.job.conflict_counts import ObjectConflicts
 from zcasync.liveness.death import Death
 from zcasync.perform.progress import Progress
 from zcasync.protocol.outcomes import Completion
@@ -53,6 +54,7 @@ class PassInput:
     slots: dict[int, SlotReport] = field(default_factory=dict)
     reactor: SlotReport = field(default_factory=SlotReport)
     progress: dict[bytes, Progress] = field(default_factory=dict)  # to be stored
+    conflicts: list[ObjectConflicts] = field(default_factory=list)  # the same
     cancelled: dict[bytes, str] = field(default_factory=dict)  # oid -> who
     absent: dict[bytes, Missing] = field(default_factory=dict)  # jobs that lack code: oid -> what
     has_doubts: bool = False  # passes have failed, perhaps for what is cancelled

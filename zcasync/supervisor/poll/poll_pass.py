@@ -38,6 +38,7 @@ from zcasync.supervisor.poll.slots import Slots
 from zcasync.supervisor.poll.unique_keys import UniqueKeys
 from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_failed
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
+from zcasync.workers.conflicts import note_conflicts
 from zcasync.zeo.bulk_load import at_hand
 from zcasync.zeo.connections import are_connected
 
@@ -157,6 +158,7 @@ class Passes:
         self._keys.free(slots)
         jobs = hand_out(slots)
         note_progress(given.progress, records)
+        note_conflicts(worker, given.conflicts)
         self._clocks.look(records.manager)
         self._housekeeping.do(records.manager, worker)
         self._pings.ping()

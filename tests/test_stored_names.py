@@ -20,6 +20,7 @@ from persistent import Persistent
 from persistent.mapping import PersistentMapping
 from ZODB import DB
 
+import zcasync
 from tests.jobs import samples
 from tests.support import scenes
 from tests.support.sessions import Session
@@ -35,9 +36,15 @@ from zcasync.workers.completed import PAGE_SIZE
 CLASSES = {
     "zcasync.database.receipts.Receipt",
     "zcasync.datamanager.DataManager",
+    "zcasync.flows.chunks.KeyPage",
+    "zcasync.flows.chunks.Keys",
+    "zcasync.flows.flow.Flow",
     "zcasync.instance.process_identity.ProcessIdentity",
     "zcasync.job.callback_pages.CallbackPage",
     "zcasync.job.failure.StoredFailure",
+    "zcasync.job.gate.Block",
+    "zcasync.job.gate.Gate",
+    "zcasync.job.member_pages.MemberPage",
     "zcasync.job.packed.Packed",
     "zcasync.job.history.AttemptHistory",
     "zcasync.job.record.Sidecar",
@@ -98,6 +105,10 @@ EXCEPTIONS = {
 }
 #: Stored as text, for the process that makes the call; the last one by a stand-in's pickle.
 CALLABLES = {
+    "zcasync.flows.chunks:drive",
+    "zcasync.flows.chunks:finish_chunks",
+    "zcasync.flows.chunks:perform_chunk",
+    "zcasync.flows.flow:finish",
     "zcasync.job.callbacks:adopt",
     "zcasync.job.callbacks:choose",
     "zcasync.patterns:run_where",
@@ -146,6 +157,8 @@ def put_what_a_client_puts(session: Session) -> None:
     for _ in range(300):  # so many pages that the index of them has a stretch
         session.queue.put(samples.nothing)
     session.queue.put(patterns.where(samples.make_seven, samples.make_six))
+    session.queue.put(zcasync.parallel(*[samples.nothing] * 20))
+    session.queue.put(zcasync.map(samples.echo, ["a", "b"]))
     outer = Partial.bind(samples.put_and_return, samples.make_seven)
     session.queue.put(outer)
     session.manager.reactor.put(Partial(samples.echo, "x" * 2 * INLINE_LIMIT_BYTES))

@@ -27,6 +27,7 @@ GUIDES = {
     "progress.rst": (5, 12),
     "several-workers.rst": (30, 50),
     "testing.rst": (2, 15),
+    "workflows.rst": (5, 40),
 }
 #: Runs in test_story.py, twice.
 STORY = "story.rst"

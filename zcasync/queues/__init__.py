@@ -4,6 +4,7 @@
     put.py            the checks of what is put
     options.py        the options of a put, of a callable and of a queue, and which go together
     entering.py       the put itself: all checked, then recorded and appended
+    after.py          what begins when others have ended, and what flows need for that
     controls.py       those of them that are kept with the call, in their stored form
     priority.py       which of them goes first, and how long waiting makes up for that
     again.py          what is over, in its queue once more

@@ -30,10 +30,10 @@ from zcasync.queues.claim import claim
 from zcasync.queues.claimed import Claimed
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
-from zcasync.queues.entering import enter_many, enter_one
+from zcasync.queues.entering import enter_held, enter_many, enter_one
 from zcasync.queues.heads import next_due
 from zcasync.queues.held import count_held
-from zcasync.queues.lane import Lane
+from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE, Lane
 from zcasync.queues.options import Options, PutRequest, kept_defaults
 from zcasync.queues.order import Waiting
 from zcasync.queues.page_index import indexed_lane
@@ -93,6 +93,10 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         **options: Unpack[Options],
     ) -> list[Partial]:
         return enter_many(self, items, begin_after, begin_by, options)
+
+    def put_held(self, members: Iterable[Any], **options: Any) -> list[Partial]:
+        """Let members of a flow belong here, without a place until somebody starts them."""
+        return enter_held(self, members, options)
 
     def set_defaults(self, **options: Any) -> None:
         """Let these be the options of puts here that say nothing else, in place of those before.
@@ -195,10 +199,15 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """
         put_aside(self._lane(partial), partial, missing, limit)
 
+    def begin(self, partials: Collection[PartialRecord]) -> None:
+        """Give partials a place here that were held until now."""
+        append(self, list(partials), BULK_PAGE_SIZE if len(partials) > 1 else PAGE_SIZE)
+
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""
-        append(self, [partial])
-        self.drop_entry(partial)
+        if not partial.is_held:
+            append(self, [partial])
+            self.drop_entry(partial)
 
     def withdraw(self, partial: Partial) -> Partial:
         """Take a waiting partial out of the queue.  Raises BadStateError for any other."""
@@ -209,7 +218,12 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         return partial
 
     def drop_entry(self, partial: PartialRecord) -> None:
-        """Count an entry of a waiting partial as gone: it ends without being claimed."""
+        """Count an entry of a waiting partial as gone: it ends without being claimed.
+
+        One that is held has none.
+        """
+        if partial.is_held:
+            return
         tally_lane(self).count_gone(partial.not_before, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:

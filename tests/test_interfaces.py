@@ -90,7 +90,7 @@ WITHIN = {
     ),
     "DataManager": "own_queues record_format replace_queue",
     "PartialQueue": (
-        "begin put_held "
+        "begin "
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
         "has_callbacks_left keys lane lanes next_due note_act put_again put_aside release "
         "replace_lane "

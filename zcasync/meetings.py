@@ -85,7 +85,6 @@ TABLE = """
 MADE_BY = {
     "PartialQueue.put": "put put_first put_unique keep_unique replace_unique",
     "PartialQueue.put_many": "put_many",
-    "PartialQueue.put_held": "put",  # writes no record that was there before
     "PartialQueue.begin": "let_begin",
     "PartialQueue.put_again": "retry retry_claimed",
     "PartialQueue.discard": "discard_waiting discard_over",

@@ -18,6 +18,7 @@ from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
 from zcasync.queues.after import wait_behind
 from zcasync.queues.client_lane import CLIENT_LANES, ClientLane, own_lane, tally_lane
+from zcasync.queues.entering import enter_held
 from zcasync.queues.restriction import BROKEN
 from zcasync.workers.worker import Worker
 
@@ -112,7 +113,7 @@ class Stage:
         a.completed.extend([done, done])
         session.commit()
         before, held = Partial(abs, -1), Partial(abs, -1)
-        session.queue.put_held([held])
+        enter_held(session.queue, [held], {})
         wait_behind(held, [before], collects_failures=False)
         session.commit()
         named |= {**taken, **waiting, "done": done, "over": over, "held": held}

@@ -157,7 +157,7 @@ def test_what_was_cancelled_and_is_retried_waits_again(session: Session) -> None
     last = put(session, samples.make_seven, after=[first])
     cancel(last, "somebody", [])
     session.commit()
-    retry(session.connection, session.manager, [("", last._p_oid)])
+    retry(session.connection, session.manager, [("", last._p_oid)], "jane")
     session.commit()
     assert list(session.queue) == [first]
     drain(session.manager)
@@ -172,9 +172,9 @@ def test_a_failure_that_is_run_again_lets_it_be_run_again(session: Session) -> N
     assert isinstance(last.result, Failure)
     box.append("now")
     session.commit()
-    retry(session.connection, session.manager, [("", first._p_oid)])
+    retry(session.connection, session.manager, [("", first._p_oid)], "jane")
     drain(session.manager)
-    retry(session.connection, session.manager, [("", last._p_oid)])
+    retry(session.connection, session.manager, [("", last._p_oid)], "jane")
     drain(session.manager)
     assert last.result == 7
 

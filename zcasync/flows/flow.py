@@ -15,6 +15,7 @@ from zcasync.job.starting import begin, started
 from zcasync.partial import Partial, as_partial
 from zcasync.perform.progress import current
 from zcasync.queues.after import After, collects, count, require_predecessors, wait_behind
+from zcasync.queues.entering import enter_held
 
 
 @implementer(IFlow)
@@ -57,7 +58,7 @@ class Flow(Partial):
         _count_all(gate, block, members)
         if after.partials:
             require_predecessors(members, after.partials, self._p_jar)
-        self.queue.put_held(members, **options)
+        enter_held(self.queue, members, options)
         for member in members if after.partials else ():
             wait_behind(member, after.partials, after.collects)
         if gate.is_started and not gate.is_serial:

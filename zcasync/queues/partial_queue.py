@@ -30,7 +30,7 @@ from zcasync.queues.claim import claim
 from zcasync.queues.claimed import Claimed
 from zcasync.queues.client_lane import FIRST, append, own_lane, tally_lane
 from zcasync.queues.discard import discard
-from zcasync.queues.entering import enter_held, enter_many, enter_one
+from zcasync.queues.entering import enter_many, enter_one
 from zcasync.queues.heads import next_due
 from zcasync.queues.held import count_held
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE, Lane
@@ -93,10 +93,6 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         **options: Unpack[Options],
     ) -> list[Partial]:
         return enter_many(self, items, begin_after, begin_by, options)
-
-    def put_held(self, members: Iterable[Any], **options: Any) -> list[Partial]:
-        """Let members of a flow belong here, without a place until somebody starts them."""
-        return enter_held(self, members, options)
 
     def set_defaults(self, **options: Any) -> None:
         """Let these be the options of puts here that say nothing else, in place of those before.

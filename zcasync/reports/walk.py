@@ -91,9 +91,7 @@ def _claimed(workers: list[Any]) -> set[bytes]:
     return {partial._p_oid for sequence in sequences for partial in sequence}
 
 
-def _with_waiters(
-    partials: Iterable[Any], claimed: set[bytes], held: set[bytes]
-) -> Iterator[Any]:
+def _with_waiters(partials: Iterable[Any], claimed: set[bytes], held: set[bytes]) -> Iterator[Any]:
     """Yield each with those that wait for its result, which are claimed for a moment more at most.
 
     And with those that are held until it has ended; ``held``: such as were yielded before.  They

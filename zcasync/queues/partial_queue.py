@@ -214,13 +214,9 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         return partial
 
     def drop_entry(self, partial: PartialRecord) -> None:
-        """Count an entry of a waiting partial as gone: it ends without being claimed.
-
-        One that is held has none.
-        """
-        if partial.is_held:
-            return
-        tally_lane(self).count_gone(partial.not_before, clock.now())
+        """Count an entry, if there is one, of a waiting partial as gone: it ends without a claim."""
+        if not partial.is_held:
+            tally_lane(self).count_gone(partial.not_before, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:
         """Let workers run the callbacks of a partial that no worker has ended, 15 s from now.

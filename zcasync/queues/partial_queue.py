@@ -214,7 +214,7 @@ class PartialQueue(Checked, Unpublished, Persistent):  # type: ignore[misc]
         return partial
 
     def drop_entry(self, partial: PartialRecord) -> None:
-        """Count an entry, if there is one, of a waiting partial as gone: it ends without a claim."""
+        """Count an entry, if any, of a waiting partial as gone: it ends without being claimed."""
         if not partial.is_held:
             tally_lane(self).count_gone(partial.not_before, clock.now())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import checks, cpu, depth, floor, footprint, latency, throughput, writers
+from bench import checks, cpu, depth, floor, flows, footprint, latency, throughput, writers
 from bench.place import Place, served
 from bench.rows import Row, Say
 from bench.scale import Scale
@@ -18,6 +18,7 @@ SHARED: dict[str, Callable[[Place, Scale, Say], list[Row]]] = {
     "latency": latency.measure,
     "trips": latency.measure_trips,
     "chains": throughput.measure_chains,
+    "flows": flows.measure,
     "bytes": footprint.measure_bytes,
     "memory": footprint.measure_memory,
     "idle": footprint.measure_idle,

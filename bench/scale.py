@@ -27,6 +27,7 @@ class Scale:
     spin: int = 2_000_000  # steps of each
     kept: int = 500  # jobs whose bytes are counted
     idle: float = 25.0
+    members: tuple[int, ...] = (250, 1000, 4000)  # of flows
 
 
 FULL = Scale()
@@ -49,4 +50,5 @@ QUICK = Scale(
     spin=100_000,
     kept=40,
     idle=1.0,
+    members=(20, 40),
 )

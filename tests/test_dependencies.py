@@ -57,10 +57,11 @@ ALLOWED: dict[str, str] = {
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",
     "patterns": "partial",
+    "flows": "job partial perform queues",
     "instanceuuid": "instance",
     "subscribers": "application database datamanager instanceuuid",
     "calls": "database datamanager partial queues",
-    "zcasync": "calls job partial perform registry results",
+    "zcasync": "calls flows job partial perform registry results",
     "protocol": "unix_sockets",
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
@@ -78,7 +79,7 @@ ALLOWED: dict[str, str] = {
     "zcml": "",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
     "retry workers zeo",
-    "control": "job liveness partial protocol reports retry",
+    "control": "queues zeo job liveness partial protocol reports retry",
     "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
     "salvage zeo",
     "demo": "datamanager instance job partial",

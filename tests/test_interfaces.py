@@ -42,6 +42,7 @@ OBJECTS = [
     (i.IPartial, lambda session: Partial(samples.nothing)),
     (i.IDataManagerPartial, lambda session: Partial(samples.nothing)),
     (i.IDataManagerPartial, put_partial),
+    (i.IFlow, lambda session: zcasync.parallel(samples.nothing)),
     (i.IPartialFactory, lambda session: Partial),
     (i.IUUIDSet, lambda session: Partial(samples.nothing).selectedUUIDs),
     (i.IUUIDSet, lambda session: Partial(samples.nothing).excludedUUIDs),
@@ -73,6 +74,7 @@ LIKEWISE = [
 #: What other modules of zcasync ask and do, and no application.
 WITHIN = {
     "Partial": (
+        "after_gate flow_gate hold is_held join lead let_begin members_gate wait_behind "
         "acts argument_forms given_owner aside assign be_aside be_aside_no_more become_callback_of "
         "begin_once "
         "callable_name callbacks_problem complete conflicts_by_checkpoint controls deadline "
@@ -94,6 +96,7 @@ WITHIN = {
     ),
     "DataManager": "own_queues quota_table record_format replace_queue",
     "PartialQueue": (
+        "begin "
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
         "has_callbacks_left keys lane lanes next_due note_act put_again put_aside release "
         "replace_lane "

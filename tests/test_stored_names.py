@@ -20,6 +20,7 @@ from persistent import Persistent
 from persistent.mapping import PersistentMapping
 from ZODB import DB
 
+import zcasync
 from tests.jobs import samples
 from tests.support import scenes
 from tests.support.sessions import Session
@@ -37,9 +38,15 @@ from zcasync.workers.conflicts import note_conflicts
 CLASSES = {
     "zcasync.database.receipts.Receipt",
     "zcasync.datamanager.DataManager",
+    "zcasync.flows.chunks.KeyPage",
+    "zcasync.flows.chunks.Keys",
+    "zcasync.flows.flow.Flow",
     "zcasync.instance.process_identity.ProcessIdentity",
     "zcasync.job.callback_pages.CallbackPage",
     "zcasync.job.failure.StoredFailure",
+    "zcasync.job.gate.Block",
+    "zcasync.job.gate.Gate",
+    "zcasync.job.member_pages.MemberPage",
     "zcasync.job.packed.Packed",
     "zcasync.job.history.AttemptHistory",
     "zcasync.job.record.Sidecar",
@@ -106,6 +113,10 @@ EXCEPTIONS = {
 }
 #: Stored as text, for the process that makes the call; the last one by a stand-in's pickle.
 CALLABLES = {
+    "zcasync.flows.chunks:drive",
+    "zcasync.flows.chunks:finish_chunks",
+    "zcasync.flows.chunks:perform_chunk",
+    "zcasync.flows.flow:finish",
     "zcasync.job.callbacks:adopt",
     "zcasync.job.callbacks:choose",
     "zcasync.patterns:run_where",
@@ -156,6 +167,8 @@ def put_what_a_client_puts(session: Session) -> None:
     session.queue.put(patterns.where(samples.make_seven, samples.make_six))
     session.manager.quotas.set("solr", limit=1)
     session.queue.put(samples.nothing, quota="solr")
+    session.queue.put(zcasync.parallel(*[samples.nothing] * 20))
+    session.queue.put(zcasync.map(samples.echo, ["a", "b"]))
     outer = Partial.bind(samples.put_and_return, samples.make_seven)
     session.queue.put(outer)
     session.manager.reactor.put(Partial(samples.echo, "x" * 2 * INLINE_LIMIT_BYTES))

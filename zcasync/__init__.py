@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from zcasync.calls import find as find
     from zcasync.calls import open as open  # noqa: A004, the public name
     from zcasync.calls import put as put
+    from zcasync.flows.chunks import map as map  # noqa: A004, the public name
+    from zcasync.flows.making import parallel as parallel
+    from zcasync.flows.making import serial as serial
     from zcasync.job.declared import job as job
     from zcasync.partial import Partial as Partial
     from zcasync.perform.checkpoint import checkpoint as checkpoint
@@ -42,11 +45,14 @@ __all__ = [
     "find",
     "gather",
     "job",
+    "map",
     "once",
     "open",
+    "parallel",
     "progress",
     "progress_of",
     "put",
+    "serial",
 ]
 
 #: The module of each name above.  Loaded when first used: a database server or a command that needs
@@ -60,10 +66,13 @@ _MODULES = {
     "find": "zcasync.calls",
     "gather": "zcasync.results.gather",
     "once": "zcasync.perform.once",
+    "map": "zcasync.flows.chunks",
     "open": "zcasync.calls",
+    "parallel": "zcasync.flows.making",
     "progress": "zcasync.perform.progress",
     "progress_of": "zcasync.results.progress",
     "put": "zcasync.calls",
+    "serial": "zcasync.flows.making",
 }
 
 

@@ -17,7 +17,13 @@ from zcasync.errors import NotAllowed
 
 #: What stands in records behind callbacks and patterns.  They call other partials, which are asked
 #: for when their turn comes.
-OWN = ("zcasync.job.callbacks", "zcasync.partial.Partial", "zcasync.patterns.run_where")
+OWN = (
+    "zcasync.flows",
+    "zcasync.job.callbacks",
+    "zcasync.job.gate",
+    "zcasync.partial.Partial",
+    "zcasync.patterns.run_where",
+)
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 GROUP = re.compile(r"entry-points\s+(\S+)")
 

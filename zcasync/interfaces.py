@@ -64,6 +64,7 @@ __all__ = [
     "IDataManager",
     "IDataManagerAvailableEvent",
     "IDataManagerPartial",
+    "IFlow",
     "IGathered",
     "IJobFailedEvent",
     "IJobRetriedEvent",
@@ -155,6 +156,20 @@ class IPackage(Interface):
 
         The options are those of ``IPartialQueue.put``; what a put itself says counts more.  Return
         the function, which stays what it is.  TypeError for what can carry no options.
+        """
+
+    def serial(*calls, postprocess=None, on_failure="fail_fast"):
+        """Return an IFlow whose members begin one after the other, each behind the end of one."""
+
+    def parallel(*calls, postprocess=None, on_failure="fail_fast"):
+        """Return an IFlow whose members begin all at once, as far as there are workers."""
+
+    def map(call, items, *, chunk=100, postprocess=None, on_failure="fail_fast"):
+        """Return an IFlow that calls ``call`` with each key of ``items``, in chunks of them.
+
+        Of a BTree the keys are walked as it goes, 32 chunks ahead at most, and never all in memory;
+        other iterables but a range are written down.  A chunk is one job, and one commit.  The
+        result is the number of keys.
         """
 
     def find(context, id):  # noqa: A002
@@ -378,6 +393,13 @@ class IPartialQueue(Interface):
         these names and positions; ValueError for one that a call does not have.  They are stored as
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
+
+        ``after`` names partials, put before, that have to end before it begins; until then it is
+        held: in no place of the queue, but listed, with what it waits for.  ``begin_by`` counts
+        from where it could begin.  Where one of them fails it ends with an AbortedError that names
+        that one; with ``on_failure="collect"`` it begins all the same.  BadStateError for what
+        nobody would call, or what would wait for itself; MisplacedError for a partial of another
+        connection.
 
         ``run_as`` is the id of the user for whom the application in the worker makes the call, in
         place of the one who puts it; ``remember=False`` has nothing remembered of the caller, only
@@ -605,6 +627,7 @@ class IDataManagerPartial(IPartial):
     selectedUUIDs = Attribute("Only these workers may run it; empty: any.  See IUUIDSet.")
     excludedUUIDs = Attribute("These workers may not run it.  See IUUIDSet.")
     claim = Attribute("The IClaim of the engine that has claimed it last, or None.  Read-only.")
+    flow = Attribute("The IFlow that it is a member of, or None.  Read-only.")
 
 
 class IClaim(Interface):
@@ -612,6 +635,33 @@ class IClaim(Interface):
 
     worker = Attribute("The worker's ``uuid.UUID``, also when its record is gone.")
     engineUUID = Attribute("The ``uuid.UUID`` of that run.")
+
+
+class IFlow(IDataManagerPartial):
+    """A partial that is called with its members when these have ended.  Put it as any other.
+
+    Its members are put with it, with the options of that put, and are no callbacks: each is a job
+    of its own, or a flow.  Its call is the ``postprocess``, a callable or partial called with
+    the finished members as arguments; without one its result is the list of their results.  With
+    ``on_failure="fail_fast"`` it ends with the first failure, as an AbortedError that names the
+    member by its path, as in ``flow 0x12 / 3 / import_page failed: ...``; members that have not
+    begun end as aborted then, those that run go on.  With ``"collect"`` all members are called, and
+    the postprocess finds Failures among the results.  A flow that is cancelled has its members end
+    as cancelled instead of being called.
+    """
+
+    members = Attribute("An iterator over the members, in their order; loads none of them.")
+    progress = Attribute(
+        "(total, done, failed): how many members there are so far, have ended, and have failed; a "
+        "named tuple.  Costs by the root of their number, and loads none."
+    )
+
+    def add(*calls, **options):
+        """Add members behind those that there are; return their partials.
+
+        By one of its members while that runs, or by anybody; of a flow that was put they are put
+        with these options.  BadStateError where all members have ended, or the flow has.
+        """
 
 
 class IUUIDSet(Interface):

@@ -28,6 +28,7 @@ GUIDES = {
     "several-workers.rst": (30, 50),
     "steps.rst": (5, 18),
     "testing.rst": (2, 15),
+    "workflows.rst": (5, 40),
 }
 #: Runs in test_story.py, twice.
 STORY = "story.rst"

@@ -38,6 +38,7 @@ FLOORS = (
         "registry",
         "twist",
         "patterns",
+        "flows",
         "subscribers",
         "instanceuuid",
         PACKAGE,

@@ -88,6 +88,17 @@ def replace_unique(view: View) -> None:
     view.queue.put(Partial(abs, -2), unique="key", if_exists="replace")
 
 
+def put_after(view: View) -> None:
+    """What begins after one that waits."""
+    require(not view.failing.has_result)
+    view.queue.put(Partial(abs, -1), after=[view.failing])
+
+
+def end_held(view: View) -> None:
+    require(view.held.state == PENDING)
+    end(view.held, failure())
+
+
 def withdraw(view: View) -> None:
     require(view.waiting.state == PENDING and view.waiting.queue is not None)
     view.queue.withdraw(view.waiting)
@@ -321,6 +332,14 @@ def complete(view: View) -> None:
     end(view.claimed, 1, follows_up=True)
 
 
+def let_begin(view: View) -> None:
+    """What another one has waited for has ended."""
+    gate = view.held.after_gate
+    before = next(gate.all_members())
+    require(not gate.is_open)
+    gate.member_ended(before, 0, 1, None, None)
+
+
 def wait_for(view: View) -> None:
     """The job has returned another one."""
     as_engine(view, view.a)
@@ -345,5 +364,6 @@ OPERATIONS: dict[str, Operation] = {
         deregister, repair_completed, complete, wait_for, reschedule, retry, retry_claimed,
         discard_waiting, discard_over, discard_odd, forget_passed, put_aside, put_unique,
         keep_unique, replace_unique, quota_by_a, quota_by_b, set_quota,
+        put_after, let_begin, end_held,
     )
 }  # fmt: skip

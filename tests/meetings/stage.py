@@ -16,7 +16,9 @@ from zcasync import Partial
 from zcasync.database.missing_classes import make_database
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
+from zcasync.queues.after import wait_behind
 from zcasync.queues.client_lane import CLIENT_LANES, ClientLane, own_lane, tally_lane
+from zcasync.queues.entering import enter_held
 from zcasync.queues.restriction import BROKEN
 from zcasync.workers.worker import Worker
 
@@ -63,7 +65,7 @@ class Stage:
     client's lane, behind one that was pulled; ``odd`` is filed there as broken; ``claimed`` and
     ``finished`` are claimed by ``a``, which has ``over`` once and ``done`` twice among those that
     it has completed.  In the reactor queue ``first`` and ``second`` wait, in lanes of two clients,
-    for a quota that has one slot.
+    for a quota that has one slot.  ``held`` begins after one that is nowhere.
     """
 
     def __init__(self) -> None:
@@ -122,7 +124,11 @@ class Stage:
         scenes.end(done, 1)
         a.completed.extend([done, done])
         session.commit()
-        named |= {**taken, **waiting, "done": done, "over": over}
+        before, held = Partial(abs, -1), Partial(abs, -1)
+        enter_held(session.queue, [held], {})
+        wait_behind(held, [before], collects_failures=False)
+        session.commit()
+        named |= {**taken, **waiting, "done": done, "over": over, "held": held}
         self.oids.update({name: one._p_oid for name, one in named.items()})
 
     def close(self) -> None:
@@ -149,7 +155,7 @@ class Stage:
                 claimed[partial] += 1
                 if not is_done(partial) and partial.claim is not worker.incarnation:
                     yield f"{partial!r} is held by who may not run it"
-        for name in ("waiting", "failing", "unique", "odd", "claimed", "finished", "over"):
+        for name in ("waiting", "failing", "unique", "odd", "claimed", "finished", "over", "held"):
             partial = getattr(view, name)
             places = (waiting[partial], claimed[partial])
             if name in view.session.root:  # it was discarded without being loaded
@@ -162,7 +168,7 @@ class Stage:
 def _right(partial: Partial) -> set[tuple[int, int]]:
     """How often it may wait, and be claimed."""
     if partial.state == PENDING:
-        return {(1, 0)} if partial.queue is not None else {(0, 0)}
+        return {(1, 0)} if partial.queue is not None and not partial.is_held else {(0, 0)}
     if partial.state == ACTIVE and partial.waits_for is None:
         return {(0, 1)}
     if partial.state == CALLBACKS and partial.resume_at is None:

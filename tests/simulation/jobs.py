@@ -11,6 +11,7 @@ import transaction
 from persistent import Persistent
 from twisted.internet.defer import Deferred
 
+import zcasync
 from zcasync import Partial, twist
 from zcasync.datamanager import find
 from zcasync.perform.progress import current
@@ -142,6 +143,24 @@ def wait_for_another(counter: Counter, inner: Counter, *result: Any) -> Partial:
     """Waits for a job that it puts."""
     counter.count()
     return _put(Partial(count, inner))
+
+
+def wait_for_parallel(counter: Counter, *inner: Counter) -> Partial:
+    """Waits for a flow that it puts, whose members begin at once."""
+    counter.count()
+    return _put(zcasync.parallel(*(Partial(count, one) for one in inner), postprocess=one_for_all))
+
+
+def wait_for_serial(counter: Counter, *inner: Counter) -> Partial:
+    """The same, one after the other."""
+    counter.count()
+    return _put(zcasync.serial(*(Partial(count, one) for one in inner), postprocess=one_for_all))
+
+
+def one_for_all(*members: Partial) -> int:
+    """What is made of the members of a flow: 1, as each of them has it."""
+    assert len(members) == 3
+    return min(member.result for member in members)
 
 
 def _put(made: Partial) -> Partial:

@@ -79,6 +79,8 @@ KINDS = {
     "kills": Kind(jobs.kill_the_process, fails=True, kills=True, weight=1),
     "kills twice": Kind(jobs.kill_at_first, args=(2,)),
     "waits for another": Kind(jobs.wait_for_another, 2, waits=True, weight=4),
+    "waits for a flow": Kind(jobs.wait_for_parallel, 4, waits=True),
+    "waits for a row": Kind(jobs.wait_for_serial, 4, waits=True),
     "puts another": Kind(jobs.put_another, 2),
     "defers": Kind(jobs.defer, repeats=(0,), defers=True, weight=6),
     # retry policies

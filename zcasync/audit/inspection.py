@@ -24,6 +24,7 @@ from zcasync.database.sync import last_seen
 from zcasync.datamanager import DataManager
 from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.broken import broken
+from zcasync.job.gate import counted_by, following_of
 from zcasync.job.ids import hex_oid
 from zcasync.job.loadable import get, why_unloadable
 from zcasync.job.record import PartialRecord
@@ -231,3 +232,6 @@ def _leads_to(partial: Any) -> Iterator[PartialRecord]:
         yield from partial.stored_callbacks
         if partial.waits_for is not None:
             yield partial.waits_for
+        gate = counted_by(partial)
+        if gate is not None:
+            yield from filter(None, (gate.partial, following_of(partial)))

@@ -12,6 +12,7 @@ from zcasync.audit.finding import Finding, Kind, Remedy
 from zcasync.audit.places import Claimed, Places
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
+from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord
 
 #: Of findings about a job.
@@ -85,6 +86,8 @@ def lost_callbacks(partial: PartialRecord) -> Finding:
 
 
 def _judge_pending(partial: PartialRecord, places: Places) -> Verdict | None:
+    if partial.is_held and partial._p_oid not in places.claimed:
+        return _judge_held(partial)
     waits = is_waiting(partial, places)
     where = f"in the {partial.queue.__name__} queue"
     if partial._p_oid in places.claimed:
@@ -96,6 +99,30 @@ def _judge_pending(partial: PartialRecord, places: Places) -> Verdict | None:
     if not waits:
         return Kind.LOST, f"{_named(partial)} waits, but not {where}", Remedy.FILE
     return None
+
+
+def _judge_held(partial: PartialRecord) -> Verdict | None:
+    """Judge a partial that is to begin when others have ended, and may have lost them."""
+    after, own, flow = partial.after_gate, partial.members_gate, partial.flow_gate
+    if after is not None and not after.is_open:
+        is_lost = _is_left_alone(after)
+    elif own is not None:
+        is_lost = own.is_open or _is_left_alone(own)
+    else:
+        is_lost = flow is None or flow.is_full
+    text = f"{_named(partial)} is held, though what it has waited for has ended"
+    return (Kind.LOST, text, Remedy.FILE) if is_lost else None
+
+
+def _is_left_alone(gate: Any) -> bool:
+    """Return whether nothing is left to be done that would open a gate.
+
+    The end of each call is counted in the commit that completes it.
+    """
+    return all(
+        broken(one) is None and one.state == COMPLETED and is_done(one)
+        for one in gate.all_members()
+    )
 
 
 def _judge_active(partial: PartialRecord, places: Places) -> Verdict | None:

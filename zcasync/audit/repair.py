@@ -73,6 +73,10 @@ def _again(inspection: Inspection, finding: Finding) -> Finding | None:
 
 def _file(partial: PartialRecord, places: Places) -> None:
     _keep_claims(partial, places, None)
+    if partial.is_held:
+        for gate in filter(None, (partial.after_gate, partial.members_gate)):
+            gate.is_open = gate.is_started = True
+        partial.let_begin()
     append(partial.queue, [partial])
     partial.rewrite()  # so that nobody else files it, too
 

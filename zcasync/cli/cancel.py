@@ -37,7 +37,8 @@ ASK = "the supervisor is asked"
 def command(order: Order) -> int:
     """End jobs: one that waits never runs, one that runs loses its child process.
 
-    The result is an AbortedError that names who cancelled it; callbacks run with that.  Exit code 0
+    The result is an AbortedError that names who cancelled it; callbacks run with that.  With a flow
+    its members end: those that run at once, the others when a worker comes to them.  Exit code 0
     once all are over and their processes gone, 1 when one was over already.
     """
     from zcasync.instance.home import Home
@@ -81,6 +82,7 @@ def _cancel_one(job_id: str, place: Any, timeout: float, as_json: bool) -> None:
             finally:
                 supervisor.close()
         _wait_for_one(session, job, who, deadline, timeout)
+        _have_members_cancelled(session, place, timeout, [job])
     if as_json:
         print_json({"id": job_id, "cancelled_by": who})
     else:
@@ -123,7 +125,26 @@ def _cancel_many(order: Order, place: Any) -> Verdicts:
         if not dry_run:
             for begin in range(0, len(asked), ASKED_AT_ONCE):
                 found |= _have_cancelled(session, place, timeout, asked[begin:][:ASKED_AT_ONCE])
+            ended = [job for job, why in found.items() if not why]
+            _have_members_cancelled(session, place, timeout, ended)
     return found
+
+
+def _have_members_cancelled(session: Any, place: Any, timeout: float, jobs: list[Job]) -> None:
+    """Have the members end that run, of flows that were cancelled; others end by themselves.
+
+    What could not be stopped goes on, and its result stands, as that of one that was over before.
+    """
+    from zcasync.control.flows import running_members
+    from zcasync.control.jobs import find_job
+
+    running = session.do(
+        lambda connection, _: [
+            member for job in jobs for member in running_members(find_job(connection, job))
+        ]
+    )
+    for begin in range(0, len(running), ASKED_AT_ONCE):
+        _have_cancelled(session, place, timeout, running[begin:][:ASKED_AT_ONCE])
 
 
 def _cancel(connection: Any, manager: Any, job: Job, who: str, probe: Any) -> str:

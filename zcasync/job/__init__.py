@@ -11,6 +11,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     due_fields.py  when it may begin and until when, and by whose clock, among these attributes
     control_fields.py  the options that say when, how often and how long it is made, too
     declared.py    the options that a callable carries for each put of it
+    gate_fields.py  what it waits for before it begins, and its flow, among these attributes
     attempt_fields.py  the counts and times of its attempts among these attributes
     history.py     AttemptHistory: the failed attempts that another one has followed
     checkpoint_record.py  CheckpointRecord: the last checkpoint of a call
@@ -24,6 +25,9 @@ This room knows no queue and no process; it decides nothing about retries and co
     replacing.py   a call that waits becomes another one
     acts.py        what operators did, and when, as a job or a queue keeps it
     again.py       a call that is over, and its callbacks, once more
+    gate.py        Gate, Block: the ends that a call waits for, counted
+    member_pages.py MemberList, MemberPage: which calls these are
+    starting.py    what was held begins
     callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept
     callbacks.py   the stored callables behind callbacks
     views.py       arguments, annotations and UUID sets that write through to the record

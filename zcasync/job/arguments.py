@@ -10,6 +10,7 @@ from ZODB.broken import Broken
 from zcasync.errors import MissingClass
 from zcasync.job.callables import load_form, require_allowed
 from zcasync.job.completion import waiter
+from zcasync.job.gate import counted_by
 from zcasync.job.kept import Call, copy_of, named
 from zcasync.job.record import PartialRecord
 
@@ -30,8 +31,12 @@ class ResultOf:
 
 
 def result_for(callback: PartialRecord, partial: PartialRecord) -> ResultOf:
-    """Return what a callback of a partial is called with; as it is stored, to be handed on."""
-    return ResultOf(partial, waiter(callback) is not None)
+    """Return what a callback of a partial is called with; as it is stored, to be handed on.
+
+    Or to be looked at only for what it is.
+    """
+    is_stored = waiter(callback) is not None or counted_by(callback) is not None
+    return ResultOf(partial, is_stored)
 
 
 def parts(partial: PartialRecord) -> Iterator[tuple[str, Any]]:

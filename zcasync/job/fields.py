@@ -36,6 +36,7 @@ from zcasync.job.field_types import (
     stored,
     tuple_of,
 )
+from zcasync.job.gate_fields import GateFields
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.packed import SIMPLE, Packed, pack
 from zcasync.job.values import loaded
@@ -53,13 +54,14 @@ QUEUE_CLASSES = ("zcasync.queues.partial_queue.PartialQueue", "zcasync.queues.Pa
 is_partial = stored("zcasync.job.record.PartialRecord")
 
 
-class PartialFields(CallFields, DueFields, ControlFields):
+class PartialFields(CallFields, DueFields, ControlFields, GateFields):
     """The stored fields of a partial, and questions about them."""
 
     _field_types: ClassVar[dict[str, Check]] = {
         **CallFields._field_types,
         **DueFields._field_types,
         **ControlFields._field_types,
+        **GateFields._field_types,
         "_state": lambda value: is_text(value) and value in STATES,
         "_sidecar": optional(stored("zcasync.job.record.Sidecar")),
         "_parent": optional(is_partial),

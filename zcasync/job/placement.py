@@ -9,6 +9,7 @@ from zcasync.errors import MisplacedError
 from zcasync.interfaces import ASYNC_DATABASE
 from zcasync.job.arguments import parts
 from zcasync.job.callables import is_imported, is_persistent, require_allowed
+from zcasync.job.gate import Block
 from zcasync.job.packed import Packed
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import Boxed, has_references, is_short, references, require_loadable
@@ -119,7 +120,7 @@ class _PlacementCheck:
     def _require_reachable(self, name: str, value: Any) -> None:
         jar = value._p_jar
         kind = type(value).__name__
-        if jar is None and self._is_separate and not isinstance(value, PartialRecord):
+        if jar is None and self._is_separate and not isinstance(value, PartialRecord | Block):
             raise MisplacedError(
                 f"{name}, a {kind}, is in no database yet, and the queue has one of its own: "
                 "objects that a call is made with must be committed, or added to a connection with "

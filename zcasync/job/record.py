@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
+from ZODB.utils import z64
 
 from zcasync import clock
 from zcasync.errors import BadStateError
@@ -194,6 +195,15 @@ class PartialRecord(AttemptRecord):
             if self._retry_at > clock.now():  # else it has its old place
                 self._set_times(None, self._retry_at)
             self._retry_at = None
+
+    def let_begin(self) -> None:
+        """Hold the partial no longer: it is as if it were put now, or for its later time."""
+        del self._held
+        now, due = clock.now(), self._due
+        was_put_before = self._p_serial != z64
+        if was_put_before and self._state == PENDING and self._queue is not None:
+            is_later = due is not None and due > now
+            self._set_times(None if is_later else now, due if is_later else None)
 
     def delay(self, microseconds: int) -> None:
         """Set the due time to this many microseconds from now."""

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 from zcasync.errors import BadStateError
 from zcasync.interfaces import PENDING
-from zcasync.job.completion import check_callbacks_current
+from zcasync.job.completion import check_callbacks_current, waiter
+from zcasync.job.gate import counting, following_of
 from zcasync.job.record import PartialRecord
 
 #: A walk gives back the memory of what it has loaded each time that it has seen so many partials.
@@ -35,6 +36,11 @@ def require_end(partial: PartialRecord, awaited: PartialRecord) -> None:
                 if awaited is partial
                 else f"it returned {awaited!r}, which waits for it: neither would ever end"
             )
+    if last.is_held and any(one is last for one in followers(partial)):
+        raise BadStateError(
+            f"it returned {awaited!r}, which begins after it, by way of {last!r}: neither would "
+            "ever end"
+        )
     if last.state == PENDING and not _will_be_called(last):
         raise BadStateError(
             f"it returned {awaited!r}, and {last!r} is in no queue, so nobody would ever call it: "
@@ -54,9 +60,29 @@ def require_later(callback: PartialRecord, partial: PartialRecord) -> None:
         )
 
 
+def line_of_need(partial: PartialRecord) -> Iterator[PartialRecord]:
+    """Yield a partial, and those that have to have their results before it, one after the other."""
+    return line(partial, _needed)
+
+
 def needs(partial: PartialRecord, other: PartialRecord) -> bool:
     """Return whether a partial cannot have its result before ``other`` has: it may be that one."""
     return any(one is other for one in line(partial, _needed))
+
+
+def followers(partial: PartialRecord) -> Iterator[PartialRecord]:
+    """Yield what cannot begin, or end, before a partial has: its flow, what waits for that ..."""
+    seen, left = {id(partial)}, [partial]
+    while left:
+        one = left.pop()
+        behind = [gate.partial for _, gate in counting(one)]
+        behind += [found for callback, _ in counting(one) if (found := following_of(callback))]
+        behind += filter(None, (one.parent, *map(waiter, one.callbacks)))
+        for found in behind:
+            if id(found) not in seen:
+                seen.add(id(found))
+                left.append(found)
+                yield found
 
 
 def is_orphan(partial: PartialRecord) -> bool:

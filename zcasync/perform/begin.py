@@ -18,6 +18,7 @@ from zcasync.retry.attempts import Attempts
 from zcasync.retry.decision import ask_before_call, begun_before, can_wait, too_late
 from zcasync.retry.fault import Refused
 from zcasync.retry.policy import policy_of
+from zcasync.retry.stopped import stopped
 
 
 def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any], host: Host) -> Run:
@@ -28,6 +29,9 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     """
     if partial.is_too_late:
         return Run(partial, host, refusal=too_late(partial))
+    refusal = stopped(partial)
+    if refusal is not None:
+        return Run(partial, host, refusal=refusal)
     try:
         policy = policy_of(partial)
         if partial.unasked_death is not None and not _may_go_on(partial, policy, host):

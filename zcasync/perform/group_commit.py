@@ -56,6 +56,7 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         and not partial.interruptions
         and partial.is_claimed_by(incarnation)
         and not partial.callbacks
+        and partial.after_gate is None
         and not partial.is_too_late
         and is_policy_imported(partial)  # importing it may end the process
         and not begins_only_once(partial)

@@ -26,7 +26,7 @@ def again(queue: Any, partials: Collection[PartialRecord]) -> None:
         partial.enter(queue, now)
         hold_again(queue, partial)
     page_size = PAGE_SIZE if len(partials) == 1 else BULK_PAGE_SIZE
-    append(queue, list(partials), page_size)
+    append(queue, [one for one in partials if not one.is_held], page_size)
 
 
 def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:

@@ -12,6 +12,7 @@ from zcasync.errors import BadStateError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.again import family
 from zcasync.job.completion import check_callbacks_current
+from zcasync.job.gate import counting
 from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.queues.again import let_go
@@ -74,9 +75,21 @@ def require_discardable(partial: PartialRecord) -> None:
         raise BadStateError(f"{partial!r} is in no queue")
     if partial.state not in (PENDING, COMPLETED):
         raise BadStateError(f"{partial!r} is not over, and does not wait: cancel it first")
+    if partial.state == PENDING:
+        _require_no_followers(partial)
     for one in family(partial) if partial.state == PENDING else ():
         heirs = (callback.stored_arguments[0] for callback in one.callbacks if callback.is_adoption)
         waiting = next((heir for heir in heirs if heir.waits_for is one), None)
         if waiting is not None:
             raise BadStateError(f"{waiting!r} waits for {one!r}: cancel one of them first")
         check_callbacks_current(one)  # one that begins to wait meanwhile
+
+
+def _require_no_followers(partial: PartialRecord) -> None:
+    if partial.members_gate is not None:
+        raise BadStateError(f"{partial!r} is a flow, whose members are called: cancel it first")
+    for _, gate in counting(partial):
+        if gate.partial.queue is not None and not gate.partial.has_result:
+            raise BadStateError(
+                f"{gate.partial!r} begins after {partial!r}: cancel one of them first"
+            )

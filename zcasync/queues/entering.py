@@ -8,6 +8,14 @@ from typing import Any
 
 from zcasync.job.secret import hide
 from zcasync.partial import Partial
+from zcasync.queues.after import (
+    NONE,
+    After,
+    members_of,
+    ready_to_wait,
+    require_predecessors,
+    require_without_key,
+)
 from zcasync.queues.client_lane import append
 from zcasync.queues.joining import put_unique
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
@@ -27,6 +35,37 @@ def _entered(
 ) -> list[Partial]:
     """Check all of what is put, and let it wait, on pages of this size; return the partials."""
     given = given_options(begin_after, begin_by, options)
+    after = After.of(given.pop("after", None), given.pop("on_failure", None)) if given else NONE
+    partials, check = _checked(queue, items, given)
+    if after.partials:
+        require_predecessors(partials, after.partials, queue._p_jar)
+    new: list[Partial] = []
+    for number, partial in enumerate(partials):
+        own, context = check.options_of(partial), check.context_of(partial)
+        is_alone = not after.partials and partial.members_gate is None
+        if own.unique is None and is_alone:
+            _record(queue, partial, own, context)
+            new.append(partial)
+            continue
+        if not is_alone:
+            require_without_key(partial, own)
+            _record(queue, partial, own, context)
+            _record_members(queue, partial, check)
+            new += ready_to_wait(partial, after)
+            continue
+        record = partial_function(_record, queue, options=own, context=context)
+        partials[number], is_new = put_unique(queue, partial, own, record)
+        if is_new:
+            new.append(partials[number])
+    if new:
+        append(queue, new, size if len(new) <= len(partials) else BULK_PAGE_SIZE)
+    return partials
+
+
+def _checked(
+    queue: Any, items: Iterable[Any], given: Mapping[str, Any]
+) -> tuple[list[Partial], Check]:
+    """Return the partials of what is put, with the members of flows checked, too."""
     request = PutRequest(
         queue.__name__, queue.defaults, given, partial_function(require_quotas, queue)
     )
@@ -36,20 +75,29 @@ def _entered(
         _ = request.options  # raises where they are wrong
     if len(partials) > 1 and len({id(partial) for partial in partials}) < len(partials):
         raise ValueError("one of the items is there twice: make a new Partial for each call")
+    for flow in [one for one in partials if one.members_gate is not None]:
+        for member in members_of(flow):
+            check(member)
+            require_without_key(member, check.options_of(member))
     check.keep()
-    new: list[Partial] = []
-    for number, partial in enumerate(partials):
-        own, context = check.options_of(partial), check.context_of(partial)
-        if own.unique is None:
-            _record(queue, partial, own, context)
-            new.append(partial)
-            continue
-        record = partial_function(_record, queue, options=own, context=context)
-        partials[number], is_new = put_unique(queue, partial, own, record)
-        if is_new:
-            new.append(partials[number])
-    if new:
-        append(queue, new, size)
+    return partials, check
+
+
+def _record_members(queue: Any, partial: Partial, check: Check) -> None:
+    """Let the members of a flow belong to the queue; they are held until it is started."""
+    for member in members_of(partial):
+        _record(queue, member, check.options_of(member), check.context_of(member))
+        member.hold()
+
+
+def enter_held(queue: Any, items: Iterable[Any], options: Mapping[str, Any]) -> list[Partial]:
+    """Let members of a flow belong to a queue, without a place there; return them."""
+    partials, check = _checked(queue, items, options)
+    for partial in partials:
+        require_without_key(partial, check.options_of(partial))
+        _record(queue, partial, check.options_of(partial), check.context_of(partial))
+        _record_members(queue, partial, check)
+        partial.hold()
     return partials
 
 

@@ -46,6 +46,8 @@ class Options(TypedDict, total=False):
     if_exists: str | None
     merge: Any
     quota: str | Iterable[str] | None
+    after: Iterable[Any] | None
+    on_failure: str | None
 
 
 class AllOptions(Options, total=False):
@@ -257,7 +259,9 @@ def _delay(delay: Any) -> int:
 
 
 def _refuse(name: str) -> None:
-    """Raise TypeError for an option that there is not."""
+    """Raise TypeError for an option that there is not, or only in a put itself."""
+    if name in ("after", "on_failure"):
+        raise TypeError(f"{name} is said by a put itself, not by a callable or a queue")
     known = [*AllOptions.__annotations__]
     nearest = get_close_matches(name, known, 1)
     meant = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}."

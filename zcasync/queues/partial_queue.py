@@ -32,7 +32,7 @@ from zcasync.queues.discard import discard
 from zcasync.queues.entering import enter_many, enter_one
 from zcasync.queues.heads import ReadyAt, next_due
 from zcasync.queues.held import count_held
-from zcasync.queues.lane import Lane
+from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE, Lane
 from zcasync.queues.operated import Operated
 from zcasync.queues.options import Options
 from zcasync.queues.order import Waiting
@@ -176,10 +176,15 @@ class PartialQueue(Operated):
         """
         put_aside(self._lane(partial), partial, missing, limit)
 
+    def begin(self, partials: Collection[PartialRecord]) -> None:
+        """Give partials a place here that were held until now."""
+        append(self, list(partials), BULK_PAGE_SIZE if len(partials) > 1 else PAGE_SIZE)
+
     def announce(self, partial: Partial) -> None:
         """Offer a waiting partial to the workers again: the set that may run it has changed."""
-        append(self, [partial])
-        self.drop_entry(partial)
+        if not partial.is_held:
+            append(self, [partial])
+            self.drop_entry(partial)
 
     def withdraw(self, partial: Partial) -> Partial:
         """Take a waiting partial out of the queue.  Raises BadStateError for any other."""
@@ -190,8 +195,9 @@ class PartialQueue(Operated):
         return partial
 
     def drop_entry(self, partial: PartialRecord) -> None:
-        """Count an entry of a waiting partial as gone: it ends without being claimed."""
-        tally_lane(self).count_gone(partial.not_before, clock.now())
+        """Count an entry, if any, of a waiting partial as gone: it ends without being claimed."""
+        if not partial.is_held:
+            tally_lane(self).count_gone(partial.not_before, clock.now())
 
     def hand_over_callbacks(self, partial: PartialRecord) -> None:
         """Let workers run the callbacks of a partial that no worker has ended, 15 s from now.

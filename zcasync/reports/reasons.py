@@ -75,6 +75,8 @@ class Reasons:
             return f"{callbacks}set aside: {Aside(*fields['_aside']).text}"
         if fields["_waits_for"] is not None:
             return f"waits for job {id_of(fields['_waits_for'])}"
+        if fields["_held"] and fields["_state"] == PENDING:
+            return _of_held(partial)
         if fields["_state"] == PENDING:
             return self._of_waiting(partial, fields)
         if fields["_state"] == CALLBACKS:
@@ -124,6 +126,27 @@ class Reasons:
         if more:
             return f"selected for workers that are not there ({first}{more})"
         return f"selected for a worker that is not there ({first})"
+
+
+def _of_held(partial: Any) -> str:
+    """Return what has to end before a partial begins."""
+    after, own, flow = partial.after_gate, partial.members_gate, partial.flow_gate
+    if after is not None and not after.is_open:
+        ended = after.counts()
+        first = next(
+            (one for one in after.all_members() if broken(one) is None and not one.has_result), None
+        )
+        if first is None:
+            return "what it begins after has ended"
+        more = ended.total - ended.done - 1
+        others = f" and {more} more" if more > 0 else ""
+        return f"begins after job {id_of(first)}{others}"
+    if own is not None and own.is_started:
+        counts = own.counts()
+        return f"its members have to end first: {counts.done:,} of {counts.total:,} have"
+    if flow is not None:
+        return f"begins after those before it in flow {id_of(flow.partial)}"
+    return "held"
 
 
 def with_reason(

@@ -20,8 +20,11 @@ from zcasync import clock
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.completion import waiter
+from zcasync.job.gate import counted_by, following_of
 from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
+from zcasync.job.starting import has_started
+from zcasync.queues.after import members_of
 from zcasync.queues.priority import rank
 from zcasync.queues.restriction import is_absent
 from zcasync.reports.fields import Fields
@@ -66,15 +69,17 @@ def candidates(manager: Any, selection: Selection) -> Iterator[Any]:
     """Yield the partials of the places where some may fit, each from one place or from two."""
     workers = chosen(manager, MOST_WORKERS)
     states, claimed = selection.states, _claimed(workers)
-    if states & {ACTIVE, CALLBACKS, COMPLETED}:
+    held: set[bytes] = set()
+    if states:
         for worker in workers:
             for name in selection.kinds:
-                yield from _with_waiters(_ahead(getattr(worker, name), _itself), claimed)
+                yield from _with_waiters(_ahead(getattr(worker, name), _itself), claimed, held)
                 yield from getattr(worker, name).unreadable
     if states & {PENDING, ACTIVE, CALLBACKS}:
         only_aside = None if states & {PENDING, ACTIVE} else True
         for name in selection.queues(manager):
-            yield from _with_waiters(waiting(manager.queue(name), aside=only_aside), claimed)
+            entries = waiting(manager.queue(name), aside=only_aside)
+            yield from _with_waiters(entries, claimed, held)
     if COMPLETED in states:
         finished = (_finished(worker, selection) for worker in workers)
         yield from heapq.merge(*finished, key=ended_at, reverse=True)
@@ -86,20 +91,21 @@ def _claimed(workers: list[Any]) -> set[bytes]:
     return {partial._p_oid for sequence in sequences for partial in sequence}
 
 
-def _with_waiters(partials: Iterable[Any], claimed: set[bytes]) -> Iterator[Any]:
+def _with_waiters(partials: Iterable[Any], claimed: set[bytes], held: set[bytes]) -> Iterator[Any]:
     """Yield each with those that wait for its result, which are claimed for a moment more at most.
 
-    They are in no other list.
+    And with those that are held until it has ended; ``held``: such as were yielded before.  They
+    are in no other list.
     """
     for one in partials:
         # Before it is let go.
-        waiters = [found for found in _waiters(one) if found._p_oid not in claimed]
+        waiters = [found for found in _waiters(one, held) if found._p_oid not in claimed]
         yield one
         yield from waiters
 
 
-def _waiters(partial: Any) -> Iterator[Any]:
-    """Yield the partials that wait for the result of this one, and those that wait for them."""
+def _waiters(partial: Any, held: set[bytes]) -> Iterator[Any]:
+    """Yield the partials that wait for this one, and those that wait for them."""
     unseen = [partial]
     while unseen:
         one = unseen.pop()
@@ -108,6 +114,25 @@ def _waiters(partial: Any) -> Iterator[Any]:
             if found is not None and broken(found) is None and found.waits_for is one:
                 unseen.append(found)
                 yield found
+            for behind in _held_behind(callback):
+                if behind._p_oid not in held:
+                    held.add(behind._p_oid)
+                    unseen.append(behind)
+                    yield behind
+
+
+def _held_behind(callback: Any) -> Iterator[Any]:
+    """Yield what is held until the end is counted that this callback counts.
+
+    With a flow that has not started, its members.
+    """
+    gate = counted_by(callback) if broken(callback) is None else None
+    if gate is None or broken(gate.partial) is not None:
+        return
+    members = () if has_started(gate.partial) else members_of(gate.partial)
+    for one in (gate.partial, following_of(callback), *members):
+        if one is not None and broken(one) is None and one.is_held and one.state == PENDING:
+            yield one
 
 
 def chosen(manager: Any, limit: int, first: uuid.UUID | None = None) -> list[Any]:

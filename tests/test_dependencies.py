@@ -51,7 +51,8 @@ ALLOWED: dict[str, str] = {
     "results": "database instance job perform protocol zeo",
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
-    "datamanager": "instance job partial queues workers",
+    "schedules": "job partial queues retry",
+    "datamanager": "instance job partial queues schedules workers",
     "salvage": "datamanager instance job queues workers zeo",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",
@@ -65,7 +66,7 @@ ALLOWED: dict[str, str] = {
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
     "supervisor/poll": "database datamanager instance job liveness perform protocol queues retry "
-    "supervisor/children workers zeo",
+    "schedules supervisor/children workers zeo",
     "supervisor": "application database datamanager instance instanceuuid job liveness perform "
     "protocol registry retry salvage supervisor/children supervisor/poll supervisor/zeo_server "
     "unix_sockets workers zeo",

@@ -27,6 +27,8 @@ from zcasync.instanceuuid import getUUID
 from zcasync.partial import Partial
 from zcasync.perform.progress import Progress
 from zcasync.retry.stock import NeverRetry
+from zcasync.schedules.schedule import Schedule, ScheduleRun
+from zcasync.schedules.schedules import Schedules
 from zcasync.testing import FakeReactor
 from zcasync.workers.incarnation import Incarnation
 
@@ -36,6 +38,20 @@ def put_partial(session: Session) -> Partial:
     partial.addCallbacks(samples.nothing)
     session.commit()
     return partial
+
+
+def schedule_of(session: Session) -> Schedule:
+    """A schedule that has run once."""
+    session.manager.schedules.add("nightly", samples.nothing, cron="0 3 * * *")
+    session.commit()
+    session.manager.schedules.run_now("nightly")
+    session.commit()
+    return session.manager.schedules["nightly"]
+
+
+def run_of(schedule: Schedule) -> ScheduleRun:
+    [run] = schedule.runs
+    return run
 
 
 OBJECTS = [
@@ -48,6 +64,9 @@ OBJECTS = [
     (i.IPartialQueue, lambda session: session.queue),
     (i.IPartialQueue, lambda session: session.manager.reactor),
     (i.IDataManager, lambda session: session.manager),
+    (i.ISchedules, lambda session: session.manager.schedules),
+    (i.ISchedule, schedule_of),
+    (i.IScheduleRun, lambda session: run_of(schedule_of(session))),
     (i.IWorkers, lambda session: session.manager.workers),
     (i.IWorker, lambda session: Worker(ONE)),
     (i.ISizedSequence, lambda session: Worker(ONE).thread),
@@ -86,7 +105,7 @@ WITHIN = {
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "
         "take_call unasked_death unique wait_for waits_for was_begun"
     ),
-    "DataManager": "own_queues record_format replace_queue",
+    "DataManager": "agenda own_queues record_format replace_queue require_agenda",
     "PartialQueue": (
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
         "has_callbacks_left keys lane lanes next_due note_act put_again put_aside release "
@@ -94,6 +113,11 @@ WITHIN = {
         "retry_broken "
         "set_aside waits watched withdraw"
     ),
+    "Schedule": (
+        "begin_by behind call decide define file filed last_job note_run note_skipped pause plan "
+        "remove resume timing why_unusable"
+    ),
+    "Schedules": "",
     "Workers": "clear pop popitem replace setdefault update",
     "Worker": "engine_bytes incarnation leave let_go sequences uuid_bytes",
     "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
@@ -116,6 +140,8 @@ def test_an_object_keeps_to_its_interface(
         (i.IDataManagerPartial, Partial),
         (i.IPartialQueue, PartialQueue),
         (i.IDataManager, DataManager),
+        (i.ISchedules, Schedules),
+        (i.ISchedule, Schedule),
         (i.IWorkers, Workers),
         (i.ISizedSequence, SizedSequence),
         (i.ICompletedCollection, Completed),
@@ -141,6 +167,8 @@ def test_what_an_interface_describes_is_there(
         (i.IDataManagerPartial, Partial),
         (i.IPartialQueue, PartialQueue),
         (i.IDataManager, DataManager),
+        (i.ISchedules, Schedules),
+        (i.ISchedule, Schedule),
         (i.IWorkers, Workers),
         (i.IWorker, Worker),
         (i.ISizedSequence, SizedSequence),

@@ -1,6 +1,7 @@
-"""The data manager: the object in the ZODB root that holds the queues and the workers.
+"""The data manager: the object in the ZODB root that holds queues, workers and schedules.
 
-Its parts are in the rooms ``queues`` and ``workers``; here are their public names.
+Its parts are in the rooms ``queues``, ``workers`` and ``schedules``; here are the public names of
+the first two.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from zcasync.job.ids import look_up
 from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.schedules.agenda import Agenda
+from zcasync.schedules.schedules import Schedules
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
@@ -57,12 +60,15 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     _field_types: ClassVar[dict[str, Check]] = {
         "own_queues": optional(one_of(OOBTree)),
+        "_agenda": optional(stored("zcasync.schedules.agenda.Agenda")),
         ALL: _is_sound,
     }
 
     #: Development versions before 0.1 wrote none.
     record_format = 0
     own_queues: Any = None  # OOBTree: name -> PartialQueue, made with the first
+    #: Made with the first schedule.
+    _agenda: Agenda | None = None
 
     def __init__(self) -> None:
         self.record_format = RECORD_FORMAT
@@ -76,6 +82,22 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
         is_readable = own is not None and why_unloadable(own) is None
         found = {"thread": self.thread, "reactor": self.reactor}
         return {**found, **own} if is_readable else found
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules: see :class:`zcasync.interfaces.ISchedules`."""
+        return Schedules(self)
+
+    @property
+    def agenda(self) -> Agenda | None:
+        """The record of all schedules; None: there was none yet."""
+        return self._agenda
+
+    def require_agenda(self) -> Agenda:
+        """Return the record of all schedules, made now where there is none."""
+        if self._agenda is None:
+            self._agenda = Agenda()
+        return self._agenda
 
     def queue(self, name: str) -> PartialQueue:
         """Return a queue by its name.  Raises UnknownQueue, with the nearest name."""

@@ -78,7 +78,7 @@ ALLOWED: dict[str, str] = {
     "pyramid": "calls panel partial registry subscribers",
     "zcml": "",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
-    "retry workers zeo",
+    "retry schedules workers zeo",
     "control": "job liveness partial protocol reports retry",
     "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
     "salvage zeo",

@@ -32,6 +32,8 @@ COMMANDS = {
     "cancel": "zcasync.cli.cancel:command",
     "retry": "zcasync.cli.retry:command",
     "discard": "zcasync.cli.discard:command",
+    "schedules": "zcasync.cli.schedules:command",
+    "schedule": "zcasync.cli.schedule:command",
     "pack": "zcasync.cli.pack:command",
     "check": "zcasync.cli.check:command",
     "stop": "zcasync.cli.stop:command",

@@ -18,6 +18,7 @@ reasons.py   why a job does not begin
 words.py     calls and their ends, in the words of people
 remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one
+schedules.py schedules, their next ticks and last runs
 transactions.py  what one job has committed
 fields.py    Fields: its stored attributes, as far as they can be read
 

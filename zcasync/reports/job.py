@@ -142,7 +142,7 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate context unique priority"
+        "isolate context unique priority scheduled"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
@@ -159,6 +159,7 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "unique": _unique(fields),
         "acts": as_dicts(fields["_acts"]),
         "priority": _priority(fields),
+        "scheduled": _scheduled(fields["_scheduled"]),
     }
 
 
@@ -170,6 +171,11 @@ def _unique(fields: Fields) -> str | None:
     """Return the key of a unique call, behind its callable; None: it has none."""
     found = (fields["_controls"] or {}).get("unique")
     return None if found is None else str(found[0])
+
+
+def _scheduled(found: tuple[str, int] | None) -> dict[str, Any] | None:
+    """Return the name of the schedule that has put it, and the tick."""
+    return None if found is None else {"name": found[0], "tick": _moment(found[1])}
 
 
 def retry_name(fields: Fields) -> str:

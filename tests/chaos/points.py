@@ -20,7 +20,7 @@ COMMITS = {
         *["failure", "start", "reschedule", "settle"],
     ],
     "supervisor": [
-        *["begin", "claim", "retire", "recover", "burial", "end"],
+        *["begin", "claim", "retire", "recover", "tick", "burial", "end"],
         *["job", "callback", "complete", "failure", "start", "settle"],
     ],
 }

@@ -63,6 +63,7 @@ def _refined(name: str, values: dict[str, Any]) -> set[str]:
         given, result = values["given"], values["result"]
         names = {"claim"} if result.claimed else set()
         names |= {"retire"} if result.retired else set()
+        names |= {"tick"} if result.ticked else set()
         names |= {"recover"} if any(slot.deaths for slot in given.slots.values()) else set()
         return names or {"ping"}
     if name == "job" and values["run"].partial.parent is not None:

@@ -14,6 +14,8 @@ from zcasync.meetings import MADE_BY, meetings
 from zcasync.queues.lane import Inbox, Lane, Page
 from zcasync.queues.page_index import PageIndex
 from zcasync.queues.partial_queue import PartialQueue
+from zcasync.schedules.agenda import Agenda
+from zcasync.schedules.schedule import Schedule
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation, Ping
@@ -43,6 +45,8 @@ READERS: dict[type, set[str]] = {
     AttemptRecord: set(),
     PartialRecord: set(),
     UndoGuard: set(),
+    Agenda: {"get", "names", "schedules", "due", "next_after", "has_entry", "records"},
+    Schedule: {"next_ticks", "timing", "behind", "why_unusable"},
 }  # fmt: skip
 
 

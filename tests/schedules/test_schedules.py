@@ -277,6 +277,15 @@ def test_what_is_removed_is_nowhere_and_can_be_added_again(session: Session) -> 
     assert list(session.manager.schedules) == ["nightly"]
 
 
+def test_what_is_paused_can_be_removed(session: Session) -> None:
+    add(session)
+    session.manager.schedules.pause("nightly")
+    session.commit()
+    session.manager.schedules.remove("nightly")
+    session.commit()
+    assert list(session.manager.schedules) == []
+
+
 def test_the_last_runs_say_what_became_of_them(session: Session) -> None:
     schedule = add(session)
     partials = [session.manager.schedules.run_now("nightly") for _ in range(12)]

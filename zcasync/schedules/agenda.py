@@ -54,7 +54,8 @@ class Agenda(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     def has_entry(self, schedule: Schedule) -> bool:
         """Return whether a schedule is where it says, to be found when its moment has come."""
-        return (schedule.filed, schedule.name) in self._moments
+        moment = schedule.filed
+        return moment is not None and (moment, schedule.name) in self._moments
 
     def add(self, schedule: Schedule) -> None:
         """Add a schedule, to be planned by the next pass of an engine."""
@@ -69,7 +70,7 @@ class Agenda(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def file(self, schedule: Schedule, moment: int | None) -> None:
         """Have a schedule at this moment, and at no other one; None: at none."""
         before = schedule.filed
-        if before == moment and (moment, schedule.name) in self._moments:
+        if before == moment and (moment is None or self.has_entry(schedule)):
             return
         if before is not None:
             self._moments.pop((before, schedule.name), None)

@@ -159,7 +159,7 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "unique": _unique(fields),
         "acts": as_dicts(fields["_acts"]),
         "priority": _priority(fields),
-        "scheduled": _scheduled(fields["_scheduled"]),
+        "scheduled": fields.scheduled,
     }
 
 
@@ -171,11 +171,6 @@ def _unique(fields: Fields) -> str | None:
     """Return the key of a unique call, behind its callable; None: it has none."""
     found = (fields["_controls"] or {}).get("unique")
     return None if found is None else str(found[0])
-
-
-def _scheduled(found: tuple[str, int] | None) -> dict[str, Any] | None:
-    """Return the name of the schedule that has put it, and the tick."""
-    return None if found is None else {"name": found[0], "tick": _moment(found[1])}
 
 
 def retry_name(fields: Fields) -> str:

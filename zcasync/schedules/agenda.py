@@ -42,6 +42,10 @@ class Agenda(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """Yield all, in the order of their names; records that cannot be loaded, too."""
         yield from self._by_name.values()
 
+    def first(self) -> int | None:
+        """Return the moment of the first entry; None: there is none."""
+        return self._moments.minKey()[0] if self._moments else None
+
     def due(self, now: int) -> list[tuple[int, str, Schedule]]:
         """Return the entries whose moment has come, the first one first."""
         entries = self._moments.items(max=(now + 1,), excludemax=True)

@@ -46,21 +46,26 @@ class Ticking:
         if agenda is None or not self._can_be_used(agenda, log):
             return 0
         now, count = self._clocks.common_now(), 0
+        first = agenda.first()
+        if first is None or first > now:  # as in nearly all passes
+            self._come_for(first, now)
+            return 0
         for moment, name, schedule in agenda.due(now):
             if count < JOBS_IN_A_PASS and self._is_good(agenda, moment, name, schedule, log):
                 most = JOBS_IN_A_PASS - count
                 count += self._decide(manager, agenda, schedule, now, most, log)
-        self._plan_next(agenda, now, is_full=count >= JOBS_IN_A_PASS)
+        self._come_for(agenda.next_after(now), now)
+        if count >= JOBS_IN_A_PASS:
+            self.delay = 0.0
         return count
 
-    def _plan_next(self, agenda: Agenda, now: int, is_full: bool) -> None:
-        following = agenda.next_after(now)
-        if following is None:
+    def _come_for(self, moment: int | None, now: int) -> None:
+        """Let the next pass be made at this moment; None: there is none."""
+        if moment is None:
             return
         # A clock was set, this machine's or all of them: a commit shows which.
-        self.needs_time = following <= clock.now() and self._clocks.is_set
-        at_once = is_full or self.needs_time
-        self.delay = 0.0 if at_once else (following - now) / 1e6
+        self.needs_time = moment <= clock.now() and self._clocks.is_set
+        self.delay = 0.0 if self.needs_time else (moment - now) / 1e6
 
     def _decide(
         self,

@@ -53,7 +53,7 @@ ALLOWED: dict[str, str] = {
     "queues": "job partial retry zeo",
     "schedules": "job partial queues retry",
     "datamanager": "instance job partial queues schedules workers",
-    "salvage": "datamanager instance job queues workers zeo",
+    "salvage": "datamanager instance job queues schedules workers zeo",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",

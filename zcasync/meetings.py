@@ -196,6 +196,7 @@ MADE_BY = {
     # Of an entry that means nothing.
     "Agenda.drop_entry": "tick",
     # Of a salvage, in the place of what is missing or damaged: no operation can read that.
+    "Agenda.restore_entry": "",
     "PartialQueue.replace_lane": "",
     "SizedSequence.replace_list": "",
     "Workers.replace": "",

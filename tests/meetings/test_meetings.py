@@ -45,7 +45,7 @@ READERS: dict[type, set[str]] = {
     AttemptRecord: set(),
     PartialRecord: set(),
     UndoGuard: set(),
-    Agenda: {"get", "names", "schedules", "first", "due", "next_after", "has_entry", "records"},
+    Agenda: {"get", "names", "schedules", "first", "due", "next_after", "has_entry"},
     Schedule: {"next_ticks", "timing", "behind", "why_unusable"},
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from zcasync.job.loadable import why_unloadable
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.salvage.queues import salvage_queue, salvaged_queues
 from zcasync.salvage.records import Loss, Records
+from zcasync.salvage.schedules import salvage_schedules
 from zcasync.salvage.workers import salvage_workers
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
@@ -63,6 +64,7 @@ def salvage(connection: Any) -> list[Loss]:
     for name, queue in salvaged_queues(records, manager):
         salvage_queue(records, manager, name, queue)
     salvage_workers(records, manager)
+    salvage_schedules(records, manager)
     return records.losses
 
 

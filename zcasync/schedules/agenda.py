@@ -8,7 +8,7 @@ to see at once what is new.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from BTrees.OOBTree import OOBTree
 from persistent import Persistent
@@ -86,6 +86,11 @@ class Agenda(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """Drop an entry that means nothing, or whose schedule cannot be loaded."""
         self._moments.pop((moment, name), None)
 
+    def restore_entry(self, schedule: Schedule) -> None:
+        """Have a schedule where it says that it is."""
+        if schedule.filed is not None:
+            self._moments[schedule.filed, schedule.name] = schedule
+
     def remove(self, name: str, schedule: Schedule | None) -> None:
         """Remove a schedule; None: its record cannot be loaded."""
         del self._by_name[name]
@@ -96,17 +101,6 @@ class Agenda(Checked, Unpublished, Persistent):  # type: ignore[misc]
             self.file(schedule, None)
             schedule.remove()
         self.touch()
-
-    def records(self) -> Iterator[Any]:
-        """Yield what a pass reads beside it to know what is due, each before what it leads to."""
-        yield self._moments
-        first = self._moments
-        while isinstance(first, OOBTree):
-            state = first.__getstate__()
-            if state is None or len(state) == 1:  # the tree has its few items itself
-                return
-            first = state[0][0]
-            yield first
 
     def touch(self) -> None:
         """Write the record, so that engines look."""

@@ -305,17 +305,6 @@ def test_a_schedule_that_was_set_aside_ticks_again_once_it_is_resumed(world: Wor
     assert world.one.pass_().ticked == 1
 
 
-def test_a_damaged_agenda_is_told_once_and_the_pass_goes_on(world: World) -> None:
-    world.go("2026-03-10 02:30:00")
-    world.add(cron="0 3 * * *")
-    assert world.client.manager.agenda is not None
-    world.client.manager.agenda._changes = "many"
-    world.client.commit()
-    world.one.session.sync()
-    [line] = [line for _ in range(3) for line in world.one.pass_().log]
-    assert line.startswith("no schedule ticks, because their agenda is damaged: ")
-
-
 def test_nothing_due_writes_nothing_and_loads_no_schedule(world: World) -> None:
     world.go("2026-03-10 02:30:00")
     for number in range(200):

@@ -28,7 +28,6 @@ class Ticking:
         self._clocks = clocks
         self._moment_of = environment.moment_of
         self._unusable: dict[bytes, bytes] = {}  # here: oid -> serial
-        self._is_told = False  # that the agenda cannot be used
         #: The seconds until the next tick, and the records that say whether there is another one.
         self.delay = float("inf")
         self.watched: frozenset[bytes] = frozenset()
@@ -43,7 +42,7 @@ class Ticking:
         agenda = manager.agenda
         self.delay, self.needs_time = float("inf"), False
         self.watched = frozenset([manager._p_oid if agenda is None else agenda._p_oid])
-        if agenda is None or not self._can_be_used(agenda, log):
+        if agenda is None:
             return 0
         now, count = self._clocks.common_now(), 0
         first = agenda.first()
@@ -115,13 +114,3 @@ class Ticking:
             )
         agenda.drop_entry(moment, name)
         return False
-
-    def _can_be_used(self, agenda: Agenda, log: list[str]) -> bool:
-        """Return whether the agenda can be loaded; where not, that is told once."""
-        problem = why_unloadable(agenda) or next(
-            filter(None, map(why_unloadable, agenda.records())), None
-        )
-        if problem is not None and not self._is_told:
-            log.append(f"no schedule ticks, because their agenda is damaged: {problem}")
-        self._is_told = problem is not None
-        return problem is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ READING = (("schedules",), ("schedules", "--json"), ("schedule", "n7"), ("status
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path) -> Home:
     os.chmod(tmp_path, 0o700)
     before = os.umask(0o077)
     made, _ = Home.make(tmp_path / "home")
@@ -38,7 +37,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
             session.manager.require_agenda().file(schedule, clock.now() - 10_000_000)
         session.commit()
         session.close()
-    yield made
+    return made
 
 
 def oids(home: Home, what: str) -> list[bytes]:

@@ -50,9 +50,7 @@ OF_ADD = (*TIMES, "queue", "args", "kwargs")
 )
 @click.option("--every", type=Span(), metavar="TIME", help="Or at equal distances: 30s, 5m, 2h.")
 @click.option("--zone", metavar="ZONE", help="The time zone of --cron.  [default: UTC]")
-@click.option(
-    "--queue", type=click.Choice(["thread", "reactor"]), help="As for put.  [default: thread]"
-)
+@click.option("--queue", metavar="NAME", help="As for put.  [default: thread]")
 @click.option(
     "--catch-up",
     type=click.Choice(["once", "skip", "all"]),

@@ -1,4 +1,4 @@
-"""Schedules in histories by chance: engines come, go and meet, clocks are wrong, operators pause."""
+"""Schedules in histories by chance: engines come, go and meet, clocks are wrong."""
 
 from __future__ import annotations
 

@@ -211,14 +211,14 @@ def test_stored_objects_are_the_same_in_all_runs(session: Session) -> None:
 def test_the_options_of_a_put_are_those_of_each_run(session: Session) -> None:
     add(
         session, call=Partial(samples.echo, "s3cret"), retry=NeverRetry, secret=True, detached=True,
-        isolate=True, begin_by=timedelta(minutes=5), run_as="bob",
+        isolate=True, begin_by=timedelta(minutes=5), run_as="bob", priority=-5,
     )  # fmt: skip
     partial = session.manager.schedules.run_now("nightly")
     session.commit()
     assert partial.retry_policy == "zcasync.retry.stock:NeverRetry"
     assert (partial.secret, partial.begin_by) == (True, timedelta(minutes=5))
     assert (partial.is_detached, partial.is_isolated) == (True, True)
-    assert partial.context["run_as"] == "bob"
+    assert (partial.context["run_as"], partial.controls["priority"]) == ("bob", -5)
 
 
 def test_the_options_of_the_queue_and_of_the_callable_count_when_it_is_added(

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from bench import checks, cpu, depth, floor, flows, footprint, latency, throughput, writers
+from bench import (
+    checks,
+    cpu,
+    depth,
+    floor,
+    flows,
+    footprint,
+    latency,
+    schedules,
+    throughput,
+    writers,
+)
 from bench.place import Place, served
 from bench.rows import Row, Say
 from bench.scale import Scale
@@ -28,6 +39,7 @@ SHARED: dict[str, Callable[[Place, Scale, Say], list[Row]]] = {
 #: These have supervisors of their own.
 APART: dict[str, Callable[[Scale, Say], list[Row]]] = {
     "contention": writers.measure,
+    "schedules": schedules.measure,
     "depth": depth.measure,
 }
 NAMES = [*SHARED, *APART]

@@ -51,8 +51,9 @@ ALLOWED: dict[str, str] = {
     "results": "database instance job perform protocol zeo",
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
-    "datamanager": "instance job partial queues workers",
-    "salvage": "datamanager instance job queues workers zeo",
+    "schedules": "job partial queues retry",
+    "datamanager": "instance job partial queues schedules workers",
+    "salvage": "datamanager instance job queues schedules workers zeo",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",
@@ -66,7 +67,7 @@ ALLOWED: dict[str, str] = {
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",
     "supervisor/poll": "database datamanager instance job liveness perform protocol queues retry "
-    "supervisor/children workers zeo",
+    "schedules supervisor/children workers zeo",
     "supervisor": "application database datamanager instance instanceuuid job liveness perform "
     "protocol registry retry salvage supervisor/children supervisor/poll supervisor/zeo_server "
     "unix_sockets workers zeo",
@@ -78,7 +79,7 @@ ALLOWED: dict[str, str] = {
     "pyramid": "calls panel partial registry subscribers",
     "zcml": "",
     "reports": "database datamanager instance instanceuuid job liveness perform protocol queues "
-    "retry workers zeo",
+    "retry schedules workers zeo",
     "control": "queues zeo job liveness partial protocol reports retry",
     "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
     "salvage zeo",

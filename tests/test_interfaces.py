@@ -27,6 +27,8 @@ from zcasync.instanceuuid import getUUID
 from zcasync.partial import Partial
 from zcasync.perform.progress import Progress
 from zcasync.retry.stock import NeverRetry
+from zcasync.schedules.schedule import Schedule, ScheduleRun
+from zcasync.schedules.schedules import Schedules
 from zcasync.testing import FakeReactor
 from zcasync.workers.incarnation import Incarnation
 
@@ -36,6 +38,20 @@ def put_partial(session: Session) -> Partial:
     partial.addCallbacks(samples.nothing)
     session.commit()
     return partial
+
+
+def schedule_of(session: Session) -> Schedule:
+    """A schedule that has run once."""
+    session.manager.schedules.add("nightly", samples.nothing, cron="0 3 * * *")
+    session.commit()
+    session.manager.schedules.run_now("nightly")
+    session.commit()
+    return session.manager.schedules["nightly"]
+
+
+def run_of(schedule: Schedule) -> ScheduleRun:
+    [run] = schedule.runs
+    return run
 
 
 OBJECTS = [
@@ -51,6 +67,9 @@ OBJECTS = [
     (i.IDataManager, lambda session: session.manager),
     (i.IQuotas, lambda session: session.manager.quotas),
     (i.IQuota, lambda session: session.manager.quotas.set("solr", 3)),
+    (i.ISchedules, lambda session: session.manager.schedules),
+    (i.ISchedule, schedule_of),
+    (i.IScheduleRun, lambda session: run_of(schedule_of(session))),
     (i.IWorkers, lambda session: session.manager.workers),
     (i.IWorker, lambda session: Worker(ONE)),
     (i.ISizedSequence, lambda session: Worker(ONE).thread),
@@ -94,7 +113,7 @@ WITHIN = {
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "
         "take_call unasked_death unique wait_for waits_for was_begun"
     ),
-    "DataManager": "own_queues quota_table record_format replace_queue",
+    "DataManager": ("agenda own_queues quota_table record_format replace_queue require_agenda"),
     "PartialQueue": (
         "begin "
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "
@@ -103,6 +122,11 @@ WITHIN = {
         "retry_broken "
         "set_aside waits watched withdraw"
     ),
+    "Schedule": (
+        "begin_by behind call decide define file filed last_job note_run note_skipped pause plan "
+        "remove resume timing why_unusable"
+    ),
+    "Schedules": "",
     "Workers": "clear pop popitem replace setdefault update",
     "Worker": "conflicts engine_bytes incarnation leave let_go sequences uuid_bytes",
     "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
@@ -125,6 +149,8 @@ def test_an_object_keeps_to_its_interface(
         (i.IDataManagerPartial, Partial),
         (i.IPartialQueue, PartialQueue),
         (i.IDataManager, DataManager),
+        (i.ISchedules, Schedules),
+        (i.ISchedule, Schedule),
         (i.IWorkers, Workers),
         (i.ISizedSequence, SizedSequence),
         (i.ICompletedCollection, Completed),
@@ -150,6 +176,8 @@ def test_what_an_interface_describes_is_there(
         (i.IDataManagerPartial, Partial),
         (i.IPartialQueue, PartialQueue),
         (i.IDataManager, DataManager),
+        (i.ISchedules, Schedules),
+        (i.ISchedule, Schedule),
         (i.IWorkers, Workers),
         (i.IWorker, Worker),
         (i.ISizedSequence, SizedSequence),

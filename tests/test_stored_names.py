@@ -61,6 +61,8 @@ CLASSES = {
     "zcasync.queues.partial_queue.PartialQueue",
     "zcasync.queues.quota.Quota",
     "zcasync.queues.quota.QuotaUse",
+    "zcasync.schedules.agenda.Agenda",
+    "zcasync.schedules.schedule.Schedule",
     "zcasync.workers.claims.ClaimList",
     "zcasync.workers.claims.Size",
     "zcasync.workers.claims.SizedSequence",
@@ -172,6 +174,8 @@ def put_what_a_client_puts(session: Session) -> None:
     outer = Partial.bind(samples.put_and_return, samples.make_seven)
     session.queue.put(outer)
     session.manager.reactor.put(Partial(samples.echo, "x" * 2 * INLINE_LIMIT_BYTES))
+    session.manager.schedules.add("nightly", samples.echo, 1, cron="0 3 * * *")
+    session.manager.schedules.run_now("nightly")
     for kind in error_classes():
         session.keep(Partial(samples.nothing), kind.__name__).fail(kind("failed"))
     session.commit()

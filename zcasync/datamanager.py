@@ -1,6 +1,7 @@
-"""The data manager: the object in the ZODB root that holds the queues and the workers.
+"""The data manager: the object in the ZODB root that holds queues, workers and schedules.
 
-Its parts are in the rooms ``queues`` and ``workers``; here are their public names.
+Its parts are in the rooms ``queues``, ``workers`` and ``schedules``; here are the public names of
+the first two.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.queues.quotas import Quotas
+from zcasync.schedules.agenda import Agenda
+from zcasync.schedules.schedules import Schedules
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
@@ -59,6 +62,7 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
     _field_types: ClassVar[dict[str, Check]] = {
         "own_queues": optional(one_of(OOBTree)),
         "quota_table": optional(one_of(OOBTree)),
+        "_agenda": optional(stored("zcasync.schedules.agenda.Agenda")),
         ALL: _is_sound,
     }
 
@@ -67,6 +71,8 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
     own_queues: Any = None  # OOBTree: name -> PartialQueue, made with the first
     #: OOBTree: name -> Quota, those that are removed too; None: there never was one.
     quota_table: Any = None
+    #: Made with the first schedule.
+    _agenda: Agenda | None = None
 
     def __init__(self) -> None:
         self.record_format = RECORD_FORMAT
@@ -80,6 +86,22 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
         is_readable = own is not None and why_unloadable(own) is None
         found = {"thread": self.thread, "reactor": self.reactor}
         return {**found, **own} if is_readable else found
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules: see :class:`zcasync.interfaces.ISchedules`."""
+        return Schedules(self)
+
+    @property
+    def agenda(self) -> Agenda | None:
+        """The record of all schedules; None: there was none yet."""
+        return self._agenda
+
+    def require_agenda(self) -> Agenda:
+        """Return the record of all schedules, made now where there is none."""
+        if self._agenda is None:
+            self._agenda = Agenda()
+        return self._agenda
 
     def queue(self, name: str) -> PartialQueue:
         """Return a queue by its name.  Raises UnknownQueue, with the nearest name."""

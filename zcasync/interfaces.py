@@ -78,6 +78,9 @@ __all__ = [
     "IQuota",
     "IQuotas",
     "IRetryPolicy",
+    "ISchedule",
+    "IScheduleRun",
+    "ISchedules",
     "ISizedSequence",
     "ITwist",
     "ITwistPartial",
@@ -259,6 +262,7 @@ class IDataManager(Interface):
     queues = Attribute("All queues by name, a dict: thread, reactor, and those of one's own.")
     workers = Attribute("IWorkers: a record of every instance that has ever worked for it.")
     quotas = Attribute("IQuotas: limits, by name, on what runs at once over all workers.")
+    schedules = Attribute("ISchedules: calls that are put by themselves, at given times.")
 
     def queue(name):
         """Return the IPartialQueue with this name.  UnknownQueue, a LookupError."""
@@ -453,6 +457,119 @@ class IPartialQueue(Interface):
         """Return the number of waiting partials, due and held."""
 
 
+# schedules
+
+
+class ISchedules(Interface):
+    """The schedules of a data manager, by name: calls that are put by themselves.
+
+    At each tick, a moment that the schedule means, one engine puts the call as a job: each tick has
+    one job, whatever dies, however many supervisors there are.  What adds, changes or removes a
+    schedule is a part of the caller's transaction.
+    """
+
+    def add(name, call, *args, **options):
+        """Add a schedule, and return its ISchedule.
+
+        ``call``, ``args``: as for ``zcasync.put``; without callbacks or annotations, and without
+        partials among its arguments (ValueError).  ``cron``: five fields, or six with the second in
+        front, meant in the time zone ``zone`` ("UTC").  Or ``every``: a timedelta, or seconds, a
+        second at least; counted from ``anchor``, an aware datetime, else from the moment at which
+        it is added.  ``queue``: the name of one, "thread" unless told.
+
+        ``catch_up``: what is done about ticks that are missed, more than a minute late because no
+        supervisor ran: "once" (one job for the last of them), "skip" (none), or "all" (one for
+        each, for the last ``limit`` of them, 100 unless told).  Ticks that come while a pass is
+        made count as one, but for "all".  ``overlap``: "skip" puts no job while the one before is
+        not completed, "allow" does; "skip" unless told, "allow" with "all", which excludes "skip".
+        ``jitter``: a job begins up to so much later (a timedelta, or seconds), the same for all who
+        compute it.
+
+        The other options are those of ``IPartialQueue.put`` but for ``delay`` and ``begin_after``;
+        ``begin_by`` counts from the moment at which the job is put.  The caller that is remembered
+        is who adds the schedule.
+
+        Raises ValueError for a name that there is, and for what is wrong in an option, with what
+        is right; TypeError, BadCallable, MisplacedError and LookupError as a put.
+        """
+
+    def declare(source, schedules):
+        """Let the schedules of a source, a text, be these; return what became of each.
+
+        ``schedules``: a mapping of names to mappings: ``call``, ``args``, and the options of
+        ``add``.  Those that are new are added, those that differ updated, and those that the same
+        source had declared before and does not any more are removed.  What is the same is not
+        written.  The last tick and a pause of a schedule stay.  Those of others are left alone;
+        ValueError, before anything changes, for a name that one of them has.  Returns "added",
+        "updated", "unchanged" or "removed" by name.
+        """
+
+    def remove(name):
+        """Remove a schedule; the jobs that it has put stay.  LookupError, with the nearest name."""
+
+    def pause(name):
+        """Let it not tick until it is resumed: what is passed over then is not caught up with."""
+
+    def resume(name):
+        """Let it tick again, from the moment of this commit on; also one that was set aside."""
+
+    def run_now(name):
+        """Put its call once, now, whatever else runs; return the partial.
+
+        The ticks stay as they are.
+        """
+
+    def next_ticks(name, count=5):
+        """Return its next ticks, aware datetimes in UTC; none while it is paused."""
+
+    def __getitem__(name):
+        """Return the ISchedule with this name.  LookupError, with the nearest name."""
+
+    def get(name):
+        """Return the ISchedule with this name, or None."""
+
+    def __contains__(name):
+        """Return whether there is a schedule with this name."""
+
+    def __iter__():
+        """Iterate over the names, in order."""
+
+    def __len__():
+        """Return the number of schedules."""
+
+
+class ISchedule(Interface):
+    """One schedule; all of it is read-only: ISchedules has what changes it."""
+
+    name = Attribute("Its name, a text of 1 to 100 characters.")
+    callable_name = Attribute("The dotted name of what is called.")
+    queue = Attribute("The name of the queue that its jobs are put in.")
+    cron = Attribute("The cron expression, or None.")
+    every = Attribute("The time between ticks, a timedelta, or None.")
+    zone = Attribute("The name of the time zone of the cron expression.")
+    catch_up = Attribute('"once", "skip" or "all".')
+    limit = Attribute('With "all": no more jobs than so many for what was missed.')
+    overlap = Attribute('"allow" or "skip".')
+    jitter = Attribute("Its jobs begin up to so much later, a timedelta.")
+    source = Attribute("Who has declared it, a text; None: it was added.")
+    is_paused = Attribute("True while it does not tick.")
+    last_tick = Attribute("The last tick that was decided, an aware datetime in UTC, or None.")
+    next_tick = Attribute("The next one, or None.")
+    skipped = Attribute("So many ticks were skipped since the last run, which was not completed.")
+    runs = Attribute("The last ten IScheduleRun, the newest first: a list.")
+
+    def next_ticks(count=5):
+        """Return the next ticks, aware datetimes in UTC; none while it is paused."""
+
+
+class IScheduleRun(Interface):
+    """One run of a schedule."""
+
+    tick = Attribute("The moment that it was put for, an aware datetime in UTC.")
+    id = Attribute("The id of its job.")
+    partial = Attribute("Its partial, or None where that is kept no longer.")
+
+
 # partials, and their callbacks
 
 
@@ -503,6 +620,11 @@ class IPartial(Interface):
         "What the put has remembered of its caller, a mapping of names and plain values: user, "
         "site, run_as, whatever each IContextCapture said; of a callback that of its parent.  "
         "Read-only."
+    )
+    schedule = Attribute("The name of the schedule that has put it, None: none has.  Read-only.")
+    tick = Attribute(
+        "The moment that a schedule has put it for, an aware datetime in UTC; None: it is of no "
+        "schedule.  ``zcasync.current().tick`` within the call.  Read-only."
     )
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(

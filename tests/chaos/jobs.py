@@ -11,7 +11,7 @@ from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from twisted.python.failure import Failure
 
-from zcasync import checkpoint, current
+from zcasync import checkpoint, clock, current
 from zcasync.datamanager import find
 from zcasync.partial import Partial
 from zcasync.retry.stock import RetryExceptions
@@ -31,6 +31,35 @@ class Ledger(Persistent):
     def enter(self, number: int) -> None:
         self.total += 1
         self.entries[number] = self.entries.get(number, 0) + 1
+
+
+class Beats(Persistent):
+    """The ticks of a schedule: how often each of them took effect."""
+
+    expected: tuple[int, ...] = ()  # once the schedule is removed
+
+    def __init__(self) -> None:
+        self.entries = OOBTree()
+
+    def beat(self) -> None:
+        partial = current()
+        assert partial is not None
+        assert partial.tick is not None
+        tick = clock.from_datetime(partial.tick, "tick")
+        self.entries[tick] = self.entries.get(tick, 0) + 1
+
+    def are_done(self) -> bool:
+        return all(tick in self.entries for tick in self.expected)
+
+    def problems(self) -> list[str]:
+        """The ticks that did not take effect, or more than once, or that there are not."""
+        missing = [f"tick {one}: no run" for one in self.expected if one not in self.entries]
+        odd = [
+            f"tick {tick}: {count} runs"
+            for tick, count in self.entries.items()
+            if count != 1 or tick not in self.expected
+        ]
+        return missing + odd
 
 
 class Cell(Persistent):

@@ -20,7 +20,7 @@ COMMITS = {
         *["failure", "start", "reschedule", "settle", "quota_release"],
     ],
     "supervisor": [
-        *["begin", "claim", "quota_acquire", "retire", "recover", "burial", "end"],
+        *["begin", "claim", "quota_acquire", "retire", "recover", "tick", "burial", "end"],
         *["job", "callback", "complete", "failure", "start", "settle"],
     ],
 }

@@ -35,6 +35,8 @@ class Provoker:
         ends = point.commit in ("begin", "burial", "end")
         if ends:
             self._wait_for_both_supervisors()
+        if point.commit == "tick":
+            self.workload.begin_beat()
         name = self._ring.traps.arm(point, action)
         if ends:
             number = signal.SIGTERM if point.commit == "end" else signal.SIGKILL
@@ -57,7 +59,9 @@ class Provoker:
         return pid
 
     def see_all_through(self) -> None:
-        """Restart what is dead and wait for all jobs."""
+        """Restart what is dead and wait for all jobs, those of a schedule too, which ends."""
+        self._ring.restart_the_dead()
+        self.workload.end_beat()
 
         def done() -> bool:
             self._ring.restart_the_dead()

@@ -13,7 +13,7 @@ from typing import Any
 from BTrees.IOBTree import IOBTree
 from transaction.interfaces import TransientError
 
-from tests.chaos.jobs import KINDS, LEDGERS, Cell, Ledger, Record, family
+from tests.chaos.jobs import KINDS, LEDGERS, Beats, Cell, Ledger, Record, family
 from tests.support.instance import Client
 from zcasync.interfaces import COMPLETED
 from zcasync.testing.waiting import wait_until
@@ -25,6 +25,8 @@ PAUSE_SECONDS = 0.05
 COMMIT_SECONDS = 180.0
 #: The quotas of the jobs that have some.
 LIMITS = {"one": 1, "two": 2}
+#: The name of the schedule, and the microseconds from one tick of it to the next.
+BEAT, SECOND = "beat", 1_000_000
 
 
 class Workload:
@@ -50,6 +52,7 @@ class Workload:
                 client.manager.quotas.set(name, limit=limit)
             root["ledgers"] = [Ledger() for _ in range(LEDGERS)]
             root["records"] = IOBTree()
+            root["beats"] = Beats()
 
         self._surely(install, lambda: "records" in client.main.root())
 
@@ -93,11 +96,43 @@ class Workload:
                 del self._under_way[first]
                 self.done += len(numbers)
 
+    # a schedule
+
+    @property
+    def beats(self) -> Beats:
+        """What its ticks did."""
+        return self._client.main.root()["beats"]  # type: ignore[no-any-return]
+
+    def begin_beat(self) -> None:
+        """Have a job put each second, and what is missed while nobody works put later."""
+        if self.beats.expected:
+            return
+        schedules = self._client.manager.schedules
+        how = {"overlap": "allow", "catch_up": "all", "limit": 10_000}
+        self._surely(
+            lambda: schedules.add(BEAT, self.beats.beat, every=1, **how),
+            lambda: BEAT in schedules,
+        )
+
+    def end_beat(self) -> None:
+        """Let it end, and say which ticks there have been."""
+        schedules = self._client.manager.schedules
+
+        def end() -> None:
+            schedule = schedules[BEAT]
+            first, last = schedule._anchor + SECOND, schedule._last or 0
+            self.beats.expected = tuple(range(first, last + 1, SECOND))
+            schedules.remove(BEAT)
+
+        if BEAT in schedules:
+            self._surely(end, lambda: BEAT not in schedules)
+
     def are_done(self, numbers: range) -> bool:
         """Whether all of these are completed; False while the storage does not tell."""
         try:
             self._client.sync()
-            return all(self.records[number].partial.state == COMPLETED for number in numbers)
+            are_completed = (self.records[one].partial.state == COMPLETED for one in numbers)
+            return all(are_completed) and self.beats.are_done()
         except TransientError:
             self._meanwhile()
             return False
@@ -146,6 +181,7 @@ class Workload:
         """Whatever is not as it should be, now that all is done."""
         self._client.sync()
         problems = [problem for record in self.records.values() for problem in record.problems()]
+        problems += self.beats.problems()
         entered = Counter(
             record.number % LEDGERS
             for record in self.records.values()

@@ -23,7 +23,7 @@ Cli = Callable[..., Result]
 #: The commands whose documents are looked at below.
 HELD = {
     "put", "job", "jobs", "status", "queue", "ghosts", "release", "cancel", "retry", "discard",
-    "pack", "check", "stop", "conflicts",
+    "pack", "check", "stop", "conflicts", "schedules", "schedule",
     "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
 }  # fmt: skip
@@ -93,6 +93,13 @@ def test_documents_about_ends_have_the_forms_of_the_schema(
     document(cli_here("discard", id_of(later)), "discard")
     document(cli_here("discard", id_of(later)), "discard", 1)  # it is gone
     document(cli_here("pack"), "pack")
+    add = ("--add", "operator.add", "--every", "2h", "--arg", 1, "--arg", 2)
+    document(cli_here("schedule", "sum", *add), "schedule_change")
+    document(cli_here("schedule", "sum", "--run-now"), "schedule_change")
+    document(cli_here("schedule", "sum"), "schedule")
+    document(cli_here("schedules"), "schedules")
+    document(cli_here("schedule", "sun"), "failure_document", 1)
+    document(cli_here("schedule", "sum", "--remove"), "schedule_change")
     document(cli_here("check", "--deep"), "check")
     instance.close_client()
     document(cli_here("stop"), "stop")

@@ -117,6 +117,28 @@ class Shop:
         )
         self.ids["retry"] = id_of(again)
         self.commit()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Two schedules that an engine has seen, and one that was paused: it has no next tick."""
+        hour, schedules = 3_600_000_000, self.manager.schedules
+        nightly = schedules.add(
+            "nightly", self.order.charge, 1, every=86400, jitter=300, catch_up="all",
+            begin_by=timedelta(hours=1),
+        )  # fmt: skip
+        poll = schedules.add("poll the bank", jobs.echo, every=7200)
+        schedules.add("old", jobs.nothing, cron="*/5 8-17 * * mon-fri", zone="America/New_York")
+        schedules.pause("old")
+        agenda = self.manager.require_agenda()
+        agenda.file(poll, poll.plan(clock.now() - hour + 60_000_000))
+        for name, before in [("good", 3), ("failed", 2), ("cancelled", 1), ("at work", 0)]:
+            oid = int(self.ids[name], 16).to_bytes(8)
+            nightly.note_run(clock.now() - before * 24 * hour - 125_000_000, oid)
+        poll.note_run(clock.now() - 125_000_000, int(self.ids["failed"], 16).to_bytes(8))
+        poll.note_skipped()
+        agenda.file(nightly, nightly.plan(clock.now() - 19 * hour + 60_000_000))
+        nightly.decide(clock.now() - 125_000_000)
+        self.commit()
 
     def _end_some(self) -> None:
         self.end("good", None, 3).addCallback(paid)
@@ -167,7 +189,18 @@ def steady(text: str, home: Path) -> str:
 @pytest.mark.parametrize("columns", [80, 100, 200])
 @pytest.mark.parametrize(
     "screen",
-    ["status", "jobs", "job failed", "job retry", "job crashed", "job cancelled", "job waits"],
+    [
+        "status",
+        "jobs",
+        "job failed",
+        "job retry",
+        "job crashed",
+        "job cancelled",
+        "job waits",
+        "schedules",
+        "schedule nightly",
+        "schedule old",
+    ],
 )
 def test_a_screen(
     shop: tuple[Path, dict[str, str]],
@@ -179,7 +212,7 @@ def test_a_screen(
     monkeypatch.setenv("COLUMNS", str(columns))
     home, ids = shop
     command, _, name = screen.partition(" ")
-    done = cli(command, *([ids[name]] if name else []), "--home", home)
+    done = cli(command, *([ids.get(name, name)] if name else []), "--home", home)
     assert done.code == 0, done.err
     lines = done.out.splitlines()
     own = done.out.partition("  Traceback")[0].splitlines()  # what follows is not ours to wrap

@@ -23,6 +23,7 @@ GUIDES = {
     "many-jobs.rst": (3, 10),
     "monitoring.rst": (18, 5),
     "processes.rst": (30, 20),
+    "schedules.rst": (7, 25),
     "security.rst": (7, 0),
     "progress.rst": (5, 12),
     "several-workers.rst": (30, 50),

@@ -30,6 +30,7 @@ FLOORS = (
     ("perform", "liveness", "results"),
     ("partial",),
     ("queues",),
+    ("schedules",),
     (
         "datamanager",
         "salvage",

@@ -23,6 +23,7 @@ from zcasync.queues import forget
 from zcasync.queues.client_lane import CLIENT_LANES
 from zcasync.queues.discard import discard_unreadable
 from zcasync.retry.fault import Unreadable
+from zcasync.schedules.due import due_ticks, put_ticks
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.worker import Worker
@@ -355,6 +356,52 @@ def reschedule(view: View) -> None:
     view.claimed.reschedule(clock.now() + 1_000_000)
 
 
+# schedules
+
+
+def add_schedule(view: View) -> None:
+    """Of a client."""
+    require("new" not in view.manager.schedules)
+    view.manager.schedules.add("new", abs, -1, every=3600)
+
+
+def pause_schedule(view: View) -> None:
+    """Of one whose tick has come."""
+    require("beat" in view.manager.schedules)
+    require(not view.manager.schedules["beat"].is_paused)
+    view.manager.schedules.pause("beat")
+
+
+def run_schedule(view: View) -> None:
+    require("beat" in view.manager.schedules)
+    view.manager.schedules.run_now("beat")
+
+
+def remove_schedule(view: View) -> None:
+    require("beat" in view.manager.schedules)
+    view.manager.schedules.remove("beat")
+
+
+def tick(view: View) -> None:
+    """An engine puts the job of what is due."""
+    as_engine(view, view.b)
+    agenda = view.manager.require_agenda()
+    due = [one for _, _, one in agenda.due(clock.now()) if one.filed]
+    require(due)
+    for schedule in due:
+        found = due_ticks(schedule, schedule.filed or 0, clock.now(), 100)
+        put_ticks(view.queue, schedule, found)
+        agenda.file(schedule, found.next)
+
+
+def change_schedule(view: View) -> None:
+    """The code declares another interval."""
+    require("declared" in view.manager.schedules)
+    wanted = {"declared": {"call": abs, "args": [-1], "every": 7200}}
+    done = view.manager.schedules.declare("shop", wanted)
+    require(done != {"declared": "unchanged"})
+
+
 OPERATIONS: dict[str, Operation] = {
     one.__name__: one
     for one in (
@@ -365,5 +412,6 @@ OPERATIONS: dict[str, Operation] = {
         discard_waiting, discard_over, discard_odd, forget_passed, put_aside, put_unique,
         keep_unique, replace_unique, quota_by_a, quota_by_b, set_quota,
         put_after, let_begin, end_held,
+        add_schedule, pause_schedule, run_schedule, remove_schedule, tick, change_schedule,
     )
 }  # fmt: skip

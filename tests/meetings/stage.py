@@ -12,7 +12,7 @@ from ZODB.DemoStorage import DemoStorage
 from tests.support import scenes
 from tests.support.fixtures import with_manager
 from tests.support.sessions import ONE, THREE, TWO, Session
-from zcasync import Partial
+from zcasync import Partial, clock
 from zcasync.database.missing_classes import make_database
 from zcasync.interfaces import ACTIVE, CALLBACKS, PENDING
 from zcasync.job.completion import is_done
@@ -128,8 +128,19 @@ class Stage:
         enter_held(session.queue, [held], {})
         wait_behind(held, [before], collects_failures=False)
         session.commit()
+        self._schedule(session)
         named |= {**taken, **waiting, "done": done, "over": over, "held": held}
         self.oids.update({name: one._p_oid for name, one in named.items()})
+
+    def _schedule(self, session: Session) -> None:
+        """``beat``, whose tick has come, and one that was declared and has to be planned."""
+        schedules, now = session.manager.schedules, clock.now()
+        beat = schedules.add("beat", abs, -1, every=3600, overlap="allow")
+        schedules.declare("shop", {"declared": {"call": abs, "args": [-1], "every": 3600}})
+        session.commit()
+        beat.plan(now - 3_610_000_000)
+        session.manager.require_agenda().file(beat, now - 10_000_000)
+        session.commit()
 
     def close(self) -> None:
         """Close all."""
@@ -155,6 +166,7 @@ class Stage:
                 claimed[partial] += 1
                 if not is_done(partial) and partial.claim is not worker.incarnation:
                     yield f"{partial!r} is held by who may not run it"
+        yield from self._schedule_faults(view, waiting)
         for name in ("waiting", "failing", "unique", "odd", "claimed", "finished", "over", "held"):
             partial = getattr(view, name)
             places = (waiting[partial], claimed[partial])
@@ -163,6 +175,16 @@ class Stage:
                 continue
             if places not in _right(partial):
                 yield f"{name} {partial!r} waits {places[0]} times and is claimed {places[1]} times"
+
+    def _schedule_faults(self, view: View, waiting: Counter[Partial]) -> Iterator[str]:
+        """A tick with two jobs, and what the agenda does not have where a schedule says."""
+        ticks = Counter((one.schedule, one.tick) for one in waiting if one.schedule)
+        yield from (f"{tick} has {count} jobs" for tick, count in ticks.items() if count > 1)
+        agenda = view.manager.require_agenda()
+        known = [one for one in agenda.schedules() if one.filed is not None]
+        entries = [(one.filed, one.name, one) for one in known]
+        if sorted(agenda.due(clock.LAST), key=str) != sorted(entries, key=str):
+            yield f"the agenda has {agenda.due(clock.LAST)}, not {entries}"
 
 
 def _right(partial: Partial) -> set[tuple[int, int]]:

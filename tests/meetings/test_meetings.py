@@ -16,6 +16,8 @@ from zcasync.queues.lane import Inbox, Lane, Page
 from zcasync.queues.page_index import PageIndex
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.queues.quota import Quota, QuotaUse
+from zcasync.schedules.agenda import Agenda
+from zcasync.schedules.schedule import Schedule
 from zcasync.workers.claims import ClaimList, SizedSequence
 from zcasync.workers.completed import Completed
 from zcasync.workers.incarnation import Incarnation, Ping
@@ -48,6 +50,8 @@ READERS: dict[type, set[str]] = {
     UndoGuard: set(),
     QuotaUse: set(),
     Quota: {"holders", "recent"},
+    Agenda: {"get", "names", "schedules", "first", "due", "next_after", "has_entry"},
+    Schedule: {"next_ticks", "timing", "behind", "why_unusable"},
 }  # fmt: skip
 
 

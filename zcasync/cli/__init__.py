@@ -30,6 +30,8 @@
     retry.py     ``retry``: jobs that are over run once more
     discard.py   ``discard``: jobs that do not run are removed for good
     quotas.py    ``quotas`` and ``quota``: limits on what runs at once, seen and changed
+    schedules.py ``schedules``: calls that are put by themselves
+    schedule.py  ``schedule``: one of them, shown or changed
     status.py    ``status``: queues, workers, verdicts on engines, children
     monitor.py   ``status --check``: its line and its exit code, for monitoring
     top.py       ``top``: the live view of all that; drawn by picture, of what feed has found

@@ -127,11 +127,19 @@ def _call_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         *(("Argument", f"{name} = {cut(value)}") for name, value in found["kwargs"].items()),
         ("Queue", found["queue"]),
         ("Callback of", found["callback_of"]),
+        ("Schedule", _schedule(found.get("scheduled"))),
         ("Begin after", at(found["begin_after"])),
         ("Begin by", None if by is None else f"{by:g} s later"),
         ("Selected", ", ".join(found["selected"]) or None),
         ("Excluded", ", ".join(found["excluded"]) or None),
     ]
+
+
+def _schedule(found: dict[str, Any] | None) -> str | None:
+    """Return the schedule that has put it, and for when."""
+    from zcasync.cli.output import at
+
+    return None if found is None else f"{found['name']}, {at(found['tick'])}"
 
 
 def _context(found: dict[str, Any] | None) -> str | None:

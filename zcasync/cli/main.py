@@ -35,6 +35,8 @@ COMMANDS = {
     "discard": "zcasync.cli.discard:command",
     "quotas": "zcasync.cli.quotas:quotas",
     "quota": "zcasync.cli.quotas:quota",
+    "schedules": "zcasync.cli.schedules:command",
+    "schedule": "zcasync.cli.schedule:command",
     "pack": "zcasync.cli.pack:command",
     "check": "zcasync.cli.check:command",
     "stop": "zcasync.cli.stop:command",

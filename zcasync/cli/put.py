@@ -140,7 +140,7 @@ def command(
     from zcasync.instance.home import Home
 
     arguments = Arguments.parse(args, kwargs, is_secret)
-    found = _find(call, Home.find(home))
+    found = find_callable(call, Home.find(home))
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
 
@@ -160,7 +160,7 @@ def command(
     return _print_outcome(job, wait, as_json)
 
 
-def _find(name: str, home: Home) -> Callable[..., Any]:
+def find_callable(name: str, home: Home) -> Callable[..., Any]:
     """Return the callable; what its module prints goes to standard error.
 
     Raises Refusal, MissingCallable and BadCallable.

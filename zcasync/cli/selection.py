@@ -10,11 +10,27 @@ from typing import Any, TypeVar
 
 import click
 
+from zcasync.cli.options import LONGEST_SECONDS
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATES = ("pending", "active", "callbacks", "completed")
-#: The units of a time that has passed, in seconds.
+#: The units of times, in seconds.
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class Span(click.ParamType):  # type: ignore[type-arg]
+    """A duration: a number of seconds, or ``30s``, ``5m``, ``2h``, ``3d``; its value is seconds."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-z]*)", str(value).strip())
+        if found is None or (found[2] or "s") not in UNITS:
+            self.fail(f"{value!r} is no time such as 30s, 5m, 2h, 3d")
+        return min(float(found[1]) * UNITS[found[2] or "s"], LONGEST_SECONDS)
 
 
 class Since(click.ParamType):  # type: ignore[type-arg]

@@ -48,6 +48,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     traceback_text.py the text of a traceback, bounded
     loadable.py    the reason why any record cannot be loaded
     loading.py     the watch over code of the application that runs because something is loaded
+    template.py    a call that is stored to be put many times, and the partials made of it
     aside.py       Missing, Aside: the code that a call waits for, and for how long
     broken.py      the same of a partial, which has to be one, too
     ids.py         ids as people and programs write them, and the partials that they name

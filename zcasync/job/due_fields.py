@@ -19,14 +19,26 @@ Until then people are shown the client's.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from zcasync import clock
 from zcasync.job.attempt_fields import AttemptFields
-from zcasync.job.field_types import Check, is_duration, is_number, optional
+from zcasync.job.field_types import (
+    Check,
+    is_duration,
+    is_moment,
+    is_number,
+    is_text,
+    optional,
+)
 
 #: Clocks that differ by no more, microseconds, count as the same.
 TOLERANCE = 1_000_000
+
+
+def _is_scheduled(value: Any) -> bool:
+    """Return whether these are the name of a schedule and the moment of its tick."""
+    return type(value) is tuple and len(value) == 2 and is_text(value[0]) and is_moment(value[1])
 
 
 class DueFields(AttemptFields):
@@ -36,11 +48,13 @@ class DueFields(AttemptFields):
         # Not all of them are moments that a datetime can have: what is added to one need not be.
         **dict.fromkeys(("_put", "_due"), optional(is_number)),
         "_by": optional(is_duration),
+        "_scheduled": optional(_is_scheduled),
     }
 
     _put: int | None = None
     _due: int | None = None
     _by: int | None = None
+    _scheduled: tuple[str, int] | None = None
 
     @property
     def due(self) -> int:
@@ -73,6 +87,16 @@ class DueFields(AttemptFields):
     def begin_by(self) -> timedelta | None:
         """The time from ``begin_after`` on within which it must begin."""
         return None if self._by is None else self._by * clock.MICROSECOND
+
+    @property
+    def schedule(self) -> str | None:
+        """The name of the schedule that has put it; None: none has."""
+        return None if self._scheduled is None else self._scheduled[0]
+
+    @property
+    def tick(self) -> datetime | None:
+        """The moment of its schedule that it was put for; None: it is of no schedule."""
+        return None if self._scheduled is None else clock.nearest_datetime(self._scheduled[1])
 
     @property
     def deadline(self) -> int | None:

@@ -65,12 +65,14 @@ class PartialRecord(AttemptRecord):
         isolate: bool = False,
         context: dict[str, Any] | None = None,
         controls: Mapping[str, Any] | None = None,
+        scheduled: tuple[str, int] | None = None,
     ) -> None:
         """Record that the partial waits in ``queue``.
 
         ``put``, ``due``: see :mod:`zcasync.job.due_fields`; ``by``: microseconds from then on,
         None: no limit.  ``context``: what the put remembers; ``controls``: see
-        :mod:`zcasync.job.control_fields`; None: those that it has.
+        :mod:`zcasync.job.control_fields`, None: those that it has; ``scheduled``: the name of the
+        schedule that puts it, and the tick (microseconds).
         """
         self._queue = queue
         self._set_times(put, due)
@@ -88,6 +90,8 @@ class PartialRecord(AttemptRecord):
             self._controls = dict(controls)
         elif controls is not None and self._controls is not None:
             del self._controls  # those of an earlier put
+        if scheduled is not None:
+            self._scheduled = scheduled
 
     def remember_context(self, context: dict[str, Any]) -> None:
         """Remember this context, in place of that of what it is a callback of."""

@@ -39,9 +39,11 @@ class Operated(Checked, Unpublished, Persistent):  # type: ignore[misc]
         self.defaults = kept_defaults(options) or None
 
     def pause(self) -> None:
+        """Let no more of its jobs begin, anywhere, until ``resume``; what runs goes on."""
         self.is_paused = True
 
     def resume(self) -> None:
+        """Let its jobs begin again."""
         if self.is_paused:
             del self.is_paused
 

@@ -54,6 +54,14 @@ class Fields:
         return (self["_name"] or dotted(self.call)) if self.is_readable else None
 
     @property
+    def scheduled(self) -> dict[str, Any] | None:
+        """The schedule that has put it, and the moment of the tick; None: none has."""
+        found = self["_scheduled"]
+        if found is None:
+            return None
+        return {"name": found[0], "tick": clock.nearest_datetime(found[1]).isoformat()}
+
+    @property
     def due(self) -> int | None:
         """When it may begin, microseconds; None for one that was put in no queue.
 

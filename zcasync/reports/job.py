@@ -143,7 +143,7 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate context unique priority checkpoint"
+        "isolate context unique priority checkpoint scheduled"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
@@ -162,6 +162,7 @@ def _terms(fields: Fields) -> dict[str, Any]:
         "unique": _unique(fields),
         "acts": as_dicts(fields["_acts"]),
         "priority": _priority(fields),
+        "scheduled": fields.scheduled,
     }
 
 

@@ -3,6 +3,7 @@
     salvage.py   salvage: what was lost of a database, after one transaction has begun that anew
     records.py   Records: one record, or one tree, begun anew with what can be read of it
     queues.py    the queues, their lanes and pages
+    schedules.py the schedules' agenda
     workers.py   the workers, what they have claimed and completed
     quotas.py    the quotas, and who holds them
 

@@ -17,6 +17,7 @@ from zcasync.queues.partial_queue import PartialQueue
 from zcasync.salvage.queues import salvage_queue, salvaged_queues
 from zcasync.salvage.quotas import salvage_quotas
 from zcasync.salvage.records import Loss, Records
+from zcasync.salvage.schedules import salvage_schedules
 from zcasync.salvage.workers import salvage_workers
 from zcasync.workers.claims import ClaimList
 from zcasync.workers.incarnation import Incarnation
@@ -65,6 +66,7 @@ def salvage(connection: Any) -> list[Loss]:
         salvage_queue(records, manager, name, queue)
     salvage_workers(records, manager)
     salvage_quotas(records, manager)
+    salvage_schedules(records, manager)
     return records.losses
 
 

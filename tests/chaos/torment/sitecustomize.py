@@ -65,6 +65,7 @@ def _refined(name: str, values: dict[str, Any]) -> set[str]:
         names = {"claim"} if result.claimed else set()
         names |= {"retire"} if result.retired else set()
         names |= {"quota_acquire"} if _writes_quotas(values["connection"]) else set()
+        names |= {"tick"} if result.ticked else set()
         names |= {"recover"} if any(slot.deaths for slot in given.slots.values()) else set()
         return names or {"ping"}
     if name == "job" and values["run"].partial.parent is not None:

@@ -9,6 +9,7 @@ cancel.py           step: end what is cancelled while it waits
 over.py             step: find the jobs that are over, and still run
 retire.py           step: finished jobs leave the claims for the completed
 serving.py          the queues that a worker claims from, in their turn
+schedules.py        step: put the jobs of schedules whose time has come
 dispatch.py         step: claim what there is room for, assign it; what can begin
 unique_keys.py      step: the keys of what has ended become free
 overtaking.py       what is more urgent goes in front of what a child has not begun

@@ -1,8 +1,9 @@
 """The clocks of the database and of clients, as far as they differ from this machine's.
 
-Nothing is decided by them but how long ago something was put, and even there what is measured only
-has a say (:func:`zcasync.job.due_fields.possible_put`).  Operators are told of those that are more
-than a second away.
+Two things are decided by them.  How long ago something was put, and even there what is measured
+only has a say (:func:`zcasync.job.due_fields.possible_put`); and when a schedule ticks, which is
+not before its time has come by the database's clock, too.  Operators are told of those that are
+more than a second away.
 
 A transaction's id is the time at which the database's server has made it.  For a commit of our own
 we know between which two moments that was.  A client writes with its inbox when that was by its
@@ -104,6 +105,19 @@ class Clocks:
         """Return by how much this machine's clock was set since it was compared, microseconds."""
         wall, steady = self._compared
         return _unless_small(clock.now() - wall - int((self._seconds() - steady) * 1e6))
+
+    def common_now(self) -> int:
+        """Return what time it is by this machine's clock, or the database's where that is behind.
+
+        So a machine whose clock is ahead leaves what comes with the time of day to the others.
+        """
+        behind = min(0, self._times[-1].database - self._set_by())
+        return clock.now() + behind
+
+    @property
+    def is_set(self) -> bool:
+        """True where this machine's clock was set since it was compared with the database's."""
+        return self._set_by() != 0
 
     def look(self, manager: DataManager) -> None:
         """Compare the clocks of all clients, once in a while."""

@@ -114,6 +114,7 @@ class PassResult:
 
     claimed: int = 0
     retired: int = 0
+    ticked: int = 0  # jobs that schedules have put
     hand_out: HandOut = field(default_factory=HandOut)
     schedule: Schedule = field(default_factory=Schedule)
     # What a later pass is to retire, as the children have reported it: slot -> oid -> when.

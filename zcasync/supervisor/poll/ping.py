@@ -21,10 +21,11 @@ class Pings:
         self._mark: float | None = None  # by which it is known in the record
         self._written: tuple[float, float, float | None] | None = None  # the same of this pass
 
-    def ping(self) -> None:
+    def ping(self, at_once: bool = False) -> None:
         """Write when the last ping gets old, or when this engine now promises to write sooner.
 
-        Also where somebody has undone it: an earlier promise may be to write sooner.
+        Also where somebody has undone it: an earlier promise may be to write sooner.  ``at_once``:
+        in any case.
         """
         self._written = None
         worker = self._worker
@@ -32,7 +33,8 @@ class Pings:
         interval = float(worker.ping_interval) if holds_claims else IDLE_PING_SECONDS
         now = self._seconds()
         is_undone = self._mark is not None and worker.ping.monotonic != self._mark
-        if is_undone or interval < self._interval or now - self._pinged >= self._interval / 2:
+        is_old = interval < self._interval or now - self._pinged >= self._interval / 2
+        if at_once or is_undone or is_old:
             worker.ping.write(interval + worker.ping_death_interval)
             self._written = now, interval, worker.ping.monotonic
 

@@ -32,6 +32,7 @@ from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.recover import Recovery, quarantine_unreadable, rehome
 from zcasync.supervisor.poll.retire import Retiring
 from zcasync.supervisor.poll.schedule import Scheduler
+from zcasync.supervisor.poll.schedules import Ticking
 from zcasync.supervisor.poll.serving import Serving
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.supervisor.poll.slots import Slots
@@ -82,10 +83,13 @@ class Passes:
             self._keys,
             Serving(records.worker),
         )
+        self._ticking = Ticking(self._clocks, environment)
         self._housekeeping = housekeeping or Housekeeping(seconds)
         self._pings = Pings(records.worker, seconds)
         self._too_many = 0  # the size above the limit that was said last
-        self._scheduler = Scheduler(records, self._affinity, self._retiring, self._aside)
+        self._scheduler = Scheduler(
+            records, self._affinity, self._retiring, self._aside, self._ticking
+        )
 
     def run(self, given: PassInput, committed: Committed = lambda jobs, tid: None) -> PassResult:
         """Make one pass; what fails of the wishes from outside is dropped.
@@ -154,6 +158,7 @@ class Passes:
             slots, worker.completed, is_last=given.is_last, is_caught_up=is_caught_up
         )
         rehome(slots)
+        ticked = 0 if given.is_last else self._ticking.tick(records.manager, log)
         claimed = self._dispatcher.dispatch(slots, records.manager, log)
         self._keys.free(slots)
         jobs = hand_out(slots)
@@ -161,12 +166,13 @@ class Passes:
         note_conflicts(worker, given.conflicts)
         self._clocks.look(records.manager)
         self._housekeeping.do(records.manager, worker)
-        self._pings.ping()
+        self._pings.ping(at_once=self._ticking.needs_time)
         self._authorship.sign(worker)
         unretired = slots.unretired()
         return PassResult(
             claimed=claimed.count,
             retired=retired,
+            ticked=ticked,
             hand_out=jobs,
             schedule=self._scheduler.schedule(claimed, given.reactor.asks),
             unretired=unretired,

@@ -10,6 +10,7 @@ from zcasync.supervisor.poll.lane_affinity import LaneAffinity
 from zcasync.supervisor.poll.messages import Schedule
 from zcasync.supervisor.poll.records import EngineRecords
 from zcasync.supervisor.poll.retire import Retiring
+from zcasync.supervisor.poll.schedules import Ticking
 from zcasync.supervisor.poll.set_aside import SettingAside
 from zcasync.zeo.connections import cache_size, set_cache_size
 
@@ -23,11 +24,13 @@ class Scheduler:
         affinity: LaneAffinity,
         retiring: Retiring,
         aside: SettingAside,
+        ticking: Ticking,
     ) -> None:
         self._records = records
         self._affinity = affinity
         self._retiring = retiring
         self._aside = aside
+        self._ticking = ticking
         self._cache_size = cache_size(records.connection)
 
     def schedule(self, claimed: Dispatched, asks: bool = False) -> Schedule:
@@ -44,8 +47,9 @@ class Scheduler:
             manager._p_oid,
             *tree_oids(manager.own_queues),
         }
-        watched = for_reactor.union(*of_threads, pauses) | sizes
+        watched = for_reactor.union(*of_threads, pauses, self._ticking.watched) | sizes
         delay = min(self._delay(claimed), self._retiring.delay, self._aside.delay)
+        delay = min(delay, self._ticking.delay)
         is_due = False
         if asks and worker.reactor.size:
             wait = self._wait_for(manager.reactor, claimed)

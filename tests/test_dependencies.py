@@ -60,7 +60,7 @@ ALLOWED: dict[str, str] = {
     "instanceuuid": "instance",
     "subscribers": "application database datamanager instanceuuid",
     "calls": "database datamanager partial queues",
-    "zcasync": "calls job partial perform registry results",
+    "zcasync": "calls job partial perform registry results retry",
     "protocol": "unix_sockets",
     "supervisor/children": "instance job liveness perform protocol",
     "supervisor/zeo_server": "database instance protocol unix_sockets zeo",

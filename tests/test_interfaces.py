@@ -84,6 +84,7 @@ WITHIN = {
         "leave leave_to_policy may_begin_once may_run_on name_key name_policy not_before "
         "note_act note_asked note_commits noted_commits packed_references remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
+        "first_started_at note_first_start snooze "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "

@@ -93,6 +93,8 @@ EXCEPTIONS = {
     "zcasync.errors.NotAllowed",
     "zcasync.errors.NotRunning",
     "zcasync.errors.RemoteTraceback",
+    "zcasync.errors.Retry",
+    "zcasync.errors.Snooze",
     "zcasync.errors.StartedBeforeError",
     "zcasync.errors.StorageAway",
     "zcasync.errors.UnstorableError",
@@ -139,6 +141,11 @@ def error_classes() -> list[type[Exception]]:
     return [one for one in found if issubclass(one, ZCAsyncError)]
 
 
+def made(kind: type[Exception]) -> Exception:
+    """One exception of a class."""
+    return errors.Snooze(1) if kind is errors.Snooze else kind("failed")
+
+
 def put_what_a_client_puts(session: Session) -> None:
     """A call with callbacks and annotations, one that looks for its worker, and one that waits."""
     partial = session.queue.put(Partial(samples.echo, 1, key=2), retry="forever")
@@ -154,7 +161,7 @@ def put_what_a_client_puts(session: Session) -> None:
     session.queue.put(outer)
     session.manager.reactor.put(Partial(samples.echo, "x" * 2 * INLINE_LIMIT_BYTES))
     for kind in error_classes():
-        session.keep(Partial(samples.nothing), kind.__name__).fail(kind("failed"))
+        session.keep(Partial(samples.nothing), kind.__name__).fail(made(kind))
     session.commit()
 
 

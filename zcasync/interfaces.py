@@ -342,10 +342,11 @@ class IPartialQueue(Interface):
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
         or ``"module:attribute"``) and that is called with the partial; a number: so many times
         again after an exception (0 is one attempt), with the pauses of ``"exceptions"``; a
-        ``zcasync.retry.stock.RetryExceptions``; None: the adapter without a
-        name, else ``"default"``; ValueError for one that cannot be found.  ``secret=True`` has the
-        arguments shown to nobody (see ``IPartial.secret``), ``secret=("password", 0)`` those with
-        these names and positions; ValueError for one that a call does not have.  They are stored as
+        ``zcasync.RetryRule``, or a ``zcasync.retry.stock.RetryExceptions``; None: the adapter
+        without a name, else ``"default"``; ValueError for one that cannot be found.
+        ``secret=True`` has the arguments shown to nobody (see ``IPartial.secret``),
+        ``secret=("password", 0)`` those with these names and positions; ValueError for one that a
+        call does not have.  They are stored as
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
 
@@ -473,13 +474,18 @@ class IPartial(Interface):
         "The number of attempts that have raised, or could not be committed, under a policy that "
         "repeats those.  Read-only."
     )
+    snoozes = Attribute(
+        "The number of times that the call has put itself off with ``zcasync.Snooze``; these are "
+        "no attempts.  Read-only."
+    )
     interruptions = Attribute(
         "The number of attempts whose process has died, or was declared dead.  Read-only."
     )
     failed_before = Attribute(
         "The last ten failed attempts that another one has followed or will, the oldest first: "
-        "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None) and ``moment`` "
-        "(microseconds since 1970).  Interruptions count, conflicts that were repeated at once do "
+        "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None), ``moment`` "
+        "(microseconds since 1970) and ``rule``, in words what has decided that, '' where that is "
+        "not known.  Interruptions count, conflicts that were repeated at once do "
         "not.  Read-only."
     )
     last_failure = Attribute("The Failure of the last of these attempts, or None.  Read-only.")
@@ -861,10 +867,12 @@ class IRetryPolicy(Interface):
     Failure's ``evidence`` says so.
 
     ``counts`` has the numbers of failures of the call so far, this one included: ``conflicts``,
-    ``interruptions`` and ``exceptions``, which are ints.  Answers must be quick and may not write
-    to the database.  One that is named as ``package.module:attribute`` is asked only where calls
-    are made: ``interrupted`` by the process that is about to make the call again.  Where that dies
-    before it has asked, the default policy decides.
+    ``interruptions`` and ``exceptions``, which are ints.  A policy may have an attribute
+    ``reason``, a text: why it has answered so last, for the history of the call.  It is not asked
+    where a job raises ``zcasync.Retry`` or ``zcasync.Snooze``.  Answers must be quick and may not
+    write to the database.  One that is named as ``package.module:attribute`` is asked only where
+    calls are made: ``interrupted`` by the process that is about to make the call again.  Where that
+    dies before it has asked, the default policy decides.
     """
 
     at_most_once = Attribute(
@@ -958,9 +966,11 @@ class JobRetried:
 #   In a partial's result:
 #     AbortedError         ended from outside, or by ``fail``; ``who``, ``when`` and ``times``
 #       JobCancelled       by somebody: ``who``
-#       DeadlineMissed     not begun within its ``begin_by``
+#       DeadlineMissed     not begun within its ``begin_by``, or the ``within`` of its rule
 #       JobCrashed         the process that made the call died: ``times`` in all
 #       JobInterrupted     its engine was gone: ``times`` in all
+#     Retry                raised by a job: to be tried again
+#     Snooze               raised by a job: to be made later
 #     MissingCode          code that the call needs cannot be found where it is to be made
 #       MissingCallable    the callable
 #         MissingClass     the class of an argument

@@ -16,6 +16,7 @@ from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
 from zcasync.retry.decision import Ask, Decision, End, Later, begun_before, decide
 from zcasync.retry.fault import Cancelled, Died, Refused
+from zcasync.retry.rule import keep_first_start
 from zcasync.text import span
 
 
@@ -102,6 +103,7 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
     if death.is_of_result(hex_oid(partial._p_oid)):
         return _end_for_result(partial, death, name, log)
     partial.interrupt()
+    keep_first_start(partial, partial.started_at or clock.now())
     fault = Died(death.summary, death.as_dict(), death.process, death.is_crash)
     decision = decide(partial, fault)
     if isinstance(decision, End | Later) and decision.problem:
@@ -110,7 +112,8 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
         _end(partial, decision, name, log)
     else:
         error = AbortedError(f"interrupted: {death.summary}")
-        partial.remember(from_exception(error, **death.as_dict()), clock.now())
+        rule = decision.rule if isinstance(decision, Later) else ""
+        partial.remember(from_exception(error, **death.as_dict()), clock.now(), rule)
         log.append(
             f"{name} was interrupted (number {partial.interruptions}) and will run again: "
             f"{death.summary}"

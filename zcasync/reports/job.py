@@ -69,9 +69,7 @@ def describe(partial: Any) -> dict[str, Any]:
             str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
         },
         **_outcome(fields if has_result else None),
-        "attempts": fields["_attempts"],
-        "interruptions": fields["_interruptions"],
-        "counts": {name: fields[f"_{name}"] for name in COUNTED},
+        **_counts(fields),
         "attempts_history": attempts_history(fields),
         "last_failure": _last_failure(fields),
         **_terms(fields),
@@ -89,6 +87,16 @@ def describe(partial: Any) -> dict[str, Any]:
         "set_aside": _try(lambda: fields["aside"].as_dict(), None),
         "progress": _progress(partial),
         "problem": fields.problem,
+    }
+
+
+def _counts(fields: Fields) -> dict[str, Any]:
+    """Return how often it was attempted, and what came of that."""
+    return {
+        "attempts": fields["_attempts"],
+        "interruptions": fields["_interruptions"],
+        "counts": {name: fields[f"_{name}"] for name in COUNTED},
+        "snoozes": fields["_snoozes"],
     }
 
 
@@ -145,7 +153,8 @@ def _nothing() -> dict[str, Any]:
         "isolate context unique priority"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
-    numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
+    numbers = dict.fromkeys(("attempts", "interruptions", "snoozes"), 0)
+    lists |= {"counts": dict.fromkeys(COUNTED, 0)}
     lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
     lists |= {"acts": [], "quotas": []}
     return {**dict.fromkeys(names.split()), **lists, **numbers}
@@ -218,6 +227,7 @@ def attempts_history(fields: Fields) -> list[dict[str, Any]]:
             "message": one.message,
             "worker": None if one.worker is None else _uuid_text(one.worker),
             "time": _moment(one.moment),
+            "rule": one.rule,
         }
         for one in failed
     ]

@@ -78,6 +78,7 @@ WITHIN = {
         "callable_name callbacks_problem complete controls deadline delay disown due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forget_readings forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
+        "first_started_at note_first_start snooze "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
         "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress "
         "last_progress quotas "

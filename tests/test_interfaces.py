@@ -56,6 +56,15 @@ OBJECTS = [
     (i.ISizedSequence, lambda session: Worker(ONE).reactor),
     (i.ICompletedCollection, lambda session: Worker(ONE).completed),
     (i.IDataManagerAvailableEvent, lambda session: i.DataManagerAvailable(session.manager)),
+    (i.IJobPutEvent, lambda session: i.JobPut(None)),
+    (i.IJobClaimedEvent, lambda session: i.JobClaimed(None, ONE)),
+    (i.IJobStartedEvent, lambda session: i.JobStarted(None, 1)),
+    (i.IJobCompletedEvent, lambda session: i.JobCompleted(None)),
+    (i.IJobCancelledEvent, lambda session: i.JobStopped(None, "bob")),
+    (i.IJobDiscardedEvent, lambda session: i.JobDiscarded(None)),
+    (i.IWorkerUpEvent, lambda session: i.WorkerUp(ONE, ONE)),
+    (i.IWorkerDownEvent, lambda session: i.WorkerDown(ONE, ONE, "stopped")),
+    (i.IScheduleTickEvent, lambda session: i.ScheduleTick("nightly", None)),
     (i.IJobFailedEvent, lambda session: i.JobFailed(None, None)),
     (i.IJobRetriedEvent, lambda session: i.JobRetried(None, None, None)),
 ]
@@ -78,7 +87,6 @@ WITHIN = {
         "callable_name callbacks_problem complete controls deadline delay disown due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forget_readings forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
-        "first_started_at note_first_start snooze "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
         "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress "
         "last_progress quotas "

@@ -5,11 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from zcasync import clock
-from zcasync.errors import AbortedError, MissingCallable, UnstorableError
-from zcasync.interfaces import ACTIVE
+from zcasync.errors import AbortedError, JobCancelled, MissingCallable, UnstorableError
+from zcasync.events import is_heard, tell_after_commit
+from zcasync.interfaces import (
+    ACTIVE,
+    IJobCancelledEvent,
+    IJobFailedEvent,
+    JobFailed,
+    JobStopped,
+)
 from zcasync.job.aside import Missing
 from zcasync.job.completion import end, is_done, waiter
-from zcasync.job.failure import from_exception
+from zcasync.job.failure import StoredFailure, from_exception
 from zcasync.job.ids import hex_oid, name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
@@ -136,4 +143,15 @@ def _refuse(partial: PartialRecord, refusal: Refused, log: list[str]) -> None:
 def _end(partial: PartialRecord, decision: Decision, name: str, log: list[str]) -> None:
     assert isinstance(decision, End)
     end(partial, decision.result)
+    _tell_end(partial, decision.result)
     log.append(f"{name} is ended: {decision.result.getErrorMessage()}")
+
+
+def _tell_end(partial: PartialRecord, failure: StoredFailure) -> None:
+    """Have it told that a partial was ended, once that is committed."""
+    error = failure.value
+    if isinstance(error, JobCancelled):
+        if is_heard(IJobCancelledEvent):
+            tell_after_commit(JobStopped(partial, error.who))
+    elif is_heard(IJobFailedEvent):
+        tell_after_commit(JobFailed(partial, failure))

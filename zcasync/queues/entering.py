@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 from functools import partial as partial_function
 from typing import Any
 
+from zope.event import notify
+
+from zcasync.events import is_heard
+from zcasync.interfaces import IJobPutEvent, JobPut
 from zcasync.job.secret import hide
 from zcasync.partial import Partial
 from zcasync.queues.client_lane import append
@@ -50,6 +54,7 @@ def _entered(
             new.append(partials[number])
     if new:
         append(queue, new, size)
+        _tell(queue, new)
     return partials
 
 
@@ -65,6 +70,19 @@ def enter_many(
 ) -> list[Partial]:
     """Let several wait, on longer pages than one by one; return their partials."""
     return _entered(queue, items, begin_after, begin_by, options, BULK_PAGE_SIZE)
+
+
+def _tell(queue: Any, partials: list[Partial]) -> None:
+    """Tell, in the caller's transaction, of what was put; an exception dooms that."""
+    if not is_heard(IJobPutEvent):
+        return
+    try:
+        for partial in partials:
+            notify(JobPut(partial))
+    except BaseException:
+        if queue._p_jar is not None:
+            queue._p_jar.transaction_manager.get().doom()
+        raise
 
 
 def _record(queue: Any, partial: Partial, options: PutOptions, context: Any) -> None:

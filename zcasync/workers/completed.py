@@ -217,8 +217,7 @@ class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def prune(self, keep: timedelta = RETENTION, keep_failed: timedelta = timedelta(0)) -> int:
         """Drop buckets whose last partial is older than ``keep``; return the number of partials.
 
-        Failed ones are kept for ``keep_failed`` where that is longer; where there are many, it
-        takes several calls until the others are dropped.
+        Failed ones stay for ``keep_failed`` where that is longer: see :mod:`.kept_failed`.
         """
         kept, gone = pruned(self._buckets, keep + BUCKET, keep_failed + BUCKET, Bucket)
         if len(kept) != len(self._buckets) or gone:

@@ -19,6 +19,7 @@ quotas.py    quotas, what holds them and what waits for them
 words.py     calls and their ends, in the words of people
 remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one
+counted.py   how often a job was attempted, and what came of that
 transactions.py  what one job has committed
 fields.py    Fields: its stored attributes, as far as they can be read
 

@@ -22,6 +22,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
+from zcasync.reports.counted import COUNTED, counts_of
 from zcasync.reports.fields import Fields
 from zcasync.reports.words import call_text, ending_text, long_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
@@ -34,8 +35,6 @@ REPR_CHARACTERS = 10_000
 #: Callbacks are shown to this depth, and at most so many of one partial.
 CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
-#: The counters of what went wrong, one for each kind.
-COUNTED = ("conflicts", "interruptions", "exceptions")
 #: What the failures of ended calls tell beside their message: see ``AbortedError``.
 TOLD = ("who", "times")
 #: In place of an id where a record was never stored.
@@ -69,7 +68,7 @@ def describe(partial: Any) -> dict[str, Any]:
             str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
         },
         **_outcome(fields if has_result else None),
-        **_counts(fields),
+        **counts_of(fields),
         "attempts_history": attempts_history(fields),
         "last_failure": _last_failure(fields),
         **_terms(fields),
@@ -87,16 +86,6 @@ def describe(partial: Any) -> dict[str, Any]:
         "set_aside": _try(lambda: fields["aside"].as_dict(), None),
         "progress": _progress(partial),
         "problem": fields.problem,
-    }
-
-
-def _counts(fields: Fields) -> dict[str, Any]:
-    """Return how often it was attempted, and what came of that."""
-    return {
-        "attempts": fields["_attempts"],
-        "interruptions": fields["_interruptions"],
-        "counts": {name: fields[f"_{name}"] for name in COUNTED},
-        "snoozes": fields["_snoozes"],
     }
 
 

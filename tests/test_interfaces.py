@@ -76,6 +76,15 @@ OBJECTS = [
     (i.ISizedSequence, lambda session: Worker(ONE).reactor),
     (i.ICompletedCollection, lambda session: Worker(ONE).completed),
     (i.IDataManagerAvailableEvent, lambda session: i.DataManagerAvailable(session.manager)),
+    (i.IJobPutEvent, lambda session: i.JobPut(None)),
+    (i.IJobClaimedEvent, lambda session: i.JobClaimed(None, ONE)),
+    (i.IJobStartedEvent, lambda session: i.JobStarted(None, 1)),
+    (i.IJobCompletedEvent, lambda session: i.JobCompleted(None)),
+    (i.IJobCancelledEvent, lambda session: i.JobStopped(None, "bob")),
+    (i.IJobDiscardedEvent, lambda session: i.JobDiscarded(None)),
+    (i.IWorkerUpEvent, lambda session: i.WorkerUp(ONE, ONE)),
+    (i.IWorkerDownEvent, lambda session: i.WorkerDown(ONE, ONE, "stopped")),
+    (i.IScheduleTickEvent, lambda session: i.ScheduleTick("nightly", None)),
     (i.IJobFailedEvent, lambda session: i.JobFailed(None, None)),
     (i.IJobRetriedEvent, lambda session: i.JobRetried(None, None, None)),
 ]
@@ -108,6 +117,7 @@ WITHIN = {
         "note_act note_asked note_checkpoint note_commits noted_commits packed_references "
         "remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
+        "first_started_at note_first_start snooze "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "

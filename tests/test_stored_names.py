@@ -106,6 +106,8 @@ EXCEPTIONS = {
     "zcasync.errors.NotAllowed",
     "zcasync.errors.NotRunning",
     "zcasync.errors.RemoteTraceback",
+    "zcasync.errors.Retry",
+    "zcasync.errors.Snooze",
     "zcasync.errors.StartedBeforeError",
     "zcasync.errors.StepInDoubt",
     "zcasync.errors.StoppedAtCheckpoint",
@@ -158,6 +160,11 @@ def error_classes() -> list[type[Exception]]:
     return [one for one in found if issubclass(one, ZCAsyncError)]
 
 
+def made(kind: type[Exception]) -> Exception:
+    """One exception of a class."""
+    return errors.Snooze(1) if kind is errors.Snooze else kind("failed")
+
+
 def put_what_a_client_puts(session: Session) -> None:
     """A call with callbacks and annotations, one that looks for its worker, and one that waits."""
     partial = session.queue.put(Partial(samples.echo, 1, key=2), retry="forever")
@@ -177,7 +184,7 @@ def put_what_a_client_puts(session: Session) -> None:
     session.manager.schedules.add("nightly", samples.echo, 1, cron="0 3 * * *")
     session.manager.schedules.run_now("nightly")
     for kind in error_classes():
-        session.keep(Partial(samples.nothing), kind.__name__).fail(kind("failed"))
+        session.keep(Partial(samples.nothing), kind.__name__).fail(made(kind))
     session.commit()
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from zcasync.calls import find as find
     from zcasync.calls import open as open  # noqa: A004, the public name
     from zcasync.calls import put as put
+    from zcasync.errors import Retry as Retry
+    from zcasync.errors import Snooze as Snooze
     from zcasync.flows.chunks import map as map  # noqa: A004, the public name
     from zcasync.flows.making import parallel as parallel
     from zcasync.flows.making import serial as serial
@@ -35,9 +37,13 @@ if TYPE_CHECKING:
     from zcasync.registry import configure as configure
     from zcasync.results.gather import gather as gather
     from zcasync.results.progress import progress_of as progress_of
+    from zcasync.retry.rule import RetryRule as RetryRule
 
 __all__ = [
     "Partial",
+    "Retry",
+    "RetryRule",
+    "Snooze",
     "allow_only",
     "checkpoint",
     "configure",
@@ -59,6 +65,9 @@ __all__ = [
 #: a single folder does not pay for all of them.
 _MODULES = {
     "Partial": "zcasync.partial",
+    "Retry": "zcasync.errors",
+    "RetryRule": "zcasync.retry.rule",
+    "Snooze": "zcasync.errors",
     "allow_only": "zcasync.allowed",
     "checkpoint": "zcasync.perform.checkpoint",
     "configure": "zcasync.registry",

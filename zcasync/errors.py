@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ZODB.POSException import InvalidObjectReference
 
@@ -40,7 +40,10 @@ class JobCancelled(AbortedError):
 
 
 class DeadlineMissed(AbortedError):
-    """The job was not begun within its ``begin_by``, as was noticed ``when`` it ended."""
+    """The job was not begun in time, as was noticed ``when`` it ended.
+
+    That is its ``begin_by`` for the first beginning, and the ``within`` of its rule for others.
+    """
 
 
 class JobCrashed(AbortedError):
@@ -55,6 +58,62 @@ class JobInterrupted(AbortedError):
 
     ``who``: the process in which the call was lost, where that is known.
     """
+
+
+class Retry(ZCAsyncError):
+    """A job raises this to be tried again: what it has changed is aborted, and the attempt counts.
+
+    ``after``: seconds, a timedelta, or an aware datetime not before which that is to be; None: as
+    its retry policy would have it after an exception.  How often, see ``zcasync.RetryRule``; where
+    the policy has no limit for exceptions there are eight attempts in all.
+    Raises TypeError and ValueError for what is no such time.
+    """
+
+    def __init__(
+        self, reason: str = "", *, after: float | timedelta | datetime | None = None
+    ) -> None:
+        if not isinstance(reason, str):
+            raise TypeError("Retry(reason, after=...): the reason is a text; give a time as after=")
+        if after is not None:
+            _require_time(after, "after")
+        super().__init__(reason or "the job asks to be tried again")
+        self.after = after
+
+
+class Snooze(ZCAsyncError):
+    """A job raises this to be made later: its changes are aborted, and no attempt is counted.
+
+    ``until_or_after``: seconds, a timedelta, or an aware datetime.  A job may do so as often as it
+    likes; ``IPartial.snoozes`` counts.  Raises TypeError and ValueError for what is no such time.
+    """
+
+    def __init__(self, until_or_after: float | timedelta | datetime, reason: str = "") -> None:
+        _require_time(until_or_after, "Snooze")
+        super().__init__(until_or_after, reason)
+        self.until_or_after = until_or_after
+
+    def __str__(self) -> str:
+        return str(self.args[1] or "the job asks to be made later")
+
+
+def _require_time(value: object, name: str) -> None:
+    """Raise TypeError or ValueError, with the name, for what says no time to wait for."""
+    if isinstance(value, bool) or not isinstance(value, int | float | timedelta | datetime):
+        raise TypeError(
+            f"{name} must be seconds, a timedelta or a datetime, not {type(value).__name__}"
+        )
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError(
+                f"{name} must be timezone-aware, for instance datetime.now(timezone.utc)"
+            )
+        return
+    try:
+        span = value if isinstance(value, timedelta) else timedelta(seconds=value)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"{name} is no time that a job could wait: {value}") from error
+    if span < timedelta(0):
+        raise ValueError(f"{name} must not be negative: {value}")
 
 
 class BadStateError(ZCAsyncError):

@@ -66,8 +66,15 @@ __all__ = [
     "IDataManagerPartial",
     "IFlow",
     "IGathered",
+    "IJobCancelledEvent",
+    "IJobClaimedEvent",
+    "IJobCompletedEvent",
+    "IJobDiscardedEvent",
+    "IJobEvent",
     "IJobFailedEvent",
+    "IJobPutEvent",
     "IJobRetriedEvent",
+    "IJobStartedEvent",
     "IPackage",
     "IPartial",
     "IPartialFactory",
@@ -80,18 +87,28 @@ __all__ = [
     "IRetryPolicy",
     "ISchedule",
     "IScheduleRun",
+    "IScheduleTickEvent",
     "ISchedules",
     "ISizedSequence",
     "ITwist",
     "ITwistPartial",
     "IUUIDSet",
     "IWorker",
+    "IWorkerDownEvent",
+    "IWorkerEvent",
+    "IWorkerUpEvent",
     "IWorkers",
     "JobCancelled",
+    "JobClaimed",
+    "JobCompleted",
     "JobCrashed",
+    "JobDiscarded",
     "JobFailed",
     "JobInterrupted",
+    "JobPut",
     "JobRetried",
+    "JobStarted",
+    "JobStopped",
     "MisplacedError",
     "MissingCallable",
     "MissingClass",
@@ -100,11 +117,14 @@ __all__ = [
     "NotAllowed",
     "NotRunning",
     "RemoteTraceback",
+    "ScheduleTick",
     "StepInDoubt",
     "StoppedAtCheckpoint",
     "StorageAway",
     "UnknownDatabase",
     "UnstorableError",
+    "WorkerDown",
+    "WorkerUp",
     "ZCAsyncError",
 ]
 
@@ -391,10 +411,11 @@ class IPartialQueue(Interface):
         ``"exceptions"``, another registered adapter, or a factory that workers can import (itself,
         or ``"module:attribute"``) and that is called with the partial; a number: so many times
         again after an exception (0 is one attempt), with the pauses of ``"exceptions"``; a
-        ``zcasync.retry.stock.RetryExceptions``; None: the adapter without a
-        name, else ``"default"``; ValueError for one that cannot be found.  ``secret=True`` has the
-        arguments shown to nobody (see ``IPartial.secret``), ``secret=("password", 0)`` those with
-        these names and positions; ValueError for one that a call does not have.  They are stored as
+        ``zcasync.RetryRule``, or a ``zcasync.retry.stock.RetryExceptions``; None: the adapter
+        without a name, else ``"default"``; ValueError for one that cannot be found.
+        ``secret=True`` has the arguments shown to nobody (see ``IPartial.secret``),
+        ``secret=("password", 0)`` those with these names and positions; ValueError for one that a
+        call does not have.  They are stored as
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
 
@@ -647,6 +668,10 @@ class IPartial(Interface):
         "The number of attempts that have raised, or could not be committed, under a policy that "
         "repeats those.  Read-only."
     )
+    snoozes = Attribute(
+        "The number of times that the call has put itself off with ``zcasync.Snooze``; these are "
+        "no attempts.  Read-only."
+    )
     interruptions = Attribute(
         "The number of attempts whose process has died, or was declared dead.  Read-only."
     )
@@ -656,8 +681,9 @@ class IPartial(Interface):
     )
     failed_before = Attribute(
         "The last ten failed attempts that another one has followed or will, the oldest first: "
-        "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None) and ``moment`` "
-        "(microseconds since 1970).  Interruptions count, conflicts that were repeated at once do "
+        "each has ``type`` (dotted), ``message``, ``worker`` (UUID bytes, or None), ``moment`` "
+        "(microseconds since 1970) and ``rule``, in words what has decided that, '' where that is "
+        "not known.  Interruptions count, conflicts that were repeated at once do "
         "not.  Read-only."
     )
     last_failure = Attribute("The Failure of the last of these attempts, or None.  Read-only.")
@@ -1068,10 +1094,12 @@ class IRetryPolicy(Interface):
     Failure's ``evidence`` says so.
 
     ``counts`` has the numbers of failures of the call so far, this one included: ``conflicts``,
-    ``interruptions`` and ``exceptions``, which are ints.  Answers must be quick and may not write
-    to the database.  One that is named as ``package.module:attribute`` is asked only where calls
-    are made: ``interrupted`` by the process that is about to make the call again.  Where that dies
-    before it has asked, the default policy decides.
+    ``interruptions`` and ``exceptions``, which are ints.  A policy may have an attribute
+    ``reason``, a text: why it has answered so last, for the history of the call.  It is not asked
+    where a job raises ``zcasync.Retry`` or ``zcasync.Snooze``.  Answers must be quick and may not
+    write to the database.  One that is named as ``package.module:attribute`` is asked only where
+    calls are made: ``interrupted`` by the process that is about to make the call again.  Where that
+    dies before it has asked, the default policy decides.
     """
 
     at_most_once = Attribute(
@@ -1106,17 +1134,96 @@ class DataManagerAvailable:
         self.object = object
 
 
-class IJobFailedEvent(Interface):
-    """A call, a callback's too, has failed for good: its result is a Failure.
+class IJobEvent(Interface):
+    """Something has happened to a call, a callback's too."""
+
+    object = Attribute("The partial.")
+
+
+class IJobPutEvent(IJobEvent):
+    """A call was put in a queue.
+
+    Notified in the caller's transaction, at the end of the put.  What a subscriber changes is a
+    part of that transaction; an exception leaves the put, and the transaction can only be aborted.
+    """
+
+
+@implementer(IJobPutEvent)
+class JobPut:
+    """See IJobPutEvent."""
+
+    def __init__(self, object):  # noqa: A002
+        self.object = object
+
+
+class IJobClaimedEvent(IJobEvent):
+    """A worker has claimed a call.
+
+    Notified in the supervisor, in its database thread after the commit: the call may have begun by
+    then.  The supervisor makes no further pass meanwhile, so a subscriber has to be quick.  An
+    exception is logged and harms nothing; what a subscriber changes is its own to commit, over
+    another connection.
+    """
+
+    worker = Attribute("The UUID of the worker.")
+
+
+@implementer(IJobClaimedEvent)
+class JobClaimed:
+    """See IJobClaimedEvent."""
+
+    def __init__(self, object, worker):  # noqa: A002
+        self.object = object
+        self.worker = worker
+
+
+class IJobStartedEvent(IJobEvent):
+    """A call is about to be made; for each attempt.
+
+    Notified in the process that makes it, in its thread and in its transaction: what a subscriber
+    changes is a part of that, and an exception is the call's own.  Of a detached call it is
+    notified after the commit of its start, as IJobFailedEvent.
+    """
+
+    attempt = Attribute("The number of the attempt, from 1.")
+
+
+@implementer(IJobStartedEvent)
+class JobStarted:
+    """See IJobStartedEvent."""
+
+    def __init__(self, object, attempt):  # noqa: A002
+        self.object = object
+        self.attempt = attempt
+
+
+class IJobCompletedEvent(IJobEvent):
+    """A call has its result, which is no Failure; its callbacks have not run.
+
+    Notified in the process that gives it that, in the transaction that stores it: what a subscriber
+    changes is a part of that, and may be done again where the commit has to be repeated.  An
+    exception ends the call with a Failure: an UnstorableError that has its text.
+    """
+
+
+@implementer(IJobCompletedEvent)
+class JobCompleted:
+    """See IJobCompletedEvent."""
+
+    def __init__(self, object):  # noqa: A002
+        self.object = object
+
+
+class IJobFailedEvent(IJobEvent):
+    """A call has failed for good: its result is a Failure, and it was not cancelled.
 
     This and IJobRetriedEvent are notified in the process that performs (a child, for a reactor job
     the supervisor, for a direct call the caller's), after the commit, in the thread of the call.
+    What a supervisor ends, as a call that was interrupted too often, is told as IJobClaimedEvent.
     An exception of a subscriber is logged and harms nothing; changes that a subscriber makes are
-    its own to commit.  A process that dies right after the commit notifies nobody.  Not notified
-    for what is ended without being performed: cancelled, or interrupted too often.
+    its own to commit.  A process that dies right after the commit notifies nobody.
     """
 
-    object = Attribute("The partial.")
     failure = Attribute("Its result, a Failure.")
 
 
@@ -1129,13 +1236,12 @@ class JobFailed:
         self.failure = failure
 
 
-class IJobRetriedEvent(Interface):
+class IJobRetriedEvent(IJobEvent):
     """A call has failed, and its retry policy has it attempted again.  See IJobFailedEvent.
 
-    Not notified for a conflict that is repeated at once, nor for an interruption.
+    Not notified for a conflict that is repeated at once, for an interruption, nor for a Snooze.
     """
 
-    object = Attribute("The partial.")
     failure = Attribute("The Failure of the attempt.")
     again_at = Attribute("Not before this moment: an aware datetime in UTC.")
 
@@ -1148,6 +1254,94 @@ class JobRetried:
         self.object = object
         self.failure = failure
         self.again_at = again_at
+
+
+class IJobCancelledEvent(IJobEvent):
+    """A call was cancelled, and has ended for that.
+
+    Notified as IJobClaimedEvent where a supervisor has ended it; an operator's command that ends a
+    waiting call by itself notifies nobody.
+    """
+
+    who = Attribute("Who has cancelled it, in words.")
+
+
+@implementer(IJobCancelledEvent)
+class JobStopped:
+    """See IJobCancelledEvent; ``zcasync.errors.JobCancelled`` is what it ends with."""
+
+    def __init__(self, object, who):  # noqa: A002
+        self.object = object
+        self.who = who
+
+
+class IJobDiscardedEvent(IJobEvent):
+    """A call was discarded: it is as if it had never been put.
+
+    Notified in the transaction of who discards it, as IJobPutEvent.
+    """
+
+
+@implementer(IJobDiscardedEvent)
+class JobDiscarded:
+    """See IJobDiscardedEvent."""
+
+    def __init__(self, object):  # noqa: A002
+        self.object = object
+
+
+class IWorkerEvent(Interface):
+    """A worker begins, or ceases, to perform calls; notified as IJobClaimedEvent."""
+
+    worker = Attribute("The UUID of the worker.")
+    engine = Attribute("The UUID of this run of its supervisor.")
+
+
+class IWorkerUpEvent(IWorkerEvent):
+    """A supervisor has registered: from now on it claims calls."""
+
+
+@implementer(IWorkerUpEvent)
+class WorkerUp:
+    """See IWorkerUpEvent."""
+
+    def __init__(self, worker, engine):
+        self.worker = worker
+        self.engine = engine
+
+
+class IWorkerDownEvent(IWorkerEvent):
+    """A supervisor has stopped, or was found dead: by another one, or by its successor."""
+
+    reason = Attribute("Why, in words.")
+
+
+@implementer(IWorkerDownEvent)
+class WorkerDown:
+    """See IWorkerDownEvent."""
+
+    def __init__(self, worker, engine, reason):
+        self.worker = worker
+        self.engine = engine
+        self.reason = reason
+
+
+class IScheduleTickEvent(Interface):
+    """The time of a schedule has come; notified as IJobClaimedEvent."""
+
+    name = Attribute("The name of the schedule.")
+    moment = Attribute("The time that has come, an aware datetime in UTC.")
+    object = Attribute("The partial that was put for it; None: none was.")
+
+
+@implementer(IScheduleTickEvent)
+class ScheduleTick:
+    """See IScheduleTickEvent."""
+
+    def __init__(self, name, moment, object=None):  # noqa: A002
+        self.name = name
+        self.moment = moment
+        self.object = object
 
 
 # errors: one tree, in zcasync.errors
@@ -1167,9 +1361,11 @@ class JobRetried:
 #   In a partial's result:
 #     AbortedError         ended from outside, or by ``fail``; ``who``, ``when`` and ``times``
 #       JobCancelled       by somebody: ``who``
-#       DeadlineMissed     not begun within its ``begin_by``
+#       DeadlineMissed     not begun within its ``begin_by``, or the ``within`` of its rule
 #       JobCrashed         the process that made the call died: ``times`` in all
 #       JobInterrupted     its engine was gone: ``times`` in all
+#     Retry                raised by a job: to be tried again
+#     Snooze               raised by a job: to be made later
 #     MissingCode          code that the call needs cannot be found where it is to be made
 #       MissingCallable    the callable
 #         MissingClass     the class of an argument

@@ -212,6 +212,8 @@ MADE_BY = {
     "PartialRecord.start": "complete",
     "AttemptRecord.record_attempt": "complete reschedule",
     "AttemptRecord.remember": "reschedule bury",
+    "AttemptRecord.note_first_start": "complete reschedule bury",
+    "AttemptRecord.snooze": "reschedule",
     "AttemptRecord.begin_once": "reschedule",
     "AttemptRecord.be_aside": "put_aside",
     "AttemptRecord.be_aside_no_more": "complete",

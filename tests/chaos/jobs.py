@@ -11,7 +11,7 @@ from BTrees.OOBTree import OOBTree
 from persistent import Persistent
 from twisted.python.failure import Failure
 
-from zcasync import checkpoint, clock, current
+from zcasync import RetryRule, Snooze, checkpoint, clock, current
 from zcasync.datamanager import find
 from zcasync.partial import Partial
 from zcasync.retry.stock import RetryExceptions
@@ -97,6 +97,14 @@ class Cell(Persistent):
         assert partial is not None
         if partial._exceptions == 0:
             raise ValueError(f"number {self.number}")
+        return self.count()
+
+    def count_after_a_snooze(self) -> int:
+        """Puts itself off until it is written down that it has done so, twice."""
+        partial = current()
+        assert partial is not None
+        if partial.snoozes < 2:
+            raise Snooze(0.01)
         return self.count()
 
     def commit_in_stages(self) -> int:
@@ -204,6 +212,12 @@ KINDS = {
         value=1,
         options={"retry": "tests.chaos.jobs:SOON"},
     ),
+    "by rule": Kind(
+        lambda cell: cell.count_the_second_time,
+        value=1,
+        options={"retry": RetryRule(4, backoff=0.01, jitter=0, on=ValueError)},
+    ),
+    "snooze": Kind(lambda cell: cell.count_after_a_snooze, value=1),
     "callback": Kind(lambda cell: cell.count, value=1, called=1),
     "quota": Kind(lambda cell: cell.count, value=1, options={"quota": "one"}),
     "quotas": Kind(lambda cell: cell.count, value=1, options={"quota": ("one", "two")}),

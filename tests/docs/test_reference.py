@@ -49,7 +49,9 @@ def test_the_page_of_the_api_has_every_function_of_an_application() -> None:
     named = {"zcasync": interfaces.IPackage, "zcasync.patterns": interfaces.IPatterns}
     functions = {f"{module}.{one}" for module, found in named.items() for one in found.names()}
 
-    assert {f"zcasync.{name}" for name in zcasync.__all__} - functions == {"zcasync.Partial"}
+    classes = {f"zcasync.{name}" for name in ("Partial", "Retry", "RetryRule", "Snooze")}
+    assert {f"zcasync.{name}" for name in zcasync.__all__} - functions == classes
+    assert classes - {"zcasync.Partial"} <= set(shown("autoclass"))
     assert functions - set(shown("autofunction")) == set()
     assert "zcasync.twist.Partial" in shown("autoclass")
 
@@ -86,6 +88,7 @@ def test_every_setting_has_its_unit_its_default_and_its_meaning(pages: ModuleTyp
     assert list(table) == [one.name.replace("_", "-") for one in dataclasses.fields(Settings)]
     assert table["grace-period"] == ("seconds", "25")
     assert table["keep-completed"] == ("days", "7")
+    assert table["keep-failed"] == ("days", "30")
     assert table["max-jobs"] == ("a number", "10000")
     assert table["spare"] == ("true, false", "true")
     assert table["memory-limit"] == ("bytes, KB, MB, GB", "unset")

@@ -13,6 +13,7 @@ FLOORS = (
         "certificates",
         "clock",
         "errors",
+        "events",
         "import_path",
         "text",
         "unpublished",

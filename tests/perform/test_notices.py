@@ -26,9 +26,17 @@ Subscribe = Callable[[Callable[[Any], None]], None]
 
 @pytest.fixture
 def subscribe() -> Iterator[Subscribe]:
-    """Subscribes to all events, until the test is over."""
+    """Subscribes to the failures of jobs, until the test is over."""
     before = list(zope.event.subscribers)
-    yield zope.event.subscribers.append
+
+    def to_failures(hear: Callable[[Any], None]) -> None:
+        def hear_failures(event: Any) -> None:
+            if isinstance(event, JobFailed | JobRetried):
+                hear(event)
+
+        zope.event.subscribers.append(hear_failures)
+
+    yield to_failures
     zope.event.subscribers[:] = before
 
 
@@ -36,7 +44,7 @@ def subscribe() -> Iterator[Subscribe]:
 def events(subscribe: Subscribe) -> list[Any]:
     """The events of jobs that were notified."""
     heard: list[Any] = []
-    subscribe(lambda event: heard.append(event) if isinstance(event, JobFailed | JobRetried) else 0)
+    subscribe(heard.append)
     return heard
 
 

@@ -69,8 +69,9 @@ def test_a_call_that_waits_for_its_next_attempt_keeps_the_failure(session: Sessi
 
     assert partial.state == PENDING
     (attempt,) = partial.failed_before
+    rule = f"{POLICY}: 1 of 4, again at {partial.begin_after:%Y-%m-%d %H:%M:%S} UTC"
     assert attempt == FailedAttempt(
-        "builtins.ValueError", "as it was told", ONE.bytes, attempt.moment
+        "builtins.ValueError", "as it was told", ONE.bytes, attempt.moment, rule
     )
     assert before <= attempt.moment <= clock.now()
     assert partial.last_failure.check(ValueError)
@@ -140,7 +141,7 @@ def test_attempts_that_follow_at_once_without_end_take_no_more_memory(session: S
             for number in range(rounds):
                 error = ValueError(f"{number} " + "x" * 5000)
                 attempts.begin()
-                attempts.keep(Raised(Failure(error)))
+                attempts.keep(Raised(Failure(error)), None)
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

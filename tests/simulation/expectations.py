@@ -124,7 +124,7 @@ class Expectations:
             self._look_at_deadline(job, partial)
         if partial.state == PENDING:
             assert held == (PENDING, 1, 0), f"{job.name}: waits once, held by nobody: {held}"
-            may_be_later = job.kind.exceptions and partial.due > job.due
+            may_be_later = job.kind.may_be_later and partial.due > job.due
             has_kept = partial.due == job.due or job.counts_from_put or may_be_later
             assert has_kept or self._is_put_off(job, partial), f"{job.name} has lost its place"
         elif is_done(partial):
@@ -247,6 +247,7 @@ class Expectations:
             told = here.outside[call.outside]
             assert told == 1 or (told > 1 and not kind.once), f"{call.name}: {told} effects"
         assert partial._exceptions == (0 if kind.fails else kind.exceptions)
+        assert partial.snoozes == kind.snoozes
         fewest = 1 + partial.failed_attempts
         if partial._parent is not None and partial._interruptions:
             fewest -= 1  # it may have been taken over from a client that was at it, and went on

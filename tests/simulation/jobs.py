@@ -12,7 +12,7 @@ from persistent import Persistent
 from twisted.internet.defer import Deferred
 
 import zcasync
-from zcasync import Partial, twist
+from zcasync import Partial, Retry, Snooze, twist
 from zcasync.datamanager import find
 from zcasync.perform.progress import current
 from zcasync.retry.stock import Counts as InVain
@@ -91,6 +91,26 @@ def fail_at_first(counter: Counter, times: int) -> int:
     assert partial is not None
     if partial._exceptions < times:
         raise ZeroDivisionError("meant to fail")
+    return counter.value
+
+
+def ask_at_first(counter: Counter, times: int) -> int:
+    """Asks so often to be tried again."""
+    counter.count()
+    partial = current()
+    assert partial is not None
+    if partial._exceptions < times:
+        raise Retry("meant to ask", after=2)
+    return counter.value
+
+
+def snooze_at_first(counter: Counter, times: int) -> int:
+    """Puts itself off so often."""
+    counter.count()
+    partial = current()
+    assert partial is not None
+    if partial.snoozes < times:
+        raise Snooze(2, "meant to wait")
     return counter.value
 
 

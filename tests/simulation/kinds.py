@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.simulation import jobs
 from tests.simulation.databases import RATED
+from zcasync import RetryRule
+from zcasync.errors import AbortedError
 from zcasync.retry.stock import INTERRUPTION_LIMIT
 
 
@@ -36,6 +38,7 @@ class Kind:
     repeats: tuple[int, ...] = ()
     limit: int | None = INTERRUPTION_LIMIT
     exceptions: int = 0  # that it has raised in the end
+    snoozes: int = 0
     waits: bool = False
     defers: bool = False
     weight: int = 2
@@ -44,6 +47,12 @@ class Kind:
     def once(self) -> bool:
         """Whether it begins once at most."""
         return self.options.get("retry") == "never"
+
+    @property
+    def may_be_later(self) -> bool:
+        """Whether it may be made again after a pause."""
+        by_rule = self.options.get("retry", "").startswith("rule(")
+        return bool(self.exceptions or self.snoozes or by_rule)
 
     @property
     def last_limit(self) -> int | None:
@@ -69,6 +78,12 @@ _IMPATIENT = _with(options={"retry": "tests.simulation.jobs:Impatient"}, limit=3
 _ONE = _with(options={"quota": "one"})
 _BOTH = _with(options={"quota": ("one", "two")})
 _PATIENT = _with(options={"retry": "tests.simulation.jobs:patient"})
+_RULE = _with(
+    options={"retry": RetryRule(4, backoff=2, jitter=0, on="ZeroDivisionError", within=9e6).name}
+)
+_RULE_OF_DEATHS = _with(
+    options={"retry": RetryRule(3, backoff=2, jitter=0, on=AbortedError).name}, limit=3
+)
 
 KINDS = {
     "counts": Kind(jobs.count, weight=20),
@@ -93,6 +108,11 @@ KINDS = {
     "kills, impatient": Kind(jobs.kill_the_process, **_IMPATIENT, fails=True, kills=True),
     "fails at first, patient": Kind(jobs.fail_at_first, args=(2,), **_PATIENT, exceptions=2),
     "fails, patient": Kind(jobs.fail, **_PATIENT, fails=True, exceptions=4, weight=1),
+    "fails at first, by rule": Kind(jobs.fail_at_first, args=(2,), **_RULE, exceptions=2),
+    "fails, by rule": Kind(jobs.fail, **_RULE, fails=True, exceptions=4, weight=1),
+    "kills, by rule": Kind(jobs.kill_the_process, **_RULE_OF_DEATHS, fails=True, kills=True),
+    "asks again": Kind(jobs.ask_at_first, args=(2,), exceptions=2),
+    "snoozes": Kind(jobs.snooze_at_first, args=(3,), snoozes=3),
     # detached
     "detached": Kind(jobs.tell, **_DETACHED, options={"detached": True}, weight=4),
     "detached, once": Kind(
@@ -108,6 +128,7 @@ KINDS = {
     "batch commits itself": Kind(jobs.commit_itself, 2, **_BATCH, repeats=(1,)),
     "batch kills twice": Kind(jobs.kill_at_first, args=(2,), **_BATCH),
     "batch defers": Kind(jobs.defer, **_BATCH, repeats=(0,), defers=True),
+    "batch snoozes": Kind(jobs.snooze_at_first, args=(2,), **_BATCH, snoozes=2, weight=1),
     # with quotas
     "with a quota": Kind(jobs.count, **_ONE, weight=8),
     "with two quotas": Kind(jobs.count, **_BOTH, weight=4),
@@ -125,6 +146,7 @@ KINDS = {
     "reactor commits itself": Kind(jobs.commit_itself, 2, **_REACTOR, repeats=(1,)),
     "reactor waits": Kind(jobs.wait_for_another, 2, **_REACTOR, waits=True),
     "reactor defers": Kind(jobs.defer, **_REACTOR, repeats=(0,), defers=True, weight=4),
+    "reactor snoozes": Kind(jobs.snooze_at_first, args=(2,), **_REACTOR, snoozes=2, weight=1),
     "reactor once": Kind(jobs.count, **_REACTOR, **_NEVER),
     "reactor kills twice": Kind(jobs.kill_at_first, args=(2,), **_REACTOR, weight=1),
 }

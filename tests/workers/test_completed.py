@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from persistent import GHOST
+from ZODB.POSException import ConflictError
 
 from tests.jobs import samples
 from tests.support.sessions import Connect, FakeClock, Session
@@ -224,3 +225,138 @@ def test_where_all_succeed_the_records_have_nothing_more(fake_clock: FakeClock) 
     [bucket] = completed._buckets
     assert set(bucket.__getstate__()) == {"began", "pages", "full"}
     assert [set(page.__getstate__()) for page in bucket.pages.values()] == [{"partials"}] * 2
+
+
+# failed ones are kept longer
+
+KEPT = timedelta(days=30)
+
+
+def mixed(
+    clock: FakeClock, days: int, count: int, fails: int = 5
+) -> tuple[Completed, list[Partial]]:
+    """Some jobs a day of which each so-manieth has failed; and the failed, oldest first."""
+    completed, failed = Completed(), []
+    for _ in range(days):
+        clock.advance(days=1)
+        made = []
+        for number in range(count):
+            partial = Partial(samples.nothing)
+            is_bad = number % fails == 0
+            partial.finish(from_exception(ValueError(str(number))) if is_bad else None)
+            made.append(partial)
+            failed += [partial] if is_bad else []
+        completed.extend(made)
+    return completed, failed
+
+
+def test_failed_ones_stay_where_the_others_are_dropped(fake_clock: FakeClock) -> None:
+    completed, failed = mixed(fake_clock, 20, 70)
+    before = len(completed)
+
+    gone = completed.prune(RETENTION, KEPT)
+
+    assert gone == before - len(completed) > 500
+    assert completed.failed == len(failed) == 20 * 14
+    assert list(completed.with_outcome([Outcome.FAILED])) == failed[::-1]
+    assert len(list(completed)) == len(completed) == 9 * 70 + 11 * 14
+    assert completed.prune(RETENTION, KEPT) == 0
+
+
+def test_failed_ones_go_in_the_end(fake_clock: FakeClock) -> None:
+    completed, failed = mixed(fake_clock, 5, 70)
+    fake_clock.advance(days=10)
+    completed.prune(RETENTION, KEPT)
+    assert len(completed) == len(failed)
+    fake_clock.advance(days=18)
+    completed.prune(RETENTION, KEPT)
+    assert 0 < len(completed) < len(failed)
+    fake_clock.advance(days=10)
+
+    completed.prune(RETENTION, KEPT)
+    assert (len(completed), list(completed), completed.failed) == (0, [], 0)
+
+
+@pytest.mark.parametrize("keep", [timedelta(0), RETENTION])
+def test_failed_ones_are_kept_as_the_others_at_least(
+    fake_clock: FakeClock, keep: timedelta
+) -> None:
+    completed, failed = mixed(fake_clock, 3, 10)
+    fake_clock.advance(days=3)
+
+    completed.prune(RETENTION, keep)
+    assert completed.failed == len(failed)
+    fake_clock.advance(days=30)
+    completed.prune(RETENTION, keep)
+    assert len(completed) == 0
+
+
+def test_a_large_day_is_parted_in_portions_and_each_job_is_in_one_place(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zcasync.workers.kept_failed.move_failed.__defaults__", (3,))
+    completed, failed = mixed(fake_clock, 1, 20 * PAGE_SIZE + 7)
+    fake_clock.advance(days=10)
+    counts = []
+    for _ in range(20):
+        completed.prune(RETENTION, KEPT)
+        everything = list(completed)
+        assert len(everything) == len(set(map(id, everything))) == len(completed)
+        assert set(map(id, failed)) <= set(map(id, everything))
+        assert completed.failed == len(failed)
+        counts.append(len(completed))
+
+    assert counts[0] == 20 * PAGE_SIZE + 7
+    assert counts[-1] == len(failed)
+    assert len(set(counts)) == 2, "the others go at once, in the end"
+    assert list(completed) == failed[::-1]
+
+
+def test_a_day_without_failed_ones_is_dropped_without_a_look_at_its_pages(
+    session: Session, connect: Connect, fake_clock: FakeClock
+) -> None:
+    completed = session.keep(finished(fake_clock, 5 * PAGE_SIZE, timedelta(seconds=1))[0])
+    fake_clock.advance(days=10)
+    other = connect()
+    found = other.same(completed)
+    pages = list(found._buckets[0].pages.values())
+
+    assert found.prune(RETENTION, KEPT) == 5 * PAGE_SIZE
+    assert [page._p_state for page in pages[:-1]] == [GHOST] * (len(pages) - 1)
+
+
+def test_no_job_is_loaded_as_failed_ones_are_parted(
+    session: Session, connect: Connect, fake_clock: FakeClock
+) -> None:
+    completed, failed = mixed(fake_clock, 1, 3 * PAGE_SIZE)
+    session.keep(completed)
+    fake_clock.advance(days=10)
+    other = connect()
+    found = other.same(completed)
+    found.prune(RETENTION, KEPT)
+
+    assert len(found) == len(failed)
+    assert {partial._p_state for partial in found} == {GHOST}
+    other.commit()
+    session.sync()
+    assert list(completed) == failed[::-1]
+
+
+def test_a_failed_one_that_is_run_again_while_it_is_parted_meets_the_engine(
+    session: Session, connect: Connect, fake_clock: FakeClock
+) -> None:
+    completed, failed = mixed(fake_clock, 1, 3 * PAGE_SIZE)
+    session.keep(completed)
+    fake_clock.advance(days=10)
+    other = connect()
+    completed.prune(RETENTION, KEPT)
+    other.same(completed).take([other.same(failed[0])])
+    session.commit()
+
+    with pytest.raises(ConflictError):
+        other.commit()
+    other.abort()
+    assert other.same(completed).take([other.same(failed[0])]) == {failed[0]._p_oid}
+    other.commit()
+    session.sync()
+    assert list(completed) == failed[:0:-1]

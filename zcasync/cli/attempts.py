@@ -25,3 +25,5 @@ def print_attempts(found: dict[str, Any]) -> None:
         worker = f" by worker {one['worker']}" if one["worker"] else ""
         print_line(f"  {moment:%Y-%m-%d %H:%M:%S} UTC{worker}")
         print_line(f"    {cut(why(one))}")
+        if one.get("rule"):
+            print_line(f"    {cut(one['rule'])}")

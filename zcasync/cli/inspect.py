@@ -171,6 +171,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Conflicts", found["counts"]["conflicts"] or None),
         ("Interrupted", found["interruptions"] or None),
         ("Exceptions", found["counts"]["exceptions"] or None),
+        ("Snoozes", found["snoozes"] or None),
         ("Retry policy", found["retry"]),
         ("Waits for", found["waits_for"] or running.wait_text(found.get("wait"))),
         ("Progress", running.text(found["progress"], found["ended"] is not None)),

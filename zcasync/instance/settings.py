@@ -24,7 +24,7 @@ from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
 class Settings:
     """Validated settings.  None: the worker's record decides, or the limit does not exist.
 
-    Durations are seconds, except ``keep_completed``, ``set_aside_limit`` and
+    Durations are seconds, except ``keep_completed``, ``keep_failed``, ``set_aside_limit`` and
     ``pack_days``: days.
     """
 
@@ -49,6 +49,7 @@ class Settings:
     memory_limit: int | None = None
     frozen_timeout: float = 60.0
     keep_completed: float = 7.0
+    keep_failed: float = 30.0
     set_aside_limit: float = 7.0
     pack_days: float = 7.0
     import_path: tuple[str, ...] = ()
@@ -81,6 +82,7 @@ class Settings:
         "memory_limit": "a child that takes more is killed with its job: 1GB (unset: never)",
         "frozen_timeout": "a child that a signal has stopped for so long is killed",
         "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
+        "keep_failed": "failed jobs can be looked at and retried for so many days, if that is more",
         "set_aside_limit": "a job whose code is not there waits for it so many days, then it fails",
         "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
         "import_path": "a folder to import jobs from, besides PYTHONPATH; once for each folder",

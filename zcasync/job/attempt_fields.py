@@ -56,9 +56,13 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     """
 
     _field_types: ClassVar[dict[str, Check]] = {
-        **dict.fromkeys(("_retry_at", "_resume_at", "_started", "_ended"), optional(is_moment)),
+        **dict.fromkeys(
+            ("_retry_at", "_resume_at", "_started", "_ended", "_first_started"), optional(is_moment)
+        ),
         **dict.fromkeys(("_once", "_may_begin_once"), is_bool),
-        **dict.fromkeys(("_attempts", "_interruptions", "_conflicts", "_exceptions"), is_count),
+        **dict.fromkeys(
+            ("_attempts", "_interruptions", "_conflicts", "_exceptions", "_snoozes"), is_count
+        ),
         "_progress": optional(_is_progress),
         "_aside": optional(_is_aside),
         "_commits": _are_commits,
@@ -73,6 +77,8 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     _interruptions: int = 0
     _conflicts: int = 0
     _exceptions: int = 0
+    _snoozes: int = 0
+    _first_started: int | None = None  # of calls whose rule has a time for all attempts
     _started: int | None = None
     _ended: int | None = None
     _history: AttemptHistory | None = None
@@ -99,6 +105,16 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def exceptions(self) -> int:
         """The number of attempts that raised something else, as far as the policy repeats those."""
         return self._exceptions
+
+    @property
+    def snoozes(self) -> int:
+        """The number of times that the call has put itself off, which are no attempts."""
+        return self._snoozes
+
+    @property
+    def first_started_at(self) -> int | None:
+        """The moment of the first attempt, microseconds, where its rule needs that; else None."""
+        return self._first_started
 
     @property
     def failed_attempts(self) -> int:
@@ -191,4 +207,4 @@ class AttemptFields(Checked, Unpublished, Persistent):  # type: ignore[misc]
     @property
     def was_begun(self) -> bool:
         """True once a start of the call was recorded, whatever came of it."""
-        return bool(self._attempts or self._interruptions)
+        return bool(self._attempts or self._interruptions or self._snoozes)

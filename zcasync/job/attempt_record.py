@@ -27,16 +27,30 @@ class AttemptRecord(CheckpointRecord):
         if self._exceptions != exceptions:
             self._exceptions = exceptions
 
-    def remember(self, failure: StoredFailure, moment: int) -> None:
+    def note_first_start(self, moment: int) -> None:
+        """Record when the first attempt began, microseconds, unless that is known."""
+        if self._first_started is None:
+            self._first_started = moment
+
+    def snooze(self, snoozes: int) -> None:
+        """Record that the call has put itself off so often; the time for all attempts begins anew.
+
+        Safe to repeat.
+        """
+        self._snoozes = snoozes
+        if self._first_started is not None:
+            del self._first_started
+
+    def remember(self, failure: StoredFailure, moment: int, rule: str = "") -> None:
         """Keep the failure of an attempt that another one follows, and when it failed.
 
-        A history that cannot be loaded is begun anew.
+        ``rule``: what has decided that.  A history that cannot be loaded is begun anew.
         """
         history = usable(self._history)
         if history is None:
             history = self._history = AttemptHistory()
         worker = None if self.claim is None else self.claim.worker.bytes
-        history.add(failure, worker, moment)
+        history.add(failure, worker, moment, rule)
 
     def keep_progress(self, last: tuple[float, float | None, str, int]) -> None:
         """Keep what the call has reported last: done, total, message, moment."""

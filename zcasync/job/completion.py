@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from transaction.interfaces import TransientError
 from twisted.python.failure import Failure
+from zope.event import notify
 
-from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
+from zcasync.errors import FOREIGN_CODE, UnstorableError
+from zcasync.events import is_heard
+from zcasync.interfaces import (
+    ACTIVE,
+    CALLBACKS,
+    COMPLETED,
+    PENDING,
+    IJobCompletedEvent,
+    JobCompleted,
+)
 from zcasync.job.loadable import why_unloadable
 from zcasync.job.record import PartialRecord
 
@@ -29,6 +40,8 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
     if partial.state == PENDING and partial.queue is not None:
         partial.queue.drop_entry(partial)
     partial.finish(result)
+    if not isinstance(result, Failure) and is_heard(IJobCompletedEvent):
+        _tell(partial)
     if not follows_up:
         check_callbacks_current(partial)
     elif partial.state == CALLBACKS and partial.queue is not None and not was_claimed:
@@ -40,6 +53,18 @@ def end(partial: PartialRecord, result: Any, *, follows_up: bool = False) -> Non
         end(waiting, result)  # nobody else would ever give it one
     if partial.parent is not None and is_done(partial):
         complete(partial.parent)
+
+
+def _tell(partial: PartialRecord) -> None:
+    """Tell, in this transaction, that a partial has its result.  Raises UnstorableError."""
+    try:
+        notify(JobCompleted(partial))
+    except TransientError:
+        raise  # the transaction is repeated
+    except FOREIGN_CODE as error:
+        raise UnstorableError(
+            f"a subscriber to JobCompleted refuses the result: {type(error).__name__}: {error}"
+        ) from error
 
 
 def is_done(partial: PartialRecord) -> bool:

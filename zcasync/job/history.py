@@ -33,20 +33,26 @@ TEXT_CHARACTERS = 300
 
 
 def _is_attempt(value: Any) -> bool:
-    if type(value) is not tuple or len(value) != 4:
+    if type(value) is not tuple or len(value) not in (4, 5):
         return False
-    kind, message, worker, moment = value
+    kind, message, worker, moment, *rule = value
+    if not all(map(is_text, rule)):
+        return False
     return is_text(kind) and is_text(message) and optional(is_uuid)(worker) and is_moment(moment)
 
 
 @dataclass(frozen=True)
 class FailedAttempt(Unpublished):
-    """One failed attempt.  ``worker``: UUID bytes, None: unknown; ``moment``: microseconds."""
+    """One failed attempt.  ``worker``: UUID bytes, None: unknown; ``moment``: microseconds.
+
+    ``rule``: what has decided that another one follows, and when; '': not known.
+    """
 
     type: str
     message: str
     worker: bytes | None
     moment: int
+    rule: str = ""
 
 
 class AttemptHistory(Checked, Unpublished, Persistent):  # type: ignore[misc]
@@ -60,11 +66,14 @@ class AttemptHistory(Checked, Unpublished, Persistent):  # type: ignore[misc]
     attempts: tuple[tuple[Any, ...], ...] = ()
     failure: StoredFailure | None = None
 
-    def add(self, failure: StoredFailure, worker: bytes | None, moment: int) -> None:
+    def add(
+        self, failure: StoredFailure, worker: bytes | None, moment: int, rule: str = ""
+    ) -> None:
         """Add an attempt, unless it was added already; the oldest of too many is dropped."""
         kind = cut(failure.type_name, TEXT_CHARACTERS)
         message = cut(failure.getErrorMessage(), TEXT_CHARACTERS)
-        one = (kind, message, worker, moment)
+        told = (cut(rule, TEXT_CHARACTERS),) if rule else ()
+        one = (kind, message, worker, moment, *told)
         if one not in self.attempts:
             self.attempts = (*self.attempts, one)[-MOST_ATTEMPTS:]
             self.failure = failure

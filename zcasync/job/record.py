@@ -35,6 +35,7 @@ TRANSITIONS = {
 OF_ONE_LIFE = (
     "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
     "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress", "_aside",
+    "_snoozes", "_first_started",
 )  # fmt: skip
 
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 
 from zcasync import clock
-from zcasync.errors import AbortedError, MissingCallable, UnstorableError
-from zcasync.interfaces import ACTIVE
+from zcasync.errors import AbortedError, JobCancelled, MissingCallable, UnstorableError
+from zcasync.events import is_heard, tell_after_commit
+from zcasync.interfaces import (
+    ACTIVE,
+    IJobCancelledEvent,
+    IJobFailedEvent,
+    JobFailed,
+    JobStopped,
+)
 from zcasync.job.aside import Missing
 from zcasync.job.completion import end, is_done, waiter
-from zcasync.job.failure import from_exception
+from zcasync.job.failure import StoredFailure, from_exception
 from zcasync.job.ids import hex_oid, name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
 from zcasync.retry.decision import Ask, Decision, End, Later, begun_before, decide
 from zcasync.retry.fault import Cancelled, Died, Refused
+from zcasync.retry.rule import keep_first_start
 from zcasync.text import span
 
 
@@ -102,6 +110,7 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
     if death.is_of_result(hex_oid(partial._p_oid)):
         return _end_for_result(partial, death, name, log)
     partial.interrupt()
+    keep_first_start(partial, partial.started_at or clock.now())
     fault = Died(death.summary, death.as_dict(), death.process, death.is_crash)
     decision = decide(partial, fault)
     if isinstance(decision, End | Later) and decision.problem:
@@ -110,7 +119,8 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
         _end(partial, decision, name, log)
     else:
         error = AbortedError(f"interrupted: {death.summary}")
-        partial.remember(from_exception(error, **death.as_dict()), clock.now())
+        rule = decision.rule if isinstance(decision, Later) else ""
+        partial.remember(from_exception(error, **death.as_dict()), clock.now(), rule)
         log.append(
             f"{name} was interrupted (number {partial.interruptions}) and will run again: "
             f"{death.summary}"
@@ -133,4 +143,15 @@ def _refuse(partial: PartialRecord, refusal: Refused, log: list[str]) -> None:
 def _end(partial: PartialRecord, decision: Decision, name: str, log: list[str]) -> None:
     assert isinstance(decision, End)
     end(partial, decision.result)
+    _tell_end(partial, decision.result)
     log.append(f"{name} is ended: {decision.result.getErrorMessage()}")
+
+
+def _tell_end(partial: PartialRecord, failure: StoredFailure) -> None:
+    """Have it told that a partial was ended, once that is committed."""
+    error = failure.value
+    if isinstance(error, JobCancelled):
+        if is_heard(IJobCancelledEvent):
+            tell_after_commit(JobStopped(partial, error.who))
+    elif is_heard(IJobFailedEvent):
+        tell_after_commit(JobFailed(partial, failure))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zcasync.events import is_heard, tell_after_commit
+from zcasync.interfaces import IWorkerDownEvent, WorkerDown
 from zcasync.job.broken import broken
 from zcasync.job.completion import is_done
 from zcasync.job.record import PartialRecord, protect
@@ -53,6 +55,8 @@ def take_over(
     if finished:
         (heir or dead).completed.extend(finished)
     if dead.engineUUID is not None:
+        if is_heard(IWorkerDownEvent):
+            tell_after_commit(WorkerDown(dead.UUID, dead.engineUUID, reason))
         dead.engineUUID = None
     if held:
         log.append(f"jobs that worker {dead.UUID} had claimed are taken over: {held:,} ({reason})")

@@ -105,6 +105,7 @@ def _course(job: dict[str, Any], panel: str) -> list[tuple[str, Content]]:
         ("Conflicts", job["counts"]["conflicts"] or None),
         ("Interrupted", job["interruptions"] or None),
         ("Exceptions", job["counts"]["exceptions"] or None),
+        ("Snoozes", job["snoozes"] or None),
         ("Retry policy", job["retry"]),
         ("Callback of", _link(job["callback_of"], panel)),
     ]
@@ -185,11 +186,16 @@ def _attempts(job: dict[str, Any]) -> Iterator[Html]:
     history = job["attempts_history"][::-1]
     if history:
         items = [
-            tag("li", tag("time", at(one["time"])), " ", cut(why(one)))
+            tag("li", tag("time", at(one["time"])), " ", cut(why(one)), *_rule(one["rule"]))
             for one in history[:MOST_ATTEMPTS]
         ]
         more = _more(history, MOST_ATTEMPTS)
         yield tag("section", tag("h2", "Earlier attempts"), tag("ul", *items), more)
+
+
+def _rule(told: str) -> list[Content]:
+    """Return what has decided that another attempt follows."""
+    return [" (", cut(told), ")"] if told else []
 
 
 def _callbacks(job: dict[str, Any], panel: str) -> Iterator[Html]:

@@ -15,7 +15,7 @@ from zcasync.perform.missing import refusal_for
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.decision import ask_before_call, begun_before, can_wait, too_late
+from zcasync.retry.decision import ask_before_call, begun_before, can_wait, out_of_time, too_late
 from zcasync.retry.fault import Refused
 from zcasync.retry.policy import policy_of
 from zcasync.retry.stopped import stopped
@@ -36,6 +36,9 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
         policy = policy_of(partial)
         if partial.unasked_death is not None and not _may_go_on(partial, policy, host):
             return _ended(partial, host)
+        late = out_of_time(partial, policy)
+        if late is not None:
+            return Run(partial, host, refusal=late)
         attempts = Attempts(partial, policy, host.timing)
         if partial.has_begun_once:
             return Run(partial, host, refusal=begun_before(partial))

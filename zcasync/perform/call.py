@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.python.failure import Failure
+from zope.event import notify
 
 from zcasync.database.errors import NOT_COMMITTED, is_given_up
 from zcasync.database.waiting import is_back_at_once
 from zcasync.errors import AbortedError, FencedError, MissingCode
+from zcasync.events import is_heard
+from zcasync.interfaces import IJobStartedEvent, JobStarted
 from zcasync.job.arguments import all_arguments, load_call
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done
@@ -20,6 +23,7 @@ from zcasync.perform.attribution import JobLabel, forget_kept, keep_commits, lab
 from zcasync.perform.commits import Commits
 from zcasync.perform.missing import NotLoaded, refusal_for
 from zcasync.perform.noted import Noted
+from zcasync.perform.notices import tell_start
 from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
@@ -117,6 +121,9 @@ def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) ->
         callable_, args, kwargs = scope.enter(
             partial, run.host.around(partial), (callable_, args, kwargs)
         )
+        if is_heard(IJobStartedEvent):
+            assert run.attempts is not None
+            notify(JobStarted(partial, run.attempts.count))
         value = run.host.invoke(callable_, *args, **kwargs)
     state.put_back_mode()
     run.host.require_usable(partial)
@@ -146,6 +153,8 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     fence, oid = storage_fence(run.partial._p_jar), run.partial._p_oid
     label = label_for(run)
     own = AtWork(run, label, fence)
+    assert run.attempts is not None
+    tell_start(run.partial, run.attempts.count)
     attach = run.host.detach(run.partial)
     is_held = False
     try:

@@ -54,6 +54,7 @@ def can_share(partial: Any, incarnation: Incarnation) -> bool:
         and not partial.is_detached
         and not partial.is_isolated
         and not partial.interruptions
+        and partial.first_started_at is None  # else its time may be over
         and partial.is_claimed_by(incarnation)
         and not partial.callbacks
         and partial.after_gate is None

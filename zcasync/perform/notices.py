@@ -17,7 +17,8 @@ from zope.event import notify
 
 from zcasync import clock
 from zcasync.errors import FOREIGN_CODE
-from zcasync.interfaces import JobFailed, JobRetried
+from zcasync.events import is_heard
+from zcasync.interfaces import IJobStartedEvent, JobFailed, JobRetried, JobStarted
 from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.job.ids import hex_oid, name_of
 from zcasync.job.record import PartialRecord
@@ -100,6 +101,12 @@ def tell_retry(
     if tell is not None and partial._p_oid is not None:
         tell(Notice.of(partial, stored, moment, attempts))
     _notify(JobRetried(partial, stored, clock.to_datetime(moment)))
+
+
+def tell_start(partial: PartialRecord, attempt: int) -> None:
+    """Tell that a call whose start is committed is about to be made."""
+    if is_heard(IJobStartedEvent):
+        _notify(JobStarted(partial, attempt))
 
 
 def has_failed(partial: PartialRecord) -> bool:

@@ -7,11 +7,12 @@ supervisor's reactor jobs, in tests and in a direct call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import give_up
+from zcasync.errors import Snooze
 from zcasync.job.callbacks import Delegate
 from zcasync.job.completion import is_done, waiter
 from zcasync.job.failure import sanitize
@@ -166,6 +167,11 @@ class Performer:
         if isinstance(decision, End) and is_same(partial.stored_result, decision.result):
             tell_end(partial, tell)
             self._tell_waiter(partial)
-        elif isinstance(decision, Later) and isinstance(fault, Raised) and partial.retry_at:
+        elif isinstance(decision, Later) and _is_failed(fault) and partial.retry_at:
             tell_retry(partial, fault.failure, number, partial.retry_at, tell)
         return run
+
+
+def _is_failed(fault: Fault) -> TypeGuard[Raised]:
+    """Return whether an attempt has failed: none has where the job has put itself off."""
+    return isinstance(fault, Raised) and not isinstance(fault.error, Snooze)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from zope.event import notify
+
 from zcasync.errors import BadStateError
-from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.events import is_heard
+from zcasync.interfaces import COMPLETED, PENDING, IJobDiscardedEvent, JobDiscarded
 from zcasync.job.again import family
 from zcasync.job.completion import check_callbacks_current
 from zcasync.job.gate import counting
@@ -29,6 +32,9 @@ def discard(queue: Any, partials: Collection[PartialRecord]) -> None:
         if partial.state == PENDING:
             queue.drop_entry(partial)
         partial.forget()
+    if is_heard(IJobDiscardedEvent):
+        for partial in partials:
+            notify(JobDiscarded(partial))
 
 
 def discard_unreadable(manager: Any, oid: bytes) -> bool:

@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 from functools import partial as partial_function
 from typing import Any
 
+from zope.event import notify
+
+from zcasync.events import is_heard
+from zcasync.interfaces import IJobPutEvent, JobPut
 from zcasync.job.secret import hide
 from zcasync.partial import Partial
 from zcasync.queues.after import (
@@ -40,6 +44,7 @@ def _entered(
     if after.partials:
         require_predecessors(partials, after.partials, queue._p_jar)
     new: list[Partial] = []
+    joined: list[Partial] = []
     for number, partial in enumerate(partials):
         own, context = check.options_of(partial), check.context_of(partial)
         is_alone = not after.partials and partial.members_gate is None
@@ -57,8 +62,11 @@ def _entered(
         partials[number], is_new = put_unique(queue, partial, own, record)
         if is_new:
             new.append(partials[number])
+        if partials[number] is not partial:
+            joined.append(partials[number])
     if new:
         append(queue, new, size if len(new) <= len(partials) else BULK_PAGE_SIZE)
+    _tell(queue, [one for one in partials if one not in joined] if joined else partials)
     return partials
 
 
@@ -113,6 +121,22 @@ def enter_many(
 ) -> list[Partial]:
     """Let several wait, on longer pages than one by one; return their partials."""
     return _entered(queue, items, begin_after, begin_by, options, BULK_PAGE_SIZE)
+
+
+def _tell(queue: Any, partials: list[Partial]) -> None:
+    """Tell, in the caller's transaction, of what was put; an exception dooms that.
+
+    Not of what a put has joined.
+    """
+    if not is_heard(IJobPutEvent):
+        return
+    try:
+        for partial in partials:
+            notify(JobPut(partial))
+    except BaseException:
+        if queue._p_jar is not None:
+            queue._p_jar.transaction_manager.get().doom()
+        raise
 
 
 def _record(queue: Any, partial: Partial, options: PutOptions, context: Any) -> None:

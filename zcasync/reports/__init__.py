@@ -20,6 +20,7 @@ words.py     calls and their ends, in the words of people
 remarks.py   what is told of a job in a line or a word
 job.py       one job, from a healthy record or a broken one
 schedules.py schedules, their next ticks and last runs
+counted.py   how often a job was attempted, and what came of that
 transactions.py  what one job has committed
 checkpoints.py  the last checkpoint of a call, as a text
 conflicts.py the objects that have cost retries, of all workers together

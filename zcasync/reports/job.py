@@ -14,7 +14,6 @@ from ZODB.broken import Broken
 from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
-from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.acts import as_dicts
 from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
@@ -23,6 +22,7 @@ from zcasync.job.secret import shown
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
 from zcasync.reports.checkpoints import checkpoint_text
+from zcasync.reports.counted import COUNTED, counts_of
 from zcasync.reports.fields import Fields
 from zcasync.reports.words import call_text, ending_text, long_text, type_name, unaddressed
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
@@ -35,8 +35,6 @@ REPR_CHARACTERS = 10_000
 #: Callbacks are shown to this depth, and at most so many of one partial.
 CALLBACK_DEPTH = 20
 CALLBACK_LIMIT = 100
-#: The counters of what went wrong, one for each kind.
-COUNTED = ("conflicts", "interruptions", "exceptions")
 #: What the failures of ended calls tell beside their message: see ``AbortedError``.
 TOLD = ("who", "times")
 #: In place of an id where a record was never stored.
@@ -69,9 +67,7 @@ def describe(partial: Any) -> dict[str, Any]:
             str(name): shown(secret, name, value, safe_repr) for name, value in kwargs.items()
         },
         **_outcome(fields if state in (CALLBACKS, COMPLETED) else None),
-        "attempts": fields["_attempts"],
-        "interruptions": fields["_interruptions"],
-        "counts": {name: fields[f"_{name}"] for name in COUNTED},
+        **counts_of(fields),
         "attempts_history": attempts_history(fields),
         "last_failure": _last_failure(fields),
         **_terms(fields),
@@ -146,7 +142,8 @@ def _nothing() -> dict[str, Any]:
         "isolate context unique priority checkpoint scheduled"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
-    numbers = {"attempts": 0, "interruptions": 0, "counts": dict.fromkeys(COUNTED, 0)}
+    numbers = dict.fromkeys(("attempts", "interruptions", "snoozes"), 0)
+    lists |= {"counts": dict.fromkeys(COUNTED, 0)}
     lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
     lists |= {"acts": [], "quotas": []}
     return {**dict.fromkeys(names.split()), **lists, **numbers}
@@ -220,6 +217,7 @@ def attempts_history(fields: Fields) -> list[dict[str, Any]]:
             "message": one.message,
             "worker": None if one.worker is None else _uuid_text(one.worker),
             "time": _moment(one.moment),
+            "rule": one.rule,
         }
         for one in failed
     ]

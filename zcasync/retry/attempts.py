@@ -12,11 +12,12 @@ from typing import Any
 from transaction.interfaces import TransientError
 
 from zcasync import clock
+from zcasync.errors import Retry
 from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.job.history import MOST_ATTEMPTS
 from zcasync.job.record import PartialRecord
 from zcasync.retry.fault import Raised
-from zcasync.retry.policy import RetryDecision, ask
+from zcasync.retry.policy import RetryDecision, ask, ask_for, label_of, reason_of, within_of
 from zcasync.retry.stock import Counts
 
 #: A pause between two attempts takes no longer, seconds; what is to wait longer waits in its queue.
@@ -48,16 +49,20 @@ class Attempts:
         self.policy = policy
         self._claim = _claim_of(partial)
         self._problem = ""  # what was wrong with the policy's answer
+        self._reason = ""  # why it has answered so, where it says that
+        self._label = label_of(partial, policy)
         self._timing = timing
         self._interruptions = partial.interruptions
         self._conflicts = partial.conflicts
         self._forgiven = partial.conflicts_by_checkpoint
         self._exceptions = partial.exceptions
+        self._snoozes = partial.snoozes
         self.given_up = 0  # commits in a row that the server has given up
         self._moment = partial.started_at or clock.now()
         self._is_open = True  # one has begun and not failed
         # And another one follows; no more of them than a history keeps.
-        self._failed: deque[tuple[StoredFailure, int]] = deque(maxlen=MOST_ATTEMPTS)
+        self._failed: deque[tuple[StoredFailure, int, str]] = deque(maxlen=MOST_ATTEMPTS)
+        self._first = partial.first_started_at  # the moment, where the policy needs that
         self._mark, self._spent = timing.seconds(), 0.0
 
     def are_of_claim(self, partial: PartialRecord) -> bool:
@@ -67,6 +72,7 @@ class Attempts:
     def begin(self) -> None:
         """Begin an attempt."""
         self._moment = clock.now()
+        self._note_first()
         self._since = self._timing.seconds()
         self._is_open = True
 
@@ -79,14 +85,38 @@ class Attempts:
                 self._conflicts += 1
             else:
                 self._exceptions += 1
-        question = "commitError" if fault.at_commit else "jobError"
         now = self._timing.seconds()
         self._spent += min(now - self._mark, LONGEST_ATTEMPT)
         self._mark = now
-        conflicts = self._conflicts - self._forgiven
-        counts = Counts(conflicts, self._interruptions, self._exceptions, self._spent)
+        return self._ask(fault)
+
+    def _ask(self, fault: Raised) -> RetryDecision | None:
+        self._note_first()
+        counts = Counts(
+            self._conflicts - self._forgiven,
+            self._interruptions,
+            self._exceptions,
+            self._spent,
+            self._first,
+        )
+        self._problem = ""
+        if isinstance(fault.error, Retry):
+            answer, self._reason = ask_for(self.policy, fault.error, counts)
+            return answer
+        question = "commitError" if fault.at_commit else "jobError"
         answer, self._problem = ask(self.policy, question, fault.failure, counts)
+        self._reason = reason_of(self.policy)
         return answer
+
+    def _note_first(self) -> None:
+        if self._first is None and within_of(self.policy) is not None:
+            self._first = self._moment
+
+    def snooze(self) -> None:
+        """Count that the call has put itself off: the attempt is none, and time begins anew."""
+        self._is_open = False
+        self._snoozes += 1
+        self._first = None
 
     def _count_given_up(self, fault: Raised) -> None:
         if fault.is_given_up:
@@ -94,14 +124,22 @@ class Attempts:
         elif not fault.is_storage_lost:
             self.given_up = 0
 
-    def keep(self, fault: Raised) -> None:
+    def rule(self, follows: str) -> str:
+        """Return what has decided what follows, for people: ``rule(attempts=5): 2 of 5, over``."""
+        reason = f"{self._reason}, " if self._reason else ""
+        return f"{self._label}: {reason}{follows}"
+
+    def keep(self, fault: Raised, at: int | None) -> None:
         """Keep the failed attempt, which another one follows, for the history of the call.
+
+        ``at``: not before this moment, microseconds; None: at once.
 
         Conflicts are kept where the call waits after one: most are repeated at once, and writing
         them down would make the busiest records of all a little busier.
         """
         if not fault.is_storage_lost:
-            self._failed.append((sanitize(fault.failure), clock.now()))
+            told = self.rule(again_text(at))
+            self._failed.append((sanitize(fault.failure), clock.now(), told))
 
     def evidence(self, error: BaseException) -> dict[str, Any]:
         """Return further evidence for the final Failure."""
@@ -110,6 +148,8 @@ class Attempts:
             found["attempts"] = self.count
         if self._problem:
             found["retry"] = self._problem
+        elif self._reason:
+            found["retry"] = self.rule("over")
         return found
 
     def pause(self, until: int | None) -> None:
@@ -131,8 +171,12 @@ class Attempts:
     def record(self, partial: PartialRecord) -> None:
         """Write the counts, when the last attempt began, and what was kept, in the record."""
         partial.record_attempt(self.count, self._moment, self._conflicts, self._exceptions)
-        for failure, moment in self._failed:
-            partial.remember(failure, moment)
+        if self._snoozes != partial.snoozes:
+            partial.snooze(self._snoozes)
+        if self._first is not None:
+            partial.note_first_start(self._first)
+        for failure, moment, rule in self._failed:
+            partial.remember(failure, moment, rule)
 
     def note_checkpoint(self) -> None:
         """Note that a checkpoint is committed, with all that was recorded before.
@@ -147,6 +191,13 @@ class Attempts:
     def count(self) -> int:
         """The number of attempts, those in the record among them, that have begun."""
         return self._interruptions + self._conflicts + self._exceptions + self._is_open
+
+
+def again_text(at: int | None) -> str:
+    """Return when another attempt follows, for people.  ``at``: microseconds; None: at once."""
+    if at is None or at <= clock.now():
+        return "again at once"
+    return f"again at {clock.nearest_datetime(at):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _claim_of(partial: PartialRecord) -> bytes | None:

@@ -6,8 +6,10 @@ group commit act on the decision, and :mod:`zcasync.liveness` for calls whose pr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from zcasync import clock
@@ -17,12 +19,14 @@ from zcasync.errors import (
     JobCrashed,
     JobInterrupted,
     MissingPolicy,
+    Retry,
+    Snooze,
     UnstorableError,
 )
 from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
-from zcasync.retry.attempts import Attempts
+from zcasync.retry.attempts import Attempts, again_text
 from zcasync.retry.fault import (
     Absent,
     Cancelled,
@@ -34,8 +38,19 @@ from zcasync.retry.fault import (
     Stopped,
     Unreadable,
 )
-from zcasync.retry.policy import RetryDecision, ask, is_foreign, policy_of, shown_name
+from zcasync.retry.policy import (
+    RetryDecision,
+    ask,
+    is_foreign,
+    label_of,
+    policy_of,
+    reason_of,
+    shown_name,
+    within_of,
+)
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
+from zcasync.retry.wishes import NO_QUEUE, ONCE, moment_of
+from zcasync.text import cut, span
 
 #: So many commits in a row the server may give up, while it is there, before the call ends.
 MOST_GIVEN_UP = 5
@@ -51,10 +66,14 @@ class End:
 
 @dataclass(frozen=True)
 class Later:
-    """A wait in the queue until this moment, microseconds; None: in its old place."""
+    """A wait in the queue until this moment, microseconds; None: in its old place.
+
+    ``rule``: what has decided that after a death, for people; '': nothing to be told.
+    """
 
     at: int | None
     problem: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,19 +134,33 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
 def _after_exception(partial: PartialRecord, fault: Raised, attempts: Attempts | None) -> Decision:
     if attempts is None:
         return End(sanitize(fault.failure))
+    if isinstance(fault.error, Snooze):
+        return _after_snooze(partial, fault, fault.error, attempts)
     again = attempts.failed(fault)
     if attempts.given_up >= MOST_GIVEN_UP:
         return End(_given_up(fault, attempts.given_up))
-    if again is not None and fault.repeat != Repeat.NOWHERE:
-        is_later = again.at is not None or fault.repeat == Repeat.IN_THE_QUEUE
+    # A job that asks for it knows what it has committed.
+    if again is not None and (fault.repeat != Repeat.NOWHERE or isinstance(fault.error, Retry)):
+        is_later = again.at is not None or fault.repeat != Repeat.HERE
         if is_later and can_wait(partial):
-            attempts.keep(fault)
+            attempts.keep(fault, again.at)
             return Later(clock.now() if again.at is None else again.at)
         if fault.repeat == Repeat.HERE:
             if fault.is_the_calls:
-                attempts.keep(fault)
+                attempts.keep(fault, again.at)
             return Now(again.at)
     return End(sanitize(fault.failure, **attempts.evidence(fault.error)))
+
+
+def _after_snooze(
+    partial: PartialRecord, fault: Raised, wish: Snooze, attempts: Attempts
+) -> Decision:
+    if attempts.policy.at_most_once:
+        return End(sanitize(fault.failure, retry=ONCE))
+    if not can_wait(partial):
+        return End(sanitize(fault.failure, retry=NO_QUEUE))
+    attempts.snooze()
+    return Later(moment_of(wish))
 
 
 def _given_up(fault: Raised, times: int) -> StoredFailure:
@@ -145,14 +178,17 @@ def _given_up(fault: Raised, times: int) -> StoredFailure:
 def _after_death(partial: PartialRecord, fault: Died) -> Decision:
     if is_foreign(partial) and not partial.may_begin_once and partial.unasked_death is None:
         return Ask(_after_last_death(partial, fault))
-    again, problem = _ask_after_death(partial)
+    again, problem, rule = _ask_after_death(partial, fault)
     if again is not None:
-        return Later(again.at, problem)
-    return End(_after_last_death(partial, fault), problem)
+        return Later(again.at, problem, rule and f"{rule}, {again_text(again.at)}")
+    told = {"retry": f"{rule}, over"} if rule else {}
+    return End(_after_last_death(partial, fault, told), problem)
 
 
-def _after_last_death(partial: PartialRecord, fault: Died) -> StoredFailure:
-    """Return the result of a call that ends with a death."""
+def _after_last_death(
+    partial: PartialRecord, fault: Died, told: Mapping[str, Any] = MappingProxyType({})
+) -> StoredFailure:
+    """Return the result of a call that ends with a death; ``told``: further evidence."""
     if partial.has_begun_once:
         reason = (
             f"interrupted, and its retry policy {shown_name(partial)!r} lets it begin only once: "
@@ -162,11 +198,11 @@ def _after_last_death(partial: PartialRecord, fault: Died) -> StoredFailure:
         reason = f"interrupted {partial.interruptions} times; the last time: {fault.summary}"
     kind = JobCrashed if fault.is_crash else JobInterrupted
     error = kind(reason, who=fault.who, when=_now(), times=partial.interruptions)
-    return from_exception(error, **fault.evidence)
+    return from_exception(error, **fault.evidence, **told)
 
 
-def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]:
-    """Return the policy's decision, None: end it; with it, what was wrong with the policy.
+def _ask_after_death(partial: PartialRecord, fault: Died) -> tuple[RetryDecision | None, str, str]:
+    """Return the policy's decision, None: end it; what was wrong with the policy; and why so.
 
     A partial that has begun and may not begin again is known by its record.  One that may begin
     only once and has not is as good as new, but must not kill children for ever: the limit of the
@@ -174,10 +210,10 @@ def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]
     asked before the call was made: nothing of the application is imported here.
     """
     if partial.has_begun_once:
-        return None, ""
-    problem = ""
+        return None, "", ""
+    problem, counts = "", _counts(partial, fault.is_crash)
     if is_foreign(partial):
-        return ask(RetryCommonFourTimes(partial), "interrupted", _counts(partial))
+        return *ask(RetryCommonFourTimes(partial), "interrupted", counts), ""
     try:
         policy = policy_of(partial)
     except MissingPolicy as error:  # the process that makes the call finds it, or ends the call
@@ -185,8 +221,9 @@ def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]
     else:
         if policy.at_most_once:
             policy = RetryCommonFourTimes(partial)
-    again, wrong = ask(policy, "interrupted", _counts(partial))
-    return again, problem or wrong
+    again, wrong = ask(policy, "interrupted", counts)
+    reason = reason_of(policy)
+    return again, problem or wrong, f"{label_of(partial, policy)}: {reason}" if reason else ""
 
 
 def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None:
@@ -194,9 +231,14 @@ def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None
     return ask(policy, "interrupted", _counts(partial))[0]
 
 
-def _counts(partial: PartialRecord) -> Counts:
-    conflicts = partial.conflicts - partial.conflicts_by_checkpoint
-    return Counts(conflicts, partial.interruptions, partial.exceptions)
+def _counts(partial: PartialRecord, is_crash: bool = True) -> Counts:
+    return Counts(
+        partial.conflicts - partial.conflicts_by_checkpoint,
+        partial.interruptions,
+        partial.exceptions,
+        began=partial.first_started_at,
+        is_crash=is_crash,
+    )
 
 
 def can_wait(partial: PartialRecord) -> bool:
@@ -232,6 +274,28 @@ def too_late(partial: PartialRecord) -> Refused:
             when=_now(),
         )
     )
+
+
+def out_of_time(partial: PartialRecord, policy: Any) -> Refused | None:
+    """Return the refusal of a call whose rule lets no attempt begin any more; None: it may."""
+    within, began = within_of(policy), partial.first_started_at
+    if within is None or began is None or clock.now() <= began + within * 1e6:
+        return None
+    last = partial.last_failure
+    told = "" if last is None else f"; it has failed with {last.type_name}: {_message(last)}"
+    return Refused(
+        DeadlineMissed(
+            f"not done within {span(within)} of {clock.nearest_datetime(began)}, as its rule has "
+            f"it{told}",
+            when=_now(),
+            times=partial.failed_attempts,
+        )
+    )
+
+
+def _message(failure: StoredFailure) -> str:
+    """Return the message of a failure, cut."""
+    return cut(failure.getErrorMessage(), 200)
 
 
 def _now() -> datetime:

@@ -13,15 +13,29 @@ from zope.component import getGlobalSiteManager
 from zope.interface import providedBy
 
 from zcasync import clock
-from zcasync.errors import FOREIGN_CODE, BadCallable, MissingCallable, MissingPolicy, NotAllowed
+from zcasync.errors import (
+    FOREIGN_CODE,
+    BadCallable,
+    MissingCallable,
+    MissingPolicy,
+    NotAllowed,
+    Retry,
+)
 from zcasync.interfaces import IRetryPolicy
 from zcasync.job.callables import find, is_imported, require_allowed, store_form
 from zcasync.job.record import PartialRecord
-from zcasync.retry.stock import STOCK, RetryExceptions, by_values
+from zcasync.retry.rule import RetryRule, rule_by_name
+from zcasync.retry.ruled import Ruled
+from zcasync.retry.stock import STOCK, Counts, RetryExceptions, by_values
+from zcasync.retry.wishes import answer_to
+from zcasync.text import cut
 
 #: The name of the policy of a partial, and of a callback, that names none.
 UNNAMED = "default"
 UNNAMED_CALLBACK = "callback"
+
+#: A longer reason, or name, is cut in histories.
+REASON_CHARACTERS = 100
 
 Factory = Callable[[Any], Any]
 
@@ -36,7 +50,8 @@ class RetryDecision:
 def stored_name(retry: Any) -> str | None:
     """Return the stored name for the argument ``retry``; None for None.
 
-    A number, of further attempts after an exception, and RetryExceptions have their values in it.
+    A number, of further attempts after an exception, RetryExceptions and RetryRule have their
+    values in it.
 
     Raises ValueError, naming the argument, for what has no name that workers could import.
     """
@@ -46,7 +61,7 @@ def stored_name(retry: Any) -> str | None:
         if retry < 0:
             raise ValueError(f"retry={retry}: a call cannot be tried again so many times")
         retry = RetryExceptions(limit=retry + 1)
-    if isinstance(retry, RetryExceptions):
+    if isinstance(retry, RetryExceptions | RetryRule):
         return retry.name
     try:
         name = store_form(retry)
@@ -133,6 +148,26 @@ def shown_name(partial: PartialRecord) -> str:
     return UNNAMED if partial.parent is None else UNNAMED_CALLBACK
 
 
+def reason_of(policy: Any) -> str:
+    """Return why a policy has answered so last, for people; '': it says nothing of that."""
+    try:
+        found = policy.reason
+    except FOREIGN_CODE:  # most of an application's own have none
+        return ""
+    return cut(found, REASON_CHARACTERS) if type(found) is str else ""
+
+
+def within_of(policy: Any) -> float | None:
+    """Return the seconds in which all attempts have to begin; None: there is no such limit."""
+    return policy.within if isinstance(policy, Ruled) else None
+
+
+def label_of(partial: PartialRecord, policy: Any) -> str:
+    """Return a policy in a few words, for histories."""
+    label = policy.label if isinstance(policy, Ruled) else shown_name(partial)
+    return cut(label, REASON_CHARACTERS)
+
+
 def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, str]:
     """Return a policy's decision, None: no; with it, what was wrong with the answer ('': nothing).
 
@@ -148,6 +183,15 @@ def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, s
             f"retry policy {type(policy).__name__} has no usable answer to {question}: "
             f"{type(error).__name__}: {error}"
         )
+
+
+def ask_for(policy: Any, wish: Retry, counts: Counts) -> tuple[RetryDecision | None, str]:
+    """Return the decision about a job's own wish for another attempt, and why, for people."""
+    answer, reason = answer_to(policy, wish, counts)
+    try:
+        return _decision(answer), reason
+    except OverflowError as error:
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _decision(answer: Any) -> RetryDecision | None:
@@ -175,7 +219,7 @@ def _stock(partial: PartialRecord, name: str) -> Factory:
 
 def _named(partial: PartialRecord, name: str) -> Factory:
     """Return the factory with this name.  Raises MissingPolicy, MissingCallable, NotAllowed."""
-    found = _registered(partial, name) or STOCK.get(name) or by_values(name)
+    found = _registered(partial, name) or STOCK.get(name) or by_values(name) or rule_by_name(name)
     if found is not None:
         return found
     if is_imported(name):

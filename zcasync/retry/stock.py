@@ -53,12 +53,18 @@ log = Logger()
 
 @dataclass(frozen=True)
 class Counts:
-    """The failed attempts of a call so far, by what went wrong; the last one included."""
+    """The failed attempts of a call so far, by what went wrong; the last one included.
+
+    ``began``: when the first attempt began, microseconds, where the policy has a limit ``within``;
+    ``is_crash``: the process that was interrupted last has died by itself, not with its engine.
+    """
 
     conflicts: int = 0
     interruptions: int = 0
     exceptions: int = 0
     seconds: float = 0.0  # that the attempts of this run took; of each one second at most
+    began: int | None = None
+    is_crash: bool = True
 
 
 @adapter(IPartial)
@@ -158,18 +164,29 @@ class NeverRetry:
 
 
 class _RetryExceptions(RetryCommonFourTimes):
-    """``default``, and ordinary exceptions too, later each time."""
+    """``default``, and ordinary exceptions too, later each time.
+
+    ``reason``: why it has answered so last.
+    """
 
     def __init__(self, partial: Any, delays: RetryExceptions) -> None:
         super().__init__(partial)
         self._delays = delays
+        self.reason = ""
 
     def jobError(self, failure: Failure, counts: Counts) -> Answer:
+        self.reason = ""
         if failure.check(TransientError) or not failure.check(Exception):
             return super().jobError(failure, counts)
-        if counts.exceptions >= self._delays.limit:
+        return self.asked(counts, None)
+
+    def asked(self, counts: Counts, pause: timedelta | None) -> Answer:
+        """Answer where the job itself asks to be tried again; ``pause`` None: as by exceptions."""
+        number = max(1, counts.exceptions)
+        self.reason = f"{number} of {self._delays.limit}"
+        if number >= self._delays.limit:
             return False
-        return self._delays.after(counts.exceptions)
+        return self._delays.after(number) if pause is None else pause
 
     def commitError(self, failure: Failure, counts: Counts) -> Answer:
         if failure.check(TransientError) or is_lost_by_storage(failure.value):

@@ -123,12 +123,13 @@ class DatabaseSession:
 
     def _use(self, manager: Any, worker: Any, incarnation: Any) -> EngineRecords:
         """Make passes over these records from now on."""
-        most, days = self._settings.max_children, self._settings.set_aside_limit
-        records = EngineRecords(self._connection, manager, worker, incarnation, most, days)
+        most, limit = self._settings.max_children, self._settings.set_aside_limit
+        records = EngineRecords(self._connection, manager, worker, incarnation, most, limit)
         self._records = records
-        keep = timedelta(days=self._settings.keep_completed)
+        spans = (self._settings.keep_completed, self._settings.keep_failed)
+        keep, failed = (timedelta(days=days) for days in spans)
         here = self._environment
-        housekeeping = Housekeeping(here.seconds, keep, here.housekeeping, here.idle_lane)
+        housekeeping = Housekeeping(here.seconds, keep, here.housekeeping, here.idle_lane, failed)
         self._passes = Passes(records, self._watch, here, housekeeping)
         return records
 

@@ -14,9 +14,11 @@ from zcasync.database.sync import main_database
 from zcasync.database.waiting import LimitedWait
 from zcasync.datamanager import DataManager, find, install
 from zcasync.errors import HistoryChanged
+from zcasync.events import Told, is_heard, tell_after_commit
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.versions import versions
+from zcasync.interfaces import IWorkerDownEvent, IWorkerUpEvent, WorkerDown, WorkerUp
 from zcasync.liveness.takeover import release_all, take_over
 from zcasync.liveness.verdict import Judgement, Verdict, judge_watched
 from zcasync.liveness.watch import Watch
@@ -52,12 +54,14 @@ def register(
     then, and another one takes over what may be its record.
     """
     manager = connection.transaction_manager
+    told = Told()
 
     def change() -> tuple[bytes, list[str]]:
         incarnation = Incarnation(engine, _plain(worker_uuid), identity(), versions())
         if home is not None:
             incarnation.home = home
-        notes = _register(connection, incarnation, wishes, watch)
+        with told.anew():
+            notes = _register(connection, incarnation, wishes, watch)
         return incarnation._p_oid, notes
 
     def is_there(made: tuple[bytes, list[str]]) -> bool:
@@ -75,6 +79,8 @@ def register(
     fence(connection, incarnation)
     data_manager = find(connection)
     assert data_manager is not None
+    if told.tell():
+        manager.abort()
     return data_manager, data_manager.workers[_plain(worker_uuid)], incarnation, notes
 
 
@@ -120,6 +126,8 @@ def _register(
         queue.retry_broken()
     worker.ping.write(float(worker.ping_interval + worker.ping_death_interval))
     watch.begun.add(incarnation.engineUUID)
+    if is_heard(IWorkerUpEvent):
+        tell_after_commit(WorkerUp(worker.UUID, incarnation.engineUUID))
     return notes
 
 
@@ -174,18 +182,25 @@ def deregister(connection: Any, worker: Worker, incarnation: Incarnation) -> int
     Returns how many partials were given back.  A commit in doubt is looked up.
     """
 
+    told = Told()
+
     def change() -> int:
         if incarnation.is_over:  # it was buried
             return 0
         count = release_all(worker.thread) + release_all(worker.reactor)
         worker.engineUUID = None
         incarnation.end("stopped")
+        with told.anew():
+            if is_heard(IWorkerDownEvent):
+                tell_after_commit(WorkerDown(worker.UUID, incarnation.engineUUID, "stopped"))
         return count
 
-    return commit_once(
+    count = commit_once(
         connection.transaction_manager,
         change,
         lambda count: incarnation.is_over,
         tries=TRIES,
         storage_lost=LimitedWait(connection.db(), PATIENCE),
     )
+    told.tell()
+    return count

@@ -6,6 +6,8 @@
     completed.py        Completed: finished partials in the order of their end
     completed_field_types.py what the attributes of their records can be
     completed_places.py in which page one of them is, by the time of its end
+    completed_counts.py the counts of completed jobs by their outcome
+    kept_failed.py      the failed jobs of a day stay longer than the others
     incarnation.py      Incarnation: one run of an engine, the fencing token; its Ping
     fence.py            commits only while the incarnation lives
     conflicts.py        which objects have cost how many retries, today and the day before

@@ -2,7 +2,8 @@
 
 Only the worker's engine adds here, so pages need no conflict resolution.  What is to be run again,
 or discarded, is taken out by whoever wants that; it meets the engine on the last page alone, and
-counts what it takes in a record of its own.  A page is rewritten by
+counts what it takes in a record of its own.  While the failed ones of an old day are moved apart
+they meet on its pages, too.  A page is rewritten by
 each transaction that adds to it, so pages are short; a day of pages hangs on a tree, so that a new
 page costs the same on a busy day, and days are dropped as a whole.
 """
@@ -24,15 +25,14 @@ from zcasync.job.outcome import Outcome, outcome_of
 from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers import completed_field_types
+from zcasync.workers.completed_counts import FULL_OF, TAKEN_OF, recount
 from zcasync.workers.completed_places import Places
+from zcasync.workers.kept_failed import pruned
 
 PAGE_SIZE = 32
 #: A bucket holds the partials that end within this time, and is dropped as a whole.
 BUCKET = timedelta(days=1)
 _SUCCEEDED = bytes([Outcome.SUCCEEDED])
-#: The count of a bucket for each outcome that is counted.
-_FULL_OF = {Outcome.FAILED: "full_failed", Outcome.CANCELLED: "full_cancelled"}
-_TAKEN_OF = {Outcome.FAILED: "failed", Outcome.CANCELLED: "cancelled"}
 #: Finished partials are kept this long, and up to a bucket longer.
 RETENTION = timedelta(days=7)
 
@@ -81,7 +81,7 @@ class Taken(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def add(self, outcomes: bytes) -> None:
         """Count these, too."""
         self.value += len(outcomes)
-        for outcome, name in _TAKEN_OF.items():
+        for outcome, name in TAKEN_OF.items():
             if count := outcomes.count(outcome):
                 setattr(self, name, getattr(self, name) + count)
 
@@ -98,6 +98,8 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
     full_cancelled = 0
     #: How many of ``full`` were taken out; None: none ever was.
     taken: Taken | None = None
+    is_failed_only = False  # the others of that time are gone
+    searched = 0  # so many pages have no failed ones any more that are to be kept longer
 
     def __init__(self, began: int) -> None:
         self.began = began
@@ -122,9 +124,15 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def take(self, number: int, oids: Collection[bytes]) -> None:
         """Take partials out of a page."""
         page: Page = self.pages[number]
-        kept = [place for place, one in enumerate(page.partials) if one._p_oid not in oids]
-        is_full = len(page.partials) >= PAGE_SIZE
         page.began = page.first_end
+        self.keep_places(
+            number, [place for place, one in enumerate(page.partials) if one._p_oid not in oids]
+        )
+
+    def keep_places(self, number: int, kept: list[int]) -> None:
+        """Keep those of a page that are at these places."""
+        page: Page = self.pages[number]
+        is_full = len(page.partials) >= PAGE_SIZE
         outcomes = page.keep(kept)
         if number < self.pages.maxKey():
             if self.taken is None:
@@ -141,22 +149,12 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     def recount(self) -> None:
         """Count the partials in the pages before the last one anew."""
-        last = self.pages.maxKey()
-        pages = [page for number, page in self.pages.items() if number != last]
-        full = sum(len(page.partials) for page in pages)
-        if self.taken is not None and self.taken.value:
-            self.taken.clear()
-        if full != self.full:
-            self.full = full
-        for outcome, name in _FULL_OF.items():
-            count = sum(page.outcomes.count(outcome) for page in pages)
-            if count != getattr(self, name):
-                setattr(self, name, count)
+        recount(self)
 
     def count(self, outcome: Outcome) -> int:
         """Return how many of the partials have failed, or were cancelled."""
-        found: int = getattr(self, _FULL_OF[outcome])
-        taken: int = 0 if self.taken is None else getattr(self.taken, _TAKEN_OF[outcome])
+        found: int = getattr(self, FULL_OF[outcome])
+        taken: int = 0 if self.taken is None else getattr(self.taken, TAKEN_OF[outcome])
         last: Page = self.pages[self.pages.maxKey()]
         return found - taken + last.outcomes.count(outcome)
 
@@ -175,7 +173,7 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def _close(self, page: Page) -> None:
         """Count a page that is full."""
         self.full += len(page.partials)
-        for outcome, name in _FULL_OF.items() if page.outcomes else ():
+        for outcome, name in FULL_OF.items() if page.outcomes else ():
             setattr(self, name, getattr(self, name) + page.outcomes.count(outcome))
 
     def __iter__(self) -> Iterator[PartialRecord]:
@@ -216,13 +214,15 @@ class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
             self._buckets = (*self._buckets, Bucket(now))
         self._buckets[-1].add(partials, outcomes)
 
-    def prune(self, keep: timedelta = RETENTION) -> int:
-        """Drop buckets whose last partial is older than ``keep``; return the number of partials."""
-        oldest = clock.now() - (keep + BUCKET) // clock.MICROSECOND
-        gone = [bucket for bucket in self._buckets if bucket.began < oldest]
-        if gone:
-            self._buckets = tuple(bucket for bucket in self._buckets if bucket.began >= oldest)
-        return sum(map(len, gone))
+    def prune(self, keep: timedelta = RETENTION, keep_failed: timedelta = timedelta(0)) -> int:
+        """Drop buckets whose last partial is older than ``keep``; return the number of partials.
+
+        Failed ones stay for ``keep_failed`` where that is longer: see :mod:`.kept_failed`.
+        """
+        kept, gone = pruned(self._buckets, keep + BUCKET, keep_failed + BUCKET, Bucket)
+        if len(kept) != len(self._buckets) or gone:
+            self._buckets = tuple(kept)
+        return gone
 
     def take(self, partials: Iterable[PartialRecord]) -> set[bytes]:
         """Take finished partials out; return the oids of those that were here.

@@ -7,6 +7,7 @@ from BTrees.IOBTree import IOBTree
 from zcasync.job.field_types import (
     ALL,
     Check,
+    is_bool,
     is_count,
     is_moment,
     is_stored,
@@ -24,7 +25,8 @@ PAGE: dict[str, Check] = {
 }
 TAKEN: dict[str, Check] = dict.fromkeys(("value", "failed", "cancelled"), is_count)
 BUCKET: dict[str, Check] = {
-    **dict.fromkeys(("full", "full_failed", "full_cancelled"), is_count),
+    **dict.fromkeys(("full", "full_failed", "full_cancelled", "searched"), is_count),
+    "is_failed_only": is_bool,
     "taken": optional(stored("zcasync.workers.completed.Taken")),
     "began": is_moment,
     "pages": one_of(IOBTree),

@@ -154,7 +154,7 @@ def test_housekeeping_waits_for_its_interval(
 ) -> None:
     pruned: list[float] = []
     kind = type(house.worker.completed)
-    monkeypatch.setattr(kind, "prune", lambda self, keep: pruned.append(seconds.now))
+    monkeypatch.setattr(kind, "prune", lambda self, *keep: pruned.append(seconds.now))
     began = seconds.now
     for _ in range(13):
         house._housekeeping.do(house.session.manager, house.worker)

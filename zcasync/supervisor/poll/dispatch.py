@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from zcasync.datamanager import DataManager
+from zcasync.events import is_heard, tell_after_commit
+from zcasync.interfaces import IJobClaimedEvent, JobClaimed
 from zcasync.job.ids import hex_oid
 from zcasync.job.record import PartialRecord
 from zcasync.perform.reach import reaches_foreign
@@ -189,6 +191,7 @@ class Dispatcher:
         which a pass has to hear yet that it has ended there the last time.
         """
         shares: list[list[PartialRecord]] = [[] for _ in slots]
+        is_told = is_heard(IJobClaimedEvent)
         for partial in partials:
             is_resumed = partial.has_result
             partial.assign(self._incarnation)
@@ -206,6 +209,8 @@ class Dispatcher:
                 continue
             slots[best].room -= 1
             shares[best].append(partial)
+            if is_told and not is_resumed:
+                tell_after_commit(JobClaimed(partial, self._incarnation.worker))
         for slot, share in zip(slots, shares, strict=True):
             if share:
                 enqueue(slot, share)

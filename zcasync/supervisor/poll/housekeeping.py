@@ -10,6 +10,7 @@ from zcasync.datamanager import DataManager
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.queues.unique import START, Place, sweep
 from zcasync.workers.completed import RETENTION
+from zcasync.workers.kept_failed import FAILED_RETENTION
 from zcasync.workers.worker import Worker
 
 INTERVAL_SECONDS = 60.0
@@ -20,7 +21,8 @@ IDLE_LANE_SECONDS = 600.0
 class Housekeeping:
     """The work that an engine does once a minute, within a pass.
 
-    ``seconds`` tells the time, monotonic; ``keep``: for how long completed jobs are kept.
+    ``seconds`` tells the time, monotonic; ``keep``: for how long completed jobs are kept, and
+    ``keep_failed``: failed ones, where that is longer.
     ``interval``: the seconds from one time to the next; ``idle``: those after which an empty lane
     that has not changed is given up.
     """
@@ -31,9 +33,10 @@ class Housekeeping:
         keep: timedelta = RETENTION,
         interval: float = INTERVAL_SECONDS,
         idle: float = IDLE_LANE_SECONDS,
+        keep_failed: timedelta = FAILED_RETENTION,
     ) -> None:
         self._seconds = seconds
-        self._keep = keep
+        self._keep, self._keep_failed = keep, keep_failed
         self._interval, self._idle_seconds = interval, idle
         self._last = seconds()
         self._swept: dict[str, Place] = {}  # by queue: where the sweep of its keys has come to
@@ -49,7 +52,7 @@ class Housekeeping:
         for one in manager.workers.values():
             # A worker without an engine cannot do it by itself; any engine may.
             if one is worker or one.engineUUID is None:
-                one.completed.prune(self._keep)
+                one.completed.prune(self._keep, self._keep_failed)
         for queue in manager.queues.values():
             queue.drop_idle_lanes(self._idle(queue, now))
             self._swept[queue.__name__] = sweep(queue, self._swept.get(queue.__name__, START))

@@ -8,6 +8,7 @@ from transaction import TransactionManager
 from ZODB.POSException import ConflictError
 
 from zcasync.database.sync import catch_up
+from zcasync.events import Told
 from zcasync.liveness.takeover import has_leftovers, take_over
 from zcasync.liveness.verdict import STALE, judge_watched
 from zcasync.liveness.watch import PAUSE_SECONDS, Watch
@@ -38,9 +39,11 @@ class Peers:
             catch_up(self._connection.db())
         self._transactions.begin()
         notes = []
+        told = Told()
         try:
-            for worker in self._manager.workers.values():
-                notes += self._check(worker)
+            with told.anew():
+                for worker in self._manager.workers.values():
+                    notes += self._check(worker)
             self._transactions.commit()
         except ConflictError:  # another engine was first, or will be next time
             self._transactions.abort()
@@ -48,6 +51,8 @@ class Peers:
         except BaseException:
             self._transactions.abort()
             raise
+        if told.tell():
+            self._transactions.abort()
         return notes
 
     def _check(self, worker: Worker) -> list[str]:

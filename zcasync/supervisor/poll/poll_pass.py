@@ -15,6 +15,7 @@ from ZODB.POSException import ConflictError
 from zcasync import clock
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.errors import FencedError
+from zcasync.events import Told
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor.poll.authorship import REASON, Authorship, TwinError
 from zcasync.supervisor.poll.cancel import cancel_waiting, no_longer_held
@@ -66,6 +67,7 @@ class Passes:
         self._engine = incarnation.engineUUID.bytes
         self._environment = environment
         self._authorship = Authorship()
+        self._told = Told()
         self._peers = Peers(records, watch, seconds)
         self._burials: list[str] = []  # lines about them that no result has taken along yet
         self._affinity = LaneAffinity(self._engine, environment)
@@ -111,7 +113,7 @@ class Passes:
             self._transactions.begin()
             try:
                 heard = given.heard if attempt == 0 else ()
-                with at_hand(connection, heard, given.ahead):
+                with at_hand(connection, heard, given.ahead), self._told.anew():
                     result = self._steps(given, is_caught_up)
                 seen = last_seen(connection)
                 began = clock.now()
@@ -225,6 +227,8 @@ class Passes:
         self._aside.committed()
         self._keys.committed()
         self._pings.committed()
+        if self._told.tell():
+            self._transactions.abort()
 
     def _pause(self, longest: float) -> None:
         """Let the engine finish whose commit has conflicted with ours."""

@@ -72,19 +72,20 @@ LIKEWISE = [
 WITHIN = {
     "Partial": (
         "acts argument_forms given_owner aside assign be_aside be_aside_no_more become_callback_of "
-        "begin_once "
-        "callable_name callbacks_problem complete controls deadline delay disown due ended_at "
+        "begin_deadline begin_once "
+        "callable_name callbacks_problem complete controls delay disown due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forget_readings forgive hand_result_to "
         "has_begun_once has_callbacks has_result has_times_to_settle interrupt is_adoption "
         "is_aside_too_long is_at_once is_batch is_boxed is_claimed_by is_detached is_due "
         "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress last_progress "
         "leave leave_to_policy may_begin_once may_run_on name_key name_policy not_before "
-        "note_act note_asked note_commits noted_commits packed_references remember_context "
+        "note_act note_asked note_commits noted_commits overrun packed_references "
+        "remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "
-        "take_call unasked_death unique wait_for waits_for was_begun"
+        "take_call time_limits unasked_death unique wait_for waits_for was_begun"
     ),
     "DataManager": "own_queues record_format replace_queue",
     "PartialQueue": (

@@ -19,6 +19,7 @@ from zcasync.errors import (
     ForeignError,
     FullError,
     GoneError,
+    HardTimeLimit,
     HistoryChanged,
     JobCancelled,
     JobCrashed,
@@ -31,7 +32,9 @@ from zcasync.errors import (
     NotAllowed,
     NotRunning,
     RemoteTraceback,
+    SoftTimeLimit,
     StorageAway,
+    TimeLimit,
     UnknownDatabase,
     UnstorableError,
     ZCAsyncError,
@@ -53,6 +56,7 @@ __all__ = [
     "ForeignError",
     "FullError",
     "GoneError",
+    "HardTimeLimit",
     "HistoryChanged",
     "IApplication",
     "IApplicationFactory",
@@ -92,7 +96,9 @@ __all__ = [
     "NotAllowed",
     "NotRunning",
     "RemoteTraceback",
+    "SoftTimeLimit",
     "StorageAway",
+    "TimeLimit",
     "UnknownDatabase",
     "UnstorableError",
     "ZCAsyncError",
@@ -295,6 +301,18 @@ class IPartialQueue(Interface):
         all others, and stay in the database until the job is forgotten (``keep-completed``) and the
         database packed.
 
+        ``soft_limit`` and ``hard_limit``: how long each attempt may take, seconds or a timedelta.
+        When the soft one has passed, a SoftTimeLimit is raised in the call, in its own code (not
+        while C code runs, or a lock is waited for), and ``zcasync.current().cancelled`` is True;
+        when the hard one has, the stack is kept and the process killed, with all that the call has
+        started: the result is a HardTimeLimit with the ladder and where it hung, if the retry
+        policy does not repeat it as any exception.  The time counts from the beginning of the call
+        to the end of its commit, for the soft one to the call's return, not while it waits for
+        another partial; callbacks have the same limits, each anew.  A Deferred is cancelled at the
+        soft one, and given up at the hard one; a reactor call that blocks cannot be stopped.  One
+        that has a limit shares no commit with others.  TypeError, ValueError for none above 0, or
+        where the soft one is not less than the hard one.
+
         ``run_as`` is the id of the user for whom the application in the worker makes the call, in
         place of the one who puts it; ``remember=False`` has nothing remembered of the caller, only
         what the call itself needs: see ``IContextCapture``.
@@ -394,6 +412,22 @@ class IPartial(Interface):
         "What the put has remembered of its caller, a mapping of names and plain values: user, "
         "site, run_as, whatever each IContextCapture said; of a callback that of its parent.  "
         "Read-only."
+    )
+    soft_limit = Attribute(
+        "The time after which the call is told to end, a timedelta; None: that of the worker's "
+        "configuration, if any.  See IPartialQueue.put.  Read-only."
+    )
+    hard_limit = Attribute(
+        "The time after which the call is ended, a timedelta; None as of soft_limit.  Read-only."
+    )
+    cancelled = Attribute(
+        "Inside the call itself, of ``zcasync.current()``: True once it should end, as its first "
+        "time limit has passed, or somebody has cancelled a reactor job.  False everywhere else.  "
+        "Read-only."
+    )
+    deadline = Attribute(
+        "Inside the call itself: the moment at which its first time limit passes, an aware "
+        "datetime in UTC; None where it has none, and everywhere else.  Read-only."
     )
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(
@@ -902,6 +936,9 @@ class JobRetried:
 #     AbortedError         ended from outside, or by ``fail``; ``who``, ``when`` and ``times``
 #       JobCancelled       by somebody: ``who``
 #       DeadlineMissed     not begun within its ``begin_by``
+#       TimeLimit          it has run for longer than it may
+#         SoftTimeLimit    its ``soft_limit``: raised in the call itself, which may catch it
+#         HardTimeLimit    its ``hard_limit``: it was killed; the evidence says where it hung
 #       JobCrashed         the process that made the call died: ``times`` in all
 #       JobInterrupted     its engine was gone: ``times`` in all
 #     MissingCode          code that the call needs cannot be found where it is to be made

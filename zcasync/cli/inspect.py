@@ -151,6 +151,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Runs", "alone in a child of its own" if found["isolate"] else None),
         ("Priority", found["priority"] or None),
         ("Unique", found["unique"] and cut(found["unique"])),
+        ("Time limits", running.job_limits_text(found)),
         ("Remembers", _context(found["context"])),
         ("Worker", found["worker"]),
         ("Engine", found["engine"]),

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from zcasync.job.acts import Act, are_acts
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.field_types import Check, is_text, optional
+from zcasync.job.time_limits import HARD, NO_LIMITS, SOFT, TimeLimits
 
 NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 
@@ -21,15 +22,23 @@ NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 HIGHEST_PRIORITY, LOWEST_PRIORITY = -100, 100
 
 
-def _are_controls(value: Any) -> bool:
-    if type(value) is not dict or not all(map(is_text, value)):
-        return False
-    return is_priority(value.get("priority", 0))
-
-
 def is_priority(value: Any) -> bool:
     """Return whether this can be a stored priority."""
     return type(value) is int and HIGHEST_PRIORITY <= value <= LOWEST_PRIORITY
+
+
+def _is_limit(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+#: What the stored values of some of them can be: a damaged one is found before it is used.
+CONTROL_TYPES: dict[str, Check] = {"priority": is_priority, SOFT: _is_limit, HARD: _is_limit}
+
+
+def _are_controls(value: Any) -> bool:
+    if type(value) is not dict or not all(map(is_text, value)):
+        return False
+    return all(check(value[name]) for name, check in CONTROL_TYPES.items() if name in value)
 
 
 class ControlFields(AttemptFields):
@@ -66,3 +75,8 @@ class ControlFields(AttemptFields):
         """Who goes first, the lower number; see :mod:`zcasync.queues.priority`."""
         controls = self._controls
         return 0 if controls is None else controls.get("priority", 0)
+
+    @property
+    def time_limits(self) -> TimeLimits:
+        """How long an attempt at it may take, as the put, its callable or its queue has said."""
+        return NO_LIMITS if self._controls is None else TimeLimits.of(self._controls)

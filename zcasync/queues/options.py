@@ -46,6 +46,8 @@ class Options(TypedDict, total=False):
     unique_for: float | timedelta | None
     if_exists: str | None
     merge: Any
+    soft_limit: float | timedelta | None
+    hard_limit: float | timedelta | None
 
 
 class AllOptions(Options, total=False):

@@ -13,6 +13,7 @@ from typing import Any
 from zcasync import clock
 from zcasync.errors import (
     DeadlineMissed,
+    HardTimeLimit,
     JobCancelled,
     JobCrashed,
     JobInterrupted,
@@ -23,7 +24,17 @@ from zcasync.job.aside import Missing
 from zcasync.job.failure import StoredFailure, from_exception, sanitize
 from zcasync.job.record import PartialRecord
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.fault import Absent, Cancelled, Died, Fault, Raised, Refused, Repeat, Unreadable
+from zcasync.retry.fault import (
+    Absent,
+    Cancelled,
+    Died,
+    Fault,
+    Overran,
+    Raised,
+    Refused,
+    Repeat,
+    Unreadable,
+)
 from zcasync.retry.policy import RetryDecision, ask, is_foreign, policy_of, shown_name
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
 
@@ -96,6 +107,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
             return Quarantine(problem)
         case Died():
             return _after_death(partial, fault)
+        case Overran(failure):
+            return _after_limit(partial, failure)
         case Raised():
             return _after_exception(partial, fault, attempts)
 
@@ -139,6 +152,20 @@ def _after_death(partial: PartialRecord, fault: Died) -> Decision:
     return End(_after_last_death(partial, fault), problem)
 
 
+def _after_limit(partial: PartialRecord, failure: StoredFailure) -> Decision:
+    """Return the decision about a call that was ended by its hard limit, as if it had raised it."""
+    if partial.has_begun_once:
+        return End(failure)
+    if is_foreign(partial):
+        return Ask(failure)
+    try:
+        policy = policy_of(partial)
+    except MissingPolicy as error:
+        return End(failure, f"it ends, as its policy cannot be asked: {error}")
+    again, problem = ask(policy, "jobError", failure, _counts(partial))
+    return End(failure, problem) if again is None else Later(again.at, problem)
+
+
 def _after_last_death(partial: PartialRecord, fault: Died) -> StoredFailure:
     """Return the result of a call that ends with a death."""
     if partial.has_begun_once:
@@ -178,7 +205,12 @@ def _ask_after_death(partial: PartialRecord) -> tuple[RetryDecision | None, str]
 
 
 def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None:
-    """Return what the policy says to the death before this call; None: that ends it."""
+    """Return what the policy says to the death before this call; None: that ends it.
+
+    A death at its hard limit counts as an exception of the call.
+    """
+    if partial.unasked_death is not None and partial.unasked_death.check(HardTimeLimit):
+        return ask(policy, "jobError", partial.unasked_death, _counts(partial))[0]
     return ask(policy, "interrupted", _counts(partial))[0]
 
 

@@ -80,6 +80,7 @@ EXCEPTIONS = {
     "zcasync.errors.UnknownQueue",
     "zcasync.errors.HistoryChanged",
     "zcasync.errors.InDoubt",
+    "zcasync.errors.HardTimeLimit",
     "zcasync.errors.JobCancelled",
     "zcasync.errors.JobCrashed",
     "zcasync.errors.JobInterrupted",
@@ -92,7 +93,9 @@ EXCEPTIONS = {
     "zcasync.errors.NotRunning",
     "zcasync.errors.RemoteTraceback",
     "zcasync.errors.StartedBeforeError",
+    "zcasync.errors.SoftTimeLimit",
     "zcasync.errors.StorageAway",
+    "zcasync.errors.TimeLimit",
     "zcasync.errors.UnstorableError",
     "zcasync.errors.ZCAsyncError",
 }

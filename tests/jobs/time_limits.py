@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import os
 import signal
 import subprocess
@@ -196,3 +197,20 @@ class OnceAgain:
 
 
 ONCE_AGAIN = "tests.jobs.time_limits:OnceAgain"
+
+
+def tidy_up_slowly(seconds: float) -> str:
+    """Work for so long."""
+    time.sleep(seconds)
+    return "done"
+
+
+def hang_deaf_once(path: str) -> str:
+    """Hang at the first time in a process that answers no signal, and work at the next one."""
+    note = Path(path)
+    if not note.exists():
+        faulthandler.unregister(signal.SIGUSR2)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        note.write_text("was here")
+        hold_interpreter()
+    return "done"

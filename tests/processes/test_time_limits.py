@@ -186,3 +186,47 @@ def test_a_batch_has_no_member_with_limits(client: Client) -> None:
     assert client.wait_for(partial, timeout=LONGEST).check(HardTimeLimit)
     assert [client.wait_for(one, timeout=LONGEST) for one in others] == [0, 1, 2, 3, 4]
     assert all(one.attempts == 1 for one in others)
+
+
+def test_what_was_prefetched_behind_a_hung_call_loses_no_attempt(client: Client) -> None:
+    hung, *behind = client.manager.thread.put_many(
+        [Partial(jobs.swallow), *[Partial(jobs.be_quick, one) for one in "abc"]],
+        retry="never",
+        hard_limit=1.5,
+    )
+    client.commit()
+    assert client.wait_for(hung, timeout=LONGEST).check(HardTimeLimit)
+    assert [client.wait_for(one, timeout=LONGEST) for one in behind] == ["a", "b", "c"]
+    assert {one.attempts for one in behind} == {1}
+
+
+def test_a_supervisor_that_is_killed_between_limit_and_kill_leaves_a_job_that_runs_again(
+    make_instance: Callable[..., Instance], tmp_path: Path
+) -> None:
+    instance = make_instance(children=1).start()
+    note = tmp_path / "note"
+    partial = put(instance.client, jobs.hang_deaf_once, str(note), hard_limit=1)
+    wait_until(note.exists, "the call to hang")
+    family = instance.descendants()
+    wait_until(lambda: "ran past its hard_limit" in instance.log, "its limit to pass")
+    instance.kill()
+    wait_until(lambda: all(map(is_gone, family)), "its processes to end")
+    client = instance.start().client
+    again = client.connection.get(partial._p_oid)
+    assert client.wait_for(again, timeout=LONGEST) == "done"
+    assert again.interruptions == 1
+
+
+def test_the_defaults_of_the_configuration_hold_for_calls_without_limits(
+    make_instance: Callable[..., Instance],
+) -> None:
+    config = "<zcasync>\n  soft-limit 0.5\n  hard-limit 1.5\n</zcasync>\n"
+    client = make_instance(config=config).start().client
+    spins, hangs = put(client, jobs.spin), put(client, jobs.swallow)
+    deferred = client.manager.reactor.put(jobs.return_deferred)
+    longer = put(client, jobs.tidy_up_slowly, 2.5, soft_limit=30, hard_limit=60)
+    client.commit()
+    assert client.wait_for(spins, timeout=LONGEST).check(SoftTimeLimit)
+    assert client.wait_for(hangs, timeout=LONGEST).check(HardTimeLimit)
+    assert client.wait_for(deferred, timeout=LONGEST).check(SoftTimeLimit)
+    assert client.wait_for(longer, timeout=LONGEST) == "done"

@@ -75,6 +75,8 @@ def run_where(
         isolate=outer.is_isolated,
         priority=outer.priority,
         secret=outer.secret,
+        soft_limit=outer.soft_limit,
+        hard_limit=outer.hard_limit,
     )
     return again
 

@@ -100,6 +100,16 @@ def _is_number(text: str) -> bool:
     help="The lower number goes first; 0 unless told.  A step counts as an hour of waiting.",
 )
 @click.option(
+    "--soft-limit",
+    type=Seconds(),
+    help="Tell each attempt to end after so many seconds.",
+)
+@click.option(
+    "--hard-limit",
+    type=Seconds(),
+    help="End each attempt after so many seconds, with its process.",
+)
+@click.option(
     "--wait",
     type=Seconds(zero=True),
     metavar="[SECONDS]",
@@ -113,6 +123,8 @@ def command(
     is_secret: bool,
     queue: str,
     priority: int | None,
+    soft_limit: float | None,
+    hard_limit: float | None,
     wait: float | None,
     home: str | None,
     timeout: float,
@@ -131,6 +143,11 @@ def command(
     """
     from zcasync.instance.home import Home
 
+    if soft_limit is not None and hard_limit is not None and soft_limit >= hard_limit:
+        raise click.UsageError(
+            f"--soft-limit {soft_limit:g} must be less than --hard-limit {hard_limit:g}",
+            click.get_current_context(),
+        )
     arguments = Arguments.parse(args, kwargs, is_secret)
     found = _find(call, Home.find(home))
     from zcasync.cli.output import print_json, print_line
@@ -138,7 +155,8 @@ def command(
 
     with writing(Home.find(home), timeout) as session:
         to = Home.find(home)
-        oid, job_id = _put(session, to, queue, found, arguments, priority=priority)
+        options = {"priority": priority, "soft_limit": soft_limit, "hard_limit": hard_limit}
+        oid, job_id = _put(session, to, queue, found, arguments, **options)
         if wait is None:
             if as_json:
                 print_json({"id": job_id})
@@ -176,7 +194,7 @@ def _find(name: str, home: Home) -> Callable[..., Any]:
 def _put(
     session: Any, home: Any, queue: str, call: Any, arguments: Arguments, **options: Any
 ) -> tuple[bytes, str]:
-    """Put and commit; return the partial's oid and id.
+    """Put, with these options, and commit; return the partial's oid and id.
 
     Raises StorageAway, with the id where it may have been put.
     """

@@ -422,8 +422,7 @@ class IPartial(Interface):
     )
     cancelled = Attribute(
         "Inside the call itself, of ``zcasync.current()``: True once it should end, as its first "
-        "time limit has passed, or somebody has cancelled a reactor job.  False everywhere else.  "
-        "Read-only."
+        "time limit has passed.  False everywhere else.  Read-only."
     )
     deadline = Attribute(
         "Inside the call itself: the moment at which its first time limit passes, an aware "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import faulthandler
@@ -214,3 +215,16 @@ def hang_deaf_once(path: str) -> str:
         note.write_text("was here")
         hold_interpreter()
     return "done"
+
+
+async def spin_in_steps() -> None:
+    """Run for ever, in an event loop of its own."""
+    while True:
+        await asyncio.sleep(0.01)
+
+
+async def wait_in_steps() -> None:
+    """Wait for ever for one thing, in an event loop of its own that wakes now and then."""
+    ticking = asyncio.ensure_future(spin_in_steps())
+    await asyncio.get_running_loop().create_future()
+    await ticking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ from BTrees.OOBTree import OOBTree
 from persistent.mapping import PersistentMapping
 
 from tests.jobs import time_limits as jobs
+from tests.processes.test_cancel import zcasync
 from tests.support.instance import Client, Instance
 from zcasync.errors import HardTimeLimit, SoftTimeLimit
+from zcasync.job.ids import id_of
 from zcasync.partial import Partial
 from zcasync.retry.stock import RetryExceptions
 from zcasync.testing.process import is_gone
@@ -230,3 +233,52 @@ def test_the_defaults_of_the_configuration_hold_for_calls_without_limits(
     assert client.wait_for(hangs, timeout=LONGEST).check(HardTimeLimit)
     assert client.wait_for(deferred, timeout=LONGEST).check(SoftTimeLimit)
     assert client.wait_for(longer, timeout=LONGEST) == "done"
+
+
+@pytest.mark.parametrize("call", [jobs.spin_in_steps, jobs.wait_in_steps])
+def test_a_coroutine_of_a_thread_job_is_told(client: Client, call: Any) -> None:
+    partial = put(client, call, soft_limit=0.3)
+    behind = put(client, jobs.be_quick, "next")
+    failure = client.wait_for(partial, timeout=LONGEST)
+    assert failure.check(SoftTimeLimit), failure.getTraceback()
+    assert client.wait_for(behind, timeout=LONGEST) == "next"
+
+
+def test_people_see_the_limits_and_what_is_left(common: Instance, client: Client) -> None:
+    partial = put(client, jobs.swallow_all, hard_limit=600, soft_limit=timedelta(seconds=0.2))
+    waiting = client.manager.thread.put(jobs.spin, delay=3600, hard_limit=60)
+    client.commit()
+    job, shown = id_of(partial), ""
+
+    def has_passed() -> bool:
+        nonlocal shown
+        shown = zcasync(common.home, "job", job).stdout
+        return "soft_limit 200 ms, has passed; hard_limit 10 min, " in shown
+
+    wait_until(has_passed, "the limits to show", seen=lambda: shown)
+    assert "has passed; hard_limit 10 min, " in zcasync(common.home, "status").stdout
+    told = json.loads(zcasync(common.home, "job", job, "--json").stdout)
+    assert (told["soft_limit_seconds"], told["hard_limit_seconds"]) == (0.2, 600.0)
+    assert told["limits"]["hard"] == 600.0
+    assert "hard_limit 1 min" in zcasync(common.home, "job", id_of(waiting)).stdout
+    assert zcasync(common.home, "cancel", job, id_of(waiting)).returncode == 0
+
+
+def test_a_call_that_blocks_the_reactor_is_named_in_the_log(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(children=0).start()
+    client = instance.client
+    partial = client.manager.reactor.put(Partial(jobs.tidy_up_slowly, 1.0), hard_limit=0.3)
+    client.commit()
+    assert client.wait_for(partial, timeout=LONGEST) == "done"
+    wait_until(lambda: "could not be stopped: has it blocked the reactor?" in instance.log)
+
+
+def test_the_command_line_puts_calls_with_limits(common: Instance, client: Client) -> None:
+    spin = "tests.jobs.time_limits.spin"
+    done = zcasync(common.home, "put", spin, "--soft-limit", "0.3", "--wait", "60")
+    assert (done.returncode, "SoftTimeLimit" in done.stderr) == (1, True)
+    wrong = zcasync(common.home, "put", spin, "--soft-limit", "5", "--hard-limit", "5")
+    assert wrong.returncode == 2
+    assert "--soft-limit 5 must be less than --hard-limit 5" in wrong.stderr

@@ -10,6 +10,7 @@ import pytest
 import zcasync
 from tests.jobs import samples
 from tests.support.sessions import Session
+from zcasync.job.broken import broken
 from zcasync.job.time_limits import TimeLimits
 
 
@@ -72,3 +73,22 @@ def test_a_contradiction_of_put_and_callable_is_found(session: Session) -> None:
 
 def test_defaults_fill_in_what_is_missing() -> None:
     assert TimeLimits(1.0).or_else(TimeLimits(5.0, 6.0)) == TimeLimits(1.0, 6.0)
+
+
+@pytest.mark.parametrize("value", ["5", 0, -1, None, 1.5])
+def test_a_damaged_limit_is_found_before_it_is_used(session: Session, value: Any) -> None:
+    partial = session.queue.put(samples.nothing, hard_limit=5)
+    assert broken(partial) is None
+    partial._controls = {"hard_limit": value}
+    session.commit()
+    session.connection.cacheMinimize()
+    assert "_controls" in str(broken(partial))
+
+
+def test_a_job_that_runs_again_keeps_its_limits(session: Session) -> None:
+    partial = session.queue.put(samples.nothing, hard_limit=5)
+    session.commit()
+    session.activate(partial)
+    partial.finish(None)
+    session.queue.put_again([partial])
+    assert partial.time_limits == TimeLimits(None, 5.0)

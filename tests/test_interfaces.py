@@ -104,8 +104,8 @@ WITHIN = {
     "Partial": (
         "after_gate flow_gate hold is_held join lead let_begin members_gate wait_behind "
         "acts argument_forms given_owner aside assign be_aside be_aside_no_more become_callback_of "
-        "begin_once "
-        "callable_name callbacks_problem complete conflicts_by_checkpoint controls deadline "
+        "begin_deadline begin_once "
+        "callable_name callbacks_problem complete conflicts_by_checkpoint controls "
         "delay disown drop_checkpoint due ended_at "
         "ensure_sidecar enter failed_attempts finish forget forget_readings forgive hand_result_to "
         "has_begun_once has_callbacks has_checkpoint has_result has_times_to_settle "
@@ -114,14 +114,14 @@ WITHIN = {
         "is_isolated is_packed is_too_late is_unfinished keep_call keep_progress "
         "last_progress quotas "
         "leave leave_to_policy may_begin_once may_run_on name_key name_policy not_before "
-        "note_act note_asked note_checkpoint note_commits noted_commits packed_references "
+        "note_act note_asked note_checkpoint note_commits noted_commits overrun packed_references "
         "remember_context "
         "parent policy_name put_off ready_call reassign record_attempt release remember renew "
         "first_started_at note_first_start snooze "
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "
-        "take_call unasked_death unique wait_for waits_for was_begun"
+        "take_call time_limits unasked_death unique wait_for waits_for was_begun"
     ),
     "DataManager": ("agenda own_queues quota_table record_format replace_queue require_agenda"),
     "PartialQueue": (

@@ -95,6 +95,7 @@ EXCEPTIONS = {
     "zcasync.errors.UnknownQueue",
     "zcasync.errors.HistoryChanged",
     "zcasync.errors.InDoubt",
+    "zcasync.errors.HardTimeLimit",
     "zcasync.errors.JobCancelled",
     "zcasync.errors.JobCrashed",
     "zcasync.errors.JobInterrupted",
@@ -111,7 +112,9 @@ EXCEPTIONS = {
     "zcasync.errors.StartedBeforeError",
     "zcasync.errors.StepInDoubt",
     "zcasync.errors.StoppedAtCheckpoint",
+    "zcasync.errors.SoftTimeLimit",
     "zcasync.errors.StorageAway",
+    "zcasync.errors.TimeLimit",
     "zcasync.errors.UnstorableError",
     "zcasync.errors.ZCAsyncError",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from ZODB.POSException import InvalidObjectReference
 
@@ -50,6 +51,27 @@ class JobCrashed(AbortedError):
     """The process that made the call has died at it, ``times`` in all: it is not tried again.
 
     ``who``: the process that died last.  The Failure's ``evidence`` says how.
+    """
+
+
+class TimeLimit(AbortedError):
+    """The call has run for longer than it may: see SoftTimeLimit and HardTimeLimit."""
+
+
+class SoftTimeLimit(TimeLimit):
+    """Raised inside the call itself when its ``soft_limit`` has passed, so that it can end well.
+
+    A call that catches it and returns has succeeded.  One that lets it out has failed with it.
+    """
+
+    def __init__(self, *args: object, **told: Any) -> None:
+        super().__init__(*(args or ("the call has run for longer than its soft_limit",)), **told)
+
+
+class HardTimeLimit(TimeLimit):
+    """The call was ended, and its process killed, as its ``hard_limit`` had passed: ``when``.
+
+    The Failure's ``evidence`` has the ladder (``limits``), and the stack of the call.
     """
 
 

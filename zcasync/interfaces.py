@@ -19,6 +19,7 @@ from zcasync.errors import (
     ForeignError,
     FullError,
     GoneError,
+    HardTimeLimit,
     HistoryChanged,
     JobCancelled,
     JobCrashed,
@@ -31,9 +32,11 @@ from zcasync.errors import (
     NotAllowed,
     NotRunning,
     RemoteTraceback,
+    SoftTimeLimit,
     StepInDoubt,
     StoppedAtCheckpoint,
     StorageAway,
+    TimeLimit,
     UnknownDatabase,
     UnstorableError,
     ZCAsyncError,
@@ -55,6 +58,7 @@ __all__ = [
     "ForeignError",
     "FullError",
     "GoneError",
+    "HardTimeLimit",
     "HistoryChanged",
     "IApplication",
     "IApplicationFactory",
@@ -118,9 +122,11 @@ __all__ = [
     "NotRunning",
     "RemoteTraceback",
     "ScheduleTick",
+    "SoftTimeLimit",
     "StepInDoubt",
     "StoppedAtCheckpoint",
     "StorageAway",
+    "TimeLimit",
     "UnknownDatabase",
     "UnstorableError",
     "WorkerDown",
@@ -426,6 +432,18 @@ class IPartialQueue(Interface):
         nobody would call, or what would wait for itself; MisplacedError for a partial of another
         connection.
 
+        ``soft_limit`` and ``hard_limit``: how long each attempt may take, seconds or a timedelta.
+        When the soft one has passed, a SoftTimeLimit is raised in the call, in its own code (not
+        while C code runs, or a lock is waited for), and ``zcasync.current().cancelled`` is True;
+        when the hard one has, the stack is kept and the process killed, with all that the call has
+        started: the result is a HardTimeLimit with the ladder and where it hung, if the retry
+        policy does not repeat it as any exception.  The time counts from the beginning of the call
+        to the end of its commit, for the soft one to the call's return, not while it waits for
+        another partial; callbacks have the same limits, each anew.  A Deferred is cancelled at the
+        soft one, and given up at the hard one; a reactor call that blocks cannot be stopped.  One
+        that has a limit shares no commit with others.  TypeError, ValueError for none above 0, or
+        where the soft one is not less than the hard one.
+
         ``run_as`` is the id of the user for whom the application in the worker makes the call, in
         place of the one who puts it; ``remember=False`` has nothing remembered of the caller, only
         what the call itself needs: see ``IContextCapture``.
@@ -646,6 +664,21 @@ class IPartial(Interface):
     tick = Attribute(
         "The moment that a schedule has put it for, an aware datetime in UTC; None: it is of no "
         "schedule.  ``zcasync.current().tick`` within the call.  Read-only."
+    )
+    soft_limit = Attribute(
+        "The time after which the call is told to end, a timedelta; None: that of the worker's "
+        "configuration, if any.  See IPartialQueue.put.  Read-only."
+    )
+    hard_limit = Attribute(
+        "The time after which the call is ended, a timedelta; None as of soft_limit.  Read-only."
+    )
+    cancelled = Attribute(
+        "Inside the call itself, of ``zcasync.current()``: True once it should end, as its first "
+        "time limit has passed.  False everywhere else.  Read-only."
+    )
+    deadline = Attribute(
+        "Inside the call itself: the moment at which its first time limit passes, an aware "
+        "datetime in UTC; None where it has none, and everywhere else.  Read-only."
     )
     state = Attribute("PENDING, ACTIVE, CALLBACKS or COMPLETED.  Read-only.")
     result = Attribute(
@@ -1362,6 +1395,9 @@ class ScheduleTick:
 #     AbortedError         ended from outside, or by ``fail``; ``who``, ``when`` and ``times``
 #       JobCancelled       by somebody: ``who``
 #       DeadlineMissed     not begun within its ``begin_by``, or the ``within`` of its rule
+#       TimeLimit          it has run for longer than it may
+#         SoftTimeLimit    its ``soft_limit``: raised in the call itself, which may catch it
+#         HardTimeLimit    its ``hard_limit``: it was killed; the evidence says where it hung
 #       JobCrashed         the process that made the call died: ``times`` in all
 #       JobInterrupted     its engine was gone: ``times`` in all
 #     Retry                raised by a job: to be tried again

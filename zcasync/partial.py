@@ -6,11 +6,13 @@ The public face of :class:`zcasync.job.record.PartialRecord`, above the code tha
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from twisted.python.failure import Failure
 from zope.interface import implementer, provider
 
+from zcasync import clock
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.interfaces import (
     COMPLETED,
@@ -27,9 +29,12 @@ from zcasync.job.placement import keep, require_placed
 from zcasync.job.record import PartialRecord
 from zcasync.job.remembered import remember_callback
 from zcasync.job.secret import hide, require_arguments, secret_of
+from zcasync.job.time_limits import span_of
 from zcasync.job.views import Annotations, Args, Kwargs, UUIDSet
 from zcasync.job.waiting import require_later
 from zcasync.perform import direct
+from zcasync.perform.progress import current
+from zcasync.perform.time_limit import running_clock
 from zcasync.results.raised import raise_failure
 from zcasync.results.wait import has_result, is_completed, wait
 from zcasync.retry.policy import require_policy, stored_name, use_policy
@@ -73,6 +78,25 @@ class Partial(PartialRecord):
     def id(self) -> str | None:
         """The id, as commands and logs have it; None before the put."""
         return None if self._p_oid is None else id_of(self)
+
+    @property
+    def cancelled(self) -> bool:
+        ticking = running_clock() if current() is self else None
+        return ticking is not None and ticking.is_cancelled
+
+    @property
+    def deadline(self) -> datetime | None:
+        ticking = running_clock() if current() is self else None
+        moment = None if ticking is None else ticking.deadline
+        return None if moment is None else clock.nearest_datetime(moment)
+
+    @property
+    def soft_limit(self) -> timedelta | None:
+        return span_of(self.time_limits.soft)
+
+    @property
+    def hard_limit(self) -> timedelta | None:
+        return span_of(self.time_limits.hard)
 
     @property
     def args(self) -> Args:

@@ -63,8 +63,8 @@ def run_where(
     again.selectedUUIDs.update(outer.selectedUUIDs)
     again.excludedUUIDs.update(excluded | passed_by)
     wait, begin_by = timedelta(seconds=delay), None
-    if outer.deadline is not None:  # the whole journey has one deadline
-        left = max(0, outer.deadline - clock.now()) * clock.MICROSECOND
+    if outer.begin_deadline is not None:  # the whole journey has one deadline
+        left = max(0, outer.begin_deadline - clock.now()) * clock.MICROSECOND
         wait = min(wait, left)
         begin_by = left - wait
     queue.put(
@@ -78,6 +78,8 @@ def run_where(
         quota=[
             name for name in outer.quotas if name in queue.__parent__.quotas
         ],  # one may be removed
+        soft_limit=outer.soft_limit,
+        hard_limit=outer.hard_limit,
     )
     return again
 

@@ -21,7 +21,7 @@ OWN = ("self", "cls")
 #: Rooms that know no objects but their own and those of libraries.
 LOWEST = ("zeo",)
 #: Public all the same: documented by Python.
-PUBLIC = ("_exit", "_replace", "_asdict", "_fields")
+PUBLIC = ("_exit", "_replace", "_asdict", "_fields", "_current_frames", "_getframe")
 BY_NAME = ("getattr", "setattr", "hasattr", "delattr")
 
 

@@ -127,7 +127,7 @@ def test_begin_by_counts_in_the_claimer_s_time(session: Session, fake_clock: Fak
         taken = session.queue.claim(ONE.bytes, 1, ahead=lambda lane, found=ahead: found)
         assert taken.partials == [partial]
         assert not partial.is_too_late
-        assert partial.deadline == fake_clock.microseconds + limit // clock.MICROSECOND
+        assert partial.begin_deadline == fake_clock.microseconds + limit // clock.MICROSECOND
 
 
 def test_a_job_that_nobody_took_in_time_is_ended_by_the_claimer_s_clock(

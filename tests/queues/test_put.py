@@ -110,7 +110,7 @@ def test_begin_by_counts_from_begin_after(queue: PartialQueue, fake_clock: FakeC
     partial = queue.put(samples.nothing, fake_clock.later(hours=1), timedelta(minutes=5))
 
     assert partial.begin_by == timedelta(minutes=5)
-    assert partial.deadline == fake_clock.microseconds + 65 * 60 * 1_000_000
+    assert partial.begin_deadline == fake_clock.microseconds + 65 * 60 * 1_000_000
     assert queue.put(samples.nothing, begin_by=timedelta(0)).begin_by == timedelta(0)
 
 
@@ -119,7 +119,7 @@ def test_begin_by_of_a_time_that_has_passed_counts_from_now(
 ) -> None:
     partial = queue.put(samples.nothing, fake_clock.later(days=-1), timedelta(minutes=5))
 
-    assert partial.deadline == fake_clock.microseconds + 5 * 60 * 1_000_000
+    assert partial.begin_deadline == fake_clock.microseconds + 5 * 60 * 1_000_000
 
 
 @pytest.mark.parametrize(

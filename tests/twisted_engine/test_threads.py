@@ -16,6 +16,7 @@ from ZODB.utils import p64
 from tests.support.fixtures import Said
 from tests.support.sessions import Session
 from zcasync import Partial
+from zcasync.errors import SoftTimeLimit
 from zcasync.instance.settings import Settings
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.job.ids import id_of
@@ -42,6 +43,17 @@ def wait_to_go_on() -> str:
     BEGUN.set()
     assert GO_ON.wait(60)
     return "went on"
+
+
+def work_until_told() -> str:
+    """Say that it has begun, and work until its soft limit has passed, or the test ends."""
+    BEGUN.set()
+    try:
+        while not GO_ON.wait(0.001):
+            pass
+    except SoftTimeLimit:
+        return "told"
+    return "never told"
 
 
 def phone() -> Deferred[str]:
@@ -108,6 +120,21 @@ def state(session: Session, partial: Partial) -> str:
 def test_an_application_gets_threads_and_a_test_s_reactor_brings_its_own_parts() -> None:
     assert parts_of(object()) == ThreadedParts(thread_pool, ReactorJobs, DatabaseThread)
     assert parts_of(FakeReactor()) is INLINE_PARTS
+
+
+def test_a_thread_is_told_to_end_at_the_soft_limit_of_its_call(
+    engine: Engine, session: Session, reactor: FakeReactor
+) -> None:
+    partial = put(session, work_until_told, soft_limit=5)
+    reactor.turn_until(BEGUN.is_set)
+    reactor.time_flies(4)
+    assert state(session, partial) == ACTIVE
+    reactor.time_flies(1.1)
+    reactor.turn_until(lambda: state(session, partial) == COMPLETED)
+    assert partial.result == "told"
+    behind = put(session, nothing)
+    reactor.turn_until(lambda: state(session, behind) == COMPLETED)
+    assert behind.result is None
 
 
 def test_a_stop_waits_for_the_job_that_a_thread_is_at(

@@ -111,7 +111,7 @@ def missing_deadlines(lane: Lane, queue: PartialQueue) -> Iterator[tuple[int, in
         for (due, number), partial in tree.items() if restriction != BROKEN else ():
             if broken(partial) is not None or not queue.waits(partial, due):
                 continue
-            deadline = partial.deadline
+            deadline = partial.begin_deadline
             if deadline is not None and not partial.was_begun and (deadline, number) not in noted:
                 yield deadline, number, partial
 
@@ -122,7 +122,7 @@ def count_deadlines(queue: PartialQueue) -> Iterator[Finding]:
     missing = {one._p_oid: one for lane in lanes for _, _, one in missing_deadlines(lane, queue)}
     for lane in lanes if missing else ():  # one that has two entries needs it once
         for (deadline, _), partial in (lane.deadlines or {}).items():
-            if partial._p_oid in missing and partial.deadline == deadline:
+            if partial._p_oid in missing and partial.begin_deadline == deadline:
                 del missing[partial._p_oid]
     for _, partial in sorted(missing.items()):
         text = f"the deadline of {partial.callable_name} is not noted in its lane"

@@ -15,6 +15,7 @@
     opening.py       opens the databases that the specification names
     loading_watch.py ends the process where a job takes too long to load what it needs
     output.py        stdout and stderr, marked with the ids of jobs
+    time_limits.py   the limits of its calls: told to the supervisor, and the soft one raised
     process.py       what a call has done to the process: looked at when it returns, put back
     streams.py       stdin, stdout and stderr, the same for each job
     descriptors.py   those that the child needs itself, out of the way of jobs

@@ -25,6 +25,7 @@ from zcasync.child.waits import WaitNews
 from zcasync.job.conflict_counts import ConflictCounts
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import watch_loading
+from zcasync.job.time_limits import TimeLimits
 from zcasync.perform.notices import Notice
 from zcasync.perform.progress import Progress, report_to
 from zcasync.perform.surroundings import Surroundings
@@ -52,6 +53,7 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
         surroundings = Surroundings(of_child(process.streams), process.call)
         self._replies = ReplyBuffer(reactor, self._send_ended)
         self._isolation = Isolation(spec.isolate)
+        process.spend = self._isolation.spend
         self._databases = ChildDatabases(spec)
         self._application = SetUp.of(spec.application, self._databases.note_content)
         self._thread = JobThread(
@@ -72,6 +74,9 @@ class ChildProtocol(AMPChild):  # type: ignore[misc]
             isolation=self._isolation,
             application=self._application,
             within=surroundings.within,
+            limits=TimeLimits(spec.soft_limit, spec.hard_limit),
+            limited=process.time_limits.watch,
+            bound=process.time_limits.bound,
         )
 
     def connectionMade(self) -> None:

@@ -123,4 +123,6 @@ class JobBatch:
             self._announce(job)  # a module that it needs may end the process
             with loading(Stage.CALL):
                 found._p_activate()
-        return found if can_share(found, self._job_connection.incarnation) else None
+        if not can_share(found, self._job_connection.incarnation):
+            return None
+        return None if self._performer.host.limits_of(found) else found  # a clock is for one call

@@ -29,6 +29,10 @@ class Isolation:
             if self.has_begun:
                 raise NotFresh
 
+    def spend(self) -> None:
+        """Begin no other job from now on."""
+        self.is_spent = True
+
 
 class NoIsolation(Isolation):
     """Jobs that run in threads of the application's process: none can have one of its own."""

@@ -18,7 +18,7 @@ from zcasync.child.copies import Copies
 from zcasync.child.descriptors import OwnDescriptors
 from zcasync.child.signals import Signals
 from zcasync.child.streams import Streams
-from zcasync.job.callables import call_here
+from zcasync.child.time_limits import ChildTimeLimits
 from zcasync.zeo.connections import server_sockets
 
 #: Exit codes that the supervisor and operators can tell apart.
@@ -35,11 +35,15 @@ class JobProcess:
     """This process, which performs jobs; made in its main thread, where ``reactor`` runs.
 
     ``lifeline``: the pipe that ends with the supervisor, for copies of this process too.
+    ``spend()`` is called when it should begin no other job.
     """
+
+    spend: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, reactor: Any, streams: Streams, lifeline: int) -> None:
         self.streams = streams
         self._kept_in_copies = [lifeline, *streams.descriptors]
+        self.time_limits = ChildTimeLimits(reactor, streams, lambda: self.spend())
         self._databases: Any = None
         self._descriptors = OwnDescriptors(lambda: server_sockets(self._databases.values()))
         publisher: Any = globalLogPublisher
@@ -62,7 +66,7 @@ class JobProcess:
         """Make the call of a job; end the process where it is a copy then, or cannot go on."""
         error: BaseException | None = None
         try:
-            return call_here(call, *args, **kwargs)
+            return self.time_limits.call(call, *args, **kwargs)
         except BaseException as raised:
             error = raised
             raise

@@ -160,6 +160,7 @@ def _course_facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Priority", found["priority"] or None),
         ("Unique", found["unique"] and cut(found["unique"])),
         ("Quota" if len(found["quotas"]) == 1 else "Quotas", ", ".join(found["quotas"]) or None),
+        ("Time limits", running.job_limits_text(found)),
         ("Remembers", _context(found["context"])),
         ("Worker", found["worker"]),
         ("Engine", found["engine"]),

@@ -107,6 +107,16 @@ def _is_number(text: str) -> bool:
     help="Begin only when there is room in this quota; more than one: in each.",
 )
 @click.option(
+    "--soft-limit",
+    type=Seconds(),
+    help="Tell each attempt to end after so many seconds.",
+)
+@click.option(
+    "--hard-limit",
+    type=Seconds(),
+    help="End each attempt after so many seconds, with its process.",
+)
+@click.option(
     "--wait",
     type=Seconds(zero=True),
     metavar="[SECONDS]",
@@ -121,6 +131,8 @@ def command(
     queue: str,
     priority: int | None,
     quotas: tuple[str, ...],
+    soft_limit: float | None,
+    hard_limit: float | None,
     wait: float | None,
     home: str | None,
     timeout: float,
@@ -139,6 +151,11 @@ def command(
     """
     from zcasync.instance.home import Home
 
+    if soft_limit is not None and hard_limit is not None and soft_limit >= hard_limit:
+        raise click.UsageError(
+            f"--soft-limit {soft_limit:g} must be less than --hard-limit {hard_limit:g}",
+            click.get_current_context(),
+        )
     arguments = Arguments.parse(args, kwargs, is_secret)
     found = find_callable(call, Home.find(home))
     from zcasync.cli.output import print_json, print_line
@@ -146,7 +163,12 @@ def command(
 
     with writing(Home.find(home), timeout) as session:
         to = Home.find(home)
-        options = {"priority": priority, "quota": quotas or None}
+        options = {
+            "priority": priority,
+            "quota": quotas or None,
+            "soft_limit": soft_limit,
+            "hard_limit": hard_limit,
+        }
         oid, job_id = _put(session, to, queue, found, arguments, **options)
         if wait is None:
             if as_json:
@@ -185,7 +207,7 @@ def find_callable(name: str, home: Home) -> Callable[..., Any]:
 def _put(
     session: Any, home: Any, queue: str, call: Any, arguments: Arguments, **options: Any
 ) -> tuple[bytes, str]:
-    """Put and commit; return the partial's oid and id.
+    """Put, with these options, and commit; return the partial's oid and id.
 
     Raises Refusal for a quota that is not there; StorageAway, with the id where it may have been
     put.

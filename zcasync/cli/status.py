@@ -221,7 +221,8 @@ def _print_children(children: list[dict[str, Any]]) -> None:
 
 def _note(child: dict[str, Any]) -> str | None:
     """Return what an operator should know of a child besides its state."""
-    from zcasync.reports.running import wait_text
+    from zcasync.reports.running import limits_text, wait_text
 
     waits = wait_text(child["wait"])
-    return child["note"] or (waits and f"waits for {waits}")
+    limits = limits_text(child.get("limits"))  # an older supervisor does not tell
+    return child["note"] or (waits and f"waits for {waits}") or limits

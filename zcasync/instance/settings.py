@@ -38,6 +38,8 @@ class Settings:
     grace_period: float = 25.0
     boot_timeout: float = 120.0
     load_timeout: float = 120.0
+    soft_limit: float | None = None
+    hard_limit: float | None = None
     storage_timeout: float = 30.0
     output_lines: int = 1000
     transaction_timeout: float = 60.0
@@ -71,6 +73,8 @@ class Settings:
         "grace_period": "running jobs may finish within this time when the supervisor stops",
         "boot_timeout": "a child that is not ready by then is killed",
         "load_timeout": "a child that has not loaded a job's code or values by then is ended",
+        "soft_limit": "a call that runs for longer gets a SoftTimeLimit raised in it (unset: none)",
+        "hard_limit": "a call that runs for longer is ended with its process (unset: none)",
         "storage_timeout": "how long to wait for the database at a start",
         "output_lines": "lines of a job's output that reach the log; the last 20 are always kept",
         "transaction_timeout": "the embedded database server drops a commit that hangs so long",
@@ -233,13 +237,17 @@ def _one_line(error: Exception) -> str:
 
 
 def section(found: Any) -> Settings:
-    """Return the ``<zcasync>`` section as Settings."""
+    """Return the ``<zcasync>`` section as Settings.  Raises ValueError for limits out of order."""
     names = [field.name for field in dataclasses.fields(Settings)]
     values = {name: getattr(found, name) for name in names}
     values = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    return Settings(**{name: value for name, value in values.items() if value is not None})
+    made = Settings(**{name: value for name, value in values.items() if value is not None})
+    soft, hard = made.soft_limit, made.hard_limit
+    if soft is not None and hard is not None and soft >= hard:
+        raise ValueError(f"soft-limit ({soft:g} s) must be less than hard-limit ({hard:g} s)")
+    return made
 
 
 def configuration(found: Any) -> Configuration:

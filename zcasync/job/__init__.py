@@ -10,6 +10,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     advice.py      what to give a job instead of a request, a file, a lock
     due_fields.py  when it may begin and until when, and by whose clock, among these attributes
     control_fields.py  the options that say when, how often and how long it is made, too
+    time_limits.py TimeLimits: how long an attempt may take
     declared.py    the options that a callable carries for each put of it
     gate_fields.py  what it waits for before it begins, and its flow, among these attributes
     attempt_fields.py  the counts and times of its attempts among these attributes

@@ -86,6 +86,11 @@ class AttemptRecord(CheckpointRecord):
         self._interruptions += 1
         self._attempts = self.failed_attempts
 
+    def overrun(self) -> None:
+        """Count an attempt that was ended by its hard limit, as one that has raised."""
+        self._exceptions += 1
+        self._attempts = self.failed_attempts
+
     def forgive(self, retry_at: int | None = None) -> None:
         """Allow a new start after an interruption; ``retry_at``: microseconds, None: at once."""
         if self._once:

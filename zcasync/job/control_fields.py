@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from zcasync.job.acts import Act, are_acts
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.field_types import Check, is_text, optional, tuple_of
+from zcasync.job.time_limits import HARD, NO_LIMITS, SOFT, TimeLimits
 
 NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 
@@ -21,19 +22,28 @@ NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 HIGHEST_PRIORITY, LOWEST_PRIORITY = -100, 100
 
 
-def _are_controls(value: Any) -> bool:
-    if type(value) is not dict or not all(map(is_text, value)):
-        return False
-    return all(check(value[name]) for name, check in FORMS.items() if name in value)
-
-
 def is_priority(value: Any) -> bool:
     """Return whether this can be a stored priority."""
     return type(value) is int and HIGHEST_PRIORITY <= value <= LOWEST_PRIORITY
 
 
-#: By the name of an option: the check of its stored form.
-FORMS: dict[str, Check] = {"priority": is_priority, "quota": tuple_of(is_text)}
+def _is_limit(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+#: What the stored values of some of them can be: a damaged one is found before it is used.
+FORMS: dict[str, Check] = {
+    "priority": is_priority,
+    "quota": tuple_of(is_text),
+    SOFT: _is_limit,
+    HARD: _is_limit,
+}
+
+
+def _are_controls(value: Any) -> bool:
+    if type(value) is not dict or not all(map(is_text, value)):
+        return False
+    return all(check(value[name]) for name, check in FORMS.items() if name in value)
 
 
 class ControlFields(AttemptFields):
@@ -75,3 +85,8 @@ class ControlFields(AttemptFields):
     def quotas(self) -> tuple[str, ...]:
         """The names of the quotas of which the call needs a slot each."""
         return () if self._controls is None else self._controls.get("quota", ())
+
+    @property
+    def time_limits(self) -> TimeLimits:
+        """How long an attempt at it may take, as the put, its callable or its queue has said."""
+        return NO_LIMITS if self._controls is None else TimeLimits.of(self._controls)

@@ -99,14 +99,14 @@ class DueFields(AttemptFields):
         return None if self._scheduled is None else clock.nearest_datetime(self._scheduled[1])
 
     @property
-    def deadline(self) -> int | None:
+    def begin_deadline(self) -> int | None:
         """The latest moment to begin, microseconds; None: no limit."""
         return None if self._by is None or self._due is self._put is None else self.due + self._by
 
     @property
     def is_too_late(self) -> bool:
         """True for a partial that was never begun and has missed its ``begin_by``."""
-        deadline = self.deadline
+        deadline = self.begin_deadline
         return deadline is not None and not self.was_begun and clock.now() > deadline
 
     @property

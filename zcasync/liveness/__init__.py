@@ -5,6 +5,7 @@ watch.py         the one watcher: how long an engine's ping has not changed, by 
 verdict.py       the one judge of engines: running, stopped, ghost, silent, dead or usurped, with
                  the reason
 death.py         Death: the end of a child or a supervisor, with the evidence
+overrun.py       the Failure of a call that was killed at its hard limit
 interruption.py  one partial whose process has died, or that is cancelled
 recovery.py      claims that their child or engine did not finish, and the unreadable ones
 takeover.py      everything that a dead engine held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zcasync.job.loading import Stage
@@ -21,6 +21,9 @@ class Death:
     stage: str | None = None  # of that job, where it matters (zcasync.job.loading.Stage)
     # The jobs that it had when it ended, by oid; None: they are not known.
     at_stake: frozenset[bytes] | None = None
+    # The ladder of the job's time limits, where it was killed at the hard one: ``soft`` and
+    # ``hard``, and when it was ``killed``, seconds after it ``began``; and what it ``hung_in``.
+    limits: dict[str, Any] | None = None
 
     @property
     def process(self) -> str:
@@ -48,7 +51,12 @@ class Death:
         """Return the death as evidence on a Failure."""
         found = asdict(self)
         del found["at_stake"]  # which says nothing of the job
-        return {name: value for name, value in found.items() if name != "stage" or value}
+        rare = ("stage", "limits")
+        return {name: value for name, value in found.items() if name not in rare or value}
+
+    def to_others(self) -> Death:
+        """Return the same death as it is for jobs that have not run past their limits."""
+        return self if self.limits is None else replace(self, limits=None)
 
     def may_have_interrupted(self, oid: bytes) -> bool:
         """Return whether the process had this job, as far as that is known."""

@@ -21,8 +21,9 @@ from zcasync.job.ids import hex_oid, name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
+from zcasync.liveness.overrun import overrun_failure
 from zcasync.retry.decision import Ask, Decision, End, Later, begun_before, decide
-from zcasync.retry.fault import Cancelled, Died, Refused
+from zcasync.retry.fault import Cancelled, Died, Overran, Refused
 from zcasync.retry.rule import keep_first_start
 from zcasync.text import span
 
@@ -109,6 +110,8 @@ def _forgive(partial: PartialRecord, decision: Later | Ask) -> None:
 def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
     if death.is_of_result(hex_oid(partial._p_oid)):
         return _end_for_result(partial, death, name, log)
+    if death.limits is not None:
+        return _count_overrun(partial, death, name, log)
     partial.interrupt()
     keep_first_start(partial, partial.started_at or clock.now())
     fault = Died(death.summary, death.as_dict(), death.process, death.is_crash)
@@ -125,6 +128,21 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
             f"{name} was interrupted (number {partial.interruptions}) and will run again: "
             f"{death.summary}"
         )
+    return decision
+
+
+def _count_overrun(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
+    """Count an attempt that was ended by its hard limit; return what becomes of the call."""
+    partial.overrun()
+    failure = overrun_failure(death)
+    decision = decide(partial, Overran(failure))
+    if isinstance(decision, End | Later) and decision.problem:
+        log.append(f"{name}: {decision.problem}")
+    if isinstance(decision, End):
+        _end(partial, decision, name, log)
+    else:
+        partial.remember(failure, clock.now())
+        log.append(f"{name} will run again: {failure.getErrorMessage()}")
     return decision
 
 

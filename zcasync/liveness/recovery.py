@@ -46,7 +46,7 @@ def recover(
             if death is not None and partial is culprit:
                 interrupt_callback(partial, death, log)
             continue
-        interrupted = death if partial is culprit or partial.started_at is not None else None
+        interrupted = _death_of(partial, culprit, death)
         if partial._p_oid in cancelled:
             cancel(partial, cancelled[partial._p_oid], log, interrupted)
         elif partial.retry_at is not None:
@@ -67,6 +67,15 @@ def running_at_death(partials: list[PartialRecord], death: Death) -> PartialReco
     # One that has begun and is not named waits for a Deferred.
     not_begun = [one for one in possible if one.state != ACTIVE or one.started_at is None]
     return next(iter([*named, *not_begun]), None)
+
+
+def _death_of(
+    partial: PartialRecord, culprit: PartialRecord | None, death: Death | None
+) -> Death | None:
+    """Return the death as it has interrupted this unfinished partial; None: it has not."""
+    if death is None or partial is culprit:
+        return death
+    return death.to_others() if partial.started_at is not None else None
 
 
 def _may_be_running(partial: PartialRecord) -> bool:

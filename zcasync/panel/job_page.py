@@ -97,6 +97,7 @@ def _course(job: dict[str, Any], panel: str) -> list[tuple[str, Content]]:
         ("Ended", at(job["ended"])),
         ("Took", _took(job)),
         ("Progress", running.text(job["progress"], job["ended"] is not None)),
+        ("Time limits", running.job_limits_text(job)),
         ("Waits for", _link(job["waits_for"], panel) or running.wait_text(job.get("wait"))),
         ("Set aside", _aside(job["set_aside"])),
         ("Worker", job["worker"]),

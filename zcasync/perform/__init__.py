@@ -2,6 +2,8 @@
 
     performer.py       Performer: the steps in their order; what child, reactor and tests call
     run.py             Host (the functions of the process) and Run (one call on its way)
+    time_limit.py      the clock of an attempt that has limits; the Deferreds of such calls
+    soft_limit.py      SoftLimit: the exception in the thread of a call that takes too long
     noted.py           what one try at a commit has written, to know it by
     notices.py         what is told of a call that fails: an event, and a line for the log
     scope.py           what the application has around one attempt at a call with its commit

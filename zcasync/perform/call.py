@@ -28,6 +28,7 @@ from zcasync.perform.progress import heard, keep_last, running
 from zcasync.perform.result import accept, fired, is_deferred
 from zcasync.perform.run import Host, Run
 from zcasync.perform.scope import Scope
+from zcasync.perform.time_limit import running_clock
 from zcasync.perform.transactions import Transactions, manager_of
 from zcasync.retry.fault import Fault, Raised, Repeat, Stopped
 from zcasync.workers.fence import storage_fence
@@ -62,7 +63,7 @@ def _call(run: Run, state: ManagerState) -> tuple[Run, Fault | Delegate | None]:
     noted = deferred = None
     try:
         label = label_for(run)
-        with Scope() as scope:
+        with Scope() as scope, run.host.timed():
             run, deferred = attempt(run, state, scope, label)
             if isinstance(deferred, Delegate):
                 return run, deferred
@@ -124,7 +125,7 @@ def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) ->
         if is_heard(IJobStartedEvent):
             assert run.attempts is not None
             notify(JobStarted(partial, run.attempts.count))
-        value = run.host.invoke(callable_, *args, **kwargs)
+        value = bounded(run.host, run.host.invoke(callable_, *args, **kwargs))
     state.put_back_mode()
     run.host.require_usable(partial)
     if isinstance(value, Delegate):
@@ -158,8 +159,9 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
     attach = run.host.detach(run.partial)
     is_held = False
     try:
-        with heard(oid), labelled(label, is_on_the_way=True), acting_for(fence), own:
-            value = run.host.invoke(callable_, *args, **kwargs)
+        on_the_way = labelled(label, is_on_the_way=True)
+        with run.host.timed(), heard(oid), on_the_way, acting_for(fence), own:
+            value = bounded(run.host, run.host.invoke(callable_, *args, **kwargs))
         if is_deferred(value):
             is_held = _is_to_be_held(run, value)
             value = value if is_held else _outcome(run.host, value)
@@ -173,6 +175,14 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
         return _held(run, value), None
     has_ended = Commits(run.host.storage_lost).settle(run.partial, value)
     return run if has_ended else run.closed(), None
+
+
+def bounded(host: Host, value: Any) -> Any:
+    """Return what a call has returned; of a Deferred, where it has limits, one that keeps them."""
+    ticking = running_clock()
+    if ticking is None or not is_deferred(value) or (value.called and not value.paused):
+        return value
+    return host.bound(value, ticking)
 
 
 def _held(run: Run, deferred: Any) -> Run:

@@ -54,9 +54,9 @@ class Performer:
         Raises FencedError when this process may not commit any more, and what the storage raises
         when it cannot even store a failure.
         """
-        run = begin(partial, args, kwargs or {}, self.host)
+        run = begin(partial, args, kwargs or {}, self.host.of_job(partial))
         if run.is_open:  # else another process has ended it, and follows up
-            FollowUp(self._make, self.host).run(run)
+            FollowUp(self._make, run.host).run(run)
 
     def perform_claimed(self, partial: PartialRecord, incarnation: Incarnation) -> bool:
         """Do what is left for a partial that this incarnation claimed; return whether any was.
@@ -120,7 +120,7 @@ class Performer:
 
     def follow_up(self, partial: PartialRecord) -> None:
         """Run what follows once a partial has its result.  Safe to repeat."""
-        FollowUp(self._make, self.host).run(partial)
+        FollowUp(self._make, self.host.of_job(partial)).run(partial)
 
     def run_callbacks(self, partial: PartialRecord) -> None:
         """Run the callbacks that have not run, then complete the partial.  Safe to repeat."""

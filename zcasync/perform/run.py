@@ -11,9 +11,11 @@ from zcasync.database.errors import NOT_COMMITTED, give_up
 from zcasync.job.callables import call_here
 from zcasync.job.conflict_counts import Conflict
 from zcasync.job.record import PartialRecord
+from zcasync.job.time_limits import NO_LIMITS, TimeLimits
 from zcasync.perform.noted import Noted
 from zcasync.perform.notices import Tell
 from zcasync.perform.result import refuse_deferred
+from zcasync.perform.time_limit import Bound, CallClock, Watch, timed, unbound, unwatched
 from zcasync.perform.transactions import end_transaction
 from zcasync.retry.attempts import Attempts, Timing
 from zcasync.retry.fault import Absent, Refused
@@ -71,6 +73,9 @@ class Host:
     lets a connection take the place of one that the call has closed.
     ``timing``: the clock, the pauses and the randomness of attempts.
     ``tell(notice)`` is told of calls that fail; None: nobody is to hear of them.
+    ``limits``: the time limits of calls that have none of their own.
+    ``limited(clock)`` returns the context in which an attempt with limits is made and committed.
+    ``bound(deferred, clock)`` returns, for a Deferred of such a call, one that keeps to them.
     ``sets_aside``: a call for which code is missing raises ``missing.SetAside`` where it was
     claimed, and does not end.
     ``may_block``: the thread of the call may wait for commits; that of a reactor may not.
@@ -93,6 +98,21 @@ class Host:
     may_block: bool = True
     conflicted: Callable[[Conflict], None] = nobody_counts
     is_to_stop: Callable[[], bool] = never
+    limits: TimeLimits = NO_LIMITS
+    limited: Watch = unwatched
+    bound: Bound = unbound
+
+    def of_job(self, job: PartialRecord) -> Host:
+        """Return the same for a job and its callbacks, which have the time limits of the job."""
+        return self if not job.time_limits else replace(self, limits=self.limits_of(job))
+
+    def limits_of(self, job: PartialRecord) -> TimeLimits:
+        """Return the time limits of a job: its own, and the default ones where it has none."""
+        return job.time_limits.or_else(self.limits)
+
+    def timed(self) -> AbstractContextManager[CallClock | None]:
+        """Return the context of an attempt with its commit; it is None without limits."""
+        return timed(self.limits, self.limited, self.timing.seconds)
 
 
 @dataclass(frozen=True)

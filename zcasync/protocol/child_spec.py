@@ -35,6 +35,8 @@ class ChildSpec:
     load_timeout: float = 120.0
     isolate: bool = False
     application: str | None = None
+    soft_limit: float | None = None  # of calls that have none of their own, seconds
+    hard_limit: float | None = None
 
     @classmethod
     def of(
@@ -58,6 +60,8 @@ class ChildSpec:
             load_timeout=settings.load_timeout,
             isolate=settings.isolates_jobs,
             application=settings.application,
+            soft_limit=settings.soft_limit,
+            hard_limit=settings.hard_limit,
         )
 
     def to_text(self) -> str:

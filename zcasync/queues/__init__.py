@@ -13,6 +13,7 @@
     after.py          what begins when others have ended, and what flows need for that
     controls.py       those of them that are kept with the call, in their stored form
     priority.py       which of them goes first, and how long waiting makes up for that
+    time_limits.py    the options for how long a call may take
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
     unique.py         the keys of unique calls, and who has which

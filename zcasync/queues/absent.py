@@ -50,8 +50,8 @@ def name_of(key: Restriction) -> str:
 
 def moments(partial: PartialRecord, key: Restriction) -> Iterator[int]:
     """Yield the moments at which a wait in the tree with this key is to be ended, microseconds."""
-    if partial.deadline is not None and not partial.was_begun:
-        yield partial.deadline
+    if partial.begin_deadline is not None and not partial.was_begun:
+        yield partial.begin_deadline
     if is_absent(key) and partial.aside is not None:
         yield partial.aside.until
 

@@ -48,6 +48,8 @@ class Options(TypedDict, total=False):
     quota: str | Iterable[str] | None
     after: Iterable[Any] | None
     on_failure: str | None
+    soft_limit: float | timedelta | None
+    hard_limit: float | timedelta | None
 
 
 class AllOptions(Options, total=False):

@@ -14,11 +14,13 @@ from ZODB.broken import Broken
 from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
+from zcasync.interfaces import CALLBACKS, COMPLETED
 from zcasync.job.acts import as_dicts
 from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
+from zcasync.job.time_limits import TimeLimits
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
 from zcasync.reports.checkpoints import checkpoint_text
@@ -139,7 +141,8 @@ def _nothing() -> dict[str, Any]:
     names = (
         "id state queue callable call ending result result_repr failure worker engine begin_after "
         "begin_by_seconds started ended waits_for callback_of problem progress retry last_failure "
-        "isolate context unique priority checkpoint scheduled"
+        "isolate context unique priority checkpoint scheduled soft_limit_seconds "
+        "hard_limit_seconds"
     )
     lists: dict[str, Any] = {"args": [], "selected": [], "excluded": [], "callbacks": []}
     numbers = dict.fromkeys(("attempts", "interruptions", "snoozes"), 0)
@@ -151,10 +154,13 @@ def _nothing() -> dict[str, Any]:
 
 def _terms(fields: Fields) -> dict[str, Any]:
     """Return what its put says of how it is performed, and for whom."""
+    limits = TimeLimits.of(fields["_controls"] or {})
     return {
         "retry": retry_name(fields),
         "isolate": fields["_isolated"],
         "quotas": list(_try(lambda: fields["quotas"], None) or ()),
+        "soft_limit_seconds": limits.soft,
+        "hard_limit_seconds": limits.hard,
         "context": dict(fields["_context"] or {}),
         "unique": _unique(fields),
         "acts": as_dicts(fields["_acts"]),

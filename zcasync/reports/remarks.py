@@ -57,6 +57,7 @@ def _remark(one: dict[str, Any]) -> str:
     waits = running.wait_text(one.get("wait"))
     found = one["problem"] or one.get("ending") or (waits and f"waits for {waits}")
     found = found or running.text(one.get("progress")) or again
+    found = found or running.limits_text(one.get("limits"))
     return cut(found or one.get("reason") or "")
 
 

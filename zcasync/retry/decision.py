@@ -15,6 +15,7 @@ from typing import Any
 from zcasync import clock
 from zcasync.errors import (
     DeadlineMissed,
+    HardTimeLimit,
     JobCancelled,
     JobCrashed,
     JobInterrupted,
@@ -32,6 +33,7 @@ from zcasync.retry.fault import (
     Cancelled,
     Died,
     Fault,
+    Overran,
     Raised,
     Refused,
     Repeat,
@@ -127,6 +129,8 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
             return Quarantine(problem)
         case Died():
             return _after_death(partial, fault)
+        case Overran(failure):
+            return _after_limit(partial, failure)
         case Raised():
             return _after_exception(partial, fault, attempts)
 
@@ -185,6 +189,20 @@ def _after_death(partial: PartialRecord, fault: Died) -> Decision:
     return End(_after_last_death(partial, fault, told), problem)
 
 
+def _after_limit(partial: PartialRecord, failure: StoredFailure) -> Decision:
+    """Return the decision about a call that was ended by its hard limit, as if it had raised it."""
+    if partial.has_begun_once:
+        return End(failure)
+    if is_foreign(partial):
+        return Ask(failure)
+    try:
+        policy = policy_of(partial)
+    except MissingPolicy as error:
+        return End(failure, f"it ends, as its policy cannot be asked: {error}")
+    again, problem = ask(policy, "jobError", failure, _counts(partial))
+    return End(failure, problem) if again is None else Later(again.at, problem)
+
+
 def _after_last_death(
     partial: PartialRecord, fault: Died, told: Mapping[str, Any] = MappingProxyType({})
 ) -> StoredFailure:
@@ -227,7 +245,12 @@ def _ask_after_death(partial: PartialRecord, fault: Died) -> tuple[RetryDecision
 
 
 def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None:
-    """Return what the policy says to the death before this call; None: that ends it."""
+    """Return what the policy says to the death before this call; None: that ends it.
+
+    A death at its hard limit counts as an exception of the call.
+    """
+    if partial.unasked_death is not None and partial.unasked_death.check(HardTimeLimit):
+        return ask(policy, "jobError", partial.unasked_death, _counts(partial))[0]
     return ask(policy, "interrupted", _counts(partial))[0]
 
 

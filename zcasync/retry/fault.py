@@ -1,8 +1,8 @@
 """Faults: everything that can go wrong with a call, as values.
 
-An exception, a returned Failure, a conflict, a commit in doubt, a death, a cancel, a missed
-deadline, a record that cannot be loaded, something that is missing: each becomes one of these and
-then goes one way, :func:`zcasync.retry.decision.decide`.
+An exception, a returned Failure, a conflict, a commit in doubt, a death, a time limit, a cancel, a
+missed deadline, a record that cannot be loaded, something that is missing: each becomes one of
+these and then goes one way, :func:`zcasync.retry.decision.decide`.
 """
 
 from __future__ import annotations
@@ -99,6 +99,16 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Overran:
+    """The call was ended by its hard limit, from outside; the record counts it already.
+
+    ``failure``: a HardTimeLimit, with the evidence.
+    """
+
+    failure: StoredFailure
+
+
+@dataclass(frozen=True)
 class Cancelled:
     """A cancel by ``who``; ``evidence``: of the death of the call's process."""
 
@@ -113,4 +123,4 @@ class Unreadable:
     problem: str
 
 
-Fault = Raised | Refused | Absent | Stopped | Died | Cancelled | Unreadable
+Fault = Raised | Refused | Absent | Stopped | Died | Overran | Cancelled | Unreadable

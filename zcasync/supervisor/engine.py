@@ -277,8 +277,12 @@ class Engine:
         self._lost(FencedError(why))
 
     def cancel(self, oid: bytes, who: str) -> str:
-        """End a job as cancelled; returns '' or the reason why that cannot be done."""
-        if self._life != Life.RUNNING:
+        """End a job as cancelled; returns '' or the reason why that cannot be done.
+
+        While it stops, too: the last pass ends what waits then.
+        """
+        is_stopping = self._life == Life.STOPPING and self.executors.is_started
+        if self._is_lost or not (is_stopping or self._life == Life.RUNNING):
             return f"the engine is {self._life}"
         self.executors.cancel(oid, who)
         return ""

@@ -51,6 +51,7 @@ class Executors:
         fenced: Callable[[str], None],
     ) -> None:
         self.is_started = False
+        self._is_stopping = False
         self.outage = Outage(reactor, "performing jobs")
         self._events = EventBuffer(reactor.seconds)
         self.progress = self._events.progress
@@ -100,6 +101,7 @@ class Executors:
         Fires when none is left, with the ids of the jobs that go on all the same: those in threads
         of this process, which cannot be killed.
         """
+        self._is_stopping = True
         for one in (self._sharing, self._lonely, self._late):
             one.stop()
         if kill_because:
@@ -195,7 +197,8 @@ class Executors:
         for child in self.pool.children.values():
             is_at_it = hex_oid(oid) == child.job_id()
             if oid in child.outstanding and not is_at_it and oid != child.outstanding[0]:
-                self._sharing.take_back(child)
+                if not self._is_stopping:  # else it returns what it has not begun by itself
+                    self._sharing.take_back(child)
             elif oid in child.outstanding or (is_at_it and child.wait is not None):
                 child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
         self._wake()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import transaction
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
+from twisted.logger import Logger
 
 from zcasync.errors import AbortedError, BadStateError
 from zcasync.job.callables import is_persistent
+from zcasync.job.ids import hex_oid
 from zcasync.perform.progress import current
 from zcasync.perform.surroundings import OF_A_STEP, Found, kept, kept_in_steps, put_back
+from zcasync.perform.time_limit import CallClock
+
+log = Logger()
 
 
 def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:
@@ -53,6 +59,25 @@ def call_with_manager(manager: Any, around: Found, call: Any, args: Any, kwargs:
         return [value]
     finally:
         threads.manager = before
+
+
+@contextmanager
+def late_call_logged(oid: bytes, ticking: CallClock) -> Iterator[None]:
+    """Log where a call that has time limits has gone past one in the reactor: it cannot be stopped.
+
+    What it has returned counts; a Deferred among that is kept to the limits.
+    """
+    try:
+        yield
+    finally:
+        if ticking.is_cancelled and not ticking.has_told:
+            log.warn(
+                "reactor job {oid} took {took:.1f} s, longer than it may ({limits}), and could not "
+                "be stopped: has it blocked the reactor?",
+                oid=hex_oid(oid),
+                took=ticking.elapsed,
+                limits=ticking.limits.text,
+            )
 
 
 def load(call: Any, *arguments: Any) -> None:

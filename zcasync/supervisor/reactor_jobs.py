@@ -24,6 +24,7 @@ from zcasync.job.conflict_counts import Conflict
 from zcasync.job.failure import from_exception
 from zcasync.job.ids import hex_oid
 from zcasync.job.loading import Trial, tried_elsewhere
+from zcasync.job.time_limits import NO_LIMITS, TimeLimits
 from zcasync.perform.job_connection import JobConnection
 from zcasync.perform.missing import SetAside
 from zcasync.perform.notices import Notice, Tell
@@ -31,6 +32,7 @@ from zcasync.perform.patience import Patience
 from zcasync.perform.performer import Performer
 from zcasync.perform.run import nobody_counts
 from zcasync.perform.surroundings import OF_THREAD, in_own_context, read
+from zcasync.perform.time_limit import bound_in
 from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
@@ -39,6 +41,7 @@ from zcasync.supervisor.poll.messages import SlotReport
 from zcasync.supervisor.reactor_calls import (
     call_in_reactor,
     call_with_manager,
+    late_call_logged,
     load,
     refuse_to_jobs,
 )
@@ -62,7 +65,8 @@ class ReactorJobs:
 
     ``ended(oid)`` is called in the reactor's thread, when a job is over and when it begins to wait
     for a Deferred.  ``threads`` and ``from_thread`` start threads and call into the reactor,
-    ``timing`` is their clock.  ``application``: that of this process.
+    ``timing`` is their clock.  ``application``: that of this process.  ``limits``: the time limits
+    of jobs that have none of their own.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class ReactorJobs:
         from_thread: Callable[..., Any] = call_in_reactor,
         timing: Timing | None = None,
         application: IApplication | None = None,
+        limits: TimeLimits = NO_LIMITS,
     ) -> None:
         self.application = application or NoApplication()
         self.running: set[bytes] = set()
@@ -93,6 +98,8 @@ class ReactorJobs:
         self._ended = ended
         self._threads = threads
         self._from_thread = from_thread
+        self._limits = limits
+        self._bound = bound_in(reactor)
         self._all_over: Deferred[None] | None = None
         self._timing = timing or Timing()
         self._waiting: list[bytes] = []  # the jobs that wait for the storage now
@@ -228,6 +235,9 @@ class ReactorJobs:
                 sets_aside=True,
                 may_block=False,
                 conflicted=self.conflicted,
+                limits=self._limits,
+                limited=functools.partial(late_call_logged, oid),
+                bound=self._bound,
             )
             with tried_elsewhere(self._trial_of(oid)):
                 do(attachment.connection.get(oid), attachment.incarnation, performer)

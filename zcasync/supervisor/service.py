@@ -22,6 +22,7 @@ from zcasync.instance.lock import HomeLock
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
+from zcasync.job.time_limits import TimeLimits
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
@@ -175,11 +176,12 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
+        limits = TimeLimits(settings.soft_limit, settings.hard_limit)
         parts = EngineParts(
             make_pool=child_processes(self._reactor, settings, self._spec),
             watch=Watch(is_only_home=self._configuration.is_embedded),
             environment=Environment(home=os.fspath(self._home.path)),
-            make_reactor_jobs=partial(ReactorJobs, application=self._application),
+            make_reactor_jobs=partial(ReactorJobs, application=self._application, limits=limits),
             make_checkers=child_processes(
                 self._reactor, replace(settings, spare=False), self._spec, CHECKER
             ),

@@ -24,6 +24,7 @@ def child_list(pool: Pool) -> list[dict[str, Any]]:
             "job": child.job_id(),
             "progress": _as_dict(child.progress),
             "wait": None if child.wait is None else child.wait.for_status(),
+            "limits": limits_of(child),
             "in_hand": len(child.outstanding),
             "jobs_done": child.jobs_done,
             "rss": _rss(child.pid),
@@ -31,6 +32,11 @@ def child_list(pool: Pool) -> list[dict[str, Any]]:
         for child in pool.processes()
         if child.state != State.GONE
     ]
+
+
+def limits_of(child: Child) -> dict[str, Any] | None:
+    """The time limits of the call that a child makes, and its time so far; None: it has none."""
+    return child.time_limit.as_dict()
 
 
 def note(child: Child) -> str | None:

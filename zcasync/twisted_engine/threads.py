@@ -14,7 +14,9 @@ from zcasync.child.job_queue import JobQueue
 from zcasync.child.job_thread import JobThread, thread_target
 from zcasync.liveness.death import Death
 from zcasync.perform.notices import Notice
+from zcasync.perform.soft_limit import SoftLimit
 from zcasync.perform.surroundings import OF_THREAD, Surroundings
+from zcasync.perform.time_limit import bound_in
 from zcasync.protocol.outcomes import Ended
 from zcasync.supervisor.children.state import ChildState, State
 from zcasync.text import printable
@@ -50,7 +52,8 @@ class ThreadWorker(ChildState):
         self, open_databases: Callable[[], Any], incarnation: bytes, **options: Any
     ) -> JobThread:
         options = {"say": self._log, "conflicted": self.conflicts.add, **options}
-        surroundings = Surroundings(OF_THREAD)  # what is the process's is the application's
+        # What is the process's is the application's.  A thread can be told to end, and not killed.
+        surroundings = Surroundings(OF_THREAD, SoftLimit(self._reactor).call)
         return JobThread(
             open_databases,
             incarnation,
@@ -63,6 +66,7 @@ class ThreadWorker(ChildState):
             tell=lambda notice: self._in_reactor(self._told, notice),
             invoke=surroundings.invoke,
             within=surroundings.within,
+            bound=bound_in(self._reactor),
             **options,
         )
 

@@ -37,6 +37,7 @@ Objects are loaded, and their connections are notified of what others commit:
 - ``bulk_load``: many records with one request, also before they are needed
 - ``invalidations``: listening to what commits write; ``hearing``: a thread that waits for it
 - ``aside``: connections of an application's database that the application never gets
+- ``entrances``: where a thread enters a connection, and can be told something
 - ``connections``: the rest of what connections, their pools and their views know
 - ``refill``: records that cannot be loaded, and are to be written anew
 

@@ -15,12 +15,13 @@ from ZODB.POSException import Unsupported
 from zcasync.errors import FencedError, UnknownDatabase
 from zcasync.zeo.blobs import require_blobs
 from zcasync.zeo.connections import has_changes, use_class_factory
+from zcasync.zeo.entrances import Entered
 from zcasync.zeo.older import ClassFactory, Reads
 from zcasync.zeo.storage_errors import MarksStorageErrors
 from zcasync.zeo.storage_fence import StorageFence, active, fenced_already
 
 
-class Fenced(Reads, MarksStorageErrors):
+class Fenced(Entered, Reads, MarksStorageErrors):
     """A mixin for a connection's class; its commits check the ``incarnation`` it is given.
 
     That is one of the connection's own objects; None: no fence.  ``chain.write()`` is called before

@@ -202,6 +202,7 @@ NAMES: Names = {
         "get_connection": "(self, database_name)",
         "new_oid": "(self)",
         "readCurrent": "(self, ob)",
+        "register": "(self, obj)",
         "setstate": "(self, obj)",
         "tpc_begin": "(self, transaction)",
         "tpc_finish": "(self, transaction)",

@@ -108,6 +108,10 @@ class FakeProcess:
         """On stderr."""
         self._connector.childDataReceived(2, text.encode())
 
+    def mark(self, text: str) -> None:
+        """On stdout, where it marks its jobs."""
+        self._connector.childDataReceived(1, text.encode())
+
     def die(self, how: Exception) -> None:
         if not self.is_gone:
             self.is_gone = True

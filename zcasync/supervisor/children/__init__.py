@@ -15,6 +15,7 @@ boots.py              how many may boot at once, and for how long one that hangs
 backoff.py            pauses where children end without having done anything
 recycling.py          when a child has lived long enough
 health.py             samples memory every second, and whether a signal has stopped a child
+time_limit.py         the hard limit of the call that a child makes: the clock, and the ladder
 timers.py             cancelling a timer that may have run
 oom.py                whether the kernel has killed for want of memory
 process_info.py       what the machine says of a process

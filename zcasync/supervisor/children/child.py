@@ -27,6 +27,7 @@ from zcasync.supervisor.children.oom import expose
 from zcasync.supervisor.children.output import ChildOutput
 from zcasync.supervisor.children.process_protocol import Connector
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, ChildState, State
+from zcasync.supervisor.children.time_limit import LimitedCall, TimeLimit
 from zcasync.supervisor.children.timers import cancel
 from zcasync.text import megabytes
 
@@ -65,6 +66,8 @@ class Child(ChildState):
     ) -> None:
         super().__init__(reactor, slot, role)
         self._output = ChildOutput("spare" if slot == NO_SLOT else slot, output_lines, self.job_id)
+        self.time_limit = TimeLimit(reactor, lambda: self.drain(1), self._has_overrun)
+        self._output.limit_marked = self.time_limit.marked
         self._oom_killed = oom_killed
         self._changed = changed
         self._gone = gone
@@ -181,6 +184,14 @@ class Child(ChildState):
             left = self._stack_timer.getTime() - self._reactor.seconds()
             self._stack_timer.reset(min(left, within))
 
+    def _has_overrun(self, call: LimitedCall) -> None:
+        """Kill it for a call that has passed its hard limit, at the cost of that job alone."""
+        oid = next((one for one in self.outstanding if hex_oid(one) == call.job), None)
+        if oid is not None and self._kill_reason is None:
+            self.note_retired(oid)
+            self.time_limit.killed_for = call
+            self.kill(f"its job {call.job} ran past its hard_limit: {call.limits.text}")
+
     def _ask_for_stack(self, seconds: float) -> None:
         self._stack_timer = self._reactor.callLater(seconds, self._kill_now)
         self._output.expect_stack(self._kill_now)
@@ -256,6 +267,7 @@ class Child(ChildState):
         """Note that the process is gone."""
         job = self.job_id()
         self._output.flush()
+        self.time_limit.stop()
         for timer in (self._boot_timer, self._deaf_timer, self._stack_timer):
             cancel(timer)
         self.move_to(State.GONE)
@@ -283,4 +295,5 @@ class Child(ChildState):
             took = f", which took {megabytes(self.rss)} when last looked at" if self.rss else ""
             reason = f"out of memory: the kernel killed it{took}"
         death = death_of(self.pid, status, job, reason, self._output)
-        return replace(death, at_stake=self.at_stake)
+        limits = self.time_limit.ladder(death.output)
+        return replace(death, at_stake=self.at_stake, limits=limits)

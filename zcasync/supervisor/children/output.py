@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output_marks import LOADING_TOO_LONG, MARK_BYTES, STACK_END
+from zcasync.protocol.output_marks import LIMIT, LOADING_TOO_LONG, MARK_BYTES, STACK_END
 
 log = Logger("zcasync.output")
 
@@ -33,6 +33,8 @@ class ChildOutput:
 
     def __init__(self, slot: int | str, limit: int, current: Callable[[], str | None]) -> None:
         self.slot = slot
+        #: Called with a job and its stage where its call with limits begins, or is over.
+        self.limit_marked: Callable[[str, str], None] = lambda job, stage: None
         self._limit = limit
         self._current = current
         self._rest = {1: b"", 2: b""}
@@ -61,8 +63,12 @@ class ChildOutput:
         unfinished, _, rest = raw.rpartition(self.mark)
         if unfinished:
             self._text(fd, unfinished)
-        job, _, self.stage = rest.decode("ascii", "backslashreplace").partition(" ")
+        job, _, stage = rest.decode("ascii", "backslashreplace").partition(" ")
         self._marked[fd] = job
+        if stage.startswith(LIMIT):
+            self.limit_marked(job, stage)
+        else:
+            self.stage = stage
 
     def _text(self, fd: int, raw: bytes) -> None:
         text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")

@@ -218,6 +218,7 @@ MADE_BY = {
     "AttemptRecord.be_aside": "put_aside",
     "AttemptRecord.be_aside_no_more": "complete",
     "AttemptRecord.interrupt": "bury",
+    "AttemptRecord.overrun": "bury",
     "AttemptRecord.forgive": "bury",
     "PartialRecord.reschedule": "reschedule",
     "PartialRecord.release": "give_back",

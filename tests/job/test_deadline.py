@@ -7,7 +7,7 @@ import pytest
 from tests.jobs import samples
 from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
-from zcasync.retry.decision import too_late
+from zcasync.retry.refusals import too_late
 
 
 @pytest.mark.parametrize(

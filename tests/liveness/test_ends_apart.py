@@ -20,7 +20,7 @@ from zcasync.errors import (
 )
 from zcasync.liveness.death import Death
 from zcasync.liveness.interruption import cancel, interrupt
-from zcasync.retry.decision import too_late
+from zcasync.retry.refusals import too_late
 
 KILLED = Death(pid=7, signal=signal.SIGKILL.name)
 GONE = Death(pid=8, reason="its supervisor was gone")

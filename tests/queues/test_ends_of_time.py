@@ -14,7 +14,7 @@ from zcasync import Partial, clock
 from zcasync.reports import job as report
 from zcasync.reports.listing import listing
 from zcasync.reports.selection import Selection
-from zcasync.retry.decision import too_late
+from zcasync.retry.refusals import too_late
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))

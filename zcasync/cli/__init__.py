@@ -16,6 +16,7 @@
     orders.py    the jobs that a command is to work on, and its answer about them
     bulk.py      the work on them, in commits of some hundreds
     patience.py  work that takes long, and what a terminal shows meanwhile
+    callables.py the callable that a command line names
     arguments.py the arguments of a put, from the command line, files and standard input
 
     run.py       ``run``: the supervisor in the foreground

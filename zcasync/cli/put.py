@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from zcasync import import_path
 from zcasync.cli.arguments import Arguments
+from zcasync.cli.callables import find_callable
 from zcasync.cli.ending import Ending
 from zcasync.cli.errors import EXIT_NO, Refusal, say
 from zcasync.cli.options import Seconds, common_options, examples
 
 if TYPE_CHECKING:
-    from zcasync.instance.home import Home
+    pass
 
 #: The seconds that ``--wait`` waits when it has no number.
 WAIT_SECONDS = 60.0
@@ -151,25 +149,15 @@ def command(
     """
     from zcasync.instance.home import Home
 
-    if soft_limit is not None and hard_limit is not None and soft_limit >= hard_limit:
-        raise click.UsageError(
-            f"--soft-limit {soft_limit:g} must be less than --hard-limit {hard_limit:g}",
-            click.get_current_context(),
-        )
+    limits = _limits(soft_limit, hard_limit)
     arguments = Arguments.parse(args, kwargs, is_secret)
     found = find_callable(call, Home.find(home))
     from zcasync.cli.output import print_json, print_line
     from zcasync.cli.session import writing
 
     with writing(Home.find(home), timeout) as session:
-        to = Home.find(home)
-        options = {
-            "priority": priority,
-            "quota": quotas or None,
-            "soft_limit": soft_limit,
-            "hard_limit": hard_limit,
-        }
-        oid, job_id = _put(session, to, queue, found, arguments, **options)
+        options = {"priority": priority, "quota": quotas or None, **limits}
+        oid, job_id = _put(session, Home.find(home), queue, found, arguments, **options)
         if wait is None:
             if as_json:
                 print_json({"id": job_id})
@@ -182,26 +170,14 @@ def command(
     return _print_outcome(job, wait, as_json)
 
 
-def find_callable(name: str, home: Home) -> Callable[..., Any]:
-    """Return the callable; what its module prints goes to standard error.
-
-    Raises Refusal, MissingCallable and BadCallable.
-    """
-    from zcasync.errors import MissingCallable
-    from zcasync.instance.settings import load
-    from zcasync.job.callables import from_dotted, store_form
-
-    import_path.add(load(home).settings.import_path)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            call = from_dotted(name)
-        store_form(call)
-    except MissingCallable as error:
-        raise MissingCallable(
-            f"{error}; folders to import from are named by PYTHONPATH, and by import-path in "
-            f"{home.config_file}"
-        ) from error
-    return call
+def _limits(soft: float | None, hard: float | None) -> dict[str, float | None]:
+    """Return the time limits as options of a put.  Raises UsageError for a soft one that is late."""
+    if soft is not None and hard is not None and soft >= hard:
+        raise click.UsageError(
+            f"--soft-limit {soft:g} must be less than --hard-limit {hard:g}",
+            click.get_current_context(),
+        )
+    return {"soft_limit": soft, "hard_limit": hard}
 
 
 def _put(

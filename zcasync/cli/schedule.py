@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from zcasync.cli.arguments import Arguments
+from zcasync.cli.callables import find_callable
 from zcasync.cli.errors import Refusal
 from zcasync.cli.options import common_options, examples
-from zcasync.cli.put import find_callable
 from zcasync.cli.schedules import outcome, when
 from zcasync.cli.selection import Span
 

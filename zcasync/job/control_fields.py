@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from zcasync.job.acts import Act, are_acts
+from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.attempt_fields import AttemptFields
 from zcasync.job.field_types import Check, is_text, optional, tuple_of
 from zcasync.job.time_limits import HARD, NO_LIMITS, SOFT, TimeLimits
@@ -90,3 +90,11 @@ class ControlFields(AttemptFields):
     def time_limits(self) -> TimeLimits:
         """How long an attempt at it may take, as the put, its callable or its queue has said."""
         return NO_LIMITS if self._controls is None else TimeLimits.of(self._controls)
+
+    def name_key(self, key: str, states: tuple[str, ...], lasting: int) -> None:
+        """Record the key with which the partial was put: see :mod:`zcasync.queues.unique`."""
+        self._controls = {**self.controls, "unique": (key, states, lasting)}
+
+    def note_act(self, who: str, what: str) -> None:
+        """Note what an operator has done to the job, now."""
+        self._acts = with_act(self._acts, who, what)

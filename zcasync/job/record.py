@@ -16,7 +16,6 @@ from ZODB.utils import z64
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import ACTIVE, CALLBACKS, COMPLETED, PENDING
-from zcasync.job.acts import with_act
 from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.callback_pages import CallbackList
 from zcasync.job.due_fields import TOLERANCE, possible_put
@@ -97,14 +96,6 @@ class PartialRecord(AttemptRecord):
     def remember_context(self, context: dict[str, Any]) -> None:
         """Remember this context, in place of that of what it is a callback of."""
         self._context = context
-
-    def name_key(self, key: str, states: tuple[str, ...], lasting: int) -> None:
-        """Record the key with which the partial was put: see :mod:`zcasync.queues.unique`."""
-        self._controls = {**self.controls, "unique": (key, states, lasting)}
-
-    def note_act(self, who: str, what: str) -> None:
-        """Note what an operator has done to the job, now."""
-        self._acts = with_act(self._acts, who, what)
 
     def put_off(self, put: int | None, due: int | None) -> None:
         """Set the times anew of a partial that waits, as a put says them.

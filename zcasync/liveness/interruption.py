@@ -22,8 +22,9 @@ from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
 from zcasync.liveness.overrun import overrun_failure
-from zcasync.retry.decision import Ask, Decision, End, Later, begun_before, decide
+from zcasync.retry.decision import Ask, Decision, End, Later, decide
 from zcasync.retry.fault import Cancelled, Died, Overran, Refused
+from zcasync.retry.refusals import begun_before
 from zcasync.retry.rule import keep_first_start
 from zcasync.text import span
 

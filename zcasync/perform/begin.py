@@ -15,9 +15,10 @@ from zcasync.perform.missing import refusal_for
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
 from zcasync.retry.attempts import Attempts
-from zcasync.retry.decision import ask_before_call, begun_before, can_wait, out_of_time, too_late
+from zcasync.retry.decision import ask_before_call, can_wait
 from zcasync.retry.fault import Refused
 from zcasync.retry.policy import policy_of
+from zcasync.retry.refusals import begun_before, out_of_time, too_late
 from zcasync.retry.stopped import stopped
 
 

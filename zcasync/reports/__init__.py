@@ -24,6 +24,7 @@ counted.py   how often a job was attempted, and what came of that
 transactions.py  what one job has committed
 checkpoints.py  the last checkpoint of a call, as a text
 conflicts.py the objects that have cost retries, of all workers together
+terms.py     what the put of a job has said of it
 fields.py    Fields: its stored attributes, as far as they can be read
 
 ``status`` and ``ghosts`` make a ``SupervisorProbe`` of the home, which asks the control socket and

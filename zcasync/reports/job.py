@@ -15,19 +15,17 @@ from ZODB.POSException import POSKeyError, StorageError
 
 from zcasync import clock
 from zcasync.interfaces import CALLBACKS, COMPLETED
-from zcasync.job.acts import as_dicts
 from zcasync.job.history import FailedAttempt, usable
 from zcasync.job.ids import id_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.secret import shown
-from zcasync.job.time_limits import TimeLimits
 from zcasync.job.values import loaded
 from zcasync.perform.progress import kept, noted
 from zcasync.reports.checkpoints import checkpoint_text
 from zcasync.reports.counted import COUNTED, counts_of
 from zcasync.reports.fields import Fields
+from zcasync.reports.terms import priority_of, terms
 from zcasync.reports.words import call_text, ending_text, long_text, type_name, unaddressed
-from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
 from zcasync.text import cut
 
 T = TypeVar("T")
@@ -72,7 +70,7 @@ def describe(partial: Any) -> dict[str, Any]:
         **counts_of(fields),
         "attempts_history": attempts_history(fields),
         "last_failure": _last_failure(fields),
-        **_terms(fields),
+        **terms(fields),
         "worker": _try(lambda: str(fields["_claim"].worker), None),
         "engine": _try(lambda: str(fields["_claim"].engineUUID), None),
         "begin_after": _moment(fields.due),
@@ -116,7 +114,7 @@ def summary(partial: Any) -> dict[str, Any]:
         "callable": fields.callable_name,
         "call": _try(lambda: call_text(fields), None),
         "begin_after": _moment(fields.due),
-        "priority": _priority(fields),
+        "priority": priority_of(fields),
         "started": _moment(fields["_started"]),
         "ended": _moment(fields["_ended"]),
         "failure": type_name(result) if isinstance(result, Failure) else None,
@@ -150,40 +148,6 @@ def _nothing() -> dict[str, Any]:
     lists |= {"kwargs": {}, "attempts_history": [], "set_aside": None}
     lists |= {"acts": [], "quotas": []}
     return {**dict.fromkeys(names.split()), **lists, **numbers}
-
-
-def _terms(fields: Fields) -> dict[str, Any]:
-    """Return what its put says of how it is performed, and for whom."""
-    limits = TimeLimits.of(fields["_controls"] or {})
-    return {
-        "retry": retry_name(fields),
-        "isolate": fields["_isolated"],
-        "quotas": list(_try(lambda: fields["quotas"], None) or ()),
-        "soft_limit_seconds": limits.soft,
-        "hard_limit_seconds": limits.hard,
-        "context": dict(fields["_context"] or {}),
-        "unique": _unique(fields),
-        "acts": as_dicts(fields["_acts"]),
-        "priority": _priority(fields),
-        "scheduled": fields.scheduled,
-    }
-
-
-def _priority(fields: Fields) -> int:
-    return _try(lambda: (fields["_controls"] or {}).get("priority", 0), 0)
-
-
-def _unique(fields: Fields) -> str | None:
-    """Return the key of a unique call, behind its callable; None: it has none."""
-    found = (fields["_controls"] or {}).get("unique")
-    return None if found is None else str(found[0])
-
-
-def retry_name(fields: Fields) -> str:
-    """Return the name of the retry policy; where none was named, that of the default."""
-    if fields["_retry"] is not None:
-        return str(fields["_retry"])
-    return UNNAMED if fields["_parent"] is None else UNNAMED_CALLBACK
 
 
 def _outcome(fields: Fields | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Again or not: every fault of a call, and the decision what becomes of the call.
 
     fault.py      everything that can go wrong with a call, as values
+    refusals.py    why a call may not begin at all
     decision.py   decide: end it, attempt it again here, or later from its queue
     policy.py     the policy that a partial names: its stored name, finding it, asking it
     stock.py      the stock policies: default, forever, never, callback, exceptions

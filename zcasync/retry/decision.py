@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from zcasync import clock
 from zcasync.errors import (
-    DeadlineMissed,
     HardTimeLimit,
     JobCancelled,
     JobCrashed,
@@ -48,11 +46,10 @@ from zcasync.retry.policy import (
     policy_of,
     reason_of,
     shown_name,
-    within_of,
 )
+from zcasync.retry.refusals import moment_of_now
 from zcasync.retry.stock import Counts, RetryCommonFourTimes
 from zcasync.retry.wishes import NO_QUEUE, ONCE, moment_of
-from zcasync.text import cut, span
 
 #: So many commits in a row the server may give up, while it is there, before the call ends.
 MOST_GIVEN_UP = 5
@@ -123,7 +120,7 @@ def decide(partial: PartialRecord, fault: Fault, attempts: Attempts | None = Non
         case Stopped():
             return Later(None)
         case Cancelled(who, evidence):
-            error = JobCancelled(f"cancelled by {who}", who=who, when=_now())
+            error = JobCancelled(f"cancelled by {who}", who=who, when=moment_of_now())
             return End(from_exception(error, **evidence))
         case Unreadable(problem):
             return Quarantine(problem)
@@ -215,7 +212,7 @@ def _after_last_death(
     else:
         reason = f"interrupted {partial.interruptions} times; the last time: {fault.summary}"
     kind = JobCrashed if fault.is_crash else JobInterrupted
-    error = kind(reason, who=fault.who, when=_now(), times=partial.interruptions)
+    error = kind(reason, who=fault.who, when=moment_of_now(), times=partial.interruptions)
     return from_exception(error, **fault.evidence, **told)
 
 
@@ -274,52 +271,3 @@ def _is_claimed(partial: PartialRecord) -> bool:
     while partial.parent is not None:
         partial = partial.parent
     return partial.queue is not None and partial.claim is not None
-
-
-def begun_before(partial: PartialRecord) -> Refused:
-    """Return the refusal of a call that was begun and may not be made a second time."""
-    return Refused(
-        JobInterrupted(
-            f"it was begun before, how that ended is not known, and its retry policy "
-            f"{shown_name(partial)!r} lets it begin only once",
-            when=_now(),
-            times=partial.interruptions + 1,
-        )
-    )
-
-
-def too_late(partial: PartialRecord) -> Refused:
-    """Return the refusal of a call whose ``begin_by`` has passed."""
-    return Refused(
-        DeadlineMissed(
-            f"not begun within {partial.begin_by} of {partial.begin_after}: its begin_by has "
-            "passed",
-            when=_now(),
-        )
-    )
-
-
-def out_of_time(partial: PartialRecord, policy: Any) -> Refused | None:
-    """Return the refusal of a call whose rule lets no attempt begin any more; None: it may."""
-    within, began = within_of(policy), partial.first_started_at
-    if within is None or began is None or clock.now() <= began + within * 1e6:
-        return None
-    last = partial.last_failure
-    told = "" if last is None else f"; it has failed with {last.type_name}: {_message(last)}"
-    return Refused(
-        DeadlineMissed(
-            f"not done within {span(within)} of {clock.nearest_datetime(began)}, as its rule has "
-            f"it{told}",
-            when=_now(),
-            times=partial.failed_attempts,
-        )
-    )
-
-
-def _message(failure: StoredFailure) -> str:
-    """Return the message of a failure, cut."""
-    return cut(failure.getErrorMessage(), 200)
-
-
-def _now() -> datetime:
-    return clock.to_datetime(clock.now())

@@ -60,6 +60,10 @@ def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
     ).start()
 
 
+def _log_wait(said: str) -> None:
+    log.warn("reactor jobs: {said}", said=said)
+
+
 class ReactorJobs:
     """Runs each job in a thread of its own that lends its transaction to the reactor for the call.
 
@@ -104,11 +108,7 @@ class ReactorJobs:
         self._timing = timing or Timing()
         self._waiting: list[bytes] = []  # the jobs that wait for the storage now
         self._last_wait: Wait | None = None  # as the last one of them has met it
-        self._wait = StorageWait(
-            lambda said: log.warn("reactor jobs: {said}", said=said),
-            self._timing.sleep,
-            self._note_wait,
-        )
+        self._wait = StorageWait(_log_wait, self._timing.sleep, self._note_wait)
         self._wait.db = db
         self._patience = Patience()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from transaction.interfaces import TransientError
 
@@ -20,9 +20,12 @@ from zcasync.demo.jobs import Jobs
 from zcasync.demo.killing import Killer
 from zcasync.demo.report import SLOWEST, Report, make_console
 from zcasync.demo.source import Portion, portions, source_files, standard_library
+from zcasync.demo.tour import Tour, require_manager, tour_folder
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway, ZCAsyncError
 from zcasync.instance.home import Home
 from zcasync.protocol.control_client import ControlClient
+
+T = TypeVar("T")
 
 CHILDREN = 2
 LOOKUPS = ["asyncio", "OrderedDict", "SIGKILL"]
@@ -58,6 +61,26 @@ def demo(home: str | None, source: Path | None = None) -> int:
     return 0 if agree else 1
 
 
+def tour(home: str | None) -> int:
+    """Show what can be said of a job, each once; return the exit code: 0 when all went well.
+
+    ``home`` and errors: as for ``demo``.
+    """
+    report = Report(make_console())
+    with signals_interrupt():
+        try:
+            report.tour_begins()
+            with host(report, home) as served, tour_folder() as folder:
+                went_well = served.use(
+                    lambda connection: Tour(report, require_manager(connection), folder).run()
+                )
+        except KeyboardInterrupt:
+            report.stopped(home)
+            return EXIT_INTERRUPTED
+    report.tour_ends(went_well)
+    return 0 if went_well else 1
+
+
 class Host:
     """A home that is served; ``own``: the supervisor, when the demo has started it."""
 
@@ -83,6 +106,22 @@ class Host:
                 )
             time.sleep(LOOK_SECONDS)
         return status
+
+    def use(self, work: Callable[[Any], T]) -> T:
+        """Return ``work(connection)``, with a connection to the home's database.
+
+        Raises NotRunning and StorageAway when the supervisor or its database goes away.
+        """
+        zcasync.configure()
+        db = zcasync.open(self.home.path)
+        try:
+            with connected(db) as connection:
+                return work(connection)
+        except TransientError as error:
+            self.check()
+            raise StorageAway(f"the database does not answer any more: {error}") from error
+        finally:
+            db.close()
 
     def check(self) -> None:
         """Raise NotRunning when the demo's own supervisor has ended."""
@@ -139,16 +178,7 @@ class Demo:
 
         Raises NotRunning and StorageAway when the supervisor or its database goes away.
         """
-        zcasync.configure()
-        db = zcasync.open(self._host.home.path)
-        try:
-            with connected(db) as connection:
-                return self._run(connection)
-        except TransientError as error:
-            self._host.check()
-            raise StorageAway(f"the database does not answer any more: {error}") from error
-        finally:
-            db.close()
+        return self._host.use(self._run)
 
     def _run(self, connection: Any) -> bool:
         report = self._report

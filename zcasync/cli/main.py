@@ -91,7 +91,8 @@ def cli(ctx: click.Context) -> None:
 
 
 @click.command(
-    short_help="Real work, with a child killed on the way.", epilog=examples("zcasync demo")
+    short_help="Real work, with a child killed on the way.",
+    epilog=examples("zcasync demo", "zcasync demo --tour"),
 )
 @click.option(
     "--home",
@@ -100,15 +101,22 @@ def cli(ctx: click.Context) -> None:
     is_eager=True,
     help="Instance home.  [default: a temporary one, removed at the end]",
 )
-def demo(home: str | None) -> int:
+@click.option(
+    "--tour",
+    "is_tour",
+    is_flag=True,
+    help="Show what can be said of a job instead: retries, limits, quotas, schedules, ...",
+)
+def demo(home: str | None, is_tour: bool) -> int:
     """Index the source of Python's standard library with durable jobs, and show that it is exact.
 
     A supervisor with two children is started for it, unless one serves the home already; one child
-    is killed on the way.  Exit code 1 when the index and a plain count do not agree.
+    is killed on the way.  Exit code 1 when the index and a plain count do not agree, or a step of
+    the tour does not do what it says.
     """
-    from zcasync.cli.demo import demo as run_demo
+    from zcasync.cli import demo
 
-    return run_demo(home)
+    return demo.tour(home) if is_tour else demo.demo(home)
 
 
 def execute(arguments: Sequence[str] | None = None) -> int:

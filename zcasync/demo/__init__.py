@@ -6,6 +6,8 @@
     jobs.py      the jobs: put in one commit, then watched in the database
     killing.py   kills one child in the middle of a job
     hosting.py   a supervisor that the demo starts for itself
+    tour.py      the tour: what can be said of a job, each shown once
+    tour_jobs.py its jobs
     report.py    the output: sentences, progress bars, tables
 
 ``zcasync demo`` (:mod:`zcasync.cli.demo`) is the way through: it finds the source files, puts a job

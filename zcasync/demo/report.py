@@ -116,6 +116,17 @@ class Report:
             f"{files:,} files, {size:.1f} MB."
         )
 
+    def tour_begins(self) -> None:
+        """Print what the tour is."""
+        self._console.print("[bold]zcasync demo --tour[/]: what can be said of a job, each once")
+
+    def tour_ends(self, went_well: bool) -> None:
+        """Print whether all did what it should."""
+        if went_well:
+            self._console.print("\n[bold green]All of it did what it says.[/]")
+        else:
+            self._console.print("\n[bold red]Not all of it did what it says.[/]")
+
     def served(self, home: Home, status: dict[str, Any], *, temporary: bool, own: bool) -> None:
         """Print the home, the supervisor and the children."""
         kind = "a temporary one, removed at the end" if temporary else "stays as it is"

@@ -171,7 +171,7 @@ def command(
 
 
 def _limits(soft: float | None, hard: float | None) -> dict[str, float | None]:
-    """Return the time limits as options of a put.  Raises UsageError for a soft one that is late."""
+    """Return the time limits as options of a put.  Raises UsageError unless soft is less."""
     if soft is not None and hard is not None and soft >= hard:
         raise click.UsageError(
             f"--soft-limit {soft:g} must be less than --hard-limit {hard:g}",

@@ -128,7 +128,7 @@ class Tour:
 
 
 def require_manager(connection: Any) -> Any:
-    """Return the data manager of a connection's database.  Raises NotRunning where there is none."""
+    """Return the data manager of a database.  Raises NotRunning where there is none."""
     found = find(connection)
     if found is None:
         raise NotRunning("the database has no data manager: its supervisor has never been ready")

@@ -195,3 +195,26 @@ def test_counts_that_differ_are_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_folder_without_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nothing to index"):
         demo(None, tmp_path)
+
+
+def test_the_tour_shows_what_can_be_said_of_a_job(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zcasync.cli.main", "demo", "--tour"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    for said in (
+        "attempt 3: the mail is sent",
+        "it hung here: File",
+        "1 of them at once",
+        "put for ",
+        "part 0, part 1, part 2, part 3, part 4",
+        "10 of 10 members have ended; their squares make 285",
+        "All of it did what it says.",
+    ):
+        assert said in done.stdout, done.stdout
+    assert list(tmp_path.iterdir()) == []

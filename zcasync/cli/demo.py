@@ -20,7 +20,7 @@ from zcasync.demo.jobs import Jobs
 from zcasync.demo.killing import Killer
 from zcasync.demo.report import SLOWEST, Report, make_console
 from zcasync.demo.source import Portion, portions, source_files, standard_library
-from zcasync.demo.tour import Tour, require_manager, tour_folder
+from zcasync.demo.tour import Tour, tour_folder
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway, ZCAsyncError
 from zcasync.instance.home import Home
 from zcasync.protocol.control_client import ControlClient
@@ -71,9 +71,7 @@ def tour(home: str | None) -> int:
         try:
             report.tour_begins()
             with host(report, home) as served, tour_folder() as folder:
-                went_well = served.use(
-                    lambda connection: Tour(report, require_manager(connection), folder).run()
-                )
+                went_well = served.use(lambda one: Tour(report, one, folder).run())
         except KeyboardInterrupt:
             report.stopped(home)
             return EXIT_INTERRUPTED

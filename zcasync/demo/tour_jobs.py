@@ -40,8 +40,11 @@ def use(folder: str, number: int) -> int:
 
 def tick(marks: str) -> None:
     """Write down for which moment this was put."""
+    job = zcasync.current()
+    assert job is not None
+    assert job.tick is not None
     with open(marks, "a") as file:
-        print(zcasync.current().tick.strftime("%H:%M:%S"), file=file)
+        print(job.tick.strftime("%H:%M:%S"), file=file)
 
 
 def index(page: str, parts: set[str]) -> list[str]:

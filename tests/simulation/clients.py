@@ -112,13 +112,17 @@ class Client:
         workers: tuple[uuid.UUID, bool] | None = None,
         priority: int = 0,
     ) -> list[Job]:
-        """Put jobs of these kinds, several with ``put_many``; returns those that are there."""
+        """Put jobs of these kinds, several with ``put_many``; returns those that are there.
+
+        A unique one that has joined another is not.
+        """
         self.world.microseconds += 1
         made = [self._make(name, KINDS[name]) for name in names]
         kind = made[0][1].kind
         queue = self.session.manager.queue(kind.queue)
         if len(made) > 1:
-            queue.put_many([partial for partial, _ in made], priority=priority, **kind.options)
+            partials = [partial for partial, _ in made]
+            found = queue.put_many(partials, priority=priority, **kind.options)
         else:
             (partial, job), *_ = made
             if workers is not None:
@@ -126,15 +130,17 @@ class Client:
                 uuids.add(workers[0])
             begin_by = None if by is None else timedelta(seconds=by)
             how = {"priority": priority, **kind.options}
-            queue.put(partial, begin_by=begin_by, **_when(after), **how)
+            found = [queue.put(partial, begin_by=begin_by, **_when(after), **how)]
             if by is not None:
                 is_absolute = not partial.has_times_to_settle
                 begins = partial.due if is_absolute else self.world.microseconds + after * SECOND
                 job.may_be_missed_at = begins + by * SECOND
+        made = [pair for pair, one in zip(made, found, strict=True) if one is pair[0]]
         for partial, job in made:
             job.oid, job.due = partial._p_oid, partial.due
             job.counts_from_put = partial.has_times_to_settle
-        return [job for _, job in made] if self._commit(made[0][1].oid) else []
+        new = made[0][1].oid if made else b""
+        return [job for _, job in made] if self._commit(new) else []
 
     def _commit(self, new: bytes) -> bool:
         """Commit; whether the commit is there.  In doubt the record of what is new tells."""

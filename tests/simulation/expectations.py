@@ -102,9 +102,20 @@ class Expectations:
         if not self.world.was_meddled_with:
             for name, limit in LIMITS.items():
                 assert len(holders[name]) <= limit, f"{len(holders[name])} hold quota {name}"
+            self._look_at_keys()
         self.audit.look(in_queue, claims)
         for job in self.jobs:
             self._look_at(job, in_queue[job.oid], claims[job.oid])
+
+    def _look_at_keys(self) -> None:
+        """That of one key there is one call that is not over, whoever has put it at once."""
+        partials = [self.world.reader.partial(job.oid) for job in self.jobs]
+        keys = Counts(
+            partial.unique[0]
+            for partial in partials
+            if partial.unique is not None and partial.state != COMPLETED
+        )
+        assert all(count == 1 for count in keys.values()), f"keys of several calls: {keys}"
 
     def _may_run(self, worker: Any, partial: Any) -> bool:
         """Whether it is this engine's, or an undo has brought it back, until the next pass."""

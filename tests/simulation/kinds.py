@@ -77,6 +77,7 @@ _DETACHED = _with(outside=True, counters=0)
 _IMPATIENT = _with(options={"retry": "tests.simulation.jobs:Impatient"}, limit=3)
 _ONE = _with(options={"quota": "one"})
 _BOTH = _with(options={"quota": ("one", "two")})
+_ALONE = _with(options={"unique": "alone"})
 _PATIENT = _with(options={"retry": "tests.simulation.jobs:patient"})
 _RULE = _with(
     options={"retry": RetryRule(4, backoff=2, jitter=0, on="ZeroDivisionError", within=9e6).name}
@@ -98,6 +99,11 @@ KINDS = {
     "waits for a row": Kind(jobs.wait_for_serial, 4, waits=True),
     "puts another": Kind(jobs.put_another, 2),
     "defers": Kind(jobs.defer, repeats=(0,), defers=True, weight=6),
+    # one of a key at a time
+    "alone": Kind(jobs.count, **_ALONE, weight=4),
+    "fails, alone": Kind(jobs.fail, **_ALONE, fails=True),
+    "kills twice, alone": Kind(jobs.kill_at_first, args=(2,), **_ALONE),
+    "waits for another, alone": Kind(jobs.wait_for_another, 2, **_ALONE, waits=True),
     # retry policies
     "once": Kind(jobs.count, **_NEVER, weight=6),
     "fails, once": Kind(jobs.fail, **_NEVER, fails=True, weight=1),

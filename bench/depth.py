@@ -1,7 +1,8 @@
-"""Whether a queue gets slower with what waits: due jobs, of any priority, held, or by a quota."""
+"""Whether a queue gets slower with what waits: due, of any priority, unique, held, by a quota."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,11 @@ TURNS = 4
 class Queue:
     """One supervisor's queue; paused, but for the moments in which it is drained."""
 
-    def __init__(self, place: Place, scale: Scale, priorities: tuple[int, ...] = (0,)) -> None:
+    def __init__(self, place: Place, scale: Scale, kind: str) -> None:
+        priorities = PRIORITIES if kind == "mixed" else (0,)
+        keys = itertools.count()
+        #: Of each put of a due job: unique ones have a key of their own each.
+        self._options = {"unique": lambda: f"{next(keys)}"} if kind == "unique" else {}
         self._place = place
         self._scale = scale
         # Due jobs by priority, each in the order in which they will run.
@@ -59,7 +64,8 @@ class Queue:
             else:
                 for priority, waiting in self._waiting.items():
                     some = [calls.noop] * max(1, portion // len(self._waiting))
-                    waiting += place.manager.thread.put_many(some, priority=priority)
+                    queue = place.manager.thread
+                    waiting += queue.put_many(some, priority=priority, **self._options)
             place.commit()
             place.connection.cacheMinimize()
 
@@ -79,7 +85,8 @@ class Queue:
 
         def put() -> None:
             for priority, waiting in self._waiting.items():
-                waiting += self._place.put(calls.noop, max(1, count), priority=priority)
+                options = {"priority": priority, **self._options}
+                waiting += self._place.put(calls.noop, max(1, count), **options)
 
         return timed(put)
 
@@ -177,8 +184,7 @@ def measure(scale: Scale, say: Say) -> list[Row]:
     rows = []
     for kind in scale.kinds:
         with served() as deep_place, served() as empty_place:
-            priorities = PRIORITIES if kind == "mixed" else (0,)
-            deep, empty = (Queue(place, scale, priorities) for place in (deep_place, empty_place))
+            deep, empty = (Queue(place, scale, kind) for place in (deep_place, empty_place))
             depth = 0
             for goal in scale.depths:
                 what = f"{goal:,} {kind}"

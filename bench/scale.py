@@ -20,7 +20,7 @@ class Scale:
     links: int = 10  # callbacks of a chain
     depths: tuple[int, ...] = (20_000, 100_000)
     windows: int = 3  # at each depth
-    kinds: tuple[str, ...] = ("pending", "held", "mixed", "behind a quota")
+    kinds: tuple[str, ...] = ("pending", "held", "mixed", "unique", "behind a quota")
     window: float = 2.0
     writing: float = 12.0  # how long the eight clients put
     spins: int = 60  # CPU-bound jobs
@@ -43,7 +43,7 @@ QUICK = Scale(
     links=3,
     depths=(200,),
     windows=1,
-    kinds=("held", "mixed", "behind a quota"),
+    kinds=("held", "mixed", "unique", "behind a quota"),
     window=0.3,
     writing=1.0,
     spins=4,

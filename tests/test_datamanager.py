@@ -64,7 +64,7 @@ def test_a_data_manager_has_two_queues_and_the_workers(session: Session) -> None
     ] * 3
     assert (manager.thread.__name__, manager.reactor.__name__) == ("thread", "reactor")
     for name in ("workers", "nothing", "__class__"):
-        with pytest.raises(LookupError, match="the queues are thread and reactor"):
+        with pytest.raises(LookupError, match="there are thread, reactor"):
             manager.queue(name)
 
 

@@ -84,7 +84,7 @@ ALLOWED: dict[str, str] = {
     "control": "queues zeo job liveness partial protocol reports retry",
     "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
     "salvage zeo",
-    "demo": "datamanager instance job partial",
+    "demo": "datamanager instance job partial testing zcasync",
     "cli": "audit control database datamanager demo instance instanceuuid job liveness partial "
     "protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
     "zope": "calls job panel partial queues",

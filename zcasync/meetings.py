@@ -144,8 +144,6 @@ MADE_BY = {
     "Incarnation.end": "bury release deregister remove_worker",
     "Ping.write": "ping register",
     "PartialRecord.enter": "put put_many put_unique replace_unique",
-    "PartialRecord.name_key": "put_unique replace_unique",
-    "PartialRecord.note_act": "retry end_waiting",
     "PartialRecord.put_off": "replace_unique",
     "PartialRecord.settle": "claim_by_a claim_by_b",
     "PartialRecord.remember_context": "add_callback",

@@ -20,9 +20,11 @@ from zcasync.instance.home import Home
 
 Cli = Callable[..., Result]
 
+#: Their examples change what others of them are about.
+IN_THEIR_ORDER = {"queue", "quota", "schedule"}
 #: They end or change what the tests share, need an id that only the reader knows, or never end.
 NOT_ON_THE_SHARED_HOME = {
-    "run", "stop", "demo", "release", "cancel", "retry", "discard", "tail",
+    *IN_THEIR_ORDER, "run", "stop", "demo", "release", "cancel", "retry", "discard", "tail",
 }  # fmt: skip
 
 
@@ -68,6 +70,20 @@ def test_the_examples_work_as_pasted(served: Instance, tmp_path: Path, name: str
         done = finish(process)
         # Other tests leave jobs in the shared home whose records cannot be loaded.
         assert done.code == 0 or ("--deep" in line and "broken" in done.out), (line, done)
+        assert done.out, line
+
+
+@pytest.mark.parametrize("name", sorted(IN_THEIR_ORDER))
+def test_the_examples_that_build_on_each_other_work_as_pasted(
+    make_instance: Callable[..., Instance],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    monkeypatch.setenv("INSTANCE_HOME", str(make_instance().start().home))
+    for line in examples(name):
+        done = finish(shell(line, tmp_path))
+        assert (done.code, done.err) == (0, ""), (line, done)
         assert done.out, line
 
 

@@ -46,6 +46,7 @@ def test_status_as_json_has_the_whole_picture(
         "set_aside",
         "missing",
         "oldest_due",
+        "paused",
     }
     worker = shown["workers"][0]
     assert worker["uuid"] == str(served.worker().UUID)
@@ -175,6 +176,7 @@ def test_a_home_that_was_never_served_has_a_status(cli: Cli, tmp_path: Path) -> 
         "set_aside": 0,
         "missing": [],
         "oldest_due": None,
+        "paused": False,
     }
     assert "no supervisor has run here" in cli("status", "--home", tmp_path).out
     assert cli("ghosts", "--home", tmp_path).code == 0

@@ -26,6 +26,8 @@ ARGUMENTS = {
     "cancel": ["0x1"],
     "retry": ["0x1"],
     "discard": ["0x1"],
+    "quota": ["solr"],
+    "schedule": ["nightly"],
     "release": ["00000000-0000-0000-0000-000000000001"],
 }
 #: sudo finds no other.

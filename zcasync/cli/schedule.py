@@ -30,8 +30,8 @@ OF_ADD = (*TIMES, "queue", "args", "kwargs")
     "schedule",
     short_help="Show or change one schedule.",
     epilog=examples(
-        "zcasync schedule nightly --add shop.report --cron '0 3 * * *' --zone Europe/Berlin",
-        "zcasync schedule poll --add shop.poll --every 5m --arg 7 --catch-up skip",
+        "zcasync schedule nightly --add gc.collect --cron '0 3 * * *' --zone Europe/Berlin",
+        "zcasync schedule poll --add math.factorial --every 5m --arg 7 --catch-up skip",
         "zcasync schedule nightly",
         "zcasync schedule nightly --run-now",
         "zcasync schedule nightly --pause",

@@ -9,7 +9,8 @@ from zope.interface import implementer
 
 from zcasync.errors import BadStateError
 from zcasync.interfaces import IFlow
-from zcasync.job.gate import Block, Counts, Gate, Slot, counting
+from zcasync.job.gate import Block, Gate, Slot, counting
+from zcasync.job.gate_counts import Counts
 from zcasync.job.record import PartialRecord
 from zcasync.job.starting import begin, started
 from zcasync.partial import Partial, as_partial

@@ -26,6 +26,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     replacing.py   a call that waits becomes another one
     acts.py        what operators did, and when, as a job or a queue keeps it
     again.py       a call that is over, and its callbacks, once more
+    gate_counts.py Counts: how far the calls are that a gate waits for
     gate.py        Gate, Block: the ends that a call waits for, counted
     member_pages.py MemberList, MemberPage: which calls these are
     starting.py    what was held begins

@@ -32,6 +32,7 @@ from zcasync.job.field_types import (
     stored,
     tuple_of,
 )
+from zcasync.job.gate_counts import Counts
 from zcasync.job.member_pages import MemberList
 from zcasync.job.record import PartialRecord
 from zcasync.job.starting import begin, has_started, released, started
@@ -49,14 +50,6 @@ class Slot(NamedTuple):
 
     block: Block
     bit: int
-
-
-class Counts(NamedTuple):
-    """How many calls a gate waits for, how many have ended, how many of these have failed."""
-
-    total: int
-    done: int
-    failed: int
 
 
 class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]

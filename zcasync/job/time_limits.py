@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from zcasync.unpublished import Unpublished
+
 #: The names of the options of a put, and of the stored values, microseconds.
 SOFT, HARD = "soft_limit", "hard_limit"
 
 
 @dataclass(frozen=True)
-class TimeLimits:
+class TimeLimits(Unpublished):
     """The limits of one attempt at a call, seconds from its beginning on; None: there is none.
 
     ``soft``: then it is told to end, by an exception; ``hard``: then it is ended.

@@ -76,7 +76,7 @@ class Standing(Unpublished):
         self.quota.use.keep(dict.fromkeys([*self.holders, *taken]), self.begins)
 
 
-class Admission:
+class Admission(Unpublished):
     """Admits calls with quotas in one pass.
 
     ``ahead``: how far the clock that all supervisors share is ahead of this machine's,

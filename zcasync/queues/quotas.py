@@ -15,10 +15,11 @@ from zcasync.interfaces import IQuotas
 from zcasync.job.record import PartialRecord
 from zcasync.queues.quota import Quota
 from zcasync.queues.quota_option import require_name
+from zcasync.unpublished import Unpublished
 
 
 @implementer(IQuotas)
-class Quotas:
+class Quotas(Unpublished):
     """See :class:`zcasync.interfaces.IQuotas`.
 
     ``manager``: its ``quota_table``, which has the removed ones too, is made with the first quota.

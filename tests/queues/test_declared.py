@@ -104,3 +104,11 @@ def test_what_can_carry_no_options_is_refused() -> None:
 def test_a_call_without_options_stores_nothing_of_them(session: Session) -> None:
     assert "_controls" not in session.queue.put(samples.nothing).__getstate__()
     assert session.queue.put(samples.nothing).controls == {}
+
+
+def test_a_quota_that_is_not_there_is_no_default_of_a_queue(session: Session) -> None:
+    with pytest.raises(ValueError, match="there is no quota 'solr'"):
+        session.queue.set_defaults(quota="solr")
+    session.manager.quotas.set("solr", limit=1)
+    session.queue.set_defaults(quota="solr")
+    assert session.queue.put(samples.nothing).quotas == ("solr",)

@@ -80,6 +80,8 @@ def run_where(
         ],  # one may be removed
         soft_limit=outer.soft_limit,
         hard_limit=outer.hard_limit,
+        retry=outer.policy_name,
+        unique=False,
     )
     return again
 
@@ -106,5 +108,6 @@ def broadcast(
         if worker.engineUUID is not None or not only_running:
             partial = Partial(call, *args, **kwargs)
             partial.selectedUUIDs.add(worker.UUID)
-            partials.append(queue.put(partial))
+            # A key, of the callable or of the queue, would make one call of all of them.
+            partials.append(queue.put(partial, unique=False))
     return partials

@@ -14,6 +14,7 @@ from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial
 from zcasync.errors import AlreadyPut, BadStateError
 from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.job.steps import RETURNED, Step, keep_step
 from zcasync.queues.unique import START, STATES, sweep
 
 
@@ -46,6 +47,24 @@ def test_a_second_put_of_a_key_is_the_first_partial(session: Session) -> None:
 def test_calls_of_different_callables_never_have_the_same_key(session: Session) -> None:
     first = session.queue.put(Partial(samples.echo, 1), unique="key")
     assert session.queue.put(samples.nothing, unique="key") is not first
+
+
+def test_any_text_can_be_a_key(session: Session) -> None:
+    for key in ("\ud800", "ä" * 300, "\ud800" * 300):
+        first = session.queue.put(samples.nothing, unique=key)
+        session.commit()
+        assert session.queue.put(samples.nothing, unique=key) is first
+
+
+def test_a_put_can_be_without_the_key_of_its_callable(session: Session) -> None:
+    first = session.queue.put(Partial(index, "a", {1}))
+    second = session.queue.put(Partial(index, "a", {1}), unique=False)
+    assert second is not first
+    assert second.unique is None
+    session.queue.set_defaults(unique=True, if_exists="reject")
+    assert session.queue.put(samples.nothing, unique=False).unique is None
+    with pytest.raises(ValueError, match="if_exists needs unique"):
+        session.queue.put(samples.nothing, unique=False, if_exists="reject")
 
 
 def test_the_arguments_are_a_key(session: Session) -> None:
@@ -313,6 +332,66 @@ def test_a_put_conflicts_with_the_claim_of_the_call_that_it_joins(
     assert list(again.args) == [{2}]
 
 
+def wait_again(session: Session, partial: Partial, *, step: str | None = None) -> None:
+    """Let a call be claimed, do a part of its work, and wait for another attempt."""
+    assert session.claim() == [partial]
+    partial.start()
+    partial.record_attempt(1, 1, 0, 1)
+    if step is None:
+        partial.note_checkpoint("as far as this")
+    else:
+        keep_step(partial, step, Step(RETURNED, 1, 1))
+    session.queue.release(partial)
+    session.commit()
+    assert partial.state == PENDING
+
+
+@pytest.mark.parametrize("step", [None, "sent"])
+@pytest.mark.parametrize("policy", ["replace", "debounce", "merge"])
+def test_a_call_that_goes_on_behind_what_it_has_done_is_not_changed(
+    session: Session, policy: str, step: str | None
+) -> None:
+    """It does not come again to what was before its checkpoint, or to a step that is done."""
+    how: dict[str, Any] = {"merge": "union"} if policy == "merge" else {"if_exists": policy}
+    if policy == "debounce":
+        how["delay"] = 60
+    first = session.queue.put(Partial(samples.echo, {1}), unique="key", if_exists="keep")
+    session.commit()
+    wait_again(session, first, step=step)
+    second = session.queue.put(Partial(samples.echo, {2}), unique="key", **how)
+    session.commit()
+    assert second is not first
+    assert (list(first.args), list(second.args)) == ([{1}], [{2}])
+    assert session.queue.put(Partial(samples.echo, {3}), unique="key") is second
+
+
+def test_to_a_put_that_counts_what_has_begun_it_is_there(session: Session) -> None:
+    first = session.queue.put(Partial(samples.echo, 1), unique="key")
+    session.commit()
+    wait_again(session, first)
+    assert session.queue.put(Partial(samples.echo, 1), unique="key") is first
+    with pytest.raises(AlreadyPut):
+        session.queue.put(Partial(samples.echo, 1), unique="key", if_exists="reject")
+
+
+def test_a_call_that_takes_the_place_of_another_one_has_all_its_attempts(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    first = session.queue.put(samples.nothing, unique="key", retry=1)
+    session.commit()
+    assert session.claim() == [first]
+    first.start()
+    first.record_attempt(1, 1, 0, 1)
+    session.queue.release(first)
+    session.commit()
+    put = {"unique": "key", "if_exists": "replace", "retry": 1}
+    second = session.queue.put(samples.nothing, begin_by=timedelta(seconds=5), **put)
+    assert second is first
+    assert (second.attempts, second.exceptions, second.was_begun) == (0, 0, False)
+    fake_clock.advance(seconds=6)
+    assert second.is_too_late
+
+
 def test_clients_of_different_keys_do_not_conflict(connect: Connect) -> None:
     one, two = connect(), connect()
     one.queue.put(samples.nothing, unique="first")
@@ -353,6 +432,19 @@ def test_it_is_not_run_again_beside_another_one_with_its_key(session: Session) -
     session.queue.put_again([first])
     session.commit()
     assert session.queue.put(samples.nothing, unique="key") is first
+
+
+def test_two_with_one_key_are_not_run_again_together(session: Session) -> None:
+    over = []
+    for _ in range(2):
+        over.append(session.queue.put(samples.nothing, unique="key"))
+        session.commit()
+        end(session, over[-1])
+    with pytest.raises(BadStateError, match="was put with the same key: run one of them"):
+        session.queue.put_again(over)
+    session.abort()
+    assert [one.state for one in over] == [COMPLETED] * 2
+    session.queue.put_again(over[:1])
 
 
 def test_a_put_and_a_retry_by_hand_conflict(connect: Connect) -> None:
@@ -401,6 +493,9 @@ def test_a_sweep_takes_the_keys_of_what_is_over_away(session: Session) -> None:
         ({"unique": "a", "merge": "union", "if_exists": "replace"}, ValueError, "merge and if_ex"),
         ({"unique": "a", "merge": "union", "unique_states": "active"}, ValueError, "merge and uni"),
         ({"unique": "a", "if_exists": "debounce"}, ValueError, "debounce' needs delay"),
+        ({"unique": "a", "unique_states": 3}, TypeError, "unique_states must be words, not int"),
+        ({"unique": "a", "unique_states": STATES, "unique_for": float("inf")}, ValueError, "_for"),
+        ({"unique": "a", "unique_states": STATES, "unique_for": float("nan")}, ValueError, "_for"),
         ({"unique": "a", "unique_for": 3}, ValueError, "unique_for and unique_states"),
         ({"unique": "a", "unique_states": STATES, "unique_for": 0}, ValueError, "more than noth"),
         ({"unique": "a", "unique_states": STATES, "unique_for": "1"}, TypeError, "seconds or a"),

@@ -33,6 +33,7 @@ from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.broken import broken
 from zcasync.job.packed import SIMPLE
 from zcasync.job.record import PartialRecord
+from zcasync.job.steps import has_steps
 from zcasync.zeo.bulk_load import load_all
 
 #: The states by which a call counts, in the words of the option.
@@ -85,7 +86,9 @@ class Unique:
             if not isinstance(key, str):
                 raise TypeError(f"unique must make a text of the arguments, not {key!r}")
         text = f"{partial.callable_name} {key}"
-        return text if len(text) <= LONGEST_KEY else sha256(text.encode()).hexdigest()
+        if len(text) <= LONGEST_KEY:
+            return text
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def stored(self) -> tuple[tuple[str, ...], int]:
@@ -164,6 +167,19 @@ def require_free(queue: Any, partial: PartialRecord) -> None:
         )
 
 
+def require_different(partials: Iterable[PartialRecord]) -> None:
+    """Raise BadStateError where two partials that are to run again were put with the same key."""
+    known: dict[str, PartialRecord] = {}
+    for partial in partials:
+        if partial.unique is not None and (
+            known.setdefault(partial.unique[0], partial) is not partial
+        ):
+            raise BadStateError(
+                f"{partial!r} cannot be run again with {known[partial.unique[0]]!r}, which was put "
+                "with the same key: run one of them"
+            )
+
+
 def hold_again(queue: Any, partial: PartialRecord) -> None:
     """Let a partial that waits once more have its key again."""
     if partial.unique is not None:
@@ -175,11 +191,19 @@ def counts(queue: Any, partial: PartialRecord, unique: tuple[tuple[str, ...], in
     states, lasting = unique
     if partial.queue is not queue:  # it was taken out
         return False
-    if partial.state == PENDING:
+    if partial.state == PENDING and not has_done_something(partial):
         return "pending" in states
     if partial.state != COMPLETED:
         return "active" in states
     return "completed" in states and (partial.ended_at or 0) + lasting > clock.now()
+
+
+def has_done_something(partial: PartialRecord) -> bool:
+    """Return whether what a call has done in an earlier attempt stands: it goes on behind that.
+
+    Such a call, though it waits, has begun: what is changed in it now it may not come to any more.
+    """
+    return partial.has_checkpoint or (partial.was_begun and has_steps(partial))
 
 
 def free(queue: Any, partials: Iterable[PartialRecord]) -> int:
@@ -219,12 +243,18 @@ def sweep(queue: Any, after: Place = START, limit: int = SWEPT_AT_ONCE) -> Place
 
 def _tree(queue: Any, key: str) -> Any:
     """Return the tree in which a key is, or would be."""
-    return {} if queue.keys is None else queue.keys[crc32(key.encode()) % TREES]
+    return (
+        {}
+        if queue.keys is None
+        else queue.keys[crc32(key.encode("utf-8", "surrogatepass")) % TREES]
+    )
 
 
 def _states(given: Any, usual: tuple[str, ...]) -> tuple[str, ...]:
     if given is None:
         return usual
+    if not isinstance(given, str | Iterable):
+        raise TypeError(f"unique_states must be words, not {type(given).__name__}")
     chosen = (given,) if isinstance(given, str) else tuple(given)
     for state in chosen:
         if state not in STATES:
@@ -244,7 +274,10 @@ def _lasting(given: Any, states: tuple[str, ...]) -> int:
         )
     if isinstance(given, bool) or not isinstance(given, int | float | timedelta):
         raise TypeError(f"unique_for must be seconds or a timedelta, not {type(given).__name__}")
-    span = given if isinstance(given, timedelta) else timedelta(seconds=given)
+    try:
+        span = given if isinstance(given, timedelta) else timedelta(seconds=given)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"unique_for is no time that can pass: {given}") from error
     if span <= timedelta(0):
         raise ValueError(f"unique_for must be more than nothing: {given}")
     return span // clock.MICROSECOND

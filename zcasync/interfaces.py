@@ -1180,6 +1180,8 @@ class IJobPutEvent(IJobEvent):
 
     Notified in the caller's transaction, at the end of the put.  What a subscriber changes is a
     part of that transaction; an exception leaves the put, and the transaction can only be aborted.
+    Of a flow it is notified for each member, too.  Of what a supervisor puts for a schedule
+    IScheduleTickEvent tells.
     """
 
 

@@ -75,9 +75,7 @@ def run_where(
         isolate=outer.is_isolated,
         priority=outer.priority,
         secret=outer.secret,
-        quota=[
-            name for name in outer.quotas if name in queue.__parent__.quotas
-        ],  # one may be removed
+        quota=[one for one in outer.quotas if one in queue.__parent__.quotas],  # some may be gone
         soft_limit=outer.soft_limit,
         hard_limit=outer.hard_limit,
         retry=outer.policy_name,

@@ -142,18 +142,12 @@ def _change(
 
     def change(connection: Any, manager: Any) -> dict[str, Any]:
         known = require_manager(place, manager).quotas
-        there = known.find(name)
         if remove:
             before = _one(report, manager, name)
             known.remove(name)
-            there.note_act(who, "removed")
+            known.find(name).note_act(who, "removed")
             return before
-        old = there and (there.limit, there.rate, there.is_removed)
-        quota = known.set(
-            name, _new(limit, there and there.limit), _new(rate, there and there.rate)
-        )
-        if old != (quota.limit, quota.rate, False):
-            quota.note_act(who, _limits(quota))
+        _set(known, name, limit, rate, who)
         return _one(report, manager, name)
 
     def is_there(connection: Any, manager: Any, made: dict[str, Any]) -> bool:
@@ -167,6 +161,15 @@ def _change(
             return session.change(change, is_there)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
+
+
+def _set(known: Any, name: str, limit: Any, rate: Any, who: str) -> None:
+    """Set what is given of a quota, and note who has, where that changes anything."""
+    there = known.find(name)
+    old = there and (there.limit, there.rate, there.is_removed)
+    quota = known.set(name, _new(limit, there and there.limit), _new(rate, there and there.rate))
+    if old != (quota.limit, quota.rate, False):
+        quota.note_act(who, _limits(quota))
 
 
 def _limits(quota: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import Any
 
@@ -46,6 +47,35 @@ def test_a_second_put_of_a_key_is_the_first_partial(session: Session) -> None:
 def test_calls_of_different_callables_never_have_the_same_key(session: Session) -> None:
     first = session.queue.put(Partial(samples.echo, 1), unique="key")
     assert session.queue.put(samples.nothing, unique="key") is not first
+
+
+def test_methods_of_different_objects_never_have_the_same_key(session: Session) -> None:
+    one, other = (session.keep(samples.Demo(), name) for name in ("one", "other"))
+    for key in (True, "key", lambda: "key"):
+        first = session.queue.put(one.increase, unique=key)
+        second = session.queue.put(other.increase, unique=key)
+        assert second is not first
+        session.commit()
+        assert session.queue.put(one.increase, unique=key) is first
+        assert session.queue.put(other.increase, unique=key) is second
+        session.abort()
+        session.queue.discard([first, second])
+        session.commit()
+    with pytest.raises(ValueError, match="no place in the database yet"):
+        session.queue.put(samples.Demo().increase, unique=True)
+
+
+def test_what_a_functools_partial_has_is_of_the_key(session: Session) -> None:
+    def put(*args: Any, **how: Any) -> Partial:
+        return session.queue.put(functools.partial(samples.echo, *args), **{"unique": True, **how})
+
+    assert put(1) is put(1)
+    assert put(1) is session.queue.put(Partial(samples.echo, 1), unique=True)
+    assert put(2) is not put(1)
+    assert put("a", unique=str) is put("a", unique=str)
+    assert put("b", unique=str) is not put("a", unique=str)
+    with pytest.raises(ValueError, match="merge takes the arguments of the partial"):
+        put({1}, merge="union")
 
 
 def test_any_text_can_be_a_key(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Unique calls that wait for another attempt: what puts of their keys may still change of them."""
+"""Unique calls that wait: what puts of their keys may still change, and what stays hidden."""
 
 from __future__ import annotations
 
@@ -73,3 +73,26 @@ def test_a_call_that_takes_the_place_of_another_one_has_all_its_attempts(
     assert (second.attempts, second.exceptions, second.was_begun) == (0, 0, False)
     fake_clock.advance(seconds=6)
     assert second.is_too_late
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "merge", "secret"),
+    [
+        (None, [1], "union", (1,)),
+        ([0], [1], "union", (0, 1)),
+        ([1], None, "union", (1,)),
+        (True, [1], "union", True),
+        (None, [1], lambda old, new: (*old[:1], old[1] | new[1]), True),
+        (None, None, "union", False),
+    ],
+)
+def test_what_is_secret_in_one_of_two_is_secret_in_both(
+    session: Session, first: Any, second: Any, merge: Any, secret: Any
+) -> None:
+    for value, hidden in (("old", first), ("new", second)):
+        partial = session.queue.put(
+            Partial(samples.echo, 1, {value}), unique="key", merge=merge, secret=hidden
+        )
+    assert partial.secret == secret
+    assert partial.args[1] == {"old", "new"}
+    assert ("new" in repr(partial.args)) == (not secret)

@@ -174,7 +174,7 @@ class PutRequest:
         if not declared:
             return self.options
         if function not in self._of_callables:
-            self._of_callables[function] = self._merged(declared)
+            self._of_callables[function] = self._merged(given_options(None, None, declared))
         return self._of_callables[function]
 
     def _merged(self, declared: Mapping[str, Any]) -> PutOptions:

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -31,9 +30,9 @@ from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.broken import broken
-from zcasync.job.packed import SIMPLE
 from zcasync.job.record import PartialRecord
 from zcasync.job.steps import has_steps
+from zcasync.queues.unique_key import key_of
 from zcasync.zeo.bulk_load import load_all
 
 #: The states by which a call counts, in the words of the option.
@@ -43,8 +42,6 @@ POLICIES = ("keep", "replace", "reject", "debounce")
 CHANGING = ("replace", "debounce")
 #: For how long what is completed counts, where nothing is said, microseconds.
 COMPLETED_MICROSECONDS = 86_400_000_000
-#: A key has no more characters; of a longer one its hash is kept.
-LONGEST_KEY = 200
 #: A sweep looks at so many.
 SWEPT_AT_ONCE = 1000
 #: A table has so many trees, for ever.
@@ -74,21 +71,10 @@ class Unique:
     def key_of(self, partial: PartialRecord) -> str:
         """Return the key of a call: calls of different callables never have the same.
 
-        Raises ValueError for arguments of which no key can be made, and TypeError for what a
-        callable makes that is no text.
+        Nor have methods of different objects.  Raises ValueError for arguments of which no key can
+        be made, and TypeError for what a callable makes that is no text.
         """
-        args, kwargs = partial.argument_forms
-        key = self.key
-        if key is True:
-            key = "" if self.merge is not None else _of_arguments(args, kwargs or {})
-        elif callable(key):
-            key = key(*partial.args, **dict(partial.kwargs))  # type: ignore[attr-defined]
-            if not isinstance(key, str):
-                raise TypeError(f"unique must make a text of the arguments, not {key!r}")
-        text = f"{partial.callable_name} {key}"
-        if len(text) <= LONGEST_KEY:
-            return text
-        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return key_of(partial, self.key, is_merged=self.merge is not None)
 
     @property
     def stored(self) -> tuple[tuple[str, ...], int]:
@@ -281,18 +267,3 @@ def _lasting(given: Any, states: tuple[str, ...]) -> int:
     if span <= timedelta(0):
         raise ValueError(f"unique_for must be more than nothing: {given}")
     return span // clock.MICROSECOND
-
-
-def _of_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Return a text of plain arguments, the same for the same ones."""
-    for name, value in [*enumerate(args), *kwargs.items()]:
-        if not _is_simple(value):
-            raise ValueError(
-                f"unique=True makes the key of the arguments, and {name!r} is no plain one: give a "
-                "text, or a callable that makes one of the arguments"
-            )
-    return repr((args, sorted(kwargs.items())))
-
-
-def _is_simple(value: Any) -> bool:
-    return type(value) in SIMPLE or (type(value) is tuple and all(map(_is_simple, value)))

@@ -444,6 +444,24 @@ def test_a_sweep_takes_the_keys_of_what_is_over_away(session: Session) -> None:
     assert left == {id(one) for one in partials[6:]}
 
 
+@pytest.mark.parametrize("sweeps_first", [True, False])
+def test_a_sweep_and_a_retry_by_hand_conflict(connect: Connect, sweeps_first: bool) -> None:
+    """Else the call would wait again, and nobody would find it by its key."""
+    client, operator = connect(), connect()
+    first = client.queue.put(samples.nothing, unique="key")
+    client.commit()
+    end(client, first)
+    operator.sync()
+    operator.queue.put_again([operator.same(first)])
+    place = sweep(client.queue)
+    while place != START:
+        place = sweep(client.queue, place)
+    one, other = (client, operator) if sweeps_first else (operator, client)
+    one.commit()
+    with pytest.raises(ConflictError):
+        other.commit()
+
+
 # what is refused
 
 

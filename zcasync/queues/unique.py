@@ -192,8 +192,11 @@ def has_done_something(partial: PartialRecord) -> bool:
     return partial.has_checkpoint or (partial.was_begun and has_steps(partial))
 
 
-def free(queue: Any, partials: Iterable[PartialRecord]) -> int:
-    """Take away the keys of those of these partials that do not count; return their number."""
+def free(queue: Any, partials: Iterable[PartialRecord], *, is_written: bool = True) -> int:
+    """Take away the keys of those of these partials that do not count; return their number.
+
+    ``is_written``: this transaction writes what whoever runs one of them again writes, too.
+    """
     count = 0
     for partial in partials:
         if broken(partial) is not None or partial.unique is None:
@@ -204,6 +207,8 @@ def free(queue: Any, partials: Iterable[PartialRecord]) -> int:
         is_needed = is_open or counts(queue, partial, (states, lasting))
         if not is_needed and _tree(queue, key).get(key) is partial:
             del _tree(queue, key)[key]
+            if not is_written:
+                partial.rewrite()  # else it could wait again, and nobody would find it by its key
             count += 1
     return count
 
@@ -223,7 +228,7 @@ def sweep(queue: Any, after: Place = START, limit: int = SWEPT_AT_ONCE) -> Place
     for key, partial in some:
         if broken(partial) is not None:
             del tree[key]
-    free(queue, [partial for _, partial in some])
+    free(queue, [partial for _, partial in some], is_written=False)
     return (number, some[-1][0]) if len(some) == limit else ((number + 1) % TREES, None)
 
 

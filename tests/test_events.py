@@ -14,6 +14,7 @@ from ZODB.POSException import ConflictError
 from zope.component import getGlobalSiteManager, provideHandler
 from zope.interface import Interface
 
+import zcasync
 from tests.jobs import retry as jobs
 from tests.jobs import samples
 from tests.supervisor.poll.scene import DEATH, Scene, ready
@@ -135,6 +136,26 @@ def test_a_put_is_told_in_the_callers_transaction(
     session.commit()
 
     assert connect().same(demo).counter == 3
+
+
+def test_each_member_of_a_flow_is_told_of(session: Session, hearing: Hearing) -> None:
+    first, second = Partial(samples.nothing), Partial(samples.nothing)
+    inner = zcasync.parallel(second)
+    flow = session.queue.put(zcasync.serial(first, inner))
+    assert hearing.heard[0].object is flow
+    assert {id(event.object) for event in hearing.heard} == {
+        id(one) for one in (flow, first, inner, second)
+    }
+    session.commit()
+    later = Partial(samples.nothing)
+    flow.add(later)
+    assert (hearing.heard[-1].object, len(hearing.heard)) == (later, 5)
+
+
+def test_what_is_run_of_a_schedule_by_hand_is_told_of(session: Session, hearing: Hearing) -> None:
+    session.manager.schedules.add("nightly", samples.nothing, cron="0 3 * * *")
+    partial = session.manager.schedules.run_now("nightly")
+    assert [event.object for event in hearing.heard] == [partial]
 
 
 def test_a_subscriber_can_prevent_a_put_and_its_whole_transaction(

@@ -133,8 +133,8 @@ WITHIN = {
         "set_aside waits watched withdraw"
     ),
     "Schedule": (
-        "begin_by behind call decide define file filed last_job note_run note_skipped pause plan "
-        "remove resume timing why_unusable"
+        "begin_by behind call decide define file filed last_job note_act note_run note_skipped "
+        "pause plan remove resume timing why_unusable"
     ),
     "Schedules": "",
     "Workers": "clear pop popitem replace setdefault update",

@@ -92,6 +92,11 @@ def test_a_worker_serves_all_queues_until_it_is_told_which() -> None:
     assert worker.queues is None
     with pytest.raises(ValueError, match="mail:0"):
         worker.queues = {"mail": 0}
+    with pytest.raises(ValueError, match="None means all of them"):
+        worker.queues = {}
+    for wrong in (5, ["mail"]):
+        with pytest.raises(TypeError, match="must be a text such as"):
+            worker.queues = wrong
 
 
 def test_a_pause_is_stored_and_so_is_who_has_paused(session: Session) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+import zcasync
 from tests.jobs import samples
 from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
 from zcasync import Partial, current
@@ -114,6 +115,17 @@ def test_a_call_that_moves_on_takes_its_quotas_along_as_far_as_they_are_there(
     assert again.quotas == ("solr",)
 
 
+def test_a_call_that_moves_on_takes_its_retry_policy_along(workers: Session) -> None:
+    workers.queue.set_defaults(unique="key", retry=5)
+    workers.queue.put(where(is_fit, say), retry="forever", unique=False)
+    workers.commit()
+
+    assert visit(workers, ONE) == 1
+
+    (again,) = workers.queue
+    assert (again.retry_policy, again.unique) == ("forever", None)
+
+
 def test_the_workers_may_look_again_when_all_running_ones_have_looked(
     workers: Session, fake_clock: FakeClock
 ) -> None:
@@ -203,6 +215,18 @@ def test_a_broadcast_is_one_partial_for_each_running_worker(workers: Session) ->
         (ONE, ("all",), {"to": 1}),
         (TWO, ("all",), {"to": 1}),
     ]
+
+
+@zcasync.job(unique=True)
+def say_once(*args: object) -> object:
+    return say(*args)
+
+
+def test_a_broadcast_of_a_unique_call_is_one_for_each_worker_too(workers: Session) -> None:
+    broadcast(workers.queue, say_once, 1)
+    workers.commit()
+
+    assert [visit(workers, worker) for worker in (ONE, TWO)] == [1, 1]
 
 
 def test_a_broadcast_can_wait_for_workers_that_do_not_run(workers: Session) -> None:

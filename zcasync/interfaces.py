@@ -357,6 +357,7 @@ class IQuota(Interface):
     name = Attribute("Its name.")
     limit = Attribute("So many calls may run at once; None: any number.  Read-only.")
     rate = Attribute("So many may begin in a time: (int, timedelta); None: any.  Read-only.")
+    acts = Attribute("What operators did to it: the last 20, each when, who, what; a tuple.")
 
 
 # queues
@@ -596,6 +597,7 @@ class ISchedule(Interface):
     next_tick = Attribute("The next one, or None.")
     skipped = Attribute("So many ticks were skipped since the last run, which was not completed.")
     runs = Attribute("The last ten IScheduleRun, the newest first: a list.")
+    acts = Attribute("What operators did to it: the last 20, each when, who, what; a tuple.")
 
     def next_ticks(count=5):
         """Return the next ticks, aware datetimes in UTC; none while it is paused."""
@@ -1178,6 +1180,8 @@ class IJobPutEvent(IJobEvent):
 
     Notified in the caller's transaction, at the end of the put.  What a subscriber changes is a
     part of that transaction; an exception leaves the put, and the transaction can only be aborted.
+    Of a flow it is notified for each member, too.  Of what a supervisor puts for a schedule
+    IScheduleTickEvent tells.
     """
 
 

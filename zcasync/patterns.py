@@ -75,11 +75,11 @@ def run_where(
         isolate=outer.is_isolated,
         priority=outer.priority,
         secret=outer.secret,
-        quota=[
-            name for name in outer.quotas if name in queue.__parent__.quotas
-        ],  # one may be removed
+        quota=[one for one in outer.quotas if one in queue.__parent__.quotas],  # some may be gone
         soft_limit=outer.soft_limit,
         hard_limit=outer.hard_limit,
+        retry=outer.policy_name,
+        unique=False,
     )
     return again
 
@@ -106,5 +106,6 @@ def broadcast(
         if worker.engineUUID is not None or not only_running:
             partial = Partial(call, *args, **kwargs)
             partial.selectedUUIDs.add(worker.UUID)
-            partials.append(queue.put(partial))
+            # A key, of the callable or of the queue, would make one call of all of them.
+            partials.append(queue.put(partial, unique=False))
     return partials

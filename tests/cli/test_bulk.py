@@ -246,3 +246,27 @@ def nothing_waits(served: Instance, client: Client) -> Iterator[None]:
         assert partial.state == PENDING
         client.manager.thread.withdraw(partial)
     client.commit()
+
+
+def test_of_those_with_one_key_one_is_retried_and_the_others_are_named(
+    client: Client, cli: Cli
+) -> None:
+    over = []
+    for _ in range(2):
+        over.append(client.put(jobs.raise_text, "no card", unique="card"))
+        client.wait_for(over[-1])
+    other = put_many(client, jobs.raise_text, 1, "no card")
+    client.wait_for(*other)
+    done = cli("retry", *map(id_of, [*over, *other]), "--json").json
+    assert done["retried"] == [id_of(over[0]), id_of(other[0])]
+    [refused] = done["refused"]
+    assert (refused["id"], "was put with the same key" in refused["reason"]) == (
+        id_of(over[1]), True,
+    )  # fmt: skip
+    client.wait_for(over[0], *other)
+    held = client.put(jobs.raise_text, "no card", unique="card", **later())
+    done = cli("retry", id_of(over[1]), id_of(other[0]), "--json").json
+    assert (done["retried"], len(done["refused"])) == ([id_of(other[0])], 1)
+    client.wait_for(*other)
+    client.manager.thread.withdraw(held)
+    client.commit()

@@ -112,3 +112,20 @@ def test_a_supervisor_serves_the_queues_that_it_is_told(
     client.worker(instance.home).queues = "*"
     client.commit()
     client.wait_for(waiting)
+
+
+def test_a_supervisor_serves_the_queues_of_its_command_line(
+    make_instance: Callable[..., Instance],
+) -> None:
+    instance = make_instance(children=1)
+    instance.launch([*instance.command, "--queues", "mail:1, reactor"]).wait_until_ready()
+    client = instance.client
+    client.manager.add_queue("mail")
+    client.commit()
+    assert client.worker(instance.home).queues == {"mail": 1, "reactor": None}
+    waiting = client.put(jobs.nothing)
+    client.wait_for(client.put(jobs.nothing, queue="mail"))
+    assert waiting.state == PENDING
+    client.worker(instance.home).queues = None
+    client.commit()
+    client.wait_for(waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -41,6 +42,13 @@ def test_a_quota_is_set_changed_shown_and_removed(client: Client, cli: Cli) -> N
 
     found = document(cli("quota", "solr", "--json", "--limit", "none"), "quota")
     assert (found["limit"], found["rate"]) == (None, {"number": 10, "seconds": 1.0})
+    cli("quota", "solr", "--limit", "none")
+    assert [one["what"] for one in found["acts"]] == [
+        "set to 3 at once", "set to 3 at once, 10 in 1 s", "set to any number at once, 10 in 1 s",
+    ]  # fmt: skip
+    assert {one["who"].split("@")[0] for one in found["acts"]} == {getpass.getuser()}
+    assert cli("quota", "solr", "--json").json["acts"] == found["acts"], "nothing was changed"
+    assert f"set to 3 at once by {getpass.getuser()}" in cli("quota", "solr").out
     document(cli("quota", "smtp", "--json", "--rate", "5/2h"), "quota")
     listed = document(cli("quotas", "--json"), "quotas")
     assert [one["name"] for one in listed["quotas"]] == ["smtp", "solr"]
@@ -51,6 +59,10 @@ def test_a_quota_is_set_changed_shown_and_removed(client: Client, cli: Cli) -> N
         "quota solr is removed: it limits nothing any more\n"
     )
     document(cli("quota", "smtp", "--remove", "--json"), "quota")
+    cli("quota", "solr", "--limit", 1)
+    *_, removed, again = cli("quota", "solr", "--json").json["acts"]
+    assert (removed["what"], again["what"]) == ("removed", "set to 1 at once")
+    cli("quota", "solr", "--remove")
     assert document(cli("quotas", "--json"), "quotas") == {"quotas": []}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -76,6 +77,12 @@ def test_a_schedule_is_paused_resumed_and_run(cli: Cli, client: Client, name: st
     [run] = cli("schedule", name, "--json").json["runs"]
     assert (run["id"], run["state"]) == (job, "completed")
     assert job in cli("schedule", name).out
+    acts = cli("schedule", name, "--json").json["acts"]
+    assert [one["what"] for one in acts] == ["added", "paused", "resumed", "run by hand"]
+    assert {one["who"].split("@")[0] for one in acts} == {getpass.getuser()}
+    assert f"run by hand by {getpass.getuser()}" in cli("schedule", name).out
+    cli("schedule", name, "--resume")
+    assert cli("schedule", name, "--json").json["acts"] == acts, "nothing was done"
 
 
 def test_no_schedules_are_no_error(make_instance: Callable[..., Instance], cli: Cli) -> None:

@@ -147,3 +147,13 @@ def test_a_failed_secret_call_shows_its_name_and_traceback_only(
             assert "tests.jobs.secret.fail" in done.out
             assert PASSWORD not in done.out + done.err
     assert PASSWORD not in served.log
+
+
+def test_a_key_that_is_made_of_secret_arguments_is_shown_by_no_command(
+    client: Client, cli: Cli
+) -> None:
+    partial = client.put(secret.fail, PASSWORD, unique=True, secret=True)
+    client.wait_for(partial)
+    for words in ([], ["--json"]):
+        done = cli("job", id_of(partial), *words)
+        assert (done.code, PASSWORD in done.out, "<secret>" in done.out) == (0, False, True)

@@ -255,6 +255,9 @@ def test_options_of_the_command_line_replace_settings() -> None:
 
     changed = configuration.with_settings(children=3, grace_period=None)
     assert changed.settings == Settings(children=3)
+    assert configuration.with_settings(queues="mail:2").settings == Settings(
+        children=1, queues="mail:2"
+    )
     assert configuration.settings.children == 1
     with pytest.raises(ConfigurationError) as raised:
         configuration.with_settings(children=-1, grace_period=-2.0)

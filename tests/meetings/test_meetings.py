@@ -10,6 +10,7 @@ from tests.meetings.meeting import meet
 from tests.meetings.operations import OPERATIONS
 from zcasync.job.attempt_record import AttemptRecord
 from zcasync.job.checkpoint_record import CheckpointRecord
+from zcasync.job.control_fields import ControlFields
 from zcasync.job.record import PartialRecord
 from zcasync.meetings import MADE_BY, meetings
 from zcasync.queues.lane import Inbox, Lane, Page
@@ -45,6 +46,7 @@ READERS: dict[type, set[str]] = {
     Incarnation: set(),
     Ping: set(),
     AttemptRecord: set(),
+    ControlFields: set(),
     CheckpointRecord: set(),
     PartialRecord: set(),
     UndoGuard: set(),

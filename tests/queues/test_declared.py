@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import transaction
@@ -96,11 +98,45 @@ def test_defaults_of_a_queue_are_refused_when_they_are_set(session: Session) -> 
     assert session.queue.defaults is None
 
 
-def test_what_can_carry_no_options_is_refused() -> None:
-    with pytest.raises(TypeError, match="decorates a function, not a str"):
-        zcasync.job("function", retry=1)
-
-
 def test_a_call_without_options_stores_nothing_of_them(session: Session) -> None:
     assert "_controls" not in session.queue.put(samples.nothing).__getstate__()
     assert session.queue.put(samples.nothing).controls == {}
+
+
+def test_a_quota_that_is_not_there_is_no_default_of_a_queue(session: Session) -> None:
+    with pytest.raises(ValueError, match="there is no quota 'solr'"):
+        session.queue.set_defaults(quota="solr")
+    session.manager.quotas.set("solr", limit=1)
+    session.queue.set_defaults(quota="solr")
+    assert session.queue.put(samples.nothing).quotas == ("solr",)
+
+
+class Several:
+    @zcasync.job(priority=1)
+    @staticmethod
+    def static() -> None:
+        """Do nothing."""
+
+    @zcasync.job(priority=2)
+    @classmethod
+    def of_class(cls) -> None:
+        """Do nothing."""
+
+
+@zcasync.job(priority=3, quota=None, delay=None)
+def says_little(number: int) -> int:
+    return number
+
+
+def test_options_are_found_behind_whatever_is_around_the_function(session: Session) -> None:
+    calls = [Several.static, Several.of_class, Partial(says_little, 1)]
+    calls.append(functools.partial(says_little, 1))
+    assert [session.queue.put(one).priority for one in calls] == [1, 2, 3, 3]
+    session.queue.set_defaults(quota=None, priority=4)
+    assert session.queue.put(samples.nothing).priority == 4
+
+
+@pytest.mark.parametrize("thing", [len, [].append, 5, "text"])
+def test_what_can_carry_no_options_is_refused(thing: Any) -> None:
+    with pytest.raises(TypeError, match=r"@zcasync.job decorates a function, not a"):
+        zcasync.job(retry=3)(thing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from typing import Any
 
@@ -46,6 +47,53 @@ def test_a_second_put_of_a_key_is_the_first_partial(session: Session) -> None:
 def test_calls_of_different_callables_never_have_the_same_key(session: Session) -> None:
     first = session.queue.put(Partial(samples.echo, 1), unique="key")
     assert session.queue.put(samples.nothing, unique="key") is not first
+
+
+def test_methods_of_different_objects_never_have_the_same_key(session: Session) -> None:
+    one, other = (session.keep(samples.Demo(), name) for name in ("one", "other"))
+    for key in (True, "key", lambda: "key"):
+        first = session.queue.put(one.increase, unique=key)
+        second = session.queue.put(other.increase, unique=key)
+        assert second is not first
+        session.commit()
+        assert session.queue.put(one.increase, unique=key) is first
+        assert session.queue.put(other.increase, unique=key) is second
+        session.abort()
+        session.queue.discard([first, second])
+        session.commit()
+    with pytest.raises(ValueError, match="no place in the database yet"):
+        session.queue.put(samples.Demo().increase, unique=True)
+
+
+def test_what_a_functools_partial_has_is_of_the_key(session: Session) -> None:
+    def put(*args: Any, **how: Any) -> Partial:
+        return session.queue.put(functools.partial(samples.echo, *args), **{"unique": True, **how})
+
+    assert put(1) is put(1)
+    assert put(1) is session.queue.put(Partial(samples.echo, 1), unique=True)
+    assert put(2) is not put(1)
+    assert put("a", unique=str) is put("a", unique=str)
+    assert put("b", unique=str) is not put("a", unique=str)
+    with pytest.raises(ValueError, match="merge takes the arguments of the partial"):
+        put({1}, merge="union")
+
+
+def test_any_text_can_be_a_key(session: Session) -> None:
+    for key in ("\ud800", "ä" * 300, "\ud800" * 300):
+        first = session.queue.put(samples.nothing, unique=key)
+        session.commit()
+        assert session.queue.put(samples.nothing, unique=key) is first
+
+
+def test_a_put_can_be_without_the_key_of_its_callable(session: Session) -> None:
+    first = session.queue.put(Partial(index, "a", {1}))
+    second = session.queue.put(Partial(index, "a", {1}), unique=False)
+    assert second is not first
+    assert second.unique is None
+    session.queue.set_defaults(unique=True, if_exists="reject")
+    assert session.queue.put(samples.nothing, unique=False).unique is None
+    with pytest.raises(ValueError, match="if_exists needs unique"):
+        session.queue.put(samples.nothing, unique=False, if_exists="reject")
 
 
 def test_the_arguments_are_a_key(session: Session) -> None:
@@ -355,6 +403,19 @@ def test_it_is_not_run_again_beside_another_one_with_its_key(session: Session) -
     assert session.queue.put(samples.nothing, unique="key") is first
 
 
+def test_two_with_one_key_are_not_run_again_together(session: Session) -> None:
+    over = []
+    for _ in range(2):
+        over.append(session.queue.put(samples.nothing, unique="key"))
+        session.commit()
+        end(session, over[-1])
+    with pytest.raises(BadStateError, match="was put with the same key: run one of them"):
+        session.queue.put_again(over)
+    session.abort()
+    assert [one.state for one in over] == [COMPLETED] * 2
+    session.queue.put_again(over[:1])
+
+
 def test_a_put_and_a_retry_by_hand_conflict(connect: Connect) -> None:
     client, operator = connect(), connect()
     first = client.queue.put(samples.nothing, unique="key")
@@ -383,6 +444,24 @@ def test_a_sweep_takes_the_keys_of_what_is_over_away(session: Session) -> None:
     assert left == {id(one) for one in partials[6:]}
 
 
+@pytest.mark.parametrize("sweeps_first", [True, False])
+def test_a_sweep_and_a_retry_by_hand_conflict(connect: Connect, sweeps_first: bool) -> None:
+    """Else the call would wait again, and nobody would find it by its key."""
+    client, operator = connect(), connect()
+    first = client.queue.put(samples.nothing, unique="key")
+    client.commit()
+    end(client, first)
+    operator.sync()
+    operator.queue.put_again([operator.same(first)])
+    place = sweep(client.queue)
+    while place != START:
+        place = sweep(client.queue, place)
+    one, other = (client, operator) if sweeps_first else (operator, client)
+    one.commit()
+    with pytest.raises(ConflictError):
+        other.commit()
+
+
 # what is refused
 
 
@@ -401,6 +480,9 @@ def test_a_sweep_takes_the_keys_of_what_is_over_away(session: Session) -> None:
         ({"unique": "a", "merge": "union", "if_exists": "replace"}, ValueError, "merge and if_ex"),
         ({"unique": "a", "merge": "union", "unique_states": "active"}, ValueError, "merge and uni"),
         ({"unique": "a", "if_exists": "debounce"}, ValueError, "debounce' needs delay"),
+        ({"unique": "a", "unique_states": 3}, TypeError, "unique_states must be words, not int"),
+        ({"unique": "a", "unique_states": STATES, "unique_for": float("inf")}, ValueError, "_for"),
+        ({"unique": "a", "unique_states": STATES, "unique_for": float("nan")}, ValueError, "_for"),
         ({"unique": "a", "unique_for": 3}, ValueError, "unique_for and unique_states"),
         ({"unique": "a", "unique_states": STATES, "unique_for": 0}, ValueError, "more than noth"),
         ({"unique": "a", "unique_states": STATES, "unique_for": "1"}, TypeError, "seconds or a"),

@@ -71,6 +71,14 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest(session: Session)
         schedules.resume("x")
 
 
+def test_a_quota_that_is_not_there_is_refused(session: Session) -> None:
+    with pytest.raises(ValueError, match="there is no quota 'solr'"):
+        session.manager.schedules.add("a", samples.nothing, every=5, quota="solr")
+    session.manager.quotas.set("solr", limit=1)
+    schedule = session.manager.schedules.add("a", samples.nothing, every=5, quota="solr")
+    assert session.manager.schedules.run_now(schedule.name).quotas == ("solr",)
+
+
 def test_two_may_not_have_one_name(session: Session) -> None:
     add(session)
     with pytest.raises(ValueError, match="there is a schedule 'nightly' already"):

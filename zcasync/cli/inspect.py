@@ -94,7 +94,7 @@ def _main(connection: Any) -> Any:
 
 
 def _print_job(found: dict[str, Any]) -> None:
-    from zcasync.cli.output import print_facts, print_line
+    from zcasync.cli.output import print_acts, print_facts, print_line
 
     print_facts([*_call_facts(found), *_course_facts(found)])
     attempts.print_attempts(found)
@@ -102,8 +102,7 @@ def _print_job(found: dict[str, Any]) -> None:
     failure = found["failure"] or (found["last_failure"] if not found["ended"] else None)
     if failure is not None:
         _print_failure(failure)
-    for act in found["acts"]:
-        print_line(f"{act['at'][:19].replace('T', ' ')}  {act['what']} by {act['who']}")
+    print_acts(found["acts"])
     if found["callbacks"]:
         print_line("Callbacks")
         _print_callbacks(found["callbacks"], 1)

@@ -132,6 +132,12 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
             print_line(f"{'':<{wide}}{GAP}{line}")
 
 
+def print_acts(acts: Iterable[dict[str, Any]]) -> None:
+    """Print what operators did, as ``acts.as_dicts`` has it, one act in a line."""
+    for act in acts:
+        print_line(f"{act['at'][:19].replace('T', ' ')}  {act['what']} by {act['who']}")
+
+
 def _print_fact(name: str, value: str) -> None:
     """Print the first line of a fact, on a terminal its name bold and its first word coloured."""
     if not has_colour(sys.stdout):

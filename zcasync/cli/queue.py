@@ -117,7 +117,7 @@ def _drain(session: Any, name: str, seconds: float) -> int:
 
 
 def _print(found: list[dict[str, Any]], *, is_one: bool) -> None:
-    from zcasync.cli.output import print_line, print_table
+    from zcasync.cli.output import print_acts, print_line, print_table
 
     rows = [
         (
@@ -136,8 +136,7 @@ def _print(found: list[dict[str, Any]], *, is_one: bool) -> None:
     for one in found:
         if one["defaults"]:
             print_line(f"defaults: {', '.join(f'{k}={v}' for k, v in one['defaults'].items())}")
-        for act in one["acts"]:
-            print_line(f"{act['at'][:19].replace('T', ' ')}  {act['what']} by {act['who']}")
+        print_acts(one["acts"])
 
 
 def _served(workers: list[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from typing import Any
@@ -134,16 +135,19 @@ def _change(
 ) -> dict[str, Any]:
     """Change the quota and commit; return it, as it was where it is removed."""
     from zcasync.cli.session import require_manager, writing
+    from zcasync.protocol.actor import actor_name, claimed_name
     from zcasync.reports.quotas import quotas as report
+
+    who = actor_name(os.geteuid(), claimed_name())
 
     def change(connection: Any, manager: Any) -> dict[str, Any]:
         known = require_manager(place, manager).quotas
         if remove:
             before = _one(report, manager, name)
             known.remove(name)
+            known.find(name).note_act(who, "removed")
             return before
-        there = known.find(name)
-        known.set(name, _new(limit, there and there.limit), _new(rate, there and there.rate))
+        _set(known, name, limit, rate, who)
         return _one(report, manager, name)
 
     def is_there(connection: Any, manager: Any, made: dict[str, Any]) -> bool:
@@ -157,6 +161,25 @@ def _change(
             return session.change(change, is_there)
     except ValueError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
+
+
+def _set(known: Any, name: str, limit: Any, rate: Any, who: str) -> None:
+    """Set what is given of a quota, and note who has, where that changes anything."""
+    there = known.find(name)
+    old = there and (there.limit, there.rate, there.is_removed)
+    quota = known.set(name, _new(limit, there and there.limit), _new(rate, there and there.rate))
+    if old != (quota.limit, quota.rate, False):
+        quota.note_act(who, _limits(quota))
+
+
+def _limits(quota: Any) -> str:
+    """Return in words to what the limits of a quota were set."""
+    from zcasync.text import span
+
+    at_once = "any number" if quota.limit is None else f"{quota.limit:,}"
+    rate = quota.rate
+    begin = "" if rate is None else f", {rate[0]:,} in {span(rate[1].total_seconds())}"
+    return f"set to {at_once} at once{begin}"
 
 
 def _new(given: Any, before: Any) -> Any:
@@ -182,7 +205,7 @@ def _one(report: Any, manager: Any, name: str) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any], is_removed: bool) -> None:
-    from zcasync.cli.output import print_facts, print_line
+    from zcasync.cli.output import print_acts, print_facts, print_line
     from zcasync.reports.quotas import rate_text
 
     if is_removed:
@@ -200,6 +223,9 @@ def _print(found: dict[str, Any], is_removed: bool) -> None:
             ("Begun", found["begun"]),
         ]
     )
+    if found["acts"]:
+        print_line()
+        print_acts(found["acts"])
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:

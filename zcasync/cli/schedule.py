@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -20,6 +21,8 @@ ACTIONS = {
     "run_now": "is run now",
     "remove": "is removed",
 }
+#: How what is done stands in the history of the schedule; what is removed has none.
+NOTED = {"pause": "paused", "resume": "resumed", "run_now": "run by hand"}
 LIST = "list those that there are: zcasync schedules"
 #: The options that only mean something with ``--add``; the first ones say when.
 TIMES = ("cron", "every", "zone", "catch_up", "limit", "overlap", "jitter")
@@ -126,7 +129,7 @@ def _found(manager: Any, name: str) -> Any:
 
 
 def _print_one(one: dict[str, Any]) -> None:
-    from zcasync.cli.output import at, print_facts, print_line, print_table
+    from zcasync.cli.output import at, print_acts, print_facts, print_line, print_table
     from zcasync.text import span
 
     is_all = one["catch_up"] == "all"
@@ -152,6 +155,9 @@ def _print_one(one: dict[str, Any]) -> None:
         print_line()
         rows = [(at(run["tick"]), run["id"], outcome(run)) for run in one["runs"]]
         print_table(["RUN", "JOB", "OUTCOME"], rows, fold=("OUTCOME",))
+    if one["acts"]:
+        print_line()
+        print_acts(one["acts"])
 
 
 def _change(place: Any, timeout: float, name: str, action: str) -> dict[str, Any]:
@@ -159,9 +165,14 @@ def _change(place: Any, timeout: float, name: str, action: str) -> dict[str, Any
     from zcasync.cli.session import require_manager, writing
     from zcasync.job.ids import id_of, look_up
 
+    who = _who()
+
     def change(connection: Any, manager: Any) -> dict[str, Any]:
-        _found(require_manager(place, manager), name)
+        schedule = _found(require_manager(place, manager), name)
+        is_done = action in ("pause", "resume") and schedule.is_paused == (action == "pause")
         done = getattr(manager.schedules, action)(name)
+        if action in NOTED and not is_done:
+            schedule.note_act(who, NOTED[action])
         return {"name": name, "action": action, "job": None if done is None else id_of(done)}
 
     def is_there(connection: Any, manager: Any, made: dict[str, Any]) -> bool:
@@ -186,20 +197,28 @@ def _add(
 
     arguments = Arguments.parse(options.pop("args"), options.pop("kwargs"), False)
     given = {key: value for key, value in options.items() if value is not None}
-    found = find_callable(call, place)
+    found, who = find_callable(call, place), _who()
 
     def add(connection: Any, manager: Any) -> dict[str, Any]:
         from zcasync.partial import Partial
 
         partial = Partial(found, *arguments.positional, **arguments.named)
         try:
-            require_manager(place, manager).schedules.add(name, partial, **given)
+            schedule = require_manager(place, manager).schedules.add(name, partial, **given)
         except ValueError as error:
             raise Refusal(f"schedule {name!r} is not added: {error}") from error
+        schedule.note_act(who, "added")
         return {"name": name, "action": "add", "job": None}
 
     with writing(place, timeout) as session:
         return session.change(add, lambda _, manager, made: name in manager.schedules)
+
+
+def _who() -> str:
+    """Return the name of who does it."""
+    from zcasync.protocol.actor import actor_name, claimed_name
+
+    return actor_name(os.geteuid(), claimed_name())
 
 
 def _report(done: dict[str, Any], words: str, as_json: bool) -> None:

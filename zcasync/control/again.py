@@ -8,11 +8,23 @@ from typing import Any
 from zcasync.control.jobs import Job, Verdicts, by_queue
 from zcasync.job.again import require_over
 from zcasync.job.broken import broken
+from zcasync.queues.unique import require_different, require_free
 
 
 def retry(connection: Any, manager: Any, jobs: Collection[Job], who: str) -> Verdicts:
     """Let jobs that are over wait again, as ``who`` has said; return what has become of each."""
-    found, going_on = by_queue(connection, jobs, why_not)
+    keys: dict[tuple[Any, str], Any] = {}
+
+    def judge(partial: Any) -> str | None:
+        why = why_not(partial)
+        if why is None and partial.unique is not None:
+            require_free(partial.queue, partial)
+            first = keys.setdefault((partial.queue, partial.unique[0]), partial)
+            if first is not partial:
+                require_different([first, partial])
+        return why
+
+    found, going_on = by_queue(connection, jobs, judge)
     for queue, partials in going_on.items():
         queue.put_again(partials)
         for partial in partials:

@@ -128,7 +128,9 @@ class Configuration:
         """
         given = {name: value for name, value in values.items() if value is not None}
         problems = [
-            f"{name} must not be negative: {value}" for name, value in given.items() if value < 0
+            f"{name} must not be negative: {value}"
+            for name, value in given.items()
+            if isinstance(value, int | float) and value < 0
         ]
         if problems:
             raise ConfigurationError(problems)

@@ -23,10 +23,17 @@ def job(function: F | None = None, /, **options: Any) -> Any:
     """
     if function is None:
         return lambda decorated: job(decorated, **options)
+    if isinstance(function, staticmethod | classmethod):
+        job(function.__func__, **options)
+        return function
+    problem = f"@zcasync.job decorates a function, not a {type(function).__name__}"
     if not callable(function):
-        raise TypeError(f"@zcasync.job decorates a function, not a {type(function).__name__}")
+        raise TypeError(problem)
     options = {**declared_options(function), **options}
-    setattr(function, ATTRIBUTE, options)
+    try:
+        setattr(function, ATTRIBUTE, options)
+    except AttributeError as error:
+        raise TypeError(f"{problem}, which can carry no options") from error
     return function
 
 

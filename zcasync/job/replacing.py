@@ -13,16 +13,22 @@ OF_THE_PUT = (
     "_put", "_due", "_by", "_batch", "_detached", "_isolated", "_context", "_controls", "_secret",
     "_selected", "_excluded", "_retry", "_may_begin_once",
 )  # fmt: skip
+#: What has come of the attempts at it.
+OF_THE_ATTEMPTS = (
+    "_attempts", "_interruptions", "_conflicts", "_exceptions", "_snoozes", "_first_started",
+    "_progress", "_aside",
+)  # fmt: skip
 
 
 def replace_call(partial: PartialRecord, other: PartialRecord) -> None:
     """Let a partial that waits make the call of another one, which was not put, as that is kept.
 
-    What was said of the put before is forgotten.  Raises BadStateError unless it is pending.
+    What was said of the put before is forgotten, and so are its attempts.  Raises BadStateError
+    unless it is pending.
     """
     partial.require_pending("call")
     own, given = partial.__dict__, other.__dict__
-    for name in OF_THE_PUT:
+    for name in OF_THE_PUT + OF_THE_ATTEMPTS:
         if name in own:
             delattr(partial, name)
     for name in OF_THE_CALL:

@@ -32,7 +32,7 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> Any:
         function = _named(name) if ":" in name else _of_class(type(owner), name)
         args = (owner, *args)
     else:
-        return None
+        return _innermost(call)
     if type(function) is not FunctionType:
         return function
     least, most = _positional(function)
@@ -44,6 +44,16 @@ def require_signature(partial: PartialRecord, found: dict[str, Any]) -> Any:
             except TypeError as error:
                 raise BadCallable(f"{error}: {dotted(call)}{_shown(function)}") from None
     return function
+
+
+def _innermost(call: Any) -> Any:
+    """Return the function, or method's function, that a ``functools.partial`` calls; else None."""
+    if not isinstance(call, functools.partial):
+        return None
+    while isinstance(call, functools.partial):
+        call = call.func
+    function = getattr(call, "__func__", call)
+    return function if isinstance(function, FunctionType | type) else None
 
 
 def _named(name: str) -> Any:

@@ -50,6 +50,14 @@ def find_step(partial: PartialRecord, key: str) -> Step | None:
     return None if found is None else _checked(found)
 
 
+def has_steps(partial: PartialRecord) -> bool:
+    """Return whether any step of a call is recorded."""
+    sidecar = claimed(partial).sidecar
+    steps = None if sidecar is None else sidecar.steps
+    first = next(iter(steps.keys((partial._p_oid,))), None) if steps else None
+    return first is not None and first[0] == partial._p_oid
+
+
 def keep_step(partial: PartialRecord, key: str, step: Step) -> None:
     """Record a step of a call, in place of what was recorded of it before."""
     sidecar = claimed(partial).ensure_sidecar()

@@ -17,6 +17,7 @@
     again.py          what is over, in its queue once more
     discard.py        what leaves its queue, or those that are over, for good
     unique.py         the keys of unique calls, and who has which
+    unique_key.py     how a key is made of what is called, and with what
     joining.py        what becomes of a put whose key another call has
     merging.py        one call's arguments of those of two
     lane.py           Lane, Inbox, Page: the records in which partials wait

@@ -11,7 +11,7 @@ from zcasync.job.again import renew, require_over
 from zcasync.job.record import PartialRecord
 from zcasync.queues.client_lane import append
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
-from zcasync.queues.unique import hold_again, require_free
+from zcasync.queues.unique import hold_again, require_different, require_free
 
 
 def again(queue: Any, partials: Collection[PartialRecord]) -> None:
@@ -19,6 +19,7 @@ def again(queue: Any, partials: Collection[PartialRecord]) -> None:
     for partial in partials:
         require_over(partial)
         require_free(queue, partial)
+    require_different(partials)
     let_go(queue, partials)
     now = clock.now()
     for partial in partials:

@@ -66,7 +66,7 @@ def _entered(
             joined.append(partials[number])
     if new:
         append(queue, new, size if len(new) <= len(partials) else BULK_PAGE_SIZE)
-    _tell(queue, [one for one in partials if one not in joined] if joined else partials)
+    tell_of_puts(queue, [one for one in partials if one not in joined] if joined else partials)
     return partials
 
 
@@ -106,6 +106,7 @@ def enter_held(queue: Any, items: Iterable[Any], options: Mapping[str, Any]) -> 
         _record(queue, partial, check.options_of(partial), check.context_of(partial))
         _record_members(queue, partial, check)
         partial.hold()
+    tell_of_puts(queue, partials)
     return partials
 
 
@@ -123,16 +124,17 @@ def enter_many(
     return _entered(queue, items, begin_after, begin_by, options, BULK_PAGE_SIZE)
 
 
-def _tell(queue: Any, partials: list[Partial]) -> None:
+def tell_of_puts(queue: Any, partials: list[Partial]) -> None:
     """Tell, in the caller's transaction, of what was put; an exception dooms that.
 
-    Not of what a put has joined.
+    Not of what a put has joined; of a flow, of its members as well.
     """
     if not is_heard(IJobPutEvent):
         return
     try:
         for partial in partials:
-            notify(JobPut(partial))
+            for one in (partial, *members_of(partial)):
+                notify(JobPut(one))
     except BaseException:
         if queue._p_jar is not None:
             queue._p_jar.transaction_manager.get().doom()

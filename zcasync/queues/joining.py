@@ -10,6 +10,7 @@ from zcasync.job.ids import id_of
 from zcasync.job.placement import keep, require_placed
 from zcasync.job.record import PartialRecord
 from zcasync.job.replacing import replace_arguments, replace_call
+from zcasync.job.secret import Secret, hide
 from zcasync.job.signature import require_signature
 from zcasync.queues.merging import merged
 from zcasync.queues.options import PutOptions
@@ -64,7 +65,7 @@ def _join(
         found.name_key(key, *unique.stored)
         return True
     if unique.merge is not None:
-        _merge(queue, found, partial, unique)
+        _merge(queue, found, partial, unique, options.secret)
     if unique.policy == "debounce":
         queue.drop_entry(found)
         found.put_off(options.put, options.due)
@@ -72,9 +73,25 @@ def _join(
     return False
 
 
-def _merge(queue: Any, found: PartialRecord, partial: PartialRecord, unique: Unique) -> None:
+def _merge(
+    queue: Any, found: PartialRecord, partial: PartialRecord, unique: Unique, secret: Secret
+) -> None:
     pairs = ((tuple(one.args), dict(one.kwargs)) for one in (found, partial))  # type: ignore[attr-defined]
     replace_arguments(found, *merged(unique.merge, *pairs))
+    if secret or found.secret_arguments:
+        hide(found, _secret_of_both(found.secret_arguments, secret, unique.merge))
     require_signature(found, {})
     if queue._p_jar is not None:
         keep(require_placed(found, queue._p_jar))
+
+
+def _secret_of_both(one: Secret, other: Secret, merge: Any) -> Secret:
+    """Return which arguments are secret of a call that has those of two.
+
+    Nobody says where a callable has put what had a position.
+    """
+    keys = [key for some in (one, other) if isinstance(some, tuple) for key in some]
+    is_moved = merge != "union" and any(isinstance(key, int) for key in keys)
+    if one is True or other is True or is_moved:
+        return True
+    return tuple(dict.fromkeys(keys))

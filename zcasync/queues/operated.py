@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from persistent import Persistent
 
 from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.field_types import Check, Checked, is_bool, is_text, one_of, optional
-from zcasync.queues.options import PutRequest, kept_defaults
+from zcasync.queues.options import PutRequest, given_options, kept_defaults
+from zcasync.queues.quotas import require_quotas
 from zcasync.unpublished import Unpublished
 
 
@@ -35,7 +37,9 @@ class Operated(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
         Raises TypeError and ValueError as ``put`` does.
         """
-        _ = PutRequest(self.__name__, options, {}).options  # raises where they are wrong
+        require = partial(require_quotas, self)
+        said = given_options(None, None, options)
+        _ = PutRequest(self.__name__, said, {}, require).options  # raises where they are wrong
         self.defaults = kept_defaults(options) or None
 
     def pause(self) -> None:

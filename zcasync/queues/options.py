@@ -28,6 +28,10 @@ EXCLUDE_EACH_OTHER = (
 )
 
 
+#: The options that only mean something with ``unique``.
+OF_THE_KEY = ("unique_states", "unique_for", "if_exists", "merge")
+
+
 class Options(TypedDict, total=False):
     """The options of ``IPartialQueue.put`` beside its arguments, for type checkers."""
 
@@ -170,11 +174,15 @@ class PutRequest:
         if not declared:
             return self.options
         if function not in self._of_callables:
-            self._of_callables[function] = self._merged(declared)
+            self._of_callables[function] = self._merged(given_options(None, None, declared))
         return self._of_callables[function]
 
     def _merged(self, declared: Mapping[str, Any]) -> PutOptions:
-        merged = {**self._defaults, **declared, **self._given}
+        merged: dict[str, Any] = {}
+        for level in (self._defaults, declared, self._given):
+            if level.get("unique") is False:  # what was said before of a key is void as well
+                merged = {name: one for name, one in merged.items() if name not in OF_THE_KEY}
+            merged.update(level)
         given = self._given
         if given.get("begin_after") is not None and given.get("delay") is None:
             merged.pop("delay", None)  # the put says when

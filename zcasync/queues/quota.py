@@ -24,6 +24,7 @@ from ZODB.POSException import POSKeyError
 from zope.interface import implementer
 
 from zcasync.interfaces import IQuota
+from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.broken import broken
 from zcasync.job.field_types import (
     ALL,
@@ -103,12 +104,14 @@ class Quota(Checked, Unpublished, Persistent):  # type: ignore[misc]
         "_rate": optional(_is_rate),
         "use": stored("zcasync.queues.quota.QuotaUse"),
         "is_removed": is_bool,
+        "acts": are_acts,
         ALL: needs("name", "use"),
     }
 
     limit: int | None = None
     _rate: tuple[int, int] | None = None
     is_removed = False
+    acts: tuple[Act, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -136,6 +139,10 @@ class Quota(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """Limit nothing any more."""
         self.define(None, None)
         self.is_removed = True
+
+    def note_act(self, who: str, what: str) -> None:
+        """Note what an operator has done to it, now."""
+        self.acts = with_act(self.acts, who, what)
 
     def holders(self) -> Iterator[PartialRecord]:
         """Yield the calls that hold a slot."""

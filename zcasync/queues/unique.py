@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -31,8 +30,9 @@ from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.job.broken import broken
-from zcasync.job.packed import SIMPLE
 from zcasync.job.record import PartialRecord
+from zcasync.job.steps import has_steps
+from zcasync.queues.unique_key import key_of
 from zcasync.zeo.bulk_load import load_all
 
 #: The states by which a call counts, in the words of the option.
@@ -42,8 +42,6 @@ POLICIES = ("keep", "replace", "reject", "debounce")
 CHANGING = ("replace", "debounce")
 #: For how long what is completed counts, where nothing is said, microseconds.
 COMPLETED_MICROSECONDS = 86_400_000_000
-#: A key has no more characters; of a longer one its hash is kept.
-LONGEST_KEY = 200
 #: A sweep looks at so many.
 SWEPT_AT_ONCE = 1000
 #: A table has so many trees, for ever.
@@ -73,19 +71,10 @@ class Unique:
     def key_of(self, partial: PartialRecord) -> str:
         """Return the key of a call: calls of different callables never have the same.
 
-        Raises ValueError for arguments of which no key can be made, and TypeError for what a
-        callable makes that is no text.
+        Nor have methods of different objects.  Raises ValueError for arguments of which no key can
+        be made, and TypeError for what a callable makes that is no text.
         """
-        args, kwargs = partial.argument_forms
-        key = self.key
-        if key is True:
-            key = "" if self.merge is not None else _of_arguments(args, kwargs or {})
-        elif callable(key):
-            key = key(*partial.args, **dict(partial.kwargs))  # type: ignore[attr-defined]
-            if not isinstance(key, str):
-                raise TypeError(f"unique must make a text of the arguments, not {key!r}")
-        text = f"{partial.callable_name} {key}"
-        return text if len(text) <= LONGEST_KEY else sha256(text.encode()).hexdigest()
+        return key_of(partial, self.key, is_merged=self.merge is not None)
 
     @property
     def stored(self) -> tuple[tuple[str, ...], int]:
@@ -164,6 +153,19 @@ def require_free(queue: Any, partial: PartialRecord) -> None:
         )
 
 
+def require_different(partials: Iterable[PartialRecord]) -> None:
+    """Raise BadStateError where two partials that are to run again were put with the same key."""
+    known: dict[str, PartialRecord] = {}
+    for partial in partials:
+        if partial.unique is not None and (
+            known.setdefault(partial.unique[0], partial) is not partial
+        ):
+            raise BadStateError(
+                f"{partial!r} cannot be run again with {known[partial.unique[0]]!r}, which was put "
+                "with the same key: run one of them"
+            )
+
+
 def hold_again(queue: Any, partial: PartialRecord) -> None:
     """Let a partial that waits once more have its key again."""
     if partial.unique is not None:
@@ -175,15 +177,26 @@ def counts(queue: Any, partial: PartialRecord, unique: tuple[tuple[str, ...], in
     states, lasting = unique
     if partial.queue is not queue:  # it was taken out
         return False
-    if partial.state == PENDING:
+    if partial.state == PENDING and not has_done_something(partial):
         return "pending" in states
     if partial.state != COMPLETED:
         return "active" in states
     return "completed" in states and (partial.ended_at or 0) + lasting > clock.now()
 
 
-def free(queue: Any, partials: Iterable[PartialRecord]) -> int:
-    """Take away the keys of those of these partials that do not count; return their number."""
+def has_done_something(partial: PartialRecord) -> bool:
+    """Return whether what a call has done in an earlier attempt stands: it goes on behind that.
+
+    Such a call, though it waits, has begun: what is changed in it now it may not come to any more.
+    """
+    return partial.has_checkpoint or (partial.was_begun and has_steps(partial))
+
+
+def free(queue: Any, partials: Iterable[PartialRecord], *, is_written: bool = True) -> int:
+    """Take away the keys of those of these partials that do not count; return their number.
+
+    ``is_written``: this transaction writes what whoever runs one of them again writes, too.
+    """
     count = 0
     for partial in partials:
         if broken(partial) is not None or partial.unique is None:
@@ -194,6 +207,8 @@ def free(queue: Any, partials: Iterable[PartialRecord]) -> int:
         is_needed = is_open or counts(queue, partial, (states, lasting))
         if not is_needed and _tree(queue, key).get(key) is partial:
             del _tree(queue, key)[key]
+            if not is_written:
+                partial.rewrite()  # else it could wait again, and nobody would find it by its key
             count += 1
     return count
 
@@ -213,18 +228,24 @@ def sweep(queue: Any, after: Place = START, limit: int = SWEPT_AT_ONCE) -> Place
     for key, partial in some:
         if broken(partial) is not None:
             del tree[key]
-    free(queue, [partial for _, partial in some])
+    free(queue, [partial for _, partial in some], is_written=False)
     return (number, some[-1][0]) if len(some) == limit else ((number + 1) % TREES, None)
 
 
 def _tree(queue: Any, key: str) -> Any:
     """Return the tree in which a key is, or would be."""
-    return {} if queue.keys is None else queue.keys[crc32(key.encode()) % TREES]
+    return (
+        {}
+        if queue.keys is None
+        else queue.keys[crc32(key.encode("utf-8", "surrogatepass")) % TREES]
+    )
 
 
 def _states(given: Any, usual: tuple[str, ...]) -> tuple[str, ...]:
     if given is None:
         return usual
+    if not isinstance(given, str | Iterable):
+        raise TypeError(f"unique_states must be words, not {type(given).__name__}")
     chosen = (given,) if isinstance(given, str) else tuple(given)
     for state in chosen:
         if state not in STATES:
@@ -244,22 +265,10 @@ def _lasting(given: Any, states: tuple[str, ...]) -> int:
         )
     if isinstance(given, bool) or not isinstance(given, int | float | timedelta):
         raise TypeError(f"unique_for must be seconds or a timedelta, not {type(given).__name__}")
-    span = given if isinstance(given, timedelta) else timedelta(seconds=given)
+    try:
+        span = given if isinstance(given, timedelta) else timedelta(seconds=given)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"unique_for is no time that can pass: {given}") from error
     if span <= timedelta(0):
         raise ValueError(f"unique_for must be more than nothing: {given}")
     return span // clock.MICROSECOND
-
-
-def _of_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Return a text of plain arguments, the same for the same ones."""
-    for name, value in [*enumerate(args), *kwargs.items()]:
-        if not _is_simple(value):
-            raise ValueError(
-                f"unique=True makes the key of the arguments, and {name!r} is no plain one: give a "
-                "text, or a callable that makes one of the arguments"
-            )
-    return repr((args, sorted(kwargs.items())))
-
-
-def _is_simple(value: Any) -> bool:
-    return type(value) in SIMPLE or (type(value) is tuple and all(map(_is_simple, value)))

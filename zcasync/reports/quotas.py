@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zcasync import clock
+from zcasync.job.acts import as_dicts
 from zcasync.job.ids import id_of
 from zcasync.queues.quota_waits import count_waiting
 from zcasync.text import span
@@ -38,6 +39,7 @@ def _of(quota: Any, waiting: int) -> dict[str, Any]:
         "rate": None if rate is None else {"number": rate[0], "seconds": rate[1] / 1e6},
         "begun": None if rate is None else begun,
         "holders": holders[:MOST_NAMED],
+        "acts": as_dicts(quota.acts),
     }
 
 

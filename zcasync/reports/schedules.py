@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zcasync.datamanager import DataManager
+from zcasync.job.acts import as_dicts
 from zcasync.job.loadable import why_unloadable
 from zcasync.reports.job import summary
 from zcasync.schedules.schedule import Schedule, ScheduleRun
@@ -53,6 +54,7 @@ def describe(
         "skipped": schedule.skipped,
         "runs": [_run(one) for one in schedule.runs[:runs]],
         "problem": problem,
+        "acts": as_dicts(schedule.acts),
     }
 
 
@@ -78,4 +80,4 @@ def _nothing() -> dict[str, Any]:
         "callable queue cron every_seconds zone catch_up limit overlap jitter_seconds source "
         "last_tick"
     )
-    return {**dict.fromkeys(names.split()), "next": [], "runs": [], "skipped": 0}
+    return {**dict.fromkeys(names.split()), "next": [], "runs": [], "skipped": 0, "acts": []}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zcasync.job.acts import as_dicts
+from zcasync.job.secret import HIDDEN
 from zcasync.job.time_limits import TimeLimits
 from zcasync.reports.fields import Fields
 from zcasync.retry.policy import UNNAMED, UNNAMED_CALLBACK
@@ -36,7 +37,9 @@ def priority_of(fields: Fields) -> int:
 def _unique(fields: Fields) -> str | None:
     """Return the key of a unique call, behind its callable; None: it has none."""
     found = (fields["_controls"] or {}).get("unique")
-    return None if found is None else str(found[0])
+    if found is None:
+        return None
+    return HIDDEN if fields["_secret"] else str(found[0])  # it may be made of the arguments
 
 
 def retry_name(fields: Fields) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zcasync import clock
+from zcasync.events import is_heard, tell_after_commit
+from zcasync.interfaces import IScheduleTickEvent, ScheduleTick
 from zcasync.schedules.definition import ALL, SKIP, SKIP_OVERLAP
 from zcasync.schedules.jobs import is_over, put
 from zcasync.schedules.schedule import Schedule
@@ -58,13 +60,20 @@ def put_ticks(queue: Any, schedule: Schedule, due: Due) -> int:
         is_free = last is None or is_over(schedule._p_jar, last)
         if schedule.overlap == SKIP_OVERLAP and not is_free:
             schedule.note_skipped()
+            _tell(schedule, tick, None)
             continue
         begins = tick + jitter_of(schedule.name, tick, schedule.jitter // clock.MICROSECOND)
         partial = put(queue, schedule.call, schedule.begin_by, (schedule.name, tick), begins)
         schedule.note_run(tick, partial._p_oid)
+        _tell(schedule, tick, partial)
         count += 1
     schedule.decide(due.last)
     return count
+
+
+def _tell(schedule: Schedule, tick: int, partial: Any) -> None:
+    if is_heard(IScheduleTickEvent):
+        tell_after_commit(ScheduleTick(schedule.name, clock.to_datetime(tick), partial))
 
 
 def jitter_of(name: str, tick: int, longest: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from BTrees.OOBTree import OOBTree
 
+from zcasync.job.acts import are_acts
 from zcasync.job.field_types import (
     ALL,
     Check,
@@ -47,6 +48,7 @@ SCHEDULE: dict[str, Check] = {
     **dict.fromkeys(("_anchor", "_next", "_last"), optional(is_moment)),
     "_paused": is_bool,
     "_runs": _are_runs,
+    "acts": are_acts,
     "_call": one_of(dict),
     ALL: _has_timing,
 }

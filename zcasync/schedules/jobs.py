@@ -5,6 +5,7 @@ Nothing of the application is loaded here: a supervisor does this.
 
 from __future__ import annotations
 
+from functools import partial as partial_function
 from typing import Any
 
 from ZODB.POSException import POSKeyError
@@ -19,6 +20,7 @@ from zcasync.partial import Partial
 from zcasync.queues.client_lane import append
 from zcasync.queues.options import PutRequest, given_options
 from zcasync.queues.put import Check
+from zcasync.queues.quotas import require_quotas
 from zcasync.retry.policy import use_policy
 
 
@@ -38,7 +40,10 @@ def checked_call(
         if options.get(name) is not None:
             raise ValueError(f"{name} is no option of a schedule, which says itself when")
     given = given_options(None, options.pop("begin_by", None), options)
-    check = Check(PutRequest(queue.__name__, queue.defaults, given), queue._p_jar)
+    request = PutRequest(
+        queue.__name__, queue.defaults, given, partial_function(require_quotas, queue)
+    )
+    check = Check(request, queue._p_jar)
     partial = check(call)
     own = check.options_of(partial)
     if own.unique is not None:

@@ -12,6 +12,7 @@ from zope.interface import implementer
 from zcasync import clock
 from zcasync.errors import DamagedRecord
 from zcasync.interfaces import ISchedule, IScheduleRun
+from zcasync.job.acts import Act, with_act
 from zcasync.job.field_types import Check, Checked
 from zcasync.job.ids import hex_oid
 from zcasync.job.template import Template, is_same, partial_of
@@ -56,6 +57,7 @@ class Schedule(Checked, Unpublished, Persistent):  # type: ignore[misc]
     _last: int | None = None  # the last tick that was decided
     _skipped: int = 0  # ticks since the last run
     _runs: tuple[tuple[int, bytes], ...] = ()
+    acts: tuple[Act, ...] = ()
 
     def __init__(self, name: str, source: str | None = None) -> None:
         self.__name__ = name
@@ -239,6 +241,10 @@ class Schedule(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def note_skipped(self) -> None:
         """Record that a tick was skipped, because the last run is not over."""
         self._skipped += 1
+
+    def note_act(self, who: str, what: str) -> None:
+        """Note what an operator has done to it, now."""
+        self.acts = with_act(self.acts, who, what)
 
     def remove(self) -> None:
         """Write the record, so that whoever is at a tick of it meets who removes it."""

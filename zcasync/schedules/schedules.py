@@ -13,6 +13,7 @@ from zcasync import clock
 from zcasync.interfaces import ISchedules
 from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
+from zcasync.queues.entering import tell_of_puts
 from zcasync.schedules.agenda import Agenda
 from zcasync.schedules.declaring import Declared, declare
 from zcasync.schedules.definition import Definition, ScheduleOptions, require_name
@@ -110,6 +111,7 @@ class Schedules(Unpublished):
         queue = self._manager.queue(schedule.queue)
         partial = put(queue, schedule.call, schedule.begin_by, (name, now), now)
         schedule.note_run(now, partial._p_oid)
+        tell_of_puts(queue, [partial])
         return partial
 
     def declare(self, source: str, schedules: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

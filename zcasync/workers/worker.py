@@ -129,6 +129,13 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     @queues.setter
     def queues(self, value: str | Mapping[str, int | None] | None) -> None:
+        if not (value is None or isinstance(value, str | Mapping)):
+            raise TypeError(
+                "queues must be a text such as 'mail:2,thread', a mapping of names to numbers, or "
+                f"None for all, not {type(value).__name__}"
+            )
+        if value is not None and not isinstance(value, str) and not value:
+            raise ValueError("queues must name one at least; None means all of them")
         text = value if isinstance(value, str) else served_text(value)
         found = served(text)  # the same checks for whatever is given
         self._serves = None if found is None else tuple(found.items())

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import zope.event
 
 from tests.jobs import samples
 from tests.supervisor.poll.scene import Scene, ready
 from tests.supervisor.poll.ticking import HOUR, World
 from zcasync import clock
+from zcasync.interfaces import ScheduleTick
 from zcasync.supervisor.poll.messages import PassInput
 from zcasync.supervisor.poll.schedules import JOBS_IN_A_PASS
 
@@ -327,3 +329,31 @@ def test_an_older_data_manager_has_no_schedules_and_no_pass_makes_them(scene: Sc
     assert scene.run().ticked == 0
     scene.client.sync()
     assert scene.client.manager.agenda is None
+
+
+# what is told
+
+
+def test_a_tick_is_told_of_once_it_is_committed(world: World) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    def hear(event: Any) -> None:
+        if isinstance(event, ScheduleTick):
+            ids = [job.id for job in world.jobs()]  # as another client sees them
+            told.append((event.name, f"{event.moment:%H:%M}", event.object and event.object.id))
+            assert event.object is None or event.object.id in ids
+
+    world.go("2026-03-10 02:00:00")
+    world.add(cron="0 3-5 * * *")
+    other = world.another()
+    zope.event.subscribers.append(hear)
+    try:
+        world.one.pass_()
+        for hour in (3, 4):
+            world.go(f"2026-03-10 {hour:02}:00:01")
+            world.one.pass_()
+            other.pass_()
+    finally:
+        zope.event.subscribers.remove(hear)
+    [job] = world.jobs()
+    assert told == [("nightly", "03:00", job.id), ("nightly", "04:00", None)]

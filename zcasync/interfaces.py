@@ -841,7 +841,9 @@ class IFlow(IDataManagerPartial):
         """Add members behind those that there are; return their partials.
 
         By one of its members while that runs, or by anybody; of a flow that was put they are put
-        with these options.  BadStateError where all members have ended, or the flow has.
+        with these options.  What neither these say nor their callable, was said for the flow: its
+        priority, quotas, retries, limits.  BadStateError where all members have ended, or the flow
+        has.
         """
 
 

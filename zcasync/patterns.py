@@ -10,6 +10,7 @@ from typing import Any
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.partial import Partial
+from zcasync.queues.inherited import inherited
 
 #: The time that a partial whose check has failed waits before another worker may check.
 DELAY = timedelta(seconds=5)
@@ -71,15 +72,7 @@ def run_where(
         again,
         begin_by=begin_by,
         delay=wait,
-        batch=outer.is_batch,
-        isolate=outer.is_isolated,
-        priority=outer.priority,
-        secret=outer.secret,
-        quota=[
-            name for name in outer.quotas if name in queue.__parent__.quotas
-        ],  # one may be removed
-        soft_limit=outer.soft_limit,
-        hard_limit=outer.hard_limit,
+        **inherited(outer),
     )
     return again
 

@@ -82,7 +82,7 @@ class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
     size = 0
     done = 0
     failed = 0
-    hidden = 0  # bits of what only makes members, and counts for none
+    hidden = 0  # bits of what only makes members: it counts for none, and none can be missing
     blocks: tuple[Block, ...] = ()
 
     def __init__(self, gate: Gate, parent: Block, place: int, size: int) -> None:
@@ -174,7 +174,7 @@ class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
         """
         gate, is_failed = self.gate, isinstance(result, Failure)
         is_full = self.note(bit, is_failed)
-        gate.judge(member, number, is_failed)
+        gate.judge(member, number, is_failed, is_vital=bool(self.hidden >> bit & 1))
         ready = gate.opened() if is_full or gate.has_failed else []
         if following is not None and not member.is_held:
             ready += follow(following)
@@ -230,9 +230,9 @@ class Gate(Block):
         """True where a call has failed, and its failure is that of what waits for it."""
         return self.first_failed is not None
 
-    def judge(self, member: PartialRecord, number: int, is_failed: bool) -> None:
+    def judge(self, member: PartialRecord, number: int, is_failed: bool, is_vital: bool) -> None:
         """Note the first call that has failed, where that counts; forget it once it succeeds."""
-        if self.collects:
+        if self.collects and not is_vital:
             return
         if is_failed and self.first_failed is None:
             if not self.partial.has_result:  # else it was cancelled, and its members with it

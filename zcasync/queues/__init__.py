@@ -10,6 +10,7 @@
     admission.py      which of those that need quotas a pass may claim
     quota_waits.py    how many wait for each
     entering.py       the put itself: all checked, then recorded and appended
+    inherited.py      the options that hold for what is put on behalf of a call
     after.py          what begins when others have ended, and what flows need for that
     controls.py       those of them that are kept with the call, in their stored form
     priority.py       which of them goes first, and how long waiting makes up for that

@@ -27,6 +27,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     acts.py        what operators did, and when, as a job or a queue keeps it
     again.py       a call that is over, and its callbacks, once more
     gate.py        Gate, Block: the ends that a call waits for, counted
+    bits.py        Bits: those of a block that have ended
     member_pages.py MemberList, MemberPage: which calls these are
     starting.py    what was held begins
     callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept

@@ -16,6 +16,7 @@
     priority.py       which of them goes first, and how long waiting makes up for that
     time_limits.py    the options for how long a call may take
     again.py          what is over, in its queue once more
+    flows_again.py    what is run again together with a flow
     discard.py        what leaves its queue, or those that are over, for good
     unique.py         the keys of unique calls, and who has which
     joining.py        what becomes of a put whose key another call has

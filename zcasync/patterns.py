@@ -73,6 +73,7 @@ def run_where(
         begin_by=begin_by,
         delay=wait,
         **inherited(outer),
+        unique=False,
     )
     return again
 

@@ -16,6 +16,8 @@ from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.audit.inspection import inspect
 from zcasync.control.again import retry
+from zcasync.errors import BadStateError
+from zcasync.interfaces import PENDING
 from zcasync.liveness.interruption import cancel
 from zcasync.testing import drain
 from zcasync.testing.inline import run_inline
@@ -117,6 +119,25 @@ def test_a_flow_waits_for_a_member_that_runs_again(session: Session, calls: Any)
     assert list(session.queue) == [second]
     drain(session.manager)
     assert flow.result == [0, 1]
+
+
+def test_what_follows_does_not_begin_before_its_turn(session: Session, calls: Any) -> None:
+    flow = zcasync.serial(*(call(calls, number) for number in range(4)))
+    calls["bad"] = frozenset([0])
+    session.queue.put(flow)
+    session.commit()
+    members = list(flow.members)
+    run_inline(members[0])
+    run_inline(flow)
+    run_inline(members[1])
+    assert (members[1].has_result, members[2].state) == (True, PENDING)
+    with pytest.raises(BadStateError, match=f"its member {members[2]!r} has yet to end, behind"):
+        flow.retry()
+    session.abort()
+    drain(session.manager)
+    calls["bad"] = frozenset()
+    run_again(session, flow)
+    assert flow.result == [0, 1, 2, 3]
 
 
 def test_a_walk_that_has_failed_goes_on(session: Session, calls: Any) -> None:

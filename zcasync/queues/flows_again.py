@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 
 from twisted.python.failure import Failure
 
+from zcasync.errors import BadStateError
 from zcasync.job.broken import broken
 from zcasync.job.gate import Gate
 from zcasync.job.outcome import Outcome, outcome
 from zcasync.job.record import PartialRecord
-from zcasync.job.starting import started
+from zcasync.job.starting import has_started, started
 from zcasync.zeo.bulk_load import load_all
 
 #: By their ids in memory.
@@ -22,7 +23,10 @@ Partials = Mapping[int, PartialRecord]
 
 
 def with_members(partials: Iterable[PartialRecord]) -> Partials:
-    """Return these, and of the flows among them those members that have to be run again, too."""
+    """Return these, and of the flows among them those members that have to be run again, too.
+
+    Raises BadStateError where one that is to follow these has begun, and not ended.
+    """
     found: dict[int, PartialRecord] = {}
     left = list(partials)
     while left:
@@ -31,7 +35,7 @@ def with_members(partials: Iterable[PartialRecord]) -> Partials:
             continue
         found[id(one)] = one
         if _goes_on(one):
-            left += [member for member in _loaded(one.members_gate) if _has_failed(member)]
+            left += _failed_members(one)
     return found
 
 
@@ -68,6 +72,24 @@ def _goes_on(partial: PartialRecord) -> bool:
         return False
     is_cancelled = outcome(partial.stored_result) == Outcome.CANCELLED
     return is_cancelled or gate.has_failed or not gate.collects
+
+
+def _failed_members(flow: PartialRecord) -> list[PartialRecord]:
+    gate = flow.members_gate
+    found: list[PartialRecord] = []
+    for one in _loaded(gate):
+        if _has_failed(one):
+            found.append(one)
+        elif found and gate.is_serial and _is_under_way(one):
+            raise BadStateError(
+                f"{flow!r} is not over: its member {one!r} has yet to end, behind {found[0]!r}; "
+                "wait for that, or cancel it"
+            )
+    return found
+
+
+def _is_under_way(partial: PartialRecord) -> bool:
+    return broken(partial) is None and not partial.has_result and has_started(partial)
 
 
 def _count_again(gate: Gate, partials: Partials) -> bool:

@@ -58,7 +58,7 @@ ALLOWED: dict[str, str] = {
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",
     "registry": "adapters partial retry twist",
-    "patterns": "partial",
+    "patterns": "partial queues",
     "flows": "job partial perform queues",
     "instanceuuid": "instance",
     "subscribers": "application database datamanager instanceuuid",

@@ -126,6 +126,17 @@ def test_a_call_that_moves_on_takes_its_retry_policy_along(workers: Session) -> 
     assert (again.retry_policy, again.unique) == ("forever", None)
 
 
+def test_a_call_that_moves_on_takes_along_how_it_is_retried(workers: Session) -> None:
+    for retry in (3, None):
+        first = workers.queue.put(where(is_fit, say), retry=retry)
+        workers.commit()
+        visit(workers, ONE)
+        [again] = [one for one in workers.queue if one is not first]
+        assert again.retry_policy == first.retry_policy
+        workers.queue.pull()
+        workers.commit()
+
+
 def test_the_workers_may_look_again_when_all_running_ones_have_looked(
     workers: Session, fake_clock: FakeClock
 ) -> None:

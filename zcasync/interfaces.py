@@ -788,8 +788,10 @@ class IPartial(Interface):
         It waits in its queue from now on, PENDING and with fresh attempts, as it was put: with its
         arguments, options, ``begin_by`` and callbacks, which are all called again; while it waits,
         they may be changed.  A failure stays in ``failed_before``, and with it the ``checkpoint``
-        and the results of ``once``, behind which the call goes on.  BadStateError, with what to do
-        instead, for one that is not over, is a callback, or was in no queue.
+        and the results of ``once``, behind which the call goes on.  A flow that was ended before
+        its members had all succeeded has those called again that have not, in their order.
+        BadStateError, with what to do instead, for one that is not over, is a callback, or was in
+        no queue.
         """
 
     def resumeCallbacks():
@@ -843,7 +845,9 @@ class IFlow(IDataManagerPartial):
         """Add members behind those that there are; return their partials.
 
         By one of its members while that runs, or by anybody; of a flow that was put they are put
-        with these options.  BadStateError where all members have ended, or the flow has.
+        with these options.  What neither these say nor their callable, was said for the flow: its
+        priority, quotas, retries, limits.  BadStateError where all members have ended, or the flow
+        has.
         """
 
 

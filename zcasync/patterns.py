@@ -10,6 +10,7 @@ from typing import Any
 from zcasync import clock
 from zcasync.errors import BadStateError
 from zcasync.partial import Partial
+from zcasync.queues.inherited import inherited
 
 #: The time that a partial whose check has failed waits before another worker may check.
 DELAY = timedelta(seconds=5)
@@ -71,14 +72,7 @@ def run_where(
         again,
         begin_by=begin_by,
         delay=wait,
-        batch=outer.is_batch,
-        isolate=outer.is_isolated,
-        priority=outer.priority,
-        secret=outer.secret,
-        quota=[one for one in outer.quotas if one in queue.__parent__.quotas],  # some may be gone
-        soft_limit=outer.soft_limit,
-        hard_limit=outer.hard_limit,
-        retry=outer.policy_name,
+        **inherited(outer),
         unique=False,
     )
     return again

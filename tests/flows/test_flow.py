@@ -226,3 +226,18 @@ def test_the_audit_finds_nothing_at_any_moment_of_a_flow(session: Session, log: 
         run_inline(next(iter(session.queue)))
         session.commit()
     assert list(log) == [1, 2, 3, 4]
+
+
+def test_what_is_added_has_the_options_of_the_flow(session: Session) -> None:
+    for name in ("solr", "smtp"):
+        session.manager.quotas.set(name, limit=2)
+    flow = session.queue.put(
+        zcasync.parallel(Partial(samples.echo, 1)), priority=7, quota=("solr", "smtp"), retry=2
+    )
+    session.commit()
+    session.manager.quotas.remove("smtp")
+    [first] = flow.add(Partial(samples.echo, 2))
+    [second] = flow.add(Partial(samples.echo, 3), priority=-1, quota=(), retry=None)
+    session.commit()
+    found = [(one.priority, one.quotas, one.retry_policy) for one in (first, second)]
+    assert found == [(7, ("solr",), "exceptions(limit=3)"), (-1, (), "exceptions(limit=3)")]

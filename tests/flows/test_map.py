@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from BTrees.OOBTree import OOBTree, OOTreeSet
 from twisted.python.failure import Failure
 
 import zcasync
-from tests.jobs import flows
+from tests.jobs import flows, samples
 from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.flows import chunks
+from zcasync.job.completion import end
+from zcasync.job.failure import from_exception
 from zcasync.testing import drain
 from zcasync.testing.inline import run_inline
 
@@ -86,3 +89,59 @@ def test_the_others_go_on_where_failures_are_collected(session: Session) -> None
 def test_a_chunk_is_a_number_of_keys(chunk: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="chunk must be"):
         zcasync.map(flows.total, range(3), chunk=chunk)
+
+
+@zcasync.job(priority=-3, quota="solr", retry=4)
+def declared(key: Any) -> None:
+    """Do nothing."""
+
+
+def kinds(flow: Any, name: str) -> set[Any]:
+    """The options of its members of this name."""
+    return {
+        (one.priority, one.quotas, one.retry_policy, one.hard_limit, one.is_isolated)
+        for one in flow.members
+        if one.callable_name.endswith(name)
+    }
+
+
+def test_all_chunks_have_the_options_of_the_put(session: Session) -> None:
+    session.manager.quotas.set("solr", limit=2)
+    limit = timedelta(seconds=9)
+    options = {"priority": 7, "quota": "solr", "retry": 2, "hard_limit": limit, "isolate": True}
+    flow = session.queue.put(zcasync.map(samples.echo, range(40), chunk=1), **options)
+    session.commit()
+    drain(session.manager)
+    assert flow.result == 40
+    assert kinds(flow, "perform_chunk") == {(7, ("solr",), "exceptions(limit=3)", limit, True)}
+    assert len(kinds(flow, "drive")) == 2, "what only makes others needs no slot"
+
+
+def test_chunks_have_what_the_function_declares(session: Session) -> None:
+    session.manager.quotas.set("solr", limit=2)
+    session.manager.quotas.set("smtp", limit=2)
+    flows_ = [
+        session.queue.put(zcasync.map(declared, range(40), chunk=1), **options)
+        for options in ({}, {"priority": 1}, {"quota": "smtp"})
+    ]
+    session.commit()
+    drain(session.manager)
+    assert [kinds(flow, "perform_chunk") for flow in flows_] == [
+        {(-3, ("solr",), "exceptions(limit=5)", None, False)},
+        {(1, ("solr",), "exceptions(limit=5)", None, False)},
+        {(-3, ("smtp",), "exceptions(limit=5)", None, False)},
+    ]
+
+
+@pytest.mark.parametrize("on_failure", ["fail_fast", "collect"])
+def test_a_walk_that_cannot_go_on_fails(session: Session, on_failure: str) -> None:
+    keys = session.keep(tree(5000), "keys")
+    flow = put(session, keys, on_failure=on_failure)
+    run_inline(next(flow.members))
+    [following] = [one for one in flow.members if one.callable_name.endswith("drive")][1:]
+    end(following, from_exception(ValueError("its key cannot be loaded")))
+    session.commit()
+    following.resumeCallbacks()
+    drain(session.manager)
+    assert isinstance(flow.result, Failure)
+    assert "drive failed: its key cannot be loaded" in flow.result.getErrorMessage()

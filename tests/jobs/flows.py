@@ -71,3 +71,13 @@ def fail_unless(box: Any) -> str:
 def return_kept(root: Any, name: str) -> Any:
     """Return a partial, to wait for it."""
     return root[name]
+
+
+def note_or_fail(calls: Any, name: Any, *others: Any) -> Any:
+    """Fail where that is wanted, else note the call, and return the name."""
+    if name in calls["bad"]:
+        raise ValueError(f"{name} is bad")
+    calls[name] = calls.get(name, 0) + 1
+    if "order" in calls:
+        calls["order"].append(name)
+    return name

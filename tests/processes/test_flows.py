@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from persistent.list import PersistentList
+from twisted.python.failure import Failure
 
 import zcasync
 from tests.chaos.points import TORMENT, VARIABLE, Traps
@@ -126,3 +128,35 @@ def test_cancel_of_a_flow_stops_what_has_not_begun(
     assert [result.type for result in results] == [JobCancelled] * 4, results
     assert values(client) == [0]
     assert not gate.is_open
+
+
+@pytest.mark.parametrize("place", ["child.callback.voted", "supervisor.claim.finished"])
+def test_a_flow_that_is_run_again_repeats_nothing_whoever_is_killed_where(
+    make_instance: Callable[..., Instance], folder: Path, place: str
+) -> None:
+    traps = Traps(folder / "traps")
+    instance = make_instance(children=2)
+    instance.import_path = [TORMENT, ROOT]
+    instance.environment[VARIABLE] = str(traps.folder)
+    client = instance.start().client
+    some = counters(client, 20)
+    box = client.add("box", [PersistentList()])[0]
+    inner = zcasync.parallel(some[1].add, Partial(flows.fail_unless, box), some[2].add)
+    flow = zcasync.serial(some[0].add, inner, *(one.add for one in some[3:]))
+    put(client, flow)
+    assert isinstance(client.wait_for(flow), Failure)
+    client.wait_until(lambda: flow.progress.done == 19, "the rest to have ended without a call")
+    assert sum(values(client)) in (2, 3), "what has not begun does not begin"
+    box.append("now")
+    flow.retry()
+    name = traps.arm(place, "kill")
+    client.commit()
+    wait_until(lambda: traps.sprung(name), "the trap to be sprung")
+    if place.startswith("supervisor"):
+        instance.wait()
+        client = instance.start().client
+        flow = client.connection.get(flow._p_oid)
+
+    assert len(client.wait_for(flow)) == 19
+    assert values(client) == [1] * 20
+    assert flow.progress == (19, 19, 0)

@@ -85,6 +85,21 @@ def test_nothing_starves(session: Session, fake_clock: FakeClock) -> None:
     raise AssertionError("it was overtaken for ever")
 
 
+def test_of_equals_what_has_waited_longer_goes_first(
+    connect: Connect, fake_clock: FakeClock
+) -> None:
+    old = put(connect(), *range(20, 0, -1))
+    for _ in range(20):
+        fake_clock.advance(hours=STEP_HOURS)
+        old += put(connect(), 0)
+    engine, expected = connect(), []
+    for rank_of in range(1, 21):  # of each two have the same rank, in lanes with random keys
+        expected += [old[20 - rank_of]._p_oid, old[19 + rank_of]._p_oid]
+
+    assert [one._p_oid for one in engine.queue] == expected
+    assert [one._p_oid for one in engine.claim()] == expected
+
+
 def test_pull_next_takes_what_a_claim_would(connect: Connect, fake_clock: FakeClock) -> None:
     client, other, chance = connect(), connect(), random.Random(11)
     for _ in range(40):

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from persistent import Persistent
 
 from zcasync.flows.flow import Flow, make
+from zcasync.job.declared import declared_options
 from zcasync.job.field_types import (
     ALL,
     Check,
@@ -122,13 +123,23 @@ def drive(
         Partial(perform_chunk, call, keys[first : first + chunk])
         for first in range(0, len(keys), chunk)
     ]
-    flow.add(*chunks)
+    flow.add(*chunks, **_declared(call, flow))
     if not is_last:
         position = (keys[-1] if _is_tree(source) else limit + (position or (0,))[0],)
         following = Partial(drive, source, call, chunk, position, tuple(chunks))
-        options = {"after": before, "on_failure": "collect"} if before else {}
-        flow.add(following, **options)
+        options: dict[str, Any] = {"after": before, "on_failure": "collect"} if before else {}
+        flow.add(following, quota=(), **options)
         _hide(following)
+
+
+def _declared(call: Partial, flow: Flow) -> dict[str, Any]:
+    """Return the options that the callable declares for its calls, however many are one job.
+
+    But for those that the put of the flow says.
+    """
+    said = {"priority": flow.priority, "quota": flow.quotas, "retry": flow.retry_policy}
+    declared = declared_options(call.callable)
+    return {name: declared[name] for name, value in said.items() if not value and name in declared}
 
 
 def perform_chunk(call: Partial, keys: list[Any]) -> int:

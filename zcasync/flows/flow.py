@@ -41,7 +41,8 @@ class Flow(Partial):
         """Add members, behind those that there are; return them.
 
         Each a callable or a Partial.  Of a flow that was put they are put, too, with these options
-        of ``put``.  Raises BadStateError where all members have ended, or the flow has.
+        of ``put``; what neither these say nor a callable, was said for the flow.  Raises
+        BadStateError where all members have ended, or the flow has.
         """
         gate = self.members_gate
         after = After.of(options.pop("after", None), options.pop("on_failure", None))
@@ -59,7 +60,7 @@ class Flow(Partial):
         _count_all(gate, block, members)
         if after.partials:
             require_predecessors(members, after.partials, self._p_jar)
-        enter_held(self.queue, members, options)
+        enter_held(self, members, options)
         for member in members if after.partials else ():
             wait_behind(member, after.partials, after.collects)
         if gate.is_started and not gate.is_serial:

@@ -28,6 +28,7 @@ This room knows no queue and no process; it decides nothing about retries and co
     again.py       a call that is over, and its callbacks, once more
     gate_counts.py Counts: how far the calls are that a gate waits for
     gate.py        Gate, Block: the ends that a call waits for, counted
+    bits.py        Bits: those of a block that have ended
     member_pages.py MemberList, MemberPage: which calls these are
     starting.py    what was held begins
     callback_pages.py  CallbackList, CallbackPage: where the callbacks of a partial are kept

@@ -13,13 +13,15 @@ when all of these have ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from math import isqrt
 from typing import Any, ClassVar, NamedTuple
 
 from persistent import Persistent
 from twisted.python.failure import Failure
 
+from zcasync.job.bits import Bits
 from zcasync.job.field_types import (
     ALL,
     Check,
@@ -52,7 +54,7 @@ class Slot(NamedTuple):
     bit: int
 
 
-class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
+class Block(Bits, MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
     """Some of the calls that a gate waits for: a bit for each, and for each block below."""
 
     _field_types: ClassVar[dict[str, Check]] = {
@@ -71,11 +73,7 @@ class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     parent: Block | None = None
     is_branch = False  # its first bit has the meaning of the bit that it is in the place of
-    place = 0
-    size = 0
-    done = 0
-    failed = 0
-    hidden = 0  # bits of what only makes members, and counts for none
+    hidden = 0  # bits of what only makes members: it counts for none, and none can be missing
     blocks: tuple[Block, ...] = ()
 
     def __init__(self, gate: Gate, parent: Block, place: int, size: int) -> None:
@@ -83,11 +81,6 @@ class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
         self.parent = parent
         self.place = place
         self.size = size
-
-    @property
-    def is_full(self) -> bool:
-        """True when all that is counted here has ended."""
-        return self.done == (1 << self.size) - 1
 
     def grow(self, count: int) -> list[Slot]:
         """Wait for so many calls more; return their bits."""
@@ -112,25 +105,6 @@ class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
             made.hidden = 1
         self.blocks += (made,)
         return made
-
-    def note(self, bit: int, is_failed: bool) -> bool:
-        """Set a bit, here and above as far as blocks are full; return whether the gate is."""
-        self._mark("failed", bit, is_failed)
-        one: Block = self
-        while True:
-            one._mark("done", bit, True)
-            if not one.is_full:
-                return False
-            if one.parent is None:
-                return True
-            one, bit = one.parent, one.place
-
-    def _mark(self, name: str, bit: int, is_set: bool) -> None:
-        """Write the record only where that changes it."""
-        before = getattr(self, name)
-        after = before | 1 << bit if is_set else before & ~(1 << bit)
-        if after != before:
-            setattr(self, name, after)
 
     def counts(self) -> Counts:
         """Return the counts; loads the blocks, and no call."""
@@ -167,7 +141,7 @@ class Block(MemberList, Checked, Unpublished, Persistent):  # type: ignore[misc]
         """
         gate, is_failed = self.gate, isinstance(result, Failure)
         is_full = self.note(bit, is_failed)
-        gate.judge(member, number, is_failed)
+        gate.judge(member, number, is_failed, is_vital=bool(self.hidden >> bit & 1))
         ready = gate.opened() if is_full or gate.has_failed else []
         if following is not None and not member.is_held:
             ready += follow(following)
@@ -223,9 +197,9 @@ class Gate(Block):
         """True where a call has failed, and its failure is that of what waits for it."""
         return self.first_failed is not None
 
-    def judge(self, member: PartialRecord, number: int, is_failed: bool) -> None:
+    def judge(self, member: PartialRecord, number: int, is_failed: bool, is_vital: bool) -> None:
         """Note the first call that has failed, where that counts; forget it once it succeeds."""
-        if self.collects:
+        if self.collects and not is_vital:
             return
         if is_failed and self.first_failed is None:
             if not self.partial.has_result:  # else it was cancelled, and its members with it
@@ -247,11 +221,19 @@ class Gate(Block):
                 yield from page.members
 
     def first_members(self) -> Iterator[PartialRecord]:
-        """Yield the members that begin when the flow does."""
-        for page in self.pages:
-            yield from page.members[:1] if self.is_serial else page.members
-            if self.is_serial:
-                return
+        """Yield the members that begin when the flow does: of a serial one the first to be made."""
+        if not self.is_serial:
+            return self.all_members()
+        return islice((one for one in self.all_members() if not one.has_result), 1)
+
+    def count_again(self, members: Collection[PartialRecord]) -> None:
+        """Wait once more for these, which were counted."""
+        for member in members:
+            for callback, gate in counting(member):
+                if gate is self:
+                    callback.stored_callable[0].take_back(callback.stored_arguments[1])
+        if self.first_failed is not None and self.first_failed[1] in members:
+            del self.first_failed
 
 
 def counting(partial: PartialRecord) -> Iterator[tuple[PartialRecord, Gate]]:
@@ -275,11 +257,12 @@ def following_of(callback: PartialRecord) -> PartialRecord | None:
 
 
 def follow(following: PartialRecord) -> list[PartialRecord]:
-    """Start what follows a member that has ended; pass over what has ended while it was held."""
+    """Start what follows a member that has ended; pass over what has a result already."""
     ready: list[PartialRecord] = []
     one: PartialRecord | None = following
-    while one is not None and not has_started(one):
-        ready += started(one)
+    while one is not None:
+        if not has_started(one):
+            ready += started(one)
         if not one.has_result:
             break
         one = next(

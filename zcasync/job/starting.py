@@ -28,7 +28,7 @@ def started(partial: PartialRecord) -> list[PartialRecord]:
         elif not gate.is_started:
             gate.is_started = True
             left += reversed(list(gate.first_members()))
-            if not gate.size:
+            if gate.is_full:
                 ready += gate.opened()
     return ready
 

@@ -10,11 +10,13 @@
     admission.py      which of those that need quotas a pass may claim
     quota_waits.py    how many wait for each
     entering.py       the put itself: all checked, then recorded and appended
+    inherited.py      the options that hold for what is put on behalf of a call
     after.py          what begins when others have ended, and what flows need for that
     controls.py       those of them that are kept with the call, in their stored form
     priority.py       which of them goes first, and how long waiting makes up for that
     time_limits.py    the options for how long a call may take
     again.py          what is over, in its queue once more
+    flows_again.py    what is run again together with a flow
     discard.py        what leaves its queue, or those that are over, for good
     unique.py         the keys of unique calls, and who has which
     unique_key.py     how a key is made of what is called, and with what

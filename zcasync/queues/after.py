@@ -107,7 +107,7 @@ def wait_behind(partial: Partial, after: Sequence[Partial], collects_failures: b
         if one.state == COMPLETED:
             is_failed = isinstance(one.stored_result, Failure)
             block.note(bit, is_failed)
-            gate.judge(one, number, is_failed)
+            gate.judge(one, number, is_failed, is_vital=False)
         else:
             count(one, block, bit, number)
     gate.is_open = gate.is_full or gate.has_failed

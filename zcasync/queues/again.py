@@ -10,12 +10,15 @@ from zcasync import clock
 from zcasync.job.again import renew, require_over
 from zcasync.job.record import PartialRecord
 from zcasync.queues.client_lane import append
+from zcasync.queues.flows_again import hold_in_order, with_members
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
 from zcasync.queues.unique import hold_again, require_different, require_free
 
 
 def again(queue: Any, partials: Collection[PartialRecord]) -> None:
     """See ``PartialQueue.put_again``."""
+    together = with_members(partials)
+    partials = together.values()
     for partial in partials:
         require_over(partial)
         require_free(queue, partial)
@@ -27,7 +30,7 @@ def again(queue: Any, partials: Collection[PartialRecord]) -> None:
         partial.enter(queue, now)
         hold_again(queue, partial)
     page_size = PAGE_SIZE if len(partials) == 1 else BULK_PAGE_SIZE
-    append(queue, [one for one in partials if not one.is_held], page_size)
+    append(queue, hold_in_order(together), page_size)
 
 
 def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:

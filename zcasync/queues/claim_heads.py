@@ -24,9 +24,9 @@ FILED_AT_ONCE = 100
 class ClaimHeads:
     """The first entries of inboxes and trees, in the order in which to examine them.
 
-    The due one with the lowest rank comes first: without priorities, the oldest.  An entry of an
-    inbox whose time has not come is only to be filed; it takes turns with the due ones, because due
-    ones of the same lane may be behind it.
+    The due one with the lowest rank comes first, of several the oldest: without priorities that is
+    the oldest of all.  An entry of an inbox whose time has not come is only to be filed; it takes
+    turns with the due ones, because due ones of the same lane may be behind it.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ClaimHeads:
     ) -> None:
         self._now = now
         self._before = before
-        self._due: list[tuple[int, bool, int, Lane, Entry]] = []
+        self._due: list[tuple[int, int, bool, int, Lane, Entry]] = []
         self._held: deque[tuple[Lane, Entry]] = deque()
         self._ties = itertools.count()
         self._is_turn_of_held = False
@@ -61,7 +61,7 @@ class ClaimHeads:
         if due <= self._now:
             rank = lane.rank(due)
             if self._before is None or rank < self._before.rank:
-                heapq.heappush(self._due, (rank, in_inbox, next(self._ties), lane, entry))
+                heapq.heappush(self._due, (rank, due, in_inbox, next(self._ties), lane, entry))
         elif in_inbox:
             self._held.append((lane, entry))
 
@@ -70,7 +70,7 @@ class ClaimHeads:
         self._is_turn_of_held = not self._is_turn_of_held
         if self._held and (self._is_turn_of_held or not self._due):
             return self._held.popleft()
-        return heapq.heappop(self._due)[3:]
+        return heapq.heappop(self._due)[4:]
 
 
 class HeldLoader:

@@ -21,6 +21,7 @@ from zcasync.queues.after import (
     require_without_key,
 )
 from zcasync.queues.client_lane import append
+from zcasync.queues.inherited import inherited
 from zcasync.queues.joining import put_unique
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE
 from zcasync.queues.options import PutOptions, PutRequest, given_options
@@ -71,12 +72,17 @@ def _entered(
 
 
 def _checked(
-    queue: Any, items: Iterable[Any], given: Mapping[str, Any]
+    queue: Any,
+    items: Iterable[Any],
+    given: Mapping[str, Any],
+    usual: Mapping[str, Any] | None = None,
 ) -> tuple[list[Partial], Check]:
-    """Return the partials of what is put, with the members of flows checked, too."""
-    request = PutRequest(
-        queue.__name__, queue.defaults, given, partial_function(require_quotas, queue)
-    )
+    """Return the partials of what is put, with the members of flows checked, too.
+
+    ``usual``: the options of those that say nothing else; None: the queue's.
+    """
+    usual = queue.defaults if usual is None else usual
+    request = PutRequest(queue.__name__, usual, given, partial_function(require_quotas, queue))
     check = Check(request, queue._p_jar)
     partials = [check(item) for item in items]
     if not partials:
@@ -98,9 +104,13 @@ def _record_members(queue: Any, partial: Partial, check: Check) -> None:
         member.hold()
 
 
-def enter_held(queue: Any, items: Iterable[Any], options: Mapping[str, Any]) -> list[Partial]:
-    """Let members of a flow belong to a queue, without a place there; return them."""
-    partials, check = _checked(queue, items, options)
+def enter_held(flow: Partial, items: Iterable[Any], options: Mapping[str, Any]) -> list[Partial]:
+    """Let members of a flow belong to its queue, without a place there; return them.
+
+    What neither these options say nor the callable, was said for the flow.
+    """
+    queue, given = flow.queue, given_options(None, None, options)
+    partials, check = _checked(queue, items, given, inherited(flow))
     for partial in partials:
         require_without_key(partial, check.options_of(partial))
         _record(queue, partial, check.options_of(partial), check.context_of(partial))

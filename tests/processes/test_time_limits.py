@@ -260,7 +260,7 @@ def test_people_see_the_limits_and_what_is_left(common: Instance, client: Client
     told = json.loads(zcasync(common.home, "job", job, "--json").stdout)
     assert (told["soft_limit_seconds"], told["hard_limit_seconds"]) == (0.2, 600.0)
     assert told["limits"]["hard"] == 600.0
-    assert "hard_limit 1 min" in zcasync(common.home, "job", id_of(waiting)).stdout
+    assert "hard_limit 60 s" in zcasync(common.home, "job", id_of(waiting)).stdout
     assert zcasync(common.home, "cancel", job, id_of(waiting)).returncode == 0
 
 

@@ -72,6 +72,7 @@ def run_where(
         begin_by=begin_by,
         delay=wait,
         batch=outer.is_batch,
+        retry=outer.retry_policy,
         isolate=outer.is_isolated,
         priority=outer.priority,
         secret=outer.secret,

@@ -9,7 +9,9 @@ from persistent import Persistent
 
 from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.field_types import Check, Checked, is_bool, is_text, one_of, optional
+from zcasync.partial import Partial
 from zcasync.queues.options import PutRequest, kept_defaults
+from zcasync.retry.policy import require_policy
 from zcasync.unpublished import Unpublished
 
 
@@ -35,7 +37,8 @@ class Operated(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
         Raises TypeError and ValueError as ``put`` does.
         """
-        _ = PutRequest(self.__name__, options, {}).options  # raises where they are wrong
+        policy = PutRequest(self.__name__, options, {}).options.policy  # raises where it is wrong
+        require_policy(Partial(print), policy)  # as for any call
         self.defaults = kept_defaults(options) or None
 
     def pause(self) -> None:

@@ -13,8 +13,8 @@ from transaction import TransactionManager
 
 from tests.jobs import samples, steps
 from tests.jobs.steps import OUTSIDE, Pages
-from tests.support.sessions import ONE, Connect, Session
-from zcasync import Partial, checkpoint, current
+from tests.support.sessions import ONE, Connect, FakeClock, Session
+from zcasync import Partial, RetryRule, checkpoint, current
 from zcasync.errors import BadStateError, JobCancelled, StoppedAtCheckpoint, UnstorableError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
@@ -252,6 +252,22 @@ def test_a_job_that_is_to_stop_goes_on_later_and_no_attempt_is_counted(
     assert perform(session, incarnation, partial) == 3
     assert pages.read == (0, 1, 2)
     assert (partial.attempts, partial.failed_before) == (1, [])
+
+
+def test_the_time_of_a_rule_begins_anew_where_a_job_was_stopped(
+    session: Session, incarnation: Incarnation, fake_clock: FakeClock
+) -> None:
+    pages = session.keep(Pages())
+    partial = claimed(session, incarnation, pages.read_all, retry=RetryRule(within=60))
+    Performer(is_to_stop=lambda: True).perform_claimed(partial, incarnation)
+    session.sync()
+    session.queue.release(partial)
+    session.commit()
+    fake_clock.advance(hours=1)  # the worker is away
+    claim_again(session, incarnation)
+
+    assert perform(session, incarnation, partial) == 3
+    assert pages.read == (0, 1, 2)
 
 
 def test_a_call_that_may_begin_only_once_is_not_stopped(

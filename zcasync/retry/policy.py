@@ -199,10 +199,12 @@ def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, s
 
 def ask_for(policy: Any, wish: Retry, counts: Counts) -> tuple[RetryDecision | None, str]:
     """Return the decision about a job's own wish for another attempt, and why, for people."""
-    answer, reason = answer_to(policy, wish, counts)
     try:
+        answer, reason = answer_to(policy, wish, counts)
         return _decision(answer), reason
-    except OverflowError as error:
+    except TransientError:
+        raise
+    except FOREIGN_CODE as error:  # the application's own code, or a time that is too far away
         return None, f"{type(error).__name__}: {error}"
 
 

@@ -17,6 +17,7 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.begin import begin
+from zcasync.perform.performer import Performer
 from zcasync.perform.run import Host
 from zcasync.retry.fault import Refused
 from zcasync.retry.rule import RetryRule
@@ -145,6 +146,20 @@ def test_a_policy_of_the_application_is_asked_where_it_can_be_imported(
     else:
         assert run.refusal is None
         assert run.is_open
+
+
+def test_one_that_its_policy_has_ended_can_be_run_again(session: Session) -> None:
+    partial = claimed(session, retry=time_limits.NEVER_AGAIN)
+    recover([partial], death_of(partial), [])
+    session.activate(partial)
+    Performer().perform(partial)
+    assert partial.result.check(HardTimeLimit)
+
+    partial.retry()
+    session.commit()
+    session.activate(partial)
+    Performer().perform(partial)
+    assert partial.result is None, "the death of before is not asked about again"
 
 
 def test_what_was_only_assigned_to_the_child_loses_nothing(session: Session) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from transaction import TransactionManager
+from ZODB.POSException import ConflictError
 
 from tests.jobs import samples, steps
 from tests.jobs.steps import OUTSIDE, Pages
@@ -111,6 +112,31 @@ def test_a_job_that_has_failed_goes_on_at_its_checkpoint_when_it_is_run_again(
     assert pages.read == (1, 2)
     assert partial.result is None
     assert "_checkpoint" not in partial.__dict__
+
+
+def test_a_job_that_is_run_again_has_no_more_conflicts_than_any_other(
+    session: Session, incarnation: Incarnation
+) -> None:
+    partial = claimed(session, incarnation, conflict_on_both_sides)
+    for _ in range(2):
+        OUTSIDE.clear()
+        assert perform(session, incarnation, partial).check(ConflictError)
+        assert OUTSIDE.count("behind") == CONFLICT_ATTEMPTS
+        partial.renew()
+        assert partial.conflicts_by_checkpoint == 0
+        partial.assign(incarnation)
+        session.commit()
+
+
+def conflict_on_both_sides() -> None:
+    """Conflicts twice before its checkpoint, and always behind it."""
+    if current().checkpoint is None:  # type: ignore[union-attr]
+        OUTSIDE.append("before")
+        if len(OUTSIDE) <= 2:
+            raise ConflictError("before")
+        checkpoint("there")
+    OUTSIDE.append("behind")
+    raise ConflictError("behind")
 
 
 def test_conflicts_are_counted_from_the_last_checkpoint_on(

@@ -8,7 +8,7 @@ import pytest
 import zcasync
 from tests.jobs import samples
 from tests.support.sessions import ONE, THREE, TWO, FakeClock, Session
-from zcasync import Partial, current
+from zcasync import Partial, RetryRule, current
 from zcasync.datamanager import Worker
 from zcasync.errors import BadStateError
 from zcasync.instance.process_identity import ProcessIdentity
@@ -135,6 +135,17 @@ def test_a_call_that_moves_on_takes_along_how_it_is_retried(workers: Session) ->
         assert again.retry_policy == first.retry_policy
         workers.queue.pull()
         workers.commit()
+
+
+def test_a_call_that_moves_on_keeps_its_retry_rule(workers: Session) -> None:
+    rule = RetryRule(attempts=3, on=OSError)
+    workers.queue.put(where(is_fit, say), retry=rule)
+    workers.commit()
+
+    assert visit(workers, ONE) == 1
+
+    (again,) = workers.queue
+    assert again.retry_policy == rule.name
 
 
 def test_the_workers_may_look_again_when_all_running_ones_have_looked(

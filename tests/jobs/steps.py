@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from ZODB.POSException import ConflictError
 
 import zcasync
 from tests.support.gates import Gate
-from zcasync import checkpoint, current, once
+from zcasync import Snooze, checkpoint, current, once
+from zcasync.errors import SoftTimeLimit
 
 #: What the calls of this process have done outside of the database.
 OUTSIDE: list[Any] = []
@@ -50,6 +52,18 @@ class Pages(Persistent):
             if page == 1:
                 Gate(gate).pass_through()
             checkpoint(page + 1)
+        return len(self.read)
+
+    def read_within_limit(self) -> int:
+        """Takes too long for the second page, the first time; goes on behind the first one."""
+        try:
+            for page in range(_place(), self.number):
+                self.read = (*self.read, page)
+                while page == 1 and not current().snoozes:  # type: ignore[union-attr]
+                    time.sleep(0.01)
+                checkpoint(page + 1)
+        except SoftTimeLimit:
+            raise Snooze(0) from None
         return len(self.read)
 
     def fail_behind_a_checkpoint(self) -> None:
@@ -101,6 +115,25 @@ def note_and_raise(text: str) -> None:
     """An effect, and an error."""
     OUTSIDE.append(text)
     raise OSError(f"after {text}")
+
+
+def take_long_step() -> list[Any]:
+    """A step that goes on behind the soft limit; its result, and how often it was begun."""
+    begun = []
+
+    def step() -> str:
+        begun.append("step")
+        while not current().cancelled:  # type: ignore[union-attr]
+            time.sleep(0.01)
+        time.sleep(0.2)
+        return "done"
+
+    try:
+        once("long", step)
+        while True:
+            time.sleep(0.01)
+    except SoftTimeLimit:
+        return [once("long", step), len(begun)]
 
 
 def charge(fails: str = "", **options: Any) -> Any:

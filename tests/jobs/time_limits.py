@@ -197,6 +197,15 @@ class OnceAgain:
         return False
 
 
+class NeverAgain(OnceAgain):
+    """The same, that ends the call with the first exception."""
+
+    def jobError(self, failure: Any, counts: Any) -> bool:
+        """Return False."""
+        return False
+
+
+NEVER_AGAIN = "tests.jobs.time_limits:NeverAgain"
 ONCE_AGAIN = "tests.jobs.time_limits:OnceAgain"
 
 

@@ -17,8 +17,10 @@ from zcasync.job.ids import hex_oid
 from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.begin import begin
+from zcasync.perform.performer import Performer
 from zcasync.perform.run import Host
 from zcasync.retry.fault import Refused
+from zcasync.retry.rule import RetryRule
 from zcasync.retry.stock import RetryExceptions
 
 LADDER = {
@@ -91,6 +93,33 @@ def test_a_policy_for_exceptions_repeats_it_and_counts(session: Session) -> None
     assert partial.result.check(HardTimeLimit)
 
 
+def test_the_rule_that_has_decided_is_told(session: Session, fake_clock: FakeClock) -> None:
+    partial = claimed(session, retry=RetryRule(attempts=2, backoff=[10]))
+    recover([partial], death_of(partial), [])
+    assert partial.state == PENDING
+    assert partial.failed_before[0].rule.startswith("rule(attempts=2): 1 of 2, again at 2006-")
+    fake_clock.advance(seconds=12)
+
+    session.activate(partial)
+    recover([partial], death_of(partial), [])
+    assert partial.result.evidence["retry"] == "rule(attempts=2): 2 of 2, over"
+    assert partial.result.evidence["limits"] == LADDER
+
+
+def test_the_time_of_a_rule_begins_with_the_attempt_that_hung(
+    session: Session, fake_clock: FakeClock
+) -> None:
+    partial = claimed(session, retry=RetryRule(attempts=9, backoff=[1], jitter=0, within=20))
+    recover([partial], death_of(partial), [])
+    assert partial.state == PENDING
+    fake_clock.advance(seconds=14)
+
+    session.activate(partial)
+    recover([partial], death_of(partial), [])
+    assert partial.result.check(HardTimeLimit), "the next attempt would begin after 20 seconds"
+    assert "within 20 s" in partial.result.evidence["retry"]
+
+
 def test_one_that_may_begin_only_once_is_over(session: Session) -> None:
     partial = claimed(session, retry="never")
     partial.begin_once()
@@ -117,6 +146,20 @@ def test_a_policy_of_the_application_is_asked_where_it_can_be_imported(
     else:
         assert run.refusal is None
         assert run.is_open
+
+
+def test_one_that_its_policy_has_ended_can_be_run_again(session: Session) -> None:
+    partial = claimed(session, retry=time_limits.NEVER_AGAIN)
+    recover([partial], death_of(partial), [])
+    session.activate(partial)
+    Performer().perform(partial)
+    assert partial.result.check(HardTimeLimit)
+
+    partial.retry()
+    session.commit()
+    session.activate(partial)
+    Performer().perform(partial)
+    assert partial.result is None, "the death of before is not asked about again"
 
 
 def test_what_was_only_assigned_to_the_child_loses_nothing(session: Session) -> None:

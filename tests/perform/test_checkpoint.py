@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from transaction import TransactionManager
+from ZODB.POSException import ConflictError
 
 from tests.jobs import samples, steps
 from tests.jobs.steps import OUTSIDE, Pages
-from tests.support.sessions import ONE, Connect, Session
-from zcasync import Partial, checkpoint, current
+from tests.support.sessions import ONE, Connect, FakeClock, Session
+from zcasync import Partial, RetryRule, checkpoint, current
 from zcasync.errors import BadStateError, JobCancelled, StoppedAtCheckpoint, UnstorableError
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
@@ -111,6 +112,31 @@ def test_a_job_that_has_failed_goes_on_at_its_checkpoint_when_it_is_run_again(
     assert pages.read == (1, 2)
     assert partial.result is None
     assert "_checkpoint" not in partial.__dict__
+
+
+def test_a_job_that_is_run_again_has_no_more_conflicts_than_any_other(
+    session: Session, incarnation: Incarnation
+) -> None:
+    partial = claimed(session, incarnation, conflict_on_both_sides)
+    for _ in range(2):
+        OUTSIDE.clear()
+        assert perform(session, incarnation, partial).check(ConflictError)
+        assert OUTSIDE.count("behind") == CONFLICT_ATTEMPTS
+        partial.renew()
+        assert partial.conflicts_by_checkpoint == 0
+        partial.assign(incarnation)
+        session.commit()
+
+
+def conflict_on_both_sides() -> None:
+    """Conflicts twice before its checkpoint, and always behind it."""
+    if current().checkpoint is None:  # type: ignore[union-attr]
+        OUTSIDE.append("before")
+        if len(OUTSIDE) <= 2:
+            raise ConflictError("before")
+        checkpoint("there")
+    OUTSIDE.append("behind")
+    raise ConflictError("behind")
 
 
 def test_conflicts_are_counted_from_the_last_checkpoint_on(
@@ -252,6 +278,22 @@ def test_a_job_that_is_to_stop_goes_on_later_and_no_attempt_is_counted(
     assert perform(session, incarnation, partial) == 3
     assert pages.read == (0, 1, 2)
     assert (partial.attempts, partial.failed_before) == (1, [])
+
+
+def test_the_time_of_a_rule_begins_anew_where_a_job_was_stopped(
+    session: Session, incarnation: Incarnation, fake_clock: FakeClock
+) -> None:
+    pages = session.keep(Pages())
+    partial = claimed(session, incarnation, pages.read_all, retry=RetryRule(within=60))
+    Performer(is_to_stop=lambda: True).perform_claimed(partial, incarnation)
+    session.sync()
+    session.queue.release(partial)
+    session.commit()
+    fake_clock.advance(hours=1)  # the worker is away
+    claim_again(session, incarnation)
+
+    assert perform(session, incarnation, partial) == 3
+    assert pages.read == (0, 1, 2)
 
 
 def test_a_call_that_may_begin_only_once_is_not_stopped(

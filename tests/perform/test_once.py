@@ -15,7 +15,15 @@ from tests.jobs import samples, steps
 from tests.jobs.steps import OUTSIDE
 from tests.support.sessions import ONE, Connect, Session
 from zcasync import Partial, current, once
-from zcasync.errors import BadStateError, FencedError, StepInDoubt, UnstorableError
+from zcasync.errors import (
+    BadStateError,
+    FencedError,
+    Retry,
+    Snooze,
+    StepInDoubt,
+    StoppedAtCheckpoint,
+    UnstorableError,
+)
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.again import renew
 from zcasync.job.steps import BEGUN, RETURNED, find_step
@@ -121,6 +129,37 @@ def test_a_failure_is_recorded_where_that_is_asked_for(
     assert failure.check(OSError)
     assert "after charged" in failure.getErrorMessage()
     assert list(OUTSIDE) == ["charged"]
+
+
+@pytest.mark.parametrize("in_doubt", ["repeat", "raise"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConflictError("met"),
+        Retry("busy", after=0),
+        Snooze(0),
+        StoppedAtCheckpoint("the worker stops"),
+    ],
+)
+def test_what_only_ends_the_attempt_is_never_recorded(
+    session: Session, incarnation: Incarnation, error: Exception, in_doubt: str
+) -> None:
+    call = Partial(raise_once, error, keep_failure=True, in_doubt=in_doubt)
+    partial = claimed(session, incarnation, call, retry=SOON)
+
+    assert perform(session, incarnation, partial) == 2
+
+
+def raise_once(error: Exception, **options: Any) -> Any:
+    """Takes a step that raises, the first time."""
+
+    def step() -> int:
+        OUTSIDE.append("step")
+        if len(OUTSIDE) == 1:
+            raise error
+        return len(OUTSIDE)
+
+    return once("step", step, **options)
 
 
 def test_a_step_that_was_begun_only_is_repeated_or_in_doubt(

@@ -127,6 +127,24 @@ def test_a_supervisor_that_stops_lets_a_job_stop_at_its_checkpoint(
     assert found.attempts == 1
 
 
+def test_a_soft_limit_ends_a_job_that_goes_on_behind_its_checkpoint(
+    common: Instance, client: Client
+) -> None:
+    pages = client.add("pages", steps.Pages())
+
+    partial = client.put(pages.read_within_limit, soft_limit=3, hard_limit=600)
+
+    assert client.wait_for(partial) == 3
+    assert pages.read == (0, 1, 2)
+    assert partial.snoozes >= 1
+    assert (partial.attempts, partial.exceptions, partial.interruptions) == (1, 0, 0)
+
+
+def test_a_step_is_not_interrupted_by_the_soft_limit(client: Client) -> None:
+    partial = client.put(steps.take_long_step, soft_limit=0.5, hard_limit=600)
+    assert client.wait_for(partial) == ["done", 1]
+
+
 def _are_stopping(instance: Instance) -> bool:
     return all(child["state"] == "stopping" for child in instance.status()["children"])
 

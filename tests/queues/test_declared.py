@@ -95,6 +95,8 @@ def test_defaults_of_a_queue_are_refused_when_they_are_set(session: Session) -> 
         session.queue.set_defaults(delay=Moment(1))
     with pytest.raises(ValueError, match="no process of its own"):
         session.manager.reactor.set_defaults(isolate=True)
+    with pytest.raises(ValueError, match="no retry policy has the name 'nobody'"):
+        session.queue.set_defaults(retry="nobody")
     assert session.queue.defaults is None
 
 

@@ -12,9 +12,10 @@ from zope.component import provideAdapter
 import zcasync
 from tests.jobs import samples
 from tests.support.sessions import FakeClock, Session
-from zcasync import Partial
+from zcasync import Partial, RetryRule
 from zcasync.errors import BadStateError, MissingPolicy
 from zcasync.interfaces import COMPLETED, IPartial, IRetryPolicy
+from zcasync.perform.performer import Performer
 from zcasync.retry.policy import RetryDecision, ask, policy_of, shown_name
 from zcasync.retry.stock import (
     NeverRetry,
@@ -123,6 +124,8 @@ def test_a_factory_is_stored_by_its_name(session: Session) -> None:
         "tests.retry.test_policy:NUMBER",
         lambda partial: None,
         4.2,
+        ValueError,
+        RetryRule,
     ],
 )
 def test_a_policy_that_no_worker_could_find_is_refused_by_name(
@@ -202,6 +205,22 @@ def test_a_factory_that_raises_ends_the_call_with_the_reason(session: Session) -
 
     assert failure.type is MissingPolicy
     assert "LookupError: no settings" in failure.getErrorMessage()
+
+
+def test_a_factory_that_makes_no_policy_ends_the_call_with_the_reason(session: Session) -> None:
+    partial = session.queue.put(samples.nothing, retry=none_at_all)
+    session.commit()
+    session.activate(partial)
+
+    Performer().perform(partial)
+
+    assert partial.result.type is MissingPolicy
+    assert "it has made a list" in partial.result.getErrorMessage()
+
+
+def none_at_all(partial: Any) -> list[Any]:
+    """No factory of policies."""
+    return []
 
 
 class Answering:

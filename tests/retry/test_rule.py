@@ -14,6 +14,7 @@ from ZEO.Exceptions import ClientDisconnected
 from ZODB.POSException import ConflictError, ReadConflictError
 from zope.interface.verify import verifyObject
 
+from tests.support.sessions import Session
 from tests.support.storage_errors import of_storage
 from zcasync import Partial, RetryRule, clock, errors
 from zcasync.interfaces import IRetryPolicy
@@ -52,7 +53,7 @@ def test_it_keeps_to_the_interface_of_policies() -> None:
         (RetryRule(3, delay=2, jitter=0), [2, 4, False, False]),
         (RetryRule(4, delay=10, factor=3, longest=50, jitter=0), [10, 30, 50, False]),
         (RetryRule(5, backoff=[1, timedelta(minutes=1)], jitter=0), [1, 60, 60, 60]),
-        (RetryRule(5, backoff=7, longest=5, jitter=0), [5, 5, 5, 5]),
+        (RetryRule(5, backoff=7, longest=7, jitter=0), [7, 7, 7, 7]),
         (RetryRule(1, jitter=0), [False] * 4),
     ],
 )
@@ -130,6 +131,8 @@ def test_no_other_name_makes_one(name: str) -> None:
         ({"backoff": [1e30]}, ValueError, "backoff"),
         ({"delay": float("nan")}, ValueError, "delay"),
         ({"delay": 10, "longest": 5}, ValueError, "longest"),
+        ({"backoff": [1, 60], "longest": 10}, ValueError, "longest .10 s.* backoff .60 s"),
+        ({"backoff": [timedelta(days=3)]}, ValueError, "longest .86,400 s.* backoff .259,200"),
         ({"factor": 0.5}, ValueError, "factor"),
         ({"jitter": -1}, ValueError, "jitter"),
         ({"within": 0}, ValueError, "within"),
@@ -153,6 +156,23 @@ def test_an_exception_that_no_other_process_could_know_is_refused() -> None:
 
     with pytest.raises(ValueError, match="define it in a module"):
         RetryRule(on=Local)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"on": OSError, "not_on": [KeyError, OSError]}, "on=.*OSError.* and not_on="),
+        ({"on": Busy, "not_on": OSError}, "on=.*Busy.* and not_on=.*OSError"),
+        ({"on": "a.b:Error", "not_on": "a.b.Error"}, "exclude each other"),
+        ({"on": f"{__name__}:Bussy"}, "on: module .* has no exception 'Bussy'"),
+        ({"not_on": f"{__name__}:asked"}, "not_on: module .* has no exception 'asked'"),
+    ],
+)
+def test_a_rule_that_could_never_do_what_it_says_is_refused_at_the_put(
+    session: Session, values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        session.queue.put(abs, retry=RetryRule(**values))
 
 
 def test_a_name_that_would_be_too_long_is_refused() -> None:

@@ -23,6 +23,7 @@ from zcasync.perform.group_commit import Group, can_share
 from zcasync.perform.performer import Performer
 from zcasync.reports.job import describe
 from zcasync.retry.attempts import Timing
+from zcasync.retry.stock import RetryCommonFourTimes
 from zcasync.retry.wishes import MOST_ATTEMPTS, NO_QUEUE, ONCE
 
 DEATH = Death(pid=12, signal="SIGKILL", output=("the last line",))
@@ -125,6 +126,20 @@ def test_retries_end_at_the_limit_of_the_policy_or_ours(
     assert partial.result.check(Retry)
     assert partial.result.evidence["retry"].endswith(", over")
     assert f"{most} of {most}" in partial.result.evidence["retry"]
+
+
+class Asked(RetryCommonFourTimes):
+    """A policy of an application that has an ``asked`` of its own."""
+
+    asked = "by whom"
+
+
+def test_a_policy_that_cannot_answer_ends_the_call_with_what_it_has_raised(
+    session: Session,
+) -> None:
+    partial = claimed(session, jobs.raise_retry, retry=Asked)
+    attempt(session, partial)
+    assert partial.result.check(Retry)
 
 
 @pytest.mark.parametrize(

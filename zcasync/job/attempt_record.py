@@ -32,14 +32,18 @@ class AttemptRecord(CheckpointRecord):
         if self._first_started is None:
             self._first_started = moment
 
+    def forget_first_start(self) -> None:
+        """Let the time for all attempts begin anew with the next one.  Safe to repeat."""
+        if self._first_started is not None:
+            del self._first_started
+
     def snooze(self, snoozes: int) -> None:
         """Record that the call has put itself off so often; the time for all attempts begins anew.
 
         Safe to repeat.
         """
         self._snoozes = snoozes
-        if self._first_started is not None:
-            del self._first_started
+        self.forget_first_start()
 
     def remember(self, failure: StoredFailure, moment: int, rule: str = "") -> None:
         """Keep the failure of an attempt that another one follows, and when it failed.

@@ -49,6 +49,11 @@ class CheckpointRecord(PartialFields):
         """
         self._checkpoint = (stored, self.conflicts)
 
+    def renew_checkpoint(self) -> None:
+        """Keep the value alone, for a call whose attempts are counted from the beginning again."""
+        if self.conflicts_by_checkpoint:
+            self._checkpoint = (self._checkpoint[0], 0)  # type: ignore[index]
+
     def drop_checkpoint(self) -> None:
         """Keep no checkpoint any more."""
         if self._checkpoint is not None:

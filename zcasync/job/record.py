@@ -34,7 +34,7 @@ TRANSITIONS = {
 OF_ONE_LIFE = (
     "_state", "_result", "_claim", "_resume_at", "_retry_at", "_started", "_ended", "_once",
     "_attempts", "_interruptions", "_conflicts", "_exceptions", "_progress", "_aside",
-    "_snoozes", "_first_started",
+    "_snoozes", "_first_started", "_unasked_death",
 )  # fmt: skip
 
 
@@ -244,6 +244,7 @@ class PartialRecord(AttemptRecord):
         for name in OF_ONE_LIFE:
             if name in self.__dict__:
                 delattr(self, name)
+        self.renew_checkpoint()
         self._v_result = None
         kept = tuple(one for one in self.callbacks if not one.is_adoption)
         if len(kept) < len(self.callbacks):  # what has waited for the result has got it

@@ -21,7 +21,7 @@ from zcasync.job.ids import hex_oid, name_of
 from zcasync.job.record import PartialRecord
 from zcasync.job.waiting import line
 from zcasync.liveness.death import Death
-from zcasync.liveness.overrun import overrun_failure
+from zcasync.liveness.overrun import began_at, overrun_failure
 from zcasync.retry.decision import Ask, Decision, End, Later, decide
 from zcasync.retry.fault import Cancelled, Died, Overran, Refused
 from zcasync.retry.refusals import begun_before
@@ -135,6 +135,7 @@ def _count(partial: PartialRecord, death: Death, name: str, log: list[str]) -> D
 def _count_overrun(partial: PartialRecord, death: Death, name: str, log: list[str]) -> Decision:
     """Count an attempt that was ended by its hard limit; return what becomes of the call."""
     partial.overrun()
+    keep_first_start(partial, partial.started_at or began_at(death))
     failure = overrun_failure(death)
     decision = decide(partial, Overran(failure))
     if isinstance(decision, End | Later) and decision.problem:
@@ -142,7 +143,8 @@ def _count_overrun(partial: PartialRecord, death: Death, name: str, log: list[st
     if isinstance(decision, End):
         _end(partial, decision, name, log)
     else:
-        partial.remember(failure, clock.now())
+        rule = decision.rule if isinstance(decision, Later) else ""
+        partial.remember(failure, clock.now(), rule)
         log.append(f"{name} will run again: {failure.getErrorMessage()}")
     return decision
 

@@ -21,6 +21,12 @@ def overrun_failure(death: Death) -> StoredFailure:
     return from_exception(error, **death.as_dict())
 
 
+def began_at(death: Death) -> int:
+    """Return when the attempt began that a hard limit has ended now, microseconds."""
+    assert death.limits is not None
+    return clock.now() - int(death.limits["killed"] * 1e6)
+
+
 def overrun_text(ladder: dict[str, Any], process: str) -> str:
     """Return for people where the call hung, and what was to happen and has happened when."""
     where = ladder.get("hung_in")

@@ -67,8 +67,9 @@ class Commits:
             case End(result):
                 self.end(run.partial, result, run.attempts)
             case Later(at):
-                attempts = None if isinstance(fault, Stopped) else run.attempts
-                self.reschedule(run.partial, attempts, clock.now() if at is None else at)
+                moment, is_stopped = clock.now() if at is None else at, isinstance(fault, Stopped)
+                attempts = None if is_stopped else run.attempts
+                self.reschedule(run.partial, attempts, moment, is_stopped)
             case Wait(missing):
                 raise SetAside(missing)
             case Now(until):
@@ -121,8 +122,17 @@ class Commits:
 
         self._commit(partial, change, is_there)
 
-    def reschedule(self, partial: PartialRecord, attempts: Attempts | None, moment: int) -> None:
-        """Leave the call for its claimer to release for this moment (microseconds)."""
+    def reschedule(
+        self,
+        partial: PartialRecord,
+        attempts: Attempts | None,
+        moment: int,
+        is_stopped: bool = False,
+    ) -> None:
+        """Leave the call for its claimer to release for this moment (microseconds).
+
+        ``is_stopped``: at a checkpoint, so that the time of its rule begins anew.
+        """
 
         def change() -> bytes:
             serial: bytes = partial._p_serial
@@ -130,6 +140,8 @@ class Commits:
                 if attempts is not None:
                     attempts.record(partial)
                     keep_commits(partial)
+                if is_stopped:
+                    partial.forget_first_start()
                 partial.note_asked()
                 partial.reschedule(moment)
             return serial

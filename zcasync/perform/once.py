@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from transaction import TransactionManager
+from transaction.interfaces import TransientError
 
 from zcasync import clock
 from zcasync.database.commit_once import commit_once
-from zcasync.errors import StepInDoubt, UnstorableError
+from zcasync.errors import Retry, Snooze, StepInDoubt, StoppedAtCheckpoint, UnstorableError
 from zcasync.job.failure import from_exception
 from zcasync.job.packed import is_plain
 from zcasync.job.record import PartialRecord
@@ -25,6 +26,8 @@ from zcasync.zeo.fenced import open_fenced, require_alive
 
 #: The longest key of a step, characters.
 KEY_CHARACTERS = 200
+#: What says nothing of the step, but that this attempt is over and another one follows.
+OF_THE_ATTEMPT = (TransientError, Retry, Snooze, StoppedAtCheckpoint)
 #: So often the record of a step is tried where others, or the end of the engine, conflict with it.
 TRIES = 10
 
@@ -43,7 +46,8 @@ def once(
     They get what is recorded for ``key``, which names the step within its job.  That is committed
     before this returns, whatever becomes of the job's own changes.  A result is a plain value.
     What ``call`` raises is not recorded, and the next attempt calls again; with ``keep_failure``
-    the next attempt raises it again.
+    the next attempt raises it again, unless it only ends the attempt: a conflict, Retry, Snooze and
+    StoppedAtCheckpoint are never recorded.
 
     A process that dies between the effect and its record repeats the effect: at least once.  With
     ``in_doubt="raise"`` the begin is recorded, too, and an attempt that finds that alone raises
@@ -70,7 +74,7 @@ def once(
     try:
         value = call(*args, **kwargs)
     except Exception as error:
-        if keep_failure:
+        if keep_failure and not isinstance(error, OF_THE_ATTEMPT):
             steps.keep(RAISED, from_exception(error))
         elif in_doubt == "raise":
             steps.drop()

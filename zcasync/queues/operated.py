@@ -10,8 +10,10 @@ from persistent import Persistent
 
 from zcasync.job.acts import Act, are_acts, with_act
 from zcasync.job.field_types import Check, Checked, is_bool, is_text, one_of, optional
+from zcasync.partial import Partial
 from zcasync.queues.options import PutRequest, given_options, kept_defaults
 from zcasync.queues.quotas import require_quotas
+from zcasync.retry.policy import require_policy
 from zcasync.unpublished import Unpublished
 
 
@@ -39,7 +41,8 @@ class Operated(Checked, Unpublished, Persistent):  # type: ignore[misc]
         """
         require = partial(require_quotas, self)
         said = given_options(None, None, options)
-        _ = PutRequest(self.__name__, said, {}, require).options  # raises where they are wrong
+        found = PutRequest(self.__name__, said, {}, require).options  # raises where they are wrong
+        require_policy(Partial(print), found.policy)  # as for any call
         self.defaults = kept_defaults(options) or None
 
     def pause(self) -> None:

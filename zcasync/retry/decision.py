@@ -67,7 +67,7 @@ class End:
 class Later:
     """A wait in the queue until this moment, microseconds; None: in its old place.
 
-    ``rule``: what has decided that after a death, for people; '': nothing to be told.
+    ``rule``: what has decided that after a death or hard limit, for people; '': nothing to tell.
     """
 
     at: int | None
@@ -197,7 +197,11 @@ def _after_limit(partial: PartialRecord, failure: StoredFailure) -> Decision:
     except MissingPolicy as error:
         return End(failure, f"it ends, as its policy cannot be asked: {error}")
     again, problem = ask(policy, "jobError", failure, _counts(partial))
-    return End(failure, problem) if again is None else Later(again.at, problem)
+    reason = reason_of(policy)
+    rule = f"{label_of(partial, policy)}: {reason}" if reason else ""
+    if again is not None:
+        return Later(again.at, problem, rule and f"{rule}, {again_text(again.at)}")
+    return End(sanitize(failure, retry=f"{rule}, over") if rule else failure, problem)
 
 
 def _after_last_death(

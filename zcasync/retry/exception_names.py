@@ -53,6 +53,23 @@ def names_of(kind: type[BaseException]) -> list[str]:
     return [qual(one) for one in kind.__mro__]
 
 
+def parents_by_name(name: str) -> list[str]:
+    """Return the dotted names of a class, and of what it is derived from where it is loaded."""
+    found = loaded_class(name)
+    return [name] if found is None else [name, *names_of(found)]
+
+
+def require_exception(name: str, argument: str) -> None:
+    """Raise ValueError, naming the argument, where a loaded module has no such exception."""
+    module, _, attribute = name.rpartition(".")
+    if loaded_class(name) is not None or module not in sys.modules:
+        return
+    found = getattr(sys.modules[module], attribute, None)  # it may be loaded only now
+    if isinstance(found, type) and issubclass(found, BaseException):
+        return
+    raise ValueError(f"{argument}: module {module} has no exception {attribute!r}")
+
+
 def up_to(parents: Sequence[str], root: type[BaseException]) -> Sequence[str]:
     """Return those of a failure's names that are of ``root`` or more special; none: it is none."""
     name = qual(root)

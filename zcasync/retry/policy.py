@@ -62,7 +62,13 @@ def stored_name(retry: Any) -> str | None:
             raise ValueError(f"retry={retry}: a call cannot be tried again so many times")
         retry = RetryExceptions(limit=retry + 1)
     if isinstance(retry, RetryExceptions | RetryRule):
+        if isinstance(retry, RetryRule):
+            retry.require_possible()
         return retry.name
+    if isinstance(retry, type) and issubclass(retry, BaseException | RetryRule):
+        raise ValueError(
+            f"retry={retry.__name__} is no policy: give a rule, as zcasync.RetryRule(on=OSError)"
+        )
     try:
         name = store_form(retry)
     except BadCallable as error:
@@ -104,6 +110,7 @@ def policy_of(partial: PartialRecord) -> Any:
             ) from error
     try:
         policy = factory(partial)
+        is_one = policy is None or hasattr(policy, "at_most_once")
     except TransientError:
         raise
     except FOREIGN_CODE as error:  # the application's own code; its error is the reason to give
@@ -113,6 +120,11 @@ def policy_of(partial: PartialRecord) -> Any:
         ) from error
     if policy is None:
         raise MissingPolicy(f"{factory!r} has no retry policy for {partial!r}")
+    if not is_one:
+        raise MissingPolicy(
+            f"retry policy {shown_name(partial)!r} of {partial!r} is none: it has made a "
+            f"{type(policy).__name__}"
+        )
     return policy
 
 
@@ -187,10 +199,12 @@ def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, s
 
 def ask_for(policy: Any, wish: Retry, counts: Counts) -> tuple[RetryDecision | None, str]:
     """Return the decision about a job's own wish for another attempt, and why, for people."""
-    answer, reason = answer_to(policy, wish, counts)
     try:
+        answer, reason = answer_to(policy, wish, counts)
         return _decision(answer), reason
-    except OverflowError as error:
+    except TransientError:
+        raise
+    except FOREIGN_CODE as error:  # the application's own code, or a time that is too far away
         return None, f"{type(error).__name__}: {error}"
 
 

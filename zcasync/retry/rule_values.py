@@ -11,7 +11,14 @@ from typing import Any
 from transaction.interfaces import TransientError
 
 from zcasync.errors import AbortedError, JobCrashed, JobInterrupted
-from zcasync.retry.exception_names import exception_names, is_named, loaded_class
+from zcasync.retry.exception_names import (
+    exception_names,
+    first_match,
+    is_named,
+    loaded_class,
+    parents_by_name,
+    require_exception,
+)
 from zcasync.text import span
 
 MOST_PAUSES = 100
@@ -49,8 +56,27 @@ class RuleValues:
             )
         if self.backoff and (self.delay, self.factor) != (15, 2):
             raise ValueError("backoff and delay or factor both say how long: give one of them")
-        if not self.backoff and self.longest < self.delay:
-            raise ValueError(f"longest {self.longest} must be at least delay {self.delay}")
+        name = "backoff" if self.backoff else "delay"
+        if self.longest < max(self.backoff or (self.delay,)):
+            raise ValueError(
+                f"longest ({self.longest:,} s) must be at least as long as {name} "
+                f"({max(self.backoff or (self.delay,)):,} s)"
+            )
+
+    def require_possible(self) -> None:
+        """Raise ValueError where ``not_on`` takes what ``on`` names, or one names no exception.
+
+        What is not loaded in this process is not known.
+        """
+        for argument, names in (("on", self.on), ("not_on", self.not_on)):
+            for name in names:
+                require_exception(name, argument)
+        refused = [one for one in self.on if first_match(self.not_on, parents_by_name(one))]
+        if refused:
+            raise ValueError(
+                f"on={refused[0]!r} and not_on={self.not_on!r} exclude each other: it would never "
+                "be tried again"
+            )
 
     def values(self) -> dict[str, Any]:
         """Return the values by the names of the arguments."""

@@ -10,10 +10,11 @@ from twisted.python.failure import Failure
 
 import zcasync
 from tests.jobs import flows, samples
-from tests.support.sessions import Session
+from tests.support.sessions import Connect, Session
 from zcasync import Partial
 from zcasync.audit.inspection import inspect
-from zcasync.errors import AbortedError, BadStateError, JobCancelled
+from zcasync.errors import AbortedError, BadStateError, JobCancelled, MisplacedError
+from zcasync.job.placement import require_placed
 from zcasync.liveness.interruption import cancel
 from zcasync.testing import drain
 from zcasync.testing.inline import run_inline
@@ -241,3 +242,18 @@ def test_what_is_added_has_the_options_of_the_flow(session: Session) -> None:
     session.commit()
     found = [(one.priority, one.quotas, one.retry_policy) for one in (first, second)]
     assert found == [(7, ("solr",), "exceptions(limit=3)"), (-1, (), "exceptions(limit=3)")]
+
+
+@pytest.mark.parametrize("make", [zcasync.serial, zcasync.parallel])
+def test_a_put_checks_each_member_once(session: Session, make: Any) -> None:
+    flow = make(*(Partial(samples.echo, number) for number in range(50)))
+    for member in flow.members:
+        found = [one for one, _ in require_placed(member, session.connection)]
+        assert found == [member, *member.callbacks]
+
+
+def test_the_last_member_is_checked_as_the_first(session: Session, connect: Connect) -> None:
+    other = connect().keep(PersistentList(), "other")
+    flow = zcasync.serial(samples.nothing, samples.nothing, Partial(samples.echo, other))
+    with pytest.raises(MisplacedError, match="another connection"):
+        session.queue.put(flow)

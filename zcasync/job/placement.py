@@ -9,7 +9,7 @@ from zcasync.errors import MisplacedError
 from zcasync.interfaces import ASYNC_DATABASE
 from zcasync.job.arguments import parts
 from zcasync.job.callables import is_imported, is_persistent, require_allowed
-from zcasync.job.gate import Block
+from zcasync.job.gate import Block, counted_by
 from zcasync.job.packed import Packed
 from zcasync.job.record import PartialRecord
 from zcasync.job.values import Boxed, has_references, is_short, references, require_loadable
@@ -89,7 +89,10 @@ class _PlacementCheck:
             )
         within = "" if name == "item" else f"{_short(name)}."
         pickles: dict[str, Packed] = {}
+        counts = counted_by(partial) is not None
         for part, value in parts(partial):
+            if counts and isinstance(value, PartialRecord):
+                continue  # members of a flow: each is checked by itself, and not with all behind it
             packed = self._check_part(f"{within}{part}", value, partial.callable_name)
             if packed is not None:
                 pickles[part] = packed

@@ -257,3 +257,11 @@ def test_the_last_member_is_checked_as_the_first(session: Session, connect: Conn
     flow = zcasync.serial(samples.nothing, samples.nothing, Partial(samples.echo, other))
     with pytest.raises(MisplacedError, match="another connection"):
         session.queue.put(flow)
+
+
+@pytest.mark.parametrize("flow", [zcasync.serial, zcasync.parallel])
+def test_a_flow_is_not_detached_but_its_members_may_be(session: Session, flow: Any) -> None:
+    with pytest.raises(ValueError, match="detached and a flow exclude each other"):
+        session.queue.put(flow(samples.nothing), detached=True)
+    made = session.queue.put(flow(Partial(flows.far), Partial(flows.far)))
+    assert [one.is_detached for one in made.members] == [True, True]

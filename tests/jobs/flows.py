@@ -6,6 +6,7 @@ from typing import Any
 
 from persistent.list import PersistentList
 
+import zcasync
 from tests.support.gates import Gate
 from zcasync import Partial, current
 
@@ -81,3 +82,8 @@ def note_or_fail(calls: Any, name: Any, *others: Any) -> Any:
     if "order" in calls:
         calls["order"].append(name)
     return name
+
+
+@zcasync.job(detached=True)
+def far() -> str:
+    return "far"

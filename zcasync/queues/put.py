@@ -92,6 +92,7 @@ class Check:
         options = self._request.for_callable(require_signature(partial, self._found))
         self._options[id(partial)] = options
         if options.detached:
+            _require_no_flow(partial)
             require_plain(partial)
         if options.remembered.of_calls:
             self._contexts[id(partial)] = options.remembered.of(partial)
@@ -102,6 +103,15 @@ class Check:
         if self._jar is not None:
             self._checked += require_placed(partial, self._jar)
         return partial  # type: ignore[no-any-return]
+
+
+def _require_no_flow(partial: Any) -> None:
+    """Raise ValueError where a call without a connection would have to begin others."""
+    if partial.members_gate is not None:
+        raise ValueError(
+            "detached and a flow exclude each other: a flow is made with its members, which are "
+            "stored; let their callables declare detached"
+        )
 
 
 def _adapted(item: Any) -> Any:

@@ -259,6 +259,20 @@ def test_the_last_member_is_checked_as_the_first(session: Session, connect: Conn
         session.queue.put(flow)
 
 
+def test_what_is_added_may_be_isolated_in_a_queue_of_batches(session: Session) -> None:
+    session.queue.batch = True
+    flow = session.queue.put(zcasync.parallel(Partial(samples.echo, 1)))
+    plain = session.queue.put(zcasync.parallel(Partial(samples.echo, 1)), batch=False)
+    session.commit()
+    added = flow.add(Partial(samples.echo, 2)) + flow.add(Partial(samples.echo, 3), isolate=True)
+    added += plain.add(Partial(samples.echo, 4))
+    assert [(one.is_batch, one.is_isolated) for one in added] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+
+
 @pytest.mark.parametrize("flow", [zcasync.serial, zcasync.parallel])
 def test_a_flow_is_not_detached_but_its_members_may_be(session: Session, flow: Any) -> None:
     with pytest.raises(ValueError, match="detached and a flow exclude each other"):

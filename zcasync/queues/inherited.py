@@ -22,6 +22,7 @@ def inherited(partial: Partial) -> dict[str, Any]:
         "hard_limit": partial.hard_limit,
         "secret": partial.secret,
         "isolate": partial.is_isolated,
-        "batch": partial.is_batch,
+        # What the queue says anyway does not hold for what is isolated.
+        "batch": None if partial.is_batch == partial.queue.batch else partial.is_batch,
     }
     return {name: value for name, value in found.items() if value is not None}

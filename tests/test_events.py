@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.support.scenes import Seconds, gone
 from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial, events
 from zcasync import interfaces as i
-from zcasync.errors import JobCrashed, UnstorableError
+from zcasync.errors import HardTimeLimit, JobCrashed, UnstorableError
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.liveness.watch import Watch
 from zcasync.perform.group_commit import Group
@@ -355,6 +356,25 @@ def test_a_job_that_was_interrupted_too_often_is_told_of_as_failed(
     assert partial.state != PENDING
     assert hearing.names == ["JobPut", "JobClaimed", "JobFailed"]
     assert hearing.heard[-1].failure.check(JobCrashed)
+
+
+@pytest.mark.parametrize(("attempts", "told"), [(2, i.JobRetried), (1, i.JobFailed)])
+def test_a_job_that_was_killed_at_its_hard_limit_is_told_of(
+    scene: Scene, hearing: Hearing, attempts: int, told: type
+) -> None:
+    scene.client.sync()
+    rule = zcasync.RetryRule(attempts=attempts, backoff=[60])
+    put = scene.client.queue.put(samples.nothing, hard_limit=5, retry=rule)
+    scene.client.commit()
+    scene.session.sync()
+    partial = scene.session.connection.get(put._p_oid)
+    scene.run(s0=ready(room=1))
+    limits = {"soft": None, "hard": 5.0, "began": "then", "killed": 5.2, "hung_in": None}
+    scene.run(s0=SlotReport(deaths=[(replace(DEATH, limits=limits), False)]))
+
+    assert hearing.names == ["JobPut", "JobClaimed", told.__name__]
+    assert hearing.heard[-1].object is partial
+    assert hearing.heard[-1].failure.check(HardTimeLimit)
 
 
 def test_workers_that_come_and_go_are_told_of(

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.jobs import samples
+from tests.jobs import samples, time_limits
 from tests.support.sessions import FakeClock, Session
 from zcasync import Partial
-from zcasync.errors import AlreadyPut
+from zcasync.errors import AlreadyPut, JobCrashed
 from zcasync.interfaces import PENDING
+from zcasync.job.failure import from_exception
 from zcasync.job.steps import RETURNED, Step, keep_step
+from zcasync.perform.performer import Performer
 
 
 def wait_again(session: Session, partial: Partial, *, step: str | None = None) -> None:
@@ -73,6 +75,24 @@ def test_a_call_that_takes_the_place_of_another_one_has_all_its_attempts(
     assert (second.attempts, second.exceptions, second.was_begun) == (0, 0, False)
     fake_clock.advance(seconds=6)
     assert second.is_too_late
+
+
+def test_a_call_that_takes_the_place_of_one_that_died_is_not_ended_by_that(
+    session: Session,
+) -> None:
+    """The policy of the one that died, an application's, was to be asked where it can be."""
+    put = {"unique": "key", "if_exists": "replace", "retry": time_limits.NEVER_AGAIN}
+    first = session.queue.put(samples.nothing, **put)
+    session.commit()
+    session.activate(first)
+    first.leave_to_policy(from_exception(JobCrashed("its process died")))
+    session.queue.release(first)
+    session.commit()
+    second = session.queue.put(samples.nothing, **put)
+    session.commit()
+    assert second is first
+    Performer().perform(session.activate(second))
+    assert second.result is None
 
 
 @pytest.mark.parametrize(

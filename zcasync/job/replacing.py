@@ -16,7 +16,7 @@ OF_THE_PUT = (
 #: What has come of the attempts at it.
 OF_THE_ATTEMPTS = (
     "_attempts", "_interruptions", "_conflicts", "_exceptions", "_snoozes", "_first_started",
-    "_progress", "_aside",
+    "_progress", "_aside", "_unasked_death",
 )  # fmt: skip
 
 

@@ -11,7 +11,9 @@ from zcasync.interfaces import (
     ACTIVE,
     IJobCancelledEvent,
     IJobFailedEvent,
+    IJobRetriedEvent,
     JobFailed,
+    JobRetried,
     JobStopped,
 )
 from zcasync.job.aside import Missing
@@ -145,6 +147,9 @@ def _count_overrun(partial: PartialRecord, death: Death, name: str, log: list[st
     else:
         rule = decision.rule if isinstance(decision, Later) else ""
         partial.remember(failure, clock.now(), rule)
+        if isinstance(decision, Later) and is_heard(IJobRetriedEvent):
+            again_at = clock.to_datetime(clock.now() if decision.at is None else decision.at)
+            tell_after_commit(JobRetried(partial, failure, again_at))
         log.append(f"{name} will run again: {failure.getErrorMessage()}")
     return decision
 

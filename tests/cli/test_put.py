@@ -232,3 +232,12 @@ def test_a_supervisor_that_was_killed_keeps_no_client_waiting(
     done = cli("put", "time.time", "--home", instance.home, "--timeout", "1000")
     assert done.code == 3
     assert "zcasync run" in done.error
+
+
+def test_an_option_of_the_callable_that_is_refused_is_said_in_one_line(
+    served: Instance, cli: Cli
+) -> None:
+    done = cli("put", "tests.jobs.indexing.mistaken")
+    assert done.code == 1
+    assert "put has no option 'retyr': did you mean retry?" in done.error
+    assert "traceback" not in done.err

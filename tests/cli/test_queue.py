@@ -79,6 +79,22 @@ def test_a_drain_waits_until_nothing_is_due_or_running(
     assert not later.has_result
 
 
+def test_what_keeps_a_queue_from_being_drained_is_said(home: Instance, cli: Cli) -> None:
+    cli("queue", "mail", "--add")
+    cli("queue", "mail", "--pause")
+    home.client.sync()
+    home.client.put(jobs.nothing, queue="mail")
+    done = cli("queue", "mail", "--drain", 0)
+    assert (done.code, "it is paused: zcasync queue mail --resume" in done.err) == (1, True)
+    cli("queue", "mail", "--resume")
+    assert cli("queue", "mail", "--drain", 60).code == 0
+    home.client.sync()
+    home.client.worker(home.home).queues = "thread"
+    home.client.commit()
+    home.client.put(jobs.nothing, queue="mail")
+    assert "no worker that runs serves it" in cli("queue", "mail", "--drain", 0).err
+
+
 def test_a_queue_that_is_not_there_is_refused_in_one_line(home: Instance, cli: Cli) -> None:
     cli("queue", "mail", "--add")
     for words in (["queue", "mial", "--pause"], ["put", "time.time", "--queue", "mial"]):

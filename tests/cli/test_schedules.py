@@ -108,6 +108,8 @@ def test_no_schedules_are_no_error(make_instance: Callable[..., Instance], cli: 
         (["x", "--add", "no.where", "--every", "5"], 2, "no.where"),
         (["x", *ADD, "--every", "5", "--catch-up", "all", "--overlap", "skip"], 1,
          "exclude each other"),
+        (["x", "--add", "tests.jobs.indexing.mistaken", "--every", "5"], 1,
+         "put has no option 'retyr': did you mean retry?"),
         (["x\x1b", *ADD, "--every", "5"], 1, "cannot be the name of a schedule"),
     ],
 )  # fmt: skip

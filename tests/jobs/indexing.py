@@ -26,3 +26,8 @@ class Index(Persistent):
 @zcasync.job(unique=lambda index, document, parts: document, merge="union")
 def index(index: Any, document: str, parts: set[int]) -> int:
     return index.add(document, parts)  # type: ignore[no-any-return]
+
+
+@zcasync.job(retyr=3)
+def mistaken() -> None:
+    """Carry an option that there is not."""

@@ -185,11 +185,11 @@ def _put(
 ) -> tuple[bytes, str]:
     """Put, with these options, and commit; return the partial's oid and id.
 
-    Raises Refusal for a quota that is not there; StorageAway, with the id where it may have been
+    Raises Refusal for options that the put refuses; StorageAway, with the id where it may have been
     put.
     """
     from zcasync.cli.session import require_manager
-    from zcasync.errors import StorageAway
+    from zcasync.errors import StorageAway, ZCAsyncError
     from zcasync.job.ids import id_of
     from zcasync.partial import Partial
 
@@ -198,10 +198,11 @@ def _put(
     def put(connection: Any, manager: Any) -> tuple[bytes, str, int]:
         made_of = Partial(call, *arguments.positional, **arguments.named)
         try:
-            manager.quotas.require(options["quota"] or ())
-        except ValueError as error:
+            partial = manager.queue(queue).put(made_of, secret=arguments.is_secret, **options)
+        except ZCAsyncError:
+            raise
+        except (TypeError, ValueError) as error:  # of the options here, or of those declared
             raise Refusal(str(error)) from error
-        partial = manager.queue(queue).put(made_of, secret=arguments.is_secret, **options)
         made.append((partial._p_oid, id_of(partial), partial.due))
         return made[-1]
 

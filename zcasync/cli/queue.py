@@ -71,8 +71,18 @@ def command(
     else:
         _print(found, is_one=name is not None)
     if left:
-        raise Refusal(f"queue {name} is not drained: {left:,} of its jobs are due or running")
+        raise Refusal(
+            f"queue {name} is not drained: {left:,} of its jobs are due or running{_why(found)}"
+        )
     return 0
+
+
+def _why(found: list[dict[str, Any]]) -> str:
+    """Return what to do for a queue whose jobs nobody begins; '': somebody does."""
+    (queue,) = found
+    if queue["paused"]:
+        return f"; it is paused: zcasync queue {queue['name']} --resume"
+    return "" if queue["workers"] else "; no worker that runs serves it: see zcasync run --queues"
 
 
 def _require_name(name: str | None) -> None:

@@ -200,12 +200,15 @@ def _add(
     found, who = find_callable(call, place), _who()
 
     def add(connection: Any, manager: Any) -> dict[str, Any]:
+        from zcasync.errors import ZCAsyncError
         from zcasync.partial import Partial
 
         partial = Partial(found, *arguments.positional, **arguments.named)
         try:
             schedule = require_manager(place, manager).schedules.add(name, partial, **given)
-        except ValueError as error:
+        except ZCAsyncError:
+            raise
+        except (TypeError, ValueError) as error:
             raise Refusal(f"schedule {name!r} is not added: {error}") from error
         schedule.note_act(who, "added")
         return {"name": name, "action": "add", "job": None}

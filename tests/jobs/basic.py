@@ -290,3 +290,10 @@ def raise_interrupt(gate: str) -> None:
 async def raise_interrupt_soon(gate: str) -> None:
     """The same in a coroutine."""
     raise_interrupt(gate)
+
+
+def note_and_fail(path: str) -> None:
+    """Leave a mark outside of the database, and fail."""
+    with open(path, "a") as file:
+        file.write(".")
+    raise ValueError("noted")

@@ -21,7 +21,7 @@ from zcasync.queues.entering import enter_held
 
 @implementer(IFlow)
 class Flow(Partial):
-    """See :class:`zcasync.interfaces.IFlow`."""
+    """See ``IFlow``."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Raise BadStateError: its members are called by workers."""

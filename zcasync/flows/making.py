@@ -10,7 +10,7 @@ from zcasync.flows.flow import Flow, make
 def serial(*calls: Any, postprocess: Any = None, on_failure: str = "fail_fast") -> Flow:
     """Return a flow whose members begin one after the other, each when the one before has ended.
 
-    See :class:`zcasync.interfaces.IFlow`.  Put it in a queue.  ``postprocess``: what makes its
+    See ``IFlow``.  Put it in a queue.  ``postprocess``: what makes its
     result, called with the members as arguments; without one that is the list of their results.
     ``on_failure``: ``"fail_fast"``, the flow ends with the first failure, and members that have not
     begun do not begin; ``"collect"``: all are called, and their Failures are results like others.

@@ -125,7 +125,7 @@ class Stage:
         a.completed.extend([done, done])
         session.commit()
         before, held = Partial(abs, -1), Partial(abs, -1)
-        enter_held(session.queue, [held], {})
+        enter_held(waiting["waiting"], [held], {})
         wait_behind(held, [before], collects_failures=False)
         session.commit()
         self._schedule(session)

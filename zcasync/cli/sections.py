@@ -23,7 +23,7 @@ def queues(document: dict[str, Any]) -> Section:
         claimed = queue.get("claimed")
         if claimed is None:  # there are no other queues
             claimed = sum(worker[name]["len"] for worker in document["workers"])
-        name = f"{name} (paused)" if queue["paused"] else name
+        name = f"{name} (paused)" if queue.get("paused") else name
         rows.append((name, queue["due"], queue["held"], claimed, _oldest(queue["oldest_due"])))
     return ("QUEUE", "DUE", "HELD", "CLAIMED", "OLDEST DUE"), rows
 

@@ -197,12 +197,12 @@ def test_a_folder_without_source_is_refused(tmp_path: Path) -> None:
         demo(None, tmp_path)
 
 
-def test_the_tour_shows_what_can_be_said_of_a_job(tmp_path: Path) -> None:
+def test_the_tour_shows_what_can_be_said_of_a_job(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "zcasync.cli.main", "demo", "--tour"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
         timeout=SECONDS,
         check=False,
     )
@@ -217,4 +217,4 @@ def test_the_tour_shows_what_can_be_said_of_a_job(tmp_path: Path) -> None:
         "All of it did what it says.",
     ):
         assert said in done.stdout, done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []

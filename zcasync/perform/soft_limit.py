@@ -77,7 +77,8 @@ class SoftLimit:
                 self._disarm(armed)
         except SoftTimeLimit as error:
             self._disarm(armed)  # the first one may have been interrupted, no other can be
-            if armed.has_fired and error.when is None:
+            if error.when is None:  # it has come, whether or not who told it could see that
+                armed.has_fired = True
                 told = ticking.soft_error()
                 error.args, error.when = told.args, told.when
             raise

@@ -144,6 +144,21 @@ def test_by_default_a_call_counts_until_it_is_over(session: Session) -> None:
     assert session.queue.put(samples.nothing, unique="key") is second
 
 
+def test_a_call_that_may_begin_only_once_counts_while_it_runs_like_any_other(
+    session: Session,
+) -> None:
+    first = session.queue.put(samples.nothing, unique="key", retry="never")
+    session.commit()
+    session.activate(first)
+    first.begin_once()
+    session.commit()
+    assert session.queue.put(samples.nothing, unique="key", retry="never") is first
+    with pytest.raises(AlreadyPut):
+        session.queue.put(samples.nothing, unique="key", if_exists="reject")
+    later = session.queue.put(samples.nothing, unique="key", if_exists="replace")
+    assert later is not first
+
+
 @pytest.mark.parametrize("states", [("pending",), ("active",), ("pending", "active")])
 def test_the_states_are_those_that_the_put_names(session: Session, states: tuple[str, ...]) -> None:
     first = session.queue.put(samples.nothing, unique="key")

@@ -34,7 +34,7 @@ def put_unique(queue: Any, partial: Any, options: PutOptions, record: Record) ->
         )
     key = unique.key_of(partial)
     found = holder(queue, key)
-    if found is None or not counts(queue, found, unique.stored) or found.has_begun_once:
+    if found is None or not counts(queue, found, unique.stored):
         record(partial)
         hold(queue, key, partial)
         partial.name_key(key, *unique.stored)

@@ -188,8 +188,11 @@ def has_done_something(partial: PartialRecord) -> bool:
     """Return whether what a call has done in an earlier attempt stands: it goes on behind that.
 
     Such a call, though it waits, has begun: what is changed in it now it may not come to any more.
+    One that may begin only once, and has, is not even made again.
     """
-    return partial.has_checkpoint or (partial.was_begun and has_steps(partial))
+    if partial.has_begun_once or partial.has_checkpoint:
+        return True
+    return partial.was_begun and has_steps(partial)
 
 
 def free(queue: Any, partials: Iterable[PartialRecord], *, is_written: bool = True) -> int:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tests.jobs import samples
 from tests.supervisor.poll.scene import Scene, ready
+from tests.support.damage import overwrite
 from zcasync import Partial
 from zcasync.supervisor.poll.messages import PassInput, SlotReport
 
@@ -68,6 +69,17 @@ def test_a_limit_counts_what_is_claimed_and_not_over(scene: Scene) -> None:
     both = claimed(scene, 0) + claimed(scene, 1)
     assert both["mail"] == 2
     assert both["thread"] == 10
+
+
+def test_a_limit_counts_what_can_be_read(scene: Scene) -> None:
+    queues(scene, "mail")
+    serve(scene, "mail:2")
+    scene.run(s0=ready(room=4))
+    first = scene.held()[0]
+    overwrite(scene.session.connection.db().storage, first._p_oid, lambda data: data[:9])
+    scene.session.connection.cacheMinimize()
+    scene.run(s0=ready(room=4, in_hand=scene.held()))
+    assert len(scene.held()) == 3
 
 
 def test_a_paused_queue_begins_nothing_and_makes_no_pass_due(scene: Scene) -> None:

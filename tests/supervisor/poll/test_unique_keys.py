@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.jobs import samples
 from tests.supervisor.poll.scene import Scene, oids, ready
 from tests.support import scenes
+from tests.support.damage import overwrite
 from tests.support.sessions import FakeClock
 from zcasync import Partial
 from zcasync.interfaces import PENDING
@@ -67,6 +68,19 @@ def test_what_counts_when_it_is_completed_keeps_its_key_for_that_time(
     scene.run(s0=ready(room=1))
     end(scene, partial)
     assert [one._p_oid for one in keys(scene)] == oids([partial])
+
+
+def test_a_record_that_is_damaged_stops_no_pass(scene: Scene) -> None:
+    damaged, other = put(scene, "damaged"), put(scene, "other")
+    scene.run(s0=ready(room=2))
+    overwrite(scene.session.connection.db().storage, damaged._p_oid, lambda data: data[:9])
+    scene.session.connection.cacheMinimize()
+    scene.session.sync()
+    end(scene, other)
+    scene.worker.thread.lists(1)[0].items = ()
+    scene.session.commit()
+    scene.run(s0=ready())
+    assert [one._p_oid for one in keys(scene)] == oids([damaged])
 
 
 def test_an_engine_that_knows_nothing_of_a_call_leaves_its_key_to_the_sweep(scene: Scene) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from zcasync.datamanager import DataManager
+from zcasync.job.broken import broken
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.supervisor.poll.slots import Slot
 from zcasync.workers.worker import Worker
@@ -58,9 +59,9 @@ class Serving:
 
 
 def _count(queue: PartialQueue, slots: list[Slot]) -> int:
-    """Return how many jobs of a queue are claimed and have not ended."""
+    """Return how many jobs of a queue are claimed and have not ended, as far as can be read."""
     return sum(
-        one.queue is queue
+        broken(one) is None and one.queue is queue
         for slot in slots
         for one in slot.claims.items
         if one._p_oid not in slot.unretired and one._p_oid not in slot.report.completed

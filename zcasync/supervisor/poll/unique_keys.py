@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from zcasync.job.broken import broken
 from zcasync.job.record import PartialRecord
 from zcasync.queues.unique import free
 from zcasync.supervisor.poll.slots import Slots
@@ -34,7 +35,7 @@ class UniqueKeys:
         self._over = [oid for oid in self._claimed if oid not in held]
         for oid in self._over:
             partial = self._claimed[oid]
-            if partial.queue is not None:
+            if broken(partial) is None and partial.queue is not None:
                 free(partial.queue, [partial])
 
     def committed(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -51,6 +52,30 @@ class Days(click.ParamType):  # type: ignore[type-arg]
         if not 0 <= days <= MOST_DAYS:
             self.fail(f"{value!r} is not a number of days from 0 to {MOST_DAYS}")
         return days
+
+
+def one_at_most(into: str, **texts: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add flags with these help texts, of which a command line may have one.
+
+    The command gets its name as the argument ``into``, None where there is none.
+    """
+
+    def with_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def chosen(**given: Any) -> Any:
+            names = [name for name in texts if given.pop(name)]
+            if len(names) > 1:
+                both = " and ".join(f"--{name.replace('_', '-')}" for name in names[:2])
+                raise click.UsageError(f"{both} exclude each other", click.get_current_context())
+            return command(**given, **{into: names[0] if names else None})
+
+        found: Callable[..., Any] = chosen
+        for name, text in reversed(texts.items()):
+            option = f"--{name.replace('_', '-')}"
+            found = click.option(option, name, is_flag=True, help=text)(found)
+        return found
+
+    return with_flags
 
 
 def remember_home(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from zcasync.cli.errors import Refusal
-from zcasync.cli.options import Seconds, common_options, examples
+from zcasync.cli.options import Seconds, common_options, examples, one_at_most
 
 LOOK_SECONDS = 0.5
 
@@ -26,9 +26,12 @@ LOOK_SECONDS = 0.5
     ),
 )
 @click.argument("name", required=False)
-@click.option("--add", "act", flag_value="add", help="Make a queue with this name.")
-@click.option("--pause", "act", flag_value="pause", help="Begin none of its jobs from now on.")
-@click.option("--resume", "act", flag_value="resume", help="Begin its jobs again.")
+@one_at_most(
+    "act",
+    add="Make a queue with this name.",
+    pause="Begin none of its jobs from now on.",
+    resume="Begin its jobs again.",
+)
 @click.option(
     "--drain",
     type=Seconds(zero=True),

@@ -10,7 +10,7 @@ import click
 from zcasync.cli.arguments import Arguments
 from zcasync.cli.callables import find_callable
 from zcasync.cli.errors import Refusal
-from zcasync.cli.options import common_options, examples
+from zcasync.cli.options import common_options, examples, one_at_most
 from zcasync.cli.schedules import outcome, when
 from zcasync.cli.selection import Span
 
@@ -42,10 +42,13 @@ OF_ADD = (*TIMES, "queue", "args", "kwargs")
 )
 @click.argument("name")
 @click.option("--add", "call", metavar="DOTTED.NAME", help="Add it: a call of this function.")
-@click.option("--pause", "action", flag_value="pause", help="Let it not tick.")
-@click.option("--resume", "action", flag_value="resume", help="Let it tick again, from now on.")
-@click.option("--run-now", "action", flag_value="run_now", help="Put its call once, now.")
-@click.option("--remove", "action", flag_value="remove", help="Remove it; its jobs stay.")
+@one_at_most(
+    "action",
+    pause="Let it not tick.",
+    resume="Let it tick again, from now on.",
+    run_now="Put its call once, now.",
+    remove="Remove it; its jobs stay.",
+)
 @click.option(
     "--cron",
     metavar="FIELDS",

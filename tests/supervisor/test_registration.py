@@ -57,6 +57,15 @@ def test_the_first_engine_makes_the_worker(session: Session, watch: Watch) -> No
     assert worker.last_ping is not None
 
 
+def test_a_queue_to_serve_that_is_not_there_is_told_in_the_log(
+    session: Session, watch: Watch
+) -> None:
+    worker, notes = begin(session, watch, queues="thread,mial:2")
+    assert worker.queues == {"thread": None, "mial": 2}
+    assert [note for note in notes if "queue mial" in note and "--add" in note]
+    assert len(notes) == 1
+
+
 def test_settings_that_are_configured_are_written_and_others_stay(
     session: Session, watch: Watch
 ) -> None:

@@ -119,6 +119,12 @@ def _register(
         worker.thread.size = wishes["children"]
     if wishes.get("queues") is not None:
         worker.queues = wishes["queues"]
+    notes += [
+        f"this worker serves the queue {name}, and there is none with that name yet: make it with "
+        f"zcasync queue {name} --add"
+        for name in worker.queues or ()
+        if name not in data_manager.queues
+    ]
     for name in ("poll_seconds", "ping_interval", "ping_death_interval"):
         if wishes.get(name) is not None:
             setattr(worker, name, wishes[name])

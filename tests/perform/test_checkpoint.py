@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -14,10 +13,10 @@ from ZODB.POSException import ConflictError
 
 from tests.jobs import samples, steps
 from tests.jobs.steps import OUTSIDE, Pages
-from tests.support.sessions import ONE, Connect, FakeClock, Session
+from tests.perform.claiming import claim_again, claimed, perform
+from tests.support.sessions import Connect, FakeClock, Session
 from zcasync import Partial, RetryRule, checkpoint, current
 from zcasync.errors import BadStateError, JobCancelled, StoppedAtCheckpoint, UnstorableError
-from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
 from zcasync.job.completion import end
 from zcasync.job.failure import from_exception
@@ -29,43 +28,7 @@ from zcasync.workers.incarnation import Incarnation
 SOON = RetryExceptions(limit=3, delay=0)
 
 
-@pytest.fixture
-def incarnation(session: Session) -> Incarnation:
-    return session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "incarnation")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_outside() -> Iterator[None]:
-    OUTSIDE.clear()
-    yield
-    OUTSIDE.clear()
-
-
-def claimed(session: Session, incarnation: Incarnation, call: object, **options: Any) -> Partial:
-    """A partial that the incarnation has claimed."""
-    partial = session.queue.put(call, **options)
-    session.commit()
-    claim_again(session, incarnation)
-    return partial
-
-
-def claim_again(session: Session, incarnation: Incarnation) -> None:
-    """Claim all that waits."""
-    for one in session.claim():
-        one.assign(incarnation)
-    session.commit()
-
-
-def perform(session: Session, incarnation: Incarnation, partial: Partial, **host: Any) -> Any:
-    """Perform it, and each time that it is to be released and claimed again."""
-    while True:
-        Performer(**host).perform_claimed(partial, incarnation)
-        session.sync()
-        if partial.retry_at is None:
-            return partial.result
-        session.queue.release(partial)
-        session.commit()
-        claim_again(session, incarnation)
+pytestmark = pytest.mark.usefixtures("nothing_outside")
 
 
 @pytest.mark.parametrize("fails", ["", "exception", "conflict"])

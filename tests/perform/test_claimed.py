@@ -3,8 +3,6 @@
 import uuid
 from datetime import timedelta
 
-import pytest
-
 from tests.jobs import samples
 from tests.jobs.samples import Demo
 from tests.support.sessions import ONE, FakeClock, Session
@@ -14,11 +12,6 @@ from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.perform.performer import Performer
 from zcasync.workers.incarnation import Incarnation
-
-
-@pytest.fixture
-def incarnation(session: Session) -> Incarnation:
-    return session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "incarnation")
 
 
 def claimed(session: Session, incarnation: Incarnation, call: object, **options: object) -> Partial:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
 from ZODB.POSException import ConflictError, ReadConflictError
 
 from tests.jobs.samples import Demo
-from tests.support.sessions import ONE, Connect, Session
+from tests.perform.claiming import claimed
+from tests.support.sessions import Connect, Session
 from zcasync import Partial, current
-from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.conflict_counts import Conflict
 from zcasync.job.ids import hex_oid
 from zcasync.perform.conflicts import conflict_of
@@ -21,20 +20,6 @@ from zcasync.workers.incarnation import Incarnation
 
 KIND = "tests.jobs.samples.Demo"
 OTHERS: list[Any] = []
-
-
-@pytest.fixture
-def incarnation(session: Session) -> Incarnation:
-    return session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "incarnation")
-
-
-def claimed(session: Session, incarnation: Incarnation, call: object, **options: Any) -> Partial:
-    partial = session.queue.put(call, **options)
-    session.commit()
-    for one in session.claim():
-        one.assign(incarnation)
-    session.commit()
-    return partial
 
 
 def change_what_others_change(demo: Demo) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 import types
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from typing import Any
 import pytest
 
 from tests.jobs import samples
-from tests.support.sessions import ONE, Session
+from tests.support.sessions import Session
 from zcasync import Partial
 from zcasync.errors import MissingCallable, MissingClass, MissingPolicy
-from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.interfaces import ACTIVE, CALLBACKS
 from zcasync.job.aside import Missing
 from zcasync.job.callables import find
@@ -44,11 +42,6 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(SHOP, module.__dict__)
     return module
-
-
-@pytest.fixture
-def incarnation(session: Session) -> Incarnation:
-    return session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "incarnation")
 
 
 def claimed(session: Session, incarnation: Incarnation, item: Any, **options: Any) -> Partial:

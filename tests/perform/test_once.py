@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +11,8 @@ from ZODB.POSException import ConflictError
 
 from tests.jobs import samples, steps
 from tests.jobs.steps import OUTSIDE
-from tests.support.sessions import ONE, Connect, Session
+from tests.perform.claiming import claimed, perform
+from tests.support.sessions import Connect, Session
 from zcasync import Partial, current, once
 from zcasync.errors import (
     BadStateError,
@@ -24,7 +23,6 @@ from zcasync.errors import (
     StoppedAtCheckpoint,
     UnstorableError,
 )
-from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.job.again import renew
 from zcasync.job.steps import BEGUN, RETURNED, find_step
 from zcasync.perform.performer import Performer
@@ -35,40 +33,7 @@ from zcasync.workers.incarnation import Incarnation
 SOON = RetryExceptions(limit=3, delay=0)
 
 
-@pytest.fixture
-def incarnation(session: Session) -> Incarnation:
-    return session.keep(Incarnation(uuid.uuid4(), ONE, ProcessIdentity.here()), "incarnation")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_outside() -> Iterator[None]:
-    OUTSIDE.clear()
-    yield
-    OUTSIDE.clear()
-
-
-def claimed(session: Session, incarnation: Incarnation, call: object, **options: Any) -> Partial:
-    """A partial that the incarnation has claimed."""
-    partial = session.queue.put(call, **options)
-    session.commit()
-    for one in session.claim():
-        one.assign(incarnation)
-    session.commit()
-    return partial
-
-
-def perform(session: Session, incarnation: Incarnation, partial: Partial) -> Any:
-    """Perform it, and each time that it is to be released and claimed again."""
-    while True:
-        Performer().perform_claimed(partial, incarnation)
-        session.sync()
-        if partial.retry_at is None:
-            return partial.result
-        session.queue.release(partial)
-        session.commit()
-        for one in session.claim():
-            one.assign(incarnation)
-        session.commit()
+pytestmark = pytest.mark.usefixtures("nothing_outside")
 
 
 @pytest.mark.parametrize("fails", ["", "exception", "conflict"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import psutil
 import pytest
 import transaction
 
+from tests.chaos.points import TORMENT, VARIABLE, Traps
 from tests.jobs.acts.scene import Scene
 from tests.processes.servers import Connect, Server, database_server, own_server
 from tests.support.audits import audited
@@ -33,6 +34,25 @@ def common(common_instance: Instance) -> Instance:
     common_instance.client.commit()
     common_instance.wait_for_children(2)
     return common_instance
+
+
+@pytest.fixture
+def traps(tmp_path: Path) -> Traps:
+    """Traps for the processes of the test."""
+    return Traps(tmp_path / "traps")
+
+
+@pytest.fixture
+def make_trapped(make_instance: Callable[..., Instance], traps: Traps) -> Callable[..., Instance]:
+    """Return a function that makes a supervisor whose processes know the traps."""
+
+    def make(**options: Any) -> Instance:
+        instance = make_instance(**options)
+        instance.import_path = [TORMENT, ROOT]
+        instance.environment[VARIABLE] = str(traps.folder)
+        return instance
+
+    return make
 
 
 @pytest.fixture

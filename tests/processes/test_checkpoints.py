@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from ZEO.Exceptions import ClientDisconnected
 
-from tests.chaos.points import TORMENT, VARIABLE, Traps
+from tests.chaos.points import Traps
 from tests.jobs import steps
 from tests.support.gates import Gate
-from tests.support.instance import ROOT, Client, Instance, stored
+from tests.support.instance import Client, Instance, stored
 from zcasync.interfaces import COMPLETED, PENDING
 from zcasync.testing.waiting import wait_until
 
@@ -26,18 +26,9 @@ PATIENT = "<zcasync>\n  grace-period 30\n  poll-seconds 2\n</zcasync>\n"
 
 
 @pytest.fixture
-def traps(tmp_path: Path) -> Traps:
-    """Traps for the processes of the test."""
-    return Traps(tmp_path / "traps")
-
-
-@pytest.fixture
-def instance(make_instance: Callable[..., Instance], traps: Traps) -> Instance:
+def instance(make_trapped: Callable[..., Instance]) -> Instance:
     """A supervisor with one child, both of which know the traps."""
-    made = make_instance()
-    made.import_path = [TORMENT, ROOT]
-    made.environment[VARIABLE] = str(traps.folder)
-    return made.start()
+    return make_trapped().start()
 
 
 @pytest.mark.parametrize("moment", ["before", "voted", "finished"])

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from twisted.python.failure import Failure
 from ZODB.POSException import ConflictError
 
 import zcasync
-from tests.chaos.points import TORMENT, VARIABLE, Traps
+from tests.chaos.points import Traps
 from tests.jobs import basic, flows
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Client, Instance
@@ -67,12 +66,9 @@ def commit_again(client: Client, change: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_each_member_counts_once_whoever_is_killed_where(
-    make_instance: Callable[..., Instance], folder: Path, place: str
+    make_trapped: Callable[..., Instance], traps: Traps, place: str
 ) -> None:
-    traps = Traps(folder / "traps")
-    instance = make_instance(children=2)
-    instance.import_path = [TORMENT, ROOT]
-    instance.environment[VARIABLE] = str(traps.folder)
+    instance = make_trapped(children=2)
     client = instance.start().client
     members = [one.add for one in counters(client, 10)]
     queue = client.manager.thread
@@ -146,12 +142,9 @@ def test_cancel_of_a_flow_stops_what_has_not_begun(
 
 @pytest.mark.parametrize("place", ["child.callback.voted", "supervisor.claim.finished"])
 def test_a_flow_that_is_run_again_repeats_nothing_whoever_is_killed_where(
-    make_instance: Callable[..., Instance], folder: Path, place: str
+    make_trapped: Callable[..., Instance], traps: Traps, place: str
 ) -> None:
-    traps = Traps(folder / "traps")
-    instance = make_instance(children=2)
-    instance.import_path = [TORMENT, ROOT]
-    instance.environment[VARIABLE] = str(traps.folder)
+    instance = make_trapped(children=2)
     client = instance.start().client
     some = counters(client, 20)
     box = client.add("box", [PersistentList()])[0]

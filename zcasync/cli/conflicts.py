@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zcasync.cli.options import common_options, examples
+from zcasync.cli.options import common_options, examples, limit_option
 
 
 @click.command(
@@ -14,14 +14,7 @@ from zcasync.cli.options import common_options, examples
     short_help="Objects that cost retries.",
     epilog=examples("zcasync conflicts", "zcasync conflicts --limit 5 --json"),
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Show so many at most.",
-)
+@limit_option
 @common_options
 def command(limit: int, home: str | None, timeout: float, as_json: bool) -> None:
     """List the objects on which jobs have conflicted and were attempted again, today or yesterday.

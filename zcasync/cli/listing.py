@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from zcasync.cli.options import common_options, examples
+from zcasync.cli.options import common_options, examples, limit_option
 from zcasync.cli.selection import selection_options
 from zcasync.reports import running
 from zcasync.reports.remarks import call_text, remark, state_text, when
@@ -40,14 +40,7 @@ STEP = 1000
     help="All that fit, in this order: due first, or started or ended last, or attempted most, or "
     "by the name of the call.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Show so many at most.",
-)
+@limit_option
 @common_options
 def jobs(
     selection: Any,

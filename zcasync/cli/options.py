@@ -124,6 +124,15 @@ json_option = click.option(
     help="Print one JSON document instead of text.",
 )
 
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show so many at most.",
+)
+
 
 def common_options(command: F) -> F:
     """Add ``--home``, ``--timeout`` and ``--json`` to a command."""

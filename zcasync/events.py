@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import zope.event
-from zope.component import getSiteManager
+from zope.component import getGlobalSiteManager
 
 from zcasync.errors import FOREIGN_CODE
 
@@ -27,13 +27,17 @@ _collecting: ContextVar[list[Any] | None] = ContextVar("zcasync.events", default
 
 
 def is_heard(interface: Any) -> bool:
-    """Return whether anybody subscribes to events with this interface, or to all."""
+    """Return whether anybody subscribes to events with this interface, or to all.
+
+    Of the component registries the global one alone is asked: the current site may be broken, or
+    its storage away.
+    """
     if not zope.event.subscribers:
         return False
     modules = {getattr(one, "__module__", None) for one in zope.event.subscribers}
     if not modules <= DISPATCHERS:
         return True
-    return bool(getSiteManager().adapters.subscriptions([interface], None))
+    return bool(getGlobalSiteManager().adapters.subscriptions([interface], None))
 
 
 def tell(event: Any) -> bool:

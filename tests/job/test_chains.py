@@ -200,7 +200,7 @@ def test_the_cost_of_a_chain_grows_with_its_length_and_its_memory_does_not(
 
     assert long.loads < 12 * short.loads
     assert long.commits < 12 * short.commits
-    assert long.most < short.most + 100
+    assert long.most < 2 * short.most  # both vary with when garbage is collected
 
 
 # callbacks of callbacks
@@ -268,7 +268,7 @@ def test_the_cost_of_callbacks_of_callbacks_grows_with_their_number(connect: Con
 
     assert long.loads < 5 * short.loads
     assert long.commits < 5 * short.commits
-    assert long.most < short.most + 100
+    assert long.most < 2 * short.most  # both vary with when garbage is collected
 
 
 def test_an_error_that_nobody_has_handled_is_found_at_any_depth(session: Session) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import zope.component
+import zope.component.event  # which asks the registries who subscribes, as in each application
 import zope.component.hooks
 
 import zcasync

@@ -52,7 +52,7 @@ class Proxy:
                 threading.Thread(target=self._serve, args=(client, address[1]), daemon=True).start()
 
     def _serve(self, client: socket.socket, port: int) -> None:
-        pid = _owner_of(port)
+        pid = _owner_of(client, port)
         with self._lock:
             is_cut = pid in self._cut
         if is_cut:
@@ -86,12 +86,27 @@ def _end(*ends: Any) -> None:
         one.close()
 
 
-def _owner_of(port: int) -> int:
-    """Return the process that has this port as its own end; 0: it is gone."""
-    for one in psutil.net_connections("tcp4"):
-        if one.laddr and one.laddr.port == port and one.raddr and one.pid:
-            return int(one.pid)
+def _owner_of(client: socket.socket, port: int) -> int:
+    """Return the process that has this port as its own end; 0: it is gone.
+
+    The kernel's table of connections is read in pieces, and one that changes meanwhile may lack
+    some that are there.
+    """
+    while not _is_ended(client):
+        for one in psutil.net_connections("tcp4"):
+            if one.laddr and one.laddr.port == port and one.raddr and one.pid:
+                return int(one.pid)
     return 0
+
+
+def _is_ended(client: socket.socket) -> bool:
+    """Return whether the other side has ended a connection from which nothing was read yet."""
+    try:
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ status.py             what it answers to status
 keeper.py             keeps an engine running, another one when it was buried
 engine.py             one run of a supervisor: decides when to poll, and has done what passes find
 engine_parts.py       what an engine is made of, and what it calls
+process_parts.py      what it is made of in a supervisor, whose children perform the thread jobs
 executors.py          the children and the reactor: hands out jobs, hears of their ends
 lonely_children.py    children whose database is away for them alone
 late_children.py      children that are at a job which is over

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +17,19 @@ from zcasync.instance import trust
 from zcasync.instance.home import Home
 from zcasync.instance.judgement import ROOT
 from zcasync.instance.lock import HomeLock
-from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
-from zcasync.job.time_limits import TimeLimits
-from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
 from zcasync.supervisor.application import SupervisorApplication
-from zcasync.supervisor.children.pool import Pool, child_processes
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
-from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
+from zcasync.supervisor.engine_parts import EngineCallbacks
 from zcasync.supervisor.keeper import EngineKeeper
-from zcasync.supervisor.poll.environment import Environment
-from zcasync.supervisor.reactor_jobs import ReactorJobs
-from zcasync.supervisor.status import child_list, progress_of, reactor_job_list
+from zcasync.supervisor.process_parts import parts_of_processes
+from zcasync.supervisor.status import progress_of, status_of
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
@@ -46,8 +39,6 @@ log = Logger()
 #: How long databases may take to close: with the engine's farewell and the end of the database
 #: server a stop takes less than 10 s more than the grace period, whatever the storage does.
 CLOSE_SECONDS = 2.0
-#: The name in the log of the child that loads first what a reactor job needs.
-CHECKER = "checker"
 
 
 def ready_line(home: Home) -> str:
@@ -176,15 +167,8 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
-        limits = TimeLimits(settings.soft_limit, settings.hard_limit)
-        parts = EngineParts(
-            make_pool=child_processes(self._reactor, settings, self._spec),
-            watch=Watch(is_only_home=self._configuration.is_embedded),
-            environment=Environment(home=os.fspath(self._home.path)),
-            make_reactor_jobs=partial(ReactorJobs, application=self._application, limits=limits),
-            make_checkers=child_processes(
-                self._reactor, replace(settings, spare=False), self._spec, CHECKER
-            ),
+        parts = parts_of_processes(
+            self._reactor, self._home, self._configuration, self._spec, self._application
         )
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
@@ -259,42 +243,9 @@ class Supervisor(Service):  # type: ignore[misc]
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
 
     def _progress(self, oid: bytes) -> dict[str, Any] | None:
-        engine, pool = self.engine, self._pool()
-        return None if engine is None or pool is None else progress_of(pool, engine, oid)
-
-    def _waiting_for(self) -> str | None:
-        """What keeps it from working: the best reason there is."""
-        of_server = None if self._server is None else self._server.waiting_for
-        of_engine = None if self.engine is None else self.engine.waiting_for
-        return self._starts or of_server or of_engine or self._application.waiting_for
-
-    def _pool(self) -> Pool | None:
-        """Return the children of the engine that runs now."""
-        if self.engine is None or not self.engine.executors.is_started:
-            return None
-        pool = self.engine.executors.pool
-        assert isinstance(pool, Pool)
-        return pool
-
-    def _boot(self, pool: Pool | None) -> dict[str, Any] | None:
-        of_children = None if pool is None else pool.backoff.as_dict()
-        return of_children or self._application.backoff.as_dict()
+        return progress_of(self.engine, oid)
 
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""
-        engine, pool = self.engine, self._pool()
-        return {
-            "pid": os.getpid(),
-            "engine": None if engine is None else str(engine.UUID),
-            "identity": ProcessIdentity.here().as_dict(),
-            "wakeup": None if engine is None else engine.mode,
-            "waiting_for": self._waiting_for(),
-            "clocks": None if engine is None else engine.clocks,
-            "passes": None if engine is None else engine.metrics.as_dict(),
-            "max_children": self._configuration.settings.max_children,
-            "boot_problem": None if pool is None else pool.boot_problem,
-            "boot": self._boot(pool),
-            "server_pid": None if self._server is None else self._server.pid,
-            "reactor_jobs": [] if engine is None else reactor_job_list(engine),
-            "children": [] if pool is None else child_list(pool),
-        }
+        settings = self._configuration.settings
+        return status_of(self.engine, self._server, self._application, settings, self._starts)

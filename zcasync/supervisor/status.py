@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from zcasync.instance.process_identity import ProcessIdentity
+from zcasync.instance.settings import Settings
 from zcasync.job.ids import hex_oid
 from zcasync.perform.progress import Progress
+from zcasync.supervisor.application import SupervisorApplication
 from zcasync.supervisor.children.child import Child
 from zcasync.supervisor.children.pool import Pool
 from zcasync.supervisor.children.process_info import ProcessInfo
 from zcasync.supervisor.children.state import NO_SLOT, State
 from zcasync.supervisor.engine import Engine
+from zcasync.supervisor.zeo_server.process import ServerProcess
+
+
+def status_of(
+    engine: Engine | None,
+    server: ServerProcess | None,
+    application: SupervisorApplication,
+    settings: Settings,
+    starts: str | None,
+) -> dict[str, Any]:
+    """Return what a supervisor knows of itself without asking the database.
+
+    ``starts``: what its start waits for; None: it has started.
+    """
+    pool = pool_of(engine)
+    return {
+        "pid": os.getpid(),
+        "engine": None if engine is None else str(engine.UUID),
+        "identity": ProcessIdentity.here().as_dict(),
+        "wakeup": None if engine is None else engine.mode,
+        "waiting_for": starts
+        or (None if server is None else server.waiting_for)
+        or (None if engine is None else engine.waiting_for)
+        or application.waiting_for,
+        "clocks": None if engine is None else engine.clocks,
+        "passes": None if engine is None else engine.metrics.as_dict(),
+        "max_children": settings.max_children,
+        "boot_problem": None if pool is None else pool.boot_problem,
+        "boot": (None if pool is None else pool.backoff.as_dict()) or application.backoff.as_dict(),
+        "server_pid": None if server is None else server.pid,
+        "reactor_jobs": [] if engine is None else reactor_job_list(engine),
+        "children": [] if pool is None else child_list(pool),
+    }
+
+
+def pool_of(engine: Engine | None) -> Pool | None:
+    """Return the children of an engine; None: it does not run."""
+    if engine is None or not engine.executors.is_started:
+        return None
+    pool = engine.executors.pool
+    assert isinstance(pool, Pool)
+    return pool
 
 
 def child_list(pool: Pool) -> list[dict[str, Any]]:
@@ -62,8 +108,11 @@ def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:
     ]
 
 
-def progress_of(pool: Pool, engine: Engine, oid: bytes) -> dict[str, Any] | None:
+def progress_of(engine: Engine | None, oid: bytes) -> dict[str, Any] | None:
     """What a job that runs here has reported last; None: nothing, or it does not run."""
+    pool = pool_of(engine)
+    if engine is None or pool is None:
+        return None
     for child in pool.processes():
         if child.outstanding and child.outstanding[0] == oid:
             return _as_dict(child.progress)

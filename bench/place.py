@@ -108,9 +108,13 @@ class Place:
             waiting = [self.manager.thread.put(zcasync.Partial(calls.pass_gate, str(self.gate)))
                        for _ in range(size)]  # fmt: skip
             self.commit()
-            self.wait_until(lambda: len(self.children("busy")) == size, "children at the gate")
+            self.wait_until(lambda: self._at_work() == size, "children at the gate")
             yield
         self.wait_until(lambda: waiting[-1].state == COMPLETED, "the children to pass the gate")
+
+    def _at_work(self) -> int:
+        """Return how many children have a job, those included that are replaced behind it."""
+        return sum(one["job"] is not None for one in self.children("busy", "stopping"))
 
     def close(self) -> None:
         """Hang up."""

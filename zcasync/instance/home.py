@@ -47,7 +47,13 @@ class Home:
             is_path = False
         if not is_path:
             raise ConfigurationError(f"home {os.fspath(path)!a} is no path of a folder")
-        return cls(Path(path).absolute())
+        try:
+            return cls(Path(path).absolute())
+        except OSError as error:
+            raise ConfigurationError(
+                f"home {os.fspath(path)!a} is in the current directory, which is gone: name the "
+                "home with its whole path, or go to another directory"
+            ) from error
 
     @property
     def uuid_file(self) -> Path:

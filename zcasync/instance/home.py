@@ -143,7 +143,7 @@ class Home:
     @property
     def socket_place(self) -> SocketPlace:
         """The place of the sockets."""
-        return SocketPlace(self.path, self.var)
+        return SocketPlace(self.path, self.var, self.supervisor_lock)
 
     @property
     def owner(self) -> int | None:

@@ -31,6 +31,7 @@ GROUND = {
     "events",
     "import_path",
     "interfaces",
+    "standard_streams",
     "text",
     "unpublished",
     "users",

@@ -28,8 +28,12 @@ def environment() -> dict[str, str]:
 
 
 def joined(paths: list[str]) -> str:
-    """Return a ``PYTHONPATH`` of these folders: absolute, and without an empty entry."""
-    return os.pathsep.join(dict.fromkeys(os.path.abspath(one) for one in paths if one))
+    """Return a ``PYTHONPATH`` of these folders: absolute, and without an empty entry.
+
+    Where the current directory is gone nothing is imported by relative entries: they are left out.
+    """
+    found = (_absolute(one) for one in paths if one)
+    return os.pathsep.join(dict.fromkeys(one for one in found if one is not None))
 
 
 def leave_current_directory() -> None:
@@ -77,6 +81,13 @@ def problems(folders: tuple[str, ...]) -> list[str]:
                 f"jobs would run: chmod -R go-w {folder}"
             )
     return found
+
+
+def _absolute(folder: str) -> str | None:
+    try:
+        return os.path.abspath(folder)
+    except OSError:
+        return None
 
 
 def _others_write(status: os.stat_result) -> bool:

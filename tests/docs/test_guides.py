@@ -22,7 +22,7 @@ GUIDES = {
     "jobs.rst": (7, 40),
     "many-jobs.rst": (3, 10),
     "monitoring.rst": (18, 5),
-    "operations.rst": (4, 0),
+    "operations.rst": (14, 0),
     "processes.rst": (30, 20),
     "schedules.rst": (7, 25),
     "security.rst": (7, 0),

@@ -15,6 +15,7 @@ FLOORS = (
         "errors",
         "events",
         "import_path",
+        "standard_streams",
         "text",
         "unpublished",
         "interfaces",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import finish, start
-from tests.support.foreign_code import imported, plant
+from tests.support.foreign_code import EARLIEST, imported, plant
 from tests.support.instance import ROOT, SHORT, Instance
 from zcasync.demo.hosting import OwnSupervisor
 from zcasync.instance.home import Home
@@ -58,6 +62,29 @@ def test_nothing_is_imported_from_where_the_supervisor_was_started(
     found = instance.client.wait_for(instance.client.put(look_for, "json"))
     assert found == importlib.import_module("json").__file__
     assert imported(standing) == ""
+
+
+@pytest.mark.parametrize("way", [0, 2], ids=["zcasync", "twistd"])
+def test_no_module_there_is_taken_for_one_of_pythons_own_or_of_ours(
+    make_instance: Callable[..., Instance],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: int,
+) -> None:
+    foreign = plant(tmp_path / "foreign", EARLIEST)
+    monkeypatch.chdir(foreign)
+    instance = make_instance()
+    instance.launch(list(commands(instance.home))[way])
+    wait_until(Home(instance.home).zeo_socket.exists, "the database", seen=instance.evidence)
+    (child,) = instance.wait_for_children(1, "idle")
+    put = [str(SCRIPTS / "zcasync"), "put", "math.sqrt", "--arg", "16", "--wait", "30"]
+    for _ in range(2):
+        done = subprocess.run([*put, "--home", str(instance.home)], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, "4.0\n"), done.stderr
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)  # the next one, and the next server, are started there
+        os.kill(instance.status()["server_pid"], signal.SIGKILL)
+    assert imported(foreign) == ""
 
 
 def test_an_empty_and_a_relative_entry_of_pythonpath(

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from zcasync import import_path
+from zcasync import import_path, standard_streams
 from zcasync.cli import completion
 from zcasync.cli.errors import Invocation, ReaderLeft, exit_code_of
 from zcasync.cli.options import examples, remember_home
@@ -136,6 +136,7 @@ def execute(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Run the command line of this process: the console script."""
+    standard_streams.open_missing()
     import_path.leave_current_directory()
     # Libraries log what they also raise; without a handler that would go to standard error.
     logging.getLogger().addHandler(logging.NullHandler())

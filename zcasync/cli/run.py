@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -15,6 +16,8 @@ from zcasync.cli.options import Seconds, examples, home_option
 
 if TYPE_CHECKING:
     from zcasync.instance.home import Home
+    from zcasync.instance.lock import HomeMoved
+    from zcasync.supervisor.service import Supervisor
 
 
 @click.command(
@@ -71,9 +74,15 @@ def command(
     as a daemon: its log, which has that line too, is twistd's.
     """
     from zcasync.instance.home import Home
+    from zcasync.instance.lock import HomeMoved
 
     path = None if config is None else config.absolute()
-    run(Home.find(home), path, children, grace_period, application, queues)
+    try:
+        run(Home.find(home), path, children, grace_period, application, queues)
+    except HomeMoved as error:
+        if error.path is None:
+            raise
+        follow(error, error.path, path)
 
 
 def run(
@@ -118,8 +127,33 @@ def run(
         reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
         reactor.callWhenRunning(supervisor.startService)
         reactor.run()
-    if supervisor.problem is not None:
-        raise supervisor.problem
+    _raise_problem(supervisor)
+
+
+def _raise_problem(supervisor: Supervisor) -> None:
+    """Raise what has ended a supervisor, unless it only has moved and is to stop anyway."""
+    from zcasync.instance.lock import HomeMoved
+
+    problem = supervisor.problem
+    is_over = isinstance(problem, HomeMoved) and supervisor.is_told_to_stop
+    if problem is not None and not is_over:
+        raise problem
+
+
+def follow(error: HomeMoved, home: Path, config: Path | None) -> NoReturn:
+    """Become the supervisor of the home where it is now: no client misses one meanwhile."""
+    from zcasync.cli.errors import say
+    from zcasync.instance.lock import VARIABLE
+
+    say(f"{error.before} was moved to {home}: this process goes on there")
+    words = [*sys.orig_argv[1:], "--home", os.fspath(home)]
+    if config is not None and config.is_relative_to(error.before):
+        words += ["--config", os.fspath(home / config.relative_to(error.before))]
+    os.set_inheritable(error.lock, True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.environ[VARIABLE] = str(error.lock)
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606  no shell is wanted
 
 
 def _checked(queues: str | None) -> str | None:

@@ -66,9 +66,9 @@ def _ask(home: Any, timeout: float) -> dict[str, Any]:
     """Ask the supervisor to stop; return its status right before."""
     from zcasync.protocol.actor import claimed_name
     from zcasync.protocol.control import Stop
-    from zcasync.protocol.control_client import ControlClient
+    from zcasync.reports.control_connection import connect
 
-    client = ControlClient(home.control_socket, timeout, home.owner)
+    client = connect(home, timeout)
     try:
         found = client.status()
         client.call(Stop, who=claimed_name())

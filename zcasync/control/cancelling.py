@@ -17,7 +17,7 @@ from zcasync.job.ids import hex_oid, id_of
 from zcasync.liveness.interruption import cancel
 from zcasync.liveness.verdict import STALE, judge
 from zcasync.protocol.control import Cancel
-from zcasync.protocol.control_client import ControlClient
+from zcasync.reports.control_connection import connect
 from zcasync.retry.decision import End, decide
 from zcasync.retry.fault import Cancelled
 
@@ -147,7 +147,7 @@ class Supervisor:
     def _connect(self, oid: bytes) -> Any:
         left = max(0.1, self._deadline - time.monotonic())
         try:
-            return ControlClient(self._place.control_socket, left, self._place.owner)
+            return connect(self._place, left)
         except NotRunning as error:
             raise NotRunning(
                 f"job {hex_oid(oid)} can be ended by a supervisor only, and none runs for "

@@ -16,6 +16,7 @@ from zcasync.database.missing_classes import make_database
 from zcasync.database.opening import open_databases
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
+from zcasync.instance.lock import has_holder
 from zcasync.instance.settings import Configuration, load
 from zcasync.unix_sockets import require_trusted_folder, require_trusted_peer
 from zcasync.zeo.sections import is_client_section
@@ -49,11 +50,13 @@ def is_served(home: Home) -> bool:
     """Return whether a process listens for this home: a supervisor, or an orphaned server.
 
     A killed supervisor leaves its sockets in place, so their existence proves nothing.  A running
-    supervisor may be about to start its database server (again): then the client should wait.
+    supervisor may be about to start its database server (again), or to make sockets anew that were
+    removed: then the client should wait.
     Raises ConfigurationError where another user's process listens, or could.
     """
     sockets = (home.control_socket, home.zeo_socket)
-    return any(_listens(socket.AF_UNIX, os.fspath(path), home.owner) for path in sockets)
+    is_listening = any(_listens(socket.AF_UNIX, os.fspath(path), home.owner) for path in sockets)
+    return is_listening or has_holder(home)
 
 
 def is_any_server_away(configuration: Configuration) -> bool:

@@ -12,6 +12,7 @@
     datatypes.py         how the values of settings are read
     main_database.py     the main one of several databases that the file names
     schema.xml           the ZConfig schema of that file
+    file_lock.py         whether a file is locked, asked from outside
     lock.py              one supervisor for a home; AlreadyServed
     process_identity.py  an identity of processes that pids alone do not give
     versions.py          the versions of Python and the distributions, for an engine's record

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zcasync.errors import ConfigurationError
 from zcasync.instance import own_files, trust
-from zcasync.instance.judgement import Place
+from zcasync.instance.judgement import MOST_OF_OTHERS, Place, files_in
 from zcasync.instance.socket_place import SocketPlace
 
 #: What FileStorage has beside its file.
@@ -47,7 +47,13 @@ class Home:
             is_path = False
         if not is_path:
             raise ConfigurationError(f"home {os.fspath(path)!a} is no path of a folder")
-        return cls(Path(path).absolute())
+        try:
+            return cls(Path(path).absolute())
+        except OSError as error:
+            raise ConfigurationError(
+                f"home {os.fspath(path)!a} is in the current directory, which is gone: name the "
+                "home with its whole path, or go to another directory"
+            ) from error
 
     @property
     def uuid_file(self) -> Path:
@@ -137,7 +143,7 @@ class Home:
     @property
     def socket_place(self) -> SocketPlace:
         """The place of the sockets."""
-        return SocketPlace(self.path, self.var)
+        return SocketPlace(self.path, self.var, self.supervisor_lock)
 
     @property
     def owner(self) -> int | None:
@@ -201,7 +207,9 @@ class Home:
     def trust_warnings(self) -> list[str]:
         """Return what is no reason, but gives others, or jobs, more than they need."""
         private = [place for place in self.places() if place.path != self.var]
-        return trust.warnings(self.path, private)
+        folders = [Place(one, may_be_link=True, with_files=True) for one in (self.log, self.var)]
+        files = [one for folder in folders for one in files_in(folder, MOST_OF_OTHERS)]
+        return trust.warnings(self.path, private, files)
 
     def closed_mode(self, found: os.stat_result) -> int:
         """Return the mode with which only those use a folder who are trusted with this home."""

@@ -87,17 +87,18 @@ def problems(home: Path, places: Sequence[Place]) -> list[str]:
     return [*wrong, *said, *(notes if found else [])]
 
 
-def warnings(home: Path, places: Sequence[Place]) -> list[str]:
+def warnings(home: Path, places: Sequence[Place], files: Sequence[Path] = ()) -> list[str]:
     """Return what ``zcasync check`` warns of; each place that others may read is a line.
 
-    Of what is a problem it does not warn, too.
+    So is each of ``files``, which nobody trusts, that they may read or write.  Of what is a problem
+    it does not warn, too.
     """
     listing, notes, _ = _listed(home)
     found = {one.place.path for one in judge_home(home, places, listing).doubts}
     of_root = [AS_ROOT] if os.geteuid() == ROOT else []
     if is_another_folder(home):
         return of_root
-    named = [*_replaceable(home, places, listing), *_wide(places)]
+    named = [*_replaceable(home, places, listing), *_wide(places, files)]
     said = [line for path, line in named if path not in found]
     return [*of_root, *([] if found else notes), *said]
 
@@ -125,10 +126,10 @@ def _replaceable(
             )
 
 
-def _wide(places: Iterable[Place]) -> Iterator[tuple[Path, str]]:
-    """Yield which of this user's folders and files others may read, with what closes them."""
+def _wide(places: Iterable[Place], files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield which of this user's folders and files others may use, with what closes them."""
     paths = [path for place in places for path in (place.path, *files_in(place))]
-    for path in dict.fromkeys(paths):
+    for path in dict.fromkeys((*paths, *files)):
         try:
             seen = path.stat()
         except OSError:

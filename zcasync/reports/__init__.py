@@ -1,5 +1,6 @@
 """Reports: the answers to operators' questions, as data; other rooms print or serve them.
 
+control_connection.py  the connection to a supervisor, whose socket may be missing for a moment
 workers.py   workers with the verdicts on their engines, queues, children; what can be known of a
              supervisor without its database
 claimed.py   what workers have claimed, by queue

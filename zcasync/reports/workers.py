@@ -17,9 +17,9 @@ from zcasync.instance.settings import load
 from zcasync.instanceuuid import readUUID
 from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge, judge_holder
 from zcasync.liveness.watch import Silence, Watch
-from zcasync.protocol.control_client import ControlClient
 from zcasync.queues.absent import count
 from zcasync.reports.claimed import claimed_by_queue
+from zcasync.reports.control_connection import connect
 from zcasync.reports.job import identity
 from zcasync.reports.lingering import noted
 from zcasync.reports.listing import claimed, oldest_due
@@ -119,7 +119,7 @@ def is_alone(home: Home) -> bool:
 
 def ask(home: Home, timeout: float) -> dict[str, Any]:
     """Return the status that a home's supervisor reports.  Raises NotRunning, StorageAway."""
-    client = ControlClient(home.control_socket, timeout, home.owner)
+    client = connect(home, timeout)
     try:
         return client.status()
     finally:

@@ -27,6 +27,7 @@ from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks
+from zcasync.supervisor.home_watch import HomeWatch
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.process_parts import parts_of_processes
 from zcasync.supervisor.status import progress_of, status_of
@@ -65,6 +66,7 @@ class Supervisor(Service):  # type: ignore[misc]
     ) -> None:
         self._keeper: EngineKeeper | None = None
         self.problem: BaseException | None = None
+        self.is_told_to_stop = False
         self._reactor = reactor
         self._home = home
         self._configuration = configuration
@@ -116,6 +118,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._home.create()
         self._lock.acquire()
         self._parts.append(self._lock.release)
+        self._watch_home()
         self._home.content_note.unlink(missing_ok=True)  # of the supervisor before
         worker = getUUID(self._home.path)
         log.info(
@@ -145,6 +148,15 @@ class Supervisor(Service):  # type: ignore[misc]
         self._starts = None
         if self._configuration.is_embedded:
             self._start_packing()
+
+    def _watch_home(self) -> None:
+        """End where the home was moved: the next process begins where it is."""
+        is_embedded = self._configuration.is_embedded
+        watch = HomeWatch(
+            self._reactor, self._home, self._lock, self._give_up, is_embedded=is_embedded
+        )
+        self._parts.append(watch.stop)
+        watch.start()
 
     def _find_jobs(self) -> None:
         """Import from the configured folders, here and in the processes that are started."""
@@ -237,6 +249,7 @@ class Supervisor(Service):  # type: ignore[misc]
             self._keeper.give_up(error)
 
     def _stop_reactor(self) -> None:
+        self.is_told_to_stop = True
         self._reactor.callLater(0, self._reactor.stop)
 
     def _cancel(self, oid: bytes, who: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import ZEO.runzeo
 import ZEO.StorageServer
 
+from zcasync import standard_streams
 from zcasync.certificates import load_schema
 from zcasync.versions import why_unsupported
 from zcasync.zeo.conflict_resolution import resolve_only
@@ -56,6 +57,7 @@ class Options(ZEO.runzeo.ZEOOptions):  # type: ignore[misc]
 
 def main() -> None:
     """Be ``runzeo``, with the repairs; refuse versions of ZEO and ZODB that are not supported."""
+    standard_streams.open_missing()
     unsupported = why_unsupported()
     if unsupported is not None:
         sys.exit(unsupported)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -23,6 +24,7 @@ class NeedsBlobDir:
     def storeBlob(self: Any, *args: Any) -> Any:
         """Store a blob.  Raises Unsupported where there is no place for its content."""
         self._require_blob_dir()
+        make_folders(self.fshelper.base_dir, self.fshelper.getPathForOID(args[0]))
         return super().storeBlob(*args)  # type: ignore[misc]
 
     def loadBlob(self: Any, oid: bytes, serial: bytes) -> Any:
@@ -41,6 +43,21 @@ class NeedsBlobDir:
                 f"the client of storage {self._storage!r} at {self.__name__} can neither store "
                 f"blobs nor load them: {GIVE_ONE}"
             )
+
+
+def make_folders(base: str, path: str) -> None:
+    """Make the missing folders below the one of all blobs, each as closed as that one.
+
+    ZODB leaves their modes to the umask.
+    """
+    mode = stat.S_IMODE(os.stat(base).st_mode)
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for one in reversed(missing):
+        with suppress(FileExistsError):  # another process was quicker
+            os.mkdir(one, mode)
 
 
 @contextmanager

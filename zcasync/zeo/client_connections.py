@@ -7,7 +7,10 @@ neither fill the server's memory nor hold all of its descriptors.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -106,6 +109,8 @@ class ClientConnection(ServerProtocol):  # type: ignore[misc]
 class ClientAcceptor(Acceptor):  # type: ignore[misc]
     """The acceptor of the connections of clients."""
 
+    server: asyncio.AbstractServer
+
     def factory(self) -> ClientConnection:
         """Return the connection of the next client."""
         try:
@@ -114,6 +119,30 @@ class ClientAcceptor(Acceptor):  # type: ignore[misc]
         except Exception:
             log.exception("a client cannot be served")
             raise
+
+    def listen_anew(self, path: str, listens: Callable[[], None]) -> None:
+        """Listen at a unix socket in place of the one before, whose file is gone.
+
+        Clients stay connected.  ``listens()`` is called when others can connect.  In the thread of
+        the loop, and where the umask closes files to others.  Raises OSError.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(path)
+            os.chmod(path, 0o600)
+        except OSError:
+            listening.close()
+            raise
+        before, self.addr = self.server, path
+
+        async def serve() -> None:
+            self.server = await self.event_loop.create_unix_server(self.factory, sock=listening)
+            before.close()
+            listens()
+
+        self._anew = self.event_loop.create_task(serve())
 
 
 def cut_off(transport: Any, why: str) -> None:

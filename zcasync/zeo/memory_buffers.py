@@ -6,6 +6,7 @@ records takes a twentieth of the client's time and a seventh of what the server 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,13 +21,22 @@ MEMORY_BYTES = 4 * 1024 * 1024
 Step = tuple[str, tuple[Any, ...]]
 
 
+class _File(tempfile.SpooledTemporaryFile[bytes]):
+    """A temporary file, also where the temporary folder was removed after its first use."""
+
+    def rollover(self) -> None:
+        if tempfile.tempdir is not None and not os.path.isdir(tempfile.tempdir):
+            tempfile.tempdir = None  # Python looks for another one
+        super().rollover()
+
+
 class CommitBuffer(TransactionBuffer):  # type: ignore[misc]
     """The client's buffer: the records of one commit, for its cache; as ZEO's."""
 
     def __init__(self, connection_generation: int) -> None:
         # All that the original does, except for the file.
         self.connection_generation = connection_generation
-        self.file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115
+        self.file = _File(max_size=MEMORY_BYTES)
         self.count = self.size = 0
         self.blobs: list[tuple[bytes, str]] = []
         self.pickler = Pickler(self.file, 1)

@@ -4,7 +4,8 @@ A file storage goes on with the file that it has open, wherever that is by then.
 lasts as long as the process, and with it everything that was committed meanwhile; where a backup
 was copied over its content, the next commit spoils that.  So the server compares the file that it
 has open with what is at its path, once a second and before it confirms a commit.  A pack, which
-renames files too, goes through the storage, which has the new file open then.
+renames files too, goes through the storage, which has the new file open then.  A server whose owner
+looks after the file's folder goes on where that was moved with the file in it.
 """
 
 from __future__ import annotations
@@ -45,11 +46,21 @@ def last_commit(fd: int, size: int) -> tuple[int, bytes]:
 
 
 class OwnFile:
-    """The file of one storage; ``end(code)`` ends the process."""
+    """The file of one storage; ``end(code)`` ends the process.
+
+    ``may_move``: its folder may be moved, as long as nothing is at its path instead.
+    """
 
     def __init__(
-        self, name: str, storage: FileStorage, end: Callable[[int], None] = os._exit
+        self,
+        name: str,
+        storage: FileStorage,
+        end: Callable[[int], None] = os._exit,
+        *,
+        may_move: bool = False,
     ) -> None:
+        folder = Path(storage.getName()).absolute().parent
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY) if may_move else None
         self._name = name
         self._storage = storage
         self._end = end
@@ -86,6 +97,9 @@ class OwnFile:
     def close(self) -> None:
         """Compare no more.  Safe to repeat."""
         self._is_closed = True
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            os.close(folder)
 
     def check(self) -> None:
         """End the process unless the storage's file is the one at its path, as it was written."""
@@ -122,12 +136,22 @@ class OwnFile:
         try:
             there = os.stat(self._storage.getName())
         except FileNotFoundError:
-            return "removed"
+            return None if self._has_moved() else "removed"
         except OSError:  # a folder that cannot be read just now is no proof
             return None
         if (there.st_dev, there.st_ino) != self._identity:
             return "replaced"
         return "cut off" if there.st_size < self._size else None
+
+    def _has_moved(self) -> bool:
+        """Return whether the file is in its folder, wherever that is now, and may be there."""
+        if self._folder is None:
+            return False
+        try:
+            there = os.stat(os.path.basename(self._storage.getName()), dir_fd=self._folder)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == self._identity
 
     def _content_problem(self) -> str | None:
         """Return what is wrong with the file's end; None: nothing."""

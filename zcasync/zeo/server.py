@@ -140,11 +140,14 @@ class Handler(ChecksRequests, ZEO.StorageServer.ZEOStorage):  # type: ignore[mis
 
 
 class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
-    """The storage server with these repairs."""
+    """The storage server with these repairs.
+
+    ``may_move``: whoever has started it sees where the folders of its files are.
+    """
 
     _is_closing = False
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, may_move: bool = False, **options: Any) -> None:
         if options.get("ssl") is not None:
             tell_refusals(options["ssl"])
         with open_to_nobody_else():
@@ -152,6 +155,7 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
         warn_of_open_doors(self.acceptor.addr, self.ssl)
         self.gives_once: set[str] = set()  # names of storages
         self._files: list[OwnFile] = []
+        self._may_move = may_move
         for name, storage in self.storages.items():
             self._require_room(storage)
             self._know_the_last_commit(storage)
@@ -164,7 +168,7 @@ class Server(ZEO.StorageServer.StorageServer):  # type: ignore[misc]
     def _watch_file(self, name: str, storage: Any) -> None:
         """Let the process end when the file of a storage was replaced or removed."""
         if isinstance(storage, FileStorage) and not storage.isReadOnly():
-            file = OwnFile(name, storage)
+            file = OwnFile(name, storage, may_move=self._may_move)
             file.watch(self.acceptor.event_loop)
             self._files.append(file)
 

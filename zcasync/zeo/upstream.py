@@ -155,7 +155,7 @@ NAMES: Names = {
         "vote": "(self, tid)",
     },
     "ZEO.asyncio.server:Acceptor": {
-        **_attributes("addr event_loop msgpack storage_server"),
+        **_attributes("addr event_loop msgpack server storage_server"),
         "factory": "(self)",
     },
     "ZEO.asyncio.server:Result": {"__init__": "(self, *args)", "args": None},

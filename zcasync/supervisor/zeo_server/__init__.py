@@ -2,6 +2,7 @@
 
 __main__.py        the server's process: ``python -m zcasync.supervisor.zeo_server SPEC``
 process.py         the supervisor's side: starts it, starts it again when it dies, stops it
+orders.py          what it is told while it serves: where to listen anew
 socket_watch.py    notices that the file of a socket that we serve is gone
 pack_schedule.py   packs the database from time to time, through the server
 

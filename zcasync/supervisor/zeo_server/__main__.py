@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from zcasync.database.packing import open_file
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.protocol import lifeline
+from zcasync.supervisor.zeo_server import orders
 from zcasync.unix_sockets import require_closed_folder
+from zcasync.zeo.client_connections import ClientAcceptor
 from zcasync.zeo.conflict_resolution import resolve_only
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, why_no_room
 from zcasync.zeo.server import Server, keep_logs_in_memory
 
+ORDERS_FD = 0
 LIFELINE_FD = 5
 EXIT_IN_USE = 71
 EXIT_UNUSABLE = 72
@@ -37,6 +41,7 @@ def main() -> int:
     """Serve until a signal or the end of the supervisor; return the exit code."""
     spec = json.loads(sys.argv[1])
     os.umask(0o077)
+    tempfile.tempdir = os.path.dirname(spec["data_fs"])  # whatever becomes of another folder
     lifeline.own_group()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,24 +68,27 @@ def main() -> int:
     except Exception as error:  # whatever a damaged file makes it raise is the thing to report
         print(f"{spec['data_fs']}: {type(error).__name__}: {error}", flush=True)
         return EXIT_UNUSABLE
-    require = functools.partial(require_closed_folder, spec["socket"], spec.get("owner"))
+    require = functools.partial(require_closed_folder, owner=spec.get("owner"))
     return _serve(storage, spec["socket"], spec["transaction_timeout"], require)
 
 
 def _serve(
-    storage: FileStorage, socket: str, transaction_timeout: float, require: Callable[[], None]
+    storage: FileStorage, socket: str, transaction_timeout: float, require: Callable[[str], None]
 ) -> int:
-    """Serve; ``require()`` raises ConfigurationError where the socket must not be."""
+    """Serve; ``require(path)`` raises ConfigurationError where the socket must not be."""
     server = None
     try:
-        require()
+        require(socket)
         keep_logs_in_memory()
-        server = Server(socket, {"1": storage}, transaction_timeout=transaction_timeout)
+        server = Server(
+            socket, {"1": storage}, transaction_timeout=transaction_timeout, may_move=True
+        )
         loop = server.acceptor.event_loop
         # From now on by the loop's own means: an exception of the handler would come out somewhere
         # inside a callback, where the loop may take it for that callback's own and go on.
         signal.signal(signal.SIGTERM, lambda number, frame: loop.call_soon_threadsafe(loop.stop))
-        print("listening", flush=True)
+        _say_listening()
+        orders.obey(loop, ORDERS_FD, functools.partial(_listen_anew, server.acceptor, require))
         loop.run_forever()
     except SystemExit:
         pass
@@ -91,11 +99,24 @@ def _serve(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already; a second signal may come
         if server is not None:
             with contextlib.suppress(FileNotFoundError):  # clients need not try it any more
-                os.unlink(socket)
+                os.unlink(server.acceptor.addr)
             server.close()
         else:
             storage.close()
     return 0
+
+
+def _listen_anew(acceptor: ClientAcceptor, require: Callable[[str], None], path: str) -> None:
+    """Listen at a path; where that cannot be the supervisor hears why, and starts us again."""
+    try:
+        require(path)
+        acceptor.listen_anew(path, _say_listening)
+    except (ConfigurationError, OSError) as error:
+        print(f"cannot listen at {path}: {error}", flush=True)
+
+
+def _say_listening() -> None:
+    print("listening", flush=True)
 
 
 def _stop(number: int, frame: Any) -> None:

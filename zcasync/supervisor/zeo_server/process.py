@@ -20,7 +20,8 @@ from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Settings
-from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE
+from zcasync.supervisor.zeo_server import orders
+from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE, ORDERS_FD
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
 from zcasync.zeo.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
 from zcasync.zeo.own_file import EXIT_FILE_REPLACED
@@ -28,6 +29,8 @@ from zcasync.zeo.own_file import EXIT_FILE_REPLACED
 log = Logger()
 
 KILL_AFTER_SECONDS = 3.0
+#: A server that does not listen anew within this time is started again.
+ANSWER_SECONDS = 10.0
 #: How often to check whether another supervisor's server has ended.
 CHECK_SECONDS = 0.02
 FIRST_BACKOFF_SECONDS = 0.25
@@ -83,6 +86,7 @@ class ServerProcess:
         self._started: Deferred[None] | None = None
         self._stopped: Deferred[None] | None = None
         self._killer: Any = None
+        self._deaf: Any = None  # ends a server that does not listen anew
         self._retry: Any = None
         self._backoff = FIRST_BACKOFF_SECONDS
         self._watch = SocketWatch(reactor, home, self._socket_gone)
@@ -113,6 +117,7 @@ class ServerProcess:
     def _end(self) -> None:
         """Let the running server end; kill it when that takes too long."""
         self._watch.stop()
+        self._hears()
         self._transport.signalProcess("TERM")
         if self._killer is None:
             self._killer = self._reactor.callLater(
@@ -120,11 +125,16 @@ class ServerProcess:
             )
 
     def _socket_gone(self) -> None:
-        log.error(
-            "the database server's socket {path} is gone; the server is started again",
-            path=str(self._home.zeo_socket),
-        )
-        self._end()
+        path = self._home.zeo_socket
+        log.error("the database server's socket {path} is gone; it is made anew", path=str(path))
+        self._transport.writeToChild(ORDERS_FD, orders.listen_at(path))
+        self._deaf = self._reactor.callLater(ANSWER_SECONDS, self._end)
+
+    def _hears(self) -> None:
+        """Wait no longer for a server that was told to listen anew."""
+        if self._deaf is not None and self._deaf.active():
+            self._deaf.cancel()
+        self._deaf = None
 
     def _spawn_again(self) -> None:
         """Start the server once its socket can be where clients trust it."""
@@ -155,7 +165,7 @@ class ServerProcess:
             command[0],
             command,
             import_path.environment(),
-            childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
+            childFDs={ORDERS_FD: "w", 1: "r", 2: "r", 5: "w"},
         )
         self._note_identity(ProcessIdentity.of(self._transport.pid))
 
@@ -172,6 +182,7 @@ class ServerProcess:
                 log.warn("{path} cannot be written: {why}", path=path, why=error.strerror)
 
     def _listening(self) -> None:
+        self._hears()
         self._backoff = FIRST_BACKOFF_SECONDS
         self.waiting_for = None
         log.info("database server {pid} listens", pid=self.pid)
@@ -182,6 +193,7 @@ class ServerProcess:
     def _exited(self, status: Any, last_line: str) -> None:
         self._transport = None
         self._watch.stop()
+        self._hears()
         if self._killer is not None and self._killer.active():
             self._killer.cancel()
         self._killer = None

@@ -14,7 +14,8 @@ from zcasync.instance.home import Home
 
 log = Logger()
 
-LOOK_SECONDS = 1.0
+#: A socket that was removed is there again within a second.
+LOOK_SECONDS = 0.5
 
 
 class SocketWatch:

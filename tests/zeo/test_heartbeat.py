@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -254,6 +258,26 @@ def test_a_server_that_freezes_at_a_unix_socket_is_waited_for(
         wait_until(lambda: "answers again" in caplog.text, "its end to be said")
         assert app.connection is before
         app.close()
+
+
+#: A network of one's own, in which packets can be dropped where the kernel has all of it.
+OWN_NETWORK = ["unshare", "--map-root-user", "--net"]
+TRIED = "ip link set lo up && tc qdisc add dev lo root pfifo limit 0"
+
+
+def test_dropped_packets_are_noticed(folder: Path) -> None:
+    if not all(map(shutil.which, ("unshare", "ip", "tc"))):
+        pytest.skip("unshare, ip or tc is not installed")
+    tried = subprocess.run([*OWN_NETWORK, "sh", "-c", TRIED], capture_output=True, text=True)
+    if tried.returncode:
+        pytest.skip(f"packets cannot be dropped here: {tried.stderr.strip()}")
+    program = [sys.executable, "-m", "tests.zeo.dropped_packets", str(folder), str(SECONDS)]
+    done = subprocess.run([*OWN_NETWORK, *program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    told, back = done.stdout.splitlines()
+    # Either the kernel or the client is first.
+    assert re.match(r"told: (.*Connection timed out|.* has not answered for 1.5 s)", told)
+    assert back == "back"
 
 
 def test_the_kernel_looks_too(app: App) -> None:

@@ -38,6 +38,7 @@ UNITS = {
     "rule": "a dotted name",
     "str": "a name",
     "seconds": "seconds",
+    "seconds_or_0": "seconds",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -26,7 +28,10 @@ def test_a_failure_that_goes_on_is_logged_once_and_so_is_its_end(
         trouble.begins()
         reactor.advance(1)
         trouble.fails(AWAY)
-        assert trouble.waiting_for == "ClientDisconnected: away"
+        assert re.fullmatch(
+            r"the database since \S+ \S+ UTC \(.* ago\): ClientDisconnected: away",
+            str(trouble.waiting_for),
+        )
     trouble.begins()
     trouble.works()
     trouble.works()

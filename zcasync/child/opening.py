@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zcasync.application.process import CHILD, Process
-from zcasync.database.opening import open_databases, open_servers, restrict
+from zcasync.database.opening import apply_settings, open_databases, open_servers
 from zcasync.instance import own_files, settings
 from zcasync.instance.home import Home
 from zcasync.protocol.child_spec import ChildSpec
@@ -45,5 +45,5 @@ class ChildDatabases:
         if self._spec.servers is None:
             return open_databases(self._home, self.configuration, timeout)
         db = open_servers(self._spec.servers, timeout, self._spec.main)
-        restrict(db, self.configuration, self._home)
+        apply_settings(db, self.configuration, self._home)
         return db

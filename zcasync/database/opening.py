@@ -28,6 +28,7 @@ from zcasync.zeo.client import PipelinedClientStorage
 from zcasync.zeo.client_options import open_client
 from zcasync.zeo.connections import use_class
 from zcasync.zeo.fenced import fenced_class
+from zcasync.zeo.heartbeat import watch_servers
 from zcasync.zeo.history import compare_at_connect
 from zcasync.zeo.invalidations import bound
 from zcasync.zeo.older import open_section
@@ -62,15 +63,20 @@ def open_databases(home: Home, configuration: Configuration, timeout: float) -> 
             raise StorageAway(f"the database server does not answer: {error}") from error
     else:
         db = _from_factories(configuration, timeout)
-    restrict(db, configuration, home)
+    apply_settings(db, configuration, home)
     return _prepared(db)
 
 
-def restrict(db: DB, configuration: Configuration, home: Home) -> None:
-    """Let only those callables be put into a database and called that a configuration allows."""
-    rules = configuration.settings.allow
-    if rules:
-        allow_only(db, *rules, source=f"the setting allow of {home.path}")
+def apply_settings(db: DB, configuration: Configuration, home: Home) -> None:
+    """Let the settings for databases hold for one and its companions.
+
+    Only those callables may be put and called that are allowed, and a server that is gone is
+    noticed.
+    """
+    settings = configuration.settings
+    if settings.allow:
+        allow_only(db, *settings.allow, source=f"the setting allow of {home.path}")
+    watch_servers(db, settings.zeo_heartbeat)
 
 
 def _prepared(db: DB) -> DB:

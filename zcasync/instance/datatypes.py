@@ -17,6 +17,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def seconds_or_0(text: str) -> float:
+    """Return a number of seconds, 0 or more.  Raises ValueError."""
+    value = float(text)
+    if not 0 <= value < 10**9:
+        raise ValueError(f"{text!r} is not a number of seconds from 0 on")
+    return value
+
+
 def days(text: str) -> float:
     """Return a number of days, 0 or more.  Raises ValueError."""
     value = float(text)

@@ -41,6 +41,7 @@ class Settings:
     soft_limit: float | None = None
     hard_limit: float | None = None
     storage_timeout: float = 30.0
+    zeo_heartbeat: float = 20.0
     output_lines: int = 1000
     transaction_timeout: float = 60.0
     spare: bool = True
@@ -76,6 +77,8 @@ class Settings:
         "soft_limit": "a call that runs for longer gets a SoftTimeLimit raised in it (unset: none)",
         "hard_limit": "a call that runs for longer is ended with its process (unset: none)",
         "storage_timeout": "how long to wait for the database at a start",
+        "zeo_heartbeat": "a ZEO server at a port that answers nothing for so long is given up and "
+        "connected to again (0: never)",
         "output_lines": "lines of a job's output that reach the log; the last 20 are always kept",
         "transaction_timeout": "the embedded database server drops a commit that hangs so long",
         "spare": "keep one more child booted, which takes the place of one that ends",

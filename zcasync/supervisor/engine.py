@@ -238,7 +238,7 @@ class Engine:
 
     def _passed(self, result: PassResult) -> float:
         self._failed_passes.passed()
-        self._outage.works()
+        self._outage.passed(result.away)
         self.metrics.add(result)
         self.clocks = result.clocks or self.clocks
         for line in result.log:

@@ -153,7 +153,7 @@ class Executors:
 
     def note_pass(self, result: PassResult) -> None:
         """Drop what a pass has ended, and keep what it has left."""
-        self._lonely.pass_made(is_connected=result.is_connected)
+        self._lonely.pass_made(is_connected=result.away is None)
         self._late.pass_made(result.over)
         self._events.note_cancelled(result.cancelled)
         self._events.note_unretired(result.unretired)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from zcasync import import_path
-from zcasync.database.opening import restrict
+from zcasync.database.opening import apply_settings
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, Settings, load
 from zcasync.liveness.watch import Watch
@@ -37,7 +37,7 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     configuration = load(home)
     settings, watch = configuration.settings, Watch()
     import_path.add(settings.import_path)
-    restrict(db, configuration, home)
+    apply_settings(db, configuration, home)
     if in_process:
         return EngineKeeper(
             reactor, partial(in_process_engine, db, worker, reactor, settings, watch)

@@ -20,11 +20,14 @@ from ZEO.asyncio.server import Acceptor, ServerProtocol
 from zcasync.text import cut, printable
 from zcasync.unix_sockets import peer_of
 from zcasync.zeo.client_messages import UNREGISTERED_BYTES, MessageReader
+from zcasync.zeo.keepalive import keep_alive
 
 log = logging.getLogger(__name__)
 
 #: The time that a connection has to register; real clients do it at once.
 REGISTER_SECONDS = 30.0
+#: A client at a port whose machine is gone for so long is forgotten.
+GONE_SECONDS = 120.0
 #: What monitors say instead of a protocol; they are told the numbers of the server, and no more.
 STATUS = b"ruok"
 #: Of a client's message, characters in the log.
@@ -45,6 +48,8 @@ class ClientConnection(ServerProtocol):  # type: ignore[misc]
     def connection_made(self, transport: Any) -> None:
         """Announce the protocol, and read what comes before the client is registered."""
         super().connection_made(transport)
+        if isinstance(transport.get_extra_info("peername"), tuple):
+            keep_alive(transport.get_extra_info("socket"), GONE_SECONDS)
         self._read = self.data_received
         self.data_received = self._read_first
         why = f"it has not registered within {REGISTER_SECONDS:.0f} seconds"

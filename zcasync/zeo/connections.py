@@ -69,8 +69,20 @@ def storages_that_tell(db: Any) -> list[Any]:
 
 def are_connected(db: Any) -> bool:
     """Return whether a database and those beside it have their servers, as far as is known here."""
-    storages = [one.storage for one in db.databases.values()]
-    return all(one.is_connected() for one in storages if hasattr(one, "is_connected"))
+    return which_is_away(db) is None
+
+
+def which_is_away(db: Any) -> str | None:
+    """Return the database, of this one and those beside it, that is without its server, and why.
+
+    None: they have them, as far as is known here.
+    """
+    for name, one in db.databases.items():
+        if not getattr(one.storage, "is_connected", lambda: True)():
+            client = getattr(getattr(one.storage, "_server", None), "client", None)
+            silence = getattr(client, "silence", None)
+            return silence or f"the connection to the server of database {name!r} is lost"
+    return None
 
 
 def server_sockets(dbs: Iterable[Any]) -> set[int]:

@@ -84,6 +84,8 @@ class ComparingClientIO(ClientIO):  # type: ignore[misc]
     seen: Seen
     protocol: Any
     problem: str | None = None
+    heartbeat: Any = None
+    silence: str | None = None  # that its server does not answer
     _behind_since: float | None = None
 
     async def verify(self, server_tid: bytes | None) -> None:
@@ -163,7 +165,12 @@ class ComparingClientIO(ClientIO):  # type: ignore[misc]
     async def await_operational_co(self, timeout: float, init_ok: bool = False) -> None:
         """Wait for the connection.  Raises HistoryChanged, ClientDisconnected."""
         self.require_same_history()
-        await awaitable(super().await_operational_co(timeout, init_ok))
+        try:
+            await awaitable(super().await_operational_co(timeout, init_ok))
+        except ClientDisconnected as error:
+            if self.silence is None:
+                raise
+            raise ClientDisconnected(f"{error}; {self.silence}") from error
 
     def require_same_history(self) -> None:
         """Raise HistoryChanged when that was found."""

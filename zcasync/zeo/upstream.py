@@ -64,7 +64,7 @@ NAMES: Names = {
         "async_": "(self, method, *args)",
         "async_iter": "(self, it)",
         "call": "(self, method, *args, **kw)",
-        **_attributes("client io_call timeout"),
+        **_attributes("client io_call loop timeout"),
         "setup_delegation": "(self, loop)",
     },
     "ZEO.asyncio.client:ClientThread": {
@@ -75,7 +75,7 @@ NAMES: Names = {
         "_clear_protocols": "(self, protocol=None)",
         "addrs": None,
         "await_operational_co": "(self, timeout, init_ok=False)",
-        **_attributes("cache client connected read_only"),
+        **_attributes("cache client closed connected read_only"),
         "disconnected": "(self, protocol=None)",
         "invalidateTransaction": "(self, tid, oids)",
         "loop": None,
@@ -91,7 +91,9 @@ NAMES: Names = {
         "verify": "(self, server_tid)",
     },
     "ZEO.asyncio.client:Protocol": {
-        **_attributes("addr client closed protocol_version sm_protocol ssl"),
+        **_attributes(
+            "addr client closed data_received protocol_version resume_writing sm_protocol ssl"
+        ),
         "close": "(self, exc=None)",
         "connection_lost": "(self, exc)",
         "connection_made": "(self, transport)",

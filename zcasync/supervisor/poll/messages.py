@@ -125,7 +125,7 @@ class PassResult:
     held: ClaimsSnapshot | None = None  # by the engine
     log: list[str] = field(default_factory=list)  # lines for the operator
     # known when it is committed:
-    is_connected: bool = True  # all databases that jobs can use have their servers
+    away: str | None = None  # which database that jobs can use is without its server
     clocks: dict[str, Any] | None = None  # those that differ; None: no news
     own: bytes | None = None  # the id of the transaction that it has written
     last: bytes | None = None  # that of the last one that it knows of

@@ -42,7 +42,7 @@ from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_fa
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.conflicts import note_conflicts
 from zcasync.zeo.bulk_load import at_hand
-from zcasync.zeo.connections import are_connected
+from zcasync.zeo.connections import which_is_away
 
 CONFLICT_TRIES = 8
 
@@ -140,7 +140,7 @@ class Passes:
                 self._clocks.tell(result)
                 self._burials = []
                 result.conflicts = attempt
-                result.is_connected = are_connected(connection.db())
+                result.away = which_is_away(connection.db())
                 return result
         raise AssertionError("unreachable")
 

@@ -29,6 +29,7 @@ GROUND = {
     "clock",
     "errors",
     "events",
+    "formats",
     "import_path",
     "interfaces",
     "text",
@@ -95,6 +96,7 @@ ALLOWED: dict[str, str] = {
 ALLOWED_IN_THE_GROUND = {
     ("allowed", "errors"),
     ("events", "errors"),
+    ("formats", "errors"),
     ("interfaces", "errors"),
     ("versions", "errors"),
 }

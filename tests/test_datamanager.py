@@ -15,8 +15,9 @@ from tests.support.sessions import Session
 from zcasync import Partial, put
 from zcasync import find as find_job
 from zcasync.database.missing_classes import make_database
-from zcasync.datamanager import RECORD_FORMAT, DataManager, find, install
+from zcasync.datamanager import DataManager, find, install
 from zcasync.errors import ConfigurationError
+from zcasync.formats import RECORD_FORMAT
 from zcasync.interfaces import ROOT_KEY, IDataManagerAvailableEvent
 from zcasync.subscribers import basicInstallerAndNotifier, installerAndNotifier
 

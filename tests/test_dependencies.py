@@ -29,6 +29,7 @@ GROUND = {
     "clock",
     "errors",
     "events",
+    "formats",
     "import_path",
     "interfaces",
     "standard_streams",
@@ -96,6 +97,7 @@ ALLOWED: dict[str, str] = {
 ALLOWED_IN_THE_GROUND = {
     ("allowed", "errors"),
     ("events", "errors"),
+    ("formats", "errors"),
     ("interfaces", "errors"),
     ("versions", "errors"),
 }

@@ -123,9 +123,11 @@ WITHIN = {
         "require_pending reschedule restriction result_anew resume_at resume_later retry_at "
         "rewrite secret_arguments settle sidecar sidecar_problem start started_at "
         "stored_arguments stored_callable stored_callbacks stored_result stored_sidecar "
-        "take_call time_limits unasked_death unique wait_for waits_for was_begun"
+        "take_call time_limits unasked_death unique unknown_control wait_for waits_for was_begun"
     ),
-    "DataManager": ("agenda own_queues quota_table record_format replace_queue require_agenda"),
+    "DataManager": (
+        "agenda own_queues quota_table record_format record_format_by replace_queue require_agenda"
+    ),
     "PartialQueue": (
         "begin "
         "announce claim count_held discard drop_entry drop_idle_lanes hand_over_callbacks "

@@ -81,6 +81,8 @@ CLASSES = {
 EXCEPTIONS = {
     "zcasync.errors.AbortedError",
     "zcasync.errors.UnknownDatabase",
+    "zcasync.errors.NewerRecords",
+    "zcasync.errors.UnknownOption",
     "zcasync.errors.UnloadableArguments",
     "zcasync.errors.AlreadyPut",
     "zcasync.errors.BadCallable",

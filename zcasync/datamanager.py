@@ -14,9 +14,10 @@ from persistent import Persistent
 from zope.interface import implementer
 
 from zcasync.errors import ConfigurationError, UnknownQueue
+from zcasync.formats import FIRST_FORMAT, is_known, name_of, refuse_newer
 from zcasync.instance.queue_names import require_name
 from zcasync.interfaces import ROOT_KEY, IDataManager
-from zcasync.job.field_types import ALL, Check, Checked, one_of, optional, stored
+from zcasync.job.field_types import ALL, Check, Checked, is_text, one_of, optional, stored
 from zcasync.job.ids import look_up
 from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
@@ -40,8 +41,6 @@ __all__ = [
     "install",
 ]
 
-#: How records are laid out and what their classes are called; a data manager says which it is of.
-RECORD_FORMAT = 1
 PARTS = {
     **dict.fromkeys(("thread", "reactor"), stored("zcasync.queues.partial_queue.PartialQueue")),
     "workers": stored("zcasync.workers.worker.Workers"),
@@ -50,7 +49,7 @@ PARTS = {
 
 def _is_sound(state: dict[str, Any]) -> bool:
     """Return whether a data manager has what it needs; what others have written is not judged."""
-    return state.get("record_format") != RECORD_FORMAT or all(
+    return not is_known(state.get("record_format")) or all(
         name in state and check(state[name]) for name, check in PARTS.items()
     )
 
@@ -63,11 +62,14 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
         "own_queues": optional(one_of(OOBTree)),
         "quota_table": optional(one_of(OOBTree)),
         "_agenda": optional(stored("zcasync.schedules.agenda.Agenda")),
+        "record_format_by": optional(is_text),
         ALL: _is_sound,
     }
 
     #: Development versions before 0.1 wrote none.
     record_format = 0
+    #: The version that has raised it; None: it is the first one.
+    record_format_by: str | None = None
     own_queues: Any = None  # OOBTree: name -> PartialQueue, made with the first
     #: OOBTree: name -> Quota, those that are removed too; None: there never was one.
     quota_table: Any = None
@@ -75,7 +77,7 @@ class DataManager(Checked, Unpublished, Persistent):  # type: ignore[misc]
     _agenda: Agenda | None = None
 
     def __init__(self) -> None:
-        self.record_format = RECORD_FORMAT
+        self.record_format = FIRST_FORMAT
         self.thread = PartialQueue(self, "thread")
         self.reactor = PartialQueue(self, "reactor")
         self.workers = Workers(self)
@@ -168,16 +170,10 @@ def find_near(connection: Any) -> DataManager | None:
 
 
 def _require_known(manager: Any) -> None:
-    found = getattr(manager, "record_format", 0)
-    if found == RECORD_FORMAT:
+    refuse_newer(manager)
+    if getattr(manager, "record_format", 0) >= FIRST_FORMAT:
         return
-    name = manager._p_jar.db().database_name
-    where = "this database" if name == "unnamed" else f"database {name!r}"
-    if found > RECORD_FORMAT:
-        raise ConfigurationError(
-            f"the data manager of {where} was written by a newer version of zcasync (its records "
-            f"are of format {found}, this version reads {RECORD_FORMAT}): update this one"
-        )
+    where = name_of(manager._p_jar.db())
     raise ConfigurationError(
         f"the data manager of {where} was written by a development version of zcasync before 0.1, "
         "whose records this version cannot read: finish its jobs with the version that wrote it, "

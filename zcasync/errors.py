@@ -213,6 +213,10 @@ class MissingPolicy(MissingCode):
     """The retry policy that a partial names cannot be found, or made, in this process."""
 
 
+class UnknownOption(MissingCode):
+    """A call was put with an option of a later version of zcasync."""
+
+
 class MissingClass(MissingCallable):
     """The class of something that a partial is called with cannot be imported in this process."""
 
@@ -274,6 +278,10 @@ class ConfigurationError(ZCAsyncError):
     def __init__(self, problems: list[str] | str) -> None:
         self.problems = [problems] if isinstance(problems, str) else list(problems)
         super().__init__("; ".join(self.problems))
+
+
+class NewerRecords(ConfigurationError):
+    """A newer version of zcasync has stored what this one does not know; it says what to do."""
 
 
 class StartedBeforeError(ZCAsyncError):

@@ -29,6 +29,7 @@ from zcasync.errors import (
     MissingClass,
     MissingCode,
     MissingPolicy,
+    NewerRecords,
     NotAllowed,
     NotRunning,
     RemoteTraceback,
@@ -38,6 +39,7 @@ from zcasync.errors import (
     StorageAway,
     TimeLimit,
     UnknownDatabase,
+    UnknownOption,
     UnstorableError,
     ZCAsyncError,
 )
@@ -118,6 +120,7 @@ __all__ = [
     "MissingClass",
     "MissingCode",
     "MissingPolicy",
+    "NewerRecords",
     "NotAllowed",
     "NotRunning",
     "RemoteTraceback",
@@ -128,6 +131,7 @@ __all__ = [
     "StorageAway",
     "TimeLimit",
     "UnknownDatabase",
+    "UnknownOption",
     "UnstorableError",
     "WorkerDown",
     "WorkerUp",
@@ -1396,6 +1400,7 @@ class ScheduleTick:
 #     NotRunning           zcasync.open: no supervisor serves this home
 #     StorageAway          the database or the supervisor does not answer in time
 #     ConfigurationError   a home or its configuration cannot be used
+#       NewerRecords       a newer version has stored what this one does not know
 #     StoppedAtCheckpoint  checkpoint: the process is to end, the job goes on in another one
 #     StepInDoubt          once: the step was begun before, and its result is not recorded
 #
@@ -1414,6 +1419,7 @@ class ScheduleTick:
 #       MissingCallable    the callable
 #         MissingClass     the class of an argument
 #       MissingPolicy      the retry policy
+#       UnknownOption      it was put with an option of a later version
 #     UnknownDatabase      an object is in a database that the worker has not opened
 #     UnstorableError      the result or a change cannot be stored; the server gives up its commit
 #     ForeignError         stands for an exception whose class may not be loadable

@@ -23,7 +23,7 @@ Cli = Callable[..., Result]
 #: The commands whose documents are looked at below.
 HELD = {
     "put", "job", "jobs", "status", "queue", "ghosts", "release", "cancel", "retry", "discard",
-    "pack", "check", "stop", "conflicts", "schedules", "schedule",
+    "pack", "check", "reload", "stop", "conflicts", "schedules", "schedule",
     "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
 }  # fmt: skip
@@ -93,6 +93,9 @@ def test_documents_about_ends_have_the_forms_of_the_schema(
     document(cli_here("discard", id_of(later)), "discard")
     document(cli_here("discard", id_of(later)), "discard", 1)  # it is gone
     document(cli_here("pack"), "pack")
+    document(cli_here("reload"), "reload_document")
+    document(cli_here("status"), "status")
+    document(cli_here("status", "--check"), "status")
     add = ("--add", "operator.add", "--every", "2h", "--arg", 1, "--arg", 2)
     document(cli_here("schedule", "sum", *add), "schedule_change")
     document(cli_here("schedule", "sum", "--run-now"), "schedule_change")

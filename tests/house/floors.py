@@ -14,6 +14,7 @@ FLOORS = (
         "clock",
         "errors",
         "events",
+        "formats",
         "import_path",
         "standard_streams",
         "text",

@@ -39,6 +39,7 @@ COMMANDS = {
     "schedule": "zcasync.cli.schedule:command",
     "pack": "zcasync.cli.pack:command",
     "check": "zcasync.cli.check:command",
+    "reload": "zcasync.cli.reload:command",
     "stop": "zcasync.cli.stop:command",
     "demo": "zcasync.cli.main:demo",
     "completion": "zcasync.cli.completion:command",

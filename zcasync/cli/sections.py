@@ -38,6 +38,25 @@ def set_aside(document: dict[str, Any]) -> list[str]:
     ]
 
 
+def reload(found: dict[str, Any] | None) -> str | None:
+    """Return how far the last reload of a status document is; None: all children are new."""
+    if found is None or found["state"] == "done":
+        return None
+    if found["problem"]:
+        return f"failed {ago(found['since'])}, the old children go on: {found['problem']}"
+    if found["state"] == "booting":
+        return "a new child boots"
+    return new_children(found["old"])
+
+
+def new_children(old: int) -> str:
+    """Return that a reload goes well, and how many ``old`` children are left."""
+    if old == 0:
+        return "all children are new"
+    which = "1 old one ends after its job" if old == 1 else f"{old} old ones end after their jobs"
+    return f"new children work; {which}"
+
+
 def _oldest(found: dict[str, Any] | None) -> str | None:
     """Return the job that is due for longest, with its age."""
     return None if found is None else f"{found['id']}, for {span(found['seconds'])}"

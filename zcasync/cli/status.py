@@ -141,11 +141,12 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Supervisor", runs if supervisor["running"] else "does not run"),
             ("Waits for", supervisor["waiting_for"]),
             ("Children", _boot(supervisor["boot"])),
+            ("Reload", sections.reload(supervisor["reload"])),
             ("Limit", _limit(document)),
             ("Clocks", _clocks(supervisor["clocks"])),
         ]
     )
-    if output := _output(supervisor["boot"]):
+    if output := _output(supervisor["boot"]) or _output(supervisor["reload"]):
         print_lines("\n".join(output), "    ")
     print_line()
     if document["queues"] is None:

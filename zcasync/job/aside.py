@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from zcasync import clock
-from zcasync.errors import MissingCallable, MissingClass, MissingCode, MissingPolicy
+from zcasync.errors import (
+    MissingCallable,
+    MissingClass,
+    MissingCode,
+    MissingPolicy,
+    UnknownOption,
+)
 from zcasync.text import printable
 
 #: What is missing, in the words of operators.
@@ -33,8 +39,11 @@ class Missing:
         """
         if error.missing is None:
             return None
-        is_class = isinstance(error, MissingClass)
-        text = f"no such {KINDS[type(error)]} here: {error.missing if is_class else needed}"
+        if isinstance(error, UnknownOption):
+            text = str(error)
+        else:
+            is_class = isinstance(error, MissingClass)
+            text = f"no such {KINDS[type(error)]} here: {error.missing if is_class else needed}"
         cause = error.__cause__
         while isinstance(cause, MissingCode):
             cause = cause.__cause__

@@ -40,6 +40,10 @@ FORMS: dict[str, Check] = {
 }
 
 
+#: All that this version knows.
+KNOWN = frozenset((*FORMS, "unique"))
+
+
 def _are_controls(value: Any) -> bool:
     if type(value) is not dict or not all(map(is_text, value)):
         return False
@@ -61,6 +65,11 @@ class ControlFields(AttemptFields):
     def controls(self) -> Mapping[str, Any]:
         """The options that are kept with the call, in their stored form, by name."""
         return NO_CONTROLS if self._controls is None else MappingProxyType(self._controls)
+
+    @property
+    def unknown_control(self) -> str | None:
+        """The name of one that a later version has kept with the call; None: all are known."""
+        return None if self._controls is None else min(self._controls.keys() - KNOWN, default=None)
 
     @property
     def acts(self) -> tuple[Act, ...]:

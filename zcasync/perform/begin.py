@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from zcasync import clock
-from zcasync.errors import FOREIGN_CODE, MissingCode, MissingPolicy, NotAllowed
+from zcasync.errors import FOREIGN_CODE, MissingCode, MissingPolicy, NotAllowed, UnknownOption
+from zcasync.formats import this_version
 from zcasync.interfaces import ACTIVE
 from zcasync.job.arguments import load_call
 from zcasync.job.record import PartialRecord
@@ -34,6 +35,7 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     if refusal is not None:
         return Run(partial, host, refusal=refusal)
     try:
+        _require_known_options(partial)
         policy = policy_of(partial)
         if partial.unasked_death is not None and not _may_go_on(partial, policy, host):
             return _ended(partial, host)
@@ -54,6 +56,17 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     if Commits(host.storage_lost).begin(partial, attempts):
         return run
     return run.closed() if partial.has_result else replace(run, refusal=begun_before(partial))
+
+
+def _require_known_options(partial: PartialRecord) -> None:
+    """Raise UnknownOption where a call may not begin here as it was put to."""
+    name = partial.unknown_control
+    if name is not None:
+        raise UnknownOption(
+            f"its option {name} is of a later version of zcasync than this worker's, "
+            f"{this_version()}: update that",
+            missing=f"the option {name} of a later zcasync",
+        )
 
 
 def _require_code(partial: PartialRecord) -> None:

@@ -29,6 +29,19 @@ class Stop(amp.Command):  # type: ignore[misc]
     response = [(b"pid", amp.Integer())]
 
 
+class Reload(amp.Command):  # type: ignore[misc]
+    """New children in place of all; answered at once, ``status`` says what becomes of it.
+
+    ``who``: as in Cancel.
+    """
+
+    arguments = [(b"who", amp.Unicode())]
+    response = [
+        (b"generation", amp.Integer()),
+        (b"problem", amp.Unicode()),  # '' when it has begun
+    ]
+
+
 class Cancel(amp.Command):  # type: ignore[misc]
     """The cancel of a job that this supervisor holds; answered at once, the record shows its end.
 
@@ -55,7 +68,7 @@ class Progress(amp.Command):  # type: ignore[misc]
 
 #: All there are, by their names in a message.
 COMMANDS: dict[bytes, type[amp.Command]] = {
-    command.commandName: command for command in (Status, Stop, Cancel, Progress)
+    command.commandName: command for command in (Status, Stop, Reload, Cancel, Progress)
 }
 OID_BYTES = 8
 #: The code of the error that answers a message which makes no sense.

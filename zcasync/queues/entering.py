@@ -9,6 +9,7 @@ from typing import Any
 from zope.event import notify
 
 from zcasync.events import is_heard
+from zcasync.formats import refuse_newer
 from zcasync.interfaces import IJobPutEvent, JobPut
 from zcasync.job.secret import hide
 from zcasync.partial import Partial
@@ -39,6 +40,7 @@ def _entered(
     size: int,
 ) -> list[Partial]:
     """Check all of what is put, and let it wait, on pages of this size; return the partials."""
+    refuse_newer(queue.__parent__)
     given = given_options(begin_after, begin_by, options)
     after = After.of(given.pop("after", None), given.pop("on_failure", None)) if given else NONE
     partials, check = _checked(queue, items, given)

@@ -135,6 +135,10 @@ def _of_supervisor(document: dict[str, Any]) -> list[Trouble]:
         text = f"{who} can start: {supervisor['boot']['problem']}"
         level = Level.WARNING if able else Level.CRITICAL
         found.append(Trouble(level, "no-child", text, "zcasync status"))
+    reload = supervisor.get("reload")
+    if reload and reload["problem"]:
+        text = f"the last reload failed, the old children go on: {reload['problem']}"
+        found.append(Trouble(Level.WARNING, "reload", text, "zcasync reload"))
     return found
 
 

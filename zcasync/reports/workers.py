@@ -90,6 +90,7 @@ class SupervisorProbe:
             "max_children": said.get("max_children"),
             "boot_problem": said.get("boot_problem"),
             "boot": said.get("boot"),
+            "reload": said.get("reload"),
             "server_pid": said.get("server_pid"),
             "passes": said.get("passes"),
             "clocks": said.get("clocks"),

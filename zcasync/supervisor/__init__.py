@@ -7,6 +7,7 @@ control_socket.py     status, stop and cancel, for the operators of this home
 control_protocol.py   one operator's connection: who it is, what it may send, and how much
 status.py             what it answers to status
 home_watch.py         notices that the home was moved away, or its lock
+reload.py             has all children replaced
 keeper.py             keeps an engine running, another one when it was buried
 engine.py             one run of a supervisor: decides when to poll, and has done what passes find
 engine_parts.py       what an engine is made of, and what it calls

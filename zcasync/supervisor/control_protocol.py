@@ -20,9 +20,11 @@ from twisted.protocols import amp
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
+from zcasync import clock
 from zcasync.job.ids import hex_oid
 from zcasync.protocol import control
 from zcasync.protocol.actor import actor_name
+from zcasync.supervisor.children.generations import Reload, Stage
 from zcasync.unix_sockets import ROOT, Peer, peer_of
 from zcasync.users import user_name
 
@@ -38,18 +40,24 @@ MESSAGE_BYTES = 1024 * 1024
 COMPLAINT_SECONDS = 10.0
 
 
+def no_reload() -> Reload:
+    """Return the refusal of who has no children to replace."""
+    return Reload(0, clock.now(), Stage.FAILED, "there are no children to replace")
+
+
 @dataclass(frozen=True)
 class Operations:
     """The operations that an operator can have done.
 
     ``cancel(oid, who)`` returns '' or the reason why that cannot be done; ``progress(oid)`` the
-    last report of a job that runs, as data, None: there is none.
+    last report of a job that runs, as data, None: there is none.  ``reload()`` begins a reload.
     """
 
     status: Callable[[], dict[str, Any]]
     stop: Callable[[], None]
     cancel: Callable[[bytes, str], str]
     progress: Callable[[bytes], dict[str, Any] | None] = lambda oid: None
+    reload: Callable[[], Reload] = no_reload
 
 
 class ControlFactory(Factory):  # type: ignore[misc]
@@ -187,6 +195,12 @@ class ControlProtocol(amp.AMP, TimeoutMixin):  # type: ignore[misc]
         log.info("{who} stops the supervisor", who=self._actor(who or ""))
         self._operations.stop()
         return {"pid": os.getpid()}
+
+    @control.Reload.responder
+    def answer_reload(self, who: str) -> dict[str, Any]:
+        log.info("{who} has the children replaced", who=self._actor(who))
+        begun = self._operations.reload()
+        return {"generation": begun.generation, "problem": begun.problem or ""}
 
     @control.Cancel.responder
     def answer_cancel(self, oid: bytes, who: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ZODB.POSException import ConflictError
 
 from zcasync.database.sync import manager_database
-from zcasync.errors import FencedError
+from zcasync.errors import FencedError, NewerRecords
 from zcasync.instance.settings import Settings
 from zcasync.perform.progress import report_to
 from zcasync.supervisor.database_session import DatabaseSession, Registered, SessionInThread
@@ -255,7 +255,7 @@ class Engine:
         self._wakeup.missed()
         self._outage.stop()
         error: Any = failure.value
-        if isinstance(error, FencedError):
+        if isinstance(error, FencedError | NewerRecords):
             self._lost(error.with_traceback(None))
         elif isinstance(error, ConflictError):
             self.metrics.conflicts += CONFLICT_TRIES

@@ -52,6 +52,7 @@ class Executors:
     ) -> None:
         self.is_started = False
         self._is_stopping = False
+        self.has_reactor_code = False  # a reactor job was called, so that its code is loaded here
         self.outage = Outage(reactor, "performing jobs")
         self._events = EventBuffer(reactor.seconds)
         self.progress = self._events.progress
@@ -182,7 +183,7 @@ class Executors:
             if self._checks is not None and oid in jobs.unchecked:
                 self._checks.check(oid, tid)
             else:
-                self.reactor_jobs.start(oid)
+                self._start_in_reactor(oid)
         self._sharing.look()
         self._late.look()
 
@@ -202,6 +203,11 @@ class Executors:
             elif oid in child.outstanding or (is_at_it and child.wait is not None):
                 child.kill(f"its job {hex_oid(oid)} was cancelled by {who}")
         self._wake()
+
+    def renew_checkers(self) -> None:
+        """Let what reactor jobs need be loaded first in new children from now on."""
+        if self._checks is not None:
+            self._checks.renew()
 
     def reported(self, oid: bytes, progress: Progress) -> None:
         """A job in this process has reported, in whatever thread."""
@@ -248,9 +254,13 @@ class Executors:
 
     def _check_passed(self, oid: bytes) -> None:
         if self._events.wanted([oid]):
-            self.reactor_jobs.start(oid)
+            self._start_in_reactor(oid)
         else:
             self._wake()
+
+    def _start_in_reactor(self, oid: bytes) -> None:
+        self.has_reactor_code = True
+        self.reactor_jobs.start(oid)
 
     def _check_died(self, oid: bytes, death: Death) -> None:
         self._child_died(REACTOR, death, False)

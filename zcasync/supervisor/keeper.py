@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from zcasync.database.errors import NOT_COMMITTED
-from zcasync.errors import HistoryChanged, InDoubt
+from zcasync.errors import HistoryChanged, InDoubt, NewerRecords
 from zcasync.liveness.watch import PAUSE_SECONDS
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.poll.messages import Wish
@@ -21,6 +21,8 @@ from zcasync.supervisor.registration import ServedElsewhere
 log = Logger()
 
 RETRY_SECONDS = 5.0
+#: No engine of this process can work with the database any more.
+FOR_GOOD = (HistoryChanged, NewerRecords)
 
 
 def say_the_end(error: BaseException) -> None:
@@ -94,7 +96,7 @@ class EngineKeeper:
     def _lost(self, error: BaseException) -> None:
         if self._renewing is not None or self._stopping:
             return
-        if isinstance(error, HistoryChanged):
+        if isinstance(error, FOR_GOOD):
             self.give_up(error)
             return
         log.critical("{why}; its children are stopped, and a new engine is started", why=str(error))
@@ -110,7 +112,7 @@ class EngineKeeper:
         while not self._stopping:
             try:
                 yield self.start()
-            except HistoryChanged as error:
+            except FOR_GOOD as error:
                 self.give_up(error)
             except Exception as error:  # whatever it is, the worker must not stay without an engine
                 log.error("no new engine yet: {why}", why=f"{type(error).__name__}: {error}")

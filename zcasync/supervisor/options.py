@@ -12,7 +12,7 @@ from twisted.application.service import Service
 from twisted.python import usage
 
 from zcasync import clock, import_path
-from zcasync.errors import ConfigurationError, HistoryChanged
+from zcasync.errors import ConfigurationError, HistoryChanged, NewerRecords
 from zcasync.instance.datatypes import queues
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
@@ -20,6 +20,12 @@ from zcasync.supervisor.logs import escape_all
 from zcasync.supervisor.service import Supervisor
 from zcasync.text import printable_lines
 from zcasync.versions import require_supported
+
+#: The exit codes of supervisors whose database does not let them go on, as of ``zcasync run``.
+CODES: dict[type[BaseException], int] = {
+    HistoryChanged: HistoryChanged.exit_code,
+    NewerRecords: 2,
+}
 
 
 class Options(usage.Options):  # type: ignore[misc]
@@ -67,7 +73,7 @@ def _queues(text: str | None) -> str | None:
 def makeService(options: Options) -> Service:
     """The supervisor as a service; a supervisor that cannot go on stops the reactor.
 
-    One whose database was replaced ends with an exit code of its own, ``HistoryChanged.exit_code``.
+    One that its database lets not go on ends with an exit code of its own: see ``CODES``.
     """
     from twisted.internet import reactor
 
@@ -92,7 +98,8 @@ def makeService(options: Options) -> Service:
 
 def _end(supervisor: Supervisor) -> None:
     """End the process with the exit code that its service manager is to see."""
-    if isinstance(supervisor.problem, HistoryChanged):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(HistoryChanged.exit_code)
+    for kind, code in CODES.items():
+        if isinstance(supervisor.problem, kind):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)

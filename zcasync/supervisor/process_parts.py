@@ -13,7 +13,7 @@ from zcasync.instance.settings import Configuration
 from zcasync.job.time_limits import TimeLimits
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor.application import SupervisorApplication
-from zcasync.supervisor.children.pool import child_processes
+from zcasync.supervisor.children.factory import child_processes
 from zcasync.supervisor.engine_parts import EngineParts
 from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.reactor_jobs import ReactorJobs

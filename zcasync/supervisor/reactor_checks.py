@@ -116,6 +116,12 @@ class ReactorChecks:
             if one.oid == oid and self._pool is not None:
                 self._pool.children[slot].kill(f"its job {hex_oid(oid)} was cancelled by {who}")
 
+    def renew(self) -> None:
+        """Let the children end after their checks; others are started for the next ones."""
+        if self._pool is not None and not self._is_stopping:
+            self._pool.set_size(0)
+            self._next()
+
     def begin_to_stop(self) -> None:
         """Check and begin no more jobs; only try the results of those that run."""
         self._is_stopping = True

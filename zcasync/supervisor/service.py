@@ -22,6 +22,7 @@ from zcasync.instanceuuid import getUUID
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
 from zcasync.supervisor.application import SupervisorApplication
+from zcasync.supervisor.children.generations import Reload
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
@@ -30,6 +31,7 @@ from zcasync.supervisor.engine_parts import EngineCallbacks
 from zcasync.supervisor.home_watch import HomeWatch
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.process_parts import parts_of_processes
+from zcasync.supervisor.reload import begin_reload
 from zcasync.supervisor.status import progress_of, status_of
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
@@ -77,7 +79,9 @@ class Supervisor(Service):  # type: ignore[misc]
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
         self._application = SupervisorApplication.of(reactor, configuration.settings, self._wake)
-        operations = Operations(self.status, self._stop_reactor, self._cancel, self._progress)
+        operations = Operations(
+            self.status, self._stop_reactor, self._cancel, self._progress, self._reload
+        )
         self._control = ControlSocket(reactor, home, operations)
         self._opener = DatabaseThread(reactor, "opener")
         self._db: Any = None
@@ -254,6 +258,16 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
+
+    def reload(self) -> Deferred[Reload]:
+        """Replace all children by new ones, which import the code of jobs anew.
+
+        Fires once a new one works, or has failed: then the old ones go on.  Never with a Failure.
+        """
+        return begin_reload(self.engine)[1]
+
+    def _reload(self) -> Reload:
+        return begin_reload(self.engine)[0]
 
     def _progress(self, oid: bytes) -> dict[str, Any] | None:
         return progress_of(self.engine, oid)

@@ -44,6 +44,8 @@ def status_of(
         "max_children": settings.max_children,
         "boot_problem": None if pool is None else pool.boot_problem,
         "boot": (None if pool is None else pool.backoff.as_dict()) or application.backoff.as_dict(),
+        "reload": None if pool is None else pool.generations.as_dict(pool.processes()),
+        "reactor_code": engine is not None and engine.executors.has_reactor_code,
         "server_pid": None if server is None else server.pid,
         "reactor_jobs": [] if engine is None else reactor_job_list(engine),
         "children": [] if pool is None else child_list(pool),
@@ -66,7 +68,7 @@ def child_list(pool: Pool) -> list[dict[str, Any]]:
             "pid": child.pid,
             "slot": None if child.slot == NO_SLOT else child.slot,
             "state": State.SPARE if child is pool.spare else child.state,
-            "note": note(child),
+            "note": note(child, is_old=pool.generations.is_old(child)),
             "job": child.job_id(),
             "progress": _as_dict(child.progress),
             "wait": None if child.wait is None else child.wait.for_status(),
@@ -85,11 +87,13 @@ def limits_of(child: Child) -> dict[str, Any] | None:
     return child.time_limit.as_dict()
 
 
-def note(child: Child) -> str | None:
-    """What an operator should know of a child besides its state."""
+def note(child: Child, *, is_old: bool = False) -> str | None:
+    """What an operator should know of a child besides its state; ``is_old``: since a reload."""
     if child.frozen_seconds is not None:
         return f"stopped by a signal for {child.frozen_seconds:.0f} s: kill -CONT {child.pid}"
-    return "boots" if child.slot == NO_SLOT and child.state == State.BOOTING else None
+    if child.slot == NO_SLOT and child.state == State.BOOTING:
+        return "boots"
+    return "old code: ends after its job" if is_old else None
 
 
 def reactor_job_list(engine: Engine) -> list[dict[str, Any]]:

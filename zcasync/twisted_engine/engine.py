@@ -13,7 +13,7 @@ from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, Settings, load
 from zcasync.liveness.watch import Watch
 from zcasync.protocol.child_spec import ChildSpec
-from zcasync.supervisor.children.pool import child_processes
+from zcasync.supervisor.children.factory import child_processes
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper

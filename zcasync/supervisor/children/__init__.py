@@ -2,6 +2,7 @@
 
 interfaces.py         IChild, IChildPool: what the engine relies on, of processes as of threads
 pool.py               one child in each slot, and a spare one that takes the place of one that ends
+factory.py            makes pools, for the engine and for what checks reactor jobs
 child.py              one child process: give it jobs, revoke them, let it end, kill it
 child_report.py       what a child has reported, for executors and passes
 order.py              in which order it does what it has, when something urgent went to the front
@@ -13,7 +14,10 @@ output.py             what a child prints: into the log, with the job's id, and 
 prefetch.py           how many jobs are assigned ahead, and what is revoked from behind a long job
 boots.py              how many may boot at once, and for how long one that hangs counts
 backoff.py            pauses where children end without having done anything
+starting.py           starts children, no sooner than the pauses allow
 recycling.py          when a child has lived long enough
+reserve.py            the children without a slot: the spare, and others
+generations.py        which children are old since a reload, and what has become of that
 health.py             samples memory every second, and whether a signal has stopped a child
 time_limit.py         the hard limit of the call that a child makes: the clock, and the ladder
 timers.py             cancelling a timer that may have run

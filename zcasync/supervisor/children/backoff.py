@@ -58,6 +58,10 @@ class Backoff:
         self._until = self._seconds() + self._pause
         self._pause = min(2 * self._pause, LONGEST_SECONDS)
 
+    def forgives(self) -> None:
+        """Let the next child be started at once: somebody says that it may boot now."""
+        self._pause, self._until = FIRST_SECONDS, 0.0
+
     def eases(self) -> None:
         """Note that a child is ready.
 

@@ -63,8 +63,9 @@ class Child(ChildState):
         changed: Callable[[Child], None],
         gone: Callable[[Child, Death], None],
         role: str = "",
+        generation: int = 0,
     ) -> None:
-        super().__init__(reactor, slot, role)
+        super().__init__(reactor, slot, role, generation)
         self._output = ChildOutput("spare" if slot == NO_SLOT else slot, output_lines, self.job_id)
         self.time_limit = TimeLimit(reactor, lambda: self.drain(1), self._has_overrun)
         self._output.limit_marked = self.time_limit.marked

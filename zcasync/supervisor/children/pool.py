@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from zcasync.instance.settings import Settings
@@ -15,34 +14,18 @@ from zcasync.liveness.death import Death
 from zcasync.supervisor.children.backoff import STEADY_SECONDS, Backoff, early_end
 from zcasync.supervisor.children.boots import Boots
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
+from zcasync.supervisor.children.generations import Generations, Reload
 from zcasync.supervisor.children.health import Health
-from zcasync.supervisor.children.interfaces import Changed, Died, PoolFactory
+from zcasync.supervisor.children.interfaces import Died
 from zcasync.supervisor.children.oom import OutOfMemory
 from zcasync.supervisor.children.process_info import ProcessInfo, usable_processors
 from zcasync.supervisor.children.recycling import Recycling
-from zcasync.supervisor.children.starter import ChildStarter
+from zcasync.supervisor.children.reserve import Reserve
+from zcasync.supervisor.children.starting import Starting, not_started
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, State
 from zcasync.supervisor.children.timers import cancel
 
 log = Logger()
-
-
-def child_processes(
-    reactor: Any, settings: Settings, spec_for: Callable[[bytes], str], role: str = ""
-) -> PoolFactory:
-    """Return a factory of pools of child processes.
-
-    ``spec_for(incarnation oid)`` describes their databases to each.  ``role``: what they are called
-    in the log where they perform no thread jobs.
-    """
-
-    def make(engine: uuid.UUID, incarnation: bytes, changed: Changed, died: Died) -> Pool:
-        starter = ChildStarter(reactor, str(engine))
-        return Pool(
-            reactor, starter, lambda: spec_for(incarnation), settings, changed, died, role=role
-        )
-
-    return make
 
 
 class Pool:
@@ -67,25 +50,31 @@ class Pool:
         role: str = "",
     ) -> None:
         self.children: dict[int, Child] = {}
-        self.spare: Child | None = None
         self.size = 0
-        self.backoff = Backoff(reactor.seconds)
+        self.generations = Generations(reactor.seconds)
         self._reactor = reactor
-        self._starter = starter
-        self._spec = spec
+        self._starting = Starting(reactor, starter, spec, self._make, self._tend)
         self._settings = settings
         self._changed = changed
         self._died = died
         self._role = role
         self._boots = Boots(reactor, boots, self._tend)
-        self._leaving: list[Child] = []  # spares that are not needed any more
+        self._reserve = Reserve()
         self._recycling = Recycling(settings, reactor.seconds)
-        self._replacing: Child | None = None  # the one that a spare is to replace
         self._health = Health(reactor, settings, self.processes, self._sampled, sample)
         self._oom = OutOfMemory()
-        self._retry: IDelayedCall | None = None
         self._stopping = False
         self._all_gone: Deferred[None] | None = None
+
+    @property
+    def spare(self) -> Child | None:
+        """The child that takes the place of one that ends; None: there is none now."""
+        return self._reserve.spare
+
+    @property
+    def backoff(self) -> Backoff:
+        """The pause before the next child is started, and the reason for it."""
+        return self._starting.backoff
 
     @property
     def boot_problem(self) -> str | None:
@@ -94,8 +83,7 @@ class Pool:
 
     def processes(self) -> list[Child]:
         """Return every child whose process runs, in a slot or not."""
-        spare = [] if self.spare is None else [self.spare]
-        return [*self.children.values(), *spare, *self._leaving]
+        return [*self.children.values(), *self._reserve.children()]
 
     def ready(self) -> list[Child]:
         """Return the children that can take jobs."""
@@ -116,6 +104,24 @@ class Pool:
                 child.finish()
         self._tend()
 
+    def reload(self) -> Deferred[Reload]:
+        """Replace all children by new ones, one after the other, if a new one can boot.
+
+        Fires when that is known; never with a Failure.
+        """
+        decided = self.generations.begin()
+        if self._stopping:
+            self.generations.stop()
+            return decided
+        self.backoff.forgives()
+        self._reserve.drop_trial()  # it may have imported before this
+        try:
+            self._reserve.trial = self._begun(self._starting.start_now(NO_SLOT))
+        except OSError as error:
+            self.generations.fail(not_started(error))
+        self._tend()
+        return decided
+
     def stop(self, grace: float) -> Deferred[None]:
         """Let the children end their jobs within ``grace`` seconds, then kill them.
 
@@ -126,7 +132,8 @@ class Pool:
         self._stopping = True
         self._health.stop()
         self._boots.stop()
-        cancel(self._retry)
+        self._starting.stop()
+        self.generations.stop()
         self._all_gone = Deferred()
         if not self.processes():
             self._all_gone.callback(None)
@@ -155,26 +162,22 @@ class Pool:
             return
         for slot in range(self.size):
             if slot not in self.children:
-                if self._usable_spare is None and self._boots.are_enough(self.processes()):
+                if self._reserve.usable is None and self._boots.are_enough(self.processes()):
                     break
                 self._fill(slot)
-        self._recycle()
+        self._replace()
         self._keep_spare()
-
-    @property
-    def _usable_spare(self) -> Child | None:
-        spare = self.spare
-        return None if spare is None or spare.frozen_seconds is not None else spare
+        self.generations.look(self.processes())
 
     def _fill(self, slot: int) -> None:
-        spare = self._usable_spare
+        spare = self._reserve.usable
         if spare is None:
             child = self._start(slot)
             if child is not None:
                 self.children[slot] = child
             return
         log.info("child {pid}, the spare, takes slot {slot}", pid=spare.pid, slot=slot)
-        self.spare = None
+        self._reserve.take()
         self.children[slot] = spare
         spare.take_slot(slot)
         if spare.state == State.IDLE:
@@ -182,10 +185,11 @@ class Pool:
 
     def _start(self, slot: int) -> Child | None:
         """Start a child; return None when it is too early for that, or impossible."""
-        if self.backoff.wait > 0:
-            self._try_later()
-            return None
-        child = Child(
+        child = self._starting.start(slot)
+        return None if child is None else self._begun(child)
+
+    def _make(self, slot: int) -> Child:
+        return Child(
             self._reactor,
             slot,
             boot_timeout=self._settings.boot_timeout,
@@ -194,51 +198,40 @@ class Pool:
             changed=self._child_changed,
             gone=self._child_gone,
             role=self._role,
+            generation=self.generations.newest,
         )
-        try:
-            child.start(self._starter, self._spec())
-        except OSError as error:
-            self.backoff.failed(f"a child process cannot be started: {error}")
-            self._try_later()
-            return None
-        log.info("child {pid} started ({place})", pid=child.pid, place=child.place)
+
+    def _begun(self, child: Child) -> Child:
         self._boots.began(child)
         self._recycling.begin(child)
         self._health.start()
         return child
 
-    def _try_later(self) -> None:
-        if self._retry is None or not self._retry.active():
-            self._retry = self._reactor.callLater(self.backoff.wait, self._tend)
+    def _replace(self) -> None:
+        """Let a child whose time has come end, once another is ready to take its place."""
+        ready = self._reserve.ready
+        has_other = ready is not None and not self._is_spent(ready)
+        for one in (self.generations, self._recycling):
+            child: Any = one.next_to_go(self.children.values(), has_other=has_other)
+            if child is not None:
+                child.finish()
+                return
 
-    def _recycle(self) -> None:
-        """Let one child whose time has come end, once another is ready to take its place."""
-        if self._replacing is None:
-            working = [one for one in self.children.values() if one.state in WORKING]
-            due = [child for child in working if self._recycling.why(child) is not None]
-            self._replacing = due[0] if due else None
-        child, spare = self._replacing, self.spare
-        if child is None or child.state not in WORKING:
-            return
-        why = self._recycling.why(child)
-        if why is not None and spare is not None and spare.state == State.SPARE:
-            which = f"child {child.pid} ({child.place})"
-            log.info("{which} is replaced: {why}", which=which, why=why)
-            child.finish()
+    def _is_spent(self, child: Child) -> bool:
+        """Return whether a child is to be replaced."""
+        return self.generations.is_old(child) or self._recycling.why(child) is not None
 
     def _keep_spare(self) -> None:
         spare = self.spare
-        is_wanted = self._settings.spare or self._replacing is not None
-        if spare is not None and (
-            self.size == 0 or not is_wanted or self._recycling.why(spare) is not None
-        ):
-            self._leaving.append(spare)
-            self.spare = None
-            spare.finish()
+        is_replacing = any(map(self.generations.is_old, self.children.values()))
+        is_wanted = self._settings.spare or self._recycling.is_replacing or is_replacing
+        if spare is not None and (self.size == 0 or not is_wanted or self._is_spent(spare)):
+            self._reserve.drop_spare()
         # Not before every slot has what it needs: a spare must not delay the first job.
         booted = [child for child in self.children.values() if child.was_ready]
-        if self.spare is None and is_wanted and 0 < self.size <= len(booted):
-            self.spare = self._start(NO_SLOT)
+        has_none = self.spare is None and self._reserve.trial is None
+        if has_none and is_wanted and 0 < self.size <= len(booted):
+            self._reserve.spare = self._start(NO_SLOT)
 
     # what happens to children
 
@@ -250,17 +243,17 @@ class Pool:
             self._health.check_after_job(child)
         elif child.state in (State.IDLE, State.SPARE):
             self.backoff.eases()
+            self.generations.note_ready(child)
+            self._reserve.passed(child)
         if child.slot != NO_SLOT:
             self._changed(child)
         if only_tells:
             return  # of a call that has failed: it is as it was
-        if not has_ended_job or (
-            self._replacing is None and self._recycling.why(child) is not None
-        ):
+        if not has_ended_job or (not self._recycling.is_replacing and self._is_spent(child)):
             self._tend()
 
     def _child_gone(self, child: Child, death: Death) -> None:
-        idle = child.is_free
+        idle, is_trial = child.is_free, child is self._reserve.trial
         if (death.exit_code != 0 and death.reason != NOT_NEEDED) or not idle:
             log.warn("{what} ({place})", what=death.summary, place=child.place)
         self._forget(child)
@@ -272,20 +265,16 @@ class Pool:
             return
         problem = early_end(child, death, self._reactor.seconds())
         if problem is not None:
-            self.backoff.failed(problem, death.output)
+            fail = self.generations.fail if is_trial else self.backoff.failed
+            fail(problem, death.output)
         self._tend()
         if not self.processes():
             self._health.stop()
 
     def _forget(self, child: Child) -> None:
         self._recycling.end(child)
-        if child is self._replacing:
-            self._replacing = None
-        if child is self.spare:
-            self.spare = None
-        elif child in self._leaving:
-            self._leaving.remove(child)
-        else:
+        self._reserve.forget(child)
+        if child.slot != NO_SLOT:
             del self.children[child.slot]
 
     def _sampled(self) -> None:

@@ -52,10 +52,11 @@ class ChildState:
     ``note_`` methods.
     """
 
-    def __init__(self, reactor: Any, slot: int, role: str = "") -> None:
+    def __init__(self, reactor: Any, slot: int, role: str = "", generation: int = 0) -> None:
         self.slot = slot  # or NO_SLOT
         self.role = role  # for the log, where it performs no thread jobs
         self.state = State.BOOTING
+        self.generation = generation  # what was written later is loaded by later ones
         self.pid = 0
         self.was_ready = False
         self.ready_at = 0.0

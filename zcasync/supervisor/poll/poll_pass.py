@@ -16,6 +16,7 @@ from zcasync import clock
 from zcasync.database.sync import catch_up, commit, last_seen
 from zcasync.errors import FencedError
 from zcasync.events import Told
+from zcasync.formats import refuse_newer
 from zcasync.liveness.watch import Watch
 from zcasync.supervisor.poll.authorship import REASON, Authorship, TwinError
 from zcasync.supervisor.poll.cancel import cancel_waiting, no_longer_held
@@ -198,7 +199,8 @@ class Passes:
         ]
 
     def _require_ownership(self) -> None:
-        """Raise FencedError unless this engine still is the worker's."""
+        """Raise FencedError unless this engine still is the worker's, NewerRecords as it says."""
+        refuse_newer(self._records.manager)
         incarnation, worker = self._records.incarnation, self._records.worker
         if incarnation.is_over or worker.engine_bytes != self._engine:
             reason = incarnation.end_reason or f"the worker's record names {worker.engineUUID}"

@@ -235,7 +235,12 @@ def _is_put(connection: Any, manager: Any, made: tuple[bytes, str, int]) -> bool
 
 
 def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str, Any]:
-    """Return the whole job once it has ended, or as it is when the time has run out."""
+    """Return the whole job once it has ended, or as it is when the time has run out.
+
+    The database server may be started again meanwhile.
+    """
+    from ZEO.Exceptions import ClientDisconnected
+
     from zcasync.errors import StorageAway
     from zcasync.interfaces import COMPLETED
     from zcasync.reports.job import describe
@@ -247,11 +252,18 @@ def _wait_for(session: Any, oid: bytes, job_id: str, seconds: float) -> dict[str
 
     deadline = time.monotonic() + seconds
     try:
-        while (job := session.do(look)) is None:
+        while True:
+            try:
+                job: dict[str, Any] | None = session.do(look)
+            except ClientDisconnected:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                if job is not None:
+                    return job
             time.sleep(LOOK_SECONDS)
     except StorageAway as error:
         raise StorageAway(f"{error}; job {job_id} is put and will run") from error
-    return job  # type: ignore[no-any-return]
 
 
 def _print_outcome(job: dict[str, Any], wait: float, as_json: bool) -> int:

@@ -59,7 +59,8 @@ class OwnFile:
         *,
         may_move: bool = False,
     ) -> None:
-        folder = Path(storage.getName()).absolute().parent
+        self._path = os.path.abspath(storage.getName())
+        folder = os.path.dirname(self._path)
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY) if may_move else None
         self._name = name
         self._storage = storage
@@ -97,9 +98,14 @@ class OwnFile:
     def close(self) -> None:
         """Compare no more.  Safe to repeat."""
         self._is_closed = True
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            os.close(folder)
+        if self._folder is None:
+            return
+        if self._has_moved():  # what is written at the end, the index, belongs beside the file
+            with contextlib.suppress(OSError):  # Linux only
+                folder = os.readlink(f"/proc/self/fd/{self._folder}")
+                self._storage.__name__ = os.path.join(folder, os.path.basename(self._path))
+        os.close(self._folder)
+        self._folder = None
 
     def check(self) -> None:
         """End the process unless the storage's file is the one at its path, as it was written."""
@@ -148,7 +154,7 @@ class OwnFile:
         if self._folder is None:
             return False
         try:
-            there = os.stat(os.path.basename(self._storage.getName()), dir_fd=self._folder)
+            there = os.stat(os.path.basename(self._path), dir_fd=self._folder)
         except OSError:
             return False
         return (there.st_dev, there.st_ino) == self._identity

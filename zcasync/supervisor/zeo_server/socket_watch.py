@@ -56,6 +56,8 @@ class SocketWatch:
             self._lost()
 
     def _can_be_made_anew(self) -> bool:
+        if not self._home.var.is_dir():  # the whole home is gone, which others see
+            return False
         try:
             self._home.place_sockets()
         except ConfigurationError as error:

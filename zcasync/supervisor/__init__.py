@@ -2,6 +2,7 @@
 
 options.py            ``twistd zcasync``
 service.py            the process: starts its parts in order and stops them in the reverse one
+service_manager.py    what systemd and its like are told: ready, reloading, stopping, alive
 logs.py               where its log goes
 control_socket.py     status, stop and cancel, for the operators of this home
 control_protocol.py   one operator's connection: who it is, what it may send, and how much

@@ -32,7 +32,8 @@ from zcasync.supervisor.home_watch import HomeWatch
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.process_parts import parts_of_processes
 from zcasync.supervisor.reload import begin_reload
-from zcasync.supervisor.status import progress_of, status_of
+from zcasync.supervisor.service_manager import ServiceManager
+from zcasync.supervisor.status import progress_of, status_of, waiting_for, work_of
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
@@ -42,6 +43,8 @@ log = Logger()
 #: How long databases may take to close: with the engine's farewell and the end of the database
 #: server a stop takes less than 10 s more than the grace period, whatever the storage does.
 CLOSE_SECONDS = 2.0
+#: How much longer than the grace period a stop may take, for service managers.
+FAREWELL_SECONDS = 10.0
 
 
 def ready_line(home: Home) -> str:
@@ -89,9 +92,14 @@ class Supervisor(Service):  # type: ignore[misc]
         self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
         self._starts: str | None = None  # what the start waits for, for status
         self._has_warned = False  # of running as root
+        #: What systemd and its like are told; ``reloads`` of it is for whoever reloads something.
+        self.service_manager = ServiceManager(
+            reactor, os.environ, waits=self._waiting_for, works=lambda: work_of(self.engine)
+        )
 
     def startService(self) -> None:
         super().startService()
+        self.service_manager.start()
         self._starting = self._start()
         self._starting.addErrback(self._start_failed)
 
@@ -103,6 +111,8 @@ class Supervisor(Service):  # type: ignore[misc]
     def stopService(self) -> Any:
         """Stop gracefully; fires when no process is left.  Safe to repeat."""
         super().stopService()
+        grace = self._configuration.settings.grace_period
+        self.service_manager.stopping(grace + FAREWELL_SECONDS)
         if self._starting is not None:
             self._starting.cancel()
         log.info("stopping")
@@ -111,6 +121,7 @@ class Supervisor(Service):  # type: ignore[misc]
                 yield maybeDeferred(self._parts.pop())
             except Exception:  # each part has to be stopped, whatever another one says
                 log.failure("while stopping")
+        self.service_manager.stop()
         log.info("stopped")
 
     @inlineCallbacks
@@ -210,6 +221,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._application.allow(self._home.path, self._db)
         log.info("{line}", line=ready_line(self._home))
         self._ready()
+        self.service_manager.ready()
         if os.geteuid() == ROOT and not self._has_warned:
             log.warn("{warning}", warning=trust.AS_ROOT)
             self._has_warned = True
@@ -271,6 +283,9 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _progress(self, oid: bytes) -> dict[str, Any] | None:
         return progress_of(self.engine, oid)
+
+    def _waiting_for(self) -> str | None:
+        return waiting_for(self.engine, self._server, self._application, self._starts)
 
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""

@@ -35,10 +35,7 @@ def status_of(
         "engine": None if engine is None else str(engine.UUID),
         "identity": ProcessIdentity.here().as_dict(),
         "wakeup": None if engine is None else engine.mode,
-        "waiting_for": starts
-        or (None if server is None else server.waiting_for)
-        or (None if engine is None else engine.waiting_for)
-        or application.waiting_for,
+        "waiting_for": waiting_for(engine, server, application, starts),
         "clocks": None if engine is None else engine.clocks,
         "passes": None if engine is None else engine.metrics.as_dict(),
         "max_children": settings.max_children,
@@ -50,6 +47,34 @@ def status_of(
         "reactor_jobs": [] if engine is None else reactor_job_list(engine),
         "children": [] if pool is None else child_list(pool),
     }
+
+
+def waiting_for(
+    engine: Engine | None,
+    server: ServerProcess | None,
+    application: SupervisorApplication,
+    starts: str | None,
+) -> str | None:
+    """Return what keeps a supervisor from working, the best reason there is; None: nothing does."""
+    return (
+        starts
+        or (None if server is None else server.waiting_for)
+        or (None if engine is None else engine.waiting_for)
+        or application.waiting_for
+    )
+
+
+def work_of(engine: Engine | None) -> str:
+    """Return in a few words what an engine is at, for service managers."""
+    pool = pool_of(engine)
+    if engine is None or pool is None:
+        return "starts"
+    states = [child.state for child in pool.processes()]
+    counts = [f"{states.count(one)} {one}" for one in (State.BUSY, State.IDLE, State.BOOTING)]
+    in_reactor = len(engine.executors.reactor_jobs.running)
+    others = f"; reactor jobs: {in_reactor}" if in_reactor else ""
+    problem = f"; {pool.boot_problem}" if pool.boot_problem else ""
+    return f"children: {', '.join(counts)}{others}{problem}"
 
 
 def pool_of(engine: Engine | None) -> Pool | None:

@@ -46,6 +46,7 @@ def command(home: str | None, timeout: float | None, as_json: bool) -> None:
     grace = load(place).settings.grace_period
     seconds = grace + AFTER_GRACE_SECONDS if timeout is None else timeout
     deadline = time.monotonic() + seconds
+    _require_awake(place)
     try:
         found = _ask(place, min(seconds, ASK_SECONDS))
     except NotRunning as error:
@@ -55,7 +56,7 @@ def command(home: str | None, timeout: float | None, as_json: bool) -> None:
         busy = sum(1 for child in found["children"] if child["job"])
         jobs = f"; running jobs ({busy}) get up to {grace:g} s" if busy else ""
         print_line(f"process {pid} is stopping{jobs}")
-    _wait(found["identity"], pid, deadline, seconds)
+    _wait(place, found["identity"], pid, deadline, seconds)
     if as_json:
         print_json({"pid": pid, "stopped": True})
     else:
@@ -77,12 +78,23 @@ def _ask(home: Any, timeout: float) -> dict[str, Any]:
     return found
 
 
-def _wait(identity: dict[str, Any], pid: int, deadline: float, seconds: float) -> None:
-    """Wait until the process is gone.  Raises Refusal at the deadline."""
+def _require_awake(home: Any) -> None:
+    """Raise StorageAway where a signal has stopped the supervisor: it can be asked nothing."""
+    from zcasync.errors import StorageAway
+    from zcasync.instance.stopped import stopped_supervisor
+
+    told = stopped_supervisor(home)
+    if told:
+        raise StorageAway(f"the supervisor of {home.path}, {told}")
+
+
+def _wait(home: Any, identity: dict[str, Any], pid: int, deadline: float, seconds: float) -> None:
+    """Wait until the process is gone.  Raises Refusal at the deadline, StorageAway as above."""
     from zcasync.instance.process_identity import ProcessIdentity
 
     process = ProcessIdentity.from_dict(identity)
     while process.is_alive() is not False:
         if time.monotonic() > deadline:
             raise Refusal(f"process {pid} is still stopping after {seconds:g} s; see its log")
+        _require_awake(home)
         time.sleep(LOOK_SECONDS)

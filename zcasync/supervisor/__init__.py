@@ -2,6 +2,9 @@
 
 options.py            ``twistd zcasync``
 service.py            the process: starts its parts in order and stops them in the reverse one
+signals.py            what it does at signals
+stacks.py             what it is at, for SIGUSR2
+reaper.py             takes the exit codes of orphans, where it is process 1
 logs.py               where its log goes
 control_socket.py     status, stop and cancel, for the operators of this home
 control_protocol.py   one operator's connection: who it is, what it may send, and how much

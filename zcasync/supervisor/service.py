@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from zcasync import import_path
@@ -16,6 +19,7 @@ from zcasync.database.opening import open_databases
 from zcasync.instance import trust
 from zcasync.instance.home import Home
 from zcasync.instance.judgement import ROOT
+from zcasync.instance.live_settings import LiveSettings
 from zcasync.instance.lock import HomeLock
 from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
@@ -46,6 +50,12 @@ def ready_line(home: Home) -> str:
     return f"zcasync ready: serves {home.path}"
 
 
+def stop_reactor(reactor: Any) -> None:
+    """Stop a reactor.  Safe to repeat."""
+    with suppress(ReactorNotRunning):
+        reactor.stop()
+
+
 class Supervisor(Service):  # type: ignore[misc]
     """A Twisted service that runs one engine for one home.
 
@@ -67,14 +77,15 @@ class Supervisor(Service):  # type: ignore[misc]
         self.problem: BaseException | None = None
         self._reactor = reactor
         self._home = home
-        self._configuration = configuration
+        self._settings = LiveSettings.of(configuration.settings)
+        self._configuration = replace(configuration, settings=self._settings)
         self._config_path = config_path
         self._ready = ready
         self._failed = failed
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
-        self._application = SupervisorApplication.of(reactor, configuration.settings, self._wake)
+        self._application = SupervisorApplication.of(reactor, self._settings, self._wake)
         operations = Operations(self.status, self._stop_reactor, self._cancel, self._progress)
         self._control = ControlSocket(reactor, home, operations)
         self._opener = DatabaseThread(reactor, "opener")
@@ -106,6 +117,12 @@ class Supervisor(Service):  # type: ignore[misc]
             except Exception:  # each part has to be stopped, whatever another one says
                 log.failure("while stopping")
         log.info("stopped")
+
+    def hurry(self, seconds: float) -> None:
+        """Let running jobs end within so many seconds, where the stop gives them longer."""
+        if self.engine is not None and self.engine.executors.is_started:
+            reason = f"the grace period was shortened to {seconds:g} s"
+            self._reactor.callLater(seconds, self.engine.executors.pool.kill_all, reason)
 
     @inlineCallbacks
     def _start(self) -> Any:
@@ -237,7 +254,15 @@ class Supervisor(Service):  # type: ignore[misc]
             self._keeper.give_up(error)
 
     def _stop_reactor(self) -> None:
-        self._reactor.callLater(0, self._reactor.stop)
+        self._reactor.callLater(0, stop_reactor, self._reactor)
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Go by this configuration from now on as far as that is possible; log what changes."""
+        changes = self._settings.adopt(configuration.settings)
+        for one in changes:
+            (log.info if one.counts else log.warn)("configuration: {change}", change=str(one))
+        if not changes:
+            log.info("configuration: no setting has changed")
 
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)

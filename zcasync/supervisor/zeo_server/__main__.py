@@ -22,7 +22,7 @@ from ZODB.FileStorage import FileStorage
 from zcasync.database.packing import open_file
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
-from zcasync.protocol import lifeline
+from zcasync.protocol import dispositions, lifeline
 from zcasync.unix_sockets import require_closed_folder
 from zcasync.zeo.conflict_resolution import resolve_only
 from zcasync.zeo.full_disk import EXIT_NO_ROOM, why_no_room
@@ -34,12 +34,13 @@ EXIT_UNUSABLE = 72
 
 
 def main() -> int:
-    """Serve until a signal or the end of the supervisor; return the exit code."""
+    """Serve until the supervisor closes the lifeline, or is gone; return the exit code."""
     spec = json.loads(sys.argv[1])
     os.umask(0o077)
     lifeline.own_group()
     signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    dispositions.leave_to_supervisor(but=(signal.SIGTERM,))
+    dispositions.deliver()
     resolve_only(spec["resolve_conflicts"])
     lifeline.leave_with_parent(spec["parent"], LIFELINE_FD, signal.SIGTERM)
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
@@ -79,7 +80,7 @@ def _serve(
         loop = server.acceptor.event_loop
         # From now on by the loop's own means: an exception of the handler would come out somewhere
         # inside a callback, where the loop may take it for that callback's own and go on.
-        signal.signal(signal.SIGTERM, lambda number, frame: loop.call_soon_threadsafe(loop.stop))
+        signal.signal(signal.SIGTERM, functools.partial(_stop_loop, loop))
         print("listening", flush=True)
         loop.run_forever()
     except SystemExit:
@@ -99,7 +100,14 @@ def _serve(
 
 
 def _stop(number: int, frame: Any) -> None:
-    sys.exit(0)
+    """End where the supervisor has: a signal of others, to all processes at once, is for it."""
+    if lifeline.has_ended(LIFELINE_FD):
+        sys.exit(0)
+
+
+def _stop_loop(loop: Any, number: int, frame: Any) -> None:
+    if lifeline.has_ended(LIFELINE_FD):
+        loop.call_soon_threadsafe(loop.stop)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Settings
-from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE
+from zcasync.protocol.dispositions import withheld
+from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE, LIFELINE_FD
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
 from zcasync.zeo.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
 from zcasync.zeo.own_file import EXIT_FILE_REPLACED
@@ -113,7 +114,7 @@ class ServerProcess:
     def _end(self) -> None:
         """Let the running server end; kill it when that takes too long."""
         self._watch.stop()
-        self._transport.signalProcess("TERM")
+        self._transport.closeChildFD(LIFELINE_FD)  # a signal would be one of anybody's
         if self._killer is None:
             self._killer = self._reactor.callLater(
                 KILL_AFTER_SECONDS, self._transport.signalProcess, "KILL"
@@ -150,13 +151,11 @@ class ServerProcess:
             "parent": os.getpid(),
         }
         command = import_path.python("-m", "zcasync.supervisor.zeo_server", json.dumps(spec))
-        self._transport = self._reactor.spawnProcess(
-            _Server(self),
-            command[0],
-            command,
-            import_path.environment(),
-            childFDs={0: "w", 1: "r", 2: "r", 5: "w"},
-        )
+        fds = {0: "w", 1: "r", 2: "r", LIFELINE_FD: "w"}
+        with withheld():
+            self._transport = self._reactor.spawnProcess(
+                _Server(self), command[0], command, import_path.environment(), childFDs=fds
+            )
         self._note_identity(ProcessIdentity.of(self._transport.pid))
 
     def _note_identity(self, identity: ProcessIdentity) -> None:

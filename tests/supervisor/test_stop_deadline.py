@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
+import subprocess
+import sys
 import time
 from typing import Any
 
 from zcasync.supervisor.stop_deadline import (
     AFTER_GRACE_SECONDS,
+    FROZEN_SECONDS,
     LAST_WORDS_SECONDS,
     LastActs,
     StopDeadline,
@@ -24,7 +29,7 @@ class Ends:
     def __init__(self, grace: float) -> None:
         self.acts: queue.SimpleQueue[Any] = queue.SimpleQueue()
         acts = LastActs(self._left, lambda: self.acts.put("killed"), lambda: 3)
-        self.deadline = StopDeadline(grace, acts, lambda code: self.acts.put(code))
+        self.deadline = StopDeadline(lambda: grace, acts, lambda code: self.acts.put(code))
 
     def _left(self) -> list[str]:
         return ["child 17 at job 0x1", "engine E as a ghost"]
@@ -76,3 +81,34 @@ def test_a_stop_that_has_ended_ends_nothing() -> None:
     made.deadline.begin()
     time.sleep(0.3)  # three times as long as the deadline
     assert made.acts.empty()
+
+
+SCRIPT = """
+import sys, time
+from zcasync.supervisor.stop_deadline import LastActs, StopDeadline
+
+def kill():
+    print("ends", flush=True)
+
+deadline = StopDeadline(lambda: float(sys.argv[1]), LastActs(list, kill, lambda: 0))
+deadline.watch()
+deadline.begin()
+print("begun", flush=True)
+time.sleep(1)
+print("goes on", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_that_was_stopped_itself_gets_some_time_to_go_on() -> None:
+    seconds = str(NONE + 0.5)
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, seconds], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(FROZEN_SECONDS + 2)  # its deadline is over meanwhile
+        os.kill(process.pid, signal.SIGCONT)
+        assert process.stdout.read() == "goes on\nends\n"
+        assert process.wait(30) == 0

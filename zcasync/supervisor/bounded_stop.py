@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from zcasync.supervisor import application
@@ -35,9 +36,9 @@ class IStopped(Protocol):
 
 
 class BoundedStop(StopDeadline):
-    """The deadline of a supervisor's stop, with its grace period in seconds."""
+    """The deadline of a supervisor's stop; ``grace()`` returns its grace period in seconds."""
 
-    def __init__(self, supervisor: IStopped, grace: float) -> None:
+    def __init__(self, supervisor: IStopped, grace: Callable[[], float]) -> None:
         def kill() -> None:
             kill_children(supervisor.engine)
             end_server(supervisor.server_pid)

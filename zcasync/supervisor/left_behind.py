@@ -1,6 +1,6 @@
 """What a supervisor leaves behind where its stop has hung: named for the log, and killed.
 
-All of it is asked in the thread that keeps the deadline, beside a reactor that may hang.
+All of it is asked in other threads than the reactor's, which may be what hangs.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def _child(child: Child) -> str:
 
 def _threads() -> list[str]:
     """Return the threads that hang, or that keep the process from ending."""
-    main, here = threading.main_thread(), threading.current_thread()
+    main = threading.main_thread()
     told = [f"the reactor's thread at {one.place}" for one in busy_threads([main])]
-    busy = busy_threads(one for one in threading.enumerate() if one not in (main, here))
+    busy = busy_threads(one for one in threading.enumerate() if one is not main)
     ours = [one for one in busy if not one.is_daemon or one.name.startswith(OWN_THREADS)]
     return told + [which for are in (False, True) if (which := named(ours, daemons=are))]
 

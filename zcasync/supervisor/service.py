@@ -81,7 +81,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
         self._starts: str | None = None  # what the start waits for, for status
         self._has_warned = False  # of running as root
-        self.deadline = BoundedStop(self, configuration.settings.grace_period)
+        self.deadline = BoundedStop(self, self._grace_period)
 
     def startService(self) -> None:
         super().startService()
@@ -108,6 +108,9 @@ class Supervisor(Service):  # type: ignore[misc]
             except Exception:  # each part has to be stopped, whatever another one says
                 log.failure("while stopping")
         log.info("stopped")
+
+    def _grace_period(self) -> float:
+        return self._configuration.settings.grace_period
 
     def hurry(self, seconds: float) -> None:
         """Let running jobs end within so many seconds, where the stop gives them longer."""

@@ -35,10 +35,10 @@ THAWED_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class LastActs:
-    """The acts at a deadline, called in the thread that keeps it: they may wait for nothing.
+    """The acts at a deadline, called in threads beside a reactor that may hang.
 
-    ``left()`` returns what is left behind, for the log, ``kill()`` kills the processes among that,
-    ``exit_code()`` is what the process then ends with.
+    ``left()`` returns what is left behind, for the log, ``kill()`` kills the processes among that
+    and waits for nothing, ``exit_code()`` is what the process then ends with.
     """
 
     left: Callable[[], Sequence[str]]
@@ -47,15 +47,15 @@ class LastActs:
 
 
 class StopDeadline:
-    """Ends this process where a stop has not ended it ``AFTER_GRACE_SECONDS`` after ``grace``.
+    """Ends this process where a stop takes ``AFTER_GRACE_SECONDS`` longer than its grace period.
 
-    Both in seconds, from the moment on at which the stop begins.  ``end(code)`` ends the process.
+    ``grace()`` returns that, in seconds, when the stop begins.  ``end(code)`` ends the process.
     """
 
     def __init__(
-        self, grace: float, acts: LastActs, end: Callable[[int], object] = os._exit
+        self, grace: Callable[[], float], acts: LastActs, end: Callable[[int], object] = os._exit
     ) -> None:
-        self.grace = grace
+        self._grace = grace
         self._acts = acts
         self._end = end
         self._until: float | None = None  # as time.monotonic tells; None: no stop has begun
@@ -80,13 +80,19 @@ class StopDeadline:
     def begin(self) -> None:
         """Note that a stop begins now.  Safe to repeat, and in a signal handler."""
         if self._until is None:
-            self._until = time.monotonic() + self.grace + AFTER_GRACE_SECONDS - LAST_WORDS_SECONDS
-        self._wake()
+            self._set(self._grace())
 
     def hurry(self, seconds: float) -> None:
         """Note that the grace period ends in so many seconds, if that is earlier."""
-        until = time.monotonic() + seconds + AFTER_GRACE_SECONDS - LAST_WORDS_SECONDS
-        self._until = until if self._until is None else min(until, self._until)
+        if self.left > seconds + AFTER_GRACE_SECONDS - LAST_WORDS_SECONDS:
+            self._set(seconds)
+
+    def _set(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds + AFTER_GRACE_SECONDS - LAST_WORDS_SECONDS
+        self._why = (
+            f"the stop has not ended within its grace period of {seconds:g} s and "
+            f"{AFTER_GRACE_SECONDS:g} s more"
+        )
         self._wake()
 
     def end_now(self, why: str) -> None:
@@ -130,27 +136,22 @@ class StopDeadline:
         return None
 
     def _end_process(self) -> None:
-        """Kill what is left, say what that is, and end: where one of these hangs, without it."""
+        """Say what is left, kill it, and end; whatever of that fails or hangs."""
         code = 1
         try:
             code = self._acts.exit_code()
-            told = list(self._acts.left())
-            saying = threading.Thread(target=self._say, args=(told,), daemon=True)
-            self._acts.kill()
+            saying = threading.Thread(target=self._say, name="last words", daemon=True)
             saying.start()  # a log can hang, too
             saying.join(LAST_WORDS_SECONDS)
+            self._acts.kill()
         finally:
             self._end(code)
 
-    def _say(self, told: Sequence[str]) -> None:
-        why = self._why or (
-            f"the stop has not ended within its grace period of {self.grace:g} s and "
-            f"{AFTER_GRACE_SECONDS:g} s more"
-        )
+    def _say(self) -> None:
         log.error(
             "{why}, so this process ends now; left behind: {left}",
-            why=why,
-            left="; ".join(told) or "nothing that is known",
+            why=self._why,
+            left="; ".join(self._acts.left()) or "nothing that is known",
         )
         sys.stdout.flush()
         sys.stderr.flush()

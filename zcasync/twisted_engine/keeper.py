@@ -41,7 +41,7 @@ class EmbeddedKeeper(EngineKeeper):
             kill=lambda: kill_children(self.engine),
             exit_code=lambda: EXIT_CODE,
         )
-        self._deadline = StopDeadline(grace, acts)
+        self._deadline = StopDeadline(lambda: grace, acts)
         self._all_stopped: Deferred[Any] | None = None
 
     def stop(self) -> Any:

@@ -26,7 +26,7 @@ class GracePeriod:
         timer, now = self._timer, self._reactor.seconds()
         if timer is not None and timer.active() and timer.getTime() > now + seconds:
             timer.cancel()
-            self._set(seconds, f"grace period was cut to {seconds:g} s more, which are over")
+            self._set(seconds, f"the grace period was shortened to {seconds:g} s")
 
     def _set(self, seconds: float, reason: str) -> None:
         self._timer = self._reactor.callLater(seconds, self._over, reason)

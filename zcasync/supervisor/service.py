@@ -26,6 +26,7 @@ from zcasync.instanceuuid import getUUID
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
 from zcasync.supervisor.application import SupervisorApplication
+from zcasync.supervisor.bounded_stop import BoundedStop
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
 from zcasync.supervisor.database_thread import DatabaseThread
@@ -34,15 +35,12 @@ from zcasync.supervisor.engine_parts import EngineCallbacks
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.process_parts import parts_of_processes
 from zcasync.supervisor.status import progress_of, status_of
+from zcasync.supervisor.stop_deadline import STOP_SIGNALS
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
 
 log = Logger()
-
-#: How long databases may take to close: with the engine's farewell and the end of the database
-#: server a stop takes less than 10 s more than the grace period, whatever the storage does.
-CLOSE_SECONDS = 2.0
 
 
 def ready_line(home: Home) -> str:
@@ -94,9 +92,12 @@ class Supervisor(Service):  # type: ignore[misc]
         self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
         self._starts: str | None = None  # what the start waits for, for status
         self._has_warned = False  # of running as root
+        self.deadline = BoundedStop(self, self._grace_period)
 
     def startService(self) -> None:
         super().startService()
+        # When the reactor turns, and whoever else handles these signals has begun to.
+        self._reactor.callLater(0, self.deadline.watch, STOP_SIGNALS)
         self._starting = self._start()
         self._starting.addErrback(self._start_failed)
 
@@ -108,6 +109,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def stopService(self) -> Any:
         """Stop gracefully; fires when no process is left.  Safe to repeat."""
         super().stopService()
+        self.deadline.begin()
         if self._starting is not None:
             self._starting.cancel()
         log.info("stopping")
@@ -118,11 +120,14 @@ class Supervisor(Service):  # type: ignore[misc]
                 log.failure("while stopping")
         log.info("stopped")
 
+    def _grace_period(self) -> float:
+        return self._configuration.settings.grace_period
+
     def hurry(self, seconds: float) -> None:
         """Let running jobs end within so many seconds, where the stop gives them longer."""
-        if self.engine is not None and self.engine.executors.is_started:
-            reason = f"the grace period was shortened to {seconds:g} s"
-            self._reactor.callLater(seconds, self.engine.executors.pool.kill_all, reason)
+        self.deadline.hurry(seconds)
+        if self._keeper is not None:
+            self._keeper.hurry(seconds)
 
     @inlineCallbacks
     def _start(self) -> Any:
@@ -156,7 +161,7 @@ class Supervisor(Service):  # type: ignore[misc]
         timeout = self._configuration.settings.storage_timeout
         self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
         self._parts.append(self._close_databases)
-        self._parts.append(self._application.stop)
+        self._parts.append(lambda: self._application.stop(self.deadline.application_seconds))
         self._starts = "the worker to be registered in the database"
         yield self._start_engine(worker)
         self._starts = None
@@ -220,6 +225,11 @@ class Supervisor(Service):  # type: ignore[misc]
         """The engine that runs now."""
         return None if self._keeper is None else self._keeper.engine
 
+    @property
+    def server_pid(self) -> int | None:
+        """The process of the embedded default's database server, while it runs."""
+        return None if self._server is None else self._server.pid
+
     @inlineCallbacks
     def _stop_engine(self) -> Any:
         assert self._keeper is not None
@@ -236,7 +246,7 @@ class Supervisor(Service):  # type: ignore[misc]
         """Close them in a thread, and do not wait long: a storage that is away takes its time."""
         databases = list(self._db.databases.values())
         closing = self._opener.run(lambda: [db.close() for db in databases])
-        return closing.addTimeout(CLOSE_SECONDS, self._reactor).addErrback(
+        return closing.addTimeout(self.deadline.databases_seconds, self._reactor).addErrback(
             lambda failure: log.warn("a database did not close in time")
         )
 
@@ -254,6 +264,7 @@ class Supervisor(Service):  # type: ignore[misc]
             self._keeper.give_up(error)
 
     def _stop_reactor(self) -> None:
+        self.deadline.begin()
         self._reactor.callLater(0, stop_reactor, self._reactor)
 
     def adopt(self, configuration: Configuration) -> None:

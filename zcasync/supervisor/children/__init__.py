@@ -14,6 +14,7 @@ prefetch.py           how many jobs are assigned ahead, and what is revoked from
 boots.py              how many may boot at once, and for how long one that hangs counts
 backoff.py            pauses where children end without having done anything
 recycling.py          when a child has lived long enough
+grace.py              the time that running jobs have at a stop
 health.py             samples memory every second, and whether a signal has stopped a child
 time_limit.py         the hard limit of the call that a child makes: the clock, and the ladder
 timers.py             cancelling a timer that may have run

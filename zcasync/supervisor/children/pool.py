@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,6 +16,7 @@ from zcasync.liveness.death import Death
 from zcasync.supervisor.children.backoff import STEADY_SECONDS, Backoff, early_end
 from zcasync.supervisor.children.boots import Boots
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
+from zcasync.supervisor.children.grace import GracePeriod
 from zcasync.supervisor.children.health import Health
 from zcasync.supervisor.children.interfaces import Changed, Died, PoolFactory
 from zcasync.supervisor.children.oom import OutOfMemory
@@ -86,6 +88,7 @@ class Pool:
         self._retry: IDelayedCall | None = None
         self._stopping = False
         self._all_gone: Deferred[None] | None = None
+        self._grace = GracePeriod(reactor, partial(self.kill_all, within=LAST_STACK_SECONDS))
 
     @property
     def boot_problem(self) -> str | None:
@@ -128,19 +131,17 @@ class Pool:
         self._boots.stop()
         cancel(self._retry)
         self._all_gone = Deferred()
-        if not self.processes():
+        if self.processes():
+            self._grace.begin(grace)
+        else:
             self._all_gone.callback(None)
-            return self._all_gone
         for child in self.processes():
             child.finish()
-        reason = f"grace period of {grace:g} s is over"
-        killer = self._reactor.callLater(grace, self.kill_all, reason, within=LAST_STACK_SECONDS)
+        return self._all_gone
 
-        def done(result: Any) -> Any:
-            cancel(killer)
-            return result
-
-        return self._all_gone.addCallback(done)
+    def hurry(self, seconds: float) -> None:
+        """Let a stop kill after so many seconds what then has not ended."""
+        self._grace.hurry(seconds)
 
     def kill_all(self, reason: str, *, within: float = 0.0) -> None:
         """Kill every child; see Child.kill."""
@@ -268,6 +269,7 @@ class Pool:
             self._died(child.slot, death, idle)
         if self._stopping:
             if not self.processes() and self._all_gone is not None and not self._all_gone.called:
+                self._grace.end()
                 self._all_gone.callback(None)
             return
         problem = early_end(child, death, self._reactor.seconds())

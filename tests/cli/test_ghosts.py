@@ -387,7 +387,7 @@ def test_a_home_whose_lock_may_not_be_read_is_not_known_to_be_free(
     def refuse(home: Home) -> bool:
         raise PermissionError("of another user")
 
-    monkeypatch.setattr("zcasync.reports.workers.is_held", refuse)
+    monkeypatch.setattr("zcasync.reports.alive.is_held", refuse)
     found = report.SupervisorProbe(home, 1.0)
     assert found.is_alive is None
     found.worker = uuid.uuid4()

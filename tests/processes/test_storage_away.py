@@ -18,9 +18,9 @@ from tests.support.instance import Instance
 from tests.support.proxies import proxied
 from zcasync.instance.home import Home
 from zcasync.partial import Partial
+from zcasync.supervisor.bounded_stop import CLOSE_SECONDS
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS
 from zcasync.supervisor.database_session import FAREWELL_SECONDS
-from zcasync.supervisor.service import CLOSE_SECONDS
 from zcasync.supervisor.zeo_server.process import KILL_AFTER_SECONDS
 from zcasync.testing.waiting import wait_until
 

@@ -25,7 +25,13 @@ SECONDS = 60.0
 class Terminal:
     """A terminal in which a command line runs."""
 
-    def __init__(self, words: list[object], size: tuple[int, int], **variables: str) -> None:
+    def __init__(
+        self,
+        words: list[object],
+        size: tuple[int, int],
+        program: tuple[str, ...] = (sys.executable, "-m", "zcasync.cli.main"),
+        **variables: str,
+    ) -> None:
         self.primary, secondary = pty.openpty()
         self.resize(*size)
         self.settings = termios.tcgetattr(secondary)
@@ -36,7 +42,7 @@ class Terminal:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
         environment = {name: value for name, value in environment.items() if value}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "zcasync.cli.main", *map(str, words)],
+            [*program, *map(str, words)],
             stdin=secondary,
             stdout=secondary,
             stderr=subprocess.PIPE,
@@ -113,9 +119,9 @@ def _own_terminal() -> None:
 
 @contextmanager
 def terminal(
-    *words: object, size: tuple[int, int] = (100, 30), **variables: str
+    *words: object, size: tuple[int, int] = (100, 30), **options: Any
 ) -> Iterator[Terminal]:
-    made = Terminal(list(words), size, **variables)
+    made = Terminal(list(words), size, **options)
     try:
         yield made
     finally:

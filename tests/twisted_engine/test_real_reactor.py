@@ -12,11 +12,15 @@ import psutil
 import pytest
 
 from tests.jobs import basic as jobs
+from tests.jobs import hanging
 from tests.processes.servers import Server
 from tests.support.gates import Gate
 from tests.support.instance import ROOT, Instance
 from zcasync.supervisor.database_session import FAREWELL_SECONDS
+from zcasync.supervisor.stop_deadline import AFTER_GRACE_SECONDS
+from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
+from zcasync.twisted_engine.keeper import EXIT_CODE
 from zcasync.twisted_engine.thread_pool import LEAVE_SECONDS
 
 GRACE = 5
@@ -194,3 +198,25 @@ def test_thread_jobs_run_in_children_unless_threads_were_asked_for(
     partial = application.client.put(jobs.process)
     pid, _, _ = application.client.wait_for(partial)
     assert psutil.Process(pid).ppid() == application.pid
+
+
+def test_a_thread_of_the_reactors_pool_that_never_comes_back_holds_up_no_end(
+    start: Callable[[str], Application], gate: Gate
+) -> None:
+    application = start("children")
+    application.client.put(hanging.in_pool, gate.path, queue="reactor")
+    gate.wait_for()
+    family = application.descendants()
+    application.worker().reactor.size = 0  # it does not begin again
+    application.client.commit()
+    began = time.monotonic()
+    assert application.stop() == EXIT_CODE
+    assert time.monotonic() - began < 3 * (GRACE + AFTER_GRACE_SECONDS)
+    wait_until(lambda: all(map(is_gone, family)), "its children to be gone")
+    assert "deregistered" in application.output
+    assert "this process ends now; left behind: reactor job 0x" in application.output
+    client = application.start().client
+    for _ in range(10):
+        client.wait_for(client.put(jobs.nothing))
+    assert application.stop() == 0
+    assert "the reactor has ended" in application.output

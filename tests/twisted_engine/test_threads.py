@@ -29,7 +29,7 @@ from zcasync.testing import FakeReactor, wait_for_result
 from zcasync.testing.engine import INLINE_PARTS
 from zcasync.twisted_engine.engine import in_process_engine
 from zcasync.twisted_engine.parts import ThreadedParts, parts_of, thread_pool
-from zcasync.twisted_engine.thread_pool import ThreadPool
+from zcasync.twisted_engine.thread_pool import LEAVE_SECONDS, ThreadPool
 from zcasync.twisted_engine.threads import ThreadWorker
 
 GRACE = 10.0
@@ -168,6 +168,18 @@ def test_after_the_grace_period_a_job_goes_on_and_its_engine_stays_behind(
     GO_ON.set()  # nobody has taken its work over, so what it commits counts
     wait_for_result(partial)
     assert partial.result == "went on"
+
+
+def test_an_engine_whose_stop_is_hurried_waits_no_longer(
+    engine: Engine, session: Session, reactor: FakeReactor
+) -> None:
+    put(session, wait_to_go_on)
+    reactor.turn_until(BEGUN.is_set)
+    stopping = engine.stop()
+    engine.hurry(1.0)
+    reactor.time_flies(1.0 + LEAVE_SECONDS + 0.5)
+    reactor.turn_until(lambda: stopping.called, step=0)
+    assert not engine.left_cleanly
 
 
 def test_a_stop_waits_for_a_deferred_within_the_grace_period(

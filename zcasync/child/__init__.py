@@ -1,6 +1,7 @@
 """The child process: it performs thread jobs, one at a time, with its own database connection.
 
-    __main__.py      boot: process group, lifeline, output, reactor
+    __main__.py      the first of it: process group, signals, lifeline, output
+    boot.py          what it needs for jobs, and its reactor
     amp.py           the child's side of the AMP connection, in the reactor's thread
     job_queue.py     JobQueue: the jobs that wait, shared by the two threads
     job_thread.py    JobThread: performs the jobs, one after the other

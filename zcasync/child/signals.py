@@ -17,6 +17,7 @@ from twisted.internet.process import reapAllProcesses
 from zope.interface import implementer
 
 from zcasync.child.descriptors import out_of_the_way
+from zcasync.protocol.dispositions import nothing_more
 
 #: The signals that applications have handlers for; to ask about all would take longer than a job.
 HANDLED = (
@@ -30,10 +31,6 @@ HANDLED = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-
-
-def nothing_more(number: int, frame: Any) -> None:
-    """Do nothing: the number has been written to the pipe of the wakeup already."""
 
 
 @implementer(IReadDescriptor)

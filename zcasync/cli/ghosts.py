@@ -54,12 +54,16 @@ def command(watch: float | None, home: str | None, timeout: float, as_json: bool
     """
     from zcasync.cli.output import print_json
     from zcasync.instance.home import Home
+    from zcasync.instance.stopped import stopped_supervisor
     from zcasync.reports import workers as report
     from zcasync.reports.orphans import orphans
 
     place = Home.find(home)
     place.require()
     supervisor = report.SupervisorProbe(place, timeout / 2)
+    told = stopped_supervisor(place)
+    if told:
+        say(f"the supervisor of {place.path}, {told}")
     found, silent = _look(place, supervisor, timeout, watch)
     running = (supervisor.status or {}).get("engine")
     last = (supervisor.holder or {}).get("engine")
@@ -85,7 +89,7 @@ def _look(
     place: Any, supervisor: Any, timeout: float, seconds: float | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the stale and the silent engines.  Raises StorageAway when nothing is known."""
-    from zcasync.cli.session import reading
+    from zcasync.cli.session import reading, require_awake
     from zcasync.database.client import is_any_server_away
     from zcasync.errors import NotRunning, StorageAway
     from zcasync.instance.settings import load
@@ -95,6 +99,7 @@ def _look(
     own = report.own_from_files(place, supervisor)
     verdict = None if own is None else Verdict(own["verdict"])
     try:
+        require_awake(place)
         # A ghost is reported at once.  Where there may be none a server is worth waiting for.
         if verdict in STALE and is_any_server_away(load(place)):
             raise StorageAway("nobody listens where the database's server should")

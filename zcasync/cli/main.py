@@ -147,9 +147,9 @@ def main() -> None:
             # A terminal that does not know a character shows another one; that is no error.
             stream.reconfigure(errors="replace")
     code = execute()
-    from zcasync.cli.session import Session
-
-    if Session.is_any_stuck:
+    # Nothing is imported at the end: a deploy may have replaced the files of a supervisor.
+    session: Any = sys.modules.get("zcasync.cli.session")
+    if session is not None and session.Session.is_any_stuck:
         # A thread waits for a storage that may never answer: end without waiting for it.
         sys.stderr.flush()
         os._exit(code)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -17,6 +18,7 @@ from zcasync.cli.options import Seconds, examples, home_option
 if TYPE_CHECKING:
     from zcasync.instance.home import Home
     from zcasync.instance.lock import HomeMoved
+    from zcasync.instance.settings import Configuration
     from zcasync.supervisor.service import Supervisor
 
 
@@ -75,13 +77,19 @@ def command(
 ) -> None:
     """Be the supervisor of a home, until SIGTERM, SIGINT or zcasync stop.
 
+    A second SIGTERM or SIGINT shortens the grace period to three seconds, a third ends it at once.
+    SIGHUP stops it in a terminal; elsewhere it reads its configuration again, and reopens its log,
+    which SIGUSR1 does alone.  At SIGUSR2 the log gets the stacks of all its processes.
+
     Makes the home when it is missing.  Prints a line that begins with "zcasync ready" when the
     first child can take a job; the log is log/zcasync.log in the home.  twistd zcasync is the same
     as a daemon: its log, which has that line too, is twistd's.
     """
     from zcasync.instance.home import Home
     from zcasync.instance.lock import HomeMoved
+    from zcasync.protocol.dispositions import held
 
+    held.hold()  # process 1 gets no signal that it has no handler for
     path = None if config is None else config.absolute()
     try:
         run(Home.find(home), path, children, grace_period, application, queues, ephemeral or None)
@@ -110,14 +118,16 @@ def run(
     from twisted.internet import reactor as installed
 
     from zcasync.cli.output import print_line
-    from zcasync.instance.settings import load
     from zcasync.supervisor import logs
-    from zcasync.supervisor.service import Supervisor, ready_line
+    from zcasync.supervisor.service import Supervisor, ready_line, stop_reactor
+    from zcasync.supervisor.signals import Signals
 
     reactor: Any = installed
     clock.steady(reactor)
     wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
-    configuration = load(home, path, application).with_settings(**wishes, ephemeral=ephemeral)
+    wishes["ephemeral"] = ephemeral
+    read = partial(_read, home, path, application, wishes)
+    configuration = read()  # before the home is made
     home.create()
     with _streams_restored() as stdout:
         logs.begin(home)
@@ -126,12 +136,11 @@ def run(
             print_line(ready_line(home), stdout)
             stdout.flush()
 
-        def failed(error: BaseException) -> None:
-            reactor.callLater(0, reactor.stop)
-
-        told: dict[str, Any] = {"config_path": path, "ready": ready, "failed": failed}
+        told: dict[str, Any] = {"config_path": path, "ready": ready}
+        told["failed"] = lambda error: reactor.callLater(0, stop_reactor, reactor)
         supervisor = Supervisor(reactor, home, configuration, **told)
         reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
+        reactor.callWhenRunning(Signals(reactor, supervisor, read).install)
         reactor.callWhenRunning(supervisor.startService)
         reactor.run()
     _raise_problem(supervisor)
@@ -161,6 +170,15 @@ def follow(error: HomeMoved, home: Path, config: Path | None) -> NoReturn:
     sys.stderr.flush()
     os.environ[VARIABLE] = str(error.lock)
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606  no shell is wanted
+
+
+def _read(
+    home: Home, path: Path | None, application: str | None, wishes: dict[str, Any]
+) -> Configuration:
+    """Return the configuration as it is now.  Raises ConfigurationError."""
+    from zcasync.instance.settings import load
+
+    return load(home, path, application).with_settings(**wishes)
 
 
 def _checked(queues: str | None) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from zcasync import import_path
 from zcasync.errors import ConfigurationError, NotRunning, StorageAway
 from zcasync.instance.home import Home
+from zcasync.instance.stopped import stopped_server, stopped_supervisor
 
 T = TypeVar("T")
 
@@ -176,6 +177,16 @@ def _open_to_write(home: Home, timeout: float) -> Any:
 
     import_path.add(load(home).settings.import_path)
     return open_client(home.path, timeout)
+
+
+def require_awake(home: Home) -> None:
+    """Raise StorageAway where a signal has stopped a supervisor and its database server, too.
+
+    A server that alone is stopped may be continued soon, and is waited for.
+    """
+    told = stopped_supervisor(home) and stopped_server(home)
+    if told:
+        raise StorageAway(told)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def _look(
 
     ``limits``: for a check, which wants more figures; None: none.
     """
-    from zcasync.cli.session import reading
+    from zcasync.cli.session import reading, require_awake
     from zcasync.errors import NotRunning, StorageAway
     from zcasync.reports import ended, health
     from zcasync.reports import workers as report
@@ -121,6 +121,7 @@ def _look(
         }
 
     try:
+        require_awake(place)
         with reading(place, timeout) as session:
             return document | session.do(look), None
     except (StorageAway, NotRunning) as error:

@@ -15,6 +15,8 @@
     file_lock.py         whether a file is locked, asked from outside
     lock.py              one supervisor for a home; AlreadyServed
     process_identity.py  an identity of processes that pids alone do not give
+    stopped.py           whether a signal has stopped the supervisor, or its database server
+    live_settings.py     the settings of a supervisor that runs, which can change
     versions.py          the versions of Python and the distributions, for an engine's record
 
 ``Home.find`` names the home and judges it, before anything in it is read; ``settings.load`` reads

@@ -5,10 +5,12 @@
     outcomes.py        Ending and Ended: how a job can end in a child
     waits.py           Wait: what a child tells of its wait for the storage
     left_threads.py    LeftThread: what a child that ends tells of threads of its jobs
+    thread_stacks.py   where the threads of a process are
     child_spec.py      the specification with which a supervisor starts a child
     control.py         between operators and a supervisor, over the home's control socket
     control_client.py  the operator's side of it, without a reactor
     lifeline.py        processes of a supervisor end when it is gone
+    dispositions.py    what they do at signals, which are for the supervisor
     actor.py           the names of who acts: by the kernel, and by what they claim
     output_marks.py    marks in a child's output: jobs, and the end of a Python stack
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import select
 import signal
 import sys
 import threading
@@ -39,6 +40,13 @@ def leave_with_parent(parent: int, pipe: int, with_signal: signal.Signals) -> No
     threading.Thread(target=wait_for_end, name="lifeline", daemon=True).start()
     if os.getppid() != parent:
         os.killpg(0, with_signal)
+
+
+def has_ended(pipe: int) -> bool:
+    """Return whether the other end of the pipe is closed; False where the pipe is no more."""
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def _let_the_kernel_send(pipe: int, with_signal: signal.Signals) -> None:

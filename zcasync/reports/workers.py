@@ -10,14 +10,15 @@ from typing import Any
 from zcasync import clock
 from zcasync.errors import NotRunning, StorageAway
 from zcasync.instance.home import Home
-from zcasync.instance.lock import is_held
 from zcasync.instance.lock import read as read_holder
 from zcasync.instance.process_identity import ProcessIdentity
-from zcasync.instance.settings import load
+from zcasync.instance.stopped import stopped_supervisor
 from zcasync.instanceuuid import readUUID
 from zcasync.liveness.verdict import STALE, Judgement, Sighting, Verdict, judge, judge_holder
 from zcasync.liveness.watch import Silence, Watch
 from zcasync.queues.absent import count
+from zcasync.reports.alive import is_alive
+from zcasync.reports.alive import is_alone as is_alone
 from zcasync.reports.claimed import claimed_by_queue
 from zcasync.reports.control_connection import connect
 from zcasync.reports.ended import ended
@@ -47,7 +48,7 @@ class SupervisorProbe:
         self.is_alive: bool | None = False  # None: cannot be known from here
         self.pid: int | None = None
         if self.holder is not None:
-            self.is_alive = _is_alive(home, ProcessIdentity.from_dict(self.holder))
+            self.is_alive = is_alive(home, ProcessIdentity.from_dict(self.holder))
             self.pid = self.holder["pid"] if self.is_alive else None
         self.moment = clock.now()  # what it answers is no older
         try:
@@ -99,29 +100,11 @@ class SupervisorProbe:
         }
 
 
-def _is_alive(home: Home, holder: ProcessIdentity) -> bool | None:
-    """Return whether the last holder of the home's lock lives; None: it may, elsewhere."""
-    alive = holder.is_alive()
-    if alive is not None:
-        return alive
-    # From before a boot, in another container, or hidden from this user; the kernel still knows
-    # whether it is held.
-    try:
-        if is_held(home):
-            return True
-    except PermissionError:
-        return None
-    # The embedded default's file belongs to this machine; other databases may be used elsewhere.
-    return False if is_alone(home) else None
-
-
-def is_alone(home: Home) -> bool:
-    """Return whether no other home can have a worker in this one's database."""
-    return load(home).is_embedded
-
-
 def ask(home: Home, timeout: float) -> dict[str, Any]:
     """Return the status that a home's supervisor reports.  Raises NotRunning, StorageAway."""
+    told = stopped_supervisor(home)
+    if told is not None:
+        raise StorageAway(told)
     client = connect(home, timeout)
     try:
         return client.status()

@@ -2,6 +2,9 @@
 
 options.py            ``twistd zcasync``
 service.py            the process: starts its parts in order and stops them in the reverse one
+signals.py            what it does at signals
+stacks.py             what it is at, for SIGUSR2
+reaper.py             takes the exit codes of orphans, where it is process 1
 service_manager.py    what systemd and its like are told: ready, reloading, stopping, alive
 logs.py               where its log goes
 control_socket.py     status, stop and cancel, for the operators of this home
@@ -11,6 +14,7 @@ home_watch.py         notices that the home was moved away, or its lock
 reload.py             has all children replaced
 keeper.py             keeps an engine running, another one when it was buried
 engine.py             one run of a supervisor: decides when to poll, and has done what passes find
+engine_life.py        the states of its life
 engine_parts.py       what an engine is made of, and what it calls
 process_parts.py      what it is made of in a supervisor, whose children perform the thread jobs
 executors.py          the children and the reactor: hands out jobs, hears of their ends
@@ -22,6 +26,9 @@ reactor_jobs.py       jobs that are called in the reactor's own thread
 reactor_calls.py      their calls
 database_session.py   what the engine does in its database thread: register, pass, deregister
 database_thread.py    that thread
+bounded_stop.py       the time that a stop and its parts may take
+stop_deadline.py      whatever hangs, a stop ends in time
+left_behind.py        what it leaves behind then: named, and killed
 registration.py       the transactions at the two ends of an engine's life
 failure_log.py        calls that fail: a line each, those that are alike counted
 failed_passes.py      passes fail, and not for want of the database: a fresh start

@@ -150,8 +150,11 @@ class SupervisorApplication:
         self.backoff.failed(problem, tuple(text))
         self._retry = self._reactor.callLater(self.backoff.wait, self._try, process)
 
-    def stop(self) -> Any:
-        """Close it, in its thread, also where it is set up just now; does not wait for long."""
+    def stop(self, within: float = CLOSE_SECONDS) -> Any:
+        """Close it, in its thread, also where it is set up just now.
+
+        Fires when that is done, after ``within`` seconds at the latest.
+        """
         self._is_stopped = True
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
@@ -159,7 +162,7 @@ class SupervisorApplication:
             return None
         closing = self._thread.run(self._set_up.close)
         self._thread.close()
-        return closing.addTimeout(CLOSE_SECONDS, self._reactor).addErrback(
+        return closing.addTimeout(within, self._reactor).addErrback(
             lambda failure: log.warn("the application did not close in time")
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -19,6 +18,7 @@ from zcasync.instance.settings import Settings
 from zcasync.perform.progress import report_to
 from zcasync.supervisor.database_session import DatabaseSession, Registered, SessionInThread
 from zcasync.supervisor.database_thread import DatabaseThread
+from zcasync.supervisor.engine_life import TRANSITIONS, Life
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.executors import COALESCE_SECONDS, Executors
 from zcasync.supervisor.failed_passes import BrokenEngine, FailedPasses, Step
@@ -35,26 +35,6 @@ log = Logger()
 
 #: The engines of this process by the UUID of their worker.
 engines: dict[uuid.UUID, Engine] = {}
-
-
-class Life(StrEnum):
-    """The states of an engine."""
-
-    NEW = "new"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-#: Every way a life goes on.
-TRANSITIONS = {
-    Life.NEW: {Life.STARTING, Life.STOPPING},
-    Life.STARTING: {Life.RUNNING, Life.STOPPING, Life.STOPPED},  # the last: it could not start
-    Life.RUNNING: {Life.STOPPING},
-    Life.STOPPING: {Life.STOPPED},
-    Life.STOPPED: set[Life](),
-}
 
 
 class Engine:
@@ -155,6 +135,11 @@ class Engine:
         self._stopped.addBoth(_pass_on, waiter)
         return waiter
 
+    def hurry(self, seconds: float) -> None:
+        """Let running jobs end within so many seconds, where a stop gives them longer."""
+        if self.executors.is_started:
+            self.executors.hurry(seconds)
+
     def abandon(self, because: str = "") -> Deferred[None]:
         """Stop at once, without the last transaction: the engine may not commit, or cannot.
 
@@ -185,6 +170,11 @@ class Engine:
         self._database.close()
         engines.pop(self.worker_uuid, None)
         self._move_to(Life.STOPPED)
+
+    @property
+    def may_be_named(self) -> bool:
+        """True while the worker's record may name this engine."""
+        return self._life != Life.NEW and not self.left_cleanly
 
     # polling
 

@@ -117,6 +117,18 @@ class Executors:
         self._failures.sum_up()
         return left or []
 
+    def hurry(self, seconds: float) -> None:
+        """Let jobs end within so many seconds, where a stop gives them longer."""
+        self.pool.hurry(seconds)
+        self.reactor_jobs.hurry(seconds)
+
+    @property
+    def pools(self) -> list[IChildPool]:
+        """The pools that there are: that of thread jobs, and that of checks."""
+        checks = None if self._checks is None else self._checks.pool
+        of_jobs = [self.pool] if self.is_started else []
+        return of_jobs if checks is None else [*of_jobs, checks]
+
     def _report_ready(self) -> None:
         """Report once that jobs can be taken."""
         ready, self._ready = self._ready, None

@@ -17,6 +17,7 @@ from typing import Any
 from twisted.logger import (
     FilteringLogObserver,
     ILogFilterPredicate,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     PredicateResult,
@@ -35,6 +36,10 @@ from zcasync.instance.home import Home
 from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.text import printable_lines
 
+logger = Logger()
+
+#: The logs of this process.
+_open_logs: list[_Log] = []
 ROTATE_BYTES = 10 * 1024 * 1024
 KEEP_FILES = 10
 
@@ -47,6 +52,7 @@ def begin(home: Home) -> Any:
     """
     own_files.create_folder(home.log)
     file: Any = _Log(home.log_file.name, str(home.log), ROTATE_BYTES, maxRotatedFiles=KEEP_FILES)
+    _open_logs.append(file)
     predicates: Any = [
         _not_what_ends_the_process,
         LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn),
@@ -66,6 +72,12 @@ def begin(home: Home) -> Any:
     logging.getLogger().addHandler(handler)
     say_it_once()
     return file
+
+
+def reopen() -> None:
+    """Write to the file that is at the path of the log now, a new one where there is none."""
+    for file in list(_open_logs):
+        file.reopen()
 
 
 def escape_all() -> None:
@@ -116,6 +128,16 @@ class _Log(LogFile):  # type: ignore[misc]
         fd = own_files.open_own(Path(self.path), os.O_RDWR | os.O_APPEND)
         self._file = open(fd, "rb+", 0)  # noqa: SIM115
         self.size = self._file.seek(0, os.SEEK_END)
+
+    def reopen(self) -> None:
+        """Open it anew.  Where that cannot be it goes on with the one that it has."""
+        before = self._file
+        try:
+            self._openFile()
+        except OSError as error:
+            logger.error("the log stays where it is: {why}", why=str(error))
+        else:
+            before.close()
 
     def write(self, data: str) -> None:
         with suppress(OSError):

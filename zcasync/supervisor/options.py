@@ -16,8 +16,10 @@ from zcasync.errors import ConfigurationError, HistoryChanged, NewerRecords
 from zcasync.instance.datatypes import queues
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
+from zcasync.protocol.dispositions import held
 from zcasync.supervisor.logs import escape_all
-from zcasync.supervisor.service import Supervisor
+from zcasync.supervisor.service import Supervisor, stop_reactor
+from zcasync.supervisor.signals import Signals
 from zcasync.text import printable_lines
 from zcasync.versions import require_supported
 
@@ -55,16 +57,19 @@ class Options(usage.Options):  # type: ignore[misc]
         self.config_path = None if self["config"] is None else Path(self["config"]).absolute()
         try:
             require_supported()
-            self.configuration = load(
-                self.home_found, self.config_path, self["application"]
-            ).with_settings(
-                children=self["children"],
-                queues=_queues(self["queues"]),
-                grace_period=self["grace-period"],
-                ephemeral=True if self["ephemeral"] else None,
-            )
+            self.configuration = self.read()
         except ConfigurationError as error:
             raise usage.UsageError(printable_lines(str(error))) from error
+
+    def read(self) -> Configuration:
+        """Return the configuration as it is now.  Raises ConfigurationError."""
+        found = load(self.home_found, self.config_path, self["application"])
+        return found.with_settings(
+            children=self["children"],
+            queues=_queues(self["queues"]),
+            grace_period=self["grace-period"],
+            ephemeral=True if self["ephemeral"] else None,
+        )
 
 
 def _queues(text: str | None) -> str | None:
@@ -82,11 +87,12 @@ def makeService(options: Options) -> Service:
     """
     from twisted.internet import reactor
 
+    held.hold()
     running: Any = reactor
     clock.steady(running)
 
     def failed(error: BaseException) -> None:
-        running.callLater(0, running.stop)
+        running.callLater(0, stop_reactor, running)
 
     escape_all()  # twistd begins its log after this
     configuration: Configuration = options.configuration
@@ -97,6 +103,7 @@ def makeService(options: Options) -> Service:
         config_path=options.config_path,
         failed=failed,
     )
+    running.callWhenRunning(lambda: Signals(running, supervisor, options.read).install())
     atexit.register(_end, supervisor)  # twistd itself knows no exit code besides success
     return supervisor
 

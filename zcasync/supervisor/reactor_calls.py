@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +21,24 @@ from zcasync.perform.surroundings import OF_A_STEP, Found, kept, kept_in_steps, 
 from zcasync.perform.time_limit import CallClock
 
 log = Logger()
+
+
+def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
+    """Run ``work(oid, do)`` in a daemon thread: one that hangs must not hold up the exit."""
+    threading.Thread(
+        target=work, args=(oid, do), name=f"reactor job {hex_oid(oid)}", daemon=True
+    ).start()
+
+
+def log_wait(said: str) -> None:
+    """Log what a reactor job has said of its wait for the storage."""
+    log.warn("reactor jobs: {said}", said=said)
+
+
+def named(oids: Iterable[bytes]) -> str:
+    """Return these reactor jobs for people."""
+    ids = sorted(map(hex_oid, oids))
+    return f"reactor job{'s' if len(ids) != 1 else ''} {', '.join(ids)}"
 
 
 def call_in_reactor(reactor: Any, call: Callable[..., Any], *args: Any) -> Any:

@@ -88,6 +88,11 @@ class ReactorChecks:
         self._pause: IDelayedCall | None = None
 
     @property
+    def pool(self) -> IChildPool | None:
+        """The children; None: none was needed yet."""
+        return self._pool
+
+    @property
     def running(self) -> frozenset[bytes]:
         """The oids of the jobs that are checked before their call, or wait for that."""
         all_ = (*self._current.values(), *self._waiting)

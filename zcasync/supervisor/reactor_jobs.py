@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
 import transaction
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.defer import TimeoutError as Timeout
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from ZODB.utils import z64
 
 from zcasync.database.errors import NOT_COMMITTED
@@ -37,13 +34,17 @@ from zcasync.protocol.commands import REFERENCES_LIMIT
 from zcasync.protocol.waits import Wait
 from zcasync.retry.attempts import Timing
 from zcasync.supervisor.application import IApplication, NoApplication
+from zcasync.supervisor.children.grace import GracePeriod
 from zcasync.supervisor.poll.messages import SlotReport
 from zcasync.supervisor.reactor_calls import (
     call_in_reactor,
     call_with_manager,
     late_call_logged,
     load,
+    log_wait,
+    named,
     refuse_to_jobs,
+    start_thread,
 )
 from zcasync.zeo.kept_open import keep_open
 
@@ -51,17 +52,6 @@ log = Logger()
 
 #: How long to wait where the system has no thread to spare.
 THREAD_SECONDS = 1.0
-
-
-def start_thread(work: Callable[..., None], oid: bytes, do: Any) -> None:
-    """Run ``work(oid, do)`` in a daemon thread: one that hangs must not hold up the exit."""
-    threading.Thread(
-        target=work, args=(oid, do), name=f"reactor job {hex_oid(oid)}", daemon=True
-    ).start()
-
-
-def _log_wait(said: str) -> None:
-    log.warn("reactor jobs: {said}", said=said)
 
 
 class ReactorJobs:
@@ -105,10 +95,11 @@ class ReactorJobs:
         self._limits = limits
         self._bound = bound_in(reactor)
         self._all_over: Deferred[None] | None = None
+        self._grace = GracePeriod(reactor, self._leave)
         self._timing = timing or Timing()
         self._waiting: list[bytes] = []  # the jobs that wait for the storage now
         self._last_wait: Wait | None = None  # as the last one of them has met it
-        self._wait = StorageWait(_log_wait, self._timing.sleep, self._note_wait)
+        self._wait = StorageWait(log_wait, self._timing.sleep, self._note_wait)
         self._wait.db = db
         self._patience = Patience()
 
@@ -146,8 +137,22 @@ class ReactorJobs:
         if not self.running and not self.deferred:
             return succeed(None)
         self._all_over = Deferred()
-        self._all_over.addTimeout(grace, self._reactor)
-        return self._all_over.addErrback(_ignore_timeout)
+        self._grace.begin(grace)
+        return self._all_over
+
+    def hurry(self, seconds: float) -> None:
+        """Let a stop wait for no more than so many seconds from now on."""
+        self._grace.hurry(seconds)
+
+    def _leave(self, reason: str) -> None:
+        log.warn("{jobs} left: {why}", jobs=named(self.running | self.deferred), why=reason)
+        self._none_is_awaited()
+
+    def _none_is_awaited(self) -> None:
+        self._grace.end()
+        over, self._all_over = self._all_over, None
+        if over is not None:
+            over.callback(None)
 
     def _work(self, oid: bytes, do: Callable[[Any, Any, Performer], Any]) -> None:
         held: list[Any] = []
@@ -199,9 +204,8 @@ class ReactorJobs:
         else:
             self.deferred.discard(oid)
         self._ended(oid)
-        if self._all_over is not None and not self.running and not self.deferred:
-            over, self._all_over = self._all_over, None
-            over.callback(None)
+        if not self.running and not self.deferred:
+            self._none_is_awaited()
 
     def drop(self, oid: bytes) -> None:
         """Cancel the Deferred of a job whose record says that it has ended."""
@@ -288,10 +292,6 @@ class ReactorJobs:
             )[0]
 
         return invoke
-
-
-def _ignore_timeout(failure: Failure) -> None:
-    failure.trap(Timeout)
 
 
 def _perform(partial: Any, incarnation: Any, performer: Performer) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from zcasync import import_path
@@ -16,12 +19,14 @@ from zcasync.database.opening import open_databases
 from zcasync.instance import trust
 from zcasync.instance.home import Home
 from zcasync.instance.judgement import ROOT
+from zcasync.instance.live_settings import LiveSettings
 from zcasync.instance.lock import HomeLock
 from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
 from zcasync.protocol.child_spec import ChildSpec
 from zcasync.registry import configure
 from zcasync.supervisor.application import SupervisorApplication
+from zcasync.supervisor.bounded_stop import BoundedStop
 from zcasync.supervisor.children.generations import Reload
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
@@ -34,22 +39,23 @@ from zcasync.supervisor.process_parts import parts_of_processes
 from zcasync.supervisor.reload import begin_reload
 from zcasync.supervisor.service_manager import ServiceManager
 from zcasync.supervisor.status import progress_of, status_of, waiting_for, work_of
+from zcasync.supervisor.stop_deadline import AFTER_GRACE_SECONDS, STOP_SIGNALS
 from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
 from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
 
 log = Logger()
 
-#: How long databases may take to close: with the engine's farewell and the end of the database
-#: server a stop takes less than 10 s more than the grace period, whatever the storage does.
-CLOSE_SECONDS = 2.0
-#: How much longer than the grace period a stop may take, for service managers.
-FAREWELL_SECONDS = 10.0
-
 
 def ready_line(home: Home) -> str:
     """Return what a supervisor prints or logs when its first child can take a job."""
     return f"zcasync ready: serves {home.path}"
+
+
+def stop_reactor(reactor: Any) -> None:
+    """Stop a reactor.  Safe to repeat."""
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 class Supervisor(Service):  # type: ignore[misc]
@@ -74,14 +80,15 @@ class Supervisor(Service):  # type: ignore[misc]
         self.is_told_to_stop = False
         self._reactor = reactor
         self._home = home
-        self._configuration = configuration
+        self._settings = LiveSettings.of(configuration.settings)
+        self._configuration = replace(configuration, settings=self._settings)
         self._config_path = config_path
         self._ready = ready
         self._failed = failed
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
         self._server: ServerProcess | None = None
-        self._application = SupervisorApplication.of(reactor, configuration.settings, self._wake)
+        self._application = SupervisorApplication.of(reactor, self._settings, self._wake)
         operations = Operations(
             self.status, self._stop_reactor, self._cancel, self._progress, self._reload
         )
@@ -96,10 +103,13 @@ class Supervisor(Service):  # type: ignore[misc]
         self.service_manager = ServiceManager(
             reactor, os.environ, waits=self._waiting_for, works=lambda: work_of(self.engine)
         )
+        self.deadline = BoundedStop(self, self._grace_period)
 
     def startService(self) -> None:
         super().startService()
         self.service_manager.start()
+        # When the reactor turns, and whoever else handles these signals has begun to.
+        self._reactor.callLater(0, self.deadline.watch, STOP_SIGNALS)
         self._starting = self._start()
         self._starting.addErrback(self._start_failed)
 
@@ -111,8 +121,8 @@ class Supervisor(Service):  # type: ignore[misc]
     def stopService(self) -> Any:
         """Stop gracefully; fires when no process is left.  Safe to repeat."""
         super().stopService()
-        grace = self._configuration.settings.grace_period
-        self.service_manager.stopping(grace + FAREWELL_SECONDS)
+        self.deadline.begin()
+        self.service_manager.stopping(self._grace_period() + AFTER_GRACE_SECONDS)
         if self._starting is not None:
             self._starting.cancel()
         log.info("stopping")
@@ -123,6 +133,15 @@ class Supervisor(Service):  # type: ignore[misc]
                 log.failure("while stopping")
         self.service_manager.stop()
         log.info("stopped")
+
+    def _grace_period(self) -> float:
+        return self._configuration.settings.grace_period
+
+    def hurry(self, seconds: float) -> None:
+        """Let running jobs end within so many seconds, where the stop gives them longer."""
+        self.deadline.hurry(seconds)
+        if self._keeper is not None:
+            self._keeper.hurry(seconds)
 
     @inlineCallbacks
     def _start(self) -> Any:
@@ -157,7 +176,7 @@ class Supervisor(Service):  # type: ignore[misc]
         timeout = self._configuration.settings.storage_timeout
         self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
         self._parts.append(self._close_databases)
-        self._parts.append(self._application.stop)
+        self._parts.append(lambda: self._application.stop(self.deadline.application_seconds))
         self._starts = "the worker to be registered in the database"
         yield self._start_engine(worker)
         self._starts = None
@@ -231,6 +250,11 @@ class Supervisor(Service):  # type: ignore[misc]
         """The engine that runs now."""
         return None if self._keeper is None else self._keeper.engine
 
+    @property
+    def server_pid(self) -> int | None:
+        """The process of the embedded default's database server, while it runs."""
+        return None if self._server is None else self._server.pid
+
     @inlineCallbacks
     def _stop_engine(self) -> Any:
         assert self._keeper is not None
@@ -247,7 +271,7 @@ class Supervisor(Service):  # type: ignore[misc]
         """Close them in a thread, and do not wait long: a storage that is away takes its time."""
         databases = list(self._db.databases.values())
         closing = self._opener.run(lambda: [db.close() for db in databases])
-        return closing.addTimeout(CLOSE_SECONDS, self._reactor).addErrback(
+        return closing.addTimeout(self.deadline.databases_seconds, self._reactor).addErrback(
             lambda failure: log.warn("a database did not close in time")
         )
 
@@ -266,7 +290,16 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def _stop_reactor(self) -> None:
         self.is_told_to_stop = True
-        self._reactor.callLater(0, self._reactor.stop)
+        self.deadline.begin()
+        self._reactor.callLater(0, stop_reactor, self._reactor)
+
+    def adopt(self, configuration: Configuration) -> None:
+        """Go by this configuration from now on as far as that is possible; log what changes."""
+        changes = self._settings.adopt(configuration.settings)
+        for one in changes:
+            (log.info if one.counts else log.warn)("configuration: {change}", change=str(one))
+        if not changes:
+            log.info("configuration: no setting has changed")
 
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)

@@ -39,6 +39,7 @@ def status_of(
         "clocks": None if engine is None else engine.clocks,
         "passes": None if engine is None else engine.metrics.as_dict(),
         "max_children": settings.max_children,
+        "grace_period": settings.grace_period,
         "boot_problem": None if pool is None else pool.boot_problem,
         "boot": (None if pool is None else pool.backoff.as_dict()) or application.backoff.as_dict(),
         "reload": None if pool is None else pool.generations.as_dict(pool.processes()),

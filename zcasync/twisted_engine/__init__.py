@@ -2,6 +2,7 @@
 
 =========== ========================================================================================
 engine      ``engine_keeper`` makes the engine that ``InstallTwistedEngine`` starts and stops
+keeper      ``EmbeddedKeeper``: its stop ends in time, whatever hangs
 inherited   the databases that children open: those of this process
 parts       the parts of such an engine, which a test's reactor replaces by its own
 threads     ``ThreadWorker``: thread jobs in a thread of this process

@@ -18,6 +18,7 @@ from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks, EngineParts
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.twisted_engine.inherited import InheritedDatabases
+from zcasync.twisted_engine.keeper import EmbeddedKeeper
 from zcasync.twisted_engine.parts import parts_of
 from zcasync.versions import require_supported
 
@@ -39,9 +40,8 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
     import_path.add(settings.import_path)
     apply_settings(db, configuration, home)
     if in_process:
-        return EngineKeeper(
-            reactor, partial(in_process_engine, db, worker, reactor, settings, watch)
-        )
+        make_one = partial(in_process_engine, db, worker, reactor, settings, watch)
+        return EmbeddedKeeper(reactor, make_one, settings.grace_period)
     spec_for = _spec_maker(db, home, configuration)
     parts = EngineParts(child_processes(reactor, settings, spec_for), watch=watch)
 
@@ -55,7 +55,7 @@ def engine_keeper(db: Any, worker: Any, reactor: Any, *, in_process: bool = Fals
             callbacks=EngineCallbacks(lost=lost),
         )
 
-    return EngineKeeper(reactor, make)
+    return EmbeddedKeeper(reactor, make, settings.grace_period)
 
 
 def in_process_engine(

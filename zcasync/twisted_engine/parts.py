@@ -36,6 +36,11 @@ class ThreadedParts:
     make_thread: Callable[[Any], IDatabaseThread] = DatabaseThread
 
 
+def is_turned_by_tests(reactor: Any) -> bool:
+    """Return whether a test turns this reactor, which has no threads."""
+    return hasattr(reactor, "engine_parts")
+
+
 def parts_of(reactor: Any) -> ThreadedParts:
     """Return the parts for an engine in this reactor.
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from zcasync.liveness.death import Death
 from zcasync.supervisor.children.backoff import Backoff
+from zcasync.supervisor.children.grace import GracePeriod
 from zcasync.supervisor.children.state import WORKING
 from zcasync.twisted_engine.threads import ThreadWorker
 
@@ -41,7 +42,8 @@ class ThreadPool:
         self._changed = changed
         self._died = died
         self._all_gone: Deferred[list[str]] | None = None
-        self._timer: Any = None  # for the next try, or for the end of the grace period
+        self._timer: Any = None  # for the next try, or for the end behind the grace period
+        self._grace = GracePeriod(reactor, self._end_grace)
 
     @property
     def boot_problem(self) -> str | None:
@@ -100,9 +102,13 @@ class ThreadPool:
             self._cancel_timer()
             for child in list(self.children.values()):
                 child.finish()
-            self._timer = self._reactor.callLater(grace, self._end_grace)
+            self._grace.begin(grace)
             self._fire_when_empty()
         return self._all_gone
+
+    def hurry(self, seconds: float) -> None:
+        """Let a stop wait for no more than so many seconds from now on."""
+        self._grace.hurry(seconds)
 
     def kill_all(self, reason: str) -> None:
         """Log for each thread with a job why it should be killed: a thread cannot be killed."""
@@ -110,7 +116,7 @@ class ThreadPool:
             if child.outstanding:
                 child.kill(reason)
 
-    def _end_grace(self) -> None:
+    def _end_grace(self, reason: str) -> None:
         for child in self.children.values():
             child.drop_deferreds()
         self._timer = self._reactor.callLater(LEAVE_SECONDS, self._leave)
@@ -127,6 +133,7 @@ class ThreadPool:
     def _fire(self, left: list[str]) -> None:
         if self._all_gone is not None and not self._all_gone.called:
             self._cancel_timer()
+            self._grace.end()
             self._all_gone.callback(left)
 
     def _cancel_timer(self) -> None:

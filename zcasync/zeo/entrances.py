@@ -25,9 +25,10 @@ def at_no_entrance(thread: int) -> None:
 
 def entered() -> None:
     """Call, in a thread that enters a connection, what waits for that.  Raises what that raises."""
-    call = _waiting.get(threading.get_ident())
-    if call is not None:
-        call()
+    if _waiting:
+        call = _waiting.get(threading.get_ident())
+        if call is not None:
+            call()
 
 
 class Entered:
@@ -35,12 +36,10 @@ class Entered:
 
     def setstate(self, obj: object) -> None:
         """Load an object."""
-        if _waiting:  # a call saved for each object that is loaded
-            entered()
+        entered()
         super().setstate(obj)  # type: ignore[misc]
 
     def register(self, obj: object) -> None:
         """Note that an object is about to change."""
-        if _waiting:
-            entered()
+        entered()
         super().register(obj)  # type: ignore[misc]

@@ -99,10 +99,11 @@ def kills_its_process(scene: Scene) -> None:
     time.sleep(60)
 
 
-@act(End.CRASH)
-def terminates_its_process(scene: Scene) -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(60)
+@act(forms=CHILD)
+def sends_its_process_the_stop_of_supervisors(scene: Scene) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(os.getpid(), number)
+    time.sleep(0.05)
 
 
 def _throw(thread: int, error: type[BaseException]) -> None:

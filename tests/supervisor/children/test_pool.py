@@ -377,6 +377,22 @@ def test_a_child_that_does_not_end_in_time_is_killed(pooled: Pooled) -> None:
     assert pooled.deaths[-1][2] is False
 
 
+def test_a_stop_that_is_hurried_kills_earlier_and_never_later(pooled: Pooled) -> None:
+    pooled.pool.hurry(1)
+    pooled.boot(1)
+    pooled.perform([A])
+    over = pooled.stop(grace=25)
+    pooled.pool.hurry(60)
+    pooled.pool.hurry(3)
+    pooled.reactor.advance(2.5)
+    assert over == []
+
+    pooled.reactor.advance(0.5)
+    pooled.settle()
+    assert over == [None]
+    assert pooled.deaths[-1][1].reason == "the grace period was shortened to 3 s"
+
+
 def test_a_stop_starts_nothing_any_more(pooled: Pooled) -> None:
     pooled.pool.set_size(2)
     pooled.started[0].crash()

@@ -18,6 +18,7 @@ starting.py           starts children, no sooner than the pauses allow
 recycling.py          when a child has lived long enough
 reserve.py            the children without a slot: the spare, and others
 generations.py        which children are old since a reload, and what has become of that
+grace.py              the time that running jobs have at a stop
 health.py             samples memory every second, and whether a signal has stopped a child
 time_limit.py         the hard limit of the call that a child makes: the clock, and the ladder
 timers.py             cancelling a timer that may have run

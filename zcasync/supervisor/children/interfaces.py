@@ -126,6 +126,9 @@ class IChildPool(Protocol):
     def stop(self, grace: float) -> Deferred[Any]:
         """Let the children end their jobs within ``grace`` seconds; fires when none is left."""
 
+    def hurry(self, seconds: float) -> None:
+        """Let a stop wait for no more than so many seconds from now on."""
+
     def kill_all(self, reason: str) -> None:
         """Kill every child."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,6 +16,7 @@ from zcasync.supervisor.children.backoff import STEADY_SECONDS, Backoff, early_e
 from zcasync.supervisor.children.boots import Boots
 from zcasync.supervisor.children.child import LAST_STACK_SECONDS, NOT_NEEDED, Child
 from zcasync.supervisor.children.generations import Generations, Reload
+from zcasync.supervisor.children.grace import GracePeriod
 from zcasync.supervisor.children.health import Health
 from zcasync.supervisor.children.interfaces import Died
 from zcasync.supervisor.children.oom import OutOfMemory
@@ -23,7 +25,6 @@ from zcasync.supervisor.children.recycling import Recycling
 from zcasync.supervisor.children.reserve import Reserve
 from zcasync.supervisor.children.starting import Starting, not_started
 from zcasync.supervisor.children.state import NO_SLOT, WORKING, State
-from zcasync.supervisor.children.timers import cancel
 
 log = Logger()
 
@@ -65,6 +66,7 @@ class Pool:
         self._oom = OutOfMemory()
         self._stopping = False
         self._all_gone: Deferred[None] | None = None
+        self._grace = GracePeriod(reactor, partial(self.kill_all, within=LAST_STACK_SECONDS))
 
     @property
     def spare(self) -> Child | None:
@@ -135,19 +137,17 @@ class Pool:
         self._starting.stop()
         self.generations.stop()
         self._all_gone = Deferred()
-        if not self.processes():
+        if self.processes():
+            self._grace.begin(grace)
+        else:
             self._all_gone.callback(None)
-            return self._all_gone
         for child in self.processes():
             child.finish()
-        reason = f"grace period of {grace:g} s is over"
-        killer = self._reactor.callLater(grace, self.kill_all, reason, within=LAST_STACK_SECONDS)
+        return self._all_gone
 
-        def done(result: Any) -> Any:
-            cancel(killer)
-            return result
-
-        return self._all_gone.addCallback(done)
+    def hurry(self, seconds: float) -> None:
+        """Let a stop kill after so many seconds what then has not ended."""
+        self._grace.hurry(seconds)
 
     def kill_all(self, reason: str, *, within: float = 0.0) -> None:
         """Kill every child; see Child.kill."""
@@ -261,6 +261,7 @@ class Pool:
             self._died(child.slot, death, idle)
         if self._stopping:
             if not self.processes() and self._all_gone is not None and not self._all_gone.called:
+                self._grace.end()
                 self._all_gone.callback(None)
             return
         problem = early_end(child, death, self._reactor.seconds())

@@ -13,6 +13,7 @@ from zope.interface import implementer
 from zcasync import import_path
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.protocol.child_spec import ENGINE_VARIABLE, SUPERVISOR_VARIABLE, ChildSpec
+from zcasync.protocol.dispositions import withheld
 
 #: stdout, stderr, AMP to the child, AMP from the child, and the lifeline; stdin is at its end.
 CHILD_FDS = {1: "r", 2: "r", 3: "w", 4: "r", 5: "w"}
@@ -50,4 +51,5 @@ class ChildStarter:
         command = import_path.python(*args)
         with open(os.devnull, "rb") as nothing:
             fds: dict[int, int | str] = {0: nothing.fileno(), **CHILD_FDS}
-            return self._reactor.spawnProcess(prot, command[0], command, env, childFDs=fds)
+            with withheld():
+                return self._reactor.spawnProcess(prot, command[0], command, env, childFDs=fds)

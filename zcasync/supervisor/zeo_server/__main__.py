@@ -23,7 +23,7 @@ from ZODB.FileStorage import FileStorage
 from zcasync.database.packing import open_file
 from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
-from zcasync.protocol import lifeline
+from zcasync.protocol import dispositions, lifeline
 from zcasync.supervisor.zeo_server import orders
 from zcasync.unix_sockets import require_closed_folder
 from zcasync.zeo.client_connections import ClientAcceptor
@@ -38,13 +38,14 @@ EXIT_UNUSABLE = 72
 
 
 def main() -> int:
-    """Serve until a signal or the end of the supervisor; return the exit code."""
+    """Serve until the supervisor closes the lifeline, or is gone; return the exit code."""
     spec = json.loads(sys.argv[1])
     os.umask(0o077)
     tempfile.tempdir = os.path.dirname(spec["data_fs"])  # whatever becomes of another folder
     lifeline.own_group()
     signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    dispositions.leave_to_supervisor(but=(signal.SIGTERM,))
+    dispositions.deliver()
     resolve_only(spec["resolve_conflicts"])
     lifeline.leave_with_parent(spec["parent"], LIFELINE_FD, signal.SIGTERM)
     logging.basicConfig(level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
@@ -86,7 +87,7 @@ def _serve(
         loop = server.acceptor.event_loop
         # From now on by the loop's own means: an exception of the handler would come out somewhere
         # inside a callback, where the loop may take it for that callback's own and go on.
-        signal.signal(signal.SIGTERM, lambda number, frame: loop.call_soon_threadsafe(loop.stop))
+        signal.signal(signal.SIGTERM, functools.partial(_stop_loop, loop))
         _say_listening()
         orders.obey(loop, ORDERS_FD, functools.partial(_listen_anew, server.acceptor, require))
         loop.run_forever()
@@ -120,7 +121,14 @@ def _say_listening() -> None:
 
 
 def _stop(number: int, frame: Any) -> None:
-    sys.exit(0)
+    """End where the supervisor has: a signal of others, to all processes at once, is for it."""
+    if lifeline.has_ended(LIFELINE_FD):
+        sys.exit(0)
+
+
+def _stop_loop(loop: Any, number: int, frame: Any) -> None:
+    if lifeline.has_ended(LIFELINE_FD):
+        loop.call_soon_threadsafe(loop.stop)
 
 
 if __name__ == "__main__":

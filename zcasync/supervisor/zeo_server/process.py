@@ -20,8 +20,14 @@ from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 from zcasync.instance.settings import Settings
+from zcasync.protocol.dispositions import withheld
 from zcasync.supervisor.zeo_server import orders
-from zcasync.supervisor.zeo_server.__main__ import EXIT_IN_USE, EXIT_UNUSABLE, ORDERS_FD
+from zcasync.supervisor.zeo_server.__main__ import (
+    EXIT_IN_USE,
+    EXIT_UNUSABLE,
+    LIFELINE_FD,
+    ORDERS_FD,
+)
 from zcasync.supervisor.zeo_server.socket_watch import SocketWatch
 from zcasync.zeo.full_disk import EXIT_CANNOT_WRITE, EXIT_NO_ROOM
 from zcasync.zeo.own_file import EXIT_FILE_REPLACED
@@ -118,7 +124,7 @@ class ServerProcess:
         """Let the running server end; kill it when that takes too long."""
         self._watch.stop()
         self._hears()
-        self._transport.signalProcess("TERM")
+        self._transport.closeChildFD(LIFELINE_FD)  # a signal would be one of anybody's
         if self._killer is None:
             self._killer = self._reactor.callLater(
                 KILL_AFTER_SECONDS, self._transport.signalProcess, "KILL"
@@ -160,13 +166,11 @@ class ServerProcess:
             "parent": os.getpid(),
         }
         command = import_path.python("-m", "zcasync.supervisor.zeo_server", json.dumps(spec))
-        self._transport = self._reactor.spawnProcess(
-            _Server(self),
-            command[0],
-            command,
-            import_path.environment(),
-            childFDs={ORDERS_FD: "w", 1: "r", 2: "r", 5: "w"},
-        )
+        fds = {ORDERS_FD: "w", 1: "r", 2: "r", LIFELINE_FD: "w"}
+        with withheld():
+            self._transport = self._reactor.spawnProcess(
+                _Server(self), command[0], command, import_path.environment(), childFDs=fds
+            )
         self._note_identity(ProcessIdentity.of(self._transport.pid))
 
     def _note_identity(self, identity: ProcessIdentity) -> None:

@@ -86,7 +86,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def startService(self) -> None:
         super().startService()
         # When the reactor turns, and whoever else handles these signals has begun to.
-        self._reactor.callLater(0, self.deadline.watch, STOP_SIGNALS)
+        self._reactor.callLater(0, self.deadline.watch_process, STOP_SIGNALS)
         self._starting = self._start()
         self._starting.addErrback(self._start_failed)
 
@@ -108,6 +108,7 @@ class Supervisor(Service):  # type: ignore[misc]
             except Exception:  # each part has to be stopped, whatever another one says
                 log.failure("while stopping")
         log.info("stopped")
+        self.deadline.note_stopped()
 
     def _grace_period(self) -> float:
         return self._configuration.settings.grace_period

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +18,14 @@ from tests.support.gates import Gate
 
 #: Longer than any stop may take.
 SECONDS = 600.0
+KEPT: list[Any] = []
+
+
+SLEEP = time.sleep
 
 
 def _sleep() -> None:
-    time.sleep(SECONDS)
+    SLEEP(SECONDS)
 
 
 def in_pool(gate: str) -> Any:
@@ -50,9 +55,28 @@ def in_c_code(gate: str) -> None:
     libc.pthread_mutex_lock(mutex)
 
 
+def in_expression(gate: str) -> None:
+    """Block the reactor in a call that keeps the interpreter's lock."""
+    Gate(gate).arrive()
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+
 def at_exit(gate: str) -> None:
     """Leave a handler of the interpreter's exit that does not end."""
     atexit.register(_sleep)
+    Gate(gate).arrive()
+
+
+class Hanging:
+    """An object that takes its time when it goes."""
+
+    def __del__(self) -> None:
+        _sleep()
+
+
+def at_teardown(gate: str) -> None:
+    """Leave an object whose end the interpreter waits for when it is almost gone itself."""
+    KEPT.append(Hanging())
     Gate(gate).arrive()
 
 

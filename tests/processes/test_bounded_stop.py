@@ -143,6 +143,28 @@ def test_a_reactor_job_whose_deferred_never_fires_is_given_back(
         assert client.connection.get(partial._p_oid).state == PENDING
 
 
+def test_what_keeps_the_interpreters_lock_or_its_end_ends_with_the_process(
+    make_instance: Make, tmp_path: Path
+) -> None:
+    """No thread runs there that could say anything."""
+    acts = [hanging.in_expression, hanging.at_teardown]
+    instances = [make_instance(act.__name__, children=0, config=CONFIG) for act in acts]
+    begin(instances)
+    families = []
+    for act, instance in zip(acts, instances, strict=True):
+        gate = Gate(tmp_path / act.__name__)
+        instance.client.put(act, gate.path, queue="reactor")
+        gate.wait_for()
+        families += instance.descendants()
+        instance.close_client()
+        instance.send(signal.SIGTERM)
+    began = time.monotonic()
+    assert [one.wait(IN_TIME) for one in instances] == [1, 1]
+    assert time.monotonic() - began < IN_TIME
+    wait_until(lambda: all(map(is_gone, families)), "all that they had started to be gone")
+    assert "deregistered" in instances[1].log
+
+
 def test_zcasync_stop_ends_a_supervisor_that_does_not_answer(
     make_instance: Make, gate: Gate
 ) -> None:

@@ -109,7 +109,7 @@ class Supervisor(Service):  # type: ignore[misc]
         super().startService()
         self.service_manager.start()
         # When the reactor turns, and whoever else handles these signals has begun to.
-        self._reactor.callLater(0, self.deadline.watch, STOP_SIGNALS)
+        self._reactor.callLater(0, self.deadline.watch_process, STOP_SIGNALS)
         self._starting = self._start()
         self._starting.addErrback(self._start_failed)
 
@@ -133,6 +133,7 @@ class Supervisor(Service):  # type: ignore[misc]
                 log.failure("while stopping")
         self.service_manager.stop()
         log.info("stopped")
+        self.deadline.note_stopped()
 
     def _grace_period(self) -> float:
         return self._configuration.settings.grace_period

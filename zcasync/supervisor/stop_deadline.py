@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TextIO
 
 from twisted.logger import Logger
 
@@ -25,6 +27,8 @@ log = Logger()
 AFTER_GRACE_SECONDS = 10.0
 #: Of that the end itself takes so many: to kill what is left, and to say what that is.
 LAST_WORDS_SECONDS = 0.5
+#: A process whose threads cannot run ends so much later, with exit code 1 and without a word.
+LAST_RESORT_SECONDS = 1.0
 #: How often the deadline is looked at while a stop goes on.
 LOOK_SECONDS = 0.25
 #: A look that comes so much later finds a process that was stopped itself, or not scheduled.
@@ -59,23 +63,37 @@ class StopDeadline:
         self._acts = acts
         self._end = end
         self._until: float | None = None  # as time.monotonic tells; None: no stop has begun
-        self._is_dropped = False
+        self._is_dropped = self._is_stopped = False
         self._was_frozen = False
         self._why = ""
+        self._last_resort: TextIO | None = None
         self._read, self._write = -1, -1  # a pipe, while somebody waits at it
 
-    def watch(self, signals: Sequence[signal.Signals] = ()) -> None:
-        """Begin to wait for a stop; each of the ``signals`` begins one.
-
-        The interpreter's own handler notes these before any other: the reactor's, and that of
-        Python, come only when the reactor's thread turns to them, and it may hang.
-        """
+    def watch(self) -> None:
+        """Begin to wait for a stop."""
         self._read, self._write = os.pipe()
         for fd in (self._read, self._write):
             os.set_blocking(fd, False)
         threading.Thread(target=self._keep, name="stop deadline", daemon=True).start()
+
+    def watch_process(self, signals: Sequence[signal.Signals]) -> None:
+        """Do that in a process that has no other end than this stop; call it in its main thread.
+
+        Each of the ``signals`` begins a stop.  They are noted in C code first: the handlers of
+        Python come when the main thread turns to them, and it may hang.  Where it keeps the
+        interpreter's lock there, so that no other thread runs, ``faulthandler`` ends the process.
+        """
+        self._last_resort = open(os.devnull, "w")  # noqa: SIM115  open until the end
+        self.watch()
         for number in signals:
+            before = signal.getsignal(number)
+            if callable(before):
+                signal.signal(number, partial(self._came, before))
             faulthandler.register(number, file=self._write, all_threads=False, chain=True)
+
+    def _came(self, handler: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+        self.begin()
+        handler(number, frame)
 
     def begin(self) -> None:
         """Note that a stop begins now.  Safe to repeat, and in a signal handler."""
@@ -93,12 +111,27 @@ class StopDeadline:
             f"the stop has not ended within its grace period of {seconds:g} s and "
             f"{AFTER_GRACE_SECONDS:g} s more"
         )
+        self._arm_last_resort()
         self._wake()
+
+    def _arm_last_resort(self) -> None:
+        """Let C code end the process if our thread does not; it takes this back when it runs.
+
+        Otherwise a process that is stopped itself for a while would have no time to go on.
+        """
+        if self._last_resort is not None:
+            seconds = max(0.0, self.left) + LAST_WORDS_SECONDS + LAST_RESORT_SECONDS
+            faulthandler.dump_traceback_later(seconds, exit=True, file=self._last_resort)
 
     def end_now(self, why: str) -> None:
         """End the process at once, for this reason: what runs is killed, and waits to run again."""
         self._why, self._until = why, time.monotonic()
         self._wake()
+
+    def note_stopped(self) -> None:
+        """Note that only the interpreter has to end: it stops our thread before it is done."""
+        self._is_stopped = True
+        self._arm_last_resort()
 
     def drop(self) -> None:
         """Let the process go on, however long: the stop has ended."""
@@ -126,6 +159,8 @@ class StopDeadline:
             began = time.monotonic()
             if poll.poll(None if self._until is None else 1000 * step):
                 os.read(self._read, 2**16)
+                if self._last_resort is not None and not self._is_stopped:
+                    faulthandler.cancel_dump_traceback_later()
                 if self._until is None:
                     self.begin()
             elif time.monotonic() - began - step > FROZEN_SECONDS and not self._was_frozen:

@@ -141,10 +141,10 @@ WITHIN = {
         "pause plan remove resume timing why_unusable"
     ),
     "Schedules": "",
-    "Workers": "clear pop popitem replace setdefault update",
-    "Worker": "conflicts engine_bytes incarnation leave let_go sequences uuid_bytes",
+    "Workers": "clear former keepers pop popitem replace setdefault update",
+    "Worker": "conflicts engine_bytes holds incarnation is_removable leave let_go sequences uuid_bytes",
     "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
-    "Completed": "discard extend keep_buckets prune recount take with_outcome",
+    "Completed": "buckets dated discard extend prune recount take with_outcome",
 }
 
 

@@ -939,7 +939,7 @@ class IWorkers(Interface):
     def remove(worker):
         """Remove a worker, and end its engine.  KeyError when it is not there.
 
-        BadStateError while it holds jobs.
+        What it has completed can be looked at as before.  BadStateError while it holds jobs.
         """
 
     def __getitem__(key):
@@ -980,6 +980,10 @@ class IWorker(Interface):
         "``mail:2,thread``, from any process at any time."
     )
     completed = Attribute("Finished partials.  ICompletedCollection.")
+    ephemeral = Attribute(
+        "True: its record is removed when its supervisor has stopped, or is dead, and nothing is "
+        "claimed; a bool, as its supervisor is configured."
+    )
     poll_seconds = Attribute("The longest pause between two polls, seconds, above 0.")
     ping_interval = Attribute("A working engine writes at least this often, seconds, above 0.")
     ping_death_interval = Attribute(

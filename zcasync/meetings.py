@@ -218,7 +218,6 @@ MADE_BY = {
     "PartialQueue.replace_lane": "",
     "SizedSequence.replace_list": "",
     "Workers.replace": "",
-    "Completed.keep_buckets": "",
 }
 
 

@@ -22,8 +22,8 @@ from zcasync.job.ids import id_of
 Cli = Callable[..., Result]
 #: The commands whose documents are looked at below.
 HELD = {
-    "put", "job", "jobs", "status", "queue", "ghosts", "release", "cancel", "retry", "discard",
-    "pack", "check", "reload", "stop", "conflicts", "schedules", "schedule",
+    "put", "job", "jobs", "status", "queue", "ghosts", "release", "forget", "cancel", "retry",
+    "discard", "pack", "check", "reload", "stop", "conflicts", "schedules", "schedule",
     "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
 }  # fmt: skip

@@ -26,7 +26,7 @@ if "zcasync.child" in sys.orig_argv and pathlib.Path({marker!r}).exists():
 Cli = Callable[..., Result]
 
 #: A plugin's figures: name=value, a unit, and the limits of warning and critical.
-FIGURE = re.compile(r"[a-z_]+=\d+s?(;\d*)*")
+FIGURE = re.compile(r"[a-z_]+=\d+[sB]?(;\d*)*")
 #: Other tests leave jobs in the shared home that nobody can run.
 EVER = ("--max-due", 1e7)
 
@@ -66,6 +66,8 @@ def test_the_figures_are_those_of_the_status(
     _, _, figures = done.out.rstrip().partition(" | ")
     found = dict(one.split("=") for one in figures.split())
     assert found.pop("oldest_due").endswith("s;;300")
+    assert found.pop("size").endswith("B")
+    assert found.pop("free").endswith("B")
     assert found == {
         "due": "1",
         "held": "1",

@@ -55,7 +55,13 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     }
     values = (
         {name: 7 + n for n, name in enumerate(fields)}
-        | {"spare": False, "isolate": "job", "main_database": "site", "queues": "mail:2"}
+        | {
+            "spare": False,
+            "ephemeral": True,
+            "isolate": "job",
+            "main_database": "site",
+            "queues": "mail:2",
+        }
         | {"application": "tests.jobs.application:nothing", "databases": "application"}
         | several
     )

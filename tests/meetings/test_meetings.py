@@ -40,7 +40,7 @@ READERS: dict[type, set[str]] = {
     PageIndex: {"notes"},
     ClaimList: set(),
     SizedSequence: {"index"},
-    Worker: set(),
+    Worker: {"holds"},
     Workers: {"keys", "values", "items"},
     Completed: {"first", "last", "iter", "with_outcome"},
     Incarnation: set(),

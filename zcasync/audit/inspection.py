@@ -222,7 +222,7 @@ class Inspection:
             yield from count.findings()
             yield from count_pages(count.queue)
             yield from count_deadlines(count.queue)
-        for worker in self.places.manager.workers.values():
+        for worker in self.places.manager.workers.keepers:
             yield from count_completed(self.places, worker)
 
 

@@ -140,7 +140,7 @@ def _add_filed(places: Places, queue: PartialQueue, lane: Lane) -> None:
 
 
 def _add_workers(places: Places) -> None:
-    for worker in places.manager.workers.values():
+    for worker in places.manager.workers.keepers:
         if _read(places, worker, "the table of workers", _add_claims, worker):
             what = f"worker {worker.UUID}"
             _read(places, worker.completed, what, _add_completed, worker)

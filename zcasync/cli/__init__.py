@@ -9,6 +9,7 @@
     selection.py options that select jobs: by state, call, time, queue
     output.py    printing: JSON, tables, facts, times and sizes for people
     short.py     beginnings of UUIDs, printed and taken
+    which_worker.py  the worker that a command line names
     table.py     the lines of a table in a given width
     sections.py  the tables of queues and workers, for ``status`` and ``top``
     session.py   the database of a home, used in a thread that a command can leave behind
@@ -44,6 +45,7 @@
     conflicts.py ``conflicts``: the objects that jobs are repeated for
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
+    forget.py    ``forget``: the removal of a worker's record
     check.py     ``check``: all problems of a home and its configuration
     folders.py   those of its folders
     audit.py     ``check --deep``: the walk through the database, and the repair of what it finds

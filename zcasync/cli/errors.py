@@ -99,7 +99,7 @@ def ending_of(error: BaseException, invocation: Invocation) -> Ending:
 def _unknown(ending: Ending, invocation: Invocation) -> int:
     """Tell monitoring, which reads standard output alone, that there is nothing to be known."""
     from zcasync.cli.monitor import line
-    from zcasync.reports.health import Level
+    from zcasync.reports.trouble import Level
 
     text = line(Level.UNKNOWN, ending.message, [])
     if invocation.has("--json"):

@@ -15,11 +15,11 @@ from zcasync.instance.home import Home
 from zcasync.interfaces import ACTIVE, COMPLETED
 from zcasync.reports import health, running
 from zcasync.reports import workers as report
-from zcasync.reports.health import Level, Trouble
 from zcasync.reports.job import release, summary
 from zcasync.reports.listing import claimed, listing
 from zcasync.reports.reasons import with_reason
 from zcasync.reports.selection import Selection
+from zcasync.reports.trouble import Level, Trouble
 from zcasync.reports.walk import chosen
 
 #: A new picture is made at least this often, and no more often than that.

@@ -30,6 +30,7 @@ COMMANDS = {
     "conflicts": "zcasync.cli.conflicts:command",
     "ghosts": "zcasync.cli.ghosts:command",
     "release": "zcasync.cli.release:command",
+    "forget": "zcasync.cli.forget:command",
     "cancel": "zcasync.cli.cancel:command",
     "retry": "zcasync.cli.retry:command",
     "discard": "zcasync.cli.discard:command",

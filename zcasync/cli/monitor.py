@@ -10,14 +10,13 @@ from typing import Any
 
 from zcasync.cli.ending import Ending
 from zcasync.reports.health import (
-    Level,
     Limits,
-    Trouble,
     due_in_all,
     oldest_due,
     troubles,
     working,
 )
+from zcasync.reports.trouble import Level, Trouble
 
 #: Behind it are the figures, so it may not stand in the text.
 BAR = "|"
@@ -77,4 +76,11 @@ def _figures(document: dict[str, Any], limits: Limits) -> list[str]:
         f"ghosts={len(ghosts)};;0",
         f"oldest_due={oldest or 0:.0f}s;;{limits.due_seconds:.0f}",
         *([] if failed is None else [f"failed={failed};{limits.failed}"]),
+        *_space(document["database"]),
     ]
+
+
+def _space(found: dict[str, Any] | None) -> list[str]:
+    if found is None or found["free"] is None:
+        return []
+    return [f"size={found['size']}B", f"free={found['free']}B"]

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -108,6 +109,7 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
     """Pack; return the sizes before and after, bytes."""
     from ZODB.POSException import StorageError
 
+    from zcasync.database.pack_note import noted
     from zcasync.database.packing import drop_old, note_packed
     from zcasync.instance.settings import load
 
@@ -119,7 +121,8 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
 
     before = size()
     try:
-        db.pack(days=days)
+        with noted(home) if is_embedded else nullcontext():
+            db.pack(days=days)
     except StorageError as error:
         if ALREADY not in str(error):
             raise

@@ -8,7 +8,7 @@ import click
 
 from zcasync.cli.errors import Refusal
 from zcasync.cli.options import common_options, examples
-from zcasync.cli.short import meant
+from zcasync.cli.which_worker import require_uuid, worker_meant
 
 
 @click.command(
@@ -30,10 +30,7 @@ def command(worker_or_engine: str, home: str | None, timeout: float, as_json: bo
     from zcasync.instance.home import Home
     from zcasync.reports.workers import SupervisorProbe
 
-    try:
-        meant(worker_or_engine, ())
-    except ValueError as error:
-        raise click.UsageError(str(error), click.get_current_context()) from error
+    require_uuid(worker_or_engine)
     place = Home.find(home)
     supervisor = SupervisorProbe(place, timeout / 2)
     with writing(place, timeout) as session:
@@ -56,25 +53,13 @@ def _is_named(manager: Any, engine: str) -> bool:
     return any(str(worker.engineUUID) == engine for worker in manager.workers.values())
 
 
-def _worker(workers: list[Any], wanted: str) -> Any:
-    """Return the worker that is meant, by its UUID or that of its engine, or a beginning."""
-    names = meant(wanted, [uuid for one in workers for uuid in (one.UUID, one.engineUUID)])
-    found = [one for one in workers if one.UUID in names or one.engineUUID in names]
-    if not found:
-        raise Refusal(f"no worker and no engine has the UUID {wanted}")
-    if len(found) > 1:
-        several = ", ".join(map(str, names[:5]))
-        raise Refusal(f"{wanted} is the beginning of several UUIDs: {several}")
-    return found[0]
-
-
 def _release(manager: Any, wanted: str, supervisor: Any) -> dict[str, Any]:
     """Release what the engine holds; ``supervisor``: what is known of this home's."""
     from zcasync.job.ids import id_of
     from zcasync.liveness.takeover import take_over
     from zcasync.liveness.verdict import Verdict, judge
 
-    worker = _worker([] if manager is None else list(manager.workers.values()), wanted)
+    worker = worker_meant([] if manager is None else list(manager.workers.values()), wanted)
     judgement = judge(worker, supervisor.sighting_of(worker))
     if judgement.verdict == Verdict.STOPPED:
         raise Refusal(f"worker {worker.UUID} has no engine: it was stopped or released before")

@@ -59,6 +59,11 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Running jobs may finish within this time at a stop.  [default: the setting, 25]",
 )
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    help="Remove the worker's record when it has stopped: for a container with a home of its own.",
+)
 def command(
     home: str | None,
     config: Path | None,
@@ -66,6 +71,7 @@ def command(
     queues: str | None,
     application: str | None,
     grace_period: float | None,
+    ephemeral: bool,
 ) -> None:
     """Be the supervisor of a home, until SIGTERM, SIGINT or zcasync stop.
 
@@ -78,7 +84,7 @@ def command(
 
     path = None if config is None else config.absolute()
     try:
-        run(Home.find(home), path, children, grace_period, application, queues)
+        run(Home.find(home), path, children, grace_period, application, queues, ephemeral or None)
     except HomeMoved as error:
         if error.path is None:
             raise
@@ -92,6 +98,7 @@ def run(
     grace_period: float | None = None,
     application: str | None = None,
     queues: str | None = None,
+    ephemeral: bool | None = None,
 ) -> None:
     """Be the supervisor of ``home`` until asked to stop; None leaves a setting as configured.
 
@@ -110,7 +117,7 @@ def run(
     reactor: Any = installed
     clock.steady(reactor)
     wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
-    configuration = load(home, path, application).with_settings(**wishes)
+    configuration = load(home, path, application).with_settings(**wishes, ephemeral=ephemeral)
     home.create()
     with _streams_restored() as stdout:
         logs.begin(home)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zcasync.cli.output import ago
+from zcasync.cli.output import ago, size
 from zcasync.cli.short import beginnings
 from zcasync.text import span
 
+#: A disk that is full after more days than this is not told of.
+DAYS_TOLD = 100
 #: From this width on workers are named by their whole UUIDs.
 ROOM_FOR_UUIDS = 120
 
@@ -90,3 +92,36 @@ def workers(found: list[dict[str, Any]], names: dict[str, str]) -> Section:
 def _share(claims: dict[str, Any]) -> str | None:
     """Return how much is claimed of how much can run at once."""
     return None if claims["size"] is None else f"{claims['len']}/{claims['size']}"
+
+
+def database(found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return the facts about the file of the embedded default; none of other databases."""
+    if found is None:
+        return []
+    blobs = "" if not found["blobs"] else f", blobs {size(found['blobs'])}"
+    free = "" if found["free"] is None else f"; {size(found['free'])} free on its disk"
+    return [
+        ("Database", f"{size(found['size'])}{blobs}{_growth(found)}{free}"),
+        ("Packed", _packed(found)),
+    ]
+
+
+def _growth(found: dict[str, Any]) -> str:
+    grown, days = found["growth_per_day"], found["days_left"]
+    if grown is None:
+        return ""
+    full = "" if days is None or days > DAYS_TOLD else f", its disk is full in {days:.0f} days"
+    return f", grows by {size(grown)} a day{full}"
+
+
+def _packed(found: dict[str, Any]) -> str:
+    running, problem = found["packing"], found["pack_problem"]
+    if running is not None:
+        written = "looks for what is needed"
+        if running["written"] is not None:
+            written = f"{size(running['written'])} written of {size(found['size'])} at most"
+        return f"now, since {ago(running['since'])}: {written}"
+    said = "not yet" if found["packed"] is None else f"{ago(found['packed'])}"
+    due = "" if found["pack_due"] is None else f", next at {found['pack_due'][:16]} UTC"
+    failed = "" if problem is None else f"; the last one failed: {problem}"
+    return f"{said}{due.replace('T', ' ')}{failed}"

@@ -105,7 +105,7 @@ def _look(
     """
     from zcasync.cli.session import reading
     from zcasync.errors import NotRunning, StorageAway
-    from zcasync.reports import health
+    from zcasync.reports import ended, health
     from zcasync.reports import workers as report
 
     supervisor = report.SupervisorProbe(place, timeout / 2)
@@ -115,6 +115,7 @@ def _look(
         return {
             "queues": report.queues(manager),
             "workers": report.workers(manager, place, supervisor, limit=limit),
+            "former_workers": ended.former(manager),
             "workers_in_all": 0 if manager is None else len(manager.workers),
             **({} if limits is None else health.figures(manager, limits)),
         }
@@ -144,6 +145,7 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Reload", sections.reload(supervisor["reload"])),
             ("Limit", _limit(document)),
             ("Clocks", _clocks(supervisor["clocks"])),
+            *sections.database(document["database"]),
         ]
     )
     if output := _output(supervisor["boot"]) or _output(supervisor["reload"]):
@@ -158,13 +160,23 @@ def _print_status(document: dict[str, Any]) -> None:
     if document["workers"]:
         print_line()
         _print_workers(document["workers"])
-        shown, all_of_them = len(document["workers"]), document.get("workers_in_all", 0)
-        if shown < all_of_them:
-            print_line(f"{shown} of {all_of_them:,} workers; --limit shows more.")
+    _print_others(document)
     children = [one for worker in document["workers"] or () for one in worker["children"] or ()]
     if children:
         print_line()
         _print_children(children)
+
+
+def _print_others(document: dict[str, Any]) -> None:
+    """Print how many workers are not shown, and what those have done that are gone."""
+    from zcasync.cli.output import print_line
+
+    shown, all_of_them = len(document["workers"] or ()), document.get("workers_in_all", 0)
+    if 0 < shown < all_of_them:
+        print_line(f"{shown} of {all_of_them:,} workers; --limit shows more.")
+    if gone := document.get("former_workers"):
+        jobs = "job" if gone["completed"] == 1 else "jobs"
+        print_line(f"Workers that are gone have completed {gone['completed']:,} {jobs} more.")
 
 
 def _limit(document: dict[str, Any]) -> str | None:

@@ -10,6 +10,8 @@
     errors.py           the errors of a storage that is away or full
     waiting.py          the wait for such a storage: a worker's, and one for a limited time
     packing.py          packs of the embedded default's file that a crash cannot damage
+    pack_note.py        the note about a pack that goes on, or has failed
+    space.py            how large that file is, how it grows, what its disk has left
 
 Supervisors and children open with ``opening``; commands and applications with ``client``, which
 uses ``opening`` too.  Who acts on a message of another process calls ``sync.catch_up`` first, works

@@ -106,6 +106,16 @@ class Home:
         return self.var / "packed.json"
 
     @property
+    def packing(self) -> Path:
+        """The file about the pack of the embedded default that goes on, or has failed."""
+        return self.var / "packing.json"
+
+    @property
+    def space(self) -> Path:
+        """The file with the sizes that the embedded default had in the last days."""
+        return self.var / "space.json"
+
+    @property
     def server_identity(self) -> Path:
         """The file with the identity of the embedded default's database server."""
         return self.var / "zeo.json"
@@ -166,6 +176,8 @@ class Home:
         sockets = self.socket_place.record
         kept = (
             self.packed,
+            self.packing,
+            self.space,
             self.server_identity,
             self.supervisor_identity,
             sockets,

@@ -53,6 +53,8 @@ class Settings:
     frozen_timeout: float = 60.0
     keep_completed: float = 7.0
     keep_failed: float = 30.0
+    max_completed: int = 1_000_000
+    max_failed: int = 100_000
     set_aside_limit: float = 7.0
     pack_days: float = 7.0
     import_path: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class Settings:
     resolve_conflicts: tuple[str, ...] = ()
     application: str | None = None
     databases: str | None = None
+    ephemeral: bool = False
 
     HELP: ClassVar[dict[str, str]] = {
         "main_database": "the name of the main one of several <zodb> sections (unset: main, or "
@@ -90,6 +93,8 @@ class Settings:
         "frozen_timeout": "a child that a signal has stopped for so long is killed",
         "keep_completed": "completed jobs can be looked at for so many days, and up to a day more",
         "keep_failed": "failed jobs can be looked at and retried for so many days, if that is more",
+        "max_completed": "so many completed jobs of a worker are kept, the newest (0: any number)",
+        "max_failed": "so many failed ones are kept for longer than the others (0: any number)",
         "set_aside_limit": "a job whose code is not there waits for it so many days, then it fails",
         "pack_days": "the embedded database is packed after so many days (0: zcasync pack does it)",
         "import_path": "a folder to import jobs from, besides PYTHONPATH; once for each folder",
@@ -100,6 +105,8 @@ class Settings:
         "zcasync.zope:Application etc/zope.conf, no secret, as ps shows it (unset: nothing does)",
         "databases": "application: its configuration says which, no <zodb> does (unset: that of "
         "zcasync.zope and zcasync.pyramid does, no other)",
+        "ephemeral": "the worker's record is removed when its supervisor has stopped or died, and "
+        "nothing is claimed: for containers, each with a home of its own",
     }
 
     @property

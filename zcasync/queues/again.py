@@ -39,8 +39,11 @@ def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:
     for partial in partials:
         if partial.claim is not None:
             by_worker.setdefault(partial.claim.worker, []).append(partial)
-    workers = {} if queue.__parent__ is None else queue.__parent__.workers
+    if queue.__parent__ is None:
+        return
+    workers, left = queue.__parent__.workers, list[PartialRecord]()
     for name, held in by_worker.items():
         worker = workers.get(name)
-        if worker is not None:
-            worker.let_go(held)
+        left += held if worker is None else worker.let_go(held)
+    if left and workers.former is not None:
+        workers.former.let_go(left)

@@ -46,7 +46,7 @@ def discard_unreadable(manager: Any, oid: bytes) -> bool:
         for lane in queue.lanes().values():
             for entry in _filed(lane, oid):
                 lane.drop(entry)
-    for worker in manager.workers.values():
+    for worker in manager.workers.keepers:
         for sequence in worker.sequences:
             kept = tuple(one for one in sequence.unreadable if one._p_oid != oid)
             if len(kept) < len(sequence.unreadable):

@@ -3,10 +3,14 @@
 control_connection.py  the connection to a supervisor, whose socket may be missing for a moment
 workers.py   workers with the verdicts on their engines, queues, children; what can be known of a
              supervisor without its database
+ended.py     how many jobs have completed, also at workers whose records were removed
 claimed.py   what workers have claimed, by queue
 queues.py    the queues: how much waits, who serves them, what operators did
 lingering.py children that are not done with a job that has ended
 orphans.py   processes that a supervisor has left behind when it ended
+space.py     the database of the embedded default: its size, its disk, its packs
+trouble.py   Trouble: one thing that is wrong, its weight, what to do
+health_of_space.py  whether the database has room, and is packed
 health.py    what is wrong with all that, for monitoring
 selection.py Selection: the jobs that a listing, or a command for many, is about
 walk.py      the walk through all places where such jobs may be

@@ -6,15 +6,16 @@ Monitoring asks every minute, so this costs no more with a long queue than with 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import islice
 from typing import Any
 
 from zcasync import clock
 from zcasync.interfaces import COMPLETED
 from zcasync.liveness.verdict import STALE, Verdict
+from zcasync.reports.health_of_space import troubles_of_space
 from zcasync.reports.job import release
 from zcasync.reports.selection import Selection
+from zcasync.reports.trouble import Level, Trouble
 from zcasync.reports.walk import walk
 
 HOUR_SECONDS = 3600
@@ -22,15 +23,6 @@ HOUR_SECONDS = 3600
 MOST_FAILED = 200
 #: The states of children that make calls, or could.
 ABLE = ("idle", "busy")
-
-
-class Level(IntEnum):
-    """The weight of a trouble; monitoring takes the number for the exit code of a plugin."""
-
-    OK = 0
-    WARNING = 1
-    CRITICAL = 2
-    UNKNOWN = 3
 
 
 @dataclass(frozen=True)
@@ -43,20 +35,6 @@ class Limits:
 
     due_seconds: float
     failed: int | None = None
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One thing that is wrong.  ``name``: for programs; ``text``: for people; what to do."""
-
-    level: Level
-    name: str
-    text: str
-    remedy: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Return the trouble as ``status --check --json`` has it."""
-        return {**self.__dict__, "level": self.level.name}
 
 
 def figures(manager: Any, limits: Limits) -> dict[str, Any]:
@@ -99,6 +77,7 @@ def troubles(document: dict[str, Any], limits: Limits) -> list[Trouble]:
     ``document``: that of ``status``, of all workers, with the ``figures``.
     """
     found = [*_of_workers(document), *_of_supervisor(document), *_of_jobs(document, limits)]
+    found += troubles_of_space(document)
     return sorted(found, key=lambda one: -one.level)
 
 

@@ -81,7 +81,10 @@ def candidates(manager: Any, selection: Selection) -> Iterator[Any]:
             entries = waiting(manager.queue(name), aside=only_aside)
             yield from _with_waiters(entries, claimed, held)
     if COMPLETED in states:
-        finished = (_finished(worker, selection) for worker in workers)
+        former = manager.workers.former  # whose days overlap
+        kept = [worker.completed for worker in workers]
+        kept += [] if former is None else former.completed.buckets
+        finished = (_finished(one, selection) for one in kept)
         yield from heapq.merge(*finished, key=ended_at, reverse=True)
 
 
@@ -191,9 +194,9 @@ def ended_at(partial: Any) -> int:
     return (fields["_ended"] or 0) if fields.is_readable else 0
 
 
-def _finished(worker: Any, selection: Selection) -> Iterator[Any]:
-    """Yield what a worker has completed, newest first, and not much beyond its ``since``."""
-    done, since = worker.completed, selection.since
+def _finished(done: Any, selection: Selection) -> Iterator[Any]:
+    """Yield completed partials, newest first, and not many from before the ``since``."""
+    since = selection.since
     some = done.with_outcome(selection.outcomes) if selection.outcomes else done
     for one in _ahead(some, _itself):
         if since is not None and 0 < ended_at(one) < since - DISORDER:

@@ -20,9 +20,11 @@ from zcasync.liveness.watch import Silence, Watch
 from zcasync.queues.absent import count
 from zcasync.reports.claimed import claimed_by_queue
 from zcasync.reports.control_connection import connect
+from zcasync.reports.ended import ended
 from zcasync.reports.job import identity
 from zcasync.reports.lingering import noted
 from zcasync.reports.listing import claimed, oldest_due
+from zcasync.reports.space import database
 from zcasync.reports.walk import chosen
 from zcasync.workers.claims_snapshot import Claims
 from zcasync.workers.claims_snapshot import read as read_snapshot
@@ -135,6 +137,7 @@ def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:
         "instance": None if own is None else str(own),
         "wakeup": None if supervisor.status is None else supervisor.status["wakeup"],
         "supervisor": supervisor.as_dict(),
+        "database": database(home),
         "queues": None,
         "workers": None,
     }
@@ -207,26 +210,14 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
         "uuid": str(worker.UUID),
         **_engine(worker.engineUUID, judgement),
         "is_here": is_here,
+        "ephemeral": worker.ephemeral,
         "last_ping": None if worker.last_ping is None else worker.last_ping.isoformat(),
         "thread": {"size": worker.thread.size, "len": len(worker.thread)},
         "reactor": {"size": worker.reactor.size, "len": len(worker.reactor)},
-        **_ended(worker),
+        **ended(worker.completed),
         "children": children,
         "versions": None if incarnation is None else incarnation.versions,
         "source": "database",
-    }
-
-
-def _ended(worker: Worker) -> dict[str, int | None]:
-    """Return how many jobs a worker has completed, and how many of these ended how."""
-    done = worker.completed
-    total, failed, cancelled = len(done), done.failed, done.cancelled
-    succeeded = max(0, total - failed - cancelled)
-    return {
-        "completed": total,
-        "succeeded": succeeded,
-        "failed": failed,
-        "cancelled": cancelled,
     }
 
 
@@ -262,7 +253,7 @@ def own_from_files(home: Home, supervisor: SupervisorProbe) -> dict[str, Any] | 
         "last_ping": None,
         "thread": _claims(held.thread if held else None),
         "reactor": _claims(held.reactor if held else None),
-        **dict.fromkeys(("completed", "succeeded", "failed", "cancelled")),
+        **dict.fromkeys(("ephemeral", "completed", "succeeded", "failed", "cancelled")),
         "children": _children(supervisor, held.database if held else ""),
         "versions": None,
         "source": "files",

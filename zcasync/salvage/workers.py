@@ -14,7 +14,7 @@ from zcasync.workers.claims import ClaimList, Size, SizedSequence
 from zcasync.workers.completed import Bucket, Completed, Page
 from zcasync.workers.incarnation import Incarnation, Ping
 from zcasync.workers.undo_guard import UndoGuard
-from zcasync.workers.worker import Worker, Workers
+from zcasync.workers.worker import FORMER, Worker, Workers
 
 #: The sizes of the sequences of a new worker.
 SIZES = {"thread": 1, "reactor": 4}
@@ -33,6 +33,10 @@ def salvage_workers(records: Records, manager: Any) -> None:
         place = functools.partial(workers.replace, name)
         if records.keep(worker, f"the record of worker {name}", made, place):
             _salvage_worker(records, worker)
+    if workers.former is not None:
+        made = functools.partial(Worker, FORMER)
+        if records.part(workers, "former", "the record of workers that are gone", made):
+            _salvage_worker(records, workers.former)
 
 
 def _salvage_worker(records: Records, worker: Worker) -> None:
@@ -64,7 +68,9 @@ def _salvage_completed(records: Records, completed: Completed, what: str) -> Non
             _salvage_bucket(records, bucket, what)
         return found[0]
 
-    completed.keep_buckets(keep)
+    kept = tuple(map(keep, completed.buckets))
+    if kept != completed.buckets:
+        completed.buckets = kept
 
 
 def _salvage_bucket(records: Records, bucket: Bucket, what: str) -> None:
@@ -75,7 +81,12 @@ def _salvage_bucket(records: Records, bucket: Bucket, what: str) -> None:
         records.keep(page, f"a page of {what}", Page, place)
     if bucket.taken is not None and records.lose(bucket.taken, f"a count of {what}"):
         bucket.taken = None
-    if list(tree) != list(range(len(tree))) or not tree or len(records.losses) > count:
+    first = min(tree, default=0)  # the oldest ones may have been dropped
+    if (
+        list(tree) != list(range(first, first + len(tree)))
+        or not tree
+        or len(records.losses) > count
+    ):
         pages = list(tree.values()) or [Page()]  # numbered one after the other
         bucket.pages.clear()
         bucket.pages.update(dict(enumerate(pages)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import transaction
@@ -21,7 +20,7 @@ from zcasync.salvage.salvage import DAMAGE, NOT_DAMAGE, mend
 from zcasync.supervisor import registration
 from zcasync.supervisor.database_thread import IDatabaseThread
 from zcasync.supervisor.poll.environment import Environment
-from zcasync.supervisor.poll.housekeeping import Housekeeping
+from zcasync.supervisor.poll.housekeeping import Housekeeping, retention_of
 from zcasync.supervisor.poll.messages import PassInput, PassResult
 from zcasync.supervisor.poll.poll_pass import Committed, Passes
 from zcasync.supervisor.poll.records import EngineRecords
@@ -126,10 +125,8 @@ class DatabaseSession:
         most, limit = self._settings.max_children, self._settings.set_aside_limit
         records = EngineRecords(self._connection, manager, worker, incarnation, most, limit)
         self._records = records
-        spans = (self._settings.keep_completed, self._settings.keep_failed)
-        keep, failed = (timedelta(days=days) for days in spans)
-        here = self._environment
-        housekeeping = Housekeeping(here.seconds, keep, here.housekeeping, here.idle_lane, failed)
+        here, keep = self._environment, retention_of(self._settings)
+        housekeeping = Housekeeping(here.seconds, keep, here.housekeeping, here.idle_lane)
         self._passes = Passes(records, self._watch, here, housekeeping)
         return records
 
@@ -164,6 +161,7 @@ class DatabaseSession:
             "poll_seconds": settings.poll_seconds,
             "ping_interval": settings.ping_interval,
             "ping_death_interval": settings.ping_death_interval,
+            "ephemeral": settings.ephemeral,
         }
 
     def make_pass(

@@ -44,6 +44,10 @@ class Options(usage.Options):  # type: ignore[misc]
         ["grace-period", "g", None, "seconds that running jobs get at a stop", float],
     ]
 
+    optFlags = [
+        ["ephemeral", "e", "remove the worker's record when it has stopped: for containers"],
+    ]
+
     def postOptions(self) -> None:
         """Read the configuration; every problem becomes a UsageError."""
         import_path.leave_current_directory()  # which ``python -m twisted`` imports from
@@ -57,6 +61,7 @@ class Options(usage.Options):  # type: ignore[misc]
                 children=self["children"],
                 queues=_queues(self["queues"]),
                 grace_period=self["grace-period"],
+                ephemeral=True if self["ephemeral"] else None,
             )
         except ConfigurationError as error:
             raise usage.UsageError(printable_lines(str(error))) from error

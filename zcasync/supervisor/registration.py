@@ -125,6 +125,8 @@ def _register(
         for name in worker.queues or ()
         if name not in data_manager.queues
     ]
+    if worker.ephemeral != bool(wishes.get("ephemeral")):
+        worker.ephemeral = not worker.ephemeral
     for name in ("poll_seconds", "ping_interval", "ping_death_interval"):
         if wishes.get(name) is not None:
             setattr(worker, name, wishes[name])
@@ -183,7 +185,7 @@ def _refusal(worker: Worker, judgement: Judgement) -> AlreadyServed:
 
 
 def deregister(connection: Any, worker: Worker, incarnation: Incarnation) -> int:
-    """Release unfinished claims and end the incarnation, in one commit.
+    """Release unfinished claims and end the incarnation, in one commit; remove what is ephemeral.
 
     Returns how many partials were given back.  A commit in doubt is looked up.
     """
@@ -199,6 +201,8 @@ def deregister(connection: Any, worker: Worker, incarnation: Incarnation) -> int
         with told.anew():
             if is_heard(IWorkerDownEvent):
                 tell_after_commit(WorkerDown(worker.UUID, incarnation.engineUUID, "stopped"))
+        if worker.is_removable and (manager := find(connection)) is not None:
+            manager.workers.remove(worker)
         return count
 
     count = commit_once(

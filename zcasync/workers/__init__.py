@@ -7,7 +7,11 @@
     completed_field_types.py what the attributes of their records can be
     completed_places.py in which page one of them is, by the time of its end
     completed_counts.py the counts of completed jobs by their outcome
+    retention.py        Retention: which of them stay, by age and by number
     kept_failed.py      the failed jobs of a day stay longer than the others
+    kept_number.py      the oldest pages go where there are too many
+    dating.py           days keep their age when clocks are set
+    former.py           what a worker has completed stays when its record is removed
     incarnation.py      Incarnation: one run of an engine, the fencing token; its Ping
     fence.py            commits only while the incarnation lives
     conflicts.py        which objects have cost how many retries, today and the day before

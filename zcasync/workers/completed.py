@@ -2,15 +2,15 @@
 
 Only the worker's engine adds here, so pages need no conflict resolution.  What is to be run again,
 or discarded, is taken out by whoever wants that; it meets the engine on the last page alone, and
-counts what it takes in a record of its own.  While the failed ones of an old day are moved apart
-they meet on its pages, too.  A page is rewritten by
-each transaction that adds to it, so pages are short; a day of pages hangs on a tree, so that a new
-page costs the same on a busy day, and days are dropped as a whole.
+counts what it takes in a record of its own.  While the failed ones of an old day are moved apart,
+or pages are dropped, they meet on these, too.  A page is rewritten by each transaction that adds to
+it, so pages are short; a day of pages hangs on a tree, so that a new page costs the same on a busy
+day, and days are dropped as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from BTrees.IOBTree import IOBTree
@@ -26,7 +26,7 @@ from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers import completed_field_types
 from zcasync.workers.completed_counts import FULL_OF, TAKEN_OF, recount
-from zcasync.workers.completed_places import Places
+from zcasync.workers.completed_places import take_out
 from zcasync.workers.kept_failed import pruned
 
 PAGE_SIZE = 32
@@ -107,6 +107,11 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
         self.pages[0] = Page()
         self.full = 0  # number of partials in the pages before the last one
 
+    @property
+    def numbers(self) -> range:
+        """The numbers of the pages, oldest first."""
+        return range(self.pages.minKey(), self.pages.maxKey() + 1)
+
     def add(self, partials: list[PartialRecord], outcomes: bytes) -> None:
         """Add finished partials, oldest first."""
         rest = tuple(partials)
@@ -161,7 +166,7 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def with_outcome(self, outcomes: Collection[int]) -> Iterator[PartialRecord]:
         """Yield the partials that have ended so, newest first; load no page beyond the last."""
         left = sum(self.count(Outcome(one)) for one in outcomes)
-        for number in range(self.pages.maxKey(), -1, -1):
+        for number in reversed(self.numbers):
             if left <= 0:
                 return
             page = self.pages[number]
@@ -178,7 +183,7 @@ class Bucket(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[PartialRecord]:
         """Yield the partials, newest first."""
-        for number in range(self.pages.maxKey(), -1, -1):
+        for number in reversed(self.numbers):
             yield from reversed(self.pages[number].partials)
 
     def __len__(self) -> int:
@@ -192,12 +197,17 @@ class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
 
     _field_types = completed_field_types.COMPLETED
     _buckets: tuple[Bucket, ...] = ()
+    #: When the times of the buckets were right by the clock of an engine, microseconds.
+    dated: int | None = None
 
-    def keep_buckets(self, keep: Callable[[Bucket], Bucket]) -> None:
-        """Let each bucket be the one that ``keep(bucket)`` returns."""
-        kept = tuple(map(keep, self._buckets))
-        if kept != self._buckets:
-            self._buckets = kept
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The stretches of time, oldest first; in each, partials are in the order of their ends."""
+        return self._buckets
+
+    @buckets.setter
+    def buckets(self, buckets: Iterable[Bucket]) -> None:
+        self._buckets = tuple(buckets)
 
     def add(self, partial: PartialRecord) -> None:
         self.extend([partial])
@@ -212,6 +222,8 @@ class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
         now = clock.now()
         if not self._buckets or now - self._buckets[-1].began >= BUCKET // clock.MICROSECOND:
             self._buckets = (*self._buckets, Bucket(now))
+            if self.dated is None:
+                self.dated = now
         self._buckets[-1].add(partials, outcomes)
 
     def prune(self, keep: timedelta = RETENTION, keep_failed: timedelta = timedelta(0)) -> int:
@@ -225,22 +237,8 @@ class Completed(Checked, Unpublished, Persistent):  # type: ignore[misc]
         return gone
 
     def take(self, partials: Iterable[PartialRecord]) -> set[bytes]:
-        """Take finished partials out; return the oids of those that were here.
-
-        Pages are in the order in which partials were retired, most often that of their ends: each
-        is looked for where its time is, and around that.
-        """
-        places = Places(self._buckets)
-        found: dict[int, set[bytes]] = {}
-        index: int | None = None
-        for partial in partials:
-            index = places.find(partial, index)
-            if index is not None:
-                found.setdefault(index, set()).add(partial._p_oid)
-        for index, oids in found.items():
-            bucket, number = places.page_at(index)
-            bucket.take(number, oids)
-        return set().union(*found.values())
+        """Take finished partials out; return the oids of those that were here."""
+        return take_out(self._buckets, partials)
 
     def discard(self, partial: PartialRecord) -> None:
         """Drop a partial wherever it is."""

@@ -32,4 +32,7 @@ BUCKET: dict[str, Check] = {
     "pages": one_of(IOBTree),
     ALL: needs("began", "pages", "full"),
 }
-COMPLETED: dict[str, Check] = {"_buckets": tuple_of(stored("zcasync.workers.completed.Bucket"))}
+COMPLETED: dict[str, Check] = {
+    "_buckets": tuple_of(stored("zcasync.workers.completed.Bucket")),
+    "dated": optional(is_moment),
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zcasync.job.broken import broken
@@ -21,7 +21,7 @@ class Places:
         self._buckets = buckets
         self._starts = [0]
         for bucket in buckets:
-            self._starts.append(self._starts[-1] + bucket.pages.maxKey() + 1)
+            self._starts.append(self._starts[-1] + len(bucket.numbers))
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -33,7 +33,8 @@ class Places:
     def page_at(self, index: int) -> tuple[Any, int]:
         """Return the bucket of a page, and the page's number in it."""
         which = bisect_left(self._starts, index + 1) - 1
-        return self._buckets[which], index - self._starts[which]
+        bucket = self._buckets[which]
+        return bucket, bucket.numbers[index - self._starts[which]]
 
     def find(self, partial: PartialRecord, near: int | None) -> int | None:
         """Return the page with a partial; None: none has it.  ``near``: where to begin to look."""
@@ -61,3 +62,22 @@ class Places:
             for one in {index - distance, index + distance}:
                 if 0 <= one < len(self):
                     yield one
+
+
+def take_out(buckets: tuple[Any, ...], partials: Iterable[PartialRecord]) -> set[bytes]:
+    """Take partials out of their pages; return the oids of those that were in one.
+
+    Pages are in the order in which partials were retired, most often that of their ends: each is
+    looked for where its time is, and around that.
+    """
+    places = Places(buckets)
+    found: dict[int, set[bytes]] = {}
+    index: int | None = None
+    for partial in partials:
+        index = places.find(partial, index)
+        if index is not None:
+            found.setdefault(index, set()).add(partial._p_oid)
+    for index, oids in found.items():
+        bucket, number = places.page_at(index)
+        bucket.take(number, oids)
+    return set().union(*found.values())

@@ -49,25 +49,35 @@ def pruned(
 
 def _is_parted(bucket: Any, kept: list[Any], make: Callable[[int], Any]) -> bool:
     """Part failed ones from the others; return whether no failed one is left in the bucket."""
-    if not (kept and kept[-1].is_failed_only and kept[-1].began == bucket.began):
-        kept.append(make(bucket.began))
-        kept[-1].is_failed_only = True
-    return move_failed(bucket, kept[-1])
+    return move_failed(bucket, bucket_of_failed(bucket, kept, make))
 
 
 def move_failed(bucket: Any, kept: Any, most: int = PAGES) -> bool:
     """Move the failed ones of a bucket's next pages into ``kept``; return whether that was all."""
-    last = bucket.pages.maxKey()
-    numbers = range(bucket.searched, min(last + 1, bucket.searched + most))
-    _load(bucket, numbers)
+    last, first = bucket.pages.maxKey(), max(bucket.searched, bucket.pages.minKey())
+    numbers = range(first, min(last + 1, first + most))
+    load_pages(bucket, numbers)
     for number in numbers:
         if not bucket.count(Outcome.FAILED):
             return True
-        failed = _take_failed(bucket, number)
-        if failed:
-            kept.add(list(failed), _FAILED * len(failed))
+        move_failed_of_page(bucket, number, kept)
     bucket.searched = numbers.stop
     return bool(numbers.stop > last)
+
+
+def move_failed_of_page(bucket: Any, number: int, kept: Any) -> None:
+    """Move the failed ones of one page into ``kept``."""
+    failed = _take_failed(bucket, number)
+    if failed:
+        kept.add(list(failed), _FAILED * len(failed))
+
+
+def bucket_of_failed(bucket: Any, kept: list[Any], make: Callable[[int], Any]) -> Any:
+    """Return the bucket for the failed ones of ``bucket``: the last of those that are kept."""
+    if not (kept and kept[-1].is_failed_only and kept[-1].began == bucket.began):
+        kept.append(make(bucket.began))
+        kept[-1].is_failed_only = True
+    return kept[-1]
 
 
 def _take_failed(bucket: Any, number: int) -> tuple[PartialRecord, ...]:
@@ -86,7 +96,7 @@ def _take_failed(bucket: Any, number: int) -> tuple[PartialRecord, ...]:
     return failed
 
 
-def _load(bucket: Any, numbers: range) -> None:
+def load_pages(bucket: Any, numbers: range) -> None:
     """Load pages with one request."""
     pages = [bucket.pages[number] for number in numbers]
     if pages and pages[0]._p_jar is not None:

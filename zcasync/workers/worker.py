@@ -24,6 +24,7 @@ from zcasync.job.field_types import (
     ALL,
     Check,
     Checked,
+    is_bool,
     is_count,
     is_seconds,
     is_text,
@@ -38,8 +39,11 @@ from zcasync.job.record import PartialRecord
 from zcasync.unpublished import Unpublished
 from zcasync.workers.claims import SizedSequence
 from zcasync.workers.completed import Completed
+from zcasync.workers.former import adopt, give_up
 from zcasync.workers.incarnation import Incarnation, Ping
 
+#: The name of the one that keeps the completed jobs of workers that are gone.
+FORMER = uuid.UUID(int=0)
 #: Attributes of a worker that hold seconds.
 DURATIONS = frozenset({"poll_seconds", "ping_interval", "ping_death_interval"})
 
@@ -65,12 +69,14 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
         "incarnation": optional(stored("zcasync.workers.incarnation.Incarnation")),
         **dict.fromkeys(("thread", "reactor"), stored("zcasync.workers.claims.SizedSequence")),
         "_serves": optional(tuple_of(_is_share)),
+        "ephemeral": is_bool,
         "completed": stored("zcasync.workers.completed.Completed"),
         "ping": stored("zcasync.workers.incarnation.Ping"),
         "conflicts": optional(stored("zcasync.workers.conflicts.ConflictLog")),
         ALL: needs("_uuid", "thread", "reactor", "completed", "ping"),
     }
 
+    ephemeral = False
     poll_seconds = 5
     ping_interval = 20
     ping_death_interval = 20
@@ -83,6 +89,8 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
         if name in DURATIONS:
             _require_seconds(name, value)
             value = value if type(value) in (int, float) else float(value)
+        elif name == "ephemeral" and type(value) is not bool:
+            raise TypeError(f"ephemeral must be True or False, not {type(value).__name__}")
         super().__setattr__(name, value)
 
     def __init__(self, UUID: uuid.UUID) -> None:
@@ -144,22 +152,35 @@ class Worker(Checked, Unpublished, Persistent):  # type: ignore[misc]
     def last_ping(self) -> datetime | None:
         return self.ping.moment  # type: ignore[no-any-return]
 
-    def let_go(self, partials: Collection[PartialRecord]) -> None:
-        """Keep these finished partials no longer: its engine may not have retired all of them."""
+    @property
+    def is_removable(self) -> bool:
+        """True for one that is ephemeral, has no engine, and has nothing claimed."""
+        return bool(self.ephemeral and self._engine is None and not any(map(len, self.sequences)))
+
+    def let_go(self, partials: Collection[PartialRecord]) -> list[PartialRecord]:
+        """Keep these finished partials no longer; return those that were not here.
+
+        Its engine may not have retired all of them.
+        """
         oids = {partial._p_oid for partial in partials}
         claimed: set[bytes] = set()
         for one in (*self.thread.lists(), *self.reactor.lists()):
             claimed |= oids.intersection(item._p_oid for item in one.items)
             one.keep(item for item in one.items if item._p_oid not in oids)
-        self.completed.take(one for one in partials if one._p_oid not in claimed)
+        rest = [one for one in partials if one._p_oid not in claimed]
+        taken = self.completed.take(rest) if rest else set()
+        return [one for one in rest if one._p_oid not in taken]
+
+    def holds(self, sequence: SizedSequence) -> int:
+        """Return how many jobs of a sequence are not over."""
+        return sum(broken(one) is not None or not is_done(one) for one in sequence)
 
     def leave(self) -> None:
         """End with its engine; an engine that begins meanwhile conflicts.
 
         Raises BadStateError while it holds jobs.
         """
-        claimed = (*self.thread, *self.reactor)
-        held = sum(broken(one) is not None or not is_done(one) for one in claimed)
+        held = sum(map(self.holds, self.sequences))
         if held:
             raise BadStateError(
                 f"worker {self.UUID} still holds {held} jobs: stop its supervisor first, or give "
@@ -179,8 +200,11 @@ class Workers(Checked, Unpublished, Persistent, MutableMapping[uuid.UUID, Worker
 
     _field_types: ClassVar[dict[str, Check]] = {
         "_workers": one_of(OOBTree),
+        "former": optional(stored("zcasync.workers.worker.Worker")),
         ALL: needs("_workers"),
     }
+
+    former: Worker | None = None
 
     def __init__(self, manager: Any = None) -> None:
         self.__parent__ = manager
@@ -204,13 +228,24 @@ class Workers(Checked, Unpublished, Persistent, MutableMapping[uuid.UUID, Worker
             raise ValueError(f"under {key} belongs a Worker with that UUID, not {worker!r}")
         self._workers[_key(key)] = worker
 
+    @property
+    def keepers(self) -> list[Worker]:
+        """All that keep completed jobs: the workers, and what keeps those of workers gone."""
+        return [*self.values(), *([] if self.former is None else [self.former])]
+
     def replace(self, key: uuid.UUID, worker: Worker) -> None:
         """Let another worker be in the place of one whose record is missing."""
         self._workers[_key(key)] = worker
 
     def __delitem__(self, key: uuid.UUID) -> None:
-        self._workers[_key(key)].leave()
+        worker: Worker = self._workers[_key(key)]
+        worker.leave()
         del self._workers[_key(key)]
+        given = give_up(worker.completed)
+        if given:
+            if self.former is None:
+                self.former = Worker(FORMER)
+            adopt(self.former.completed, given)
 
     def __iter__(self) -> Iterator[uuid.UUID]:
         return (uuid.UUID(bytes=key) for key in self._workers)

@@ -9,19 +9,33 @@ import pytest
 from tests.support import scenes
 from tests.support.scenes import Seconds
 from tests.support.sessions import THREE, TWO, Connect, FakeClock, Session
+from zcasync import Partial
 from zcasync.queues.client_lane import FIRST
-from zcasync.supervisor.poll.housekeeping import IDLE_LANE_SECONDS, INTERVAL_SECONDS, Housekeeping
-from zcasync.workers.completed import BUCKET, RETENTION
+from zcasync.supervisor.poll.housekeeping import (
+    BEHIND_SECONDS,
+    IDLE_LANE_SECONDS,
+    INTERVAL_SECONDS,
+    Housekeeping,
+)
+from zcasync.workers.completed import BUCKET, PAGE_SIZE, RETENTION
+from zcasync.workers.retention import Retention
 
 
 class House:
     """An engine's housekeeping, and two clients with lanes of their own."""
 
-    def __init__(self, connect: Connect, seconds: Seconds, keep: timedelta = RETENTION) -> None:
+    def __init__(self, connect: Connect, seconds: Seconds, keep: Retention | None = None) -> None:
         self.session, self.client, self.other = connect(), connect(), connect()
         self.worker = scenes.serve(self.session)
         self._seconds = seconds
         self._housekeeping = Housekeeping(seconds, keep)
+
+    def keep_for_days(self, clock: FakeClock, days: float) -> None:
+        """Keep house while the time of day goes on, too; a few times a day will do."""
+        for _ in range(int(days * 10)):
+            clock.advance(hours=2.4)
+            self._seconds.advance(8640 - INTERVAL_SECONDS)
+            self.keep(INTERVAL_SECONDS)
 
     def put_and_claim(self, client: Session) -> None:
         client.sync()
@@ -106,12 +120,12 @@ def test_partials_that_completed_long_ago_are_dropped(
     scenes.claim(house.session, house.worker, [old, new])
     house.worker.completed.add(old)
     house.session.commit()
-    fake_clock.advance(days=(RETENTION + BUCKET) / timedelta(days=1), seconds=1)
+    house.keep_for_days(fake_clock, (RETENTION + BUCKET) / timedelta(days=1) - 0.1)
     house.worker.completed.add(new)
     house.session.commit()
     assert len(house.worker.completed) == 2
 
-    house.keep(INTERVAL_SECONDS)
+    house.keep_for_days(fake_clock, 0.2)
     assert list(house.worker.completed) == [new]
 
 
@@ -127,26 +141,61 @@ def test_partials_that_completed_at_workers_that_are_gone_are_dropped_too(
         scenes.claim(house.session, worker, [partial])
         worker.completed.add(partial)
     house.session.commit()
-    fake_clock.advance(days=(RETENTION + BUCKET) / timedelta(days=1), seconds=1)
 
-    house.keep(INTERVAL_SECONDS)
+    house.keep_for_days(fake_clock, (RETENTION + BUCKET) / timedelta(days=1) + 0.1)
     assert (len(gone.completed), len(other.completed)) == (0, 1)
 
 
 def test_the_retention_of_completed_jobs_can_be_set(
     connect: Connect, seconds: Seconds, fake_clock: FakeClock
 ) -> None:
-    house = House(connect, seconds, timedelta(days=2))
+    house = House(connect, seconds, Retention(timedelta(days=2)))
     (partial,) = scenes.put(house.session)
     scenes.claim(house.session, house.worker, [partial])
     house.worker.completed.add(partial)
     house.session.commit()
-    fake_clock.advance(days=2.9)
+    house.keep_for_days(fake_clock, 2.9)
+    assert len(house.worker.completed) == 1
+    house.keep_for_days(fake_clock, 0.2)
+    assert len(house.worker.completed) == 0
+
+
+def test_no_young_job_is_dropped_when_the_clock_is_set_forward(
+    house: House, fake_clock: FakeClock
+) -> None:
+    house.session.sync()
+    (partial,) = scenes.put(house.session)
+    scenes.claim(house.session, house.worker, [partial])
+    house.worker.completed.add(partial)
+    house.session.commit()
+    house.keep_for_days(fake_clock, 3)
+    fake_clock.advance(days=400)
+    house.keep_for_days(fake_clock, 4.8)
+    assert len(house.worker.completed) == 1
+    fake_clock.advance(days=-400)  # and right again
     house.keep(INTERVAL_SECONDS)
     assert len(house.worker.completed) == 1
-    fake_clock.advance(days=0.2)
+    house.keep_for_days(fake_clock, 0.5)
+    assert len(house.worker.completed) == 0, "its time has come nevertheless"
+
+
+def test_what_is_too_much_for_one_pass_is_dropped_soon_after(
+    connect: Connect, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zcasync.workers.kept_number.PAGES", 2)
+    house = House(connect, seconds, Retention(most_completed=100))
+    made = [Partial(abs, -1) for _ in range(10 * PAGE_SIZE)]
+    house.worker.completed.extend(made)
+    house.session.commit()
+    counts = []
     house.keep(INTERVAL_SECONDS)
-    assert len(house.worker.completed) == 0
+    for _ in range(6):
+        counts.append(len(house.worker.completed))
+        seconds.advance(BEHIND_SECONDS)
+        house._housekeeping.do(house.session.manager, house.worker)
+        house.session.commit()
+    assert counts == [320 - 64, 320 - 128, 320 - 192, 128, 128, 128]
+    assert list(house.worker.completed) == made[:-129:-1]
 
 
 def test_housekeeping_waits_for_its_interval(
@@ -155,6 +204,8 @@ def test_housekeeping_waits_for_its_interval(
     pruned: list[float] = []
     kind = type(house.worker.completed)
     monkeypatch.setattr(kind, "prune", lambda self, *keep: pruned.append(seconds.now))
+    house.keep(INTERVAL_SECONDS)  # the first time it does not wait so long
+    pruned.clear()
     began = seconds.now
     for _ in range(13):
         house._housekeeping.do(house.session.manager, house.worker)

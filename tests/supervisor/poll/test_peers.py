@@ -56,6 +56,46 @@ def test_a_dead_engine_is_buried_and_its_work_claimed_in_one_go(scene: Scene) ->
     assert partials[0]._interruptions == 1
 
 
+@pytest.mark.parametrize("is_ephemeral", [True, False])
+def test_a_dead_one_that_is_ephemeral_leaves_no_record(scene: Scene, is_ephemeral: bool) -> None:
+    scene.client.sync()
+    dead = scenes.serve(scene.client, TWO, gone())
+    dead.ephemeral = is_ephemeral
+    partials = scenes.put(scene.client)
+    scenes.claim(scene.client, dead, partials)
+    done = scene.run(s0=ready(room=1))
+
+    assert done.hand_out.slots == {0: oids(partials)}
+    scene.client.sync()
+    assert (TWO in scene.client.manager.workers) != is_ephemeral
+    line = f"worker {TWO} was ephemeral: its record is removed"
+    assert (line in done.log) == is_ephemeral
+
+
+def test_one_that_was_stopped_and_is_ephemeral_leaves_none_either(scene: Scene) -> None:
+    """Its supervisor could not remove it: it held what was released later."""
+    scene.client.sync()
+    stopped = scenes.serve(scene.client, TWO, gone())
+    stopped.ephemeral = True
+    stopped.incarnation.end("stopped")
+    stopped.engineUUID = None
+    scene.client.commit()
+    scene.run()
+
+    scene.client.sync()
+    assert list(scene.client.manager.workers) == [ONE]
+
+
+def test_one_that_is_ephemeral_and_lives_keeps_its_record(scene: Scene) -> None:
+    scene.client.sync()
+    scenes.serve(scene.client, TWO).ephemeral = True
+    scene.client.commit()
+    scene.run()
+
+    scene.client.sync()
+    assert TWO in scene.client.manager.workers
+
+
 def test_a_silent_engine_is_buried_only_after_its_promise(scene: Scene) -> None:
     scene.client.sync()
     far = scenes.serve(scene.client, TWO, ELSEWHERE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from tests.support.scenes import Said
+from zcasync.database import pack_note
 from zcasync.database.packing import last_packed, note_packed
 from zcasync.instance.home import Home
 from zcasync.supervisor.zeo_server import pack_schedule
@@ -134,8 +136,32 @@ def test_a_clock_that_was_set_back_does_not_delay_the_next_pack_for_ever(
 def test_a_schedule_without_days_never_packs(home: Home) -> None:
     plan = Plan(home, 0)
     plan.schedule.start()
-    assert not plan.reactor.getDelayedCalls()
+    plan.pass_days(30)
+    assert plan.days == []
     assert not home.packed.exists()
+    plan.schedule.stop()
+    assert not plan.reactor.getDelayedCalls()
+
+
+def test_the_size_of_the_database_is_noted_from_time_to_time(plan: Plan, home: Home) -> None:
+    home.data_fs.write_bytes(b"x")
+    plan.schedule.start()
+    plan.pass_days(1.1)
+    assert len(json.loads(home.space.read_text())) == 5
+    plan.schedule.stop()
+
+
+def test_a_pack_is_noted_and_why_it_failed(plan: Plan, home: Home) -> None:
+    plan.schedule.start()
+    plan.db.error = OSError("the disk is full")
+    plan.pass_days(2.05)
+    found = pack_note.read(home)
+    assert found is not None
+    assert found.problem == "OSError: the disk is full"
+    plan.db.error = None
+    plan.pass_days(0.1)
+    assert pack_note.read(home) is None
+    plan.schedule.stop()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"at": null}', "1"])

@@ -58,11 +58,15 @@ class Peers:
     def _check(self, worker: Worker) -> list[str]:
         if worker is self._worker:
             return []
+        notes: list[str] = []
         engine, judgement = worker.engineUUID, judge_watched(worker, self._watch)
         if judgement.verdict in STALE:
             why = judgement.reason
             notes = take_over(worker, why, self._worker, self._incarnation)
-            return [f"engine {engine} of worker {worker.UUID} is buried: {why}", *notes]
-        if has_leftovers(worker):
-            return take_over(worker, "left over", self._worker, self._incarnation)
-        return []
+            notes.insert(0, f"engine {engine} of worker {worker.UUID} is buried: {why}")
+        elif has_leftovers(worker):
+            notes = take_over(worker, "left over", self._worker, self._incarnation)
+        if worker.is_removable:
+            self._manager.workers.remove(worker)
+            notes.append(f"worker {worker.UUID} was ephemeral: its record is removed")
+        return notes

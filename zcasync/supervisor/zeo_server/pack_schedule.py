@@ -1,4 +1,4 @@
-"""Packs the embedded default's database from time to time, through its server."""
+"""Packs the embedded default's database from time to time, through its server; notes its size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from zcasync.database import space
+from zcasync.database.pack_note import noted
 from zcasync.database.packing import drop_old, last_packed, note_packed
 from zcasync.instance.home import Home
 
@@ -23,7 +25,7 @@ LONGEST_WAIT_SECONDS = 3600.0
 
 
 class PackSchedule:
-    """Packs ``db`` whenever ``days`` have passed since the last time.
+    """Packs ``db`` whenever ``days`` have passed since the last time, and notes how it grows.
 
     A home that was never packed has its first pack ``days`` after the first start.  ``thread`` does
     the work; ``now`` tells the time, seconds since 1970.
@@ -45,10 +47,12 @@ class PackSchedule:
         self._thread = thread
         self._now = now
         self._timer: Any = None
+        self._note_timer: Any = None
         self._stopped = False
 
     def start(self) -> None:
-        """Begin; does nothing when it is to be packed by hand only."""
+        """Begin; packs nothing when it is to be packed by hand only."""
+        self._note()
         if not self._seconds:
             return
         if last_packed(self._home) is None:
@@ -58,9 +62,20 @@ class PackSchedule:
     def stop(self) -> None:
         """Begin no more packs; one that runs ends with the database server.  Safe to repeat."""
         self._stopped = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        for timer in (self._timer, self._note_timer):
+            if timer is not None and timer.active():
+                timer.cancel()
         self._thread.close()
+
+    def _note(self) -> None:
+        """Note the size of the database, now and from time to time."""
+        self._note_timer = self._reactor.callLater(space.NOTE_SECONDS, self._note)
+        noting: Deferred[Any] = self._thread.run(space.note, self._home)
+        noting.addErrback(self._not_noted)
+
+    def _not_noted(self, failure: Any) -> None:
+        if not self._stopped:
+            log.failure("the size of the database could not be noted", failure)
 
     def _wait(self, least: float = 0.0) -> None:
         since = self._now() - (last_packed(self._home) or 0)
@@ -79,9 +94,11 @@ class PackSchedule:
         packing.addCallbacks(self._packed, self._failed, (began, before))
 
     def _pack(self) -> None:
-        self._db.pack(days=HISTORY_DAYS)
-        drop_old(self._home)
-        note_packed(self._home)
+        with noted(self._home):
+            self._db.pack(days=HISTORY_DAYS)
+            drop_old(self._home)
+            note_packed(self._home)
+        space.note(self._home)
 
     def _packed(self, _: Any, began: float, before: int) -> None:
         log.info(

@@ -142,7 +142,9 @@ WITHIN = {
     ),
     "Schedules": "",
     "Workers": "clear former keepers pop popitem replace setdefault update",
-    "Worker": "conflicts engine_bytes holds incarnation is_removable leave let_go sequences uuid_bytes",
+    "Worker": (
+        "conflicts engine_bytes holds incarnation is_removable leave let_go sequences uuid_bytes"
+    ),
     "SizedSequence": "lists readmit_unreadable replace_list size_oid size_record unreadable",
     "Completed": "buckets dated discard extend prune recount take with_outcome",
 }

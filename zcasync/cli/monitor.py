@@ -76,7 +76,7 @@ def _figures(document: dict[str, Any], limits: Limits) -> list[str]:
         f"ghosts={len(ghosts)};;0",
         f"oldest_due={oldest or 0:.0f}s;;{limits.due_seconds:.0f}",
         *([] if failed is None else [f"failed={failed};{limits.failed}"]),
-        *_space(document["database"]),
+        *_space(document.get("database")),
     ]
 
 

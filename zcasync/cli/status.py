@@ -146,7 +146,7 @@ def _print_status(document: dict[str, Any]) -> None:
             ("Reload", sections.reload(supervisor["reload"])),
             ("Limit", _limit(document)),
             ("Clocks", _clocks(supervisor["clocks"])),
-            *sections.database(document["database"]),
+            *sections.database(document.get("database")),
         ]
     )
     if output := _output(supervisor["boot"]) or _output(supervisor["reload"]):

@@ -21,7 +21,7 @@ LATE = timedelta(days=1)
 
 def troubles_of_space(document: dict[str, Any]) -> list[Trouble]:
     """Return what is wrong with the database's disk and packs, by a document of ``status``."""
-    found = document["database"]
+    found = document.get("database")
     if found is None:
         return []
     return [*_of_disk(document["home"], found), *_of_pack(document)]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from zcasync import clock
 from zcasync.cli.options import Seconds, examples, home_option
+from zcasync.text import printable
 
 if TYPE_CHECKING:
     from zcasync.instance.home import Home
@@ -64,6 +65,16 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Remove the worker's record when it has stopped: for a container with a home of its own.",
 )
+@click.option(
+    "--log",
+    type=click.Choice(["-", "file"]),
+    help="-: all of the log to standard error, and no file.  [default: the setting, file]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="json: an object in each line of the log.  [default: the setting, text]",
+)
 def command(
     home: str | None,
     config: Path | None,
@@ -72,19 +83,24 @@ def command(
     application: str | None,
     grace_period: float | None,
     ephemeral: bool,
+    log: str | None,
+    log_format: str | None,
 ) -> None:
     """Be the supervisor of a home, until SIGTERM, SIGINT or zcasync stop.
 
     Makes the home when it is missing.  Prints a line that begins with "zcasync ready" when the
-    first child can take a job; the log is log/zcasync.log in the home.  twistd zcasync is the same
+    first child can take a job; the log is log/zcasync.log in the home, or with --log - on standard
+    error.  twistd zcasync is the same
     as a daemon: its log, which has that line too, is twistd's.
     """
     from zcasync.instance.home import Home
     from zcasync.instance.lock import HomeMoved
 
     path = None if config is None else config.absolute()
+    wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
+    wishes |= {"ephemeral": ephemeral or None, "log": log, "log_format": log_format}
     try:
-        run(Home.find(home), path, children, grace_period, application, queues, ephemeral or None)
+        run(Home.find(home), path, wishes, application)
     except HomeMoved as error:
         if error.path is None:
             raise
@@ -94,13 +110,12 @@ def command(
 def run(
     home: Home,
     path: Path | None,
-    children: int | None,
-    grace_period: float | None = None,
+    wishes: Mapping[str, Any],
     application: str | None = None,
-    queues: str | None = None,
-    ephemeral: bool | None = None,
 ) -> None:
-    """Be the supervisor of ``home`` until asked to stop; None leaves a setting as configured.
+    """Be the supervisor of ``home`` until asked to stop.
+
+    ``wishes``: settings by name, None leaves one as configured.
 
     Raises ConfigurationError, AlreadyServed or any other error that ended it.
     """
@@ -109,22 +124,20 @@ def run(
     require_supported()  # before what needs them is loaded
     from twisted.internet import reactor as installed
 
-    from zcasync.cli.output import print_line
     from zcasync.instance.settings import load
     from zcasync.supervisor import logs
     from zcasync.supervisor.service import Supervisor, ready_line
 
     reactor: Any = installed
     clock.steady(reactor)
-    wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
-    configuration = load(home, path, application).with_settings(**wishes, ephemeral=ephemeral)
-    home.create()
-    with _streams_restored() as stdout:
-        logs.begin(home)
+    with _patient_streams():
+        configuration = load(home, path, application).with_settings(**wishes)
+        home.create()
+        stdout = logs.printer(sys.stdout)
+        logs.begin(home, configuration.settings)
 
         def ready() -> None:
-            print_line(ready_line(home), stdout)
-            stdout.flush()
+            stdout.write(f"{printable(ready_line(home))}\n")
 
         def failed(error: BaseException) -> None:
             reactor.callLater(0, reactor.stop)
@@ -134,6 +147,7 @@ def run(
         reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
         reactor.callWhenRunning(supervisor.startService)
         reactor.run()
+        logs.end()
     _raise_problem(supervisor)
 
 
@@ -175,10 +189,16 @@ def _checked(queues: str | None) -> str | None:
 
 
 @contextmanager
-def _streams_restored() -> Iterator[TextIO]:
-    """Provide standard output; put both streams back in the end, which the log takes meanwhile."""
-    stdout, stderr = sys.stdout, sys.stderr
+def _patient_streams() -> Iterator[None]:
+    """From now on nobody waits long for the two output streams, nor is told of their errors.
+
+    They are put back in the end, as the log takes them meanwhile.
+    """
+    from zcasync.supervisor.log_outlets import patient
+
+    streams = patient(sys.stdout), patient(sys.stderr)
+    sys.stdout, sys.stderr = streams
     try:
-        yield stdout
+        yield
     finally:
-        sys.stdout, sys.stderr = stdout, stderr
+        sys.stdout, sys.stderr = streams

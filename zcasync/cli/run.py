@@ -133,11 +133,12 @@ def run(
     with _patient_streams():
         configuration = load(home, path, application).with_settings(**wishes)
         home.create()
-        stdout = logs.printer(sys.stdout)
+        stdout = sys.stdout
         logs.begin(home, configuration.settings)
+        printer = logs.printer(stdout)
 
         def ready() -> None:
-            stdout.write(f"{printable(ready_line(home))}\n")
+            printer.write(f"{printable(ready_line(home))}\n")
 
         def failed(error: BaseException) -> None:
             reactor.callLater(0, reactor.stop)

@@ -105,6 +105,12 @@ class LogStream:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it leads to: its device and inode."""
+        found = os.fstat(self._fd)
+        return found.st_dev, found.st_ino
+
     def check(self, *, reopen: bool) -> None:
         """Nothing is known of where it leads."""
 

@@ -35,9 +35,13 @@ from zcasync.supervisor.log_writer import END_SECONDS, LogWriter
 
 #: The value of the setting ``log`` for standard error.
 STDERR = "-"
+#: On a terminal.
+TIME_FORMAT = "%H:%M:%S"
 
 #: Those of this process, whose log begins once.
 _writers: list[LogWriter] = []
+#: Those of streams, by the device and the inode of the place.
+_printers: dict[tuple[int, int], LogWriter] = {}
 
 
 def begin(home: Home, settings: Settings) -> LogWriter:
@@ -49,31 +53,37 @@ def begin(home: Home, settings: Settings) -> LogWriter:
     """
     lines = lines_of(settings.log_format)
     if settings.log == STDERR:
-        writer = writer_for(outlet_of(sys.stderr), lines)
+        writer = printer(sys.stderr, lines)
         observers: list[Any] = []
     else:
         writer = writer_for(LogFile(home.log_file, _open_in_home), lines)
         observers = [_for_terminal()]
-    writer.start()
+    start()
     escape_all()
     globalLogBeginner.beginLoggingTo([observer_of(writer, lines), *observers], discardBuffer=False)
     take_records(writer, lines)
     return writer
 
 
-def writer_for(outlet: IOutlet, lines: Lines, **encoding: str) -> LogWriter:
-    """Return a writer of this process, which ``reopen`` and ``end`` are for."""
+def writer_for(outlet: IOutlet, lines: Lines, encoding: str = "utf-8") -> LogWriter:
+    """Return a writer of this process, which ``start``, ``reopen`` and ``end`` are for."""
     if not _writers:
         atexit.register(end)
-    made = LogWriter(outlet, lines.of_dropped, **encoding)
+    made = LogWriter(outlet, lines.of_dropped, encoding)
     _writers.append(made)
     return made
 
 
-def printer(stream: TextIO | None) -> LogWriter:
-    """Return a writer of lines to a stream of this process, which never waits for it."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    made = writer_for(outlet_of(stream), TextLines("%H:%M:%S"), encoding=encoding)
+def printer(stream: TextIO | None, lines: Lines | None = None) -> LogWriter:
+    """Return a writer to a stream of this process; ``lines``: what is written there, None: text.
+
+    Streams that lead to one place, a terminal for instance, share it, so that lines are in order.
+    """
+    outlet = outlet_of(stream)
+    if outlet.place not in _printers:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        _printers[outlet.place] = writer_for(outlet, lines or TextLines(TIME_FORMAT), encoding)
+    made = _printers[outlet.place]
     made.start()
     return made
 
@@ -124,7 +134,7 @@ def _for_terminal() -> Any:
         _not_what_ends_the_process,
         LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn),
     ]
-    return FilteringLogObserver(_Observer(printer(sys.stderr), TextLines("%H:%M:%S")), predicates)
+    return FilteringLogObserver(_Observer(printer(sys.stderr), TextLines(TIME_FORMAT)), predicates)
 
 
 def _open_in_home(path: Path) -> int:

@@ -7,8 +7,10 @@ import time
 import psutil
 import pytest
 
-from tests.jobs import basic, output
+from tests.jobs import basic, hostile, output
 from tests.support.instance import Client, Instance
+from zcasync.errors import HardTimeLimit
+from zcasync.testing.waiting import wait_until
 
 SECONDS = 5.0
 #: Of one core; what is logged before the limit takes some of it.
@@ -31,7 +33,9 @@ def test_a_flood_costs_the_supervisor_little(common: Instance, client: Client, t
     share = (seconds_used(process) - before) / (time.monotonic() - began)
 
     assert share < SHARE
-    assert written > 5 * 2**20
+    assert written > 2 * 2**20
+    client.wait_for(client.put(hostile.say, f"after {text[:2]!r}"))
+    wait_until(lambda: f": after {text[:2]!r}\n" in common.log, "what the next job prints")
     for _ in range(10):
         client.wait_for(client.put(basic.nothing))
 
@@ -51,3 +55,11 @@ def test_a_job_with_much_to_say_ends(common: Instance, client: Client) -> None:
     assert client.wait_for(client.put(output.write, 20), timeout=120) == 20
     assert time.monotonic() - began < 100
     assert common.log.count("more lines are not shown") >= 1
+
+
+def test_a_flood_hides_no_time_limit_and_no_stack(common: Instance, client: Client) -> None:
+    partial = client.put(output.flood, 60.0, "y\n", 2, hard_limit=1.5)
+    failure = client.wait_for(partial, timeout=60)
+
+    assert failure.check(HardTimeLimit)
+    assert "in flood" in "\n".join(failure.evidence["output"])

@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output_marks import LIMIT, LOADING_TOO_LONG, MARK_BYTES, STACK_END
+from zcasync.protocol.output_marks import (
+    LIMIT,
+    LOADING_TOO_LONG,
+    MARK_BYTES,
+    STACK_BEGIN,
+    STACK_END,
+)
 
 log = Logger("zcasync.output")
 
@@ -18,6 +24,7 @@ LINE_LIMIT_CHARACTERS = 2000
 CRASH = "Fatal Python error: "
 CRASH_LINES = 100
 #: Where lines begin that are looked for in a flood.
+STACK = (STACK_BEGIN.encode(), STACK_END.encode())
 REPORTS = (f"\n{CRASH}".encode(), f"\n{LOADING_TOO_LONG}".encode())
 
 
@@ -65,8 +72,8 @@ class ChildOutput:
             start = end + 1
         if len(text) - start > 65536:  # a line without an end; one half of a mark may be there
             # It counts as what it takes: else whoever writes no ends would never reach the limit.
-            self._counts[self._owner(fd)] += (len(text) - start) // LINE_LIMIT_CHARACTERS
             self._line(fd, text[start:-MARK_BYTES])
+            self._counts[self._owner(fd)] += (len(text) - start) // LINE_LIMIT_CHARACTERS
             start = len(text) - MARK_BYTES
         self._rest[fd] = text[start:]
         return self._is_beyond(fd)
@@ -83,7 +90,7 @@ class ChildOutput:
         if self._crash is not None and len(self._crash) < CRASH_LINES:
             return start
         end = len(text)
-        for sought in (self.mark, *REPORTS, self._stack_seen and STACK_END.encode()):
+        for sought in (self.mark, *REPORTS, *(STACK if self._stack_seen else ())):
             if sought and (found := text.find(sought, max(0, start - 1), end)) >= 0:
                 end = max(start, text.rfind(b"\n", start, found + 1) + 1)
         return end
@@ -117,6 +124,8 @@ class ChildOutput:
             self.has_timed_out = True
         if text.startswith((CRASH, LOADING_TOO_LONG)):
             self._crash = []
+        elif self._stack_seen and STACK_BEGIN in text and not self._has_stack():
+            self._crash = []  # what had come since it was asked for was not the stack
         if self._crash is None:
             self._last.append((job, text))
         elif len(self._crash) < CRASH_LINES:
@@ -124,6 +133,9 @@ class ChildOutput:
         if self._stack_seen is not None and STACK_END in text:
             seen, self._stack_seen = self._stack_seen, None
             seen()
+
+    def _has_stack(self) -> bool:
+        return any(STACK_BEGIN in text for _, text in self._crash or ())
 
     def expect_stack(self, seen: Callable[[], None]) -> None:
         """Take what comes now as the Python stack asked for; call ``seen()`` at its end."""

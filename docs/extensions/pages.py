@@ -33,6 +33,8 @@ UNITS = {
     "DottedNameConversion": "a dotted name",
     "folder": "a path",
     "isolation": "none, job",
+    "log": "file, -",
+    "log_format": "text, json",
     "queues": "names of queues, each with a limit or without, or ``*``",
     "memory": "bytes, KB, MB, GB",
     "rule": "a dotted name",

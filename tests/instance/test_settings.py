@@ -62,6 +62,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "main_database": "site",
             "queues": "mail:2",
         }
+        | {"log": "-", "log_format": "json"}
         | {"application": "tests.jobs.application:nothing", "databases": "application"}
         | several
     )
@@ -191,6 +192,8 @@ def test_memory_has_units(tmp_path: Path) -> None:
         ("memory-limit 0", "'0' is not a number of bytes above 0"),
         ("memory-limit much", "much"),
         ("isolate queue", "'queue' is neither none nor job"),
+        ("log syslog", "'syslog' is neither file nor -, which is standard error"),
+        ("log-format xml", "'xml' is neither text nor json"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, lines: str, expected: str) -> None:

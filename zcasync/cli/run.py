@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from zcasync import clock
 from zcasync.cli.options import Seconds, examples, home_option
+from zcasync.text import printable
 
 if TYPE_CHECKING:
     from zcasync.instance.home import Home
@@ -66,6 +67,16 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Remove the worker's record when it has stopped: for a container with a home of its own.",
 )
+@click.option(
+    "--log",
+    type=click.Choice(["-", "file"]),
+    help="-: all of the log to standard error, and no file.  [default: the setting, file]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="json: an object in each line of the log.  [default: the setting, text]",
+)
 def command(
     home: str | None,
     config: Path | None,
@@ -74,6 +85,8 @@ def command(
     application: str | None,
     grace_period: float | None,
     ephemeral: bool,
+    log: str | None,
+    log_format: str | None,
 ) -> None:
     """Be the supervisor of a home, until SIGTERM, SIGINT or zcasync stop.
 
@@ -82,7 +95,8 @@ def command(
     which SIGUSR1 does alone.  At SIGUSR2 the log gets the stacks of all its processes.
 
     Makes the home when it is missing.  Prints a line that begins with "zcasync ready" when the
-    first child can take a job; the log is log/zcasync.log in the home.  twistd zcasync is the same
+    first child can take a job; the log is log/zcasync.log in the home, or with --log - on standard
+    error.  twistd zcasync is the same
     as a daemon: its log, which has that line too, is twistd's.
     """
     from zcasync.instance.home import Home
@@ -91,8 +105,10 @@ def command(
 
     held.hold()  # process 1 gets no signal that it has no handler for
     path = None if config is None else config.absolute()
+    wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
+    wishes |= {"ephemeral": ephemeral or None, "log": log, "log_format": log_format}
     try:
-        run(Home.find(home), path, children, grace_period, application, queues, ephemeral or None)
+        run(Home.find(home), path, wishes, application)
     except HomeMoved as error:
         if error.path is None:
             raise
@@ -102,13 +118,12 @@ def command(
 def run(
     home: Home,
     path: Path | None,
-    children: int | None,
-    grace_period: float | None = None,
+    wishes: Mapping[str, Any],
     application: str | None = None,
-    queues: str | None = None,
-    ephemeral: bool | None = None,
 ) -> None:
-    """Be the supervisor of ``home`` until asked to stop; None leaves a setting as configured.
+    """Be the supervisor of ``home`` until asked to stop.
+
+    ``wishes``: settings by name, None leaves one as configured.
 
     Raises ConfigurationError, AlreadyServed or any other error that ended it.
     """
@@ -117,24 +132,22 @@ def run(
     require_supported()  # before what needs them is loaded
     from twisted.internet import reactor as installed
 
-    from zcasync.cli.output import print_line
     from zcasync.supervisor import logs
     from zcasync.supervisor.service import Supervisor, ready_line, stop_reactor
     from zcasync.supervisor.signals import Signals
 
     reactor: Any = installed
     clock.steady(reactor)
-    wishes = {"children": children, "grace_period": grace_period, "queues": _checked(queues)}
-    wishes["ephemeral"] = ephemeral
     read = partial(_read, home, path, application, wishes)
-    configuration = read()  # before the home is made
-    home.create()
-    with _streams_restored() as stdout:
-        logs.begin(home)
+    with _patient_streams():
+        configuration = read()  # before the home is made
+        home.create()
+        stdout = sys.stdout
+        logs.begin(home, configuration.settings)
+        printer = logs.printer(stdout)
 
         def ready() -> None:
-            print_line(ready_line(home), stdout)
-            stdout.flush()
+            printer.write(f"{printable(ready_line(home))}\n")
 
         told: dict[str, Any] = {"config_path": path, "ready": ready}
         told["failed"] = lambda error: reactor.callLater(0, stop_reactor, reactor)
@@ -143,6 +156,7 @@ def run(
         reactor.callWhenRunning(Signals(reactor, supervisor, read).install)
         reactor.callWhenRunning(supervisor.startService)
         reactor.run()
+        logs.end()
     _raise_problem(supervisor)
 
 
@@ -173,7 +187,7 @@ def follow(error: HomeMoved, home: Path, config: Path | None) -> NoReturn:
 
 
 def _read(
-    home: Home, path: Path | None, application: str | None, wishes: dict[str, Any]
+    home: Home, path: Path | None, application: str | None, wishes: Mapping[str, Any]
 ) -> Configuration:
     """Return the configuration as it is now.  Raises ConfigurationError."""
     from zcasync.instance.settings import load
@@ -193,10 +207,16 @@ def _checked(queues: str | None) -> str | None:
 
 
 @contextmanager
-def _streams_restored() -> Iterator[TextIO]:
-    """Provide standard output; put both streams back in the end, which the log takes meanwhile."""
-    stdout, stderr = sys.stdout, sys.stderr
+def _patient_streams() -> Iterator[None]:
+    """From now on nobody waits long for the two output streams, nor is told of their errors.
+
+    They are put back in the end, as the log takes them meanwhile.
+    """
+    from zcasync.supervisor.log_outlets import patient
+
+    streams = patient(sys.stdout), patient(sys.stderr)
+    sys.stdout, sys.stderr = streams
     try:
-        yield stdout
+        yield
     finally:
-        sys.stdout, sys.stderr = stdout, stderr
+        sys.stdout, sys.stderr = streams

@@ -56,6 +56,20 @@ def isolation(text: str) -> str:
     return text
 
 
+def log(text: str) -> str:
+    """Return ``file``, or ``-`` for standard error.  Raises ValueError."""
+    if text not in ("file", "-"):
+        raise ValueError(f"{text!r} is neither file nor -, which is standard error")
+    return text
+
+
+def log_format(text: str) -> str:
+    """Return ``text`` or ``json``.  Raises ValueError."""
+    if text not in ("text", "json"):
+        raise ValueError(f"{text!r} is neither text nor json")
+    return text
+
+
 def queues(text: str) -> str:
     """Return the names of queues that are to be served.  Raises ValueError."""
     return served_text(served(text))

@@ -43,6 +43,8 @@ class Settings:
     storage_timeout: float = 30.0
     zeo_heartbeat: float = 20.0
     output_lines: int = 1000
+    log: str = "file"
+    log_format: str = "text"
     transaction_timeout: float = 60.0
     spare: bool = True
     max_jobs: int = 10_000
@@ -83,6 +85,8 @@ class Settings:
         "zeo_heartbeat": "a ZEO server at a port that answers nothing for so long is given up and "
         "connected to again (0: never)",
         "output_lines": "lines of a job's output that reach the log; the last 20 are always kept",
+        "log": "file: log/zcasync.log of the home, or twistd's log; -: standard error, no file",
+        "log_format": "text, or json: one object in each line of the log, for programs",
         "transaction_timeout": "the embedded database server drops a commit that hangs so long",
         "spare": "keep one more child booted, which takes the place of one that ends",
         "max_jobs": "a child is replaced after about so many jobs (0: never)",

@@ -49,5 +49,7 @@ LOADING_TOO_LONG, LOADING_EXIT_CODE = "Timeout (", 1
 
 #: A child answers this signal with the Python stack of each of its threads, on its stderr.
 STACK_SIGNAL = signal.SIGUSR2
+#: In the first line of that answer, and of what it says of each other thread.
+STACK_BEGIN = "(most recent call first)"
 #: In the last line of that answer: the outermost call of the main thread, which comes last.
 STACK_END = "in _run_module_as_main"

@@ -7,6 +7,10 @@ stacks.py             what it is at, for SIGUSR2
 reaper.py             takes the exit codes of orphans, where it is process 1
 service_manager.py    what systemd and its like are told: ready, reloading, stopping, alive
 logs.py               where its log goes
+log_writer.py         the thread that writes it, so that nobody waits for a disk or a reader
+log_outlets.py        what it writes to: a file that others may move, a stream
+log_lines.py          the lines, as text or as JSON
+twistd_log.py         the log under twistd
 control_socket.py     status, stop and cancel, for the operators of this home
 control_protocol.py   one operator's connection: who it is, what it may send, and how much
 status.py             what it answers to status

@@ -80,7 +80,8 @@ class FailureLog:
             self._timer = self._reactor.callLater(PERIOD_SECONDS, self.sum_up)
         if (self._retries if is_retry else self._finals).is_first(kind, notice.job):
             write = log.warn if is_retry else log.error
-            write("{line}", line=line(notice))
+            about = {"job": notice.job, "callable": notice.call, "attempt": notice.attempts}
+            write("{line}", line=line(notice), **about)
 
     def sum_up(self) -> None:
         """Log what was only counted, and begin anew.  Safe to repeat."""

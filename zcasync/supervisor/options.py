@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from twisted.python import usage
 
 from zcasync import clock, import_path
 from zcasync.errors import ConfigurationError, HistoryChanged, NewerRecords
-from zcasync.instance.datatypes import queues
+from zcasync.instance import datatypes
 from zcasync.instance.home import Home
 from zcasync.instance.settings import Configuration, load
 from zcasync.protocol.dispositions import held
-from zcasync.supervisor.logs import escape_all
+from zcasync.supervisor import logs, twistd_log
+from zcasync.supervisor.log_lines import escape_all
 from zcasync.supervisor.service import Supervisor, stop_reactor
 from zcasync.supervisor.signals import Signals
 from zcasync.text import printable_lines
@@ -44,6 +46,8 @@ class Options(usage.Options):  # type: ignore[misc]
         ["queues", "q", None, "write these to the worker's queues: mail:2,thread, or *"],
         ["application", "a", None, "what sets the application up: myapp.jobs:set_up"],
         ["grace-period", "g", None, "seconds that running jobs get at a stop", float],
+        ["log", None, None, "-: log to standard error, not to twistd's log (setting log)"],
+        ["log-format", None, None, "text or json (setting log-format)"],
     ]
 
     optFlags = [
@@ -60,22 +64,25 @@ class Options(usage.Options):  # type: ignore[misc]
             self.configuration = self.read()
         except ConfigurationError as error:
             raise usage.UsageError(printable_lines(str(error))) from error
+        twistd_log.choose(self.parent, self.configuration.settings)
 
     def read(self) -> Configuration:
         """Return the configuration as it is now.  Raises ConfigurationError."""
         found = load(self.home_found, self.config_path, self["application"])
         return found.with_settings(
             children=self["children"],
-            queues=_queues(self["queues"]),
+            queues=_checked(datatypes.queues, self["queues"]),
             grace_period=self["grace-period"],
             ephemeral=True if self["ephemeral"] else None,
+            log=_checked(datatypes.log, self["log"]),
+            log_format=_checked(datatypes.log_format, self["log-format"]),
         )
 
 
-def _queues(text: str | None) -> str | None:
-    """Return the option ``--queues``.  Raises ConfigurationError where it names none."""
+def _checked(datatype: Callable[[str], str], text: str | None) -> str | None:
+    """Return an option as its setting is read.  Raises ConfigurationError where it is none."""
     try:
-        return None if text is None else queues(text)
+        return None if text is None else datatype(text)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 
@@ -95,6 +102,7 @@ def makeService(options: Options) -> Service:
         running.callLater(0, stop_reactor, running)
 
     escape_all()  # twistd begins its log after this
+    twistd_log.write_with(running)
     configuration: Configuration = options.configuration
     supervisor = Supervisor(
         running,
@@ -112,6 +120,7 @@ def _end(supervisor: Supervisor) -> None:
     """End the process with the exit code that its service manager is to see."""
     for kind, code in CODES.items():
         if isinstance(supervisor.problem, kind):
+            logs.end()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)

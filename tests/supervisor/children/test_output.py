@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.support.scenes import Said
@@ -224,3 +226,65 @@ def test_a_crash_that_a_job_has_made_up_is_not_that_of_the_next_one(lines: Child
     assert lines.last("0x2", has_crashed=False)[-2:] == ("job 0x1: stack", "mine")
     lines.received(ERR, b"Fatal Python error: Aborted\nmy stack\n")
     assert lines.last("0x2") == ("Fatal Python error: Aborted", "my stack")
+
+
+# a job that prints without end
+
+FLOOD = b"y\n" * 30_000
+
+
+def test_what_is_beyond_the_limit_is_told_to_whoever_reads(lines: ChildOutput) -> None:
+    assert not lines.received(OUT, mark("0x1") + b"line\n" * LIMIT)
+    assert lines.received(OUT, b"line\n")
+    assert not lines.received(ERR, mark("0x2") + b"the other stream\n")
+    assert lines.received(OUT, b"line")
+    assert not lines.received(OUT, b"\n" + mark("0x3") + b"line\n")
+
+
+def test_a_line_without_an_end_reaches_the_limit_too(lines: ChildOutput) -> None:
+    said = [lines.received(OUT, b"x" * 60_000) for _ in range(10)]
+
+    assert said[0] is False
+    assert said[-1] is True
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_flood_in_pieces_is_counted_to_the_line(
+    lines: ChildOutput, said: Said, seed: int
+) -> None:
+    text = mark("0x1") + FLOOD + mark("0x2") + b"mine\n" + FLOOD + mark("0x3") + b"the third\n"
+    draw = random.Random(seed)
+    while text:
+        size = draw.choice([1, 7, 4096, 65536])
+        lines.received(OUT, text[:size])
+        text = text[size:]
+    for job in ("0x1", "0x2"):
+        lines.job_ended(job)
+
+    assert len(said.about("0x1: y")) == LIMIT
+    assert said.about("0x2: ")[0] == "child 3 job 0x2: mine"
+    assert said.about("not shown") == [
+        f"child 3 job 0x1: {30_000 - LIMIT} more lines are not shown (output-lines {LIMIT})",
+        f"child 3 job 0x2: {30_001 - LIMIT} more lines are not shown (output-lines {LIMIT})",
+    ]
+    assert said.about("0x3") == ["child 3 job 0x3: the third"]
+    assert lines.last("0x3")[-1] == "the third"
+
+
+def test_the_report_of_a_crash_within_a_flood_is_kept(lines: ChildOutput) -> None:
+    lines.received(OUT, mark("0x1") + FLOOD)
+    stack = [f"  line {number}" for number in range(60)]
+    report = "\n".join(["Fatal Python error: Aborted", *stack]).encode()
+    lines.received(OUT, FLOOD + report + b"\n")
+
+    assert lines.last()[-61:] == ("Fatal Python error: Aborted", *stack)
+    assert lines.last()[-62] == "y"
+
+
+def test_the_end_of_a_stack_within_a_flood_is_noticed(lines: ChildOutput) -> None:
+    seen: list[bool] = []
+    lines.received(OUT, mark("0x1") + FLOOD)
+    lines.expect_stack(lambda: seen.append(True))
+    lines.received(OUT, FLOOD + b"  line 198 in _run_module_as_main\n" + FLOOD)
+
+    assert seen == [True]

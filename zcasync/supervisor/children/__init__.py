@@ -11,6 +11,7 @@ process_protocol.py   the supervisor's ends of the pipes to a child
 starter.py            starts ``python -P -m zcasync.child``
 end.py                its death, made of its exit status and of what it has printed
 output.py             what a child prints: into the log, with the job's id, and as evidence
+output_pauses.py      reads seldom what a job prints beyond its limit, which is thrown away
 prefetch.py           how many jobs are assigned ahead, and what is revoked from behind a long job
 boots.py              how many may boot at once, and for how long one that hangs counts
 backoff.py            pauses where children end without having done anything

@@ -77,7 +77,7 @@ class Child(ChildState):
         self._boot_timeout = boot_timeout
         self._boot_timer: IDelayedCall | None = None
         self._deaf_timer: IDelayedCall | None = None
-        self._connector = Connector(self)
+        self._connector = Connector(reactor, self)
 
     def start(self, starter: Any, spec_text: str) -> None:
         """Start the process.  Raises OSError when it cannot be started."""
@@ -246,9 +246,9 @@ class Child(ChildState):
         for which in filter(None, (named(threads, daemons=one) for one in (False, True))):
             log.info("child {pid} ends; its jobs have left {which}", pid=self.pid, which=which)
 
-    def output_received(self, fd: int, data: bytes) -> None:
-        """Take what it has written to its stdout (1) or stderr (2)."""
-        self._output.received(fd, data)
+    def output_received(self, fd: int, data: bytes) -> bool:
+        """Take what it has written to its stdout (1) or stderr (2); whether that is too much."""
+        return self._output.received(fd, data)
 
     def has_hung_up(self) -> None:
         """Note that it has closed its end of the conversation: it is ending, or of no more use."""

@@ -169,8 +169,11 @@ class IChildProcess(Protocol):
     def is_leaving(self, threads: list[LeftThread]) -> None:
         """Note that it is about to end, and which threads its jobs have left."""
 
-    def output_received(self, fd: int, data: bytes) -> None:
-        """Take what it has written to its stdout (1) or stderr (2)."""
+    def output_received(self, fd: int, data: bytes) -> bool:
+        """Take what it has written to its stdout (1) or stderr (2).
+
+        Returns whether its job has written more there than is logged.
+        """
 
     def has_hung_up(self) -> None:
         """Note that it has closed its end of the conversation."""

@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from twisted.logger import Logger
 
-from zcasync.protocol.output_marks import LIMIT, LOADING_TOO_LONG, MARK_BYTES, STACK_END
+from zcasync.protocol.output_marks import (
+    LIMIT,
+    LOADING_TOO_LONG,
+    MARK_BYTES,
+    STACK_BEGIN,
+    STACK_END,
+)
 
 log = Logger("zcasync.output")
 
@@ -17,6 +23,9 @@ LINE_LIMIT_CHARACTERS = 2000
 #: The interpreter begins the report of its own crash with this; the stack after it is kept whole.
 CRASH = "Fatal Python error: "
 CRASH_LINES = 100
+#: Where lines begin that are looked for in a flood.
+STACK = (STACK_BEGIN.encode(), STACK_END.encode())
+REPORTS = (f"\n{CRASH}".encode(), f"\n{LOADING_TOO_LONG}".encode())
 
 
 class ChildOutput:
@@ -46,15 +55,45 @@ class ChildOutput:
         self._stack_seen: Callable[[], None] | None = None
         self._counts: Counter[str] = Counter()
 
-    def received(self, fd: int, data: bytes) -> None:
-        """Take bytes from the child's stdout (1) or stderr (2)."""
-        lines = (self._rest[fd] + data).split(b"\n")
-        self._rest[fd] = lines.pop()
-        if len(self._rest[fd]) > 65536:  # a line without an end; one half of a mark may be there
-            lines.append(self._rest[fd][:-MARK_BYTES])
-            self._rest[fd] = self._rest[fd][-MARK_BYTES:]
-        for line in lines:
-            self._line(fd, line)
+    def received(self, fd: int, data: bytes) -> bool:
+        """Take bytes from the child's stdout (1) or stderr (2).
+
+        Returns whether whoever writes there now has written more than is logged.
+        """
+        text, start, passed = self._rest[fd] + data, 0, 0
+        while (end := text.find(b"\n", start)) >= 0:
+            if start >= passed and self._is_beyond(fd):
+                passed = self._end_of_flood(text, start)
+                if (begin := _last_lines(text, start, passed)) > start:
+                    self._counts[self._owner(fd)] += text.count(b"\n", start, begin)
+                    start = begin
+                    continue
+            self._line(fd, text[start:end])
+            start = end + 1
+        if len(text) - start > 65536:  # a line without an end; one half of a mark may be there
+            # It counts as what it takes: else whoever writes no ends would never reach the limit.
+            self._line(fd, text[start:-MARK_BYTES])
+            self._counts[self._owner(fd)] += (len(text) - start) // LINE_LIMIT_CHARACTERS
+            start = len(text) - MARK_BYTES
+        self._rest[fd] = text[start:]
+        return self._is_beyond(fd)
+
+    def _owner(self, fd: int) -> str:
+        """Return the job that has begun the next line; '-': none."""
+        return self._begun_by.get(fd) or self._marked[fd] or self._current() or "-"
+
+    def _is_beyond(self, fd: int) -> bool:
+        return self._counts.get(self._owner(fd), 0) > self._limit
+
+    def _end_of_flood(self, text: bytes, start: int) -> int:
+        """Return where the first line from ``start`` on begins that matters, or the end."""
+        if self._crash is not None and len(self._crash) < CRASH_LINES:
+            return start
+        end = len(text)
+        for sought in (self.mark, *REPORTS, *(STACK if self._stack_seen else ())):
+            if sought and (found := text.find(sought, max(0, start - 1), end)) >= 0:
+                end = max(start, text.rfind(b"\n", start, found + 1) + 1)
+        return end
 
     def _line(self, fd: int, raw: bytes) -> None:
         if self.mark is None or self.mark not in raw:
@@ -73,7 +112,8 @@ class ChildOutput:
     def _text(self, fd: int, raw: bytes) -> None:
         text = raw[: LINE_LIMIT_CHARACTERS * 4].decode("utf-8", "backslashreplace")
         text = text[:LINE_LIMIT_CHARACTERS]
-        job = self._begun_by.pop(fd, None) or self._marked[fd] or self._current() or "-"
+        job = self._owner(fd)
+        self._begun_by.pop(fd, None)
         self._keep(job, text)
         self._counts[job] += 1
         if self._counts[job] <= self._limit:
@@ -84,6 +124,8 @@ class ChildOutput:
             self.has_timed_out = True
         if text.startswith((CRASH, LOADING_TOO_LONG)):
             self._crash = []
+        elif self._stack_seen and STACK_BEGIN in text and not self._has_stack():
+            self._crash = []  # what had come since it was asked for was not the stack
         if self._crash is None:
             self._last.append((job, text))
         elif len(self._crash) < CRASH_LINES:
@@ -91,6 +133,9 @@ class ChildOutput:
         if self._stack_seen is not None and STACK_END in text:
             seen, self._stack_seen = self._stack_seen, None
             seen()
+
+    def _has_stack(self) -> bool:
+        return any(STACK_BEGIN in text for _, text in self._crash or ())
 
     def expect_stack(self, seen: Callable[[], None]) -> None:
         """Take what comes now as the Python stack asked for; call ``seen()`` at its end."""
@@ -145,3 +190,12 @@ class ChildOutput:
         if has_crashed or self._is_asked:
             return (*told(self._last), *(text for _, text in crash))
         return tuple(told([*self._last, *crash][-LAST_LINES:]))
+
+
+def _last_lines(text: bytes, start: int, end: int) -> int:
+    """Return where the last lines begin that end, or go on, at ``end``; not before ``start``."""
+    for _ in range(LAST_LINES + 1):
+        end = text.rfind(b"\n", start, end)
+        if end < 0:
+            return start
+    return end + 1

@@ -255,7 +255,7 @@ class Pool:
     def _child_gone(self, child: Child, death: Death) -> None:
         idle, is_trial = child.is_free, child is self._reserve.trial
         if (death.exit_code != 0 and death.reason != NOT_NEEDED) or not idle:
-            log.warn("{what} ({place})", what=death.summary, place=child.place)
+            log.warn("{what} ({place})", what=death.summary, place=child.place, job=death.job)
         self._forget(child)
         if child.slot != NO_SLOT:
             self._died(child.slot, death, idle)

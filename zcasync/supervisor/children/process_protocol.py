@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ampoule.main import FROM_CHILD, TO_CHILD, AMPConnector
+from twisted.internet.interfaces import IReactorTime
 from twisted.protocols import amp
 
 from zcasync.job.conflict_counts import from_rows
@@ -16,10 +16,10 @@ from zcasync.protocol.left_threads import LeftThread
 from zcasync.protocol.outcomes import Completion, Ending
 from zcasync.protocol.waits import Wait
 from zcasync.supervisor.children.interfaces import IChildProcess
+from zcasync.supervisor.children.output_pauses import READ_BYTES, OutputPauses, read_some
 
 #: No pipe holds more, unless root has changed the kernel's limit.
 PIPE_LIMIT_BYTES = 1024 * 1024
-READ_BYTES = 64 * 1024
 
 
 class ParentEnd(amp.AMP):  # type: ignore[misc]
@@ -82,9 +82,10 @@ class Connector(AMPConnector):  # type: ignore[misc]
     Death is decided by ``processExited``: a grandchild that holds a pipe cannot hide it.
     """
 
-    def __init__(self, child: IChildProcess) -> None:
+    def __init__(self, reactor: IReactorTime, child: IChildProcess) -> None:
         super().__init__(ParentEnd(child), name=f"child {child.slot}")
         self._child = child
+        self._pauses = OutputPauses(reactor, self._reader, self.childDataReceived)
 
     def connectionMade(self) -> None:
         self.amp.makeConnection(self)
@@ -102,19 +103,19 @@ class Connector(AMPConnector):  # type: ignore[misc]
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == FROM_CHILD:
             self.amp.dataReceived(data)
-        else:
-            self._child.output_received(childFD, data)
+        elif self._child.output_received(childFD, data):
+            self._pauses.begin(childFD)
+
+    def _reader(self, fd: int) -> Any:
+        return self.transport.pipes.get(fd)
 
     def drain(self, fd: int) -> None:
         """Take what is in a pipe now; no more, though a process may go on writing to it."""
-        reader = self.transport.pipes.get(fd)
+        reader = self._reader(fd)
         if reader is None:
             return
         for _ in range(PIPE_LIMIT_BYTES // READ_BYTES):
-            try:
-                data = os.read(reader.fileno(), READ_BYTES)
-            except OSError:  # empty (it would block), or broken
-                return
+            data = read_some(reader)
             if not data:
                 return
             self.childDataReceived(fd, data)
@@ -127,6 +128,7 @@ class Connector(AMPConnector):  # type: ignore[misc]
         # Killed before the pipes close: what a job started must neither live on nor hold them.
         self._child.kill_group()
         self._child.drain(FROM_CHILD, 1, 2)
+        self._pauses.end()
         for fd in list(self.transport.pipes):
             self.transport.closeChildFD(fd)
         self._child.exited(reason)

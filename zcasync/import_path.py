@@ -58,6 +58,16 @@ def add(folders: tuple[str, ...]) -> None:
     sys.path += [one for one in dict.fromkeys(folders) if one not in sys.path]
 
 
+def use(folders: tuple[str, ...]) -> list[str]:
+    """Import from these folders too, here and in the processes that are started from here.
+
+    Returns what is wrong with them.
+    """
+    found = problems(folders)
+    add(folders)
+    return found
+
+
 def problems(folders: tuple[str, ...]) -> list[str]:
     """Return what is wrong with folders to import from: missing, or in the hands of others."""
     found = []

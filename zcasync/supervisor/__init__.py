@@ -13,9 +13,10 @@ log_lines.py          the lines, as text or as JSON
 twistd_log.py         the log under twistd
 control_socket.py     status, stop and cancel, for the operators of this home
 control_protocol.py   one operator's connection: who it is, what it may send, and how much
+databases.py          its databases: their server, where that is its own; opened, packed, closed
 status.py             what it answers to status
 home_watch.py         notices that the home was moved away, or its lock
-reload.py             has all children replaced
+reload.py             another configuration counts; all children are replaced
 keeper.py             keeps an engine running, another one when it was buried
 engine.py             one run of a supervisor: decides when to poll, and has done what passes find
 engine_life.py        the states of its life

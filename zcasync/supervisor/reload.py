@@ -1,16 +1,30 @@
-"""Reload: all children of a supervisor are replaced by new ones, which import the code anew."""
+"""Reload: another configuration counts, or new children take the place of all, with new code."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 
 from zcasync import clock
+from zcasync.instance.live_settings import LiveSettings
+from zcasync.instance.settings import Configuration
 from zcasync.supervisor.children.generations import Reload, Stage
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.status import pool_of
 
+log = Logger()
+
 #: Why there is nothing to replace.
 NO_ENGINE = "no engine runs: the supervisor starts, or stops"
+
+
+def adopt(settings: LiveSettings, configuration: Configuration) -> None:
+    """Let the settings be those of a configuration where they can change; log what changes."""
+    changes = settings.adopt(configuration.settings)
+    for one in changes:
+        (log.info if one.counts else log.warn)("configuration: {change}", change=str(one))
+    if not changes:
+        log.info("configuration: no setting has changed")
 
 
 def begin_reload(engine: Engine | None) -> tuple[Reload, Deferred[Reload]]:

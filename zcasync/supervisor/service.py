@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from zcasync import import_path
-from zcasync.database.opening import open_databases
 from zcasync.instance import trust
 from zcasync.instance.home import Home
 from zcasync.instance.judgement import ROOT
@@ -30,18 +29,16 @@ from zcasync.supervisor.bounded_stop import BoundedStop
 from zcasync.supervisor.children.generations import Reload
 from zcasync.supervisor.control_protocol import Operations
 from zcasync.supervisor.control_socket import ControlSocket
-from zcasync.supervisor.database_thread import DatabaseThread
+from zcasync.supervisor.databases import SupervisorDatabases
 from zcasync.supervisor.engine import Engine
 from zcasync.supervisor.engine_parts import EngineCallbacks
 from zcasync.supervisor.home_watch import HomeWatch
 from zcasync.supervisor.keeper import EngineKeeper
 from zcasync.supervisor.process_parts import parts_of_processes
-from zcasync.supervisor.reload import begin_reload
+from zcasync.supervisor.reload import adopt, begin_reload
 from zcasync.supervisor.service_manager import ServiceManager
 from zcasync.supervisor.status import progress_of, status_of, waiting_for, work_of
 from zcasync.supervisor.stop_deadline import AFTER_GRACE_SECONDS, STOP_SIGNALS
-from zcasync.supervisor.zeo_server.pack_schedule import PackSchedule
-from zcasync.supervisor.zeo_server.process import ServerProcess, replace_left_behind
 from zcasync.workers.claims_snapshot import LastPass
 
 log = Logger()
@@ -87,19 +84,18 @@ class Supervisor(Service):  # type: ignore[misc]
         self._failed = failed
         self._lock = HomeLock(home)
         self._last_pass = LastPass(home)
-        self._server: ServerProcess | None = None
+        databases = SupervisorDatabases(reactor, home, self._configuration, self._history_changed)
+        self._databases = databases
         self._application = SupervisorApplication.of(reactor, self._settings, self._wake)
         operations = Operations(
             self.status, self._stop_reactor, self._cancel, self._progress, self._reload
         )
         self._control = ControlSocket(reactor, home, operations)
-        self._opener = DatabaseThread(reactor, "opener")
-        self._db: Any = None
         self._starting: Deferred[Any] | None = None
         self._parts: list[Callable[[], Any]] = []  # how to stop what has been started, in order
         self._starts: str | None = None  # what the start waits for, for status
         self._has_warned = False  # of running as root
-        #: What systemd and its like are told; ``reloads`` of it is for whoever reloads something.
+        #: What systemd and its like are told.
         self.service_manager = ServiceManager(
             reactor, os.environ, waits=self._waiting_for, works=lambda: work_of(self.engine)
         )
@@ -147,7 +143,8 @@ class Supervisor(Service):  # type: ignore[misc]
     @inlineCallbacks
     def _start(self) -> Any:
         configure()  # for reactor jobs and their callbacks, which run here
-        self._find_jobs()
+        for problem in import_path.use(self._settings.import_path):
+            log.warn("{problem}", problem=problem)
         if self._configuration.is_embedded and self._home.loss:
             log.warn("{loss}", loss=self._home.loss)
         self._home.create()
@@ -167,22 +164,13 @@ class Supervisor(Service):  # type: ignore[misc]
         yield self._control.start()
         self._parts.append(self._control.stop)
         self._starts = "the database to be opened"
-        if self._configuration.is_embedded:
-            yield self._opener.run(replace_left_behind, self._home)
-            self._server = ServerProcess(
-                self._reactor, self._home, self._configuration.settings, self._history_changed
-            )
-            self._parts.append(self._server.stop)
-            yield self._server.start()
-        timeout = self._configuration.settings.storage_timeout
-        self._db = yield self._opener.run(open_databases, self._home, self._configuration, timeout)
-        self._parts.append(self._close_databases)
+        yield self._databases.open(self._parts, lambda: self.deadline.databases_seconds)
         self._parts.append(lambda: self._application.stop(self.deadline.application_seconds))
         self._starts = "the worker to be registered in the database"
         yield self._start_engine(worker)
         self._starts = None
         if self._configuration.is_embedded:
-            self._start_packing()
+            self._databases.start_packing(self._parts)
 
     def _watch_home(self) -> None:
         """End where the home was moved: the next process begins where it is."""
@@ -193,24 +181,9 @@ class Supervisor(Service):  # type: ignore[misc]
         self._parts.append(watch.stop)
         watch.start()
 
-    def _find_jobs(self) -> None:
-        """Import from the configured folders, here and in the processes that are started."""
-        folders = self._configuration.settings.import_path
-        for problem in import_path.problems(folders):
-            log.warn("{problem}", problem=problem)
-        import_path.add(folders)
-
     def _wake(self) -> None:
         if self.engine is not None:
             self.engine.wake()
-
-    def _start_packing(self) -> None:
-        """Pack in time; not before the engine has registered, which refuses a foreign database."""
-        days = self._configuration.settings.pack_days
-        packer = DatabaseThread(self._reactor, "packer")
-        packing = PackSchedule(self._reactor, self._home, self._db, days, packer)
-        self._parts.append(packing.stop)
-        packing.start()
 
     def _start_engine(self, worker: Any) -> Any:
         settings = self._configuration.settings
@@ -220,7 +193,7 @@ class Supervisor(Service):  # type: ignore[misc]
 
         def make(lost: Callable[[BaseException], None]) -> Engine:
             return Engine(
-                self._db,
+                self._databases.main,
                 worker,
                 reactor=self._reactor,
                 settings=settings,
@@ -238,7 +211,7 @@ class Supervisor(Service):  # type: ignore[misc]
         return self._keeper.start()
 
     def _say_ready(self) -> None:
-        self._application.allow(self._home.path, self._db)
+        self._application.allow(self._home.path, self._databases.main)
         log.info("{line}", line=ready_line(self._home))
         self._ready()
         self.service_manager.ready()
@@ -254,7 +227,7 @@ class Supervisor(Service):  # type: ignore[misc]
     @property
     def server_pid(self) -> int | None:
         """The process of the embedded default's database server, while it runs."""
-        return None if self._server is None else self._server.pid
+        return self._databases.server_pid
 
     @inlineCallbacks
     def _stop_engine(self) -> Any:
@@ -267,14 +240,6 @@ class Supervisor(Service):  # type: ignore[misc]
     def _spec(self, incarnation: bytes) -> str:
         settings, path = self._configuration.settings, self._config_path
         return ChildSpec.of(self._home.path, settings, incarnation, path).to_text()
-
-    def _close_databases(self) -> Any:
-        """Close them in a thread, and do not wait long: a storage that is away takes its time."""
-        databases = list(self._db.databases.values())
-        closing = self._opener.run(lambda: [db.close() for db in databases])
-        return closing.addTimeout(self.deadline.databases_seconds, self._reactor).addErrback(
-            lambda failure: log.warn("a database did not close in time")
-        )
 
     def _give_up(self, error: BaseException) -> None:
         if self.problem is None:
@@ -296,32 +261,25 @@ class Supervisor(Service):  # type: ignore[misc]
 
     def adopt(self, configuration: Configuration) -> None:
         """Go by this configuration from now on as far as that is possible; log what changes."""
-        changes = self._settings.adopt(configuration.settings)
-        for one in changes:
-            (log.info if one.counts else log.warn)("configuration: {change}", change=str(one))
-        if not changes:
-            log.info("configuration: no setting has changed")
+        adopt(self._settings, configuration)
+        self.service_manager.reloads(succeed(None))
 
     def _cancel(self, oid: bytes, who: str) -> str:
         return "no engine runs yet" if self.engine is None else self.engine.cancel(oid, who)
 
-    def reload(self) -> Deferred[Reload]:
-        """Replace all children by new ones, which import the code of jobs anew.
-
-        Fires once a new one works, or has failed: then the old ones go on.  Never with a Failure.
-        """
-        return begin_reload(self.engine)[1]
-
     def _reload(self) -> Reload:
-        return begin_reload(self.engine)[0]
+        begun, deciding = begin_reload(self.engine)
+        self.service_manager.reloads(deciding)
+        return begun
 
     def _progress(self, oid: bytes) -> dict[str, Any] | None:
         return progress_of(self.engine, oid)
 
     def _waiting_for(self) -> str | None:
-        return waiting_for(self.engine, self._server, self._application, self._starts)
+        server = self._databases.server
+        return waiting_for(self.engine, server, self._application, self._starts)
 
     def status(self) -> dict[str, Any]:
         """What the supervisor knows of itself without asking the database."""
-        settings = self._configuration.settings
-        return status_of(self.engine, self._server, self._application, settings, self._starts)
+        settings, server = self._configuration.settings, self._databases.server
+        return status_of(self.engine, server, self._application, settings, self._starts)

@@ -267,6 +267,22 @@ def test_a_stop_that_was_asked_for_twice_is_no_error(make_instance: Make, gate: 
     nobody_is_a_ghost(instance)
 
 
+def test_a_signal_while_it_starts_ends_it_without_a_word(make_instance: Make) -> None:
+    instance = make_instance(config=CONFIG.format(grace=30))
+    codes = []
+    for seconds in (0.1, 0.4, 0.8, 1.6):
+        instance.launch(service(instance.command))
+        time.sleep(seconds)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
+            instance.send(number)
+        codes.append(instance.wait())
+        assert "Traceback" not in instance.output, instance.output
+    # Before it has come to its own first line the system ends it.
+    assert set(codes) <= {0, *(-one for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2))}
+    instance.start()
+    ten_jobs_work(instance)
+
+
 # SIGHUP, SIGUSR1, SIGUSR2
 
 
@@ -386,6 +402,8 @@ def test_a_stopped_supervisor_is_named_at_once(
         assert told in said
         assert (code, f"process {server} is stopped" in said) == (3 * with_server, with_server)
         assert told in command_line("ghosts", "--home", instance.home, "--timeout", 100)[1]
+        code, said = command_line("status", "--check", "--home", instance.home, "--timeout", 100)
+        assert code in (2, 3), said
         code, said = command_line("stop", "--home", instance.home, "--timeout", 100)
         assert (code, told in said) == (3, True)
         assert time.monotonic() - began < 50  # none has waited for its timeout

@@ -113,6 +113,7 @@ def test_a_terminal_that_is_gone(make_instance: MakeInstance) -> None:
     os.close(primary)
     os.close(secondary)
     works(instance)
+    wait_for_log(instance, "standard error cannot be written: Input/output error")
     assert instance.stop() == 0
 
 

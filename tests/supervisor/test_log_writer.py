@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scenes import Said
 from zcasync.supervisor.log_outlets import LogStream
 from zcasync.supervisor.log_writer import MOST_BYTES, LogWriter
 from zcasync.testing.waiting import wait_until
@@ -18,7 +19,7 @@ LINE = "x" * 999
 
 
 def writer_to(fd: int) -> LogWriter:
-    made = LogWriter(LogStream(fd), lambda count: f"{count} dropped\n")
+    made = LogWriter(LogStream(fd, "the place"), lambda count: f"{count} dropped\n")
     made.start()
     return made
 
@@ -134,3 +135,17 @@ def test_a_number_of_dropped_lines_is_told_once(tmp_path: Path) -> None:
     (count,) = re.findall(r"(\d+) dropped\n", found)
     assert found.count(LINE) + int(count) == MOST_BYTES // 1000 + 50
     assert found.endswith("dropped\nagain\n")
+
+
+def test_what_cannot_be_written_is_told_to_the_others_once(said: Said) -> None:
+    writer = writer_to(os.open("/dev/full", os.O_WRONLY))
+    for _ in range(3):
+        writer.write(LINE + "\n")
+        writer.reopen()  # it tries at once
+    wait_until(lambda: said.lines, "a warning")
+    writer.end(time.monotonic() + 10)
+
+    assert said.lines == [
+        "the place cannot be written: No space left on device; lines wait for it, and are dropped "
+        "when they are too many"
+    ]

@@ -96,8 +96,7 @@ def command(
 
     Makes the home when it is missing.  Prints a line that begins with "zcasync ready" when the
     first child can take a job; the log is log/zcasync.log in the home, or with --log - on standard
-    error.  twistd zcasync is the same
-    as a daemon: its log, which has that line too, is twistd's.
+    error.  twistd zcasync is the same as a daemon: its log, which has that line too, is twistd's.
     """
     from zcasync.instance.home import Home
     from zcasync.instance.lock import HomeMoved

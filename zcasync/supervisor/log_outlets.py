@@ -22,7 +22,13 @@ PATIENCE_SECONDS = 0.5
 
 
 class IOutlet(Protocol):
-    """Where lines go.  Only one thread at a time calls it."""
+    """Where lines go.  Only one thread at a time calls it.
+
+    ``name``: for people.  ``problem``: why the last write took less than it was given.
+    """
+
+    name: str
+    problem: str | None
 
     def write(self, data: bytes) -> int:
         """Write; return how many bytes were taken, fewer where it does not work now."""
@@ -38,7 +44,10 @@ class LogFile:
     raises OSError.  Others may move, remove or empty the file (logrotate), and commands append.
     """
 
+    problem: str | None = None
+
     def __init__(self, path: Path, open_file: Callable[[Path], int]) -> None:
+        self.name = str(path)
         self._path = path
         self._open_file = open_file
         self._fd = open_file(path)
@@ -61,6 +70,7 @@ class LogFile:
             try:
                 count = os.write(self._fd, data[written:])
             except OSError as error:
+                self.problem = error.strerror
                 if error.errno == errno.EFBIG and self._size:  # by a limit of this process
                     self._rotate()
                 break
@@ -102,7 +112,10 @@ class LogStream:
     takes something.
     """
 
-    def __init__(self, fd: int) -> None:
+    problem: str | None = None
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.name = name
         self._fd = fd
 
     @property
@@ -123,7 +136,8 @@ class LogStream:
                 written += os.write(self._fd, data[written : written + PIPE_BYTES])
             except BlockingIOError:
                 time.sleep(STALLED_SECONDS)
-            except OSError:
+            except OSError as error:
+                self.problem = error.strerror
                 break
         return written
 

@@ -12,7 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from twisted.logger import Logger
+
 from zcasync.supervisor.log_outlets import IOutlet
+
+log = Logger()
 
 MOST_BYTES = 2 * 1024 * 1024
 #: Handed to the outlet at once.
@@ -114,10 +118,17 @@ class LogWriter:
                 data = self._batch()
             taken = self._outlet.write(data) if data else 0
             with self._changed:
-                self._is_stuck = taken < len(data)
+                was_stuck, self._is_stuck = self._is_stuck, taken < len(data)
                 self._tries += 1
                 self._remove(taken)
                 self._changed.notify_all()
+            if self._is_stuck and not was_stuck and self._ends_at is None:
+                log.warn(  # to the others that there are, and here when it works again
+                    "{name} cannot be written: {why}; lines wait for it, and are dropped when they "
+                    "are too many",
+                    name=self._outlet.name,
+                    why=self._outlet.problem,
+                )
 
     def _has_work(self) -> bool:
         return self._is_asked or (bool(self._waiting) and not self._is_stuck)

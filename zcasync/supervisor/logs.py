@@ -111,8 +111,12 @@ def outlet_of(stream: TextIO | None) -> LogStream:
     """Return the outlet to a stream of this process; to nowhere, where that is closed."""
     if stream is not None:
         with suppress(OSError, ValueError):
-            return LogStream(os.dup(stream.fileno()))
-    return LogStream(os.open(os.devnull, os.O_WRONLY))
+            return LogStream(os.dup(stream.fileno()), _name_of(stream))
+    return LogStream(os.open(os.devnull, os.O_WRONLY), os.devnull)
+
+
+def _name_of(stream: TextIO) -> str:
+    return "standard error" if stream is sys.stderr else "standard output"
 
 
 def take_records(writer: LogWriter, lines: Lines) -> None:

@@ -76,7 +76,7 @@ def _outlet(options: MutableMapping[str, Any], settings: Settings) -> IOutlet:
         return logs.outlet_of(sys.stdout)
     path = Path(name or "twistd.log").absolute()
     if path.exists() and not path.is_file():
-        return LogStream(_open(path))
+        return LogStream(_open(path), str(path))
     return LogFile(path, _open)
 
 

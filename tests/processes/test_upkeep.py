@@ -51,7 +51,7 @@ def test_completed_jobs_are_kept_by_their_number(make_instance: Callable[..., In
     instance = make_instance(children=2, config=SMALL).start()
     client = instance.client
     partials = client.put_many(jobs.nothing, 600)
-    failed = client.put_many(jobs.raise_text, 20)
+    failed = [client.put(jobs.raise_text, "no such order") for _ in range(20)]
     client.wait_for(*partials, *failed, timeout=60.0)
     newest = client.put(jobs.echo, 1)
     client.wait_for(newest)

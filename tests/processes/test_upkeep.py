@@ -136,7 +136,7 @@ def test_status_tells_of_room_and_packs(make_instance: Callable[..., Instance]) 
     assert found["packed"] < found["pack_due"]
     shown = finish(start("status", "--home", instance.home)).out
     assert "free on its disk" in shown
-    assert "next at" in shown
+    assert "the next one in" in shown
     now = time.time()
     home.space.write_text(json.dumps([[now - 2 * DAY, 0, 0], [now - DAY, 0, 0]]))
     grown = status(instance.home)["database"]

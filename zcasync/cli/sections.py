@@ -122,6 +122,6 @@ def _packed(found: dict[str, Any]) -> str:
             written = f"{size(running['written'])} written of {size(found['size'])} at most"
         return f"now, since {ago(running['since'])}: {written}"
     said = "not yet" if found["packed"] is None else f"{ago(found['packed'])}"
-    due = "" if found["pack_due"] is None else f", next at {found['pack_due'][:16]} UTC"
+    due = "" if found["pack_due"] is None else f", the next one {ago(found['pack_due'])}"
     failed = "" if problem is None else f"; the last one failed: {problem}"
-    return f"{said}{due.replace('T', ' ')}{failed}"
+    return f"{said}{due}{failed}"

@@ -39,6 +39,18 @@ def test_why_it_failed_is_kept_until_one_succeeds(home: Home) -> None:
     assert read(home) is None
 
 
+def test_who_comes_second_leaves_the_note_of_the_first(home: Home) -> None:
+    with noted(home):
+        with pytest.raises(OSError, match="Already"), noted(home):
+            raise OSError("Already packing")
+        found = read(home)
+        assert found is not None
+        assert (found.is_running, found.problem) == (True, None)
+    with pytest.raises(OSError, match="Already"), noted(home):  # the first has left none
+        raise OSError("Already packing")
+    assert read(home) is None
+
+
 def test_the_note_of_a_process_that_is_gone_means_nothing(home: Home) -> None:
     here = ProcessIdentity.here()
     gone = replace(here, start_ticks=here.start_ticks + 1)

@@ -15,8 +15,6 @@ from zcasync.cli.errors import EXIT_WRONG, Refusal
 from zcasync.cli.options import Days, common_options, examples
 
 LOOK_SECONDS = 0.5
-#: The message of FileStorage's error, also through a server.
-ALREADY = "Already packing"
 
 
 @click.command(
@@ -109,7 +107,7 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
     """Pack; return the sizes before and after, bytes."""
     from ZODB.POSException import StorageError
 
-    from zcasync.database.pack_note import noted
+    from zcasync.database.pack_note import ALREADY, noted
     from zcasync.database.packing import drop_old, note_packed
     from zcasync.instance.settings import load
 

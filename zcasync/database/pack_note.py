@@ -18,6 +18,9 @@ from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 
+#: The message of FileStorage's error where another one packs, also through a server.
+ALREADY = "Already packing"
+
 
 @dataclass(frozen=True)
 class PackNote:
@@ -36,11 +39,18 @@ class PackNote:
 @contextmanager
 def noted(home: Home) -> Iterator[None]:
     """Leave the note while the block packs the home's database; what that raises stays in it."""
+    before = read(home)
+    if before is not None and before.is_running:  # it is told that another one packs
+        yield
+        return
     about = {"since": time.time(), "identity": ProcessIdentity.here().as_dict()}
     _write(home, about)
     try:
         yield
     except Exception as error:
+        if ALREADY in str(error):
+            home.packing.unlink(missing_ok=True)
+            raise
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         _write(home, {**about, "identity": None, "problem": problem})
         raise

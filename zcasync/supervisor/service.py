@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, maybeDeferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
@@ -297,6 +297,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def adopt(self, configuration: Configuration) -> None:
         """Go by this configuration from now on as far as that is possible; log what changes."""
         changes = self._settings.adopt(configuration.settings)
+        self.service_manager.reloads(succeed(None))
         for one in changes:
             (log.info if one.counts else log.warn)("configuration: {change}", change=str(one))
         if not changes:
@@ -310,10 +311,13 @@ class Supervisor(Service):  # type: ignore[misc]
 
         Fires once a new one works, or has failed: then the old ones go on.  Never with a Failure.
         """
-        return begin_reload(self.engine)[1]
+        begun = begin_reload(self.engine)
+        return self.service_manager.reloads(begun[1])
 
     def _reload(self) -> Reload:
-        return begin_reload(self.engine)[0]
+        begun = begin_reload(self.engine)
+        self.service_manager.reloads(begun[1])
+        return begun[0]
 
     def _progress(self, oid: bytes) -> dict[str, Any] | None:
         return progress_of(self.engine, oid)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.guides import ROOT
+from zcasync.cli.main import COMMANDS
 from zcasync.instance.settings import Settings
 from zcasync.instance.socket_place import LONGEST
 from zcasync.unix_sockets import SOCKET_PATH_LIMIT_BYTES
@@ -46,7 +47,7 @@ STOP_SECONDS = Settings().grace_period + 10
 
 
 def service() -> dict[str, str]:
-    """The lines of the section [Service]; none may stand there twice."""
+    """The lines of the section [Service]; none but ExecReload may stand there twice."""
     sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
     name = ""
     for line in UNIT.read_text().splitlines():
@@ -55,8 +56,9 @@ def service() -> dict[str, str]:
         elif line and not line.startswith("#"):
             key, _, value = line.partition("=")
             sections[name].append((key, value))
-    found = dict(sections["[Service]"])
-    assert len(found) == len(sections["[Service]"])
+    lines = [(key, value) for key, value in sections["[Service]"] if key != "ExecReload"]
+    found = dict(lines)
+    assert len(found) == len(lines)
     return found
 
 
@@ -84,6 +86,20 @@ def test_it_is_told_how_the_worker_is() -> None:
     assert (found["Type"], found["NotifyAccess"]) == ("notify", "main")
     # A reactor that other engines would not have taken for dead is not ended.
     assert int(found["WatchdogSec"]) >= 60
+
+
+def test_a_reload_is_a_command_that_there_is() -> None:
+    text = UNIT.read_text()
+    run = service()["ExecStart"]
+    reload = run.replace(" run ", " reload ")
+
+    assert re.findall(r"^ExecReload=(.*)$", text, re.MULTILINE) == [
+        "/bin/kill -HUP $MAINPID",
+        reload,
+    ]
+    assert "reload" in COMMANDS
+    # It is told of a new child that cannot boot before systemd gives up.
+    assert int(service()["TimeoutStartSec"]) > Settings().boot_timeout + 10
 
 
 def test_each_line_of_each_file_has_a_reason() -> None:

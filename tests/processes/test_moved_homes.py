@@ -23,7 +23,9 @@ PATIENT = SHORT.replace("grace-period 5", "grace-period 60")
 
 def put_ten(home: Path) -> None:
     """Ten jobs in a row are done, the first by a command."""
-    done = finish(start("put", "math.sqrt", "--arg", "16", "--wait", "60", "--timeout", "60", "--home", home))
+    done = finish(
+        start("put", "math.sqrt", "--arg", "16", "--wait", "60", "--timeout", "60", "--home", home)
+    )
     assert (done.code, done.out) == (0, "4.0\n"), done.err
     client = Client(zcasync.open(home))
     for number in range(9):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import finish, start
 from tests.jobs import basic as jobs
 from tests.support.instance import Instance
 from tests.support.ports import free_port
@@ -52,12 +54,23 @@ def test_a_manager_is_told_of_a_life_from_its_start_to_its_end(
         client = instance.client
         client.wait_for(*client.put_many(jobs.nothing, 10))
         wait_until(lambda: len(manager.all_of("WATCHDOG")) > 5, "signs of life")
+        before = len(manager.listen())
+        instance.send(signal.SIGHUP)  # there is no terminal: the configuration is read again
+        manager.wait_for("RELOADING")
+        wait_until(lambda: len(manager.all_of("READY")) == 2, "the end of that")
+        reloaded = finish(start("reload", "--home", instance.home))
+        assert reloaded.code == 0, reloaded
+        wait_until(lambda: len(manager.all_of("READY")) == 3, "new children")
+        told = [name for one in manager.listen()[before:] for name in one]
+        told = [name for name in told if name in ("RELOADING", "READY")]
+        assert told == ["RELOADING", "READY"] * 2
+        client.wait_for(*client.put_many(jobs.nothing, 10))
         assert instance.stop() == 0, instance.evidence()
 
         (stopping,) = [one for one in manager.listen() if "STOPPING" in one]
         assert stopping["EXTEND_TIMEOUT_USEC"] == "15000000"
         assert manager.all_of("STATUS")[-1] == "stops"
-        assert manager.all_of("READY") == ["1"]
+        assert manager.all_of("READY") == ["1"] * 3
 
 
 def test_a_reactor_that_is_blocked_gives_no_sign_of_life(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
@@ -106,6 +106,7 @@ def test_a_reload_is_told_with_its_time_and_its_end(listener: Manager) -> None:
 def test_a_reload_that_fails_leaves_it_ready(listener: Manager) -> None:
     one = Supervisor(NOTIFY_SOCKET=listener.address)
     one.manager.start()
+    one.manager.ready()
     failures: list[object] = []
     one.manager.reloads(fail(ValueError("a syntax error"))).addErrback(failures.append)
 
@@ -114,6 +115,29 @@ def test_a_reload_that_fails_leaves_it_ready(listener: Manager) -> None:
         (False, True),
     ]
     assert len(failures) == 1
+
+
+def test_of_reloads_at_once_the_last_end_counts(listener: Manager) -> None:
+    one = Supervisor(NOTIFY_SOCKET=listener.address)
+    one.manager.start()
+    one.manager.ready()
+    first, second = Deferred[None](), Deferred[None]()
+    one.manager.reloads(first)
+    one.manager.reloads(second)
+    second.callback(None)
+    assert len(listener.all_of("READY")) == 1
+    first.callback(None)
+    assert len(listener.all_of("READY")) == len(listener.all_of("RELOADING")) == 2
+
+
+def test_a_reload_makes_nobody_ready_who_starts_or_stops(listener: Manager) -> None:
+    one = Supervisor(NOTIFY_SOCKET=listener.address)
+    one.manager.start()
+    one.manager.reloads(succeed(None))
+    one.manager.stopping(1.0)
+    one.manager.reloads(succeed(None))
+
+    assert listener.all_of("READY") == listener.all_of("RELOADING") == []
 
 
 def test_signs_of_life_come_twice_as_often_as_wanted(listener: Manager) -> None:

@@ -59,6 +59,7 @@ class ServiceManager:
             str, ...
         ] = ()  # what is to be known of our life; none before we are ready
         self._is_owed = False  # it has not been taken
+        self._reloads = 0  # at work now
         self._status = ""
         self._problem = ""
 
@@ -79,13 +80,19 @@ class ServiceManager:
     def reloads(self, reload: Deferred[Any]) -> Deferred[Any]:
         """Tell that configuration or code is loaded anew, and when ``reload`` fires, that it is.
 
-        Returns the same Deferred; its result, or its failure, goes on.
+        Returns the same Deferred; its result, or its failure, goes on.  Of several at once the last
+        one's end counts.  Nothing is told before we are ready, or when the stop has begun.
         """
+        if not {"READY=1", "RELOADING=1"} & set(self._state):
+            return reload
+        self._reloads += 1
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         return reload.addBoth(self._reloaded)
 
     def _reloaded(self, result: Any) -> Any:
-        self.ready()
+        self._reloads -= 1
+        if not self._reloads:
+            self.ready()
         return result
 
     def stopping(self, seconds: float) -> None:

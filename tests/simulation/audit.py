@@ -27,6 +27,11 @@ class Audit:
         self._records = Records(world.servers[-1])
         self.looked_at = 0
 
+    @property
+    def partials(self) -> set[bytes]:
+        """The oids of all that there were at the last look."""
+        return self._records.partials
+
     def is_there(self, oid: bytes) -> bool:
         """Whether a record exists: the commit that made it can have been undone."""
         revisions = self._records.server.revisions.get(oid)

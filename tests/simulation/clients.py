@@ -140,9 +140,9 @@ class Client:
             job.oid, job.due = partial._p_oid, partial.due
             job.counts_from_put = partial.has_times_to_settle
         new = made[0][1].oid if made else b""
-        return [job for _, job in made] if self._commit(new) else []
+        return [job for _, job in made] if self.commit(new) else []
 
-    def _commit(self, new: bytes) -> bool:
+    def commit(self, new: bytes) -> bool:
         """Commit; whether the commit is there.  In doubt the record of what is new tells."""
         try:
             self.session.commit()

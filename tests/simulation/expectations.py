@@ -11,6 +11,7 @@ from tests.simulation.audit import Audit
 from tests.simulation.clients import WHO, Call, Job
 from tests.simulation.databases import LIMITS, SHARED
 from tests.simulation.jobs import here
+from tests.simulation.schedules import Schedules
 from tests.simulation.world import HOUR, World
 from zcasync import clock
 from zcasync.errors import AbortedError, DeadlineMissed
@@ -37,6 +38,7 @@ class Expectations:
         self.world = world
         self.jobs: list[Job] = []
         self.audit = Audit(world)
+        self.schedules = Schedules(world, self)
         self.looks = 0
         self._away: list[Job] = []
         self._seen: list[bytes] = []
@@ -103,6 +105,7 @@ class Expectations:
             for name, limit in LIMITS.items():
                 assert len(holders[name]) <= limit, f"{len(holders[name])} hold quota {name}"
             self._look_at_keys()
+            self.schedules.look()
         self.audit.look(in_queue, claims)
         for job in self.jobs:
             self._look_at(job, in_queue[job.oid], claims[job.oid])
@@ -207,6 +210,7 @@ class Expectations:
     def judge(self) -> None:
         """What must hold when nothing moves any more."""
         self.world.reader.sync()
+        self.schedules.judge()
         shared = sum(self._judge(job) for job in self.jobs)
         found = self.world.reader.session.root[SHARED].value
         is_right = found == shared or self.world.was_meddled_with

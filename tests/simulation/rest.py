@@ -23,6 +23,7 @@ class Rest:
         """All but one supervisor die; that one has to bring everything to its end."""
         self._expected.audit.look_deeply()
         self._history.thaw()
+        self._expected.schedules.end()
         for worker, supervisor in self._world.supervisors.items():
             if supervisor.is_alive and worker != PLACES[0][0]:
                 supervisor.die()

@@ -10,6 +10,7 @@ from ZODB.POSException import POSKeyError
 
 from tests.simulation.history import History
 from tests.simulation.kinds import CALLBACKS, KINDS, MANY
+from tests.simulation.schedules import CATCH_UP, EVERY
 from tests.simulation.twists import PLANS, PLANS_APART, Twist, plans
 
 NAMES, WEIGHTS = list(KINDS), [kind.weight for kind in KINDS.values()]
@@ -136,6 +137,20 @@ class Doing:
         twist = self._twist(0.6, CALLBACK_PLANS, CALLBACK_PLANS)
         self.history.add_callback(self._number(), name, self._number(), twist)
 
+    def touch_a_schedule(self) -> None:
+        """Somebody adds a schedule, or changes one."""
+        acts = ["add", "add", "pause", "resume", "run_now", "remove"]
+        what = self.chance.choice(acts)
+        self._say(what)
+        twist = self._twist(0.3, CLIENT_PLANS, CLIENT_PLANS_APART)
+        every, how = self.chance.choice(EVERY), self.chance.choice(CATCH_UP)
+        number, schedules = self._number(), self.history.expected.schedules
+        with self.history.world.client(number, twist) as client:
+            if what == "add":
+                schedules.add(client, every, how)
+            else:
+                schedules.change(client, number, what)
+
     def interfere(self) -> None:
         """Somebody changes their mind."""
         what = self.chance.choice(["fail", "cancel", "cancel", "size", "size", "size", "release"])
@@ -217,6 +232,7 @@ class Doing:
 HOW_OFTEN = {
     "put": 14,
     "put_many": 3,
+    "touch_a_schedule": 3,
     "add_callback": 8,
     "interfere": 6,
     "make_pass": 14,

@@ -98,7 +98,8 @@ class ControlFields(AttemptFields):
     @property
     def time_limits(self) -> TimeLimits:
         """How long an attempt at it may take, as the put, its callable or its queue has said."""
-        return NO_LIMITS if self._controls is None else TimeLimits.of(self._controls)
+        controls = self._controls
+        return NO_LIMITS if controls is None else TimeLimits.of(controls)
 
     def name_key(self, key: str, states: tuple[str, ...], lasting: int) -> None:
         """Record the key with which the partial was put: see :mod:`zcasync.queues.unique`."""

@@ -179,10 +179,10 @@ def _call_detached(run: Run) -> tuple[Run, Fault | None]:
 
 def bounded(host: Host, value: Any) -> Any:
     """Return what a call has returned; of a Deferred, where it has limits, one that keeps them."""
-    ticking = running_clock()
-    if ticking is None or not is_deferred(value) or (value.called and not value.paused):
+    if not is_deferred(value) or (value.called and not value.paused):
         return value
-    return host.bound(value, ticking)
+    ticking = running_clock()
+    return value if ticking is None else host.bound(value, ticking)
 
 
 def _held(run: Run, deferred: Any) -> Run:

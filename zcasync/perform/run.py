@@ -104,11 +104,13 @@ class Host:
 
     def of_job(self, job: PartialRecord) -> Host:
         """Return the same for a job and its callbacks, which have the time limits of the job."""
-        return self if not job.time_limits else replace(self, limits=self.limits_of(job))
+        limits = self.limits_of(job)
+        return self if limits is self.limits else replace(self, limits=limits)
 
     def limits_of(self, job: PartialRecord) -> TimeLimits:
         """Return the time limits of a job: its own, and the default ones where it has none."""
-        return job.time_limits.or_else(self.limits)
+        own = job.time_limits
+        return self.limits if own is NO_LIMITS else own.or_else(self.limits)
 
     def timed(self) -> AbstractContextManager[CallClock | None]:
         """Return the context of an attempt with its commit; it is None without limits."""

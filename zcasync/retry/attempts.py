@@ -17,7 +17,15 @@ from zcasync.job.failure import StoredFailure, sanitize
 from zcasync.job.history import MOST_ATTEMPTS
 from zcasync.job.record import PartialRecord
 from zcasync.retry.fault import Raised
-from zcasync.retry.policy import RetryDecision, ask, ask_for, label_of, reason_of, within_of
+from zcasync.retry.policy import (
+    RetryDecision,
+    ask,
+    ask_for,
+    label_of,
+    reason_of,
+    shown_name,
+    within_of,
+)
 from zcasync.retry.stock import Counts
 
 #: A pause between two attempts takes no longer, seconds; what is to wait longer waits in its queue.
@@ -50,7 +58,7 @@ class Attempts:
         self._claim = _claim_of(partial)
         self._problem = ""  # what was wrong with the policy's answer
         self._reason = ""  # why it has answered so, where it says that
-        self._label = label_of(partial, policy)
+        self._policy_name = shown_name(partial)
         self._timing = timing
         self._interruptions = partial.interruptions
         self._conflicts = partial.conflicts
@@ -127,7 +135,7 @@ class Attempts:
     def rule(self, follows: str) -> str:
         """Return what has decided what follows, for people: ``rule(attempts=5): 2 of 5, over``."""
         reason = f"{self._reason}, " if self._reason else ""
-        return f"{self._label}: {reason}{follows}"
+        return f"{label_of(self._policy_name, self.policy)}: {reason}{follows}"
 
     def keep(self, fault: Raised, at: int | None) -> None:
         """Keep the failed attempt, which another one follows, for the history of the call.

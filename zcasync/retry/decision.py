@@ -198,7 +198,7 @@ def _after_limit(partial: PartialRecord, failure: StoredFailure) -> Decision:
         return End(failure, f"it ends, as its policy cannot be asked: {error}")
     again, problem = ask(policy, "jobError", failure, _counts(partial))
     reason = reason_of(policy)
-    rule = f"{label_of(partial, policy)}: {reason}" if reason else ""
+    rule = f"{label_of(shown_name(partial), policy)}: {reason}" if reason else ""
     if again is not None:
         return Later(again.at, problem, rule and f"{rule}, {again_text(again.at)}")
     return End(sanitize(failure, retry=f"{rule}, over") if rule else failure, problem)
@@ -242,7 +242,11 @@ def _ask_after_death(partial: PartialRecord, fault: Died) -> tuple[RetryDecision
             policy = RetryCommonFourTimes(partial)
     again, wrong = ask(policy, "interrupted", counts)
     reason = reason_of(policy)
-    return again, problem or wrong, f"{label_of(partial, policy)}: {reason}" if reason else ""
+    return (
+        again,
+        problem or wrong,
+        f"{label_of(shown_name(partial), policy)}: {reason}" if reason else "",
+    )
 
 
 def ask_before_call(partial: PartialRecord, policy: Any) -> RetryDecision | None:

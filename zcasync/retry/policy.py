@@ -174,10 +174,9 @@ def within_of(policy: Any) -> float | None:
     return policy.within if isinstance(policy, Ruled) else None
 
 
-def label_of(partial: PartialRecord, policy: Any) -> str:
-    """Return a policy in a few words, for histories."""
-    label = policy.label if isinstance(policy, Ruled) else shown_name(partial)
-    return cut(label, REASON_CHARACTERS)
+def label_of(name: str, policy: Any) -> str:
+    """Return a policy in a few words, for histories; ``name``: that of its partial."""
+    return cut(policy.label if isinstance(policy, Ruled) else name, REASON_CHARACTERS)
 
 
 def ask(policy: Any, question: str, *args: Any) -> tuple[RetryDecision | None, str]:

@@ -25,10 +25,9 @@ def at_no_entrance(thread: int) -> None:
 
 def entered() -> None:
     """Call, in a thread that enters a connection, what waits for that.  Raises what that raises."""
-    if _waiting:
-        call = _waiting.get(threading.get_ident())
-        if call is not None:
-            call()
+    call = _waiting.get(threading.get_ident())
+    if call is not None:
+        call()
 
 
 class Entered:
@@ -36,10 +35,12 @@ class Entered:
 
     def setstate(self, obj: object) -> None:
         """Load an object."""
-        entered()
+        if _waiting:  # a call saved for each object that is loaded
+            entered()
         super().setstate(obj)  # type: ignore[misc]
 
     def register(self, obj: object) -> None:
         """Note that an object is about to change."""
-        entered()
+        if _waiting:
+            entered()
         super().register(obj)  # type: ignore[misc]

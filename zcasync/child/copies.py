@@ -20,7 +20,6 @@ from typing import Any
 from twisted.internet.process import reapProcessHandlers
 
 from zcasync.child.descriptors import out_of_the_way
-from zcasync.protocol.dispositions import restore_in_copy
 from zcasync.zeo.storage_fence import refuse_commits
 
 _PID = struct.Struct("=i")
@@ -103,7 +102,6 @@ class Copies:
         self._end_with_job()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        restore_in_copy()
         if is_first:
             self._give_up()
             util: Any = sys.modules.get("multiprocessing.util")

@@ -8,7 +8,9 @@ handler; what is ignored would stay so in every programme that a job starts.
 from __future__ import annotations
 
 import atexit
+import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +54,7 @@ def leave_to_supervisor(*, but: tuple[signal.Signals, ...] = ()) -> None:
             signal.siginterrupt(number, False)
     _wait_for_children()
     ignore_at_exit()
+    os.register_at_fork(before=_withhold, after_in_parent=_go_on, after_in_child=_begin_copy)
 
 
 def ignore_at_exit() -> None:
@@ -64,12 +67,25 @@ def ignore_at_exit() -> None:
     atexit.register(ignore)
 
 
-def restore_in_copy() -> None:
-    """Put the defaults in place of what ``leave_to_supervisor`` has set, in a forked process."""
+_before_fork = threading.local()
+
+
+def _withhold() -> None:
+    """Withhold signals around a fork: the copy must neither miss one nor take one for us."""
+    _before_fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_SUPERVISOR)
+
+
+def _go_on() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _before_fork.mask)
+
+
+def _begin_copy() -> None:
+    """Put the defaults in place of what ``leave_to_supervisor`` has set: jobs end their copies."""
     for number in FOR_SUPERVISOR:
         if signal.getsignal(number) is nothing_more:
             is_interrupt = number == signal.SIGINT
             signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+    _go_on()
 
 
 def _wait_for_children() -> None:

@@ -34,7 +34,7 @@ HURRY_SECONDS = 3.0
 #: group of it.
 SAME_SECONDS = 0.1
 #: The end at once takes no longer, whatever the log does.
-LAST_LINE_SECONDS = 1.0
+LAST_LINE_SECONDS = 1.5
 #: The exit code of that end.
 EXIT_AT_ONCE = 1
 
@@ -169,6 +169,7 @@ def end_at_once(name: str) -> None:
             "their jobs are left to the next engine",
             name=name,
         )
+        logs.end()
     finally:
         os._exit(EXIT_AT_ONCE)
 

@@ -201,7 +201,7 @@ def own_server(folder: Path, resolve_conflicts: Sequence[str] = ()) -> Iterator[
         wait_until(path.exists, "the server's socket")
         yield str(path)
     finally:
+        os.close(ours)  # a signal alone is for its supervisor
         process.terminate()
         process.wait(30)
         os.close(lifeline)
-        os.close(ours)

@@ -19,12 +19,16 @@ from typing import Any
 import pytest
 import transaction
 from persistent.mapping import PersistentMapping
+from ZEO.ClientStorage import ClientStorage
 from ZEO.Exceptions import ClientDisconnected
+from ZODB import DB
 
 from tests.processes.servers import Server, own_server
 from tests.support.instance import ROOT
 from tests.support.proxies import Proxy, proxied
-from zcasync.database.opening import open_servers
+from zcasync.database.opening import apply_settings, open_servers
+from zcasync.instance.home import Home
+from zcasync.instance.settings import Configuration, Settings
 from zcasync.testing.waiting import wait_until
 from zcasync.unix_sockets import peer_of
 from zcasync.zeo.connections import server_sockets
@@ -313,6 +317,17 @@ def test_without_a_heartbeat_nothing_is_done(proxy: Proxy) -> None:
     time.sleep(LONG)
     assert app.connection is before
     app.close()
+
+
+@pytest.mark.parametrize("seconds", [20.0, 0.0])
+def test_the_setting_decides_also_for_a_database_that_an_application_has_opened(
+    server: Server, folder: Path, seconds: float
+) -> None:
+    db = DB(ClientStorage(("127.0.0.1", server.port)))
+    apply_settings(db, Configuration(Settings(zeo_heartbeat=seconds)), Home(folder))
+    db.storage.ping()
+    assert (db.storage._server.client.heartbeat is None) == (seconds == 0)
+    db.close()
 
 
 def test_a_second_heartbeat_is_none(app: App) -> None:

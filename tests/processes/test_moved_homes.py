@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.jobs import basic as jobs
 from tests.processes.test_closed_streams import ways
 from tests.support.gates import Gate
 from tests.support.instance import SHORT, Client, Instance, stored
+from tests.support.service_managers import manager_at
 from zcasync.interfaces import COMPLETED
 from zcasync.testing.waiting import wait_until
 
@@ -70,6 +72,47 @@ def test_the_supervisor_goes_on_where_it_is_now(
 
 def log(home: Path) -> str:
     return (home / "log" / "zcasync.log").read_text()
+
+
+def test_a_signal_while_it_moves_ends_it(
+    make_instance: Callable[..., Instance], gate: Gate
+) -> None:
+    instance = make_instance(config=PATIENT).start()
+    new, client = instance.home.with_name("other"), instance.client
+    client.put(jobs.Counter().add_at_gate, gate.path)
+    gate.wait_for(1)
+    instance.home.rename(new)
+    wait_until(lambda: "was moved to" in log(new), "it to notice", seen=lambda: log(new))
+    instance.send(signal.SIGTERM)
+    wait_until(lambda: "SIGTERM stops the supervisor" in log(new), "it to hear")
+    gate.open()
+    assert instance.wait() == 0
+    assert "goes on there" not in instance.output
+    assert finish(start("ghosts", "--home", new)).code == 0
+
+
+def test_a_service_manager_is_told_that_it_goes_on(
+    make_instance: Callable[..., Instance], folder: Path
+) -> None:
+    with manager_at(folder / "notify") as manager:
+        instance = make_instance(config=SHORT)
+        instance.environment |= {"NOTIFY_SOCKET": manager.address}
+        instance.start()
+        manager.wait_for("READY")
+        new = instance.home.with_name("other")
+        instance.home.rename(new)
+        manager.wait_for("RELOADING")
+        wait_until(
+            lambda: len(manager.all_of("READY")) == 2,
+            "it to be ready again",
+            60,
+            instance.evidence,
+        )
+        assert manager.all_of("STOPPING") == []
+        assert set(manager.all_of("MAINPID")) == {str(instance.pid)}
+        assert finish(start("stop", "--home", new)).code == 0
+        assert instance.wait() == 0
+        manager.wait_for("STOPPING")
 
 
 def test_twistd_ends_and_says_where_it_is_to_be_started(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -150,7 +151,7 @@ def run(
 
         told: dict[str, Any] = {"config_path": path, "ready": ready}
         told["failed"] = lambda error: reactor.callLater(0, stop_reactor, reactor)
-        supervisor = Supervisor(reactor, home, configuration, **told)
+        supervisor = Supervisor(reactor, home, configuration, **told, follows=True)
         reactor.addSystemEventTrigger("before", "shutdown", supervisor.stopService)
         reactor.callWhenRunning(Signals(reactor, supervisor, read).install)
         reactor.callWhenRunning(supervisor.startService)
@@ -164,8 +165,11 @@ def _raise_problem(supervisor: Supervisor) -> None:
     from zcasync.instance.lock import HomeMoved
 
     problem = supervisor.problem
-    is_over = isinstance(problem, HomeMoved) and supervisor.is_told_to_stop
-    if problem is not None and not is_over:
+    if isinstance(problem, HomeMoved):
+        if supervisor.is_told_to_stop:
+            return
+        os.environ.update(supervisor.service_manager.variables)
+    if problem is not None:
         raise problem
 
 
@@ -173,11 +177,14 @@ def follow(error: HomeMoved, home: Path, config: Path | None) -> NoReturn:
     """Become the supervisor of the home where it is now: no client misses one meanwhile."""
     from zcasync.cli.errors import say
     from zcasync.instance.lock import VARIABLE
+    from zcasync.protocol.dispositions import FOR_SUPERVISOR
 
     say(f"{error.before} was moved to {home}: this process goes on there")
     words = [*sys.orig_argv[1:], "--home", os.fspath(home)]
     if config is not None and config.is_relative_to(error.before):
         words += ["--config", os.fspath(home / config.relative_to(error.before))]
+    # Those that come just now are for the programme that this process becomes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, FOR_SUPERVISOR)
     os.set_inheritable(error.lock, True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -19,7 +19,7 @@ from zcasync.instance import trust
 from zcasync.instance.home import Home
 from zcasync.instance.judgement import ROOT
 from zcasync.instance.live_settings import LiveSettings
-from zcasync.instance.lock import HomeLock
+from zcasync.instance.lock import HomeLock, HomeMoved
 from zcasync.instance.settings import Configuration
 from zcasync.instanceuuid import getUUID
 from zcasync.protocol.child_spec import ChildSpec
@@ -59,7 +59,8 @@ class Supervisor(Service):  # type: ignore[misc]
     """A Twisted service that runs one engine for one home.
 
     ``failed(error)`` is called when it cannot start or must not go on; ``ready()`` when the first
-    child can take a job (at once when there is to be none).
+    child can take a job (at once when there is to be none).  ``follows``: where its home is
+    moved the process goes on there.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class Supervisor(Service):  # type: ignore[misc]
         config_path: Path | None = None,
         ready: Callable[[], None] = lambda: None,
         failed: Callable[[BaseException], None] = lambda error: None,
+        follows: bool = False,
     ) -> None:
         self._keeper: EngineKeeper | None = None
         self.problem: BaseException | None = None
         self.is_told_to_stop = False
+        self._follows = follows
         self._reactor = reactor
         self._home = home
         self._settings = LiveSettings.of(configuration.settings)
@@ -118,7 +121,10 @@ class Supervisor(Service):  # type: ignore[misc]
         """Stop gracefully; fires when no process is left.  Safe to repeat."""
         super().stopService()
         self.deadline.begin()
-        self.service_manager.stopping(self._grace_period() + AFTER_GRACE_SECONDS)
+        if self._follows and isinstance(self.problem, HomeMoved) and not self.is_told_to_stop:
+            self.service_manager.moving()
+        else:
+            self.service_manager.stopping(self._grace_period() + AFTER_GRACE_SECONDS)
         if self._starting is not None:
             self._starting.cancel()
         log.info("stopping")

@@ -29,6 +29,7 @@ LOOK_SECONDS = 5.0
 #: So much time a look asks for while the start waits: looks may come late.
 MORE_SECONDS = 30.0
 STATUS_CHARACTERS = 500
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 STDERR_FD = 2
 
 
@@ -50,9 +51,11 @@ class ServiceManager:
     ) -> None:
         self._waits = waits
         self._works = works
-        self._address = _address(environ.pop("NOTIFY_SOCKET", ""))
-        self._watchdog_seconds = _microseconds(environ.pop("WATCHDOG_USEC", "")) / 1e6
-        self._watched_pid = environ.pop("WATCHDOG_PID", "")
+        #: The variables, for a program that this process becomes.
+        self.variables = {name: environ.pop(name) for name in VARIABLES if name in environ}
+        self._address = _address(self.variables.get("NOTIFY_SOCKET", ""))
+        self._watchdog_seconds = _microseconds(self.variables.get("WATCHDOG_USEC", "")) / 1e6
+        self._watched_pid = self.variables.get("WATCHDOG_PID", "")
         self._looks = LoopingCall(self._look)
         self._looks.clock = reactor
         self._state: tuple[
@@ -86,8 +89,12 @@ class ServiceManager:
         if not {"READY=1", "RELOADING=1"} & set(self._state):
             return reload
         self._reloads += 1
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self.moving()
         return reload.addBoth(self._reloaded)
+
+    def moving(self) -> None:
+        """Tell that this process goes on anew, and is ready when it says so again."""
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def _reloaded(self, result: Any) -> Any:
         self._reloads -= 1

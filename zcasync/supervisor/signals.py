@@ -126,6 +126,7 @@ class Signals:
 
     def _begin_to_stop(self, name: str) -> None:
         log.info("{name} stops the supervisor", name=name)
+        self._supervisor.is_told_to_stop = True
         stop_reactor(self._reactor)
 
     def _hurry(self, name: str) -> None:

@@ -252,12 +252,12 @@ def test_jobs_are_done_once_each_while_children_are_replaced_again_and_again(
 ) -> None:
     counter = instance.client.add("counter", jobs.Counter())
     partials = []
-    for _ in range(3):
+    for _ in range(2):
         partials += [instance.client.put(counter.add) for _ in range(100)]
         assert reload(instance).code == 0
     instance.client.wait_for(*partials, timeout=120)
     instance.client.sync()
-    assert counter.value == 300
+    assert counter.value == 200
     assert {one._interruptions for one in partials} == {0}
     assert reload(instance, "--wait").code == 0
     require_work(instance)

@@ -42,6 +42,7 @@ HANDED_ON = {
 PLAIN = {
     "... and ... more like this in the last minute, the last one job ...: ...",
     "... and ... more ... of other kinds in the last minute; zcasync jobs lists the jobs",
+    "... cannot be written: ...; lines wait for it, and are dropped when they are too many",
     "... failed",
     "...: an error, trying again: ...",
     "a connection did not close in time",

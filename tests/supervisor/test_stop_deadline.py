@@ -94,21 +94,22 @@ deadline = StopDeadline(lambda: float(sys.argv[1]), LastActs(list, kill, lambda:
 deadline.watch()
 deadline.begin()
 print("begun", flush=True)
-time.sleep(1)
+for step in range(20):
+    time.sleep(0.1)
 print("goes on", flush=True)
 time.sleep(60)
 """
 
 
 def test_a_process_that_was_stopped_itself_gets_some_time_to_go_on() -> None:
-    seconds = str(NONE + 0.5)
+    seconds = str(NONE + 3.0)
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, seconds], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         os.kill(process.pid, signal.SIGSTOP)
-        time.sleep(FROZEN_SECONDS + 2)  # its deadline is over meanwhile
+        time.sleep(FROZEN_SECONDS + 3)  # its deadline is over meanwhile
         os.kill(process.pid, signal.SIGCONT)
         assert process.stdout.read() == "goes on\nends\n"
         assert process.wait(30) == 0

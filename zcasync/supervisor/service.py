@@ -135,7 +135,6 @@ class Supervisor(Service):  # type: ignore[misc]
                 log.failure("while stopping")
         self.service_manager.stop()
         log.info("stopped")
-        self.deadline.note_stopped()
 
     def _grace_period(self) -> float:
         return self._configuration.settings.grace_period

@@ -100,8 +100,10 @@ class Signals:
             return
         self._times += 1
         if self._times == 1:
+            self._supervisor.deadline.begin()
             self._reactor.callFromThread(self._begin_to_stop, name)
         elif self._times == 2:
+            self._supervisor.deadline.hurry(HURRY_SECONDS)
             self._reactor.callFromThread(self._hurry, name)
         else:
             signal.signal(signal.SIGALRM, lambda number, frame: os._exit(EXIT_AT_ONCE))
@@ -110,6 +112,7 @@ class Signals:
 
     def _hang_up(self, name: str, at: float) -> None:
         """The terminal is gone, of which the kernel and a shell may both tell."""
+        self._supervisor.deadline.begin()
         self._reactor.callFromThread(self._begin_to_stop, name)
 
     def _reload(self, name: str, at: float) -> None:

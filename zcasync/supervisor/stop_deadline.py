@@ -10,7 +10,6 @@ import faulthandler
 import os
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,8 @@ from functools import partial
 from typing import Any, TextIO
 
 from twisted.logger import Logger
+
+from zcasync.supervisor import logs
 
 log = Logger()
 
@@ -63,8 +64,9 @@ class StopDeadline:
         self._acts = acts
         self._end = end
         self._until: float | None = None  # as time.monotonic tells; None: no stop has begun
-        self._is_dropped = self._is_stopped = False
-        self._was_frozen = False
+        self._is_dropped = False
+        self._was_frozen = self._is_ended_now = False
+        self._looked = 0.0  # when the deadline was looked at last, from the beginning of a stop on
         self._why = ""
         self._last_resort: TextIO | None = None
         self._read, self._write = -1, -1  # a pipe, while somebody waits at it
@@ -106,7 +108,8 @@ class StopDeadline:
             self._set(seconds)
 
     def _set(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds + AFTER_GRACE_SECONDS - LAST_WORDS_SECONDS
+        self._looked = time.monotonic()
+        self._until = self._looked + seconds + AFTER_GRACE_SECONDS - LAST_WORDS_SECONDS
         self._why = (
             f"the stop has not ended within its grace period of {seconds:g} s and "
             f"{AFTER_GRACE_SECONDS:g} s more"
@@ -115,9 +118,9 @@ class StopDeadline:
         self._wake()
 
     def _arm_last_resort(self) -> None:
-        """Let C code end the process if our thread does not; it takes this back when it runs.
+        """Let C code end the process if our thread does not.
 
-        Otherwise a process that is stopped itself for a while would have no time to go on.
+        It may wait for the interpreter's lock, or be gone already, at the interpreter's end.
         """
         if self._last_resort is not None:
             seconds = max(0.0, self.left) + LAST_WORDS_SECONDS + LAST_RESORT_SECONDS
@@ -125,13 +128,9 @@ class StopDeadline:
 
     def end_now(self, why: str) -> None:
         """End the process at once, for this reason: what runs is killed, and waits to run again."""
+        self._is_ended_now = True
         self._why, self._until = why, time.monotonic()
         self._wake()
-
-    def note_stopped(self) -> None:
-        """Note that only the interpreter has to end: it stops our thread before it is done."""
-        self._is_stopped = True
-        self._arm_last_resort()
 
     def drop(self) -> None:
         """Let the process go on, however long: the stop has ended."""
@@ -156,19 +155,22 @@ class StopDeadline:
         poll.register(self._read, select.POLLIN)
         while not self._is_dropped:
             step = min(LOOK_SECONDS, max(0.0, self.left))
-            began = time.monotonic()
             if poll.poll(None if self._until is None else 1000 * step):
                 os.read(self._read, 2**16)
-                if self._last_resort is not None and not self._is_stopped:
-                    faulthandler.cancel_dump_traceback_later()
                 if self._until is None:
                     self.begin()
-            elif time.monotonic() - began - step > FROZEN_SECONDS and not self._was_frozen:
-                self._was_frozen = True
-                self._until = max(self._until or 0.0, time.monotonic() + THAWED_SECONDS)
+            self._require_awake()
             if self.left <= 0 and not self._is_dropped:
                 return self._end_process()
         return None
+
+    def _require_awake(self) -> None:
+        """Give a process that was stopped itself during its stop some time to go on, once."""
+        now = time.monotonic()
+        if now - self._looked > FROZEN_SECONDS and not self._was_frozen and not self._is_ended_now:
+            self._was_frozen = True
+            self._until = max(self._until or 0.0, now + THAWED_SECONDS)
+        self._looked = now
 
     def _end_process(self) -> None:
         """Say what is left, kill it, and end; whatever of that fails or hangs."""
@@ -188,8 +190,7 @@ class StopDeadline:
             why=self._why,
             left="; ".join(self._acts.left()) or "nothing that is known",
         )
-        sys.stdout.flush()
-        sys.stderr.flush()
+        logs.end()
 
 
 #: The signals that stop a supervisor.

@@ -21,6 +21,8 @@ from typing import Any, TextIO
 
 from twisted.logger import Logger
 
+from zcasync.supervisor import logs
+
 log = Logger()
 
 #: A stop takes no longer than the grace period and so many seconds.
@@ -188,6 +190,7 @@ class StopDeadline:
             why=self._why,
             left="; ".join(self._acts.left()) or "nothing that is known",
         )
+        logs.end()
         sys.stdout.flush()
         sys.stderr.flush()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Result, finish, start
+from tests.cli.conftest import Result, command
 from tests.jobs import basic as jobs
 from tests.processes.servers import AT_SERVER, database_server
 from tests.processes.test_containers import Contained, needs_containers
@@ -71,16 +71,14 @@ def record(client: Client, name: uuid.UUID) -> Worker | None:
 
 def listed(home: Path) -> set[str]:
     """The ids of the completed jobs, and that nothing is wrong in the database."""
-    found = finish(
-        start("jobs", "--state", "completed", "--limit", 10_000, "--home", home, "--json")
-    )
-    audit = finish(start("check", "--deep", "--home", home))
+    found = command("jobs", "--state", "completed", "--limit", 10_000, "--home", home, "--json")
+    audit = command("check", "--deep", "--home", home)
     assert audit.code == 0, audit
     return {one["id"] for one in json.loads(found.out)["jobs"]}
 
 
 def status(home: Path) -> Any:
-    return json.loads(finish(start("status", "--home", home, "--json")).out)
+    return json.loads(command("status", "--home", home, "--json").out)
 
 
 def test_a_clean_stop_removes_the_record_and_keeps_the_jobs(make: Any) -> None:
@@ -195,7 +193,7 @@ def test_in_a_container(make: Any) -> None:
 
 def test_one_that_holds_a_job_stays_until_that_is_taken_over(make: Any, gate: Gate) -> None:
     """The grace period is too short for its job."""
-    config = EPHEMERAL.replace("grace-period 5", "grace-period 0")
+    config = EPHEMERAL.replace("grace-period 5", "grace-period 0.1")
     watcher, fresh = make(more=SHORT), make(more=config).start()
     name = fresh.worker().UUID
     running = fresh.client.put(jobs.pass_gate, gate.path)
@@ -213,7 +211,7 @@ def test_one_that_holds_a_job_stays_until_that_is_taken_over(make: Any, gate: Ga
 
 
 def forget(home: Path, name: object, *more: object) -> Result:
-    return finish(start("forget", name, "--home", home, *more))
+    return command("forget", name, "--home", home, *more)
 
 
 def test_a_worker_is_forgotten_for_good(make: Any) -> None:
@@ -252,7 +250,7 @@ def test_a_ghost_is_forgotten_once_it_holds_nothing(make: Any, gate: Gate) -> No
     assert refused.code == 1
     assert f"worker {name} still holds 1 job" in refused.error
     assert f"zcasync release {name}" in refused.error
-    assert finish(start("release", name, "--home", dead.home)).code == 0
+    assert command("release", name, "--home", dead.home).code == 0
     assert forget(dead.home, name).code == 0
     assert str(name) not in [one["uuid"] for one in status(dead.home)["workers"]]
     gate.open()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import finish, start
+from tests.cli.conftest import command
 from tests.jobs import basic as jobs
 from tests.processes.disks import mounted
 from tests.support.clocks import WRONG_CLOCK, WrongClock
@@ -32,7 +32,7 @@ if "zcasync.child" in sys.orig_argv:
 
 
 def status(home: Path, *more: object) -> Any:
-    return json.loads(finish(start("status", "--home", home, "--json", *more)).out)
+    return json.loads(command("status", "--home", home, "--json", *more).out)
 
 
 def counts(client: Client, instance: Instance) -> tuple[int, int]:
@@ -66,7 +66,7 @@ def test_completed_jobs_are_kept_by_their_number(make_instance: Callable[..., In
     assert bad == 20, "they are kept for longer"
     assert newest._p_oid in {one._p_oid for one in instance.worker().completed}
     ten_jobs(client)
-    audit = finish(start("check", "--deep", "--home", instance.home))
+    audit = command("check", "--deep", "--home", instance.home)
     assert audit.code == 0, audit
 
 
@@ -134,7 +134,7 @@ def test_status_tells_of_room_and_packs(make_instance: Callable[..., Instance]) 
     )
     assert (found["packing"], found["pack_problem"], found["growth_per_day"]) == (None, None, None)
     assert found["packed"] < found["pack_due"]
-    shown = finish(start("status", "--home", instance.home)).out
+    shown = command("status", "--home", instance.home).out
     assert "free on its disk" in shown
     assert "the next one in" in shown
     now = time.time()
@@ -151,7 +151,7 @@ def test_a_small_disk_is_a_trouble(make_instance: Callable[..., Instance], folde
     with mounted(folder / "home" / "var"):
         instance = make_instance(children=1).start()
         try:
-            done = finish(start("status", "--check", "--home", instance.home))
+            done = command("status", "--check", "--home", instance.home)
             assert done.code == 1
             assert "the disk of the database has" in done.out
             ten_jobs(instance.client)

@@ -273,6 +273,6 @@ def test_every_persistent_class_has_a_name_that_was_decided() -> None:
 @pytest.mark.parametrize("name", sorted(CLASSES | EXCEPTIONS | CALLABLES))
 def test_a_decided_name_leads_to_what_has_that_name(name: str) -> None:
     module, _, attribute = name.replace(":", ".").rpartition(".")
-    found: Any = getattr(sys.modules[module], attribute)
+    found: Any = getattr(import_module(module), attribute)
 
     assert (found.__module__, found.__qualname__) == (module, attribute)

@@ -143,14 +143,14 @@ def extra_worker(client: Client, **attributes: Any) -> Iterator[Worker]:
 def kill_with_server(instance: Instance) -> int:
     """Kill a supervisor and its database server, neither of which can clean up; the server's pid.
 
-    Without its parent a frozen server gets a SIGHUP, as any stopped process group that has nobody
-    left to continue it: most often it is dead already when we come to kill it.
+    The server first, while the supervisor stands still: it ends well when that is gone, and a new
+    one would be started.
     """
     server: int = instance.status()["server_pid"]
-    os.kill(server, signal.SIGSTOP)
-    instance.kill()
+    instance.send(signal.SIGSTOP)
     with suppress(ProcessLookupError):
         os.kill(server, signal.SIGKILL)
+    instance.kill()
     return server
 
 

@@ -24,7 +24,8 @@ Cli = Callable[..., Result]
 IN_THEIR_ORDER = {"queue", "quota", "schedule"}
 #: They end or change what the tests share, need an id that only the reader knows, or never end.
 NOT_ON_THE_SHARED_HOME = {
-    *IN_THEIR_ORDER, "run", "stop", "demo", "release", "cancel", "retry", "discard", "tail",
+    *IN_THEIR_ORDER, "run", "stop", "demo", "release", "forget", "cancel", "retry", "discard",
+    "tail",
 }  # fmt: skip
 
 

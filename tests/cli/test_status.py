@@ -160,7 +160,8 @@ def test_a_frozen_supervisor_is_reported_not_to_answer(served: Instance, cli: Cl
     assert shown.code == 0
     assert shown.json["supervisor"]["running"] is True
     assert shown.json["supervisor"]["pid"] == served.pid
-    assert "does not answer" in shown.json["supervisor"]["waiting_for"]
+    told = f"process {served.pid} is stopped (fg, or kill -CONT {served.pid})"
+    assert told in shown.json["supervisor"]["waiting_for"]
     assert shown.json["workers"][0]["verdict"] == "running"
     assert shown.json["workers"][0]["children"] is None
 

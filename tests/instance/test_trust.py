@@ -29,6 +29,7 @@ ARGUMENTS = {
     "quota": ["solr"],
     "schedule": ["nightly"],
     "release": ["00000000-0000-0000-0000-000000000001"],
+    "forget": ["00000000-0000-0000-0000-000000000001"],
 }
 #: sudo finds no other.
 COMMAND = Path(sys.executable).with_name("zcasync")

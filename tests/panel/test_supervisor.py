@@ -76,7 +76,7 @@ def test_a_frozen_supervisor_keeps_nobody_waiting_and_what_waits_can_be_cancelle
     os.kill(instance.pid, signal.SIGSTOP)
     try:
         page = words(browser.get())
-        assert "The supervisor does not answer here: the supervisor at" in page
+        assert f"does not answer here: process {instance.pid} is stopped (fg, or" in page
         refused = browser.click("cancel", runs.id)
         assert refused.status == 503
         assert "does not answer" in words(refused)

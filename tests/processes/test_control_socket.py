@@ -122,10 +122,9 @@ def test_a_supervisor_with_too_many_connections_is_not_said_to_be_gone(
     why = "closed the connection: it has ended, or too many are connected"
     home = ["--home", instance.home]
     with full(instance):
-        for words in (["stop"], ["cancel", job]):
-            done = finish(start(*words, *home))
-            assert done.code == 3, done.err
-            assert why in done.error
+        done = finish(start("cancel", job, *home))
+        assert done.code == 3, done.err
+        assert why in done.error
         found = finish(start("status", *home, "--json")).json
         supervisor, (worker,) = found["supervisor"], found["workers"]
         assert (supervisor["running"], supervisor["pid"]) == (True, instance.pid)
@@ -133,6 +132,9 @@ def test_a_supervisor_with_too_many_connections_is_not_said_to_be_gone(
         assert worker["verdict"] == "running"
     done = finish(start("cancel", job, *home))
     assert done.code == 0, done.err
+    with full(instance):
+        done = finish(start("stop", *home))  # by a signal
+    assert (done.code, instance.wait()) == (0, 0), done.err
 
 
 def test_who_has_cancelled_a_job_is_who_the_kernel_says(

@@ -96,8 +96,7 @@ class Expectations:
         for worker in self.manager.workers.values():
             for partial in (*worker.thread, *worker.reactor):
                 if holds(partial):
-                    for name in holders.keys() & set(partial.quotas):
-                        holders[name].add(partial._p_oid)
+                    self._note_slots(partial, holders)
                 if not is_done(partial):
                     claims[partial._p_oid] += 1
                     assert self._may_run(worker, partial), "held by who may not run it"
@@ -109,6 +108,14 @@ class Expectations:
         self.audit.look(in_queue, claims)
         for job in self.jobs:
             self._look_at(job, in_queue[job.oid], claims[job.oid])
+
+    def _note_slots(self, partial: Any, holders: dict[str, set[bytes]]) -> None:
+        """Note the quotas that a call holds; one that came too late ends, and needs no slot."""
+        for name in holders.keys() & set(partial.quotas):
+            if partial._p_oid in self.manager.quotas[name].use.holders:
+                holders[name].add(partial._p_oid)
+            else:
+                assert partial.begin_by is not None, f"it runs without a slot of {name}"
 
     def _look_at_keys(self) -> None:
         """That of one key there is one call that is not over, whoever has put it at once."""

@@ -102,14 +102,23 @@ class SupervisorProbe:
 
 def ask(home: Home, timeout: float) -> dict[str, Any]:
     """Return the status that a home's supervisor reports.  Raises NotRunning, StorageAway."""
+    _require_awake(home)
+    try:
+        client = connect(home, timeout)
+        try:
+            return client.status()
+        finally:
+            client.close()
+    except StorageAway:
+        _require_awake(home)  # it may have been stopped meanwhile
+        raise
+
+
+def _require_awake(home: Home) -> None:
+    """Raise StorageAway where a signal has stopped the supervisor: it can be asked nothing."""
     told = stopped_supervisor(home)
     if told is not None:
         raise StorageAway(told)
-    client = connect(home, timeout)
-    try:
-        return client.status()
-    finally:
-        client.close()
 
 
 def without_database(home: Home, supervisor: SupervisorProbe) -> dict[str, Any]:

@@ -101,7 +101,11 @@ def test_ctrl_c_lets_jobs_end(instance: Typed, gate: Gate) -> None:
 def test_a_window_that_is_closed_stops_it(instance: Typed, gate: Gate) -> None:
     oid, family = busy(instance, gate)
     instance.window.close()
-    wait_until(lambda: "SIGHUP stops the supervisor" in instance.log, "the stop to begin")
+    wait_until(
+        lambda: "SIGHUP stops the supervisor" in instance.log,
+        "the stop to begin",
+        seen=lambda: f"{instance.own.status()}\n{instance.log[-3000:]}",
+    )
     gate.open()
     ended_well(instance, oid, family)
 

@@ -54,8 +54,10 @@ class Schedules:
         name = f"schedule {self._world.new_number()}"
         manager = session.manager
         schedule = manager.schedules.add(name, count, counter, every=every, **how)
-        if client.commit(schedule._p_oid):
-            self._series.append(Series(name, counter._p_oid))
+        manager._p_jar.add(schedule)
+        new, series = schedule._p_oid, Series(name, counter._p_oid)  # an abort takes them away
+        if client.commit(new):
+            self._series.append(series)
 
     def change(self, client: Client, number: int, what: str) -> None:
         """Pause one, let it go on, let it run now, or remove it."""

@@ -1,4 +1,4 @@
-"""What stands around a supervisor,: signals, rotations, a frozen server, a full pipe."""
+"""What stands around a supervisor: signals, rotations, a frozen server, a full pipe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import signal
-import time
+import threading
 from collections import Counter as Tally
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Surroundings:
         self._rng = rng
         self._log = instance.home / "log" / "zcasync.log"
         self._rotations = 0
+        self._pace = threading.Event()  # never set
 
     def act(self) -> None:
         """Do something by chance; returns when it is over."""
@@ -76,7 +77,7 @@ class Surroundings:
         (name,) = self._rng.choices(names, weights)
         self.tally[name] += 1
         getattr(self, f"_{name}")()
-        time.sleep(self._rng.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))
+        self._pace.wait(self._rng.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))
 
     def rotate(self) -> None:
         """Move, remove or copy the log and empty it, as logrotate does, and tell nobody."""
@@ -105,7 +106,7 @@ class Surroundings:
 
     def _read_stderr(self) -> None:
         self._pipe.read()
-        time.sleep(self._rng.uniform(0.1, 1.0))
+        self._pace.wait(self._rng.uniform(0.1, 1.0))
         self._pipe.fill()
 
     def _stop_supervisor(self) -> None:
@@ -126,7 +127,7 @@ class Surroundings:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.suspend()
             try:
-                time.sleep(self._rng.uniform(0.1, STOPPED_SECONDS))
+                self._pace.wait(self._rng.uniform(0.1, STOPPED_SECONDS))
             finally:
                 process.resume()
 

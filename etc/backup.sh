@@ -14,6 +14,8 @@ mkdir -p "$repository"
 # One at a time: the lock is gone with this process, however it ends.
 exec 9> "$repository/lock"
 flock --nonblock 9 || { echo "backup.sh: another backup to $repository runs" >&2; exit 1; }
+# What it writes is named for the second: none of a backup that has just ended is written over.
+while ls "$repository/$(date -u +%Y-%m-%d-%H-%M-%S)".* > /dev/null 2>&1; do sleep 0.1; done
 
 # The database first, up to the last transaction that is whole: this is the moment that is kept.
 # repozo comes with ZODB, and copies all again where the file was packed meanwhile.

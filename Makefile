@@ -17,8 +17,9 @@ FILES = build/files
 PAGES = build/pages
 HTML = build/html
 
-# The applications that zcasync is tried in, each in an environment of its own: .venv-plone, ...
-APPLICATIONS = zope6 zope5 plone pyramid
+# The applications and storages that zcasync is tried with, each in an environment of its own:
+# .venv-plone, ...
+APPLICATIONS = zope6 zope5 plone pyramid relstorage
 TRIALS = $(APPLICATIONS:%=integrations-%)
 
 .PHONY: help install demo test integrations $(TRIALS) matrix simulate chaos coverage check docs audit \
@@ -68,7 +69,7 @@ $(TRIALS): integrations-%: .venv-%/.installed
 	ZCASYNC_INTEGRATIONS=$(patsubst zope%,zope,$*) \
 		.venv-$*/bin/python -m pytest tests/integrations/$(patsubst zope%,zope,$*)
 
-integrations: $(TRIALS)  ## zcasync in real sites of Zope 6 and 5, Plone and Pyramid, or make integrations-plone alone
+integrations: $(TRIALS)  ## zcasync in real sites of Zope 6 and 5, Plone and Pyramid, and on PostgreSQL, or make integrations-plone alone
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \

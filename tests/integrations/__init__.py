@@ -7,4 +7,5 @@ there; the ordinary suite skips all of this.
 - servers: a database server with blobs, and the web server of a site, as processes
 - browser: what a visitor does: GET, and POST of forms and files, over HTTP
 - zope, plone, pyramid: the tests, one folder an application
+- relstorage: those over RelStorage on PostgreSQL
 """

@@ -1,0 +1,1 @@
+"""Tests over RelStorage on a real PostgreSQL: ``make integrations-relstorage``."""

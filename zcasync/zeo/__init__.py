@@ -23,7 +23,8 @@ A commit goes from the connection to the client, in one message to the server, a
   ``client_requests``: with which arguments
 - ``conflict_resolution``: the classes that a server loads to resolve conflicts
 - ``own_socket``: who can connect to a server
-- ``memory_buffers``: what both sides keep of a commit until its end
+- ``memory_buffers``: what both sides keep of a commit until its end; ``memory_savepoints``: what a
+  connection keeps at a savepoint
 - ``own_file``: the end of a server whose file was replaced or removed
 - ``history``: clients that notice another history behind their server's address, by the commits
   in ``seen_commits``

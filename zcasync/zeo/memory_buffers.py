@@ -21,7 +21,7 @@ MEMORY_BYTES = 4 * 1024 * 1024
 Step = tuple[str, tuple[Any, ...]]
 
 
-class _File(tempfile.SpooledTemporaryFile[bytes]):
+class SpooledFile(tempfile.SpooledTemporaryFile[bytes]):
     """A temporary file, also where the temporary folder was removed after its first use."""
 
     def rollover(self) -> None:
@@ -36,7 +36,7 @@ class CommitBuffer(TransactionBuffer):  # type: ignore[misc]
     def __init__(self, connection_generation: int) -> None:
         # All that the original does, except for the file.
         self.connection_generation = connection_generation
-        self.file = _File(max_size=MEMORY_BYTES)
+        self.file = SpooledFile(max_size=MEMORY_BYTES)
         self.count = self.size = 0
         self.blobs: list[tuple[bytes, str]] = []
         self.pickler = Pickler(self.file, 1)

@@ -13,6 +13,7 @@ from ZODB.Connection import Connection
 from ZODB.mvccadapter import MVCCAdapterInstance
 
 from zcasync.zeo.fenced import Fenced
+from zcasync.zeo.memory_savepoints import SavepointsInMemory
 from zcasync.zeo.object_ids import IdsOfOneServer
 
 #: The attribute of a transaction's metadata with the view of the only connection that commits.
@@ -21,7 +22,7 @@ VIEW = "zcasync_alone"
 TOLD = "zcasync_told"
 
 
-class OnePhaseConnection(Fenced, IdsOfOneServer, Connection):  # type: ignore[misc]
+class OnePhaseConnection(Fenced, IdsOfOneServer, SavepointsInMemory, Connection):  # type: ignore[misc]
     """A connection to a database whose storage can commit at once.
 
     ``told(tid)`` is called then as soon as the storage has confirmed the commit, in the thread that

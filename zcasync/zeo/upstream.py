@@ -204,13 +204,17 @@ NAMES: Names = {
         "get_connection": "(self, database_name)",
         "new_oid": "(self)",
         "readCurrent": "(self, ob)",
+        "savepoint": "(self)",
         "register": "(self, obj)",
         "setstate": "(self, obj)",
         "tpc_begin": "(self, transaction)",
         "tpc_finish": "(self, transaction)",
         "tpc_vote": "(self, transaction)",
     },
-    "ZODB.Connection:TmpStore": {"creating": None},
+    "ZODB.Connection:TmpStore": {
+        **_attributes("_blob_dir _file _storage creating index position"),
+        "__init__": "(self, storage)",
+    },
     "ZODB.DB:ConnectionPool": {"all": None, "available": None},
     "ZODB.DB:TransactionalUndo": {"_db": None},
     "ZODB.DB:DB": {

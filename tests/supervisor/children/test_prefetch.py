@@ -68,7 +68,7 @@ def test_a_child_that_has_ended_nothing_gets_one_job(child: FakeChild) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "count"), [(10.0, 1), (0.06, 2), (0.01, 11), (0.0001, 101), (0.0, 101)]
+    ("seconds", "count"), [(10.0, 1), (0.06, 2), (0.01, 11), (0.0001, 201), (0.0, 201)]
 )
 def test_short_jobs_are_prefetched_within_limits(
     child: FakeChild, seconds: float, count: int

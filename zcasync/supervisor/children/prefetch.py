@@ -11,7 +11,7 @@ from zcasync.supervisor.children.interfaces import IChild
 
 #: So much work is prefetched for a child, and no more jobs than that, however short they are.
 RESERVE_SECONDS = 0.1
-RESERVE_LIMIT = 100
+RESERVE_LIMIT = 200
 #: A job that runs longer than this must not sit on jobs that another child could do.
 SHARE_SECONDS = 0.3
 

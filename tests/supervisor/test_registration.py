@@ -11,6 +11,7 @@ from tests.support import scenes
 from tests.support.scenes import ELSEWHERE, Seconds, gone
 from tests.support.sessions import ONE, TWO, Connect, Session
 from zcasync import Partial
+from zcasync.audit.inspection import inspect
 from zcasync.errors import FencedError, InDoubt
 from zcasync.instance.lock import AlreadyServed
 from zcasync.instance.process_identity import ProcessIdentity
@@ -217,6 +218,23 @@ def test_an_heir_gets_jobs_with_callbacks_to_run(
     assert (len(dead.thread), dead.engineUUID, len(dead.completed)) == (0, None, 0)
     assert dead.incarnation.end_reason == "it is dead"
     assert not has_leftovers(dead)
+
+
+@pytest.mark.parametrize("act", ["put_again", "discard"])
+def test_what_an_heir_has_as_completed_leaves_it_for_a_retry_or_for_good(
+    session: Session, left: tuple[Worker, list[Partial]], act: str
+) -> None:
+    dead, (_, _, over) = left
+    heir = scenes.serve(session)
+    take_over(dead, "it is dead", heir, heir.incarnation)
+    session.commit()
+
+    getattr(session.queue, act)([over])
+    session.commit()
+
+    assert list(heir.completed) == list(dead.completed) == []
+    assert (over in session.queue) is (act == "put_again")
+    assert inspect(session.connection, session.manager).findings == []
 
 
 def test_callbacks_without_an_heir_wait_where_they_are(

@@ -34,7 +34,10 @@ def again(queue: Any, partials: Collection[PartialRecord]) -> None:
 
 
 def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:
-    """Have the workers that have completed these partials keep them no longer."""
+    """Have the workers that have completed these partials keep them no longer.
+
+    What a worker had completed when it was buried is kept by the one that has taken its work over.
+    """
     by_worker: dict[UUID, list[PartialRecord]] = {}
     for partial in partials:
         if partial.claim is not None:
@@ -45,5 +48,8 @@ def let_go(queue: Any, partials: Collection[PartialRecord]) -> None:
     for name, held in by_worker.items():
         worker = workers.get(name)
         left += held if worker is None else worker.let_go(held)
+    for worker in workers.values() if left else ():
+        taken = worker.completed.take(left)
+        left = [one for one in left if one._p_oid not in taken]
     if left and workers.former is not None:
         workers.former.let_go(left)

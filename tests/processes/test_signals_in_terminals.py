@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.cli.conftest import finish, start
 from tests.jobs import basic as jobs
 from tests.support.gates import Gate
 from tests.support.instance import Client, Instance, engine_of, stored
@@ -94,6 +95,27 @@ def test_ctrl_c_lets_jobs_end(instance: Typed, gate: Gate) -> None:
     wait_until(lambda: "SIGINT stops the supervisor" in instance.log, "the stop to begin")
     gate.open()
     ended_well(instance, oid, family)
+    instance.window.type("echo code $? ; exit\n")
+    assert "Traceback" not in instance.window.wait_for("code 0")
+
+
+def test_a_reload_leaves_it_in_its_terminal(instance: Typed, gate: Gate) -> None:
+    oid, family = busy(instance, gate)
+    reload = start("reload", "--home", instance.home, "--wait")
+    wait_until(
+        lambda: (instance.status().get("reload") or {}).get("old") == 1,
+        "the busy child to be the only old one",
+        seen=lambda: instance.log[-3000:],
+    )
+    gate.open()
+    done = finish(reload, 120)
+    assert (done.code, done.err) == (0, ""), done
+    for _ in range(10):
+        instance.client.wait_for(instance.client.put(jobs.nothing))
+
+    later = instance.descendants()
+    instance.window.type("\x03")
+    ended_well(instance, oid, [*family, *later])
     instance.window.type("echo code $? ; exit\n")
     assert "Traceback" not in instance.window.wait_for("code 0")
 

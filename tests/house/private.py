@@ -19,7 +19,7 @@ from tests.house.source import Module, Node
 
 OWN = ("self", "cls")
 #: Rooms that know no objects but their own and those of libraries.
-LOWEST = ("zeo",)
+LOWEST = ("relstorage", "zeo")
 #: Public all the same: documented by Python.
 PUBLIC = ("_exit", "_replace", "_asdict", "_fields", "_current_frames", "_getframe")
 BY_NAME = ("getattr", "setattr", "hasattr", "delattr")

@@ -11,7 +11,8 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -192,6 +193,22 @@ class Postgres:
         )
         assert done.returncode == 0, f"{statement}: {done.stderr}\n{self.output[-2000:]}"
         return done.stdout.strip()
+
+    @contextmanager
+    def holding(self, database: str, statement: str) -> Iterator[None]:
+        """A session goes on for the block that begins with this statement, which has returned."""
+        command = [self._program("psql"), "-XAtq", "-d", self.dsn(database)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as session:
+            assert session.stdin is not None
+            assert session.stdout is not None
+            session.stdin.write(f"{statement};\n\\echo held\n")
+            session.stdin.flush()
+            while (line := session.stdout.readline()).strip() != "held":
+                assert line, f"the session has ended: {statement}"
+            yield
+            session.stdin.close()
 
     # how
 

@@ -22,6 +22,7 @@ from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.main_database import name_of
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
+from zcasync.relstorage.adoption import adopt
 from zcasync.unix_sockets import require_trusted_folder
 from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
@@ -86,6 +87,7 @@ def _prepared(db: DB) -> DB:
     goes on when another history is behind its server's address.
     """
     compare_at_connect(db)
+    adopt(db)
     for one in db.databases.values():
         bound(one)
         is_ours = isinstance(one.storage, PipelinedClientStorage)

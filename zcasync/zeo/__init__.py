@@ -28,8 +28,7 @@ A commit goes from the connection to the client, in one message to the server, a
 - ``own_file``: the end of a server whose file was replaced or removed
 - ``history``: clients that notice another history behind their server's address, by the commits
   in ``seen_commits``
-- ``heartbeat``: clients that give up a server that is gone without a word; ``keepalive``: the
-  kernel's own look, for servers, too
+- ``heartbeat``: clients that give up a server that is gone without a word
 - ``peers``: clients that read nothing from a server of another user
 - ``tls_refusals``: why client and server do not come together with certificates
 - ``full_disk``: the end of a server that cannot write, and its new start

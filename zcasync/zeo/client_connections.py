@@ -17,10 +17,10 @@ from typing import Any
 
 from ZEO.asyncio.server import Acceptor, ServerProtocol
 
+from zcasync.keepalive import keep_alive
 from zcasync.text import cut, printable
 from zcasync.unix_sockets import peer_of
 from zcasync.zeo.client_messages import UNREGISTERED_BYTES, MessageReader
-from zcasync.zeo.keepalive import keep_alive
 
 log = logging.getLogger(__name__)
 

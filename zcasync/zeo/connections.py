@@ -7,6 +7,8 @@ from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
 
+from zcasync.relstorage.adoption import own_storage
+from zcasync.relstorage.sessions import sockets_of
 from zcasync.zeo.older import Reader
 
 
@@ -86,16 +88,18 @@ def which_is_away(db: Any) -> str | None:
 
 
 def server_sockets(dbs: Iterable[Any]) -> set[int]:
-    """Return the descriptors of the connections to their servers that the ZEO clients of these use.
+    """Return the descriptors of the connections to their servers that the clients of these use.
 
     A client lets go of one before it closes that.
     """
+    dbs = list(dbs)
     storages = [getattr(one, "storage", None) for one in dbs]
     clients = [one._server.client for one in storages if isinstance(one, ClientStorage)]
     talks = [getattr(one.protocol, "sm_protocol", None) for one in clients]
     transports = [getattr(one, "transport", None) for one in talks]
     found = [one.get_extra_info("socket") for one in transports if one is not None]
-    return {one.fileno() for one in found if one is not None}
+    relational = [one for one in map(own_storage, dbs) if one is not None]
+    return {one.fileno() for one in found if one is not None}.union(*map(sockets_of, relational))
 
 
 def give_up(connection: Any, manager: Any) -> None:

@@ -27,8 +27,8 @@ from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
 
+from zcasync.keepalive import end_unacknowledged, keep_alive
 from zcasync.zeo.history import ComparingClientIO, compare_at_connect
-from zcasync.zeo.keepalive import end_unacknowledged, keep_alive
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -27,12 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The server; a test that stops it or changes what it does has one of its own."""
-    with short_folder() as folder:
-        server = Postgres(folder)
-        try:
-            yield server.start()
-        finally:
-            server.stop()
+    folder = Path(tempfile.mkdtemp(prefix="zcpg", dir="/tmp"))  # beyond any module
+    server = Postgres(folder)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

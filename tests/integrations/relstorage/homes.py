@@ -33,7 +33,7 @@ SECTION = """
 WORKER = """
 <zcasync>
   grace-period 5
-  poll-seconds 2
+  poll-seconds 1
   {settings}
 </zcasync>
 """
@@ -69,10 +69,10 @@ def audit_database(dsn: str, keep_history: bool, kinds: Collection[str] = ()) ->
     """Fail when an audit finds something in a database that nobody works on any more."""
     if ANYTHING in kinds:
         return
-    with opened(dsn, keep_history=keep_history, read_only=True, create_schema=False) as db:
-        with connected(db) as connection:
-            manager = find(connection)
-            found = [] if manager is None else inspect(connection, manager).findings
+    options = {"keep_history": keep_history, "read_only": True, "create_schema": False}
+    with opened(dsn, **options) as db, connected(db) as connection:
+        manager = find(connection)
+        found = [] if manager is None else inspect(connection, manager).findings
     left = [str(one) for one in found if one.kind not in kinds]
     if left:
         pytest.fail("\n".join(["the test leaves a database with", *left]), pytrace=False)

@@ -1,0 +1,12 @@
+"""Additions to RelStorage: only this room uses its internals, and it holds nothing else.
+
+Importing this imports neither RelStorage nor a driver of a database: all here begins with a storage
+that somebody has made.  With storages that were not adopted all works, only worse where their
+server is away.
+
+- ``adoption``: storages whose errors ZODB's users know, from the moment a database is opened
+- ``lost``: which errors mean that the server is away, or that others were first
+- ``link``: what is known of a storage's server, and the look whether it is there again
+- ``sessions``: what each connection to PostgreSQL asks of the server, and of the kernel
+- ``upstream``: every name of RelStorage that these files depend on
+"""

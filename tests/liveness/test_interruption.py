@@ -20,6 +20,7 @@ from zcasync.liveness.death import Death
 from zcasync.liveness.recovery import recover
 from zcasync.perform.commits import Commits
 from zcasync.perform.performer import Performer
+from zcasync.perform.run import Run
 from zcasync.retry.stock import NeverRetry, RetryCommonFourTimes
 from zcasync.supervisor import registration
 
@@ -210,10 +211,10 @@ def test_a_job_that_was_ended_while_its_policy_is_asked_is_not_made_again(
     scenes.claim(session, session.manager.workers.values()[0], [partial])
     go_on = Commits.go_on
 
-    def too_late(self: Commits, one: Partial) -> None:
-        end(one, from_exception(AbortedError("ended by another process")))
+    def too_late(self: Commits, run: Run) -> bool:
+        end(run.partial, from_exception(AbortedError("ended by another process")))
         session.commit()
-        go_on(self, one)
+        return go_on(self, run)
 
     monkeypatch.setattr(Commits, "go_on", too_late)
     calls: list[Any] = []
@@ -234,9 +235,9 @@ def test_a_process_that_dies_at_the_commit_of_an_answer_is_the_next_death(
     scenes.claim(session, session.manager.workers.values()[0], [partial])
     go_on = Commits.go_on
 
-    def die(self: Commits, one: Partial) -> None:
+    def die(self: Commits, run: Run) -> bool:
         if is_stored:
-            go_on(self, one)
+            go_on(self, run)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

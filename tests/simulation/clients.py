@@ -55,6 +55,8 @@ class Job(Call):
     may_be_missed_at: int | None = None  # world time, microseconds; None: it has no begin_by
     counts_from_put: bool = False  # so an engine whose clock differs may change its times
     was_cancelled: bool = False
+    is_harmless: bool = True  # a client could run all callbacks that are there, or about to be
+    failing: int = 0  # so many clients are about to end it, and to run its callbacks
 
     @property
     def waits(self) -> bool:
@@ -172,10 +174,14 @@ class Client:
     def add_callback(self, job: Job, name: str) -> None:
         """Add a callback, whatever state the job is in."""
         kind = CALLBACKS[name]
+        is_harmless = name in HARMLESS
+        if job.failing and not is_harmless:
+            return
+        job.is_harmless = job.is_harmless and is_harmless
         for _ in range(3):
             try:
                 partial = self.partial(job.oid)
-                if partial.state == COMPLETED and name not in HARMLESS:
+                if partial.state == COMPLETED and not is_harmless:
                     return
                 args, oids = self._counters(kind)
                 with self._noted():
@@ -210,12 +216,13 @@ class Client:
     def fail(self, job: Job) -> None:
         """The application itself ends a job that waits, and runs its callbacks, or dies."""
         partial = self.partial(job.oid)
-        are_harmless = all(callback.name in HARMLESS for callback in job.callbacks)
-        if partial.state == PENDING and are_harmless:
+        if partial.state == PENDING and job.is_harmless:
             job.was_cancelled = True
+            job.failing += 1
             with contextlib.suppress(ConflictError, ClientDisconnected, Crash):
                 # Somebody was quicker, or it was too slow, or it dies.
                 partial.fail(AbortedError(f"cancelled by {WHO}"))
+            job.failing -= 1
             self.session.abort()
 
     def cancel(self, job: Job) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation.history import History
 from tests.simulation.rest import Rest
+from tests.simulation.twists import Twist
 from tests.simulation.world import STEP_SECONDS
 from zcasync.interfaces import CALLBACKS
 
@@ -124,6 +125,23 @@ def test_a_job_sees_what_was_committed_with_it_in_another_database(begin: Begin,
 
     history.world.reader.sync()
     assert history.world.reader.partial(job.oid).result == 1
+
+
+@pytest.mark.parametrize("kind", ["once", "detached", "reactor once"])
+def test_a_job_whose_claim_is_undone_as_it_begins_waits_again(begin: Begin, kind: str) -> None:
+    history = begin()
+    server = history.world.servers[-1]
+    history.put([kind])
+    history.make_pass(0)
+    claim = server.log[-1][0]
+    undone: list[bool] = []
+    twist = Twist(0, "before", lambda actor: undone.append(server.undo(claim)))
+    history.work(0, twist)
+    history.work_in_reactor(0, twist)
+
+    assert undone == [True]
+    history.expected.look()
+    Rest(history).come_to_rest()
 
 
 @pytest.mark.parametrize("worker", [None, (1, True)])

@@ -37,6 +37,7 @@ def take_over(
             dead.incarnation.end(reason)
     death = SupervisorDeath(pid=pid, reason="the supervisor is gone")
     finished: list[PartialRecord] = []
+    waiting: list[PartialRecord] = []
     for kind in ("thread", "reactor"):
         sequence: SizedSequence = getattr(dead, kind)
         to: SizedSequence = getattr(heir or dead, kind)
@@ -46,12 +47,13 @@ def take_over(
             recover(one.items, death, log)
             over, resumed = _sorted_ends(one.items)
             finished += over
+            waiting += [one for one in one.items if not one.has_result and is_done(one)]
             one.keep(resumed if heir is None else ())
             if heir is not None and resumed:  # after the above: it can be the same list
                 for partial in resumed:
                     partial.reassign(incarnation)
                 to.lists(1)[0].items += resumed
-    protect(finished)
+    protect([*finished, *waiting])  # undone, they would be held by nobody
     if finished:
         (heir or dead).completed.extend(finished)
     if dead.engineUUID is not None:

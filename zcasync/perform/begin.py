@@ -11,7 +11,7 @@ from zcasync.formats import this_version
 from zcasync.interfaces import ACTIVE
 from zcasync.job.arguments import load_call
 from zcasync.job.record import PartialRecord
-from zcasync.perform.commits import Commits
+from zcasync.perform.commits import Commits, Start
 from zcasync.perform.missing import refusal_for
 from zcasync.perform.run import Host, Run
 from zcasync.perform.transactions import Transactions
@@ -27,7 +27,8 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     """Return the run of a partial, with a refusal where it may not be called.
 
     The start of a call that may begin only once, or that is made without a connection, is committed
-    before.  The run is closed where another process has ended the partial by then.
+    before.  The run is closed where another process has ended the partial by then, or an undo has
+    taken it away.
     """
     if partial.is_too_late:
         return Run(partial, host, refusal=too_late(partial))
@@ -37,25 +38,26 @@ def begin(partial: PartialRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
     try:
         _require_known_options(partial)
         policy = policy_of(partial)
-        if partial.unasked_death is not None and not _may_go_on(partial, policy, host):
-            return _ended(partial, host)
+        run = Run(partial, host, args, kwargs, Attempts(partial, policy, host.timing))
+        if partial.unasked_death is not None and not _may_go_on(run, policy):
+            return _ended(run)
         late = out_of_time(partial, policy)
         if late is not None:
             return Run(partial, host, refusal=late)
-        attempts = Attempts(partial, policy, host.timing)
         if partial.has_begun_once:
             return Run(partial, host, refusal=begun_before(partial))
         if partial.is_detached or policy.at_most_once:
             _require_code(partial)  # what is missing is found out before the start is committed
     except (MissingCode, NotAllowed) as error:
         return Run(partial, host, refusal=refusal_for(partial, error, host))
-    attempts.begin()
-    run = Run(partial, host, args, kwargs, attempts)
-    if not (partial.is_detached or attempts.policy.at_most_once):
+    assert run.attempts is not None
+    run.attempts.begin()
+    if not (partial.is_detached or policy.at_most_once):
         return run
-    if Commits(host.storage_lost).begin(partial, attempts):
-        return run
-    return run.closed() if partial.has_result else replace(run, refusal=begun_before(partial))
+    start = Commits(host.storage_lost).begin(run)
+    if start == Start.NOT_AGAIN:
+        return replace(run, refusal=begun_before(partial))
+    return run if start == Start.MADE else run.closed()
 
 
 def _require_known_options(partial: PartialRecord) -> None:
@@ -81,24 +83,24 @@ def _require_code(partial: PartialRecord) -> None:
         # Else the attempt raises it again, as an error of the call's own.
 
 
-def _may_go_on(partial: PartialRecord, policy: Any, host: Host) -> bool:
+def _may_go_on(run: Run, policy: Any) -> bool:
     """Ask the application's own policy about the death before; note that it was asked."""
-    again = ask_before_call(partial, policy)
+    again = ask_before_call(run.partial, policy)
     if again is None:
         return False
-    commits = Commits(host.storage_lost)
-    if again.at is not None and again.at > clock.now() and can_wait(partial):
-        commits.reschedule(partial, None, again.at)
+    commits = Commits(run.host.storage_lost)
+    if again.at is not None and again.at > clock.now() and can_wait(run.partial):
+        commits.reschedule(run, None, again.at)
         return False
-    commits.go_on(partial)
-    return partial.is_unfinished
+    return commits.go_on(run)
 
 
-def _ended(partial: PartialRecord, host: Host) -> Run:
-    if partial.retry_at is not None or partial.has_result:
-        return Run(partial, host).closed()
+def _ended(run: Run) -> Run:
+    partial = run.partial
+    if partial.retry_at is not None or partial.has_result or not run.is_ours:
+        return run.closed()
     failure = partial.unasked_death
-    return Run(partial, host, refusal=Refused(failure.value, failure))
+    return Run(partial, run.host, refusal=Refused(failure.value, failure))
 
 
 def resume(partial: PartialRecord, host: Host) -> Run:

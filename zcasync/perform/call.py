@@ -134,6 +134,7 @@ def attempt(run: Run, state: ManagerState, scope: Scope, label: Label | None) ->
         value = value.partial
     run = run.sound()
     partial = run.partial
+    run.require_ours()  # the call may have begun another transaction
     partial.start()
     assert run.attempts is not None
     run.attempts.record(partial)

@@ -34,8 +34,8 @@ def checkpoint(value: Any = None) -> None:
     stored = storable(value, "value of the checkpoint")
     partial, attempts, transactions = work.partial, work.run.attempts, Transactions(work.partial)
     assert attempts is not None
-    if partial.has_result or partial.waits_for is not None or not attempts.are_of_claim(partial):
-        raise ConflictError("the job was ended, or claimed by another engine, meanwhile")
+    if partial.has_result or partial.waits_for is not None or not work.run.is_ours:
+        raise ConflictError("the job was ended, undone, or claimed by another engine, meanwhile")
     partial.start()
     attempts.record(partial)
     keep_commits(partial)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from functools import partial as bound
 from typing import Any, TypeVar
 
@@ -26,6 +27,14 @@ from zcasync.retry.decision import Decision, End, Later, Now, Wait
 from zcasync.retry.fault import Fault, Raised, Stopped
 
 T = TypeVar("T")
+
+
+class Start(Enum):
+    """What became of the start of a call."""
+
+    MADE = auto()  # it is committed: make the call
+    NOT_AGAIN = auto()  # another process has begun it first, and it may begin only once
+    NOT_OURS = auto()  # it is over, or an undo has taken it away, and others may begin it
 
 
 class Commits:
@@ -65,11 +74,11 @@ class Commits:
             self._storage_lost(fault.error)  # type: ignore[union-attr]
         match decision:
             case End(result):
-                self.end(run.partial, result, run.attempts)
+                self.end(run.partial, result, run)
             case Later(at):
                 moment, is_stopped = clock.now() if at is None else at, isinstance(fault, Stopped)
                 attempts = None if is_stopped else run.attempts
-                self.reschedule(run.partial, attempts, moment, is_stopped)
+                self.reschedule(run, attempts, moment, is_stopped)
             case Wait(missing):
                 raise SetAside(missing)
             case Now(until):
@@ -83,60 +92,70 @@ class Commits:
         Transactions(run.partial).begin()
         if run.partial.has_result or run.partial.waits_for is not None:
             return run.closed()  # another process has ended it
-        if not run.attempts.are_of_claim(run.partial):
+        if not run.is_ours:
             return run.closed()
         run.attempts.begin()
         return run
 
-    def begin(self, partial: PartialRecord, attempts: Attempts) -> bool:
-        """Record that the call begins, before it is made; under some policies for the only time.
+    def begin(self, run: Run) -> Start:
+        """Record that the call begins, before it is made; under some policies for the only time."""
+        partial, attempts = run.partial, run.attempts
+        assert attempts is not None
 
-        Return False where it must not be made: it is over, or another process has begun it first
-        and it may begin only once.
-        """
-
-        def change() -> Noted | None:
+        def change() -> Noted | Start:
+            if not run.is_ours:
+                return Start.NOT_OURS
             if attempts.policy.at_most_once:
                 if partial.has_begun_once:
-                    return None
+                    return Start.NOT_AGAIN
                 partial.begin_once()
             attempts.record(partial)
             noted = Noted.of(partial)
             partial.start()
             return noted
 
-        def is_there(noted: Noted | None) -> bool:
-            return noted is not None and noted.is_stored(partial)
+        def is_there(made: Noted | Start | None) -> bool:
+            return isinstance(made, Noted) and made.is_stored(partial)
 
-        return self._commit(partial, change, is_there) is not None
+        made = self._commit(partial, change, is_there)
+        if made is None:
+            return Start.NOT_OURS
+        return Start.MADE if isinstance(made, Noted) else made
 
-    def go_on(self, partial: PartialRecord) -> None:
-        """Record that the policy of a call, asked about the death before, wants it made again."""
+    def go_on(self, run: Run) -> bool:
+        """Record that the policy of a call, asked about the death before, wants it made again.
 
-        def change() -> None:
-            if partial.is_unfinished:
+        Return whether it is to be made here.
+        """
+        partial = run.partial
+
+        def change() -> bool:
+            if run.is_ours:
                 partial.note_asked()
+            return run.is_ours
 
-        def is_there(_: None) -> bool:
-            return not partial.is_unfinished or partial.unasked_death is None
+        def is_there(made: object) -> bool:
+            return partial.unasked_death is None
 
-        self._commit(partial, change, is_there)
+        return bool(self._commit(partial, change, is_there))
 
     def reschedule(
         self,
-        partial: PartialRecord,
+        run: Run,
         attempts: Attempts | None,
         moment: int,
         is_stopped: bool = False,
     ) -> None:
         """Leave the call for its claimer to release for this moment (microseconds).
 
-        ``is_stopped``: at a checkpoint, so that the time of its rule begins anew.
+        ``attempts``: those to be recorded.  ``is_stopped``: at a checkpoint, so that the time of
+        its rule begins anew.
         """
+        partial = run.partial
 
         def change() -> bytes:
             serial: bytes = partial._p_serial
-            if partial.is_unfinished:
+            if partial.is_unfinished and run.is_ours:
                 if attempts is not None:
                     attempts.record(partial)
                     keep_commits(partial)
@@ -152,17 +171,17 @@ class Commits:
 
         self._commit(partial, change, is_there)
 
-    def end(self, partial: PartialRecord, result: Any, attempts: Attempts | None = None) -> bool:
-        """End a partial with this (storable) result; ``attempts``: those of a call that was begun.
+    def end(self, partial: PartialRecord, result: Any, run: Run | None = None) -> bool:
+        """End a partial with this (storable) result; ``run``: of the call, where that was begun.
 
         Return whether this has ended it: nothing happens when it has a result.
         """
 
         def change() -> int | None:
-            if attempts is not None:
-                if partial.waits_for is not None or not attempts.are_of_claim(partial):
+            if run is not None and run.attempts is not None:
+                if partial.waits_for is not None or not run.is_ours:
                     return None
-                attempts.record(partial)
+                run.attempts.record(partial)
                 keep_last(partial)
                 keep_commits(partial)
             end(partial, result, follows_up=True)

@@ -83,6 +83,8 @@ class FollowUp:
         transactions = Transactions(partial)
         while True:
             transactions.begin()
+            if not partial.has_result:  # it was undone
+                return None
             callbacks = partial.stored_callbacks
             while number < len(callbacks):
                 callback = callbacks[number]
@@ -108,7 +110,9 @@ class FollowUp:
             if isinstance(above, Run):
                 above = above.sound()
                 Transactions(above.partial).begin()
-                return above
+                if above.is_ours:
+                    return above
+                continue
             partial = above.partial
             if isinstance(partial, bytes):
                 partial = self._jar.get(partial)

@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from ZODB.POSException import ConflictError
+
 from zcasync.database.errors import NOT_COMMITTED, give_up
+from zcasync.job.arguments import ResultOf
 from zcasync.job.callables import call_here
 from zcasync.job.conflict_counts import Conflict
 from zcasync.job.record import PartialRecord
@@ -138,6 +141,32 @@ class Run:
     noted: Noted | None = None
     deferred: Any = None
     performed: PartialRecord | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is to be made, and to end, here, as this transaction sees it.
+
+        An undo can take away the claim, or the result that a callback is called with: then others
+        make the call, once it is claimed, or the result is there, again.
+        """
+        if self.attempts is not None and not self.attempts.are_of_claim(self.partial):
+            return False
+        given = self._given_by
+        return given is None or given.has_result
+
+    def require_ours(self) -> None:
+        """Raise ConflictError unless it is; let the commit fail where it no longer is by then."""
+        if not self.is_ours:
+            raise ConflictError("what this call was made for was undone meanwhile")
+        given = self._given_by  # the claim is in the record of the call, which that commit writes
+        if given is not None and given._p_jar is not None:
+            given._p_jar.readCurrent(given)
+
+    @property
+    def _given_by(self) -> PartialRecord | None:
+        """The partial with whose result a callback is called."""
+        is_given = any(type(one) is ResultOf for one in self.args)
+        return self.partial.parent if is_given else None
 
     def closed(self) -> Run:
         """Return the same, with nothing left to be called."""

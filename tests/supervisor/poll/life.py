@@ -22,6 +22,7 @@ from zcasync.interfaces import COMPLETED
 from zcasync.job.completion import is_done
 from zcasync.perform.performer import Performer
 from zcasync.protocol.outcomes import Completion, Ended, Ending
+from zcasync.retry.stock import NeverRetry, RetryCommonForever
 from zcasync.supervisor.poll.messages import PassInput, PassResult, SlotReport
 
 #: More passes than any of these lives takes.
@@ -31,8 +32,10 @@ INCREASE = {
     "tests.jobs.samples.Demo.increase",
     "tests.supervisor.poll.life.increase_again",
     "tests.supervisor.poll.life.increase_amid",
+    "tests.supervisor.poll.life.increase_in_another",
+    "tests.supervisor.poll.life.note_amid",
 }
-#: What ``increase_amid`` does first, once.
+#: What the calls and policies named ``..._amid`` do first, once.
 AMID: list[Callable[[], object]] = []
 NUMBERS = range(1, 100)
 
@@ -228,6 +231,36 @@ def increase_amid(account: samples.Demo, raises: bool) -> int:
         if raises:
             raise ValueError("this time")
     return account.increase()
+
+
+def increase_in_another(account: samples.Demo) -> int:
+    """A call that goes on in another transaction than it has begun in, and counts there."""
+    if AMID:
+        AMID.pop()()
+    transaction.begin()
+    return account.increase()
+
+
+def once_amid(partial: Any) -> NeverRetry:
+    """A policy under which a call begins once; something happens in the midst of that."""
+    if AMID:
+        AMID.pop()()
+    return NeverRetry(partial)
+
+
+def forgiving_amid(partial: Any) -> RetryCommonForever:
+    """The same, under which a call begins again."""
+    if AMID:
+        AMID.pop()()
+    return RetryCommonForever(partial)
+
+
+def note_amid(account: samples.Demo, result: Any) -> Any:
+    """A callback that counts, and notes with what it was called."""
+    if AMID:
+        AMID.pop()()
+    account.increase()
+    return samples.note(result)
 
 
 def all_tids(db: DB) -> list[bytes]:

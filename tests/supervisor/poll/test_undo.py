@@ -11,7 +11,8 @@ from ZODB import DB
 from tests.supervisor.poll.life import AMID, Life, Step, increase_again, increase_amid
 from tests.support.scenes import Seconds
 from zcasync import Partial, clock
-from zcasync.interfaces import COMPLETED, PENDING
+from zcasync.interfaces import ACTIVE, COMPLETED, PENDING
+from zcasync.liveness.takeover import take_over
 
 put: Step = Life.put
 pass_: Step = Life.pass_
@@ -185,6 +186,23 @@ def test_a_job_that_waits_for_another_one_survives_every_undo(life: Life, after:
             life.undo(life.tids()[-1])
     life.come_to_rest()
     life.judge()
+
+
+def test_the_wait_of_a_job_cannot_be_undone_once_its_engine_was_taken_over(life: Life) -> None:
+    inner = Partial(life.account.increase)
+    life.client.sync()
+    life.partials += [life.client.queue.put(Partial(give, inner)), life.client.queue.put(inner)]
+    life.client.commit()
+    life.pass_()
+    life.work()
+    wait, engine = life.tids()[-1], life.scene.session
+    engine.sync()
+    take_over(life.scene.worker, "it is gone", None, None)
+    engine.commit()
+
+    assert not life.undo(wait)
+    life.operator.sync()
+    assert [life.operator.same(one).state for one in life.partials] == [ACTIVE, PENDING]
 
 
 def give(inner: Partial) -> Partial:

@@ -46,7 +46,7 @@ ALLOWED: dict[str, str] = {
     "relstorage": "keepalive",
     "zeo": "keepalive relstorage unix_sockets",
     "application": "",
-    "instance": "application unix_sockets",
+    "instance": "application relstorage unix_sockets",
     "job": "zeo",
     "database": "instance relstorage unix_sockets zeo",
     "workers": "instance job zeo",

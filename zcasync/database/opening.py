@@ -22,7 +22,9 @@ from zcasync.errors import ConfigurationError, StorageAway
 from zcasync.instance.home import Home
 from zcasync.instance.main_database import name_of
 from zcasync.instance.settings import ASYNC_DATABASE, Configuration
+from zcasync.relstorage import opening as relational
 from zcasync.relstorage.adoption import adopt
+from zcasync.relstorage.opening import CannotBeOpened
 from zcasync.unix_sockets import require_trusted_folder
 from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
@@ -187,6 +189,11 @@ def _from_factories(configuration: Configuration, timeout: float) -> DB:
             raise StorageAway(
                 f"the server of database {name_of(factory) or 'main'!r} does not answer: {error}"
             ) from error
+        except CannotBeOpened as error:
+            _close(databases)
+            raise ConfigurationError(
+                f"database {name_of(factory) or 'main'!r} cannot be opened: {error}"
+            ) from error
         except Exception as error:  # each storage has reasons of its own, a lock for instance
             _close(databases)
             raise ConfigurationError(
@@ -227,6 +234,8 @@ def _open_storage(section: Any, timeout: float) -> Any:
 
     ``<zeoclient>`` itself can only wait for half a minute or not at all.
     """
+    if relational.is_section(section):
+        return relational.open_section(section, timeout)
     if isinstance(section, ZEOClient):
         section.config.wait = False
     is_ours = is_client_section(section)

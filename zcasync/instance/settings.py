@@ -18,6 +18,7 @@ from zcasync.errors import ConfigurationError
 from zcasync.instance.home import Home
 from zcasync.instance.main_database import main_of, name_of
 from zcasync.interfaces import ASYNC_DATABASE as ASYNC_DATABASE
+from zcasync.relstorage.opening import is_section, missing, problems_of
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _read(chosen: Path) -> Configuration:
             schema, StringIO(text), chosen.absolute().as_uri()
         )[0]
     except (ZConfig.ConfigurationError, ValueError) as error:
-        raise ConfigurationError(f"{chosen}: {_one_line(error)}") from error
+        raise ConfigurationError(f"{chosen}: {missing(_one_line(error))}") from error
     return found
 
 
@@ -213,6 +214,9 @@ def _check_databases(path: Path, loaded: Configuration) -> None:
         for one in loaded.databases
         if one.config.storage is None
     ]
+    storages = [part for one in loaded.databases for part in _sections(one.config.storage)]
+    relational = problems_of(one for one in storages if is_section(one))
+    problems += [f"{path}: {problem}" for problem in relational]
     if not problems and (names or loaded.settings.main_database is not None):
         try:
             main_of(loaded.databases, loaded.settings.main_database)

@@ -5,6 +5,7 @@ that somebody has made.  With storages that were not adopted all works, only wor
 server is away.
 
 - ``adoption``: storages whose errors ZODB's users know, from the moment a database is opened
+- ``opening``: the wait for a server when one is opened, and what is wrong with a configuration
 - ``lost``: which errors mean that the server is away, or that others were first
 - ``link``: what is known of a storage's server, and the look whether it is there again
 - ``sessions``: what each connection to PostgreSQL asks of the server, and of the kernel

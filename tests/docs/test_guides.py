@@ -39,7 +39,7 @@ TUTORIAL = "tutorial.rst"
 #: Runs in test_retries.py.
 RETRIES = "retries.rst"
 #: Run with the real applications: tests/integrations.
-INTEGRATIONS = {"plone.rst", "pyramid.rst", "zope.rst"}
+INTEGRATIONS = {"plone.rst", "pyramid.rst", "relstorage.rst", "zope.rst"}
 #: Documents with nothing to run; other tests look at what they name.
 TABLES = {
     "api.rst",

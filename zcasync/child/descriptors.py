@@ -111,6 +111,7 @@ class OwnDescriptors:
         """Let all of them lead to nothing, in a copy of this process, but for a few."""
         own = {fd for fd, kept in self._kept.items() if identity(fd) == kept}
         own |= {fd for fd, peer in self._peers.items() if _peer(fd) == peer}
+        own |= {fd for fd in self._in_use() if _peer(fd)}  # opened since then
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         for fd in own - set(but):
             os.dup2(nothing, fd, inheritable=False)

@@ -98,7 +98,7 @@ class JobDatabase:
         self.job_connection.begin()
 
     def see_claims(self, tids: list[bytes | None], jobs: list[bytes]) -> None:
-        """Make sure that the claims of jobs can be seen; load all their records at once.
+        """Begin a transaction that sees the claims of jobs; load all their records at once.
 
         ``tids``: the transactions that have claimed them.
         """

@@ -277,7 +277,8 @@ class JobThread:
         tids = self._jobs.take_claim_tids()
         if tids:
             self._database.see_claims(tids, [oid, *self._jobs.waiting()])
-        self._database.begin()
+        else:
+            self._database.begin()
 
     def _hold(self, partial: PartialRecord, deferred: Any) -> None:
         self._deferred = deferred

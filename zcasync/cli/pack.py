@@ -107,7 +107,7 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
     """Pack; return the sizes before and after, bytes."""
     from ZODB.POSException import StorageError
 
-    from zcasync.database.pack_note import ALREADY, noted
+    from zcasync.database.pack_note import ALREADY, ALREADY_RELATIONAL, noted
     from zcasync.database.packing import drop_old, note_packed
     from zcasync.instance.settings import load
 
@@ -122,7 +122,7 @@ def _pack(connection: Any, days: float, home: Any) -> tuple[int, int]:
         with noted(home) if is_embedded else nullcontext():
             db.pack(days=days)
     except StorageError as error:
-        if ALREADY not in str(error):
+        if ALREADY not in str(error) and ALREADY_RELATIONAL not in str(error):
             raise
         raise Refusal(f"somebody else packs the database of {home.path} just now") from error
     if is_embedded:

@@ -18,6 +18,8 @@ from zcasync.instance import own_files
 from zcasync.instance.home import Home
 from zcasync.instance.process_identity import ProcessIdentity
 
+#: The message of RelStorage's error where another one packs.
+ALREADY_RELATIONAL = "A pack or undo operation is in progress"
 #: The message of FileStorage's error where another one packs, also through a server.
 ALREADY = "Already packing"
 

@@ -8,6 +8,7 @@ whoever has made them; those that they make for connections are adopted, too.
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -150,6 +151,9 @@ def own_storage(db: Any) -> Any:
 
 def _adopt(storage: Any) -> None:
     open_with_care(storage)
+    # A commit over two storages asks them in the order of their names, everywhere the same: else
+    # two processes wait for each other.  A name that RelStorage gives has an address in it.
+    storage.__name__ = re.sub(r"( at )[0-9a-f]+", r"\1it", storage.__name__)
     views = [reference() for reference in storage._instances]
     for one in [storage, *(view for view in views if view is not None)]:
         kind: Any = type(one)

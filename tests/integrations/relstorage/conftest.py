@@ -86,6 +86,14 @@ class Database:
         config = home_config(dsn or self.dsn, self.keeps_history, storage, settings)
         return self._make(name, children, config)
 
+    def home_of(self, config: str, name: str = "home") -> Instance:
+        """One with this configuration, where ``{home}`` stands for a folder beside it."""
+        made = self._make(name, 1, "")
+        (made.home / "etc" / "zcasync.conf").write_text(
+            config.replace("{home}", str(made.home.with_name(f"{name}.blobs")))
+        )
+        return made
+
     def ask(self, statement: str) -> str:
         """What a statement returns."""
         return self.server.ask(statement, self.name)

@@ -78,12 +78,17 @@ simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance
 
 CHAOS = tests/chaos tests/processes/test_storage_away.py tests/processes/test_hostile_jobs.py
 
-chaos: $(STAMP)  ## Kill and freeze everything, then simulate, ten minutes each (SECONDS=, SEED=, JOBS=, HOSTILE=), or one POINT=
+# With another storage: what is about that; and in an environment that has it.
+ON_STORAGE = tests/chaos/test_random.py tests/chaos/test_points.py
+WITH_STORAGE = $(if $(filter relstorage,$(STORAGE)),.venv-relstorage,$(VENV))
+
+chaos: $(WITH_STORAGE)/.installed  ## Kill and freeze everything, then simulate, ten minutes each (SECONDS=, SEED=, JOBS=, HOSTILE=), or one POINT=, or STORAGE=
 	CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_SEED=$(SEED) CHAOS_JOBS=$(JOBS) \
+		CHAOS_STORAGE=$(STORAGE) \
 		ZCASYNC_HOSTILE_JOBS=$(or $(HOSTILE),300) ZCASYNC_HOSTILE_SEED=$(SEED) \
-		$(if $(POINT),CHAOS_POINT=$(POINT)) $(BIN)/python -m pytest --capture=no \
-		$(if $(POINT),tests/chaos/test_points.py,$(CHAOS))
-	$(if $(POINT),,ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),600) ZCASYNC_SIMULATE_SEED=$(SEED) \
+		$(if $(POINT),CHAOS_POINT=$(POINT)) $(WITH_STORAGE)/bin/python -m pytest --capture=no \
+		$(if $(POINT),tests/chaos/test_points.py,$(if $(STORAGE),$(ON_STORAGE),$(CHAOS)))
+	$(if $(POINT)$(STORAGE),,ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),600) ZCASYNC_SIMULATE_SEED=$(SEED) \
 		$(BIN)/python -m pytest tests/simulation/test_simulation.py)
 
 coverage: $(STAMP)  ## The test suite with coverage, of children too

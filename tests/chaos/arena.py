@@ -11,13 +11,12 @@ from typing import Any
 
 import psutil
 
+from tests.chaos.options import options
 from tests.chaos.points import TORMENT, VARIABLE, Traps
-from tests.processes.servers import AT_SERVER, Server
+from tests.chaos.storages import KINDS
 from tests.support.instance import ROOT, Client, Instance
 
-HOME = (
-    AT_SERVER
-    + """
+HOME = """
 <zcasync>
   grace-period 10
   poll-seconds 1
@@ -26,17 +25,16 @@ HOME = (
   storage-timeout 60
 </zcasync>
 """
-)
 
 
 class Arena:
-    """Two homes on one server, each with so many children."""
+    """Two homes on one server of a storage, each with so many children."""
 
-    def __init__(self, folder: Path, traps: Traps, children: int) -> None:
-        self.server = Server(folder, [TORMENT, ROOT], 4, "zcasync.zeo")
+    def __init__(self, folder: Path, traps: Traps, children: int, storage: str) -> None:
+        self.server = KINDS[storage](folder)
         self.traps = traps
         self.restarts = 0
-        config = HOME.format(port=self.server.port)
+        config = self.server.config + HOME
         self.pair = [Instance(folder / name, children, config) for name in ("one", "two")]
         for instance in self.pair:
             instance.import_path = [TORMENT, ROOT]
@@ -70,8 +68,7 @@ class Arena:
     def processes(self) -> dict[str, list[psutil.Process]]:
         """What runs now, by role."""
         found: dict[str, list[psutil.Process]] = {"server": [], "supervisor": [], "child": []}
-        if self.server.is_alive:
-            found["server"].append(psutil.Process(self.server.pid))
+        found["server"] += self.server.processes()
         for instance in self.pair:
             if instance.is_alive:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -110,11 +107,13 @@ def keep(instance: Instance) -> None:
 
 
 @contextmanager
-def arena(folder: Path, monkeypatch: Any, children: int) -> Iterator[Arena]:
-    """An arena that leaves nothing behind."""
+def arena(
+    folder: Path, monkeypatch: Any, children: int, storage: str | None = None
+) -> Iterator[Arena]:
+    """An arena that leaves nothing behind.  ``storage`` None: the one that was asked for."""
     traps = Traps(folder / "traps")
     monkeypatch.setenv(VARIABLE, str(traps.folder))
-    made = Arena(folder, traps, children)
+    made = Arena(folder, traps, children, storage or options().storage)
     try:
         yield made.start()
     finally:

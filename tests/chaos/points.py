@@ -12,6 +12,8 @@ from pathlib import Path
 #: Where torment/sitecustomize.py is, for PYTHONPATH.
 TORMENT = Path(__file__).parent / "torment"
 VARIABLE = "ZCASYNC_TORMENT"
+#: The file with the pid of a server that is no Python process.
+SERVER_VARIABLE = "ZCASYNC_TORMENT_SERVER"
 
 #: role -> what it commits.  In a supervisor, job to complete are those of reactor jobs.
 COMMITS = {

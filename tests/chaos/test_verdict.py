@@ -12,7 +12,7 @@ from ZODB.scripts import fstest
 
 from tests.chaos.jobs import KINDS, Cell, Ledger, Record
 from tests.chaos.points import Point, Traps
-from tests.chaos.verdict import storage_problems
+from tests.chaos.storages.zeo import storage_problems
 from zcasync.partial import Partial, as_partial
 
 

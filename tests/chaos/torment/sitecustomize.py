@@ -14,10 +14,13 @@ import sys
 from typing import Any
 
 FOLDER = os.environ.get("ZCASYNC_TORMENT", "")
+#: The file whose first line is the pid of PostgreSQL's first process, where that is the server.
+POSTGRES = os.environ.get("ZCASYNC_TORMENT_SERVER", "")
 ROLES = {
     "zcasync.child": "child",
     "zcasync.cli.main": "supervisor",
     "zcasync.zeo": "server",
+    "ZEO.runzeo": "server",
     "zcasync.supervisor.zeo_server": "server",
 }
 #: The functions that commit, innermost first, and what their commits are called.
@@ -139,6 +142,31 @@ def watch_the_file(storage: Any) -> None:
     storage.tpc_vote, storage._finish = tpc_vote, _finish
 
 
+def watch_relstorage(who: str) -> None:
+    """Wrap its client, which springs the trap in the server, too: the commit is there, the server
+    is gone, and nobody is told.
+    """
+    import psycopg2
+    from relstorage.storage import RelStorage
+
+    finish = RelStorage.tpc_finish
+
+    def tpc_finish(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = finish(self, *args, **kwargs)
+        with open(POSTGRES) as file:
+            server = int(file.readline())
+        trap = "server.any.finished.kill"
+        try:
+            os.rename(f"{FOLDER}/armed/{trap}", f"{FOLDER}/sprung/{trap}.{server}")
+        except FileNotFoundError:
+            return result
+        os.kill(server, signal.SIGKILL)
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    RelStorage.tpc_finish = tpc_finish
+    watch(who, RelStorage, commits)
+
+
 def watch_messages(who: str) -> None:
     """Wrap AMP: each message passes before it is sent, and after it is written."""
     from twisted.protocols.amp import BoxDispatcher
@@ -173,6 +201,8 @@ def main() -> None:
         from zcasync.zeo.client import PipelinedClientStorage
 
         watch(who, PipelinedClientStorage, commits)
+        if POSTGRES:
+            watch_relstorage(who)
         watch_messages(who)
         if os.environ.get("ZCASYNC_TORMENT_PHASES") == "2":
             PipelinedClientStorage._is_alone = staticmethod(lambda txn: False)

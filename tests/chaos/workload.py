@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from BTrees.IOBTree import IOBTree
+from transaction.interfaces import TransientError
 
 from tests.chaos.jobs import KINDS, LEDGERS, Beats, Cell, Ledger, Record, family
 from tests.support.instance import Client
-from zcasync.database.errors import NOT_COMMITTED
 from zcasync.interfaces import COMPLETED
 from zcasync.testing.waiting import wait_until
 
@@ -133,7 +133,7 @@ class Workload:
             self._client.sync()
             are_completed = (self.records[one].partial.state == COMPLETED for one in numbers)
             return all(are_completed) and self.beats.are_done()
-        except NOT_COMMITTED:
+        except TransientError:
             self._meanwhile()
             return False
 
@@ -142,7 +142,7 @@ class Workload:
         try:
             self._client.sync()
             engine = self._client.worker(home).engineUUID
-        except NOT_COMMITTED:
+        except TransientError:
             self._client.transactions.abort()
             return None
         return None if engine is None else str(engine)
@@ -157,7 +157,7 @@ class Workload:
                     change()
                     self._client.commit()
                 return True
-            except NOT_COMMITTED:
+            except TransientError:
                 self._client.transactions.abort()
                 self._meanwhile()
                 return False

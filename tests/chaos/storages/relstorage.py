@@ -27,7 +27,8 @@ class PostgresServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "postgres"
-        self._folder.mkdir(mode=0o755)
+        self._folder.mkdir()
+        folder.chmod(0o711)  # root starts PostgreSQL as another user
         self._server = Postgres(self._folder)
         self.config = section(self._server.dsn(DATABASE))
         # Whoever springs a trap that is the server's needs it: nothing of ours runs in PostgreSQL.
@@ -46,6 +47,8 @@ class PostgresServer:
         """Start it, with an empty database the first time."""
         self._server.start()
         self._server.make_database(DATABASE)
+        with opened(self._server.dsn(DATABASE), keep_history=True):
+            pass  # its tables are there
         return self
 
     def launch(self) -> None:

@@ -22,7 +22,6 @@ METHODS = (
     "tpc_begin",
     "tpc_vote",
     "tpc_finish",
-    "poll_invalidations",
     "sync",
     "lastTransaction",
     "new_oid",
@@ -33,6 +32,8 @@ METHODS = (
     "getSize",
     "__len__",
 )
+#: Those of the ends and beginnings of transactions.
+QUIET = ("afterCompletion", "poll_invalidations")
 
 
 class Telling:
@@ -115,6 +116,26 @@ def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
     return telling
 
 
+def _quiet(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of the end or the beginning of a transaction that no lost server fails.
+
+    Nobody is prepared for an error of an abort.  None for the poll: the connection forgets what it
+    has loaded, and the next load raises ServerLost, or has a new view of the database.
+    """
+
+    @functools.wraps(method)
+    def quiet(self: Any) -> Any:
+        try:
+            return method(self)
+        except Exception as error:  # the driver's, or one that follows from it
+            if self.link.meet(error) is None:
+                raise
+            self._load_connection.drop()
+            return None
+
+    return quiet
+
+
 @lru_cache
 def telling_class(kind: type) -> type:
     """Return the telling variant of a class of storages."""
@@ -124,6 +145,7 @@ def telling_class(kind: type) -> type:
         self.begin_telling()
 
     methods = {name: _telling(getattr(kind, name)) for name in METHODS if hasattr(kind, name)}
+    methods |= {name: _quiet(getattr(kind, name)) for name in QUIET}
     return type(f"Telling{kind.__name__}", (kind, Telling), {**methods, "__init__": make})
 
 

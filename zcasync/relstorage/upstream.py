@@ -13,8 +13,8 @@ CHECKED = {"RelStorage": ("4.3.0",), "psycopg2-binary": ("2.9.13",)}
 #: ``module:Class`` and the attributes of the class or of its objects.
 NAMES: dict[str, str] = {
     "relstorage.storage:RelStorage": "_adapter _instances _load_connection _store_connection_pool "
-    "afterCompletion iterator lastTransaction new_instance new_oid poll_invalidations sync tpc_begin "
-    "tpc_finish tpc_vote",
+    "afterCompletion iterator lastTransaction new_instance new_oid poll_invalidations sync "
+    "tpc_begin tpc_finish tpc_vote",
     "relstorage.adapters.connections:StoreConnectionPool": "_connections drop_all",
     "relstorage.adapters.connections:LoadConnection": "connection drop",
     "relstorage.adapters.connmanager:AbstractConnectionManager": "_on_store_opened "

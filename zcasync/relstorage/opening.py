@@ -16,6 +16,10 @@ from typing import Any
 from zcasync.relstorage.lost import ServerLost
 
 PAUSE_SECONDS = 0.1
+#: What the server says, by its SQLSTATE, to one of two that make the tables at the same time.
+MET_ANOTHER = ("23505", "42P07", "42710", "42723", "XX000")
+#: So often it is tried again then: once the other one is through, its tables are there.
+MEETINGS = 20
 #: RelStorage's own words for the server's number of version: that of PostgreSQL 9.6.
 OLDEST = 90600
 INSTALL = "install it, as in pip install 'zcasync[relstorage]'"
@@ -69,10 +73,15 @@ def open_section(section: Any, seconds: float) -> Any:
     Raises ServerLost, and CannotBeOpened.
     """
     deadline = time.monotonic() + seconds
+    met = 0
     while True:
         try:
             return section.open()
         except Exception as error:  # the driver's, RelStorage's, or one of the server's
+            if getattr(error, "pgcode", None) in MET_ANOTHER and met < MEETINGS:
+                met += 1
+                time.sleep(PAUSE_SECONDS)
+                continue
             text = " ".join(f"{type(error).__name__}: {error}".split())
             remedy = _remedy(text)
             if remedy is not None or not _is_away(error):

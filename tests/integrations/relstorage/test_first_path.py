@@ -52,3 +52,15 @@ def test_jobs_that_were_put_while_nobody_worked_are_done_at_the_start(database: 
         assert client.wait_for(job) == 42
     finally:
         client.close()
+
+
+def test_two_hosts_that_start_at_once_make_the_tables_of_an_empty_database(
+    database: Database,
+) -> None:
+    pair = [database.home(name).launch() for name in ("one", "two", "three")]
+
+    for instance in pair:
+        instance.wait_until_ready()
+
+    jobs = [pair[0].client.put(operator.neg, number) for number in range(10)]
+    assert pair[0].client.wait_for(*jobs) == [-number for number in range(10)]

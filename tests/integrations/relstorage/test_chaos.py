@@ -1,4 +1,4 @@
-"""The chaos suite in its short form, on RelStorage: ``make chaos STORAGE=relstorage`` has the long."""
+"""The chaos suite in its short form, on RelStorage; ``make chaos STORAGE=relstorage`` is long."""
 
 from __future__ import annotations
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes.servers import AT_SERVER, Server
 from tests.support.instance import SHORT, Instance, short_folder
+from tests.support.leftovers import MAY_RUN
 from zcasync.partial import Partial
 
 SHOP = Path(__file__).parents[1] / "docs" / "shop.py"
@@ -45,10 +48,27 @@ def shop(place: Path) -> Iterator[Any]:
     del sys.modules["bakers_shop"]
 
 
-@pytest.fixture(scope="module")
-def instance(place: Path, shop: Any) -> Iterator[Instance]:
-    """A worker with one child, as the story has it."""
-    made = Instance(place / "home", children=1, config=SHORT)
+@pytest.fixture(scope="module", params=["embedded", "zeo"])
+def instance(place: Path, shop: Any, request: pytest.FixtureRequest) -> Iterator[Instance]:
+    """A worker with one child, as the story has it, with its own database server or with ZEO's."""
+    if request.param == "embedded":
+        with at_work(place, shop, "home", SHORT) as made:
+            yield made
+        return
+    server = Server(place).start()
+    MAY_RUN.add(server.pid)
+    try:
+        with at_work(place, shop, "beside", AT_SERVER.format(port=server.port) + SHORT) as made:
+            yield made
+    finally:
+        server.stop()
+        MAY_RUN.discard(server.pid)
+
+
+@contextmanager
+def at_work(place: Path, shop: Any, name: str, config: str) -> Iterator[Instance]:
+    """A worker whose home has this name and configuration, with the shop's shelf in its data."""
+    made = Instance(place / name, children=1, config=config)
     made.import_path.append(place)
     try:
         made.start().client.add("shelf", shop.Shelf())

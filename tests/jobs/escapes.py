@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,20 @@ def a_companions_new_client(own: Any) -> None:
 
 
 def _commit_in_new_client(db: Any) -> None:
-    addresses, name = server_address(db.storage)
-    made = _anew(db, ClientStorage(addresses, storage=name))
+    made = _anew(db, _new_client(db.storage))
     try:
         _commit_in(made)
     finally:
         made.close()
+
+
+def _new_client(storage: Any) -> Any:
+    adapter = getattr(storage, "_adapter", None)  # of a RelStorage
+    if adapter is None:
+        addresses, name = server_address(storage)
+        return ClientStorage(addresses, storage=name)
+    kind, options = import_module("relstorage.storage").RelStorage, adapter.options.copy()
+    return kind(type(adapter)(adapter._dsn, options), options=options)
 
 
 def in_a_thread(own: Any) -> None:
@@ -176,7 +185,7 @@ PLAIN = (another_connection, another_database, undo, undo_multiple, own_data_man
 #: Those of an application with two.
 OF_TWO = (a_companion, a_companions_storage)
 #: Those of a child, whose database is a client of a server.
-IN_A_CHILD = (*PLAIN, a_new_client, in_a_thread)
+IN_A_CHILD = (*PLAIN, in_a_thread, a_new_client)
 IN_A_CHILD_OF_TWO = (*IN_A_CHILD, *OF_TWO, a_companions_new_client)
 
 

@@ -175,9 +175,9 @@ def _adopt(storage: Any) -> None:
     open_with_care(storage)
     # A commit over two storages asks them in the order of their names, everywhere the same: else
     # two processes wait for each other.  A name that RelStorage gives has an address in it.
-    storage.__name__ = re.sub(r"( at )[0-9a-f]+", r"\1it", storage.__name__)
+    name = re.sub(r"( at )[0-9a-f]+", r"\1it", storage.__name__)
     views = [reference() for reference in storage._instances]
     for one in [storage, *(view for view in views if view is not None)]:
         kind: Any = type(one)
-        one.__class__ = telling_class(kind)
+        one.__class__, one.__name__ = telling_class(kind), name
         one.begin_telling()

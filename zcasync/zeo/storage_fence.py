@@ -162,7 +162,11 @@ def guard(db: Any) -> None:
             _guarded.add(type(one.storage))
             second_clients.keep_out()
             _guard(ClientStorage)
-            _guard(_kind_that_commits(one))
+            kind = _kind_that_commits(one)
+            _guard(kind)
+            for base in kind.__mro__:  # clients that the application makes itself are of this class
+                if base.__module__ == "relstorage.storage" and "tpc_begin" in vars(base):
+                    _guard(base)
 
 
 #: The classes of the storages of databases that were seen.

@@ -112,8 +112,7 @@ class HearingLine(_Questions):
         self._written = WRITTEN_WITH_HISTORY if adapter.keep_history else WRITTEN
         conn.autocommit = True
         _end_when_silent(conn.fileno())
-        cursor.execute(f"SELECT {CHANNEL}")
-        cursor.execute(f'LISTEN "{cursor.fetchone()[0]}"')
+        cursor.execute(f"LISTEN {CHANNEL}")
         self._selector = selectors.DefaultSelector()
         self._selector.register(conn.fileno(), selectors.EVENT_READ)
 

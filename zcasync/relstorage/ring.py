@@ -16,8 +16,9 @@ from typing import Any
 
 from zcasync.relstorage.storages import adapter_of, is_postgresql
 
-#: Each RelStorage has a channel of its own: two of them can be in one database, in two schemas.
-CHANNEL = "'zcasync_' || 'object_state'::regclass::oid"
+#: A channel is one of a database, which has one RelStorage.
+CHANNEL = "zcasync_commits"
+NOTIFY = "SELECT pg_notify(%s, %s)"
 #: A payload has less than 8,000 bytes; without oids it stands for anything.
 MOST_BYTES = 7_900
 SEPARATOR = ","
@@ -54,7 +55,7 @@ class _Ringing:
         noted = _Noted(records)
         self._store_temps(cursor, noted)
         if noted.has_ours:
-            cursor.execute(f"SELECT pg_notify({CHANNEL}, %s)", (payload(noted.oids),))
+            cursor.execute(NOTIFY, (CHANNEL, payload(noted.oids)))
 
 
 class _Noted:

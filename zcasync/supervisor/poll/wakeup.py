@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -10,6 +11,9 @@ from zcasync.database.listening import Listening, listen
 
 #: A pass is given the oids that have woken it, up to so many, so that it can load all at once.
 HEARD_LIMIT = 100
+#: So many of the engine's own commits are known when they are reported after their passes, as those
+#: of a RelStorage may be.
+OWN_LIMIT = 16
 
 
 class Wakeup:
@@ -33,6 +37,7 @@ class Wakeup:
         self._lock = threading.Lock()
         self._watched: frozenset[bytes] = frozenset()
         self._heard: set[bytes] = set()  # what was written by commits that matter
+        self._own: deque[bytes] = deque(maxlen=OWN_LIMIT)
         self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
         self._is_closed = False
         self._listening: Listening | None = None
@@ -88,8 +93,10 @@ class Wakeup:
     def _end_of_pass(self, oids: frozenset[bytes], own: bytes | None) -> None:
         with self._lock:
             self._watched = oids
+            if own is not None:
+                self._own.append(own)
             meanwhile, self._meanwhile = self._meanwhile or {}, None
-            others = [heard for tid, heard in meanwhile.items() if tid != own]
+            others = [heard for tid, heard in meanwhile.items() if tid not in self._own]
             changes = set().union(*filter(self._note, others))
         if changes:
             self._ring(changes)
@@ -116,6 +123,8 @@ class Wakeup:
         """Wake the engine for a commit that matters, and ask for its records ahead."""
         heard = set(oids)
         with self._lock:
+            if tid in self._own:
+                return
             if self._meanwhile is not None:
                 self._meanwhile.setdefault(tid, set()).update(heard)
                 return

@@ -9,6 +9,7 @@ server is away, and jobs begin later.
 - ``lost``: which errors mean that the server is away, or that others were first
 - ``link``: what is known of a storage's server, and the look whether it is there again
 - ``sessions``: what each connection to PostgreSQL asks of the server, and of the kernel
+- ``temporary_tables``: those by which a transaction hands over what it has written
 - ``storages``: what a database's RelStorage is connected to
 - ``ring``: commits that write records of zcasync send a NOTIFY, where the server is PostgreSQL
 - ``lines``: connections of a listening thread: one hears the NOTIFYs, others can only look

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zcasync.relstorage.storages import adapter_of, is_postgresql
+from zcasync.relstorage.temporary_tables import note_written
 
 #: A channel is one of a database, which has one RelStorage.
 CHANNEL = "zcasync_commits"
@@ -42,18 +43,20 @@ def ring_commits(db: Any) -> None:
     if adapter is not None and is_postgresql(adapter):
         mover = adapter.mover  # which all connections of the database share
         if not isinstance(mover.store_temps, _Ringing):
-            mover.store_temps = _Ringing(mover.store_temps)
+            mover.store_temps = _Ringing(mover.store_temps, adapter.connmanager)
 
 
 class _Ringing:
     """RelStorage's way of sending what a transaction has written, with a NOTIFY behind it."""
 
-    def __init__(self, store_temps: Any) -> None:
+    def __init__(self, store_temps: Any, shared: Any) -> None:
         self._store_temps = store_temps
+        self._shared = shared
 
     def __call__(self, cursor: Any, records: Iterable[Record]) -> None:
         noted = _Noted(records)
         self._store_temps(cursor, noted)
+        note_written(self._shared, cursor.connection, len(noted.oids), noted.size)
         if noted.has_ours:
             cursor.execute(NOTIFY, (CHANNEL, payload(noted.oids)))
 
@@ -64,11 +67,13 @@ class _Noted:
     def __init__(self, records: Iterable[Record]) -> None:
         self._records = records
         self.oids: list[int] = []
+        self.size = 0  # bytes
         self.has_ours = False
 
     def __iter__(self) -> Iterator[Record]:
         for record in self._records:
             self.oids.append(record[1])
+            self.size += len(record[0] or b"")
             self.has_ours = self.has_ours or is_ours(record[0])
             yield record
 

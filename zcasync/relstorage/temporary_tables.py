@@ -6,6 +6,9 @@ of RelStorage's functions anew: a third of the time of a small commit, and far m
 system is slow at that.  In these tables the rows are deleted instead, by the server at the commit
 as before, whoever has put them there.
 
+The server also learns that there are few: of a table that it has never looked into it expects some
+hundred rows, and then reads all objects of a database of some ten thousand at each commit.
+
 RelStorage makes its own where there are none; those for blobs stay its own.
 """
 
@@ -15,17 +18,26 @@ import weakref
 from typing import Any
 
 TABLES = ("temp_store", "temp_store_replacements")
-#: The columns that RelStorage's have.
+#: The columns that RelStorage's have.  Among many rows each is found by its index.
 TABLE = """
 CREATE TEMPORARY TABLE {name} (
     zoid BIGINT NOT NULL PRIMARY KEY, prev_tid BIGINT NOT NULL, md5 CHAR(32), state BYTEA
 ) ON COMMIT PRESERVE ROWS;
-CREATE FUNCTION pg_temp.zcasync_empty_{name}() RETURNS trigger LANGUAGE plpgsql AS
+CREATE FUNCTION pg_temp.zcasync_empty_{name}() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off AS
 $$ BEGIN DELETE FROM pg_temp.{name} WHERE zoid = NEW.zoid; RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER zcasync_empty AFTER INSERT ON pg_temp.{name}
 INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.zcasync_empty_{name}();
 """
-TRUNCATE = f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in TABLES)}"
+#: A truncated table is one that was never looked into.  The oids are spread, as no index is to be
+#: read from its beginning to the last of them.
+ANALYZE = """
+TRUNCATE pg_temp.{name};
+INSERT INTO pg_temp.{name} SELECT n * 1000000000000000, n, repeat('0', 32), 'some'
+FROM generate_series(1, 5) AS n;
+ANALYZE pg_temp.{name};
+DELETE FROM pg_temp.{name};
+"""
 #: What was deleted takes room, and time to pass over, until the tables are truncated all the same:
 #: behind so many bytes, among which each record counts for some more.
 MOST_BYTES = 1_000_000
@@ -46,10 +58,12 @@ class TemporaryTables:
         if not restart:
             for name in TABLES:
                 cursor.execute(TABLE.format(name=name))
+                cursor.execute(ANALYZE.format(name=name))
             session.commit()
         elif self._bytes.get(session, 0) > MOST_BYTES:
             del self._bytes[session]
-            cursor.execute(TRUNCATE)
+            for name in TABLES:
+                cursor.execute(ANALYZE.format(name=name))
             session.commit()
 
     def note(self, session: Any, records: int, size: int) -> None:

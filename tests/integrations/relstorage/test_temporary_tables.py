@@ -129,3 +129,11 @@ def test_the_room_of_large_commits_is_given_back(db: Any, writer: Writer) -> Non
         writer.root["large"] = PersistentMapping(data=[str(number)] * 100)
         writer.commit()
     assert left(db) == 0
+
+
+def test_the_server_expects_few_rows_also_behind_large_commits(db: Any, writer: Writer) -> None:
+    expected = "SELECT reltuples, relpages FROM pg_class WHERE oid = 'pg_temp.temp_store'::regclass"
+    assert ask(db, expected) == [(5.0, 1)]
+    writer.root["many"] = [PersistentMapping(data="x" * 500) for _ in range(2000)]
+    writer.commit()
+    assert ask(db, expected) == [(5.0, 1)]

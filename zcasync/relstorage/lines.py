@@ -11,12 +11,12 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ZODB.POSException import ReadConflictError
 
 from zcasync.keepalive import end_unacknowledged, keep_alive
-from zcasync.relstorage.ring import CHANNEL, read_payload
+from zcasync.relstorage.ring import CHANNEL, own_sessions, read_payload
 from zcasync.relstorage.storages import is_postgresql
 
 #: What commits have written, by their transaction ids.
@@ -30,14 +30,21 @@ WRITTEN = "SELECT zoid, tid FROM object_state WHERE zoid = ANY(%s::bigint[])"
 WRITTEN_WITH_HISTORY = "SELECT zoid, tid FROM current_object WHERE zoid = ANY(%s::bigint[])"
 
 
+class Heard(NamedTuple):
+    """What a NOTIFY says.  ``oids`` None: anything; ``is_own``: one of our connections sent it."""
+
+    oids: list[int] | None
+    is_own: bool
+
+
 class Line(Protocol):
     """A connection of a listening thread.  All but ``close`` raise what ``errors`` lists."""
 
     #: Whether NOTIFYs are heard.
     hears: bool
 
-    def wait(self, seconds: float) -> list[list[int] | None]:
-        """Wait for a NOTIFY, at most so long; return the oids of each, None for any."""
+    def wait(self, seconds: float) -> list[Heard]:
+        """Wait for a NOTIFY, at most so long; return all that have come."""
 
     def newest(self) -> int:
         """Return the id of the last transaction."""
@@ -109,6 +116,7 @@ class HearingLine(_Questions):
     def __init__(self, adapter: Any, conn: Any, cursor: Any) -> None:
         super().__init__(adapter)
         self._conn, self._cursor = conn, cursor
+        self._own = own_sessions(adapter.connmanager)
         self._written = WRITTEN_WITH_HISTORY if adapter.keep_history else WRITTEN
         conn.autocommit = True
         _end_when_silent(conn.fileno())
@@ -116,13 +124,13 @@ class HearingLine(_Questions):
         self._selector = selectors.DefaultSelector()
         self._selector.register(conn.fileno(), selectors.EVENT_READ)
 
-    def wait(self, seconds: float) -> list[list[int] | None]:
+    def wait(self, seconds: float) -> list[Heard]:
         """See Line."""
         notifies = self._conn.notifies  # some are heard with the answers to questions
         if not notifies and self._selector.select(seconds):
             self._conn.poll()
         heard, notifies[:] = list(notifies), []
-        return [read_payload(one.payload) for one in heard]
+        return [Heard(read_payload(one.payload), one.pid in self._own) for one in heard]
 
     def newest(self) -> int:
         """See Line."""
@@ -153,7 +161,7 @@ class LookingLine(_Questions):
         self._manager = self._adapter.connmanager
         self._conn, self._cursor = self._manager.open_for_load()
 
-    def wait(self, seconds: float) -> list[list[int] | None]:
+    def wait(self, seconds: float) -> list[Heard]:
         """See Line."""
         time.sleep(seconds)
         return []

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 from ZODB.utils import p64
 
-from zcasync.relstorage.lines import Commits, Line, errors, open_line
+from zcasync.relstorage.lines import Commits, Heard, Line, errors, open_line
 from zcasync.relstorage.storages import adapter_of
 from zcasync.relstorage.trust import Trust
 from zcasync.text import cut, message_of
@@ -30,11 +30,15 @@ LINGER = 5.0
 KEPT_AS = "_zcasync_feed"
 
 
+#: The transaction id for a commit of another process that is not looked up.
+OF_OTHERS = 0
+
+
 class Listener(Protocol):
     """A listener to commits, called in the feed's thread.  Its methods must not raise."""
 
     def invalidate(self, tid: bytes, oids: Collection[bytes]) -> None:
-        """Take note of a commit that has written these."""
+        """Take note of a commit that has written these; ``tid`` may be that of none."""
 
     def invalidate_all(self) -> None:
         """Take note that anything may have been committed."""
@@ -191,20 +195,31 @@ class _Reports:
         self._seen = line.newest()  # all up to this transaction
         self._told: Commits = {}  # of later ones
 
-    def report_heard(self, heard: list[list[int] | None]) -> None:
-        """Report the commits of NOTIFYs, once it is known which they are."""
-        oids: set[int] = set()
+    def report_heard(self, heard: list[Heard]) -> None:
+        """Report the commits of NOTIFYs: those of others at once, ours once it is known which.
+
+        That is what an engine knows its own commits by.
+        """
+        own: set[int] = set()
+        others: set[int] = set()
         for one in heard:
-            self._trust.heard(one)
-            if one is None:
+            self._trust.heard(one.oids)
+            if one.oids is None:
                 self._tell(None, None)
             else:
-                oids.update(one)
-        if not oids or not self._tell(None, oids):
+                (own if one.is_own else others).update(one.oids)
+        if others:
+            self._tell(OF_OTHERS, others)
+        if own or others:
+            self._note(own, others)
+
+    def _note(self, own: set[int], others: set[int]) -> None:
+        """Note which commits were heard, and report those of ours."""
+        if not self._tell(None, own | others):
             return
-        for tid, written in sorted(self._line.written(oids).items()):
+        for tid, written in sorted(self._line.written(own | others).items()):
             if tid > self._seen:
-                new = written - self._told.get(tid, set())
+                new = (written & own) - self._told.get(tid, set())
                 self._told.setdefault(tid, set()).update(written)
                 if new:
                     self._tell(tid, new)

@@ -29,6 +29,10 @@ OURS, OURS_AT = b"czcasync.", slice(2, 11)
 #: What zc.zlibstorage has changed begins so; as much of it is read as the name of a class needs.
 COMPRESSED, READ_BYTES = b".z", 64
 
+#: The attribute of what all connections of a database share: the processes at the server that have
+#: committed for them.
+SESSIONS = "zcasync_sessions"
+
 #: (state, oid, serial) as RelStorage hands records on.
 Record = tuple[Any, int, int]
 
@@ -58,7 +62,21 @@ class _Ringing:
         self._store_temps(cursor, noted)
         note_written(self._shared, cursor.connection, len(noted.oids), noted.size)
         if noted.has_ours:
+            info = getattr(cursor.connection, "info", None)  # not every driver has it
+            own_sessions(self._shared).add(getattr(info, "backend_pid", 0))
             cursor.execute(NOTIFY, (CHANNEL, payload(noted.oids)))
+
+
+def own_sessions(shared: Any) -> set[int]:
+    """Return the server's processes that have sent a NOTIFY for connections of this database here.
+
+    ``shared``: what all of these share, RelStorage's connection manager.
+    """
+    found = getattr(shared, SESSIONS, None)
+    if found is None:
+        found = set()
+        setattr(shared, SESSIONS, found)
+    return found  # type: ignore[no-any-return]
 
 
 class _Noted:

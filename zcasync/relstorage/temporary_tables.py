@@ -9,7 +9,8 @@ as before, whoever has put them there.
 The server also learns that there are few: of a table that it has never looked into it expects some
 hundred rows, and then reads all objects of a database of some ten thousand at each commit.
 
-RelStorage makes its own where there are none; those for blobs stay its own.
+RelStorage makes its own where there are none, with a trigger of its own for blobs, which leaves
+alone what the transaction has moved to its place.
 """
 
 from __future__ import annotations
@@ -17,22 +18,23 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-TABLES = ("temp_store", "temp_store_replacements")
-#: The columns that RelStorage's have.  Among many rows each is found by its index.
+RECORDS = "zoid BIGINT NOT NULL PRIMARY KEY, prev_tid BIGINT NOT NULL, md5 CHAR(32), state BYTEA"
+CHUNKS = "zoid BIGINT NOT NULL, chunk_num BIGINT NOT NULL, chunk OID, PRIMARY KEY (zoid, chunk_num)"
+#: The columns that RelStorage's have.
+TABLES = {"temp_store": RECORDS, "temp_store_replacements": RECORDS, "temp_blob_chunk": CHUNKS}
+#: Among many rows each is found by its index.
 TABLE = """
-CREATE TEMPORARY TABLE {name} (
-    zoid BIGINT NOT NULL PRIMARY KEY, prev_tid BIGINT NOT NULL, md5 CHAR(32), state BYTEA
-) ON COMMIT PRESERVE ROWS;
+CREATE TEMPORARY TABLE {name} ({columns}) ON COMMIT PRESERVE ROWS;
 CREATE FUNCTION pg_temp.zcasync_empty_{name}() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off AS
 $$ BEGIN DELETE FROM pg_temp.{name} WHERE zoid = NEW.zoid; RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER zcasync_empty AFTER INSERT ON pg_temp.{name}
 INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.zcasync_empty_{name}();
 """
+TRUNCATE = f"TRUNCATE {', '.join(f'pg_temp.{name}' for name in TABLES)}"
 #: A truncated table is one that was never looked into.  The oids are spread, as no index is to be
 #: read from its beginning to the last of them.
 ANALYZE = """
-TRUNCATE pg_temp.{name};
 INSERT INTO pg_temp.{name} SELECT n * 1000000000000000, n, repeat('0', 32), 'some'
 FROM generate_series(1, 5) AS n;
 ANALYZE pg_temp.{name};
@@ -56,15 +58,17 @@ class TemporaryTables:
         """Make the tables, or give back their room now and then."""
         session = cursor.connection
         if not restart:
-            for name in TABLES:
-                cursor.execute(TABLE.format(name=name))
-                cursor.execute(ANALYZE.format(name=name))
-            session.commit()
+            for name, columns in TABLES.items():
+                cursor.execute(TABLE.format(name=name, columns=columns))
         elif self._bytes.get(session, 0) > MOST_BYTES:
             del self._bytes[session]
-            for name in TABLES:
+            cursor.execute(TRUNCATE)
+        else:
+            return
+        for name, columns in TABLES.items():
+            if columns is RECORDS:
                 cursor.execute(ANALYZE.format(name=name))
-            session.commit()
+        session.commit()
 
     def note(self, session: Any, records: int, size: int) -> None:
         """Take note of what a session writes."""

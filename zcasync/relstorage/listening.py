@@ -118,7 +118,7 @@ class ChangeFeed:
             self._listeners.append(listener)
             if self._thread is None or not self._thread.is_alive():  # it is not after a fork
                 self._thread = threading.Thread(
-                    target=self._run, name="zcasync-listening", daemon=True
+                    target=self._work, name="zcasync-listening", daemon=True
                 )
                 self._thread.start()
 
@@ -129,6 +129,14 @@ class ChangeFeed:
             self._left_at = self._now()
 
     # in the thread
+
+    def _work(self) -> None:
+        try:
+            self._run()
+        finally:  # whatever ends it: nobody is told any more, and the next listener begins anew
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self._thread, self._trust = None, None
 
     def _run(self) -> None:
         pause = FIRST_PAUSE

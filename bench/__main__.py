@@ -42,6 +42,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=NAMES, metavar="NAME", default=[], help=only
     )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="FILE",
+        help="only the starts of jobs, on the embedded default and, in turn, on the storage of "
+        "this etc/zcasync.conf: a database that may be filled",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny counts: does it run at all?")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     return parser.parse_args()
@@ -58,7 +65,9 @@ def main() -> int:
     progress = Progress()
     found: dict[str, list[Row]] = {}
     print(report.heading())
-    for name, rows in run(options.only or NAMES, QUICK if options.quick else FULL, progress.say):
+    scale = QUICK if options.quick else FULL
+    beside = None if options.beside is None else options.beside.read_text()
+    for name, rows in run(options.only or NAMES, scale, progress.say, beside):
         found[name] = rows
         progress.clear()
         print("\n".join(report.line(report.cells(row)) for row in rows), flush=True)

@@ -45,8 +45,17 @@ APART: dict[str, Callable[[Scale, Say], list[Row]]] = {
 NAMES = [*SHARED, *APART]
 
 
-def run(names: list[str], scale: Scale, say: Say) -> Iterator[tuple[str, list[Row]]]:
-    """Each of the named measures with its rows."""
+def run(
+    names: list[str], scale: Scale, say: Say, beside: str | None = None
+) -> Iterator[tuple[str, list[Row]]]:
+    """Each of the named measures with its rows.
+
+    ``beside``: the configuration of another storage, on which jobs are started, too, and nothing
+    else is measured.
+    """
+    if beside is not None:
+        yield "beside", latency.measure_beside(beside, scale, _within("beside", say))
+        return
     with ExitStack() as stack:
         place: Place | None = None
         for name, measure in SHARED.items():

@@ -138,10 +138,16 @@ def supervised(home: Home, children: int) -> Iterator[OwnSupervisor]:
 
 
 @contextmanager
-def served(children: int = 2) -> Iterator[Place]:
-    """A new home with a supervisor of its own and that many children; removed in the end."""
+def served(children: int = 2, config: str | None = None) -> Iterator[Place]:
+    """A new home with a supervisor of its own and that many children; removed in the end.
+
+    ``config``: its ``etc/zcasync.conf``; None: it has the embedded default.
+    """
     home = temporary_home()
     try:
+        if config is not None:
+            home.create()
+            home.config_file.write_text(config)
         with supervised(home, children):
             place = Place(home)
             try:

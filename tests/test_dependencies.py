@@ -57,7 +57,7 @@ ALLOWED: dict[str, str] = {
     "partial": "job perform results retry",
     "queues": "job partial retry zeo",
     "schedules": "job partial queues retry",
-    "datamanager": "instance job partial queues schedules workers",
+    "datamanager": "instance job partial queues relstorage schedules workers",
     "salvage": "datamanager instance job queues schedules workers zeo",
     "adapters": "datamanager partial",
     "twist": "database job workers zeo",

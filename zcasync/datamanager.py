@@ -23,6 +23,7 @@ from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
 from zcasync.queues.partial_queue import PartialQueue
 from zcasync.queues.quotas import Quotas
+from zcasync.relstorage.ring import ring_commits
 from zcasync.schedules.agenda import Agenda
 from zcasync.schedules.schedules import Schedules
 from zcasync.unpublished import Unpublished
@@ -151,6 +152,8 @@ def find(connection: Any) -> DataManager | None:
     manager = connection.root().get(ROOT_KEY)
     if manager is not None:
         _require_known(manager)
+        if manager._p_jar is not None:
+            ring_commits(manager._p_jar.db())
     return manager  # type: ignore[no-any-return]
 
 

@@ -14,10 +14,10 @@ import transaction
 from tests.jobs import samples
 from tests.support.sessions import Session
 from zcasync import Partial
+from zcasync.database import hearing
 from zcasync.errors import BadStateError
 from zcasync.perform.progress import running
 from zcasync.results import watch
-from zcasync.zeo import hearing
 
 Connect = Callable[[], Session]
 

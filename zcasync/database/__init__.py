@@ -4,6 +4,8 @@
     inherited.py        the databases of an application's process, as its children can open them
     client.py           a client of a home's database, or its file where no process serves it
     missing_classes.py  stand-ins for classes that cannot be imported
+    listening.py        be notified of the commits of others, whatever the storage is
+    hearing.py          a thread's wait for such commits
     sync.py             see what other processes have committed, and commit
     commit_once.py      commits that are tried again until it is known that they are there
     receipts.py         records that show whether a commit is there, where nothing else does

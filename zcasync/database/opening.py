@@ -25,6 +25,7 @@ from zcasync.instance.settings import ASYNC_DATABASE, Configuration
 from zcasync.relstorage import opening as relational
 from zcasync.relstorage.adoption import adopt
 from zcasync.relstorage.opening import CannotBeOpened
+from zcasync.relstorage.ring import ring_commits
 from zcasync.unix_sockets import require_trusted_folder
 from zcasync.zeo.blobs import GIVE_ONE
 from zcasync.zeo.client import PipelinedClientStorage
@@ -92,6 +93,7 @@ def _prepared(db: DB) -> DB:
     adopt(db)
     for one in db.databases.values():
         bound(one)
+        ring_commits(one)
         is_ours = isinstance(one.storage, PipelinedClientStorage)
         use_class(one, OnePhaseConnection if is_ours else fenced_class(one.klass))
     return db

@@ -91,7 +91,8 @@ def commit(
 ) -> tuple[bool, bytes | None]:
     """Commit; return whether anything was written, and the transaction's id if it is known.
 
-    ``told``: see :class:`zcasync.zeo.one_phase.OnePhaseConnection`; no other connection calls it.
+    ``told``: see :class:`zcasync.zeo.fenced.Fenced` and, for how early it may be called,
+    :class:`zcasync.zeo.one_phase.OnePhaseConnection`.
     """
     written, seen = changed_objects(connection), last_seen(connection)
     connection.told = told

@@ -17,7 +17,7 @@ from zcasync.perform.transactions import abort
 from zcasync.workers.fence import fence
 from zcasync.workers.incarnation import Incarnation
 from zcasync.workers.undo_guard import CommitChain
-from zcasync.zeo.connections import discard, give_up, is_usable, storages_that_tell
+from zcasync.zeo.connections import discard, give_up, is_usable, looking_once, storages_that_tell
 from zcasync.zeo.fenced import open_fenced
 from zcasync.zeo.manager_state import tell, tell_only
 from zcasync.zeo.storage_errors import mark
@@ -173,7 +173,8 @@ class JobConnection:
         Raises what the connection's storage raises.
         """
         try:
-            self.manager.begin()
+            with looking_once(self._main):
+                self.manager.begin()
         except FOREIGN_CODE as error:
             mark(error, self.connection)
             if is_lost_by_storage(error):

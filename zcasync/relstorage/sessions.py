@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zcasync.keepalive import end_unacknowledged, keep_alive
+from zcasync.relstorage.temporary_tables import use_tables
 
 #: A commit may stand still for so long; ZEO's server is told the same for its transactions.
 STILL_SECONDS = 30
@@ -41,6 +42,7 @@ def open_with_care(storage: Any) -> None:
         return
     setattr(shared, CARE, True)
     shared._on_store_opened = tuple(map(_at_first, shared._on_store_opened))
+    use_tables(shared)
     shared.add_on_store_opened(_at_first(_begin_store))
     shared.add_on_load_opened(_at_first(_begin_load))
     storage._store_connection_pool.drop_all()

@@ -18,8 +18,12 @@ NAMES: dict[str, str] = {
     "relstorage.adapters.connections:StoreConnectionPool": "_connections drop_all",
     "relstorage.adapters.connections:LoadConnection": "connection drop",
     "relstorage.adapters.connmanager:AbstractConnectionManager": "_on_store_opened "
-    "add_on_load_opened add_on_store_opened close open",
-    "relstorage.adapters.postgresql.adapter:PostgreSQLAdapter": "connmanager driver",
+    "add_on_load_opened add_on_store_opened close open open_for_load restart_load rollback "
+    "rollback_and_close",
+    "relstorage.adapters.postgresql.adapter:PostgreSQLAdapter": "connmanager driver keep_history "
+    "mover new_instance poller",
+    "relstorage.adapters.postgresql.mover:PostgreSQLObjectMover": "on_store_opened store_temps",
+    "relstorage.adapters.poller:Poller": "get_current_tid poll_invalidations",
     "relstorage.adapters.postgresql.drivers.psycopg2:Psycopg2Driver": "disconnected_exceptions "
     "lock_exceptions",
 }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from zcasync.zeo.hearing import Hearing
+from zcasync.database.hearing import Hearing
 
 #: More oids than these are not remembered.
 MOST_OIDS = 10_000

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from zcasync.zeo.hearing import Hearing
+from zcasync.database.hearing import Hearing
 
 #: Where the storage tells of commits, a look is taken at least this often all the same, seconds.
 LONGEST_SILENCE = 5.0
@@ -41,6 +41,14 @@ class Watch(Hearing):
             heard, self._heard = self._heard, set()
         self.settle()
         return heard if heard and not has_missed else None
+
+    def wants(self, oids: Collection[bytes]) -> bool:
+        """Return whether a commit is to be reported."""
+        return self.watches(oids)
+
+    def watches(self, oids: Collection[bytes]) -> bool:
+        """Return whether some of these are waited for."""
+        return not self._oids.isdisjoint(oids)
 
     def keep(self, oids: Collection[bytes]) -> bool:
         """Keep those that are waited for."""

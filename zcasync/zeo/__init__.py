@@ -37,7 +37,7 @@ A commit goes from the connection to the client, in one message to the server, a
 Objects are loaded, and their connections are notified of what others commit:
 
 - ``bulk_load``: many records with one request, also before they are needed
-- ``invalidations``: listening to what commits write; ``hearing``: a thread that waits for it
+- ``invalidations``: listening to what commits write
 - ``aside``: connections of an application's database that the application never gets
 - ``entrances``: where a thread enters a connection, and can be told something
 - ``connections``: the rest of what connections, their pools and their views know

@@ -137,6 +137,8 @@ def at_hand(
     """
     missing = [oid for oid in oids if not _is_loaded(connection, oid)]
     if len(missing) < 2 or not _can_load_many(connection):
+        if len(missing) > 1 and not isinstance(connection.db().storage, ClientStorage):
+            connection.prefetch(missing)
         yield
         return
     found = None if ahead is None else ahead.seen_by(connection)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ZEO.ClientStorage import ClientStorage
@@ -112,6 +113,24 @@ def give_up(connection: Any, manager: Any) -> None:
         connection.close()
     if connection.opened is None and is_usable(connection.db()):
         discard(connection)
+
+
+@contextlib.contextmanager
+def looking_once(connection: Any) -> Iterator[None]:
+    """Look only once what others have committed, in the beginning of a transaction in this block.
+
+    The end of the one before looks, too, as if nobody would begin another: at a relational database
+    each look costs as much as an object.
+    """
+    connections = list(connection.connections.values())
+    before = [(one, getattr(one, "explicit_transactions", False)) for one in connections]
+    for one, _ in before:
+        one.explicit_transactions = True
+    try:
+        yield
+    finally:
+        for one, is_explicit in before:
+            one.explicit_transactions = is_explicit
 
 
 def view_end(connection: Any) -> bytes | None:

@@ -7,6 +7,7 @@ transaction was begun explicitly or not, and whether it was rolled back to savep
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +35,11 @@ class Fenced(Entered, Reads, MarksStorageErrors):
     chain: Any = None
     storage_fence: StorageFence | None = None
     office: str = ""
+    #: Called with the id of a transaction as soon as that is committed, where no other storage took
+    #: part; it must not raise.
+    told: Callable[[bytes], None] | None = None
+    #: Whether the storage calls it, even earlier.
+    is_told_by_storage = False
     #: What its classes are made by, where that is not the database's.
     class_factory: ClassFactory | None = None
 
@@ -61,6 +67,17 @@ class Fenced(Entered, Reads, MarksStorageErrors):
         except Unsupported as error:
             require_blobs(self, error)
             raise
+
+    def tpc_finish(self: Any, transaction: Any) -> None:
+        """Finish a commit, and tell of it before the connection looks what others have done."""
+        written = self._modified
+        super().tpc_finish(transaction)
+        if self.told is None or self.is_told_by_storage:
+            return
+        objects = filter(None, map(self._cache.get, written))
+        serials = [one._p_serial for one in objects if one._p_changed is not None]
+        if serials and len(transaction._resources) == 1:
+            self.told(serials[0])
 
     def _register(self: Any, obj: object = None) -> None:
         # A job may change only objects of another database: the fence's connection has to join too.

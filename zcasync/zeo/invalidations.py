@@ -33,6 +33,11 @@ class Listening:
         with adapter._lock:
             views.add(self)
 
+    @property
+    def is_push(self) -> bool:
+        """Whether commits are reported as soon as they are made: always."""
+        return True
+
     def close(self) -> None:
         """Stop listening.  Safe to repeat."""
         with self._adapter._lock:

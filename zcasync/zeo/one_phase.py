@@ -6,7 +6,6 @@ A transaction over one storage needs no second phase: once the storage has it, i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ZODB.Connection import Connection
@@ -31,7 +30,7 @@ class OnePhaseConnection(Fenced, IdsOfOneServer, SavepointsInMemory, Connection)
     has to catch up.
     """
 
-    told: Callable[[bytes], None] | None = None
+    is_told_by_storage = True
 
     def tpc_vote(self, transaction: Any) -> None:
         """Vote in the two-phase commit; commit when no other storage takes part."""

@@ -194,8 +194,9 @@ NAMES: Names = {
     # connections, their pool, and their views of the storage
     "ZODB.Connection:Connection": {
         **_attributes(
-            "_added _cache _creating _needs_to_join _normal_storage _reader _registered_objects "
-            "_savepoint_storage _storage before connections opened"
+            "_added _cache _creating _modified _needs_to_join _normal_storage _reader "
+            "_registered_objects _savepoint_storage _storage before connections "
+            "explicit_transactions opened"
         ),
         "_register": "(self, obj=None)",
         "_resetCache": "(self)",

@@ -99,6 +99,30 @@ def test_the_commit_of_the_pass_itself_does_not_wake_the_engine(rung: Rung) -> N
     assert rung.count == 1
 
 
+def test_the_commit_of_a_pass_does_not_wake_the_engine_when_it_is_reported_late(rung: Rung) -> None:
+    rung.write(rung.watched)
+    own, oids = rung.watched._p_serial, frozenset([rung.watched._p_oid])
+    rung.bell.begin()
+    rung.bell.watch(oids, own)
+    rung.bell.invalidate(own, oids)
+    rung.bell.begin()
+    rung.bell.invalidate(own, oids)
+    rung.bell.watch(oids)
+
+    assert rung.count == 0
+
+
+def test_what_is_reported_of_a_commit_in_parts_counts_as_a_whole(rung: Rung) -> None:
+    rung.write(rung.watched)
+    tid = rung.watched._p_serial
+    rung.bell.begin()
+    rung.bell.invalidate(tid, [rung.watched._p_oid])
+    rung.bell.invalidate(tid, [rung.other._p_oid])
+    rung.watch()
+
+    assert rung.count == 1
+
+
 def test_a_pass_that_has_made_new_records_may_have_missed_changes_of_them(rung: Rung) -> None:
     rung.bell.begin()
     rung.write(rung.watched)

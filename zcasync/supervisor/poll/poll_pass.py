@@ -43,7 +43,7 @@ from zcasync.supervisor.poll.wishes import make_without_culprit, make_without_fa
 from zcasync.workers.claims_snapshot import ClaimsSnapshot
 from zcasync.workers.conflicts import note_conflicts
 from zcasync.zeo.bulk_load import at_hand
-from zcasync.zeo.connections import which_is_away
+from zcasync.zeo.connections import looking_once, which_is_away
 
 CONFLICT_TRIES = 8
 
@@ -111,7 +111,8 @@ class Passes:
         if is_caught_up:
             catch_up(connection.db())
         for attempt in range(CONFLICT_TRIES):
-            self._transactions.begin()
+            with looking_once(connection):
+                self._transactions.begin()
             try:
                 heard = given.heard if attempt == 0 else ()
                 with at_hand(connection, heard, given.ahead), self._told.anew():

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from zcasync.zeo.invalidations import Listening, listen
+from zcasync.database.listening import Listening, listen
 
 #: A pass is given the oids that have woken it, up to so many, so that it can load all at once.
 HEARD_LIMIT = 100
+#: So many of the engine's own commits are known when they are reported after their passes, as those
+#: of a RelStorage may be.
+OWN_LIMIT = 16
 
 
 class Wakeup:
-    """Listens to a database's invalidations, which arrive on the storage's thread.
+    """Listens to the commits to a database, which are reported on a thread of the storage.
 
     ``ring(oids)`` is called there when one of the watched oids was written, with all that was
     written with it; empty where that is not known.  What comes while a pass is running is kept
@@ -33,21 +37,26 @@ class Wakeup:
         self._lock = threading.Lock()
         self._watched: frozenset[bytes] = frozenset()
         self._heard: set[bytes] = set()  # what was written by commits that matter
+        self._own: deque[bytes] = deque(maxlen=OWN_LIMIT)
         self._meanwhile: dict[bytes, set[bytes]] | None = None  # tid -> oids, while a pass runs
-        self.is_live = False
+        self._is_closed = False
         self._listening: Listening | None = None
 
     def listen(self, db: Any) -> bool:
-        """Begin to listen; return whether this storage reports commits at all."""
+        """Begin to listen; return whether commits of this storage are reported at all."""
         self._listening = listen(db, self)
-        self.is_live = self._listening is not None  # otherwise poll
-        return self.is_live
+        return self._listening is not None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether commits are reported as soon as they are made, and not only looked for."""
+        return self._listening is not None and not self._is_closed and self._listening.is_push
 
     def close(self) -> None:
         """Stop listening."""
         if self._listening is not None:
             self._listening.close()
-        self.is_live = False
+        self._is_closed = True
 
     def begin(self) -> tuple[frozenset[bytes], Any]:
         """Begin a pass, which may not see what is heard from now on.
@@ -84,8 +93,10 @@ class Wakeup:
     def _end_of_pass(self, oids: frozenset[bytes], own: bytes | None) -> None:
         with self._lock:
             self._watched = oids
+            if own is not None:
+                self._own.append(own)
             meanwhile, self._meanwhile = self._meanwhile or {}, None
-            others = [heard for tid, heard in meanwhile.items() if tid != own]
+            others = [heard for tid, heard in meanwhile.items() if tid not in self._own]
             changes = set().union(*filter(self._note, others))
         if changes:
             self._ring(changes)
@@ -100,12 +111,22 @@ class Wakeup:
 
     # what is called on any thread
 
+    def wants(self, oids: Collection[bytes]) -> bool:
+        """Return whether a commit is to be reported: while a pass runs, any may matter."""
+        return self._meanwhile is not None or self.watches(oids)
+
+    def watches(self, oids: Collection[bytes]) -> bool:
+        """Return whether some of these are watched."""
+        return not self._watched.isdisjoint(oids)
+
     def invalidate(self, tid: bytes, oids: Iterable[bytes]) -> None:
         """Wake the engine for a commit that matters, and ask for its records ahead."""
         heard = set(oids)
         with self._lock:
+            if tid in self._own:
+                return
             if self._meanwhile is not None:
-                self._meanwhile[tid] = heard
+                self._meanwhile.setdefault(tid, set()).update(heard)
                 return
             is_first = not self._heard
             matters = self._note(heard)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
-from zcasync.zeo.invalidations import Listening, listen
+from zcasync.database.listening import Listening, listen
 
 
 class Hearing:
@@ -56,6 +56,14 @@ class Hearing:
         return has_missed
 
     # what is called on any thread
+
+    def wants(self, oids: Collection[bytes]) -> bool:
+        """Return whether a commit is to be reported."""
+        return True
+
+    def watches(self, oids: Collection[bytes]) -> bool:
+        """Return whether some of these are waited for."""
+        return False
 
     def keep(self, oids: Collection[bytes]) -> bool:
         """Keep what is wanted of a commit, with the lock held; return whether it is worth waking.

@@ -1,0 +1,1 @@
+"""Mirrors zcasync/relstorage, as far as that needs no RelStorage; see tests/integrations."""

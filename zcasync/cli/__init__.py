@@ -35,6 +35,7 @@
     schedules.py ``schedules``: calls that are put by themselves
     schedule.py  ``schedule``: one of them, shown or changed
     status.py    ``status``: queues, workers, verdicts on engines, children
+    all_workers.py  ``status --all``: all workers, on whatever hosts, by the database alone
     monitor.py   ``status --check``: its line and its exit code, for monitoring
     top.py       ``top``: the live view of all that; drawn by picture, of what feed has found
     feed.py      pictures of a home, made in a thread of their own

@@ -50,6 +50,7 @@
     check.py     ``check``: all problems of a home and its configuration
     folders.py   those of its folders
     audit.py     ``check --deep``: the walk through the database, and the repair of what it finds
+    certificates.py  ``certificates``: what TLS between hosts needs
     pack.py      ``pack``: the removal of what the database no longer needs
     demo.py      ``demo``: the work of zcasync.demo, shown step by step
     completion.py  ``completion``: what shells need to complete commands and options

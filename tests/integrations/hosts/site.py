@@ -22,6 +22,7 @@ from tests.support.hosts.host import Host
 from tests.support.hosts.network import Network, Wire
 from tests.support.hosts.workers import DatabaseServer, Web, Worker
 from zcasync import Partial
+from zcasync.authority import Authority
 from zcasync.interfaces import COMPLETED
 
 SEED = 4711
@@ -31,10 +32,16 @@ SILENCE = 7.5
 #: Of the database server: a client that hangs in the middle of a commit is cut off.
 TRANSACTION_TIMEOUT = 5
 CONFIG = """
+%import ZEO
 <zodb>
-  <zeoclient>
+  <clientstorage>
     {servers}
-  </zeoclient>
+    <ssl>
+      certificate {tls}/client.pem
+      key {tls}/client.key
+      authenticate {tls}/ca.pem
+    </ssl>
+  </clientstorage>
 </zodb>
 <zcasync>
   ping-interval 3
@@ -76,17 +83,30 @@ class Site:
         }
         self.clocks = {name: WrongClock(folder / name / "clock") for name in names}
         (folder / "database").mkdir()
+        self._authority = Authority(folder / "tls")
+        self._authority.make("a site of several hosts")
+        places = [self.addresses[name] for name in ("storage", "web")]
+        tls = self._authority.server(["storage", *places], days=1).folder
         self.server = DatabaseServer(
-            folder / "database", self.clocks["storage"], TRANSACTION_TIMEOUT
+            folder / "database", tls, self.clocks["storage"], TRANSACTION_TIMEOUT
         )
-        config = CONFIG.format(servers="server storage:8100")
         self.workers = [
-            Worker(self.hosts[host], f"{host}-{letter}", config, self.clocks[host])
+            Worker(
+                self.hosts[host],
+                f"{host}-{letter}",
+                self.configuration(host, "storage"),
+                self.clocks[host],
+            )
             for host in ("first", "second")
             for letter in "ab"
         ]
         self._numbers = itertools.count()
         self._web: Web | None = None
+
+    def configuration(self, host: str, *servers: str) -> str:
+        """The configuration of a home on a host, with a certificate of the host's own."""
+        tls = self._authority.client(host, days=1).folder
+        return CONFIG.format(servers="\n".join(f"server {one}:8100" for one in servers), tls=tls)
 
     def start(self) -> None:
         """Boot the hosts and start all that runs on them."""
@@ -104,7 +124,7 @@ class Site:
         """The web application; it knows both addresses that the server may have."""
         if self._web is None:
             places = [self.addresses[name] for name in ("storage", "web")]
-            config = CONFIG.format(servers="\n".join(f"server {one}:8100" for one in places))
+            config = self.configuration("web", *places)
             self._web = Web(self.hosts["web"], self.folder / "web" / "home", config)
         return self._web
 

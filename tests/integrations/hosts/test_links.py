@@ -37,12 +37,12 @@ def test_links_that_are_slow_cost_time_alone(site: Site) -> None:
         site.require_works()
 
 
-@pytest.mark.parametrize("loss", [0.05, 0.2])
-def test_nobody_is_buried_where_packets_get_lost(site: Site, loss: float) -> None:
+@pytest.mark.parametrize(("loss", "seconds"), [(0.05, SILENCE), (0.2, WHILE)])
+def test_nobody_is_buried_where_packets_get_lost(site: Site, loss: float, seconds: float) -> None:
     with site.nobody_is_buried():
         lost = site.network.passed["lost"]
         with site.network.bad(*site.all_wires(), loss=loss):
-            site.work_for(WHILE)
+            site.work_for(seconds)
             site.require_works()
         assert site.network.passed["lost"] > lost + 20
         site.require_works()

@@ -23,6 +23,11 @@ SERVER = """
 <zeo>
   address {address}:{port}
   transaction-timeout {timeout}
+  <ssl>
+    certificate {tls}/server.pem
+    key {tls}/server.key
+    authenticate {tls}/ca.pem
+  </ssl>
 </zeo>
 <filestorage 1>
   path {folder}/Data.fs
@@ -37,10 +42,14 @@ SERVER = """
 
 
 class DatabaseServer:
-    """A database server with files in ``folder``, which can be started on one host or another."""
+    """A database server with files in ``folder``, which can be started on one host or another.
 
-    def __init__(self, folder: Path, clock: WrongClock, timeout: int) -> None:
+    ``tls``: the folder of its certificate.
+    """
+
+    def __init__(self, folder: Path, tls: Path, clock: WrongClock, timeout: int) -> None:
         self.folder = folder
+        self._tls = tls
         self._clock = clock
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,7 +59,11 @@ class DatabaseServer:
         config = self.folder / "zeo.conf"
         config.write_text(
             SERVER.format(
-                address=host.address, port=PORT, timeout=self._timeout, folder=self.folder
+                address=host.address,
+                port=PORT,
+                timeout=self._timeout,
+                folder=self.folder,
+                tls=self._tls,
             )
         )
         paths = os.pathsep.join(map(str, (WRONG_CLOCK, ROOT)))

@@ -203,8 +203,11 @@ class Site:
             self.require_done(self.put(20))
 
     def hold_claims(self, workers: Sequence[Worker]) -> Batch:
-        """Put jobs, and wait until these workers all hold some: an idle one promises little."""
-        batch = self.put(40)
+        """Put jobs, and wait until these workers all hold some: an idle one promises little.
+
+        There are more than all can take, so that whatever an engine commits next it holds some.
+        """
+        batch = self.put(16, seconds=1.0)
         self.web.wait_until(
             lambda: all(len(self.record(worker).thread) for worker in workers),
             "these workers to hold claims",
@@ -239,9 +242,15 @@ class Site:
     def nobody_is_buried(self, *workers: Worker) -> Iterator[None]:
         """These, or all, go on as the engines that they are."""
         living = list(workers or self.workers)
-        before = [worker.engine for worker in living]
+
+        def engines() -> list[tuple[str, str]]:
+            self.web.sync()
+            return [(one.engine, str(self.record(one).engineUUID)) for one in living]
+
+        before = engines()
+        assert all(runs == named for runs, named in before), self.evidence()
         yield
-        assert [worker.engine for worker in living] == before, self.evidence()
+        assert engines() == before, self.evidence()
 
     def evidence(self) -> str:
         """For a failed claim."""

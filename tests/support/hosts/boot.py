@@ -1,7 +1,8 @@
 """The first process of a host: ``boot.py SOCKET NAME ADDRESS FOLDER``, in namespaces of its own.
 
-It names the host, gives it a boot id, a file of host names and an interface, hands the other end of
-that to whoever has started it, and then waits for the orphans of the host's processes.
+It names the host, gives it a boot id, a file of host names and an interface, and hands the other
+end of that to whoever has started it.  Then it waits for the orphans of the host's processes, and
+ends, and with it the host, when that other one is gone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -56,15 +58,22 @@ def wait_for_orphans() -> None:
             continue
 
 
+def end_with(caller: socket.socket) -> None:
+    """End the host when the other end of this is closed, or its process is gone."""
+    caller.recv(1)
+    os._exit(0)
+
+
 def main() -> None:
     """Set the host up and say so."""
     number, name, address, folder = sys.argv[1:]
-    set_up(name, Path(folder))
-    with socket.socket(fileno=int(number)) as caller:
-        fd = interface(address)
-        socket.send_fds(caller, [b"ready"], [fd])
-    os.close(fd)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    set_up(name, Path(folder))
+    caller = socket.socket(fileno=int(number))
+    fd = interface(address)
+    socket.send_fds(caller, [b"ready"], [fd])
+    os.close(fd)
+    threading.Thread(target=end_with, args=(caller,), daemon=True).start()
     wait_for_orphans()
 
 

@@ -18,7 +18,6 @@ import psutil
 
 from tests.support.hosts.network import Network
 from tests.support.leftovers import MAY_RUN
-from zcasync.testing.leash import leashed
 from zcasync.testing.process import is_gone
 from zcasync.testing.waiting import wait_until
 
@@ -68,6 +67,7 @@ class Host:
         self._names = self.folder / "names"
         self.know({})
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: socket.socket | None = None  # the host ends with this process's end of it
 
     def know(self, names: dict[str, str]) -> None:
         """Let it find the addresses of these names, from now on."""
@@ -80,16 +80,16 @@ class Host:
     def boot(self) -> Host:
         """Start it, and join it to the network."""
         ours, theirs = socket.socketpair()
+        self._lifeline = ours
         log = self.folder / "boot.out"
         python = [sys.executable, "-I", str(BOOT), str(theirs.fileno())]
         command = [*_namespaces(next(UPTIMES)), *python, self.name, self.address, str(self.folder)]
-        with ours, theirs, log.open("wb") as output:
+        with theirs, log.open("wb") as output:
             self._process = subprocess.Popen(
-                leashed(command), pass_fds=[theirs.fileno()], stdout=output, stderr=output
+                command, pass_fds=[theirs.fileno()], stdout=output, stderr=output
             )
-            theirs.close()
-            ours.settimeout(SECONDS)
-            said, fds, _, _ = socket.recv_fds(ours, 16, 1)
+        ours.settimeout(SECONDS)
+        said, fds, _, _ = socket.recv_fds(ours, 16, 1)
         assert said == b"ready", log.read_text()
         self.network.join(self.address, fds[0])
         MAY_RUN.update({self._process.pid, self.pid})
@@ -135,6 +135,8 @@ class Host:
         family = psutil.Process(self._process.pid).children(recursive=True) if self.is_up else []
         if self.is_up:
             os.kill(self.pid, signal.SIGKILL)
+        if self._lifeline is not None:
+            self._lifeline.close()
         self._process.wait(SECONDS)
         wait_until(lambda: all(map(is_gone, family)), f"the end of {self.name}")
         MAY_RUN.difference_update({self._process.pid, *(one.pid for one in family)})

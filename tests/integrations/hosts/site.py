@@ -47,7 +47,7 @@ CONFIG = """
   ping-interval 3
   ping-death-interval 3
   poll-seconds 1
-  zeo-heartbeat 2
+  zeo-heartbeat {heartbeat}
   grace-period 5
   spare false
 </zcasync>
@@ -106,7 +106,11 @@ class Site:
     def configuration(self, host: str, *servers: str) -> str:
         """The configuration of a home on a host, with a certificate of the host's own."""
         tls = self._authority.client(host, days=1).folder
-        return CONFIG.format(servers="\n".join(f"server {one}:8100" for one in servers), tls=tls)
+        return CONFIG.format(
+            servers="\n".join(f"server {one}:8100" for one in servers),
+            tls=tls,
+            heartbeat=20 if host == "web" else 2,  # this process does not try again as workers do
+        )
 
     def start(self) -> None:
         """Boot the hosts and start all that runs on them."""

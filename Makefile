@@ -22,7 +22,7 @@ HTML = build/html
 APPLICATIONS = zope6 zope5 plone pyramid relstorage
 TRIALS = $(APPLICATIONS:%=integrations-%)
 
-.PHONY: help install demo test integrations $(TRIALS) matrix simulate chaos coverage check docs audit \
+.PHONY: help install demo test integrations integrations-hosts $(TRIALS) matrix simulate chaos coverage check docs audit \
 	package sizes constraints house format bench figures pictures clean
 
 help:  ## List the targets
@@ -69,7 +69,11 @@ $(TRIALS): integrations-%: .venv-%/.installed
 	ZCASYNC_INTEGRATIONS=$(patsubst zope%,zope,$*) \
 		.venv-$*/bin/python -m pytest tests/integrations/$(patsubst zope%,zope,$*)
 
-integrations: $(TRIALS)  ## zcasync in real sites of Zope 6 and 5, Plone and Pyramid, and on PostgreSQL, or make integrations-plone alone
+# Hosts are namespaces, which only root may make: elsewhere these tests say so and are skipped.
+integrations-hosts: $(STAMP)
+	ZCASYNC_INTEGRATIONS=hosts $(BIN)/python -m pytest tests/integrations/hosts
+
+integrations: $(TRIALS) integrations-hosts  ## zcasync in real sites of Zope 6 and 5, Plone and Pyramid, on PostgreSQL and on several hosts, or make integrations-plone alone
 
 simulate: $(STAMP)  ## Simulated histories for SECONDS (300), of SEED (by chance), or one WALK of them
 	ZCASYNC_SIMULATE_SECONDS=$(or $(SECONDS),300) ZCASYNC_SIMULATE_SEED=$(SEED) \

@@ -40,6 +40,7 @@ GROUND = {
     "ways",
 }
 ALLOWED: dict[str, str] = {
+    "authority": "",
     "meetings": "",
     "unix_sockets": "",
     "keepalive": "",
@@ -89,8 +90,8 @@ ALLOWED: dict[str, str] = {
     "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
     "salvage zeo",
     "demo": "datamanager instance job partial testing zcasync",
-    "cli": "audit control database datamanager demo instance instanceuuid job liveness partial "
-    "protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
+    "cli": "audit authority control database datamanager demo instance instanceuuid job liveness "
+    "partial protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
     "zope": "calls job panel partial queues",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",

@@ -19,8 +19,8 @@ SETTINGS = {
     "key": "its key",
 }
 REMEDY = (
-    "make it with the commands of docs/several-workers.rst, or name the one that there is, by its "
-    "whole path best"
+    "make it with zcasync certificates, as docs/hosts.rst shows, or name the one that there is, by "
+    "its whole path best"
 )
 
 

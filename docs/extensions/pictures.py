@@ -104,6 +104,35 @@ def processes() -> str:
     return _page("The processes of zcasync", 824, 322, body)
 
 
+def hosts() -> str:
+    """Return the picture of the hosts and of what goes between them."""
+    body: list[str] = []
+    for shift in (10, 0):  # there are several of these
+        body += [
+            _box(20 + shift, 30 - shift + 10, 210, 92, "web host", _WEB if not shift else ()),
+            _box(20 + shift, 182 - shift + 10, 210, 92, "worker host", _WORK if not shift else ()),
+        ]
+    body += [
+        _box(560, 98, 230, 120, "database's host", _STORAGE),
+        _line("M240 80 C400 80 440 136 556 140", both=True),
+        _text((400, 76), "puts, results", DARK),
+        _line("M240 232 C400 232 440 178 556 174", both=True),
+        _text((400, 248), "claims, effects, results", DARK),
+        _text((398, 162), "TLS, a certificate for each host", WARM),
+    ]
+    return _page("The hosts of a site", 824, 302, body)
+
+
+_WEB = ("the application: puts calls,", "waits for results")
+_WORK = ("a home, its supervisor, children;", "or several homes")
+_STORAGE = (
+    "ZEO server, the database's files;",
+    "the only one that listens:",
+    "workers need not reach",
+    "each other",
+)
+
+
 def _page(title: str, width: int, height: int, body: Iterable[str]) -> str:
     lines = "\n".join(body)
     return PAGE.format(title=title, width=width, height=height, body=lines, dark=DARK)
@@ -144,7 +173,7 @@ def _text(
 
 
 #: The files and what draws them.
-PICTURES = {"states.svg": states, "processes.svg": processes}
+PICTURES = {"states.svg": states, "processes.svg": processes, "hosts.svg": hosts}
 
 
 def main(folder: Path) -> None:

@@ -19,6 +19,7 @@ GUIDES = {
     "coming_from.rst": (2, 50),
     "deploying.rst": (24, 0),
     "logging.rst": (7, 0),
+    "hosts.rst": (14, 0),
     "jobs.rst": (7, 40),
     "many-jobs.rst": (3, 10),
     "monitoring.rst": (18, 5),

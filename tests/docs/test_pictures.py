@@ -23,7 +23,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     del sys.modules["pictures"]
 
 
-@pytest.mark.parametrize("name", ["states.svg", "processes.svg"])
+@pytest.mark.parametrize("name", ["states.svg", "processes.svg", "hosts.svg"])
 def test_a_picture_is_current(pictures: ModuleType, name: str) -> None:
     drawn = pictures.PICTURES[name]()
 

@@ -10,6 +10,7 @@ from tests.house.source import PACKAGE, Module
 FLOORS = (
     (
         "allowed",
+        "authority",
         "certificates",
         "clock",
         "errors",

@@ -334,7 +334,7 @@ def test_a_missing_file_of_tls_is_named_with_what_to_do(tmp_path: Path, missing:
     problem = problem_of(tmp_path, with_tls(**files))
 
     assert f"in <ssl>, {missing} {files[missing]}: there is no file {files[missing]}" in problem
-    assert "docs/several-workers.rst" in problem
+    assert "zcasync certificates" in problem
     assert "line " in problem
     assert "cannot be read" not in problem
 

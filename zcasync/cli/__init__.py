@@ -35,6 +35,7 @@
     schedules.py ``schedules``: calls that are put by themselves
     schedule.py  ``schedule``: one of them, shown or changed
     status.py    ``status``: queues, workers, verdicts on engines, children
+    all_workers.py  ``status --all``: all workers, on whatever hosts, by the database alone
     monitor.py   ``status --check``: its line and its exit code, for monitoring
     top.py       ``top``: the live view of all that; drawn by picture, of what feed has found
     feed.py      pictures of a home, made in a thread of their own
@@ -49,6 +50,7 @@
     check.py     ``check``: all problems of a home and its configuration
     folders.py   those of its folders
     audit.py     ``check --deep``: the walk through the database, and the repair of what it finds
+    certificates.py  ``certificates``: what TLS between hosts needs
     pack.py      ``pack``: the removal of what the database no longer needs
     demo.py      ``demo``: the work of zcasync.demo, shown step by step
     completion.py  ``completion``: what shells need to complete commands and options

@@ -40,6 +40,7 @@ COMMANDS = {
     "schedule": "zcasync.cli.schedule:command",
     "pack": "zcasync.cli.pack:command",
     "check": "zcasync.cli.check:command",
+    "certificates": "zcasync.cli.certificates:command",
     "reload": "zcasync.cli.reload:command",
     "stop": "zcasync.cli.stop:command",
     "demo": "zcasync.cli.main:demo",

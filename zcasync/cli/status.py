@@ -17,8 +17,18 @@ from zcasync.cli.options import Seconds, common_options, examples, remember_flag
 @click.command(
     short_help="Show queues, workers, engines and children.",
     epilog=examples(
-        "zcasync status", "zcasync status --json", "zcasync status --check --max-due 3600"
+        "zcasync status",
+        "zcasync status --json",
+        "zcasync status --all",
+        "zcasync status --check --max-due 3600",
     ),
+)
+@click.option(
+    "--all",
+    "is_all",
+    is_flag=True,
+    help="Show the workers of all hosts: versions, children, last signs of life, clocks.  Reads "
+    "the database only.",
 )
 @click.option(
     "--limit",
@@ -51,6 +61,7 @@ from zcasync.cli.options import Seconds, common_options, examples, remember_flag
 )
 @common_options
 def status(
+    is_all: bool,
     limit: int,
     check: bool,
     max_due: float,
@@ -67,6 +78,10 @@ def status(
     that ended well, FAILED and CANCELLED the others, of those that are still kept.  Exit code 3,
     after what is known, when the database does not answer in time.
 
+    With --all the records of the database are all that is asked, no supervisor: LAST SIGN is when
+    an engine has written last by the clock of the database's server, LIMIT the silence after which
+    the others take its work over, CLOCK how far its host's clock is from the server's.
+
     With --check all is well at exit code 0 only.  The line of CRITICAL or WARNING names what is
     wrong: ghosts, no worker, children that cannot start, jobs that are late, a database that does
     not answer; behind a bar it has the figures, as Nagios and its like draw them.
@@ -78,6 +93,12 @@ def status(
     limits = Limits(max_due, max_failed)
     place = Home.find(home)
     place.require()
+    if is_all:
+        if check:
+            raise click.UsageError("--all and --check exclude each other")
+        from zcasync.cli import all_workers
+
+        return all_workers.show(place, timeout, limit, as_json)
     document, problem = _look(place, timeout, None if check else limit, limits if check else None)
     if check:
         from zcasync.cli.monitor import check as judge

@@ -3,6 +3,7 @@
 control_connection.py  the connection to a supervisor, whose socket may be missing for a moment
 workers.py   workers with the verdicts on their engines, queues, children; what can be known of a
              supervisor without its database
+all_workers.py  all workers of a database, as that alone shows them
 ended.py     how many jobs have completed, also at workers whose records were removed
 claimed.py   what workers have claimed, by queue
 queues.py    the queues: how much waits, who serves them, what operators did

@@ -200,7 +200,7 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
         children = noted(children, worker._p_jar, supervisor.moment)
     return {
         "uuid": str(worker.UUID),
-        **_engine(worker.engineUUID, judgement),
+        **engine_facts(worker.engineUUID, judgement),
         "is_here": is_here,
         "ephemeral": worker.ephemeral,
         "last_ping": None if worker.last_ping is None else worker.last_ping.isoformat(),
@@ -213,8 +213,8 @@ def _worker(worker: Worker, supervisor: SupervisorProbe, silence: Silence | None
     }
 
 
-def _engine(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, Any]:
-    """Return what is known of an engine."""
+def engine_facts(engine: uuid.UUID | str | None, judgement: Judgement) -> dict[str, Any]:
+    """Return what is known of an engine, as all reports on workers have it."""
     return {
         "engine": str(engine) if engine else None,
         "host": judgement.host,
@@ -240,7 +240,7 @@ def own_from_files(home: Home, supervisor: SupervisorProbe) -> dict[str, Any] | 
         held = None  # of another engine
     return {
         "uuid": str(own),
-        **_engine(holder["engine"], judge_holder(supervisor.sighting, holder)),
+        **engine_facts(holder["engine"], judge_holder(supervisor.sighting, holder)),
         "is_here": True,
         "last_ping": None,
         "thread": _claims(held.thread if held else None),

@@ -26,6 +26,7 @@ HELD = {
     "discard", "pack", "check", "reload", "stop", "conflicts", "schedules", "schedule",
     "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
+    "bench",  # in test_bench.py
 }  # fmt: skip
 
 

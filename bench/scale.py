@@ -54,6 +54,6 @@ QUICK = Scale(
     kept=40,
     idle=1.0,
     members=(20, 40),
-    masses=(200, 400),
+    masses=(200,),
     crowds=(20,),
 )

@@ -15,7 +15,7 @@ BY_JOBS = {
     "claim of 20": "claim of 20",
     "status": "status",
     "jobs --limit 20": "jobs --limit 20",
-    "start of the server": "start of the server",
+    "put": "put",
     "memory of the server": "memory of the server",
     "check --deep": "check --deep",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from zcasync.partial import Partial
 
 #: What was lost with the storage is not put again; after so long the next one is tried.
 PAUSE_SECONDS = 0.5
+#: A put that has conflicted is made again after up to twice this, four times, and so on.
+AGAIN_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Client:
         self._queue = find(connection).queue(task.queue)  # type: ignore[union-attr]
         self._mix = Mix(task.mix)
         self._is_over = is_over
+        self._chance = random.Random(number)  # noqa: S311  only for pauses
 
     def run(self, begin: float, told: Callable[[Heard], None]) -> None:
         """Make its puts, the first of all at ``begin`` by the monotonic clock."""
@@ -84,6 +88,8 @@ class Client:
             except ConflictError:
                 self._transactions.abort()
                 heard.conflicts += 1
+                longest = min(PAUSE_SECONDS, AGAIN_SECONDS * 2**heard.conflicts)
+                self._is_over.wait(self._chance.uniform(0, longest))
             except Exception as error:
                 self._transactions.abort()
                 if not is_storage_lost(error):

@@ -10,6 +10,7 @@ import pytest
 from tests.processes.servers import Connect
 from tests.processes.test_bulk_load import Reader
 from tests.support.sessions import ONE
+from zcasync.database.sync import catch_up
 from zcasync.datamanager import find, install
 from zcasync.queues.client_lane import CLIENT_LANES
 from zcasync.reports.workers import queues
@@ -90,6 +91,7 @@ def test_nothing_is_missed_in_a_lane_between_empty_ones(connect: Connect, crowd:
     transactions.begin()
     late = crowd.thread.put(print)
     transactions.commit()
+    catch_up(connection.db())  # what is committed may not be heard of yet
     connection.transaction_manager.begin()
     assert manager.thread.next_due(ONE.bytes) is not None
     assert [one._p_oid for one in manager.thread.claim(ONE.bytes, 5).partials] == [late._p_oid]

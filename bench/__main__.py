@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench import report
-from bench.measures import NAMES, run
+from bench.measures import LONG, NAMES, run
 from bench.rows import Row
 from bench.scale import FULL, QUICK
 
@@ -38,9 +38,10 @@ class Progress:
 def arguments() -> argparse.Namespace:
     """What is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    only = f"this measure alone; may be repeated: {', '.join(NAMES)}"
+    names = [*NAMES, *LONG]
+    only = f"this measure alone; may be repeated: {', '.join(names)}"
     parser.add_argument(
-        "--only", action="append", choices=NAMES, metavar="NAME", default=[], help=only
+        "--only", action="append", choices=names, metavar="NAME", default=[], help=only
     )
     parser.add_argument(
         "--beside",

@@ -1,6 +1,7 @@
 """``python -m bench.document bench.json``: puts a run's figures and two plots into the documents.
 
-The table goes between two marks of ``docs/performance.rst``, the plots beside it as SVG files.
+The table goes between two marks of ``docs/performance.rst``, the plots beside it as SVG files;
+those of ``million`` go into ``docs/sizing.rst``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench import sizing
 from bench.report import number
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -50,12 +52,16 @@ def table(found: dict[str, Any]) -> str:
         # A first cell may not be empty; an empty one elsewhere is an escaped space.
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
         lines.append("  ".join(cells).rstrip())
+    return "\n".join([origin(about), "", rule, lines[0], rule, *lines[1:], rule])
+
+
+def origin(about: dict[str, Any]) -> str:
+    """Where and with what a run was made."""
     versions = ", ".join(f"{name} {about[name]}" for name in ("ZODB", "ZEO", "Twisted"))
-    note = (
+    return (
         f"Measured {about['when'][:10]} on {about['cores']} cores ({about['system']}), load before "
         f"{about['load_per_core_before']:g} a core,\nPython {about['python']}, {versions}."
     )
-    return "\n".join([note, "", rule, lines[0], rule, *lines[1:], rule])
 
 
 def insert(text: str, figures: str) -> str:
@@ -119,9 +125,20 @@ def _finish(figure: Any, axes: Any, path: Path) -> None:
     path.write_text("\n".join(map(str.rstrip, path.read_text().splitlines())) + "\n")
 
 
+def _write_sizes(found: dict[str, Any]) -> None:
+    page = DOCS / "sizing.rst"
+    rows = found["measures"]["million"]
+    figures = f"{origin(found['about'])}\n\n{sizing.table(rows)}"
+    page.write_text(insert(page.read_text(), figures))
+    sizing.plot(rows, DOCS, _finish)
+
+
 def main() -> int:
     """Read a JSON file, write the documents."""
     found = json.loads(Path(sys.argv[1]).read_text())
+    if "million" in found["measures"]:
+        _write_sizes(found)
+        return 0
     page = DOCS / "performance.rst"
     page.write_text(insert(page.read_text(), table(found)))
     plot_ratios(found, DOCS / "performance-ratios.svg")

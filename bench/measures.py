@@ -13,6 +13,7 @@ from bench import (
     flows,
     footprint,
     latency,
+    million,
     schedules,
     throughput,
     writers,
@@ -43,6 +44,8 @@ APART: dict[str, Callable[[Scale, Say], list[Row]]] = {
     "depth": depth.measure,
 }
 NAMES = [*SHARED, *APART]
+#: These take very long, and are made only where they are named.
+LONG: dict[str, Callable[[Scale, Say], list[Row]]] = {"million": million.measure}
 
 
 def run(
@@ -63,7 +66,7 @@ def run(
                 say(f"{name}: ")
                 place = place or stack.enter_context(served())
                 yield name, measure(place, scale, _within(name, say))
-    for name, apart in APART.items():
+    for name, apart in (APART | LONG).items():
         if name in names:
             yield name, apart(scale, _within(name, say))
 

@@ -28,6 +28,9 @@ class Scale:
     kept: int = 500  # jobs whose bytes are counted
     idle: float = 25.0
     members: tuple[int, ...] = (250, 1000, 4000)  # of flows
+    masses: tuple[int, ...] = (10_000, 100_000, 1_000_000)  # of jobs, in ``million``
+    few: int = 8  # clients that have put them
+    crowds: tuple[int, ...] = (100, 1000)  # clients that have put the fewest of these
 
 
 FULL = Scale()
@@ -51,4 +54,6 @@ QUICK = Scale(
     kept=40,
     idle=1.0,
     members=(20, 40),
+    masses=(200,),
+    crowds=(20,),
 )

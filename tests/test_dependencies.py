@@ -90,8 +90,9 @@ ALLOWED: dict[str, str] = {
     "panel": "control database datamanager instance instanceuuid job liveness protocol reports "
     "salvage zeo",
     "demo": "datamanager instance job partial testing zcasync",
+    "load": "control database datamanager instance job partial reports zcasync zeo",
     "cli": "audit authority control database datamanager demo instance instanceuuid job liveness "
-    "partial protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
+    "load partial protocol queues reports salvage supervisor supervisor/zeo_server workers zcasync",
     "zope": "calls job panel partial queues",
     "testing": "database datamanager instance instanceuuid job liveness partial perform supervisor "
     "twisted_engine workers zcasync",

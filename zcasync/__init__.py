@@ -8,7 +8,7 @@ Each folder is an ability, with a map in its docstring: ``job``, ``retry``, ``pe
 ``results`` (a call),
 ``queues`` and ``workers`` (where it waits and is claimed), ``liveness`` (deaths), ``database``,
 ``zeo`` and ``instance`` (the ground), ``supervisor``, ``child``, ``protocol`` and
-``twisted_engine`` (the processes), ``reports``, ``cli`` and ``demo`` (for people).
+``twisted_engine`` (the processes), ``reports``, ``cli``, ``demo`` and ``load`` (for people).
 """
 
 from zcasync import import_path as import_path  # first: it decides where the rest comes from

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench import document
+from bench import document, sizing
 from bench.measures import NAMES
 from bench.rows import Need, Row, middle, per_second, percentile
 from tests.support.instance import ROOT
@@ -64,6 +64,26 @@ def test_figures_replace_those_of_the_document(figures: dict[str, Any]) -> None:
     assert document.insert(changed, document.table(figures)) == changed
     for row in document.rows_of(figures):
         assert row["name"] in changed
+
+
+def test_what_grows_with_the_whole_is_a_table_with_a_column_for_each_size(tmp_path: Path) -> None:
+    path = tmp_path / "million.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "million", "--json", os.fspath(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    rows = json.loads(path.read_text())["measures"]["million"]
+    sizes, found = sizing.by_figure(rows)
+    assert sizes == [(200, 8), (200, 20)]
+    assert found["a later pass: loads"][200, 20]["value"] == 0
+    table = sizing.table(rows)
+    assert "     - 200 jobs, 20 clients" in table
+    page = (ROOT / "docs" / "sizing.rst").read_text()
+    assert table in document.insert(page, table)
 
 
 def test_a_document_without_marks_is_refused() -> None:

@@ -27,6 +27,7 @@ HELD = {
     "quotas", "quota",  # in test_quotas.py
     "tail",  # in test_tail.py
     "certificates",  # in test_certificates.py
+    "bench",  # in test_bench.py
 }  # fmt: skip
 
 

@@ -22,10 +22,11 @@ Cli = Callable[..., Result]
 
 #: Their examples change what others of them are about.
 IN_THEIR_ORDER = {"queue", "quota", "schedule"}
-#: They end or change what the tests share, need an id that only the reader knows, or never end.
+#: They end or change what the tests share, need an id that only the reader knows, or do not end
+#: soon.
 NOT_ON_THE_SHARED_HOME = {
     *IN_THEIR_ORDER, "run", "stop", "demo", "release", "forget", "cancel", "retry", "discard",
-    "tail",
+    "tail", "bench",
 }  # fmt: skip
 
 

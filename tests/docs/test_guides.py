@@ -27,6 +27,7 @@ GUIDES = {
     "processes.rst": (30, 20),
     "schedules.rst": (7, 25),
     "security.rst": (7, 0),
+    "sizing.rst": (3, 0),
     "progress.rst": (5, 12),
     "several-workers.rst": (30, 50),
     "steps.rst": (5, 18),

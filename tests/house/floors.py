@@ -54,7 +54,7 @@ FLOORS = (
     ("twisted_engine", "reports", "audit", "zcml"),
     ("control",),
     ("panel",),
-    ("cli", "demo", "pyramid", "testing", "zope"),
+    ("cli", "demo", "load", "pyramid", "testing", "zope"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

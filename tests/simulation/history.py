@@ -23,8 +23,10 @@ from zcasync.liveness.death import Death
 class History:
     """A world and what is expected of it."""
 
-    def __init__(self, apart: bool = False, idle_lane: float = IDLE_LANE_SECONDS) -> None:
-        self.world = World(apart, idle_lane)
+    def __init__(
+        self, apart: bool = False, idle_lane: float = IDLE_LANE_SECONDS, places: Any = PLACES
+    ) -> None:
+        self.world = World(apart, idle_lane, places)
         self.expected = Expectations(self.world)
 
     def close(self) -> None:
@@ -132,7 +134,7 @@ class History:
     def release(self, number: int, who: int = 0) -> None:
         """An operator takes an engine for dead, and perhaps it is not."""
         with self.world.client(who) as client:
-            buried = client.release(PLACES[number % len(PLACES)][0])
+            buried = client.release(self.world.places[number % len(self.world.places)][0])
         engines = [] if buried is None else self.world.alive()
         for supervisor in engines:
             engine = supervisor.keeper.engine
@@ -143,7 +145,7 @@ class History:
     def set_size(self, number: int, size: int, kind: str = "thread") -> None:
         """Somebody changes how many jobs a worker performs at once."""
         with self.world.client(1) as client:
-            client.set_size(PLACES[number % len(PLACES)][0], kind, size)
+            client.set_size(self.world.places[number % len(self.world.places)][0], kind, size)
 
     # what operators do to the database
 
@@ -261,7 +263,7 @@ class History:
 
     def restart(self, number: int) -> None:
         """A supervisor is started for a worker that has none."""
-        self.world.start(number % len(PLACES))
+        self.world.start(number % len(self.world.places))
 
     def stop(self, number: int) -> None:
         """A supervisor is stopped cleanly."""

@@ -8,7 +8,7 @@ import random
 import traceback
 import uuid
 from collections import Counter as Counts
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import transaction
@@ -55,14 +55,19 @@ class World:
     """Everything there is, and whose turn it is.
 
     ``apart``: the data manager has a database of its own.  ``idle_lane``: engines give up empty
-    lanes after so long, seconds.
+    lanes after so long, seconds.  ``places``: the workers that there can be.
     """
 
-    def __init__(self, apart: bool = False, idle_lane: float = IDLE_LANE_SECONDS) -> None:
+    def __init__(
+        self,
+        apart: bool = False,
+        idle_lane: float = IDLE_LANE_SECONDS,
+        places: Sequence[tuple[uuid.UUID, str, int]] = PLACES,
+    ) -> None:
         self.seconds = 0.0
         self.microseconds = BEGIN
         self.storage_offset, self.was_clock_set = 0.0, False
-        self.apart, self.idle_lane = apart, idle_lane
+        self.apart, self.idle_lane, self.places = apart, idle_lane, places
         self.tally: Counts[str] = Counts()
         self.turns = Turns()
         self.notes: list[str] = []
@@ -232,7 +237,7 @@ class World:
 
     def start(self, number: int) -> None:
         """Start a supervisor for a worker, where none runs."""
-        worker, machine, offset = PLACES[number]
+        worker, machine, offset = self.places[number]
         running = self.supervisors.get(worker)
         if worker in self._starting or (running is not None and running.is_alive):
             return

@@ -47,6 +47,8 @@
     ghosts.py    ``ghosts``: engines that ended without recording it, and what they left behind
     release.py   ``release``: the release of what a stale engine holds
     forget.py    ``forget``: the removal of a worker's record
+    bench.py     ``bench``: a steady load, the work of zcasync.load
+    load_report.py  what it prints
     check.py     ``check``: all problems of a home and its configuration
     folders.py   those of its folders
     audit.py     ``check --deep``: the walk through the database, and the repair of what it finds

@@ -35,7 +35,7 @@ def run(session: Session, jobs: list[Job], work: Work, verb: str, *, dry_run: bo
 
     found: Verdicts = {}
     rest, size = deque(jobs), PIECE
-    with _bar(verb, len(jobs)) as told:
+    with bar(verb, len(jobs)) as told:
         while rest:
             piece = [rest.popleft() for _ in range(min(size, len(rest)))]
             try:
@@ -84,7 +84,7 @@ def _do(session: Session, piece: list[Job], work: Work, *, dry_run: bool) -> Ver
 
 
 @contextmanager
-def _bar(verb: str, total: int) -> Iterator[Callable[[int], None]]:
+def bar(verb: str, total: int) -> Iterator[Callable[[int], None]]:
     """Provide a function that is told how many are done; a terminal shows a bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

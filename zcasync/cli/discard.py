@@ -37,10 +37,11 @@ def command(order: Order) -> int:
     """
     from zcasync.interfaces import COMPLETED, PENDING
 
-    return order.among(PENDING, COMPLETED).carry_out(_discard, "discarding", "discarded")
+    return order.among(PENDING, COMPLETED).carry_out(discard, "discarding", "discarded")
 
 
-def _discard(connection: Any, manager: Any, jobs: Collection[Job]) -> Verdicts:
+def discard(connection: Any, manager: Any, jobs: Collection[Job]) -> Verdicts:
+    """Discard jobs in the present transaction; return what has become of each."""
     from zcasync.control.jobs import by_queue
     from zcasync.job.broken import broken
     from zcasync.queues.discard import discard_unreadable, require_discardable

@@ -39,6 +39,7 @@ COMMANDS = {
     "schedules": "zcasync.cli.schedules:command",
     "schedule": "zcasync.cli.schedule:command",
     "pack": "zcasync.cli.pack:command",
+    "bench": "zcasync.cli.bench:command",
     "check": "zcasync.cli.check:command",
     "certificates": "zcasync.cli.certificates:command",
     "reload": "zcasync.cli.reload:command",

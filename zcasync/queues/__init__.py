@@ -23,6 +23,7 @@
     joining.py        what becomes of a put whose key another call has
     merging.py        one call's arguments of those of two
     lane.py           Lane, Inbox, Page: the records in which partials wait
+    lane_records.py   the records of very many lanes, loaded together
     field_types.py    what the attributes of these records can be
     entry.py          Entry: the place of a partial in a lane
     held.py           how many of them are for later

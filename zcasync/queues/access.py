@@ -9,6 +9,7 @@ from zcasync.queues.absent import Looks
 from zcasync.queues.heads import heads
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane
+from zcasync.queues.lane_records import load_lanes
 
 
 class Access(IntEnum):
@@ -33,7 +34,9 @@ def in_turn(
     taken it.  Jobs of one priority give no reason to meddle, however old the other's are.
     """
     access: dict[int, list[Lane]] = {Access.NO: [], Access.NOW: [], Access.IF_IDLE: []}
-    for key, lane in queue.lanes().items():
+    lanes = queue.lanes()
+    load_lanes(queue._p_jar, lanes.values())
+    for key, lane in lanes.items():
         access[polite(key, lane)].append(lane)
     first, others = access[Access.NOW], access[Access.IF_IDLE]
     if any(lane.priority for lane in others) or (others and any(one.priority for one in first)):

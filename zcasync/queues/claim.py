@@ -15,6 +15,7 @@ from zcasync.queues.expired import take_expired
 from zcasync.queues.fate import Fate, apply_fate, fate_of
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane
+from zcasync.queues.lane_records import with_entries
 from zcasync.queues.priority import Precedence
 from zcasync.queues.settling import is_to_settle, settled
 from zcasync.retry.policy import may_begin_once
@@ -35,7 +36,8 @@ def claim(
     """Claim due partials.  See ``PartialQueue.claim``."""
     claimed, now = Claimed(admission=admission, idle=idle), clock.now()
     for some in in_turn(queue, polite, worker, looks, now):
-        lanes = [lane for lane in some if before is None or lane.priority < before.priority]
+        urgent = (lane for lane in some if before is None or lane.priority < before.priority)
+        lanes = with_entries(urgent)
         if lanes and claimed.wants_more(limit):
             _claim_from(queue, lanes, worker, limit, engine, ahead, claimed, looks, before)
     # What has put them there, or ended them outside a claim, cannot be undone any more: their lanes

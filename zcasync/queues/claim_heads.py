@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from zcasync.queues.absent import Looks
@@ -96,8 +96,13 @@ def load_likely(queue: LaneHolder, lanes: list[Lane], limit: int) -> None:
         return
     likely: list[bytes] = []
     urgency = attrgetter("priority")
-    for _, some in itertools.groupby(sorted(lanes, key=urgency), key=urgency):
+    for _, group in itertools.groupby(sorted(lanes, key=urgency), key=urgency):
         if len(likely) >= limit:
             break  # what is less urgent is not
-        likely += [partial._p_oid for lane in some for partial in lane.upcoming(limit)]
+        some = list(group)
+        # The oldest of all lanes; of very many lanes one or two of each will do.
+        share = min(limit, max(2, 2 * limit // len(some)))
+        firsts = (entry for lane in some for entry in itertools.islice(lane.unread(), share))
+        oldest = heapq.nsmallest(2 * limit, firsts, key=itemgetter(0))
+        likely += [partial._p_oid for _, partial in oldest]
     load_all(queue._p_jar, likely[: 2 * limit])

@@ -9,6 +9,7 @@ from zcasync.queues.absent import Looks, look_for_nothing
 from zcasync.queues.entry import Entry
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane
+from zcasync.queues.lane_records import with_entries
 from zcasync.queues.restriction import allows, is_absent, quotas_in, restriction_in
 
 #: Says when a partial with these quotas may be claimed, microseconds; None: that is not known.
@@ -22,7 +23,7 @@ def next_due(queue: LaneHolder, worker: bytes, ready_at: ReadyAt = lambda quotas
     entry behind the next one may be.  ``ready_at``: of those with quotas.
     """
     now = clock.now()
-    lanes = queue.lanes().values()
+    lanes = with_entries(queue.lanes().values())
     moments = []
     for entry in (entry for lane in lanes for entry in heads(lane, worker)):
         due = entry.ready(now) if entry.page is None else min(now, entry.due)
@@ -40,7 +41,7 @@ def count_first(queue: LaneHolder, worker: bytes, ready_at: ReadyAt) -> int:
     ``ready_at(quotas)``: when those may be claimed that have to have a child without jobs.
     """
     now, first, others = clock.now(), [], []
-    for lane in queue.lanes().values():
+    for lane in with_entries(queue.lanes().values()):
         for entry in heads(lane, worker):
             due = entry.due if entry.due <= now else entry.ready(now)
             quotas = quotas_in(entry.restriction)

@@ -24,6 +24,7 @@ from zcasync.job.loadable import why_unloadable
 from zcasync.partial import Partial
 from zcasync.queues.holder import LaneHolder
 from zcasync.queues.lane import Lane, Page
+from zcasync.queues.lane_records import loaded_lanes
 from zcasync.queues.page_index import Note, Stretch, pages_of
 from zcasync.queues.restriction import Restriction, is_at_once
 from zcasync.zeo.bulk_load import load_all
@@ -65,7 +66,7 @@ class Waiting:
         now = clock.now() if until is None else until
         sources = (
             source
-            for number, lane in enumerate(queue.lanes().values())
+            for number, lane in enumerate(loaded_lanes(queue, indexes=True))
             for source in _OfLane(queue._p_jar, lane, number, backwards, now, is_bounded).sources(
                 allowed
             )

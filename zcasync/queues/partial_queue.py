@@ -33,6 +33,7 @@ from zcasync.queues.entering import enter_many, enter_one
 from zcasync.queues.heads import ReadyAt, next_due
 from zcasync.queues.held import count_held
 from zcasync.queues.lane import BULK_PAGE_SIZE, PAGE_SIZE, Lane
+from zcasync.queues.lane_records import loaded_lanes
 from zcasync.queues.operated import Operated
 from zcasync.queues.options import Options
 from zcasync.queues.order import Waiting
@@ -115,7 +116,7 @@ class PartialQueue(Operated):
 
     def __len__(self) -> int:
         # Below 0 where entries are lost that are counted as gone: the audit sets that right.
-        count: int = sum(lane.count() for lane in self._lanes.values())
+        count: int = sum(lane.count() for lane in loaded_lanes(self))
         return max(0, count)
 
     def __bool__(self) -> bool:
@@ -124,7 +125,7 @@ class PartialQueue(Operated):
     def count_held(self) -> int:
         """Return the number of partials that wait for a time that has not come."""
         now = clock.now()
-        return sum(count_held(lane, now) for lane in self._lanes.values())
+        return sum(count_held(lane, now) for lane in loaded_lanes(self))
 
     # for workers
 

@@ -25,6 +25,7 @@ from zcasync.job.loadable import get
 from zcasync.job.record import PartialRecord
 from zcasync.job.starting import has_started
 from zcasync.queues.after import members_of
+from zcasync.queues.lane_records import loaded_lanes
 from zcasync.queues.priority import rank
 from zcasync.queues.restriction import is_absent
 from zcasync.reports.fields import Fields
@@ -159,13 +160,14 @@ def waiting(queue: Any, *, aside: bool | None = None, by_time: bool = False) -> 
     puts: to sort it, all of it would have to be loaded.
     """
     now, sources = clock.now(), list[Iterator[tuple[Order, int, Any]]]()
-    for lane in queue.lanes().values():
+    for lane in loaded_lanes(queue):
         entries = [] if aside else [lane.unread()]
         trees = (lane.filed or {}).items()
         entries += [_filed(tree) for key, tree in trees if aside in (None, is_absent(key))]
         place = _order(now, 0 if by_time else lane.priority)
-        sources += (_ahead(_placed(some, place), _partial_of) for some in entries)
-    for _, due, partial in heapq.merge(*sources, key=itemgetter(0)):
+        sources += (_placed(some, place) for some in entries)
+    # In order first, which needs no job: of a thousand lanes some jobs each would be very many.
+    for _, due, partial in _ahead(heapq.merge(*sources, key=itemgetter(0)), _partial_of):
         if broken(partial) is not None or queue.waits(partial, due) or _lacks(queue, partial, due):
             yield partial
 

@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from relstorage.adapters.postgresql import PostgreSQLAdapter
-from relstorage.options import Options
-from relstorage.storage import RelStorage
 
 from tests.support.audits import ANYTHING
 from zcasync.audit.inspection import inspect
@@ -57,6 +54,11 @@ def home_config(dsn: str, keep_history: bool = True, storage: str = "", settings
 @contextmanager
 def opened(dsn: str, **options: Any) -> Iterator[Any]:
     """RelStorage's own client of a database, as any application opens it."""
+    # Not above: pytest loads the conftest, and this with it, in every environment.
+    from relstorage.adapters.postgresql import PostgreSQLAdapter
+    from relstorage.options import Options
+    from relstorage.storage import RelStorage
+
     made = Options(driver="psycopg2", **options)
     db = make_database(RelStorage(PostgreSQLAdapter(dsn, made), options=made))
     try:

@@ -21,6 +21,7 @@ from zcasync.datamanager import DataManager
 from zcasync.job.due_fields import TOLERANCE
 from zcasync.job.ids import id_of
 from zcasync.queues.lane import Lane
+from zcasync.queues.lane_records import loaded_lanes
 from zcasync.supervisor.poll.environment import Environment
 from zcasync.supervisor.poll.messages import PassResult
 from zcasync.text import span
@@ -125,7 +126,7 @@ class Clocks:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        lanes = [lane for one in manager.queues.values() for lane in one.lanes().values()]
+        lanes = [lane for one in manager.queues.values() for lane in loaded_lanes(one)]
         found = [(lane._p_oid, self._of(lane)) for lane in lanes]
         self._inboxes = {oid: inboxes for oid, inboxes in found if inboxes is not None}
         self._is_told = False

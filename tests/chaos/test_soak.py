@@ -33,7 +33,8 @@ CONFIG = """
   poll-seconds 1
 </zcasync>
 """
-#: What the supervisor may have more in the end than after a fifth of the time.
+#: What the supervisor may have more in the end than in the middle: its client's cache of the
+#: database has to be full before, which takes some 30,000 jobs and 15 MB.
 MORE = Numbers(files=4, threads=4)
 MORE_BYTES = 12_000_000
 
@@ -77,7 +78,7 @@ def test_a_supervisor_lives_through_all_that_happens_around_it(
 
     assert {counter.value for counter in counters} == {1}
     assert {partial.result for partial in partials} == {1}
-    (first, bytes_first), (last, bytes_last) = found[0], found[-1]
+    (first, bytes_first), (last, bytes_last) = found[len(found) // 2], found[-1]
     assert last <= first + MORE, f"{first}, then {last}"
     assert bytes_last <= bytes_first + MORE_BYTES, f"{bytes_first}, then {bytes_last}"
     assert instance.stop() == 0, instance.evidence()

@@ -87,9 +87,13 @@ def see_through(instance: Instance, wanted: list[bytes]) -> list[Any]:
 
 
 def said_once_each_way(instance: Instance) -> None:
-    """The log tells of the trouble once when it begins and once when it is over."""
+    """The log tells of the trouble once when it begins and once when it is over.
+
+    On a busy machine the server that is back can be silent for a while: another trouble.
+    """
     wait_until(lambda: OVER in instance.log, "the end of the trouble", seen=instance.evidence)
-    assert (instance.log.count(BEGINS), instance.log.count(OVER)) == (1, 1), instance.log
+    troubles = [line.partition(BEGINS)[2] for line in instance.log.splitlines() if BEGINS in line]
+    assert len(set(troubles)) == len(troubles) == instance.log.count(OVER), instance.log
     assert waiting_for(instance) is None
 
 

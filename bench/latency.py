@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from bench import calls
-from bench.place import Levels, Place, served
+from bench.place import Levels, Place
 from bench.rows import Need, Row, Say, middle, percentile
 from bench.scale import Scale
 from zcasync import clock
@@ -51,26 +51,6 @@ def start(place: Place) -> float:
     committed = clock.now()
     place.wait_until(lambda: partial.state == COMPLETED, "a job")
     return (partial._started - committed) / 1000  # type: ignore[no-any-return]
-
-
-def measure_beside(config: str, scale: Scale, say: Say) -> list[Row]:
-    """The same on the embedded default and on another storage, one job on each in turn."""
-    ours, others = [], []
-    with served() as place, served(config=config) as other:
-        wakeup = other.status()["wakeup"]
-        for number in range(scale.starts):
-            if number % 20 == 0:
-                say(f"start {number} of {scale.starts}")
-            ours.append(start(place))
-            others.append(start(other))
-    ratio = percentile(others, 50) / percentile(ours, 50)
-    return [
-        Row("commit to start, embedded, p50", percentile(ours, 50), "ms"),
-        Row(f"commit to start, beside ({wakeup}), p50", percentile(others, 50), "ms"),
-        Row("the second by the first", ratio, "", None, Need(1.5, True)),
-        Row("commit to start, embedded, p95", percentile(ours, 95), "ms"),
-        Row(f"commit to start, beside ({wakeup}), p95", percentile(others, 95), "ms"),
-    ]
 
 
 def measure_trips(place: Place, scale: Scale, say: Say) -> list[Row]:

@@ -15,6 +15,7 @@ from bench import (
     latency,
     million,
     schedules,
+    storages,
     throughput,
     writers,
 )
@@ -53,11 +54,11 @@ def run(
 ) -> Iterator[tuple[str, list[Row]]]:
     """Each of the named measures with its rows.
 
-    ``beside``: the configuration of another storage, on which jobs are started, too, and nothing
-    else is measured.
+    ``beside``: the configuration of another storage, which is measured beside the embedded default,
+    and nothing else is.
     """
     if beside is not None:
-        yield "beside", latency.measure_beside(beside, scale, _within("beside", say))
+        yield "beside", storages.measure(beside, scale, _within("beside", say))
         return
     with ExitStack() as stack:
         place: Place | None = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import transaction
 
@@ -38,11 +39,12 @@ class Place:
         self.db = zcasync.open(home.path)
         self.connection = self.db.open(transaction_manager=self.transactions)
         self.manager: Any = find(self.connection)
+        self._uuid = UUID(home.uuid_file.read_text().strip())
 
     @property
     def worker(self) -> Any:
         """The record of this home's worker."""
-        return self.manager.workers.values()[0]
+        return self.manager.workers[self._uuid]
 
     def commit(self) -> None:
         """Commit what the client has done."""
@@ -98,21 +100,27 @@ class Place:
         self.wait_until(lambda: len(self.children(*at_work)) == size, f"{size} children")
 
     @contextmanager
-    def held_up(self) -> Iterator[None]:
-        """Inside, each child waits at the gate, so that what is put meanwhile begins behind it."""
+    def held_up(self, *others: Place) -> Iterator[None]:
+        """Inside, each child waits at the gate, so that what is put meanwhile begins behind it.
+
+        ``others``: of the same database, whose children wait there, too.
+        """
         from bench import calls
 
         with self.gate.open("w") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
-            size = self.worker.thread.size
+            size = sum(one.worker.thread.size for one in (self, *others))
             waiting = [self.manager.thread.put(zcasync.Partial(calls.pass_gate, str(self.gate)))
                        for _ in range(size)]  # fmt: skip
             self.commit()
-            self.wait_until(lambda: self._at_work() == size, "children at the gate")
+            self.wait_until(
+                lambda: sum(one.at_work() for one in (self, *others)) == size,
+                "children at the gate",
+            )
             yield
         self.wait_until(lambda: waiting[-1].state == COMPLETED, "the children to pass the gate")
 
-    def _at_work(self) -> int:
+    def at_work(self) -> int:
         """Return how many children have a job, those included that are replaced behind it."""
         return sum(one["job"] is not None for one in self.children("busy", "stopping"))
 

@@ -141,3 +141,17 @@ def test_the_server_expects_few_rows_also_behind_large_commits(db: Any, writer: 
     writer.root["many"] = [PersistentMapping(data="x" * 500) for _ in range(2000)]
     writer.commit()
     assert ask(db, expected) == [(5.0, 1)]
+
+
+def test_a_commit_finds_what_it_writes_by_index_where_the_server_knows_no_numbers(
+    db: Any, writer: Writer
+) -> None:
+    writer.root["many"] = [PersistentMapping() for _ in range(500)]
+    writer.commit()
+
+    plan = ask(db, "EXPLAIN SELECT * FROM pg_temp.temp_store JOIN object_state USING (zoid)")
+
+    shown = "\n".join(row[0] for row in plan)
+    assert "on object_state" in shown
+    assert "Seq Scan on object_state" not in shown
+    assert ask(db, "SHOW jit") == [("off",)]

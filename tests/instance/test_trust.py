@@ -34,7 +34,7 @@ ARGUMENTS = {
 #: sudo finds no other.
 COMMAND = Path(sys.executable).with_name("zcasync")
 #: They open nothing.
-WITHOUT_A_HOME = {"completion", "man"}
+WITHOUT_A_HOME = {"certificates", "completion", "man"}
 #: Gives command lines, one after the other, and prints of each its exit code and its last line.
 RUN_ALL = """
 import contextlib, io, json, sys

@@ -70,6 +70,7 @@ def busy(instance: Typed, gate: Gate) -> tuple[bytes, list[psutil.Process]]:
     """Have a job run; its oid, and the processes that there are."""
     oid: bytes = instance.client.put(jobs.pass_gate, gate.path)._p_oid
     gate.wait_for()
+    instance.wait_for_spare()  # one that has just begun to boot is still of the shell's job
     return oid, instance.descendants()
 
 

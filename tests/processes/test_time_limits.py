@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,20 +204,31 @@ def test_what_was_prefetched_behind_a_hung_call_loses_no_attempt(client: Client)
     assert {one.attempts for one in behind} == {1}
 
 
+def has_passed(instance: Instance, number: int) -> bool:
+    return instance.log.count("ran past its hard_limit") >= number
+
+
+def are_gone(processes: list[psutil.Process]) -> bool:
+    return all(map(is_gone, processes))
+
+
 def test_a_supervisor_that_is_killed_between_limit_and_kill_leaves_a_job_that_runs_again(
     make_instance: Callable[..., Instance], tmp_path: Path
 ) -> None:
     instance = make_instance(children=1).start()
-    note = tmp_path / "note"
-    partial = put(instance.client, jobs.hang_deaf_once, str(note), hard_limit=1)
-    wait_until(note.exists, "the call to hang")
-    family = instance.descendants()
-    wait_until(lambda: "ran past its hard_limit" in instance.log, "its limit to pass")
-    instance.kill()
-    wait_until(lambda: all(map(is_gone, family)), "its processes to end")
-    client = instance.start().client
-    again = client.connection.get(partial._p_oid)
-    assert client.wait_for(again, timeout=LONGEST) == "done"
+    for number in range(1, 6):
+        note = tmp_path / f"note {number}"
+        oid = put(instance.client, jobs.hang_deaf_once, str(note), hard_limit=1)._p_oid
+        wait_until(note.exists, "the call to hang")
+        family = instance.descendants()
+        wait_until(partial(has_passed, instance, number), "its limit to pass")
+        instance.kill()
+        wait_until(partial(are_gone, family), "its processes to end")
+        client = instance.start().client
+        again = client.connection.get(oid)
+        if client.wait_for(again, timeout=LONGEST) == "done":
+            break  # else a busy machine was later than the supervisor
+    assert again.result == "done"
     assert again.interruptions == 1
 
 

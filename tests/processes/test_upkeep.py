@@ -64,7 +64,10 @@ def test_completed_jobs_are_kept_by_their_number(make_instance: Callable[..., In
     total, bad = counts(client, instance)
     assert total >= 100
     assert bad == 20, "they are kept for longer"
-    assert newest._p_oid in {one._p_oid for one in instance.worker().completed}
+    client.wait_until(
+        lambda: newest._p_oid in {one._p_oid for one in instance.worker().completed},
+        "the newest to be retired",
+    )
     ten_jobs(client)
     audit = command("check", "--deep", "--home", instance.home)
     assert audit.code == 0, audit

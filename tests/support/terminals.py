@@ -113,8 +113,8 @@ class Terminal:
 def _own_terminal() -> None:
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    if os.environ.get("TEST_NOHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ignored = bool(os.environ.get("TEST_NOHUP"))  # whatever the tests themselves were started with
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
 
 
 @contextmanager

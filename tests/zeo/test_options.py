@@ -35,5 +35,5 @@ def test_a_missing_file_of_tls_is_named_and_no_traceback_shown(folder: Path) -> 
 
     assert done.returncode == 2
     assert f"there is no file {folder}/ca.pem, which is to hold the certificate" in done.stderr
-    assert "docs/several-workers.rst" in done.stderr
+    assert "docs/hosts.rst" in done.stderr
     assert "Traceback" not in done.stderr

@@ -34,7 +34,7 @@ def measure(config: str, scale: Scale, say: Say) -> list[Row]:
         rows += [
             Row("drain, embedded, 1 child", middle(ours), "/s"),
             Row("drain, beside, 1 child", middle(others), "/s"),
-            Row("the second by the first", _ratio(others, ours), "", None, Need(0.6)),
+            Row("drain, beside by embedded", _ratio(others, ours), "times", None, Need(0.6)),
         ]
         ours, others = [], []
         with second(config) as another:
@@ -46,7 +46,7 @@ def measure(config: str, scale: Scale, say: Say) -> list[Row]:
                 another.resize(CHILDREN)
         rows += [
             Row("drain, beside, 2 supervisors", middle(others), "/s"),
-            Row("by that of one of them", _ratio(others, ours), "", None, Need(1.7)),
+            Row("drain, 2 supervisors by one", _ratio(others, ours), "times", None, Need(1.7)),
         ]
     return rows
 
@@ -67,7 +67,7 @@ def _starts(place: Place, other: Place, scale: Scale, say: Say) -> list[Row]:
     return [
         Row("commit to start, embedded, p50", percentile(ours, 50), "ms"),
         Row(f"commit to start, beside ({wakeup}), p50", percentile(others, 50), "ms"),
-        Row("the second by the first", ratio, "", None, Need(1.5, True)),
+        Row("start, beside by embedded", ratio, "times", None, Need(1.5, True)),
         Row("commit to start, embedded, p95", percentile(ours, 95), "ms"),
         Row(f"commit to start, beside ({wakeup}), p95", percentile(others, 95), "ms"),
     ]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from bench import calls
 from bench.latency import start
-from bench.place import Place, served, supervised
+from bench.place import Place, served
 from bench.rows import Need, Row, Say, middle, per_second, percentile
 from bench.scale import Scale
 from bench.throughput import WARM_UP
-from zcasync.instance.home import Home
 from zcasync.zeo.bulk_load import load_all
 
 #: Of each supervisor: with more of them, one alone keeps all cores of a small machine busy.
@@ -37,7 +31,7 @@ def measure(config: str, scale: Scale, say: Say) -> list[Row]:
             Row("drain, beside by embedded", _ratio(others, ours), "times", None, Need(0.6)),
         ]
         ours, others = [], []
-        with second(config) as another:
+        with served(CHILDREN, config) as another:
             for number in range(scale.rounds):
                 say(f"two supervisors {number + 1} of {scale.rounds}")
                 others.append(drain([other, another], scale.puts))
@@ -71,25 +65,6 @@ def _starts(place: Place, other: Place, scale: Scale, say: Say) -> list[Row]:
         Row("commit to start, embedded, p95", percentile(ours, 95), "ms"),
         Row(f"commit to start, beside ({wakeup}), p95", percentile(others, 95), "ms"),
     ]
-
-
-@contextmanager
-def second(config: str) -> Iterator[Place]:
-    """Another home with this configuration, served; removed in the end."""
-    folder = Path(tempfile.mkdtemp(prefix="zcasync-bench-"))
-    home = Home(folder)
-    try:
-        home.create()
-        home.config_file.write_text(config)
-        with supervised(home, CHILDREN):
-            place = Place(home)
-            try:
-                place.wait_until(lambda: len(place.children("idle")) == CHILDREN, "its children")
-                yield place
-            finally:
-                place.close()
-    finally:
-        shutil.rmtree(folder)
 
 
 def drain(places: list[Place], count: int) -> float:

@@ -19,6 +19,25 @@ from zcasync.testing.waiting import wait_until
 MARKED = "<zcasync>\nmain-database site\n</zcasync>\n"
 
 
+def tried_once_buried(instance: Instance, gate: Gate, report: Path) -> dict[str, str]:
+    """Bury the engine of a job, which then tries all ways to commit; what each has come to."""
+    client = instance.client
+    client.put(escapes.try_all, gate.path, str(report))
+    gate.wait_for()
+    instance.send(signal.SIGSTOP)  # otherwise it finds out and kills the child
+    try:
+        client.sync()
+        client.worker(instance.home).incarnation.end("buried by the tests")
+        client.commit()
+        gate.open()
+        wait_until(report.exists, "the job to have tried all ways", seen=instance.evidence)
+    finally:
+        instance.send(signal.SIGCONT)
+    client.sync()
+    outcomes: dict[str, str] = json.loads(report.read_text())
+    return outcomes
+
+
 @pytest.mark.parametrize(
     ("config", "ways"),
     [
@@ -47,22 +66,10 @@ def test_no_code_of_a_child_commits_once_its_engine_is_buried(
             root["before"] = 1
         client.transactions.get().note(escapes.UNDONE)
         client.commit()
-        client.put(escapes.try_all, gate.path, str(report))
-        gate.wait_for()
-        instance.send(signal.SIGSTOP)  # otherwise it finds out and kills the child
-        try:
-            client.sync()
-            client.worker(instance.home).incarnation.end("buried by the tests")
-            client.commit()
-            gate.open()
-            wait_until(report.exists, "the job to have tried all ways", seen=instance.evidence)
-        finally:
-            instance.send(signal.SIGCONT)
-        client.sync()
+        outcomes = tried_once_buried(instance, gate, report)
         assert [root for root in roots if escapes.ESCAPED in root] == []
         assert "before" in client.main.root()
         instance.stop()
     refused = ("FencedError", "ConflictError", "ReadConflictError")
-    outcomes = json.loads(report.read_text())
     assert list(outcomes) == [way.__name__ for way in ways]
     assert [f"{way}: {how}" for way, how in outcomes.items() if not how.startswith(refused)] == []

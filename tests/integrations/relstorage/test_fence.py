@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -13,6 +12,7 @@ import psutil
 from tests.integrations.relstorage.conftest import Database
 from tests.jobs import basic as jobs
 from tests.jobs import escapes, relational
+from tests.processes.test_fence import tried_once_buried
 from tests.processes.test_storage_away import oids, see_through
 from tests.support.gates import Gate
 from zcasync.relstorage.sessions import STILL_SECONDS
@@ -22,29 +22,16 @@ from zcasync.testing.waiting import wait_until
 def test_no_code_of_a_child_commits_once_its_engine_is_buried(
     database: Database, gate: Gate, tmp_path: Path
 ) -> None:
-    report = tmp_path / "report"
     instance = database.home().start()
     client = instance.client
     root = client.main.root()
     root["before"] = 1
     client.transactions.get().note(escapes.UNDONE)
     client.commit()
-    client.put(escapes.try_all, gate.path, str(report))
-    gate.wait_for()
-    instance.send(signal.SIGSTOP)  # otherwise it finds out and kills the child
-    try:
-        client.sync()
-        client.worker(instance.home).incarnation.end("buried by the tests")
-        client.commit()
-        gate.open()
-        wait_until(report.exists, "the job to have tried all ways", seen=instance.evidence)
-    finally:
-        instance.send(signal.SIGCONT)
-    client.sync()
+    outcomes = tried_once_buried(instance, gate, tmp_path / "report")
 
     assert escapes.ESCAPED not in root
     assert "before" in root
-    outcomes = json.loads(report.read_text())
     refused = ("FencedError", "ConflictError", "ReadConflictError", "CacheHasNewerTidError")
     assert list(outcomes) == [way.__name__ for way in escapes.IN_A_CHILD]
     left = {way: how for way, how in outcomes.items() if not how.startswith(refused)}
